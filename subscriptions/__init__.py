@@ -1,0 +1,1 @@
+"""What is live: news between processes, and the streams made of it."""

@@ -1,0 +1,256 @@
+"""News between processes, and from one process to its listeners.
+
+News says that something moved, never what it became: whoever hears it reads again,
+with their own rights. The truth about what moved is the change log, written in the
+same transaction as the change. The broadcast is only a doorbell that says "look at the
+log"; every process also looks by itself. So a broadcast that is away, frozen or emptied
+costs a moment, and no news. A listener has one flag, never a queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, NoReturn
+from uuid import uuid4
+
+from broadcaster import Broadcast
+
+CHANNEL: Final = "scoreline:news"
+EVERYBODY: Final = "*"  # as a topic of news: all listeners, whatever they listen to
+RESYNC: Final = "resync"  # from the broadcast: connected, perhaps after a gap
+LOST: Final = "lost"  # from the broadcast: the connection is gone, or could not be made
+DEADLINE: Final = 5.0  # seconds for one read of the log, or one publication
+
+log = logging.getLogger(__name__)
+
+ReadLog = Callable[[int], Awaitable[Sequence[tuple[int, Sequence[str]]]]]
+Newest = Callable[[], Awaitable[int]]
+
+
+def pauses(first: float = 0.1, longest: float = 5.0) -> Iterator[float]:
+    """Yield for ever how many seconds to wait before the next attempt: doubling, jittered, at most `longest`."""
+    while True:
+        yield random.uniform(first / 2, first)
+        first = min(longest, first * 2)
+
+
+class Flag:
+    """Raised or not: raising it often before anyone looks is raising it once."""
+
+    def __init__(self) -> None:
+        self._raised = asyncio.Event()
+
+    def ring(self) -> None:
+        self._raised.set()
+
+    def clear(self) -> None:
+        """Forget what was rung so far: for one who is about to read."""
+        self._raised.clear()
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Return True once rung since the last wait, and lower the flag; False after `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._raised.wait()
+        except TimeoutError:
+            return False
+        self.clear()
+        return True
+
+
+class Bell(Flag):
+    """A listener's flag, rung by news of any of its topics."""
+
+    def __init__(self, index: dict[str, set[Bell]], topics: Iterable[str]) -> None:
+        super().__init__()
+        self._index = index
+        self._topics: frozenset[str] = frozenset()
+        self._move(frozenset(topics))
+
+    def follow(self, topics: Iterable[str]) -> None:
+        """Replace the topics listened to; a new one rings, as what moved there before was not heard."""
+        if not self._move(frozenset(topics)):
+            self.ring()
+
+    def _move(self, topics: frozenset[str]) -> bool:
+        for topic in self._topics - topics:
+            self._index[topic].discard(self)
+            if not self._index[topic]:
+                del self._index[topic]
+        for topic in topics - self._topics:
+            self._index.setdefault(topic, set()).add(self)
+        narrower = topics <= self._topics
+        self._topics = topics
+        return narrower
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """How the hub is: for readiness and measurements."""
+
+    listening: bool  # every task of the hub is at work
+    doorbell: bool  # the broadcast is connected: without it news takes up to `look_every` seconds
+    looked: float | None  # seconds since the log was last read with success
+    deaths: int  # how often one of the tasks had to be started again
+    listeners: int
+
+
+class Hub:
+    """One per process: it hears the doorbell, reads the log, and wakes whom the news concerns.
+
+    read_log    the rows (position, topics) after a position, in order, in batches of any size.
+    newest      the position of the last row, 0 when there is none.
+    look_every  seconds between looks that nobody rang for.
+    overlap     how many positions back each look goes, for rows that committed late.
+    """
+
+    def __init__(
+        self, broadcast: Broadcast, read_log: ReadLog, newest: Newest, *, look_every: float = 1.0, overlap: int = 100
+    ) -> None:
+        self._broadcast, self._read_log, self._newest = broadcast, read_log, newest
+        self._look_every, self._overlap = look_every, overlap
+        self._me = uuid4().hex
+        self._bells: set[Bell] = set()
+        self._index: dict[str, set[Bell]] = {}
+        self._due, self._unsaid = Flag(), Flag()
+        self._position: int | None = None
+        self._seen: set[int] = set()  # positions told, no further back than the overlap
+        self._tasks: list[asyncio.Task[NoReturn]] = []
+        self._down: set[str] = set()
+        self._deaths = 0
+        self._looked: float | None = None
+        self._blind, self._mute, self._doorbell = False, False, True
+
+    async def start(self) -> None:
+        """Begin to listen; succeeds with the broadcast and the database away."""
+        await self._broadcast.connect()
+        jobs = {"ear": self._hear, "look-out": self._look_out, "voice": self._speak}
+        self._tasks = [asyncio.create_task(self._keep(name, job), name=f"hub {name}") for name, job in jobs.items()]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._broadcast.disconnect()
+
+    def ring(self) -> None:
+        """Say that something was committed: wakes the local look and, in the background, the other processes."""
+        self._due.ring()
+        self._unsaid.ring()
+
+    @contextmanager
+    def listen(self, topics: Iterable[str]) -> Iterator[Bell]:
+        """Give a bell rung by news of any of the topics, until the block is left."""
+        bell = Bell(self._index, topics)
+        self._bells.add(bell)
+        try:
+            yield bell
+        finally:
+            self._bells.discard(bell)
+            bell.follow(())
+
+    def wake_everybody(self) -> None:
+        for bell in self._bells:
+            bell.ring()
+
+    @property
+    def pulse(self) -> Pulse:
+        listening = bool(self._tasks) and not self._down and not any(task.done() for task in self._tasks)
+        looked = None if self._looked is None else asyncio.get_running_loop().time() - self._looked
+        return Pulse(listening, self._doorbell, looked, self._deaths, len(self._bells))
+
+    @property
+    def healthy(self) -> bool:
+        """Whether news arrives: every task is at work, and the log was read lately (the doorbell may be away)."""
+        pulse = self.pulse
+        recent = pulse.looked is not None and pulse.looked < self._look_every + 2 * DEADLINE
+        return pulse.listening and recent and not self._blind
+
+    async def _keep(self, name: str, job: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
+        waits = pauses()
+        while True:
+            try:
+                await job()
+            except Exception:  # whatever it was, nobody else would start it again
+                log.exception("The hub's %s died and begins again.", name)
+            self._deaths += 1
+            self._down.add(name)
+            await asyncio.sleep(next(waits))
+            self._down.discard(name)
+            self._due.ring()
+
+    async def _hear(self) -> NoReturn:
+        async with self._broadcast.subscribe(CHANNEL) as news:
+            while True:
+                said = (await news.get()).message
+                if said == LOST:
+                    self._doorbell = False
+                elif said != self._me:
+                    self._due.ring()
+                if said == RESYNC:
+                    self._doorbell = True
+                    self.wake_everybody()
+
+    async def _speak(self) -> NoReturn:
+        while True:
+            await self._unsaid.wait()
+            try:
+                async with asyncio.timeout(DEADLINE):
+                    await self._broadcast.publish(CHANNEL, self._me)
+            except Exception as error:  # of whatever broadcast: the others look by themselves
+                if not self._mute:
+                    log.warning("News cannot be published (%r); other processes find it by themselves.", error)
+                self._mute = True
+            else:
+                self._mute = False
+
+    async def _look_out(self) -> NoReturn:
+        while True:
+            try:
+                await self._catch_up()
+            except Exception as error:  # of whatever database: it may come back
+                if not self._blind:
+                    log.warning("The change log cannot be read (%r); trying on.", error)
+                self._blind = True
+            else:
+                self._looked = asyncio.get_running_loop().time()
+                if self._blind:
+                    log.info("The change log can be read again; everybody is woken.")
+                    self.wake_everybody()
+                self._blind = False
+            await self._due.wait(self._look_every)
+
+    async def _catch_up(self) -> None:
+        """Tell every row not told yet, from a little before the last position on."""
+        if self._position is None:
+            await self._begin()
+        known = self._position or 0
+        at = max(0, known - self._overlap)
+        while rows := await asyncio.wait_for(self._read_log(at), DEADLINE):
+            for position, topics in rows:
+                if position not in self._seen:
+                    self._seen.add(position)
+                    self._tell(topics)
+            at = rows[-1][0]
+            self._position = max(known, at)
+            self._seen = {position for position in self._seen if position > self._position - self._overlap}
+        if at < known:
+            log.warning("The change log ends at %d, before %d: it was cut. Everybody is woken.", at, known)
+            await self._begin()
+
+    async def _begin(self) -> None:
+        self._position = await asyncio.wait_for(self._newest(), DEADLINE)
+        self._seen.clear()
+        self.wake_everybody()
+
+    def _tell(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            if topic == EVERYBODY:
+                self.wake_everybody()
+            for bell in self._index.get(topic, ()):
+                bell.ring()
