@@ -98,6 +98,7 @@ class Pulse:
     looked: float | None  # seconds since the log was last read with success
     deaths: int  # how often one of the tasks had to be started again
     listeners: int
+    topics: int  # listened to by anybody
 
 
 class Hub:
@@ -162,7 +163,7 @@ class Hub:
     def pulse(self) -> Pulse:
         listening = bool(self._tasks) and not self._down and not any(task.done() for task in self._tasks)
         looked = None if self._looked is None else asyncio.get_running_loop().time() - self._looked
-        return Pulse(listening, self._doorbell, looked, self._deaths, len(self._bells))
+        return Pulse(listening, self._doorbell, looked, self._deaths, len(self._bells), len(self._index))
 
     @property
     def healthy(self) -> bool:

@@ -1,0 +1,114 @@
+"""The history: one line for each thing that happened; and the bell, rung for wins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from tortoise import fields
+from tortoise.functions import Max
+from tortoise.models import Model
+
+from models.fields import currency, link, minor, name
+
+
+class ActivityKind(StrEnum):
+    DEAL_CREATED = "DEAL_CREATED"
+    DEAL_UPDATED = "DEAL_UPDATED"
+    DEAL_STAGE_CHANGED = "DEAL_STAGE_CHANGED"
+    DEAL_WON = "DEAL_WON"
+    DEAL_LOST = "DEAL_LOST"
+    DEAL_REOPENED = "DEAL_REOPENED"
+    DEAL_FLAGGED = "DEAL_FLAGGED"
+    DEAL_DELETED = "DEAL_DELETED"
+    CALL_MADE = "CALL_MADE"
+    TASK_CREATED = "TASK_CREATED"
+    TASK_COMPLETED = "TASK_COMPLETED"
+    TASK_OVERDUE = "TASK_OVERDUE"
+    TASK_REOPENED = "TASK_REOPENED"
+    LEAD_CREATED = "LEAD_CREATED"
+    LEAD_CONVERTED = "LEAD_CONVERTED"
+    LEAD_REJECTED = "LEAD_REJECTED"
+    CONTACT_ADDED = "CONTACT_ADDED"
+    CLIENT_ADDED = "CLIENT_ADDED"
+    RESULT_RECORDED = "RESULT_RECORDED"
+    GOAL_SET = "GOAL_SET"
+    GOAL_CHANGED = "GOAL_CHANGED"
+    GOAL_ACHIEVED = "GOAL_ACHIEVED"
+    GOAL_ARCHIVED = "GOAL_ARCHIVED"
+    RECORD_DELETED = "RECORD_DELETED"
+
+
+class Activity(Model):
+    """One line of the history. Rows are added, never changed; their ids rise in the order of recording.
+
+    `data` holds what a sentence about it needs: title, amount, what was before and after.
+    `team_id` is whose goal it is about where no employee is meant (0: the company's).
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    kind: ActivityKind = fields.CharEnumField(ActivityKind, max_length=30)  # type: ignore[assignment]
+    employee = link("Employee", null=True)
+    employee_id: int | None
+    team_id: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    actor = link("Employee", null=True)
+    actor_id: int | None
+    at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    recorded_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    subject_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    subject_id: int = fields.IntField()  # type: ignore[assignment]
+    client_id: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    data: dict[str, Any] = fields.JSONField(default=dict)  # type: ignore[assignment]
+
+    class Meta:
+        table = "activity"
+        indexes = (("employee_id", "id"), ("subject_kind", "subject_id", "id"), ("client_id", "at"))
+
+
+class Bell(Model):
+    """A win as the whole office may hear it, or its taking back.
+
+    Both rows of a win carry the same `win_id`: the id of the row that rang first.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    win_id: int | None = fields.BigIntField(null=True)  # type: ignore[assignment]
+    revoked: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    deal_id: int = fields.IntField()  # type: ignore[assignment]
+    employee = link("Employee")
+    employee_id: int
+    team_id: int = fields.IntField(default=0)  # type: ignore[assignment]
+    title: str = name()
+    amount: int = minor()
+    currency: str = currency()
+    at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    rung_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+
+    class Meta:
+        table = "bell"
+        indexes = (("deal_id", "id"),)
+
+
+async def by_ids(ids: Sequence[int]) -> list[Activity | None]:
+    found = await Activity.in_bulk(set(ids), "id")
+    return [found.get(id_) for id_ in ids]
+
+
+async def newest_id() -> int:
+    """Return the id of the last line, 0 before the first."""
+    row = await Activity.all().order_by("-id").first()
+    return row.id if row else 0
+
+
+async def last_of_clients(clients: Sequence[int]) -> list[datetime | None]:
+    """Return when something last happened with each client."""
+    rows = (
+        await Activity.filter(client_id__in=set(clients))
+        .annotate(last=Max("at"))
+        .group_by("client_id")
+        .values_list("client_id", "last")
+    )
+    found = dict(rows)
+    return [found.get(client) for client in clients]

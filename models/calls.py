@@ -1,0 +1,55 @@
+"""Calls, made and received."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from tortoise import fields
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.records import CallDirection, CallFacts, CallOutcome, Credit
+from models.fields import choice, external, link
+
+
+class Call(Model):
+    id = fields.IntField(primary_key=True)
+    external_id: str | None = external()
+    employee = link("Employee")
+    employee_id: int
+    direction: CallDirection = choice(CallDirection)
+    outcome: CallOutcome = choice(CallOutcome)
+    started_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    duration_seconds: int = fields.IntField(default=0)  # type: ignore[assignment]
+    client = link("Client", null=True)
+    client_id: int | None
+    deal = link("Deal", null=True)
+    deal_id: int | None
+    note: str | None = fields.TextField(null=True)  # type: ignore[assignment]
+    deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    made_on: date = fields.DateField()  # type: ignore[assignment]
+    credit_by: int = fields.IntField()  # type: ignore[assignment]
+    credit_team: int = fields.IntField(default=0)  # type: ignore[assignment]
+
+    class Meta:
+        table = "call"
+        indexes = (("employee_id", "started_at"), ("started_at", "id"), ("client_id",))
+
+    def facts(self) -> CallFacts | None:
+        """Return what of the call counts; None once it is deleted."""
+        if self.deleted_at is not None:
+            return None
+        return CallFacts(
+            self.id, Credit(self.credit_by, self.credit_team), self.made_on, self.outcome, self.duration_seconds
+        )
+
+
+def standing() -> QuerySet[Call]:
+    """Return the calls that are not deleted."""
+    return Call.filter(deleted_at=None)
+
+
+async def by_ids(ids: Sequence[int]) -> list[Call | None]:
+    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
+    return [found.get(id_) for id_ in ids]

@@ -1,0 +1,39 @@
+"""The change log: in the same transaction as each change, a row that says what moved.
+
+It is the outbox of everything live. A row's position rises in the order of commits:
+it is taken under the lock that all writers share. Topics are short words that
+listeners wait for: "goal:12", "metric:deals_won", "people", "wins", "activities".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class Change(Model):
+    id = fields.BigIntField(primary_key=True)
+    topics: list[str] = fields.JSONField(default=list)  # type: ignore[assignment]
+    at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+
+    class Meta:
+        table = "change"
+
+
+async def note(topics: Iterable[str], at: datetime) -> int:
+    """Write down what moved and return the position."""
+    return (await Change.create(topics=sorted(set(topics)), at=at)).id
+
+
+async def after(position: int, limit: int = 1000) -> Sequence[tuple[int, Sequence[str]]]:
+    """Return the positions after that one, in order, with what moved."""
+    return await Change.filter(id__gt=position).order_by("id").limit(limit).values_list("id", "topics")  # type: ignore[return-value]
+
+
+async def newest() -> int:
+    """Return the last position, 0 before the first."""
+    row = await Change.all().order_by("-id").first()
+    return row.id if row else 0

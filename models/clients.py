@@ -1,0 +1,93 @@
+"""Clients and the people who speak for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from tortoise import fields
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.records import ClientFacts, ContactFacts, Credit
+from domain.text import search_key
+from models.fields import external, link, name
+
+
+class Client(Model):
+    id = fields.IntField(primary_key=True)
+    external_id: str | None = external()
+    name: str = name()
+    needle: str = fields.CharField(max_length=1000, default="")  # type: ignore[assignment]
+    owner = link("Employee")
+    owner_id: int
+    email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
+    phone: str | None = fields.CharField(max_length=100, null=True)  # type: ignore[assignment]
+    created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    created_on: date = fields.DateField()  # type: ignore[assignment]
+    opened_by: int = fields.IntField()  # type: ignore[assignment]
+    opened_team: int = fields.IntField(default=0)  # type: ignore[assignment]
+
+    class Meta:
+        table = "client"
+        indexes = (("owner_id",), ("created_at", "id"))
+
+    def facts(self) -> ClientFacts | None:
+        """Return what of the client counts; None once it is deleted."""
+        if self.deleted_at is not None:
+            return None
+        return ClientFacts(self.id, Credit(self.opened_by, self.opened_team), self.created_on)
+
+    def renamed(self, value: str) -> None:
+        self.name, self.needle = value, search_key(value)
+
+
+class Contact(Model):
+    """A person in the client base."""
+
+    id = fields.IntField(primary_key=True)
+    external_id: str | None = external()
+    name: str = name()
+    client = link("Client", null=True)
+    client_id: int | None
+    owner = link("Employee")
+    owner_id: int
+    email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
+    phone: str | None = fields.CharField(max_length=100, null=True)  # type: ignore[assignment]
+    created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    created_on: date = fields.DateField()  # type: ignore[assignment]
+    opened_by: int = fields.IntField()  # type: ignore[assignment]
+    opened_team: int = fields.IntField(default=0)  # type: ignore[assignment]
+
+    class Meta:
+        table = "contact"
+        indexes = (("owner_id",), ("client_id",))
+
+    def facts(self) -> ContactFacts | None:
+        """Return what of the contact counts; None once it is deleted."""
+        if self.deleted_at is not None:
+            return None
+        return ContactFacts(self.id, Credit(self.opened_by, self.opened_team), self.created_on)
+
+
+def standing() -> QuerySet[Client]:
+    """Return the clients that are not deleted."""
+    return Client.filter(deleted_at=None)
+
+
+async def by_ids(ids: Sequence[int]) -> list[Client | None]:
+    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
+    return [found.get(id_) for id_ in ids]
+
+
+async def contacts_by_ids(ids: Sequence[int]) -> list[Contact | None]:
+    found = {row.id: row for row in await Contact.filter(id__in=set(ids), deleted_at=None)}
+    return [found.get(id_) for id_ in ids]
+
+
+async def contacts_of(clients: Sequence[int]) -> list[list[Contact]]:
+    """Return the contacts of each client, in name order."""
+    rows = await Contact.filter(client_id__in=set(clients), deleted_at=None).order_by("name", "id")
+    return [[row for row in rows if row.client_id == client] for client in clients]

@@ -1,0 +1,133 @@
+"""The connection: where the tables are, one writer at a time, and plain SQL where it must be.
+
+Every change of the ledger is made under one lock (SQLite's own write lock; an advisory
+lock on PostgreSQL). So the change log and all feeds take their positions in the order
+of commits, totals never deadlock, and a goal is announced once. docs/decisions/ has the why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from typing import Any, Final
+
+from tortoise import Tortoise
+from tortoise.backends.base.config_generator import expand_db_url
+from tortoise.connection import get_connection
+from tortoise.exceptions import DBConnectionError, OperationalError
+from tortoise.models import Model
+from tortoise.transactions import in_transaction
+
+MODULES: Final = (
+    "models.company",
+    "models.people",
+    "models.pipelines",
+    "models.clients",
+    "models.deals",
+    "models.leads",
+    "models.calls",
+    "models.tasks",
+    "models.metrics",
+    "models.scores",
+    "models.goals",
+    "models.activities",
+    "models.changes",
+    "models.sessions",
+)
+AWAY: Final = (DBConnectionError, OperationalError, ConnectionError, TimeoutError)
+_LEDGER_LOCK: Final = 0x5C0E_0001
+
+
+def config(url: str, *, label: str = "default", pool: int = 20) -> dict[str, Any]:
+    """Return Tortoise's configuration for a `sqlite://PATH` or `postgres://…` address."""
+    connection: Any = expand_db_url(url)
+    credentials = connection["credentials"]
+    if is_sqlite(url):
+        connection["engine"] = "models.sqlite"
+        credentials.setdefault("busy_timeout", 10_000)
+        credentials.setdefault("synchronous", "NORMAL")
+    else:
+        credentials.setdefault("maxsize", pool)
+        credentials["command_timeout"] = 10
+        credentials["server_settings"] = {
+            "application_name": "scoreline",
+            "lock_timeout": "5s",
+            "idle_in_transaction_session_timeout": "15s",  # a frozen process must not keep the ledger's lock
+        }
+    return {
+        "connections": {label: connection},
+        "apps": {
+            "models": {"models": list(MODULES), "default_connection": label, "migrations": "models.migrations"},
+        },
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+def is_sqlite(url: str) -> bool:
+    return url.startswith("sqlite:")
+
+
+@asynccontextmanager
+async def connected(url: str, *, label: str = "default") -> AsyncIterator[None]:
+    """Keep a connection to the database, for all tasks of the process."""
+    await Tortoise.init(config(url, label=label), _enable_global_fallback=True)
+    try:
+        yield
+    finally:
+        await Tortoise.close_connections()
+
+
+@asynccontextmanager
+async def writing() -> AsyncIterator[None]:
+    """Run a transaction as the one writer of the ledger."""
+    async with in_transaction() as connection:
+        if connection.capabilities.dialect == "postgres":
+            await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [_LEDGER_LOCK])
+        yield
+
+
+def _dialect() -> str:
+    return str(get_connection(_label()).capabilities.dialect)
+
+
+def _label() -> str:
+    return Tortoise.apps["models"]["Company"]._meta.default_connection or "default"  # type: ignore[index,no-any-return]
+
+
+def _spoken(sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+    """Return the statement and its values as the connected database writes them."""
+    if _dialect() == "sqlite":
+        return sql, [value.isoformat() if isinstance(value, date) else value for value in values]
+    parts = sql.split("?")
+    return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, 1)), list(values)
+
+
+async def execute(sql: str, values: Sequence[Any] = ()) -> None:
+    """Run one statement; its values stand as `?`."""
+    await get_connection(_label()).execute_query(*_spoken(sql, values))
+
+
+async def rows(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    """Return the rows of one statement; its values stand as `?`."""
+    return await get_connection(_label()).execute_query_dict(*_spoken(sql, values))
+
+
+async def reserve(model: type[Model], count: int) -> list[int]:
+    """Return ids for as many new rows of the table; only for a writer, who alone can take them."""
+    table = model._meta.db_table
+    if _dialect() == "sqlite":
+        found = await rows("SELECT seq FROM sqlite_sequence WHERE name = ?", [table])
+        last = int(found[0]["seq"]) if found else 0
+        return list(range(last + 1, last + count + 1))
+    taken = await rows(
+        f"SELECT nextval(pg_get_serial_sequence('{table}', 'id')) AS id FROM generate_series(1, ?)",  # noqa: S608
+        [count],
+    )
+    return [row["id"] for row in taken]
+
+
+def instant(value: datetime | str) -> datetime:
+    """Return what plain SQL gave for a moment as an aware datetime (SQLite gives text)."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value

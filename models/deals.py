@@ -1,0 +1,164 @@
+"""Deals: what may be sold to whom, for how much, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from tortoise import fields
+from tortoise.functions import Sum
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.records import Credit, DealFacts, DealStatus, SaleKind
+from domain.text import search_key
+from models.fields import choice, currency, external, link, minor, name
+
+
+class Deal(Model):
+    """One deal with its whole life.
+
+    What its score needs and its own fields do not say is kept from the moment it was
+    decided: who is credited for opening and for winning it and in which team, the days
+    both count on, and the won value and profit in the company's currency at frozen rates.
+    """
+
+    id = fields.IntField(primary_key=True)
+    external_id: str | None = external()
+    title: str = name()
+    needle: str = fields.CharField(max_length=1000, default="")  # type: ignore[assignment]
+    owner = link("Employee")
+    owner_id: int
+    client = link("Client", null=True)
+    client_id: int | None
+    stage = link("Stage")
+    stage_id: int
+    status: DealStatus = choice(DealStatus, default=DealStatus.OPEN)
+    amount: int | None = minor(null=True)
+    currency: str | None = currency(null=True)
+    cost: int | None = minor(null=True)
+    cost_currency: str | None = currency(null=True)
+    product: str | None = name(null=True)
+    problem: str | None = fields.TextField(null=True)  # type: ignore[assignment]
+    lost_reason: str | None = fields.TextField(null=True)  # type: ignore[assignment]
+    created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    expected_close_on: date | None = fields.DateField(null=True)  # type: ignore[assignment]
+    closed_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+
+    created_on: date = fields.DateField()  # type: ignore[assignment]
+    closed_on: date | None = fields.DateField(null=True)  # type: ignore[assignment]
+    opened_by: int = fields.IntField()  # type: ignore[assignment]
+    opened_team: int = fields.IntField(default=0)  # type: ignore[assignment]
+    won_by: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    won_team: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    rate: Decimal | None = fields.DecimalField(max_digits=30, decimal_places=12, null=True)  # type: ignore[assignment]
+    cost_rate: Decimal | None = fields.DecimalField(max_digits=30, decimal_places=12, null=True)  # type: ignore[assignment]
+    value: int | None = minor(null=True)
+    profit: int | None = minor(null=True)
+    sale_kind: SaleKind | None = choice(SaleKind, null=True)
+    sale_kind_given: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+
+    class Meta:
+        table = "deal"
+        indexes = (
+            ("owner_id", "status"),
+            ("created_at", "id"),
+            ("client_id", "status", "closed_at"),
+            ("stage_id", "status"),
+        )
+
+    def facts(self) -> DealFacts | None:
+        """Return what of the deal counts; None once it is deleted."""
+        if self.deleted_at is not None:
+            return None
+        won = self.won_by is not None and self.status is DealStatus.WON
+        return DealFacts(
+            self.id,
+            Credit(self.opened_by, self.opened_team),
+            self.created_on,
+            self.status,
+            Credit(self.won_by or 0, self.won_team or 0) if won else None,
+            self.closed_on if won else None,
+            self.value if won else None,
+            self.profit if won else None,
+            self.sale_kind if won else None,
+        )
+
+    def titled(self, value: str) -> None:
+        self.title, self.needle = value, search_key(value)
+
+
+class StageVisit(Model):
+    """A deal's entry into a stage. Rows are added, never changed."""
+
+    id = fields.BigIntField(primary_key=True)
+    deal = link("Deal")
+    deal_id: int
+    stage = link("Stage")
+    stage_id: int
+    entered_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+
+    class Meta:
+        table = "stage_visit"
+        indexes = (("deal_id", "entered_at"), ("stage_id", "entered_at"))
+
+
+def standing() -> QuerySet[Deal]:
+    """Return the deals that are not deleted."""
+    return Deal.filter(deleted_at=None)
+
+
+async def by_ids(ids: Sequence[int]) -> list[Deal | None]:
+    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
+    return [found.get(id_) for id_ in ids]
+
+
+def of_client(client: int) -> QuerySet[Deal]:
+    return standing().filter(client_id=client)
+
+
+async def first_wins(clients: Collection[int]) -> dict[int, int]:
+    """Return the earliest standing win of each client that has one: client → deal."""
+    firsts: dict[int, int] = {}
+    rows = (
+        await standing()
+        .filter(client_id__in=list(clients), status=DealStatus.WON)
+        .order_by("client_id", "closed_at", "id")
+        .values_list("client_id", "id")
+    )
+    for client, deal in rows:
+        firsts.setdefault(client, deal)
+    return firsts
+
+
+async def to_regrade(clients: Collection[int]) -> list[Deal]:
+    """Return the won deals whose kind of sale is not given and no longer what the order of the client's wins says."""
+    firsts = await first_wins(clients)
+    won = standing().filter(client_id__in=list(clients), status=DealStatus.WON, sale_kind_given=False)
+    wrong_first = await won.filter(sale_kind=SaleKind.FIRST).exclude(id__in=list(firsts.values()))
+    wrong_repeat = await won.filter(id__in=list(firsts.values())).exclude(sale_kind=SaleKind.FIRST)
+    return [*wrong_first, *wrong_repeat]
+
+
+async def have_won(clients: Sequence[int]) -> list[bool]:
+    """Return for each client whether any win of his stands."""
+    rows = await standing().filter(client_id__in=set(clients), status=DealStatus.WON).distinct().values_list(
+        "client_id", flat=True
+    )
+    found = set(rows)
+    return [client in found for client in clients]
+
+
+async def won_values(clients: Sequence[int]) -> list[int]:
+    """Return what each client's standing wins brought in, in the company's smallest unit."""
+    rows = (
+        await standing()
+        .filter(client_id__in=set(clients), status=DealStatus.WON)
+        .annotate(total=Sum("value"))
+        .group_by("client_id")
+        .values_list("client_id", "total")
+    )
+    totals = {client: int(total or 0) for client, total in rows}
+    return [totals.get(client, 0) for client in clients]

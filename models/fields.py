@@ -1,0 +1,35 @@
+"""The kinds of columns that the tables share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from tortoise import fields
+from tortoise.fields.base import OnDelete
+
+
+def link(to: str, *, null: bool = False) -> Any:
+    """Return a reference to a row of another table; rows that are referred to cannot vanish."""
+    return fields.ForeignKeyField(f"models.{to}", related_name=False, null=null, on_delete=OnDelete.RESTRICT)
+
+
+def choice(kind: type[StrEnum], *, default: StrEnum | None = None, null: bool = False) -> Any:
+    return fields.CharEnumField(kind, max_length=20, default=default, null=null)
+
+
+def name(*, null: bool = False) -> Any:
+    return fields.CharField(max_length=800, null=null)  # 200 graphemes, each of a few code points
+
+
+def external() -> Any:
+    return fields.CharField(max_length=200, null=True, unique=True)
+
+
+def minor(*, null: bool = False) -> Any:
+    """An amount in the smallest unit: exact on every database."""
+    return fields.BigIntField(null=null)
+
+
+def currency(*, null: bool = False) -> Any:
+    return fields.CharField(max_length=3, null=null)

@@ -1,0 +1,123 @@
+"""Goals: what is to be reached, by whom and until when; and how they were changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from enum import StrEnum
+
+from tortoise import fields
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.periods import Period, PeriodKind
+from models.fields import choice, link, minor, name
+
+
+class OwnerKind(StrEnum):
+    EMPLOYEE = "EMPLOYEE"
+    TEAM = "TEAM"
+    COMPANY = "COMPANY"
+
+
+class Goal(Model):
+    """A target in the metric's smallest unit for the days from `first_day` to `last_day`, both included.
+
+    `version` is the change log's position of the last change that touched it.
+    `announced` holds the targets whose crossing was announced already.
+    """
+
+    id = fields.IntField(primary_key=True)
+    name: str = name()
+    owner_kind: OwnerKind = choice(OwnerKind)
+    owner_id: int = fields.IntField()  # type: ignore[assignment]
+    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    target: int = minor()
+    kind: PeriodKind = choice(PeriodKind)
+    first_day: date = fields.DateField()  # type: ignore[assignment]
+    last_day: date = fields.DateField()  # type: ignore[assignment]
+    recurring: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    announced: list[int] = fields.JSONField(default=list)  # type: ignore[assignment]
+    version: int = fields.BigIntField(default=1)  # type: ignore[assignment]
+    created_by = link("Employee", null=True)
+    created_by_id: int | None
+    created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    archived_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+
+    class Meta:
+        table = "goal"
+        indexes = (("metric", "first_day", "last_day"), ("owner_kind", "owner_id", "last_day"))
+
+    @property
+    def period(self) -> Period:
+        return Period(start=self.first_day, end=self.last_day, kind=self.kind)
+
+
+class GoalChange(Model):
+    """One field of a goal that somebody changed. Rows are added, never changed."""
+
+    id = fields.BigIntField(primary_key=True)
+    goal = link("Goal")
+    goal_id: int
+    at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    by = link("Employee", null=True)
+    by_id: int | None
+    field: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    before: str | None = fields.TextField(null=True)  # type: ignore[assignment]
+    after: str | None = fields.TextField(null=True)  # type: ignore[assignment]
+
+    class Meta:
+        table = "goal_change"
+        indexes = (("goal_id", "at"),)
+
+
+def current() -> QuerySet[Goal]:
+    """Return the goals that are not archived."""
+    return Goal.filter(archived_at=None)
+
+
+def overlapping(first: date, last: date) -> QuerySet[Goal]:
+    return Goal.filter(first_day__lte=last, last_day__gte=first)
+
+
+async def by_ids(ids: Sequence[int]) -> list[Goal | None]:
+    found = await Goal.in_bulk(set(ids), "id")
+    return [found.get(id_) for id_ in ids]
+
+
+async def concerned(
+    metrics: Collection[str], days: Collection[date], employees: Collection[int], teams: Collection[int]
+) -> list[Goal]:
+    """Return the goals that postings of these metrics, on these days, of these employees and teams may move."""
+    rows = await current().filter(
+        metric__in=list(metrics), first_day__lte=max(days), last_day__gte=min(days)
+    )
+    owners: dict[OwnerKind, Collection[int]] = {
+        OwnerKind.EMPLOYEE: employees,
+        OwnerKind.TEAM: teams,
+        OwnerKind.COMPANY: (0,),
+    }
+    return [goal for goal in rows if goal.owner_id in owners[goal.owner_kind]]
+
+
+async def changes_of(goals: Sequence[int]) -> list[list[GoalChange]]:
+    """Return the changes of each goal, the newest first."""
+    rows = await GoalChange.filter(goal_id__in=set(goals)).order_by("-id")
+    return [[row for row in rows if row.goal_id == goal] for goal in goals]
+
+
+async def targets_of_employees(
+    metric: str, first: date, last: date, moment: datetime
+) -> dict[int, int]:
+    """Return each employee's target for the metric and those very days, as it stood at that moment."""
+    rows = await Goal.filter(
+        owner_kind=OwnerKind.EMPLOYEE, metric=metric, first_day=first, last_day=last, created_at__lte=moment
+    ).order_by("id")
+    standing = [row for row in rows if row.archived_at is None or row.archived_at > moment]
+    later = await GoalChange.filter(
+        goal_id__in=[row.id for row in standing], field="target", at__gt=moment
+    ).order_by("-id")
+    was = {row.id: row.target for row in standing}
+    for change in later:  # walking back from the newest
+        was[change.goal_id] = int(change.before or was[change.goal_id])
+    return {row.owner_id: was[row.id] for row in standing}

@@ -1,0 +1,66 @@
+"""Leads: incoming requests (заявки) that may become deals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from tortoise import fields
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.records import Credit, LeadFacts, LeadStatus
+from models.fields import choice, external, link, name
+
+
+class Lead(Model):
+    id = fields.IntField(primary_key=True)
+    external_id: str | None = external()
+    title: str = name()
+    owner = link("Employee")
+    owner_id: int
+    source: str | None = name(null=True)
+    client = link("Client", null=True)
+    client_id: int | None
+    deal = link("Deal", null=True)
+    deal_id: int | None
+    contact_name: str | None = name(null=True)
+    phone: str | None = fields.CharField(max_length=100, null=True)  # type: ignore[assignment]
+    email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
+    status: LeadStatus = choice(LeadStatus, default=LeadStatus.NEW)
+    rejected_reason: str | None = fields.TextField(null=True)  # type: ignore[assignment]
+    created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    created_on: date = fields.DateField()  # type: ignore[assignment]
+    opened_by: int = fields.IntField()  # type: ignore[assignment]
+    opened_team: int = fields.IntField(default=0)  # type: ignore[assignment]
+    converted_on: date | None = fields.DateField(null=True)  # type: ignore[assignment]
+    converted_by: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    converted_team: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+
+    class Meta:
+        table = "lead"
+        indexes = (("owner_id", "status"), ("created_at", "id"))
+
+    def facts(self) -> LeadFacts | None:
+        """Return what of the lead counts; None once it is deleted."""
+        if self.deleted_at is not None:
+            return None
+        converted = self.status is LeadStatus.CONVERTED and self.converted_by is not None
+        return LeadFacts(
+            self.id,
+            Credit(self.opened_by, self.opened_team),
+            self.created_on,
+            Credit(self.converted_by or 0, self.converted_team or 0) if converted else None,
+            self.converted_on if converted else None,
+        )
+
+
+def standing() -> QuerySet[Lead]:
+    """Return the leads that are not deleted."""
+    return Lead.filter(deleted_at=None)
+
+
+async def by_ids(ids: Sequence[int]) -> list[Lead | None]:
+    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
+    return [found.get(id_) for id_ in ids]

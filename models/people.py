@@ -1,0 +1,191 @@
+"""Employees, the teams they are in, and who was where when."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from tortoise import fields
+from tortoise.expressions import Q
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.access import Role
+from domain.text import search_key
+from models.fields import choice, external, link, name
+
+
+class Team(Model):
+    """A group of employees below a manager; teams stand below teams, to any depth."""
+
+    id = fields.IntField(primary_key=True)
+    external_id: str | None = external()
+    name: str = name()
+    parent = link("Team", null=True)
+    parent_id: int | None
+    manager = link("Employee", null=True)
+    manager_id: int | None
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "team"
+
+
+class Employee(Model):
+    """A person of the sales team: who works, is ranked and signs in."""
+
+    id = fields.IntField(primary_key=True)
+    external_id: str | None = external()
+    name: str = name()
+    needle: str = fields.CharField(max_length=1000, default="")  # type: ignore[assignment]  # for search
+    email: str | None = fields.CharField(max_length=254, null=True, unique=True)  # type: ignore[assignment]
+    password_hash: str | None = fields.CharField(max_length=200, null=True)  # type: ignore[assignment]
+    role: Role = choice(Role, default=Role.EMPLOYEE)
+    team = link("Team", null=True)
+    team_id: int | None
+    manager = link("Employee", null=True)
+    manager_id: int | None
+    avatar_url: str | None = fields.CharField(max_length=2000, null=True)  # type: ignore[assignment]
+    active: bool = fields.BooleanField(default=True)  # type: ignore[assignment]
+    language: str | None = fields.CharField(max_length=8, null=True)  # type: ignore[assignment]
+    quiet_from: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    quiet_to: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    digest_at: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "employee"
+        indexes = (("team_id",), ("manager_id",))
+
+    def renamed(self, value: str) -> None:
+        self.name, self.needle = value, search_key(value)
+
+
+class Membership(Model):
+    """In which team an employee was, and whether active, from `since` until `until` (None: still)."""
+
+    id = fields.IntField(primary_key=True)
+    employee = link("Employee")
+    employee_id: int
+    team_id: int = fields.IntField(default=0)  # type: ignore[assignment]  # 0: in none
+    active: bool = fields.BooleanField(default=True)  # type: ignore[assignment]
+    since = fields.DatetimeField()
+    until: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+
+    class Meta:
+        table = "membership"
+        indexes = (("employee_id", "since"),)
+
+
+class Tree:
+    """The teams as they stand above each other."""
+
+    def __init__(self, teams: Iterable[Team]) -> None:
+        self.teams = {team.id: team for team in teams}
+        self._children: dict[int | None, list[int]] = {}
+        for team in sorted(self.teams.values(), key=lambda team: (search_key(team.name), team.id)):
+            self._children.setdefault(team.parent_id, []).append(team.id)
+
+    def children(self, team: int | None) -> list[int]:
+        """Return the teams right below, in name order; None asks for those at the top."""
+        return self._children.get(team, [])
+
+    def below(self, team: int) -> frozenset[int]:
+        """Return the team and all below it."""
+        found, open_ = {team}, [team]
+        while open_:
+            for child in self.children(open_.pop()):
+                if child not in found:
+                    found.add(child)
+                    open_.append(child)
+        return frozenset(found)
+
+    def above(self, team: int | None) -> tuple[int, ...]:
+        """Return the team and all above it, from the bottom upwards."""
+        path: list[int] = []
+        while team is not None and team in self.teams and team not in path:
+            path.append(team)
+            team = self.teams[team].parent_id
+        return tuple(path)
+
+    def managed_by(self, employee: int) -> list[int]:
+        """Return the teams that the employee manages himself, in name order."""
+        return [
+            team.id
+            for team in sorted(self.teams.values(), key=lambda team: (search_key(team.name), team.id))
+            if team.manager_id == employee
+        ]
+
+    def manager_of(self, employee: int, team: int | None) -> int | None:
+        """Return who stands above by the teams: the team's manager, for him himself the nearest above."""
+        for id_ in self.above(team):
+            manager = self.teams[id_].manager_id
+            if manager is not None and manager != employee:
+                return manager
+        return None
+
+
+async def tree() -> Tree:
+    return Tree(await Team.all())
+
+
+async def by_ids(ids: Sequence[int]) -> list[Employee | None]:
+    """Return one employee per id, in the order of `ids`; None where there is none."""
+    found = await Employee.in_bulk(set(ids), "id")
+    return [found.get(id_) for id_ in ids]
+
+
+async def members(teams: Sequence[int]) -> list[list[Employee]]:
+    """Return the active members of each team, in name order."""
+    rows = await Employee.filter(team_id__in=set(teams), active=True).order_by("needle", "id")
+    return [[row for row in rows if row.team_id == team] for team in teams]
+
+
+def matching(search: str | None, team: int | None, active: bool | None) -> QuerySet[Employee]:
+    """Return the employees with that text in their name, in that very team; None restricts nothing."""
+    query = Employee.all()
+    if search:
+        query = query.filter(needle__contains=search_key(search))
+    if team is not None:
+        query = query.filter(team_id=team)
+    return query if active is None else query.filter(active=active)
+
+
+class Places:
+    """In which team employees were when; before his first place somebody counts as having been in it."""
+
+    def __init__(self, stays: Iterable[Membership]) -> None:
+        self._stays: dict[int, list[Membership]] = {}
+        for stay in stays:
+            self._stays.setdefault(stay.employee_id, []).append(stay)
+
+    def team(self, employee: Employee, moment: datetime) -> int:
+        """Return the team (0 for none) that the employee was in at that moment."""
+        stays = self._stays.get(employee.id)
+        if not stays:
+            return employee.team_id or 0
+        return next((stay.team_id for stay in reversed(stays) if stay.since <= moment), stays[0].team_id)
+
+
+async def places(employees: Collection[int]) -> Places:
+    return Places(await Membership.filter(employee_id__in=list(employees)).order_by("since", "id"))
+
+
+async def ranked_then(moment: datetime, teams: Collection[int] | None) -> list[tuple[int, str]]:
+    """Return id and name of everybody active at that moment, in these teams (None: anywhere)."""
+    query = Membership.filter(Q(until=None) | Q(until__gt=moment), active=True, since__lte=moment)
+    if teams is not None:
+        query = query.filter(team_id__in=list(teams))
+    return await query.values_list("employee_id", "employee__name")  # type: ignore[return-value]
+
+
+async def moved(employee: Employee, moment: datetime) -> None:
+    """Note where the employee is and whether active, when that has changed."""
+    place, active = employee.team_id or 0, employee.active
+    last = await Membership.filter(employee_id=employee.id, until=None).first()
+    if last is not None:
+        if (last.team_id, last.active) == (place, active):
+            return
+        last.until = moment
+        await last.save(update_fields=["until"])
+    await Membership.create(employee_id=employee.id, team_id=place, active=active, since=moment)

@@ -1,0 +1,164 @@
+"""The ledger: signed postings, the daily totals kept beside them, and the sums asked of both."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from tortoise import fields
+from tortoise.functions import Sum
+from tortoise.models import Model
+
+from domain.scoring import Score
+from models import database
+from models.fields import link
+
+
+class ScoreEntry(Model):
+    """One signed posting to somebody's score. Rows are added, never changed.
+
+    `amount` is in the metric's smallest unit (a deal, a cent, a second), so that sums
+    are exact; `effective_on` is a day of the company's calendar, `recorded_at` the
+    instant of posting. `team_id` is the team he was in then; it keeps the credit when he moves.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    employee = link("Employee")
+    employee_id: int
+    team_id: int = fields.IntField(default=0)  # type: ignore[assignment]
+    amount: int = fields.BigIntField()  # type: ignore[assignment]
+    effective_on: date = fields.DateField()  # type: ignore[assignment]
+    late: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    recorded_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    source_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    source_id: int = fields.IntField()  # type: ignore[assignment]
+
+    class Meta:
+        table = "score_entry"
+        indexes = (
+            ("metric", "effective_on"),
+            ("metric", "recorded_at"),
+            ("employee_id", "metric", "effective_on"),
+            ("source_kind", "source_id"),
+        )
+
+
+class DailyTotal(Model):
+    """The sum of the entries of an employee, team, metric and day: a cache that `reconcile` can rebuild."""
+
+    id = fields.BigIntField(primary_key=True)
+    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    employee_id: int = fields.IntField()  # type: ignore[assignment]
+    team_id: int = fields.IntField(default=0)  # type: ignore[assignment]
+    day: date = fields.DateField()  # type: ignore[assignment]
+    amount: int = fields.BigIntField()  # type: ignore[assignment]
+
+    class Meta:
+        table = "daily_total"
+        unique_together = (("metric", "employee_id", "day", "team_id"),)
+        indexes = (("metric", "day"), ("metric", "team_id", "day"))
+
+
+async def post(scores: Sequence[tuple[Score, bool, str, int]], at: datetime) -> None:
+    """Write the postings, each with whether it is late and its source, and add them to the daily totals."""
+    if not scores:
+        return
+    await ScoreEntry.bulk_create(
+        [
+            ScoreEntry(
+                metric=score.metric,
+                employee_id=score.employee,
+                team_id=score.team,
+                amount=score.amount,
+                effective_on=score.day,
+                late=late,
+                recorded_at=at,
+                source_kind=kind,
+                source_id=source,
+            )
+            for score, late, kind, source in scores
+        ],
+        batch_size=1000,
+    )
+    await add_to_totals(score for score, *_ in scores)
+
+
+async def add_to_totals(scores: Iterable[Score]) -> None:
+    totals: dict[tuple[str, int, int, date], int] = defaultdict(int)
+    for score in scores:
+        totals[score.metric, score.employee, score.team, score.day] += score.amount
+    rows = [(*key, amount) for key, amount in sorted(totals.items()) if amount]
+    for start in range(0, len(rows), 150):  # SQLite takes at most 999 values in old builds
+        part = rows[start : start + 150]
+        await database.execute(
+            "INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES "
+            + ", ".join(["(?, ?, ?, ?, ?)"] * len(part))
+            + " ON CONFLICT (metric, employee_id, day, team_id)"
+            + " DO UPDATE SET amount = daily_total.amount + excluded.amount",
+            [value for row in part for value in row],
+        )
+
+
+async def totals(
+    *, metric: str, first: date, last: date, teams: Collection[int] | None = None
+) -> dict[int, int]:
+    """Return each employee's score within the days, both included; with `teams` only what was credited to those."""
+    query = DailyTotal.filter(metric=metric, day__gte=first, day__lte=last)
+    if teams is not None:
+        query = query.filter(team_id__in=list(teams))
+    rows = await query.annotate(total=Sum("amount")).group_by("employee_id").values_list("employee_id", "total")
+    return {employee: int(total) for employee, total in rows}
+
+
+async def recorded_after(
+    moment: datetime, *, metric: str, first: date, last: date, teams: Collection[int] | None = None
+) -> dict[int, int]:
+    """Return what was posted to each employee's score from that moment on, for the days."""
+    query = ScoreEntry.filter(
+        metric=metric, recorded_at__gte=moment, effective_on__gte=first, effective_on__lte=last
+    )
+    if teams is not None:
+        query = query.filter(team_id__in=list(teams))
+    rows = await query.annotate(total=Sum("amount")).group_by("employee_id").values_list("employee_id", "total")
+    return {employee: int(total) for employee, total in rows}
+
+
+_GOAL_VALUES = """
+WITH RECURSIVE asked AS (
+    SELECT id, owner_kind, owner_id, metric, first_day, last_day FROM goal WHERE id IN ({ids})
+), below(root, id) AS (
+    SELECT DISTINCT owner_id, owner_id FROM asked WHERE owner_kind = 'TEAM'
+    UNION SELECT below.root, team.id FROM team JOIN below ON team.parent_id = below.id
+)
+SELECT asked.id AS goal, SUM(total.amount) AS value FROM asked JOIN daily_total total
+    ON total.metric = asked.metric AND total.employee_id = asked.owner_id
+    AND total.day BETWEEN asked.first_day AND asked.last_day
+    WHERE asked.owner_kind = 'EMPLOYEE' GROUP BY asked.id
+UNION ALL
+SELECT asked.id, SUM(total.amount) FROM asked JOIN below ON below.root = asked.owner_id JOIN daily_total total
+    ON total.metric = asked.metric AND total.team_id = below.id
+    AND total.day BETWEEN asked.first_day AND asked.last_day
+    WHERE asked.owner_kind = 'TEAM' GROUP BY asked.id
+UNION ALL
+SELECT asked.id, SUM(total.amount) FROM asked JOIN daily_total total
+    ON total.metric = asked.metric AND total.day BETWEEN asked.first_day AND asked.last_day
+    WHERE asked.owner_kind = 'COMPANY' GROUP BY asked.id
+"""
+
+
+async def goal_values(goals: Sequence[int]) -> list[int]:
+    """Return what each goal has reached, in the smallest unit: a team's counts all teams below, each entry once."""
+    if not goals:
+        return []
+    ids = sorted(set(goals))
+    rows = await database.rows(_GOAL_VALUES.format(ids=", ".join("?" * len(ids))), ids)
+    values: dict[Any, int] = {row["goal"]: int(row["value"]) for row in rows}
+    return [values.get(goal, 0) for goal in goals]
+
+
+async def is_empty() -> bool:
+    """Return whether nothing has ever been posted."""
+    return not await ScoreEntry.exists()

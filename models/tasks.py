@@ -1,0 +1,80 @@
+"""Tasks and assignments (поручения)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from tortoise import fields
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.records import Credit, TaskFacts, TaskKind
+from models.fields import choice, external, link, name
+
+_NEVER = 1 << 50  # beyond any second since 1970
+
+
+class Task(Model):
+    """Something to do, by somebody, until some time.
+
+    `place` orders a list of tasks: open ones first, the soonest due first and those
+    without a due time last; then the completed, the latest first.
+    """
+
+    id = fields.IntField(primary_key=True)
+    external_id: str | None = external()
+    title: str = name()
+    kind: TaskKind = choice(TaskKind, default=TaskKind.TASK)
+    assignee = link("Employee")
+    assignee_id: int
+    created_by = link("Employee", null=True)
+    created_by_id: int | None
+    due_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    completed_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    deal = link("Deal", null=True)
+    deal_id: int | None
+    client = link("Client", null=True)
+    client_id: int | None
+    created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    place: int = fields.BigIntField(default=0)  # type: ignore[assignment]
+    completed_on: date | None = fields.DateField(null=True)  # type: ignore[assignment]
+    credit_by: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    credit_team: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+
+    class Meta:
+        table = "task"
+        indexes = (("assignee_id", "place", "id"), ("place", "id"))
+
+    def facts(self) -> TaskFacts | None:
+        """Return what of the task counts; None once it is deleted."""
+        if self.deleted_at is not None:
+            return None
+        if self.completed_on is None or self.credit_by is None:
+            return TaskFacts(self.id)
+        return TaskFacts(self.id, Credit(self.credit_by, self.credit_team or 0), self.completed_on)
+
+    def replaced(self) -> None:
+        """Set the place in lists from the due and completion times."""
+        if self.completed_at is not None:
+            self.place = 2 * _NEVER - _seconds(self.completed_at)
+        else:
+            self.place = _NEVER if self.due_at is None else _seconds(self.due_at)
+
+    def overdue(self, now: datetime) -> bool:
+        return self.completed_at is None and self.due_at is not None and self.due_at <= now
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp())
+
+
+def standing() -> QuerySet[Task]:
+    """Return the tasks that are not deleted."""
+    return Task.filter(deleted_at=None)
+
+
+async def by_ids(ids: Sequence[int]) -> list[Task | None]:
+    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
+    return [found.get(id_) for id_ in ids]

@@ -1,0 +1,1 @@
+"""What the product does: one function per query or action, rights checked first."""

@@ -1,0 +1,84 @@
+"""Clients and their contacts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tortoise.queryset import QuerySet
+
+from domain.text import search_key
+from models import clients
+from models.activities import ActivityKind
+from models.clients import Client, Contact
+from models.goals import Goal
+from resolvers import inputs
+from resolvers.context import Context
+from resolvers.keeping import (
+    Bench,
+    Draft,
+    Given,
+    Keeper,
+    created,
+    handed_over,
+    lines_of,
+    opened,
+    record_many,
+    recreated,
+    referred,
+)
+from resolvers.scopes import records_within
+
+
+class Clients(Keeper):
+    kind = "Client"
+    refers = {"owner": "Employee"}
+    added = ActivityKind.CLIENT_ADDED
+
+    def begin(self, bench: Bench, given: Given) -> Client:
+        client = Client()
+        opened(bench, client, bench.refs.new_owner(given.get("owner"), "input", "owner"), created(bench, given))
+        return client
+
+    def apply(self, bench: Bench, draft: Draft, given: Given) -> None:
+        if "name" in given:
+            draft.row.renamed(inputs.name(given["name"], "input", "name"))
+        handed_over(bench, draft, given.get("owner"), "owner")
+        lines_of(draft, given, email="email", phone="phone")
+        recreated(bench, draft, given)
+
+
+class Contacts(Keeper):
+    kind = "Contact"
+    refers = {"owner": "Employee", "client": "Client"}
+    added = ActivityKind.CONTACT_ADDED
+
+    def begin(self, bench: Bench, given: Given) -> Contact:
+        contact = Contact()
+        opened(bench, contact, bench.refs.new_owner(given.get("owner"), "input", "owner"), created(bench, given))
+        return contact
+
+    def apply(self, bench: Bench, draft: Draft, given: Given) -> None:
+        if "name" in given:
+            draft.row.name = inputs.name(given["name"], "input", "name")
+        handed_over(bench, draft, given.get("owner"), "owner")
+        referred(bench, draft, given, client="Client")
+        lines_of(draft, given, email="email", phone="phone")
+        recreated(bench, draft, given)
+
+
+async def record(
+    context: Context, givens: Sequence[Given], *, aloud: bool = True
+) -> tuple[list[Client], list[Goal]]:
+    return await record_many(context, Clients(), givens, aloud=aloud)
+
+
+async def record_contacts(
+    context: Context, givens: Sequence[Given], *, aloud: bool = True
+) -> tuple[list[Contact], list[Goal]]:
+    return await record_many(context, Contacts(), givens, aloud=aloud)
+
+
+async def listed(context: Context, scope: str | None, search: str | None) -> QuerySet[Client]:
+    """Return the clients of the scope within reach, with that text in their name."""
+    query = await records_within(context, clients.standing(), "owner", scope)
+    return query.filter(needle__contains=search_key(search)) if search else query

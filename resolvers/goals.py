@@ -1,0 +1,361 @@
+"""Goals: set, changed, archived; and how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from tortoise.expressions import Q
+
+from domain import progress as arithmetic
+from domain.access import Action
+from domain.ids import decoded
+from domain.periods import InvalidPeriod, Period, PeriodKind, resolve
+from domain.progress import Progress
+from domain.refusals import Conflict, Forbidden, Invalid, NotFound, OutOfRange
+from domain.units import Unit, canonical, shown
+from models import goals, people, scores
+from models.activities import ActivityKind
+from models.goals import Goal, GoalChange, OwnerKind
+from models.people import Employee
+from resolvers import inputs, scopes
+from resolvers.context import Context
+from resolvers.metrics import metric as metric_of
+from resolvers.recording import goal_line, touch, write_lines
+from resolvers.scopes import Scope
+
+Given = Mapping[str, Any]
+
+
+async def period(context: Context, given: Given | None, *path: str) -> Period:
+    """Return the days that a period of the contract means; null is the current month. Refuses what cannot be meant."""
+    asked = given or {"kind": PeriodKind.MONTH}
+    try:
+        return resolve(
+            asked.get("kind") or PeriodKind.MONTH,
+            today=await context.today(),
+            calendar=await context.calendar(),
+            on=asked.get("on"),
+            offset=asked.get("offset") or 0,
+            start=asked.get("start"),
+            end=asked.get("end"),
+        )
+    except InvalidPeriod as error:
+        raise Invalid(str(error), *path, *([error.field] if error.field else [])) from error
+
+
+async def set_goal(context: Context, given: Given) -> Goal:
+    """Set what an employee, a team or the company is to reach in a period."""
+    scope = await scopes.find(context, given["owner"])
+    if scope is None:
+        raise NotFound("There is no such employee, team or company.", "input", "owner")
+    if not scopes.reaches(context, Action.SET_GOALS, scope):
+        raise Forbidden("You can set goals only for those below you.", "input", "owner")
+    metric = await metric_of(context, given["metric"], "input", "metric")
+    days = await period(context, given["period"], "input", "period")
+    recurring = bool(given.get("recurring"))
+    _check_recurring(recurring, days.kind)
+    company = await context.company()
+    target = _target(given["target"], metric.unit, company.currency)
+    same = goals.current().filter(
+        owner_kind=scope.kind, owner_id=scope.number, metric=metric.key, first_day=days.start, last_day=days.end
+    )
+    if await same.exists():
+        raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
+    name = inputs.line(given.get("name"), "input", "name") or f"{metric.name}, {days.label()}"
+    goal = await Goal.create(
+        name=name[:200],
+        owner_kind=scope.kind,
+        owner_id=scope.number,
+        metric=metric.key,
+        target=target,
+        kind=days.kind,
+        first_day=days.start,
+        last_day=days.end,
+        recurring=recurring,
+        created_by_id=context.viewer.id,
+        created_at=context.now(),
+    )
+    [value] = await scores.goal_values([goal.id])
+    if value >= target:  # reached before it was set: nothing crosses, nothing is announced
+        goal.announced = [target]
+        await goal.save(update_fields=["announced"])
+    await write_lines(context, [goal_line(context, goal, ActivityKind.GOAL_SET, **_said(goal, metric.unit, company.currency))])
+    _moved(context, goal)
+    return goal
+
+
+async def update_goal(context: Context, given: Given) -> Goal:
+    """Change name, target or recurrence; each change is kept with who, when, before and after."""
+    goal = await _to_change(context, given["id"], "input", "id")
+    seen = given.get("ifVersion")
+    if seen is not None and seen != goal.version:
+        raise Conflict(f"The goal has changed meanwhile: its version is {goal.version} now.", "input", "ifVersion")
+    if goal.archived_at is not None:
+        raise Conflict("This goal is archived.", "input", "id")
+    metric = await metric_of(context, goal.metric)
+    company = await context.company()
+    wanted: dict[str, Any] = {}
+    if given.get("name") is not None:
+        wanted["name"] = inputs.name(given["name"], "input", "name")
+    if given.get("target") is not None:
+        wanted["target"] = _target(given["target"], metric.unit, company.currency)
+    if given.get("recurring") is not None:
+        _check_recurring(given["recurring"], goal.kind)
+        wanted["recurring"] = given["recurring"]
+    differing = {field: value for field, value in wanted.items() if getattr(goal, field) != value}
+    if not differing:
+        return goal
+    await GoalChange.bulk_create(
+        [
+            GoalChange(
+                goal_id=goal.id,
+                at=context.now(),
+                by_id=context.viewer.id,
+                field=field,
+                before=str(getattr(goal, field)),
+                after=str(value),
+            )
+            for field, value in differing.items()
+        ]
+    )
+    said = {
+        field: [_text(field, getattr(goal, field), metric.unit, company.currency), _text(field, value, metric.unit, company.currency)]
+        for field, value in differing.items()
+    }
+    goal.update_from_dict(differing)
+    await goal.save(update_fields=list(differing))
+    await write_lines(context, [goal_line(context, goal, ActivityKind.GOAL_CHANGED, changed=said)])
+    _moved(context, goal)
+    await touch(context, [goal])
+    return goal
+
+
+async def archive_goal(context: Context, id_: str) -> Goal:
+    """Hide a goal; nothing is deleted."""
+    goal = await _to_change(context, id_, "id")
+    if goal.archived_at is None:
+        goal.archived_at = context.now()
+        await goal.save(update_fields=["archived_at"])
+        await write_lines(context, [goal_line(context, goal, ActivityKind.GOAL_ARCHIVED)])
+        _moved(context, goal)
+    return goal
+
+
+def _check_recurring(recurring: bool, kind: PeriodKind) -> None:
+    if recurring and kind is PeriodKind.CUSTOM:
+        raise Invalid("A custom period cannot recur: take a day, week, month, quarter or year.", "input", "recurring")
+
+
+def _target(value: Decimal, unit: Unit, currency: str) -> int:
+    target = inputs.measured(value, unit, currency, "input", "target")
+    if target <= 0:
+        raise OutOfRange("A target is above zero.", "input", "target")
+    return target
+
+
+def _text(field: str, value: Any, unit: Unit, currency: str) -> str:
+    return canonical(shown(value, unit, currency)) if field == "target" else str(value)
+
+
+def _said(goal: Goal, unit: Unit, currency: str) -> dict[str, Any]:
+    return {"target": _text("target", goal.target, unit, currency), "metric": goal.metric, "unit": unit, "currency": currency}
+
+
+def _moved(context: Context, goal: Goal) -> None:
+    assert context.work is not None
+    context.work.goals[goal.id] = goal
+    context.announce("goals", f"goal:{goal.id}")
+
+
+async def _to_change(context: Context, id_: str, *path: str) -> Goal:
+    goal = await find(context, id_)
+    if goal is None:
+        raise NotFound("There is no such goal.", *path)
+    scope = Scope(goal.owner_kind, goal.owner_id, await _owner(context, goal))
+    if not scopes.reaches(context, Action.SET_GOALS, scope):
+        raise Forbidden("You can see this goal, but not change it.", *path)
+    return goal
+
+
+async def _owner(context: Context, goal: Goal) -> Any:
+    employee = await Employee.get(id=goal.owner_id) if goal.owner_kind is OwnerKind.EMPLOYEE else None
+    return scopes.owner(context, goal.owner_kind, goal.owner_id, employee, await context.company())
+
+
+async def find(context: Context, id_: str) -> Goal | None:
+    """Return a goal within sight; None where there is none."""
+    return (await find_all(context, [id_]))[0]
+
+
+async def find_all(context: Context, ids: Sequence[str]) -> list[Goal | None]:
+    """The same for several ids, in their order."""
+    pairs = [decoded(id_) for id_ in ids]
+    numbers = [pair[1] if pair and pair[0] == "Goal" and pair[1] < 1 << 31 else 0 for pair in pairs]
+    return await seen(context, numbers)
+
+
+async def seen(context: Context, numbers: Sequence[int]) -> list[Goal | None]:
+    """Return the goals of these numbers that the viewer may see, in their order."""
+    rows = await goals.by_ids(numbers)
+    owners = await people.by_ids([row.owner_id for row in rows if row and row.owner_kind is OwnerKind.EMPLOYEE])
+    known = {owner.id: owner for owner in owners if owner}
+    return [row if row and context.viewer.sees_goal(row, known.get(row.owner_id)) else None for row in rows]
+
+
+async def of_scope(context: Context, scope: Scope, given: Given | None, *, archived: bool) -> list[Goal]:
+    """Return the goals that the scope itself owns, whose period overlaps the given one (null: holds today)."""
+    if not reaches_goals(context, scope):
+        return []
+    return await _listed(context, Q(owner_kind=scope.kind, owner_id=scope.number), given, None, archived)
+
+
+def reaches_goals(context: Context, scope: Scope) -> bool:
+    viewer = context.viewer
+    if isinstance(scope.row, Employee):
+        return viewer.may(Action.VIEW_GOALS, scope.row)
+    return scope.number in viewer.goal_teams() if scope.kind is OwnerKind.TEAM else viewer.may_company(Action.VIEW_GOALS_ABOVE)
+
+
+async def listed(
+    context: Context, scope_id: str | None, given: Given | None, metric: str | None, *, archived: bool
+) -> list[Goal]:
+    """Return the goals of a scope and of everything within it, as far as the viewer may see them."""
+    scope = await scopes.find(context, scope_id) if scope_id else await scopes.whole(context)
+    if scope is None:
+        return []
+    condition = await _within(context, scope)
+    return await _listed(context, condition, given, metric, archived)
+
+
+async def own(context: Context) -> list[Goal]:
+    """Return the viewer's own goals that hold today; for a device those within its scope."""
+    if context.viewer.employee is None:
+        return await listed(context, None, None, None, archived=False)
+    mine = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=context.viewer.id)
+    return await _listed(context, mine, None, None, archived=False)
+
+
+async def _within(context: Context, scope: Scope) -> Q:
+    """Return the condition for goals of the scope and of what is within it, as far as they may be seen."""
+    viewer = context.viewer
+    sight = viewer.goals(await _visible_employees(context, scope))
+    if scope.kind is OwnerKind.COMPANY:
+        return sight
+    if scope.kind is OwnerKind.EMPLOYEE:
+        return sight & Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=scope.number)
+    teams = list(context.tree.below(scope.number))
+    return sight & (Q(owner_kind=OwnerKind.TEAM, owner_id__in=teams) | Q(owner_kind=OwnerKind.EMPLOYEE))
+
+
+async def _visible_employees(context: Context, scope: Scope) -> list[int]:
+    """Return the employees of the scope whose own goals the viewer may see."""
+    query = Employee.all()
+    if scope.kind is OwnerKind.EMPLOYEE:
+        query = query.filter(id=scope.number)
+    elif scope.kind is OwnerKind.TEAM:
+        query = query.filter(team_id__in=list(context.tree.below(scope.number)))
+    return [row.id for row in await query.only("id", "team_id", "manager_id") if context.viewer.may(Action.VIEW_GOALS, row)]
+
+
+async def _listed(context: Context, condition: Q, given: Given | None, metric: str | None, archived: bool) -> list[Goal]:
+    first, last = await _days(context, given)
+    query = goals.overlapping(first, last).filter(condition)
+    if metric is not None:
+        query = query.filter(metric=metric)
+    if not archived:
+        query = query.filter(archived_at=None)
+    return await query.order_by("last_day", "id").limit(1000)
+
+
+async def _days(context: Context, given: Given | None) -> tuple[date, date]:
+    if given is None:
+        today = await context.today()
+        return today, today
+    days = await period(context, given, "period")
+    return days.start, days.end
+
+
+# How far they are
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A goal's arithmetic, with what is needed to show it."""
+
+    goal: Goal
+    sums: Progress
+    unit: Unit
+    currency: str
+
+
+async def reached(context: Context, rows: Sequence[Goal]) -> list[Reached]:
+    """Return how far each goal is, in one question for all."""
+    values = await scores.goal_values([goal.id for goal in rows])
+    company, metrics, today = await context.company(), await context.metrics(), await context.today()
+    return [
+        Reached(
+            goal,
+            arithmetic.progress(value, goal.target, goal.period, today=today, calendar=company.calendar),
+            metrics[goal.metric].unit,
+            company.currency,
+        )
+        for goal, value in zip(rows, values, strict=True)
+    ]
+
+
+async def allocated(context: Context, rows: Sequence[Goal]) -> list[int | None]:
+    """Return, for each goal of a team or the company, the sum of the same goals one level below; None for employees'."""
+    wanted = [goal for goal in rows if goal.owner_kind is not OwnerKind.EMPLOYEE]
+    if not wanted:
+        return [None] * len(rows)
+    below = await goals.current().filter(
+        metric__in={goal.metric for goal in wanted},
+        first_day__in={goal.first_day for goal in wanted},
+        last_day__in={goal.last_day for goal in wanted},
+    )
+    homes = dict(await Employee.filter(active=True).values_list("id", "team_id"))
+    teams = context.tree.teams
+
+    def parent(goal: Goal) -> tuple[OwnerKind, int] | None:
+        if goal.owner_kind is OwnerKind.EMPLOYEE:
+            if goal.owner_id not in homes:
+                return None
+            home = homes[goal.owner_id]
+        elif goal.owner_kind is OwnerKind.TEAM:
+            home = teams[goal.owner_id].parent_id
+        else:
+            return None
+        return (OwnerKind.TEAM, home) if home else (OwnerKind.COMPANY, 0)
+
+    sums: dict[tuple[Any, ...], int] = {}
+    for goal in below:
+        key = (parent(goal), goal.metric, goal.first_day, goal.last_day)
+        sums[key] = sums.get(key, 0) + goal.target
+    return [
+        None
+        if goal.owner_kind is OwnerKind.EMPLOYEE
+        else sums.get(((goal.owner_kind, goal.owner_id), goal.metric, goal.first_day, goal.last_day), 0)
+        for goal in rows
+    ]
+
+
+async def entries(context: Context, goal: Goal) -> Any:
+    """Return the postings behind a goal that the viewer may see."""
+    query = scores.ScoreEntry.filter(
+        metric=goal.metric, effective_on__gte=goal.first_day, effective_on__lte=goal.last_day
+    )
+    viewer = context.viewer
+    if goal.owner_kind is OwnerKind.EMPLOYEE:
+        return query.filter(viewer.within(Action.VIEW_ENTRIES, "employee"), employee_id=goal.owner_id)
+    whole = viewer.may_company(Action.VIEW_ENTRIES) or (
+        goal.owner_kind is OwnerKind.TEAM and viewer.may_team(Action.VIEW_ENTRIES, goal.owner_id)
+    )
+    if not whole:
+        return query.filter(id=0)
+    if goal.owner_kind is OwnerKind.TEAM:
+        return query.filter(team_id__in=list(context.tree.below(goal.owner_id)))
+    return query

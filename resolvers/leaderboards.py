@@ -1,0 +1,195 @@
+"""Leaderboards: who is ahead, in what, over which days; now or as it stood at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any
+
+from domain.calendar import Calendar
+from domain.failures import BadInput
+from domain.periods import Period
+from domain.ranking import Ranked, by_attainment, by_value, window
+from domain.refusals import Refusal
+from domain.scoring import Metric
+from domain.units import shown
+from models import changes, goals, people, scores
+from models.goals import OwnerKind
+from models.pages import LARGEST
+from resolvers import scopes
+from resolvers.context import Context
+from resolvers.goals import period as period_of
+from resolvers.metrics import metric as metric_of
+from resolvers.references import References
+from resolvers.scopes import Scope
+
+
+class RankBy(StrEnum):
+    VALUE = "VALUE"
+    ATTAINMENT = "ATTAINMENT"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a board is asked for; the period is resolved each time, since "this month" turns."""
+
+    metric: str = "deals_won_amount"
+    period: tuple[tuple[str, Any], ...] | None = None  # of the contract's PeriodInput, as sorted pairs
+    scope: str | None = None
+    rank_by: RankBy = RankBy.VALUE
+    first: int = 100
+    around: str | None = None
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One row of a board, in the metric's unit."""
+
+    rank: int
+    previous_rank: int | None
+    employee_id: int
+    value: Decimal
+    target: Decimal | None
+    attainment_percent: float | None
+    gap_to_next: Decimal | None
+
+
+@dataclass(frozen=True)
+class Board:
+    metric: Metric
+    period: Period
+    calendar: Calendar
+    today: date
+    scope: Scope
+    rank_by: RankBy
+    standings: Sequence[Standing]
+    total_count: int
+    total: Decimal
+    version: int
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    rows: list[Ranked]
+    total: int
+
+
+async def answer(context: Context, question: Question) -> Board:
+    """Return the board as it is, or as it stood at `as_of`. Raises a Failure for what cannot be asked."""
+    if not 1 <= question.first <= LARGEST:
+        raise BadInput(f"first must be 1 to {LARGEST}.", field="first")
+    return await _made(context, question)
+
+
+async def _made(context: Context, question: Question) -> Board:
+    version = await changes.newest()  # before the reads: they may be newer than it, never older
+    scope = await scopes.for_board(context, question.scope)
+    try:
+        metric = await metric_of(context, question.metric, "metric")
+        period = await period_of(context, dict(question.period) if question.period else None, "period")
+    except Refusal as refusal:
+        raise BadInput(refusal.message, field=".".join(refusal.path)) from refusal
+    now = context.now()
+    as_of = min(question.as_of, now) if question.as_of else now
+    calendar = await context.calendar()
+    today = calendar.day_of(as_of)
+    asked = _Asked(metric.key, period, scope, scope.teams(context), question.rank_by)
+    sums = await scores.totals(metric=metric.key, first=period.start, last=period.end, teams=asked.teams)
+    ranking = await _rank(asked, sums, now, as_of, moved=question.as_of is not None)
+    before = await _rank(asked, sums, now, calendar.start_of(today), moved=True)
+    around = await _around(context, question.around)
+    currency = (await context.company()).currency
+    was = {row.key: row.rank for row in before.rows}
+    return Board(
+        metric,
+        period,
+        calendar,
+        today,
+        scope,
+        question.rank_by,
+        [_standing(row, was.get(row.key), metric, currency) for row in window(ranking.rows, question.first, around)],
+        len(ranking.rows),
+        shown(ranking.total, metric.unit, currency),
+        version,
+        as_of,
+    )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    metric: str
+    period: Period
+    scope: Scope
+    teams: frozenset[int] | None
+    rank_by: RankBy
+
+
+async def _rank(asked: _Asked, sums: dict[int, int], now: datetime, moment: datetime, *, moved: bool) -> _Ranking:
+    """Rank who was active at that moment by what had been recorded up to it; `sums` is what is recorded now."""
+    days = {"metric": asked.metric, "first": asked.period.start, "last": asked.period.end}
+    later = await scores.recorded_after(moment, teams=asked.teams, **days) if moved else {}  # type: ignore[arg-type]
+    members = await people.ranked_then(moment, asked.teams)
+    if asked.scope.kind is OwnerKind.EMPLOYEE:
+        members = [member for member in members if member[0] == asked.scope.number]
+        sums = {asked.scope.number: sums.get(asked.scope.number, 0)}
+        later = {asked.scope.number: later.get(asked.scope.number, 0)}
+    targets = await goals.targets_of_employees(asked.metric, asked.period.start, asked.period.end, moment)
+    rows = [
+        (number, name, sums.get(number, 0) - later.get(number, 0), targets.get(number)) for number, name in members
+    ]
+    ranked = by_attainment(rows) if asked.rank_by is RankBy.ATTAINMENT else by_value(rows)
+    return _Ranking(ranked, sum(sums.values()) - sum(later.values()))
+
+
+def _standing(row: Ranked, previous: int | None, metric: Metric, currency: str) -> Standing:
+    def shown_(amount: int | Fraction | None) -> Decimal | None:
+        return None if amount is None else shown(amount, metric.unit, currency)
+
+    return Standing(
+        row.rank,
+        previous,
+        row.key,
+        shown(row.value, metric.unit, currency),
+        shown_(row.target),
+        row.percent,
+        shown_(row.gap_to_next),
+    )
+
+
+async def _around(context: Context, id_: str | None) -> int | None:
+    if id_ is None:
+        return None
+    refs = References(context)
+    await refs.want("Employee", [id_])
+    try:
+        return refs.employee(id_, "around").id
+    except Refusal as refusal:
+        raise BadInput(refusal.message, field="around") from refusal
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose place on which board: of the whole company, or of a device's scope."""
+
+    employee: int
+    question: Question
+
+
+async def places(context: Context, asked: Sequence[Place]) -> list[Standing | None]:
+    """Return the standing of each on his board; each board is made once."""
+    found: dict[Question, dict[int, Standing]] = {}
+    for question in {place.question for place in asked}:  # `first` there is as large as any company
+        board = await _made(context, question)
+        found[question] = {standing.employee_id: standing for standing in board.standings}
+    return [found[place.question].get(place.employee) for place in asked]
+
+
+def next_turn(calendar: Calendar, now: datetime) -> timedelta:
+    """Return how long until the company's next day begins, when "today" and "this month" may turn."""
+    return calendar.start_of(calendar.day_of(now) + timedelta(days=1)) - now

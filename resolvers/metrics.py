@@ -1,0 +1,100 @@
+"""The company's own metrics, and the results measured for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from domain.access import Action
+from domain.records import ResultFacts
+from domain.refusals import Conflict, Forbidden, Invalid, NotFound
+from domain.scoring import METRICS, Metric
+from domain.units import Unit
+from models.activities import ActivityKind
+from models.goals import Goal
+from models.metrics import CompanyMetric, Result
+from models.people import Employee
+from resolvers import inputs
+from resolvers.context import Context
+from resolvers.keeping import Bench, Draft, Given, Keeper, handed_over, record_many
+from resolvers.recording import Line
+
+_KEY = re.compile(r"[a-z][a-z0-9_]{1,39}")
+
+
+async def create(context: Context, *, key: str, name: str, description: str | None, unit: Unit) -> Metric:
+    """Make a metric of the company's own: results recorded for it count."""
+    if not context.viewer.may_company(Action.DEFINE_METRICS):
+        raise Forbidden("Only directors and administrators define metrics.", "input")
+    if not _KEY.fullmatch(key):
+        raise Invalid("A key is 2 to 40 small Latin letters, digits and underscores, a letter first.", "input", "key")
+    if key in await context.metrics():
+        raise Conflict("There is a metric with this key already.", "input", "key")
+    row = await CompanyMetric.create(
+        key=key,
+        name=inputs.name(name, "input", "name"),
+        description=inputs.note(description, "input", "description") or "",
+        unit=unit,
+        created_at=context.now(),
+    )
+    context.forget()
+    context.announce("metrics")
+    return (await context.metrics())[row.key]
+
+
+async def metric(context: Context, key: str, *path: str) -> Metric:
+    """Return the metric with that key."""
+    found = (await context.metrics()).get(key)
+    if found is None:
+        raise NotFound("There is no such metric; `metrics` lists them.", *path)
+    return found
+
+
+class Results(Keeper):
+    kind = "Result"
+    refers = {"employee": "Employee"}
+
+    def __init__(self, metrics: dict[str, Metric]) -> None:
+        self.metrics = metrics
+
+    def begin(self, bench: Bench, given: Given) -> Result:
+        employee = bench.refs.new_owner(given.get("employee"), "input", "employee")
+        result = Result(employee_id=employee.id)
+        _achieved(bench, result, employee, bench.now)
+        return result
+
+    def apply(self, bench: Bench, draft: Draft, given: Given) -> None:
+        result: Result = draft.row
+        if "metric" in given:
+            result.metric = given["metric"]
+        if "value" in given:
+            unit = self._metric(result.metric).unit
+            result.amount = inputs.measured(given["value"], unit, bench.company.currency, "input", "value")
+        handed_over(bench, draft, given.get("employee"), "employee")
+        at = inputs.past(given["at"], bench.now, "input", "at") if given.get("at") else result.at
+        if at != result.at or draft.changed("employee_id"):
+            _achieved(bench, result, bench.refs.row("Employee", result.employee_id), at)
+        if "note" in given:
+            result.note = inputs.note(given["note"], "input", "note")
+
+    def _metric(self, key: str) -> Metric:
+        if key in METRICS:
+            raise Invalid("This metric counts by itself; results are for the company's own.", "input", "metric")
+        if key not in self.metrics or self.metrics[key].of is not ResultFacts:
+            raise NotFound("There is no such metric; `metrics` lists them.", "input", "metric")
+        return self.metrics[key]
+
+    def story(self, bench: Bench, draft: Draft) -> Sequence[Line]:
+        result: Result = draft.row
+        data: dict[str, Any] = {"metric": result.metric, "value": result.amount}
+        return [self.line(draft, ActivityKind.RESULT_RECORDED, result.at, **data)]
+
+
+def _achieved(bench: Bench, result: Result, employee: Employee, at: Any) -> None:
+    result.at, result.achieved_on = at, bench.calendar.day_of(at)
+    result.credit_by, result.credit_team = employee.id, bench.places.team(employee, at)
+
+
+async def record(context: Context, givens: Sequence[Given], *, aloud: bool = True) -> tuple[list[Result], list[Goal]]:
+    return await record_many(context, Results(await context.metrics()), givens, aloud=aloud)

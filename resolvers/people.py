@@ -1,0 +1,205 @@
+"""Employees and teams: who is there, who stands above whom; kept by administrators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tortoise.queryset import QuerySet
+
+from domain.access import Action, Reach, Role
+from domain.refusals import Conflict, Forbidden, Invalid, NotFound, OutOfRange
+from models import people, sessions
+from models.people import Employee, Team, Tree
+from resolvers import inputs, passwords
+from resolvers.context import Context
+from resolvers.references import References
+
+Given = Mapping[str, Any]
+LANGUAGES = ("en", "ru")
+_MINUTES = 24 * 60
+
+
+async def create_employee(context: Context, given: Given) -> Employee:
+    """Take somebody in; a known externalId changes that employee."""
+    _require_admin(context)
+    external = inputs.external_id(given.get("externalId"), "input", "externalId")
+    if external and (known := await Employee.get_or_none(external_id=external)):
+        return await _changed(context, known, given)
+    employee = Employee(external_id=external, created_at=context.now(), active=True)
+    return await _changed(context, employee, given)
+
+
+async def update_employee(context: Context, given: Given) -> Employee:
+    _require_admin(context)
+    refs = References(context)
+    await refs.want("Employee", [given["id"]])
+    return await _changed(context, refs.employee(given["id"], "input", "id"), given)
+
+
+async def _changed(context: Context, employee: Employee, given: Given) -> Employee:
+    refs = References(context)
+    await refs.want("Employee", [given.get("manager")])
+    await refs.want("Team", [given.get("team")])
+    was = {name: getattr(employee, name) for name in employee._meta.fields_db_projection}
+    if given.get("name") is not None:
+        employee.renamed(inputs.name(given["name"], "input", "name"))
+    if "email" in given and (given["email"] is not None or employee.id is None):
+        employee.email = inputs.email(given["email"], "input", "email")
+        if employee.email != was["email"] and await Employee.exists(email=employee.email):
+            raise Conflict("Somebody has this e-mail already.", "input", "email")
+    if given.get("role") is not None:
+        employee.role = given["role"]
+    if "team" in given:
+        team = given["team"]
+        employee.team_id = refs.team(team, "input", "team").id if team else None
+    if "manager" in given:
+        manager = given["manager"]
+        employee.manager_id = refs.employee(manager, "input", "manager").id if manager else None
+        await _check_no_loop_of_managers(employee)
+    if "avatarUrl" in given:
+        employee.avatar_url = _address(given["avatarUrl"])
+    if given.get("active") is not None:
+        employee.active = given["active"]
+    if given.get("password") is not None:
+        employee.password_hash = await passwords.hashed(given["password"], "input", "password")
+    await _keep_an_admin(employee, was)
+    differing = [name for name, old in was.items() if getattr(employee, name) != old]
+    if not differing:
+        return employee
+    await employee.save()
+    await people.moved(employee, context.now())
+    if not employee.active or (was["password_hash"] and "password_hash" in differing):
+        await sessions.revoke_all(employee.id, context.now())
+    context.announce("people", f"employee:{employee.id}")
+    return employee
+
+
+async def _check_no_loop_of_managers(employee: Employee) -> None:
+    """Refuse a manager who is the employee himself or, by the managers set by hand, below him."""
+    step, seen = employee.manager_id, {employee.id}
+    while step is not None:
+        if step in seen:
+            raise Invalid("Nobody can be his own manager, not even through others.", "input", "manager")
+        seen.add(step)
+        step = (await Employee.get(id=step)).manager_id
+
+
+async def _keep_an_admin(employee: Employee, was: Mapping[str, Any]) -> None:
+    was_admin = was["role"] is Role.ADMIN and was["active"] and was["id"] is not None
+    is_admin = employee.role is Role.ADMIN and employee.active
+    if was_admin and not is_admin and not await Employee.filter(role=Role.ADMIN, active=True).exclude(id=employee.id).exists():
+        raise Conflict("This is the last administrator: make somebody else one first.", "input", "role")
+
+
+def _address(value: str | None) -> str | None:
+    url = inputs.line(value, "input", "avatarUrl", limit=500)
+    if url is not None and not url.startswith(("https://", "http://", "/")):
+        raise Invalid("Give a web address that begins with https://.", "input", "avatarUrl")
+    return url
+
+
+async def update_profile(context: Context, given: Given) -> Employee:
+    """Change the viewer's own language, quiet hours, digest and password."""
+    employee = context.viewer.employee
+    if employee is None:
+        raise Forbidden("A device has no profile.", "input")
+    employee = await Employee.get(id=employee.id)
+    if "language" in given:
+        language = given["language"]
+        if language is not None and language not in LANGUAGES:
+            raise Invalid('Take "en" or "ru".', "input", "language")
+        employee.language = language
+    for field, column in (("quietFrom", "quiet_from"), ("quietTo", "quiet_to"), ("digestAt", "digest_at")):
+        if field in given:
+            minute = given[field]
+            if minute is not None and not 0 <= minute < _MINUTES:
+                raise OutOfRange("Give a minute of the day, 0 to 1439.", "input", field)
+            setattr(employee, column, minute)
+    if given.get("password") is not None:
+        if not await passwords.right(employee.password_hash, given.get("currentPassword") or ""):
+            raise Invalid("The current password is not right.", "input", "currentPassword")
+        employee.password_hash = await passwords.hashed(given["password"], "input", "password")
+        await sessions.revoke_all(employee.id, context.now(), but=context.viewer.session_id)
+        context.announce(f"employee:{employee.id}")
+    await employee.save()
+    return employee
+
+
+async def create_team(context: Context, given: Given) -> Team:
+    _require_admin(context)
+    team = Team(created_at=context.now())
+    return await _changed_team(context, team, given)
+
+
+async def update_team(context: Context, given: Given) -> Team:
+    _require_admin(context)
+    refs = References(context)
+    await refs.want("Team", [given["id"]])
+    return await _changed_team(context, refs.team(given["id"], "input", "id"), given)
+
+
+async def _changed_team(context: Context, team: Team, given: Given) -> Team:
+    refs = References(context)
+    await refs.want("Team", [given.get("parent")])
+    await refs.want("Employee", [given.get("manager")])
+    if given.get("name") is not None:
+        team.name = inputs.name(given["name"], "input", "name")
+    if given.get("externalId") is not None:  # of an import
+        team.external_id = inputs.external_id(given["externalId"], "input", "externalId")
+    if "parent" in given:
+        parent = refs.team(given["parent"], "input", "parent").id if given["parent"] else None
+        if team.id is not None and parent is not None and team.id in Tree(await Team.all()).above(parent):
+            raise Invalid("A team cannot stand below itself.", "input", "parent")
+        team.parent_id = parent
+    if "manager" in given:
+        manager = given["manager"]
+        team.manager_id = refs.employee(manager, "input", "manager").id if manager else None
+    await team.save()
+    context.announce("people")
+    return team
+
+
+def _require_admin(context: Context) -> None:
+    if not context.viewer.may_company(Action.ADMINISTER):
+        raise Forbidden("Only an administrator keeps people and teams.", "input")
+
+
+async def find(context: Context, number: int) -> Employee | None:
+    row = await Employee.get_or_none(id=number)
+    return row if row and context.viewer.may(Action.VIEW_PEOPLE, row) else None
+
+
+async def listed(context: Context, search: str | None, team: str | None, active: bool | None) -> QuerySet[Employee]:
+    """Return the employees within reach, with that text in their name, in that very team."""
+    number = None
+    if team is not None:
+        refs = References(context)
+        await refs.want("Team", [team])
+        try:
+            number = refs.team(team).id
+        except NotFound:
+            return Employee.filter(id=0)
+    query = people.matching(search, number, active)
+    match context.viewer.reach(Action.VIEW_PEOPLE):
+        case Reach.COMPANY:
+            return query
+        case Reach.SCOPE:
+            return query.filter(team_id__in=list(context.viewer.below) or [0])
+    return query.filter(id=0)
+
+
+def teams(context: Context) -> list[Team]:
+    """Return the teams within sight, each after the one it stands below, in name order."""
+    tree, viewer = context.tree, context.viewer
+    seen = viewer.below if viewer.device else frozenset(tree.teams)
+    found: list[Team] = []
+
+    def walk(parent: int | None) -> None:
+        for child in tree.children(parent):
+            if child in seen:
+                found.append(tree.teams[child])
+            walk(child)
+
+    walk(None)
+    return found

@@ -1,0 +1,209 @@
+"""What follows from a change has one place.
+
+A resolver changes a row and hands over the facts before and after with a line for the
+history. Here the difference is posted to the ledger, the totals follow, goals that it
+moves are found (and announced when reached), and the news is noted: the same for a
+deal, a call, a lead or a task, for a correction, a deletion, and for an import in batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+from domain.calendar import Calendar
+from domain.periods import is_closed
+from domain.records import Facts
+from domain.scoring import Score, all_postings
+from models import goals, scores
+from models.activities import Activity, ActivityKind, Bell
+from models.goals import Goal, OwnerKind
+from resolvers.context import Context
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the history: what happened, whose work it is, when; `data` for the sentence about it."""
+
+    kind: ActivityKind
+    subject: str  # the GraphQL type of the record
+    subject_id: int
+    employee_id: int | None
+    at: datetime
+    data: dict[str, Any] = field(default_factory=dict)
+    client_id: int | None = None
+    team_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A record as it stood and as it stands, and the lines for the history."""
+
+    subject: str
+    subject_id: int
+    before: Facts | None
+    after: Facts | None
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ring:
+    """A win that the office should hear of, or (`revoked`) its taking back."""
+
+    deal_id: int
+    employee_id: int
+    team_id: int
+    title: str
+    amount: int
+    currency: str
+    at: datetime
+
+
+async def record(context: Context, changes: Sequence[Changed], *, aloud: bool = True) -> list[Goal]:
+    """Post what the changes make of the ledger and the history, and return the goals they moved.
+
+    aloud  False for an import: goals count as announced without a line in the history.
+    """
+    posted = await _post(context, changes)
+    lines = [line for change in changes for line in change.lines]
+    await write_lines(context, lines)
+    if not posted:
+        return []
+    touched = await _goals_touched(context, posted)
+    context.announce(*(f"metric:{score.metric}" for score in posted))
+    await touch(context, touched, aloud=aloud)
+    return touched
+
+
+async def write_lines(context: Context, lines: Sequence[Line]) -> None:
+    """Add lines to the history."""
+    if not lines:
+        return
+    await Activity.bulk_create(
+        [
+            Activity(
+                kind=line.kind,
+                employee_id=line.employee_id,
+                team_id=line.team_id,
+                actor_id=context.viewer.id,
+                at=line.at,
+                recorded_at=context.now(),
+                subject_kind=line.subject,
+                subject_id=line.subject_id,
+                client_id=line.client_id,
+                data=line.data,
+            )
+            for line in lines
+        ],
+        batch_size=500,
+    )
+    context.announce("activities")
+
+
+async def touch(context: Context, touched: Sequence[Goal], *, aloud: bool = True) -> None:
+    """Note that these goals have moved, and announce those that were reached for the first time for their target."""
+    if not touched:
+        return
+    assert context.work is not None
+    context.work.goals.update((goal.id, goal) for goal in touched)
+    context.announce(*(f"goal:{goal.id}" for goal in touched))
+    open_ = [goal for goal in touched if goal.target not in goal.announced and goal.archived_at is None]
+    values = await scores.goal_values([goal.id for goal in open_])
+    for goal, value in zip(open_, values, strict=True):
+        if value < goal.target:
+            continue
+        goal.announced = [*goal.announced, goal.target]
+        await goal.save(update_fields=["announced"])
+        if aloud:
+            await write_lines(context, [goal_line(context, goal, ActivityKind.GOAL_ACHIEVED)])
+
+
+def goal_line(context: Context, goal: Goal, kind: ActivityKind, **data: Any) -> Line:
+    return Line(
+        kind,
+        "Goal",
+        goal.id,
+        goal.owner_id if goal.owner_kind is OwnerKind.EMPLOYEE else None,
+        context.now(),
+        {"title": goal.name, **data},
+        team_id=None if goal.owner_kind is OwnerKind.EMPLOYEE else goal.owner_id,
+    )
+
+
+async def _post(context: Context, changes: Sequence[Changed]) -> list[Score]:
+    """Post the differences; those that touch a closed day count, whole, on the day of recording."""
+    company, today = await context.company(), await context.today()
+    closed = _Closing(company.calendar, today, company.close_after_workdays)
+    rows: list[tuple[Score, bool, str, int]] = []
+    for change in changes:
+        differences = all_postings(change.before, change.after)
+        late_metrics = {score.metric for score in differences if closed.has(score.day)}
+        for score in differences:
+            late = score.metric in late_metrics
+            rows.append((replace(score, day=today) if late else score, late, change.subject, change.subject_id))
+    await scores.post(rows, context.now())
+    return [score for score, *_ in rows]
+
+
+class _Closing:
+    """Which days are closed, each month looked up once."""
+
+    def __init__(self, calendar: Calendar, today: date, close_after: int | None) -> None:
+        self.calendar, self.today, self.close_after = calendar, today, close_after
+        self._months: dict[tuple[int, int], bool] = {}
+
+    def has(self, day: date) -> bool:
+        if self.close_after is None:
+            return False
+        month = (day.year, day.month)
+        if month not in self._months:
+            self._months[month] = is_closed(
+                day, today=self.today, calendar=self.calendar, close_after=self.close_after
+            )
+        return self._months[month]
+
+
+async def _goals_touched(context: Context, posted: Sequence[Score]) -> list[Goal]:
+    tree = context.tree
+    teams = {up for team in {score.team for score in posted} for up in tree.above(team)}
+    candidates = await goals.concerned(
+        {score.metric for score in posted},
+        {score.day for score in posted},
+        {score.employee for score in posted},
+        teams,
+    )
+    return [goal for goal in candidates if any(_moves(score, goal, tree.above(score.team)) for score in posted)]
+
+
+def _moves(score: Score, goal: Goal, teams: Sequence[int]) -> bool:
+    if score.metric != goal.metric or not goal.first_day <= score.day <= goal.last_day:
+        return False
+    if goal.owner_kind is OwnerKind.EMPLOYEE:
+        return goal.owner_id == score.employee
+    return goal.owner_kind is OwnerKind.COMPANY or goal.owner_id in teams
+
+
+async def ring(context: Context, win: Ring, revoked: bool) -> None:
+    """Ring the bell for a win; for one taken back, only when it rang within a day and still sounds."""
+    now = context.now()
+    last = await Bell.filter(deal_id=win.deal_id).order_by("-id").first()
+    if revoked and (last is None or last.revoked or (now - last.rung_at).total_seconds() > 86_400):
+        return
+    bell = await Bell.create(
+        win_id=last.win_id if revoked and last else None,
+        revoked=revoked,
+        deal_id=win.deal_id,
+        employee_id=win.employee_id,
+        team_id=win.team_id,
+        title=win.title,
+        amount=win.amount,
+        currency=win.currency,
+        at=win.at,
+        rung_at=now,
+    )
+    if bell.win_id is None:
+        bell.win_id = bell.id
+        await bell.save(update_fields=["win_id"])
+    context.announce("wins")

@@ -1,0 +1,188 @@
+"""From the ids in an input to the rows they mean, many at once and only those within reach.
+
+An id is our own or `ext:` and the id that another system gave. What is unknown, of
+another type or out of reach is NOT_FOUND alike; what can be seen but not changed is
+FORBIDDEN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from tortoise.expressions import Q
+from tortoise.models import Model
+
+from domain.access import Action
+from domain.ids import EXTERNAL, decoded
+from domain.refusals import Conflict, Forbidden, NotFound, Required
+from models.calls import Call
+from models.clients import Client, Contact
+from models.deals import Deal
+from models.leads import Lead
+from models.metrics import Result
+from models.people import Employee, Team
+from models.pipelines import Stage
+from models.tasks import Task
+from resolvers.context import Context
+
+RECORDS: Final[dict[str, type[Model]]] = {
+    "Deal": Deal,
+    "Lead": Lead,
+    "Client": Client,
+    "Contact": Contact,
+    "Call": Call,
+    "Task": Task,
+    "Result": Result,
+}
+OWNER: Final = {
+    "Deal": "owner",
+    "Lead": "owner",
+    "Client": "owner",
+    "Contact": "owner",
+    "Call": "employee",
+    "Task": "assignee",
+    "Result": "employee",
+}
+_KINDS: Final[dict[str, type[Model]]] = {**RECORDS, "Employee": Employee, "Team": Team, "Stage": Stage}
+
+
+def owner_of(row: Any) -> int:
+    """Return whose record it is."""
+    return int(getattr(row, f"{OWNER[type(row).__name__]}_id"))
+
+
+class References:
+    """The rows that the ids of one input, or of five hundred, mean."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._rows: dict[tuple[str, int], Any] = {}
+        self._external: dict[tuple[str, str], Any] = {}
+
+    async def want(self, kind: str, ids: Iterable[str | None]) -> None:
+        """Fetch what these ids of one kind mean, in one question, and whom the records belong to."""
+        wanted = {id_ for id_ in ids if id_}
+        externals = {id_[len(EXTERNAL) :] for id_ in wanted if id_.startswith(EXTERNAL)}
+        parsed = (decoded(id_) for id_ in wanted if not id_.startswith(EXTERNAL))
+        numbers = {pair[1] for pair in parsed if pair and pair[0] == kind and pair[1] < 1 << 31}
+        await self._fetch(kind, numbers, externals)
+
+    async def want_numbers(self, kind: str, numbers: Iterable[int | None]) -> None:
+        await self._fetch(kind, {number for number in numbers if number} - self.numbers(kind), set())
+
+    async def want_external(self, kind: str, externals: Iterable[str | None]) -> None:
+        await self._fetch(kind, set(), {external for external in externals if external})
+
+    def numbers(self, kind: str) -> set[int]:
+        """Return the numbers of the rows of one kind that are at hand."""
+        return {number for known, number in self._rows if known == kind}
+
+    def remember(self, kind: str, external: str, row: Any) -> None:
+        """Let a row that is not written yet be found by the id that another system gave it."""
+        self._external[kind, external] = row
+
+    async def _fetch(self, kind: str, numbers: set[int], externals: set[str]) -> None:
+        if not numbers and not externals:
+            return
+        condition = Q(id__in=list(numbers)) if numbers else Q()
+        if externals and kind != "Stage":
+            condition = condition | Q(external_id__in=list(externals)) if numbers else Q(external_id__in=list(externals))
+        for row in await _KINDS[kind].filter(condition):
+            self.add(kind, row)
+        if kind in RECORDS:
+            await self.want_numbers(
+                "Employee", (owner_of(row) for (known, _), row in self._rows.items() if known == kind)
+            )
+
+    def add(self, kind: str, row: Any) -> None:
+        self._rows[kind, row.id] = row
+        if getattr(row, "external_id", None):
+            self._external[kind, row.external_id] = row
+
+    def row(self, kind: str, number: int) -> Any:
+        """Return a row that was wanted and is known to exist."""
+        return self._rows[kind, number]
+
+    def at_hand(self, kind: str, number: int) -> Any | None:
+        return self._rows.get((kind, number))
+
+    def by_external(self, kind: str, external: str) -> Any | None:
+        """Return the row that carries the id, deleted or out of reach though it be."""
+        return self._external.get((kind, external))
+
+    def _meant(self, kind: str, id_: str) -> Any | None:
+        if id_.startswith(EXTERNAL):
+            return self._external.get((kind, id_[len(EXTERNAL) :]))
+        pair = decoded(id_)
+        return self._rows.get(pair) if pair and pair[0] == kind else None
+
+    def employee(self, id_: str, *path: str) -> Employee:
+        row = self._meant("Employee", id_)
+        if not isinstance(row, Employee) or not self.context.viewer.may(Action.VIEW_PEOPLE, row):
+            raise NotFound("There is no such employee.", *path)
+        return row
+
+    def team(self, id_: str, *path: str) -> Team:
+        row = self._meant("Team", id_)
+        if not isinstance(row, Team):
+            raise NotFound("There is no such team.", *path)
+        return row
+
+    def stage(self, id_: str, *path: str) -> Stage:
+        row = self._meant("Stage", id_)
+        if not isinstance(row, Stage):
+            raise NotFound("There is no such stage.", *path)
+        return row
+
+    def record(self, kind: str, id_: str, *path: str) -> Any:
+        """Return a record that the viewer can see."""
+        row = self._meant(kind, id_)
+        if row is None or row.deleted_at is not None or not self.sees(row):
+            raise NotFound(f"There is no such {kind.lower()}.", *path)
+        return row
+
+    def sees(self, row: Any) -> bool:
+        return self.context.viewer.may(Action.VIEW_CARD, self.row("Employee", owner_of(row)))
+
+    def to_change(self, kind: str, id_: str, *path: str) -> Any:
+        """Return a record that the viewer can change."""
+        row = self.record(kind, id_, *path)
+        if not self.context.viewer.may(Action.RECORD, self.row("Employee", owner_of(row))):
+            raise Forbidden(f"You can see this {kind.lower()}, but not change it.", *path)
+        return row
+
+    def existing(self, kind: str, id_: str | None, external: str | None) -> Any | None:
+        """Return the record that an input with `id` or `externalId` changes; None when it makes a new one."""
+        if id_:
+            return self.to_change(kind, id_, "input", "id")
+        row = self.by_external(kind, external) if external else None
+        if row is None:
+            return None
+        if not self.sees(row):
+            raise Conflict("This externalId is taken by a record out of your reach.", "input", "externalId")
+        if not self.context.viewer.may(Action.RECORD, self.row("Employee", owner_of(row))):
+            raise Forbidden(f"You can see this {kind.lower()}, but not change it.", "input", "externalId")
+        return row
+
+    def new_owner(self, id_: str | None, *path: str) -> Employee:
+        """Return whose a new record will be: the one named, else the viewer himself."""
+        viewer = self.context.viewer
+        if not id_:
+            if viewer.employee is None:
+                raise Required("Say whose record this is: a device has none of its own.", *path)
+            return viewer.employee
+        employee = self.employee(id_, *path)
+        if not viewer.may(Action.RECORD, employee):
+            raise Forbidden("You can record only for yourself and for those below you.", *path)
+        return employee
+
+    def heir(self, row: Any, id_: str, *path: str) -> Employee:
+        """Return who a record goes to; giving it away needs the right over both."""
+        employee = self.employee(id_, *path)
+        holder: Employee = self.row("Employee", owner_of(row))
+        if employee.id != holder.id and not all(
+            self.context.viewer.may(Action.REASSIGN, one) for one in (employee, holder)
+        ):
+            raise Forbidden("Only who stands above both can hand this over.", *path)
+        return employee

@@ -1,0 +1,158 @@
+"""Signing in: a short access token, and a refresh token that is used once.
+
+The access token (a JWT) names the session, which is looked at on each use, so that
+what is revoked ends at once. Each refresh hands out a new refresh token; an old one
+used again means that somebody has a copy, so its whole family is revoked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import jwt
+
+from domain.failures import Throttled, Unauthenticated
+from domain.refusals import Invalid
+from models import people
+from models.people import Employee
+from models.sessions import Device, RefreshToken, Session
+from resolvers import passwords
+from resolvers.context import Context, Services
+from resolvers.viewer import Viewer
+
+DEVICE_PREFIX: Final = "sld_"
+_ALGORITHM: Final = "HS256"
+_LEEWAY: Final = 30
+_SEEN_EVERY: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    access_token: str
+    refresh_token: str
+    expires_at: datetime
+    viewer: Viewer
+
+
+async def sign_in(context: Context, email: str, password: str) -> SignedIn:
+    """Check e-mail and password and begin a session. Attempts are throttled by address and by e-mail."""
+    keys = (("sign-in", context.caller.address), ("sign-in", email.strip().lower()[:254]))
+    for key in keys:
+        wait = await context.services.throttle.hit(*key)
+        if wait:
+            raise Throttled("Too many attempts to sign in: wait and try again.", retry_after_ms=int(wait * 1000))
+    employee = await Employee.get_or_none(email=email.strip().lower())
+    known = await passwords.right(employee.password_hash if employee else None, password)
+    if employee is None or not known or not employee.active:
+        raise Invalid("E-mail or password is wrong.", "input", "password")
+    await context.services.throttle.clear(*keys[1])
+    now = context.clock()
+    session = await Session.create(
+        employee_id=employee.id, started_at=now, expires_at=now + timedelta(days=context.services.refresh_days)
+    )
+    return await _signed_in(context, session, employee)
+
+
+async def refresh(context: Context, token: str) -> SignedIn:
+    """Hand out new tokens for a refresh token; one that was used already revokes its family."""
+    now = context.clock()
+    row = await RefreshToken.get_or_none(digest=_digest(token))
+    if row is None:
+        raise Unauthenticated("This refresh token is not valid: sign in again.")
+    session = await Session.get(id=row.session_id)
+    used = not await RefreshToken.filter(id=row.id, used_at=None).update(used_at=now)  # one of two at once wins
+    if used and session.revoked_at is None:
+        await _end(context, session.id)
+    employee = await Employee.get(id=session.employee_id)
+    if used or session.revoked_at is not None or session.expires_at <= now or not employee.active:
+        raise Unauthenticated("This refresh token is not valid: sign in again.")
+    return await _signed_in(context, session, employee)
+
+
+async def sign_out(context: Context, token: str) -> None:
+    """End the session of a refresh token; one that is not known ends nothing."""
+    row = await RefreshToken.get_or_none(digest=_digest(token))
+    if row is not None:
+        await _end(context, row.session_id)
+
+
+async def _end(context: Context, session: int) -> None:
+    """Revoke a session and tell its open sockets."""
+    async with context.unit():
+        await Session.filter(id=session, revoked_at=None).update(revoked_at=context.now())
+        context.announce(f"session:{session}")
+
+
+async def _signed_in(context: Context, session: Session, employee: Employee) -> SignedIn:
+    now, services = context.clock(), context.services
+    refresh_token = secrets.token_urlsafe(32)
+    await RefreshToken.create(session_id=session.id, digest=_digest(refresh_token))
+    expires = now + timedelta(seconds=services.access_seconds)
+    access = jwt.encode(
+        {"sub": str(employee.id), "sid": session.id, "iat": now, "exp": expires}, services.secret, algorithm=_ALGORITHM
+    )
+    viewer = await _of_employee(employee, session.id, expires)
+    context.who = viewer
+    return SignedIn(access, refresh_token, expires, viewer)
+
+
+async def _of_employee(employee: Employee, session: int, expires: datetime) -> Viewer:
+    leads = await Employee.exists(manager_id=employee.id)
+    return Viewer.of_employee(employee, await people.tree(), session, expires, leads)
+
+
+async def viewer(token: str, services: Services, now: datetime) -> Viewer:
+    """Return whom a token stands for, as things are now. Raises Unauthenticated, the same for all that is wrong."""
+    if token.startswith(DEVICE_PREFIX):
+        return await _device(token, now)
+    try:
+        claims = jwt.decode(
+            token,
+            services.secret,
+            algorithms=[_ALGORITHM],
+            options={"require": ["exp", "sub", "sid"], "verify_exp": False, "verify_iat": False},
+        )
+        expires = datetime.fromtimestamp(claims["exp"], UTC)
+        number, session_id = int(claims["sub"]), int(claims["sid"])
+    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
+        raise Unauthenticated(_WRONG) from error
+    if expires + timedelta(seconds=_LEEWAY) <= now:
+        raise Unauthenticated("The access token has expired: refresh the session.", code="TOKEN_EXPIRED")
+    session = await Session.get_or_none(id=session_id, employee_id=number).select_related("employee")
+    if session is None or session.revoked_at is not None or not session.employee.active:
+        raise Unauthenticated(_WRONG)
+    return await _of_employee(session.employee, session.id, expires)
+
+
+_WRONG: Final = "This token is not valid: sign in again."
+
+
+async def _device(token: str, now: datetime) -> Viewer:
+    device = await Device.get_or_none(digest=_digest(token))
+    if device is None or device.revoked_at is not None:
+        raise Unauthenticated(_WRONG)
+    if device.last_seen_at is None or now - device.last_seen_at >= _SEEN_EVERY:
+        device.last_seen_at = now
+        await device.save(update_fields=["last_seen_at"])
+    return Viewer.of_device(device, await people.tree())
+
+
+def new_device_token() -> tuple[str, str]:
+    """Return a device's token, shown once, and the digest that is kept."""
+    token = DEVICE_PREFIX + secrets.token_urlsafe(32)
+    return token, _digest(token)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def topics(viewer: Viewer) -> list[str]:
+    """Return the news that may end the viewer's session or change his rights."""
+    if viewer.employee is not None:
+        return ["people", f"employee:{viewer.employee.id}", f"session:{viewer.session_id}"]
+    return ["people", f"device:{viewer.device.id if viewer.device else 0}"]
