@@ -11,7 +11,7 @@ from tortoise import fields
 from tortoise.functions import Max
 from tortoise.models import Model
 
-from models.fields import currency, link, minor, name
+from models.fields import currency_code, link, minor, short_text
 
 
 class ActivityKind(StrEnum):
@@ -80,9 +80,9 @@ class Bell(Model):
     employee = link("Employee")
     employee_id: int
     team_id: int = fields.IntField(default=0)  # type: ignore[assignment]
-    title: str = name()
+    title: str = short_text()
     amount: int = minor()
-    currency: str = currency()
+    currency: str = currency_code()
     at: datetime = fields.DatetimeField()  # type: ignore[assignment]
     rung_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
 

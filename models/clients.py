@@ -11,13 +11,13 @@ from tortoise.queryset import QuerySet
 
 from domain.records import ClientFacts, ContactFacts, Credit
 from domain.text import search_key
-from models.fields import external, link, name
+from models.fields import external, link, short_text
 
 
 class Client(Model):
     id = fields.IntField(primary_key=True)
     external_id: str | None = external()
-    name: str = name()
+    name: str = short_text()
     needle: str = fields.CharField(max_length=1000, default="")  # type: ignore[assignment]
     owner = link("Employee")
     owner_id: int
@@ -48,7 +48,7 @@ class Contact(Model):
 
     id = fields.IntField(primary_key=True)
     external_id: str | None = external()
-    name: str = name()
+    name: str = short_text()
     client = link("Client", null=True)
     client_id: int | None
     owner = link("Employee")

@@ -9,15 +9,15 @@ from tortoise import fields
 from tortoise.models import Model
 
 from domain.calendar import Calendar, Weekday
-from models.fields import currency, name
+from models.fields import currency_code, short_text
 
 
 class Company(Model):
     """Whose days, currency and calendar everything else is counted in."""
 
     id = fields.IntField(primary_key=True)
-    name: str = name()
-    currency: str = currency()
+    name: str = short_text()
+    currency: str = currency_code()
     time_zone: str = fields.CharField(max_length=64)  # type: ignore[assignment]
     week_start = fields.SmallIntField(default=0)
     working_days: list[int] = fields.JSONField(default=[0, 1, 2, 3, 4])  # type: ignore[assignment]
@@ -42,7 +42,7 @@ class ExchangeRate(Model):
     """What one unit of a currency is worth in the company's own, from a day on."""
 
     id = fields.IntField(primary_key=True)
-    currency: str = currency()
+    currency: str = currency_code()
     rate: Decimal = fields.DecimalField(max_digits=30, decimal_places=12)  # type: ignore[assignment]
     valid_from = fields.DateField()
 

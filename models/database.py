@@ -34,6 +34,7 @@ MODULES: Final = (
     "models.activities",
     "models.changes",
     "models.sessions",
+    "models.presence",
 )
 AWAY: Final = (DBConnectionError, OperationalError, ConnectionError, TimeoutError)
 _LEDGER_LOCK: Final = 0x5C0E_0001

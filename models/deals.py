@@ -13,7 +13,7 @@ from tortoise.queryset import QuerySet
 
 from domain.records import Credit, DealFacts, DealStatus, SaleKind
 from domain.text import search_key
-from models.fields import choice, currency, external, link, minor, name
+from models.fields import choice, currency_code, external, link, minor, short_text
 
 
 class Deal(Model):
@@ -26,7 +26,7 @@ class Deal(Model):
 
     id = fields.IntField(primary_key=True)
     external_id: str | None = external()
-    title: str = name()
+    title: str = short_text()
     needle: str = fields.CharField(max_length=1000, default="")  # type: ignore[assignment]
     owner = link("Employee")
     owner_id: int
@@ -36,10 +36,10 @@ class Deal(Model):
     stage_id: int
     status: DealStatus = choice(DealStatus, default=DealStatus.OPEN)
     amount: int | None = minor(null=True)
-    currency: str | None = currency(null=True)
+    currency: str | None = currency_code(null=True)
     cost: int | None = minor(null=True)
-    cost_currency: str | None = currency(null=True)
-    product: str | None = name(null=True)
+    cost_currency: str | None = currency_code(null=True)
+    product: str | None = short_text(null=True)
     problem: str | None = fields.TextField(null=True)  # type: ignore[assignment]
     lost_reason: str | None = fields.TextField(null=True)  # type: ignore[assignment]
     created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]

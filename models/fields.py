@@ -18,7 +18,7 @@ def choice(kind: type[StrEnum], *, default: StrEnum | None = None, null: bool = 
     return fields.CharEnumField(kind, max_length=20, default=default, null=null)
 
 
-def name(*, null: bool = False) -> Any:
+def short_text(*, null: bool = False) -> Any:
     return fields.CharField(max_length=800, null=null)  # 200 graphemes, each of a few code points
 
 
@@ -31,5 +31,5 @@ def minor(*, null: bool = False) -> Any:
     return fields.BigIntField(null=null)
 
 
-def currency(*, null: bool = False) -> Any:
+def currency_code(*, null: bool = False) -> Any:
     return fields.CharField(max_length=3, null=null)

@@ -11,7 +11,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.periods import Period, PeriodKind
-from models.fields import choice, link, minor, name
+from models.fields import choice, link, minor, short_text
 
 
 class OwnerKind(StrEnum):
@@ -28,7 +28,7 @@ class Goal(Model):
     """
 
     id = fields.IntField(primary_key=True)
-    name: str = name()
+    name: str = short_text()
     owner_kind: OwnerKind = choice(OwnerKind)
     owner_id: int = fields.IntField()  # type: ignore[assignment]
     metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]

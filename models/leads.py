@@ -10,21 +10,21 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.records import Credit, LeadFacts, LeadStatus
-from models.fields import choice, external, link, name
+from models.fields import choice, external, link, short_text
 
 
 class Lead(Model):
     id = fields.IntField(primary_key=True)
     external_id: str | None = external()
-    title: str = name()
+    title: str = short_text()
     owner = link("Employee")
     owner_id: int
-    source: str | None = name(null=True)
+    source: str | None = short_text(null=True)
     client = link("Client", null=True)
     client_id: int | None
     deal = link("Deal", null=True)
     deal_id: int | None
-    contact_name: str | None = name(null=True)
+    contact_name: str | None = short_text(null=True)
     phone: str | None = fields.CharField(max_length=100, null=True)  # type: ignore[assignment]
     email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
     status: LeadStatus = choice(LeadStatus, default=LeadStatus.NEW)

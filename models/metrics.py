@@ -11,7 +11,7 @@ from tortoise.models import Model
 from domain import scoring
 from domain.records import Credit, ResultFacts
 from domain.units import Unit
-from models.fields import choice, external, link, minor, name
+from models.fields import choice, external, link, minor, short_text
 
 
 class CompanyMetric(Model):
@@ -19,7 +19,7 @@ class CompanyMetric(Model):
 
     id = fields.IntField(primary_key=True)
     key: str = fields.CharField(max_length=40, unique=True)  # type: ignore[assignment]
-    name: str = name()
+    name: str = short_text()
     description: str = fields.TextField(default="")  # type: ignore[assignment]
     unit: Unit = choice(Unit, default=Unit.COUNT)
     created_at = fields.DatetimeField()

@@ -12,7 +12,7 @@ from tortoise.queryset import QuerySet
 
 from domain.access import Role
 from domain.text import search_key
-from models.fields import choice, external, link, name
+from models.fields import choice, external, link, short_text
 
 
 class Team(Model):
@@ -20,7 +20,7 @@ class Team(Model):
 
     id = fields.IntField(primary_key=True)
     external_id: str | None = external()
-    name: str = name()
+    name: str = short_text()
     parent = link("Team", null=True)
     parent_id: int | None
     manager = link("Employee", null=True)
@@ -36,7 +36,7 @@ class Employee(Model):
 
     id = fields.IntField(primary_key=True)
     external_id: str | None = external()
-    name: str = name()
+    name: str = short_text()
     needle: str = fields.CharField(max_length=1000, default="")  # type: ignore[assignment]  # for search
     email: str | None = fields.CharField(max_length=254, null=True, unique=True)  # type: ignore[assignment]
     password_hash: str | None = fields.CharField(max_length=200, null=True)  # type: ignore[assignment]

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from tortoise import fields
 from tortoise.models import Model
 
-from models.fields import currency, link, minor, name
+from models.fields import currency_code, link, minor, short_text
 
 
 class Pipeline(Model):
     """The stages that deals go through, in order."""
 
     id = fields.IntField(primary_key=True)
-    name: str = name()
+    name: str = short_text()
 
     class Meta:
         table = "pipeline"
@@ -24,7 +24,7 @@ class Stage(Model):
     id = fields.IntField(primary_key=True)
     pipeline = link("Pipeline")
     pipeline_id: int
-    name: str = name()
+    name: str = short_text()
     position: int = fields.IntField()  # type: ignore[assignment]
 
     class Meta:
@@ -38,7 +38,7 @@ class Product(Model):
     id = fields.IntField(primary_key=True)
     name: str = fields.CharField(max_length=400, unique=True)  # type: ignore[assignment]
     price: int = minor()
-    currency: str = currency()
+    currency: str = currency_code()
 
     class Meta:
         table = "product"

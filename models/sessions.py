@@ -12,7 +12,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from domain.access import DeviceKind
-from models.fields import choice, link, name
+from models.fields import choice, link, short_text
 
 
 class Session(Model):
@@ -45,7 +45,7 @@ class Device(Model):
     """A wallboard, or an integration that records for others; `team_id` None means the company."""
 
     id = fields.IntField(primary_key=True)
-    name: str = name()
+    name: str = short_text()
     kind: DeviceKind = choice(DeviceKind)
     team = link("Team", null=True)
     team_id: int | None

@@ -10,7 +10,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.records import Credit, TaskFacts, TaskKind
-from models.fields import choice, external, link, name
+from models.fields import choice, external, link, short_text
 
 _NEVER = 1 << 50  # beyond any second since 1970
 
@@ -24,7 +24,7 @@ class Task(Model):
 
     id = fields.IntField(primary_key=True)
     external_id: str | None = external()
-    title: str = name()
+    title: str = short_text()
     kind: TaskKind = choice(TaskKind, default=TaskKind.TASK)
     assignee = link("Employee")
     assignee_id: int

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from domain.calendar import Calendar
@@ -120,6 +121,13 @@ class Context:
         loader = self.loaders.get(by_keys)
         if loader is None:
             loader = self.loaders[by_keys] = self.make_loader(by_keys)
+        return loader.load(key)  # type: ignore[no-any-return]
+
+    def ask(self, by_keys: Callable[[Context, Sequence[Key]], Awaitable[Sequence[Value]]], key: Key) -> Awaitable[Value]:
+        """The same for a question that needs to know who asks."""
+        loader = self.loaders.get(by_keys)
+        if loader is None:
+            loader = self.loaders[by_keys] = self.make_loader(partial(by_keys, self))
         return loader.load(key)  # type: ignore[no-any-return]
 
     def announce(self, *topics: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from tortoise.expressions import Q
@@ -290,6 +291,11 @@ class Reached:
     sums: Progress
     unit: Unit
     currency: str
+    as_of: datetime
+
+    def shown(self, amount: int | Fraction) -> Decimal:
+        """Return an amount of the smallest unit in the metric's unit."""
+        return shown(amount, self.unit, self.currency)
 
 
 async def reached(context: Context, rows: Sequence[Goal]) -> list[Reached]:
@@ -302,6 +308,7 @@ async def reached(context: Context, rows: Sequence[Goal]) -> list[Reached]:
             arithmetic.progress(value, goal.target, goal.period, today=today, calendar=company.calendar),
             metrics[goal.metric].unit,
             company.currency,
+            context.now(),
         )
         for goal, value in zip(rows, values, strict=True)
     ]
@@ -340,6 +347,43 @@ async def allocated(context: Context, rows: Sequence[Goal]) -> list[int | None]:
         if goal.owner_kind is OwnerKind.EMPLOYEE
         else sums.get(((goal.owner_kind, goal.owner_id), goal.metric, goal.first_day, goal.last_day), 0)
         for goal in rows
+    ]
+
+
+@dataclass(frozen=True)
+class Altered:
+    """One field of a goal that somebody changed, with targets in the metric's unit."""
+
+    at: datetime
+    by_id: int | None
+    field: str
+    before: str | None
+    after: str | None
+
+
+async def altered(context: Context, rows: Sequence[Goal]) -> list[list[Altered]]:
+    """Return the changes of each goal, the newest first."""
+    metrics, currency = await context.metrics(), (await context.company()).currency
+
+    def said(goal: Goal, change: GoalChange, value: str | None) -> str | None:
+        if value is None or change.field != "target":
+            return value
+        return canonical(shown(int(value), metrics[goal.metric].unit, currency))
+
+    found = await goals.changes_of([goal.id for goal in rows])
+    return [
+        [Altered(one.at, one.by_id, one.field, said(goal, one, one.before), said(goal, one, one.after)) for one in changes]
+        for goal, changes in zip(rows, found, strict=True)
+    ]
+
+
+async def owners(context: Context, rows: Sequence[Goal]) -> list[Any]:
+    """Return the employee, team or company that owns each goal."""
+    employees = await people.by_ids([goal.owner_id for goal in rows if goal.owner_kind is OwnerKind.EMPLOYEE])
+    known = {row.id: row for row in employees if row}
+    company = await context.company()
+    return [
+        scopes.owner(context, goal.owner_kind, goal.owner_id, known.get(goal.owner_id), company) for goal in rows
     ]
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from domain.calendar import Calendar
 from domain.failures import BadInput
@@ -26,6 +26,9 @@ from resolvers.goals import period as period_of
 from resolvers.metrics import metric as metric_of
 from resolvers.references import References
 from resolvers.scopes import Scope
+
+
+EVERYBODY: Final = 1_000_000  # as `first`: the whole board, for finding a place on it
 
 
 class RankBy(StrEnum):
@@ -57,6 +60,7 @@ class Standing:
     target: Decimal | None
     attainment_percent: float | None
     gap_to_next: Decimal | None
+    name: str = ""  # as it was when ranked
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,11 @@ class Board:
     total: Decimal
     version: int
     as_of: datetime
+
+    @property
+    def shown(self) -> object:
+        """Return all that a screen shows of it: equal where nothing moved but the time."""
+        return self.metric.name, self.period, self.today, self.scope.row.name, self.standings, self.total_count, self.total
 
 
 @dataclass(frozen=True)
@@ -159,6 +168,7 @@ def _standing(row: Ranked, previous: int | None, metric: Metric, currency: str) 
         shown_(row.target),
         row.percent,
         shown_(row.gap_to_next),
+        row.name,
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tortoise.queryset import QuerySet
 
 from domain.access import Action, Reach, Role
 from domain.refusals import Conflict, Forbidden, Invalid, NotFound, OutOfRange
-from models import people, sessions
+from models import people, presence, sessions
 from models.people import Employee, Team, Tree
 from resolvers import inputs, passwords
 from resolvers.context import Context
@@ -163,6 +163,11 @@ async def _changed_team(context: Context, team: Team, given: Given) -> Team:
 def _require_admin(context: Context) -> None:
     if not context.viewer.may_company(Action.ADMINISTER):
         raise Forbidden("Only an administrator keeps people and teams.", "input")
+
+
+async def online(context: Context, employees: Sequence[int]) -> list[bool]:
+    """Return for each employee whether he has a live session now."""
+    return await presence.online(employees, context.now())
 
 
 async def find(context: Context, number: int) -> Employee | None:

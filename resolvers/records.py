@@ -11,7 +11,7 @@ from tortoise.queryset import QuerySet
 
 from domain.access import Action
 from domain.failures import BadInput
-from domain.ids import decoded
+from domain.ids import EXTERNAL, decoded, encoded
 from domain.records import DealStatus
 from domain.refusals import NotFound, Refusal
 from domain.text import search_key
@@ -61,6 +61,10 @@ async def delete_record(context: Context, id_: str, *kinds: str) -> tuple[Any, l
     else:
         raise NotFound("There is no such record.", "id")
     return await delete(context, _KEEPERS[kind](), id_, "id")
+
+
+def id_of(row: Any) -> str:
+    return encoded(type(row).__name__, row.id)
 
 
 async def deal_list(context: Context, scope: str | None, given: Given | None) -> QuerySet[Deal]:
@@ -251,6 +255,14 @@ async def node(context: Context, id_: str) -> Any | None:
     return None
 
 
+async def found(context: Context, kind: str, id_: str) -> Any | None:
+    """Return what the id stands for if it is of that kind and within sight."""
+    pair = decoded(id_)
+    if kind == "Employee" and id_.startswith(EXTERNAL):
+        return await by_external(context, kind, id_[len(EXTERNAL) :])
+    return await node(context, id_) if pair and pair[0] == kind else None
+
+
 async def _record(context: Context, kind: str, id_: str) -> Any | None:
     refs = References(context)
     await refs.want(kind, [id_])
@@ -277,3 +289,11 @@ async def visible(context: Context, kind: str, numbers: Sequence[int]) -> list[A
     rows = [refs.at_hand(kind, number) for number in numbers]
     return [row if row is not None and row.deleted_at is None and refs.sees(row) else None for row in rows]
 
+
+async def subjects(context: Context, keys: Sequence[tuple[str, int]]) -> list[Any | None]:
+    """Return what lines of the history or postings are about, as far as the viewer may see it, in their order."""
+    found: dict[tuple[str, int], Any] = {}
+    for kind in {kind for kind, _ in keys}:
+        numbers = [number for asked, number in keys if asked == kind]
+        found.update(zip(((kind, number) for number in numbers), await visible(context, kind, numbers), strict=True))
+    return [found[key] for key in keys]

@@ -141,6 +141,13 @@ async def _device(token: str, now: datetime) -> Viewer:
     return Viewer.of_device(device, await people.tree())
 
 
+async def renew(context: Context) -> None:
+    """Look again who asks and what the company is: a new event begins, or rights have changed."""
+    context.forget()
+    if context.caller.token is not None:
+        context.who = await viewer(context.caller.token, context.services, context.clock())
+
+
 def new_device_token() -> tuple[str, str]:
     """Return a device's token, shown once, and the digest that is kept."""
     token = DEVICE_PREFIX + secrets.token_urlsafe(32)

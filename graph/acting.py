@@ -1,0 +1,91 @@
+"""What every mutation has in common: one transaction, refusals as `userErrors`, and calls that can be repeated."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import strawberry
+from strawberry.extensions import FieldExtension
+from strawberry.types.field import StrawberryField
+
+from domain.phrases import translated
+from domain.refusals import Code, Refusal
+from graph.inputs import given
+from graph.lens import Info
+from resolvers import repeating, sessions
+
+
+@strawberry.type(description="What the user can mend. A mutation that returns any of these changed nothing.")
+class UserError:
+    path: list[str] = strawberry.field(description='From the mutation\'s argument inwards: ["input", "amount"].')
+    code: Code
+    message: str = strawberry.field(description="A sentence that says what to do, in the viewer's language.")
+
+
+def refused(payload: type, refusal: Refusal, language: str) -> Any:
+    """Return the payload that says no; it names what is to be mended."""
+    error = UserError(path=list(refusal.path), code=refusal.code, message=translated(refusal.message, language))
+    return payload(user_errors=[error])
+
+
+class _Refusing(FieldExtension):
+    """Answers refusals; for what keeps no ledger: signing in and out."""
+
+    def apply(self, field: StrawberryField) -> None:
+        self.field = field
+
+    async def resolve_async(self, next_: Callable[..., Any], source: Any, info: Info, **arguments: Any) -> Any:
+        try:
+            return await self.act(next_, source, info, arguments)
+        except Refusal as refusal:
+            return refused(self.field.type, refusal, info.context.caller.language)  # type: ignore[arg-type]
+
+    async def act(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
+        return await next_(source, info, **arguments)
+
+
+class _Acting(_Refusing):
+    """Runs the mutation as one unit of work, once for each idempotency key."""
+
+    async def act(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
+        context = info.context
+        context.viewer  # noqa: B018 - a stranger must not get as far as the lock
+        call = repeating.call(info.field_name, {name: given(value) for name, value in arguments.items()})
+        async with context.unit() as work:
+            answer = await repeating.recall(context, call) if call else None
+            if answer is None:
+                payload = await next_(source, info, **arguments)
+                if call:
+                    rows = {each.name: getattr(payload, each.name) for each in dataclasses.fields(payload)}
+                    await repeating.remember(context, call, rows)
+            else:
+                payload = self.field.type(**answer)  # type: ignore[operator]
+        if {"people", "company"} & work.topics:
+            await sessions.renew(context)
+        return payload
+
+
+def action(description: str) -> Any:
+    """Return the decorator for a mutation that changes the records: its resolver returns the payload."""
+    return strawberry.mutation(description=description, extensions=[_Acting()])
+
+
+def session_action(description: str) -> Any:
+    return strawberry.mutation(description=description, extensions=[_Refusing()])
+
+
+def payload(description: str) -> Callable[[type], Any]:
+    """Make a class a mutation's payload: every field null or empty beside the errors."""
+
+    def made(cls: type) -> Any:
+        annotations = dict(cls.__annotations__)
+        for name, annotation in annotations.items():
+            if not hasattr(cls, name):
+                setattr(cls, name, strawberry.field(default_factory=list) if "list[" in str(annotation) else None)
+        cls.__annotations__ = annotations | {"user_errors": "list[UserError]"}
+        cls.user_errors = strawberry.field(default_factory=list)  # type: ignore[attr-defined]
+        return strawberry.type(cls, description=description)
+
+    return made

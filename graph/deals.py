@@ -1,0 +1,161 @@
+"""Pipelines, deals, clients and contacts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import strawberry
+from tortoise.queryset import QuerySet
+
+from domain.access import Action
+from domain.money import from_minor
+from domain.records import SaleKind
+from graph.enums import DealStatus
+from graph.inputs import PeriodInput
+from graph.lens import Info, Node, gathered, lens, one
+from graph.pages import Connection, paged
+from models import activities, clients, people, pipelines
+from models import deals as rows
+from models.pages import Span
+
+TheActivity = Annotated["Activity", strawberry.lazy("graph.activities")]  # type: ignore[name-defined]  # noqa: F821
+TheEmployee = Annotated["Employee", strawberry.lazy("graph.people")]  # type: ignore[name-defined]  # noqa: F821
+
+
+@strawberry.type(description="An amount of money.")
+class Money:
+    amount: Decimal
+    currency: str = strawberry.field(description="ISO 4217.")
+
+
+def money(minor: int | None, currency: str | None) -> Money | None:
+    """Return an amount in the smallest unit as money; None where it is unknown."""
+    if minor is None or currency is None:
+        return None
+    return Money(amount=from_minor(minor, currency), currency=currency)
+
+
+@lens(pipelines.Pipeline, description="The stages that deals go through, in order.")
+class Pipeline(Node):
+    name: str
+    stages: list[Stage] = gathered(pipelines.stages_of)
+
+
+@lens(pipelines.Stage, description="One step of a pipeline.")
+class Stage(Node):
+    name: str
+    position: int
+    pipeline: Pipeline = one(pipelines.by_ids, "pipeline_id")
+
+
+@lens(rows.Deal, description="What may be sold to whom, for how much, and how it ended.")
+class Deal(Node):
+    external_id: str | None
+    title: str
+    owner: TheEmployee = one(people.by_ids, "owner_id")
+    client: Client | None = one(clients.by_ids, "client_id")
+    status: DealStatus
+    stage: Stage = one(pipelines.stages_by_ids, "stage_id")
+    product: str | None
+    problem: str | None
+    lost_reason: str | None
+    created_at: datetime
+    expected_close_on: date | None
+    closed_at: datetime | None
+
+    @strawberry.field(description="Null while unknown; a won deal always has one.")
+    @staticmethod
+    def amount(root: strawberry.Parent[rows.Deal]) -> Money | None:
+        return money(root.amount, root.currency)
+
+    @strawberry.field(
+        description="What it costs to deliver; null when unknown, and then it has no part in deals_won_profit."
+    )
+    @staticmethod
+    def cost(root: strawberry.Parent[rows.Deal]) -> Money | None:
+        return money(root.cost, root.cost_currency)
+
+    @strawberry.field(description="First or repeat sale; decided by the client's earlier wins unless given.")
+    @staticmethod
+    async def sale_kind(root: strawberry.Parent[rows.Deal], info: Info) -> SaleKind:
+        if root.sale_kind is not None:
+            return root.sale_kind
+        has_won = root.client_id is not None and await info.context.load(rows.have_won, root.client_id)
+        return SaleKind.REPEAT if has_won else SaleKind.FIRST
+
+    @strawberry.field
+    @staticmethod
+    def has_problems(root: strawberry.Parent[rows.Deal]) -> bool:
+        return root.problem is not None
+
+    @strawberry.field(graphql_type=Connection[TheActivity], description="Its history, the newest first.")
+    @staticmethod
+    async def activities(
+        root: strawberry.Parent[rows.Deal],
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Any:
+        query = activities.Activity.filter(subject_kind="Deal", subject_id=root.id)
+        return await paged(query, ("-id",), Span(first, after, last, before))
+
+
+@lens(clients.Client, description="Who buys.")
+class Client(Node):
+    external_id: str | None
+    name: str
+    owner: TheEmployee = one(people.by_ids, "owner_id")
+    email: str | None
+    phone: str | None
+    created_at: datetime
+    last_activity_at: datetime | None = gathered(
+        activities.last_of_clients, "When something was last recorded to have happened with the client."
+    )
+    contacts: list[Contact] = gathered(clients.contacts_of, "In name order.")
+
+    @strawberry.field(description="What the client's standing wins brought in, in the company's currency.")
+    @staticmethod
+    async def won_amount(root: strawberry.Parent[clients.Client], info: Info) -> Decimal:
+        minor = await info.context.load(rows.won_values, root.id)
+        return from_minor(minor, (await info.context.company()).currency)
+
+    @strawberry.field(graphql_type=Connection[Deal], description="Those the viewer may see, the newest first.")
+    @staticmethod
+    async def deals(
+        root: strawberry.Parent[clients.Client],
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Any:
+        query: QuerySet[Any] = rows.of_client(root.id).filter(info.context.viewer.within(Action.VIEW_CARD, "owner"))
+        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+
+
+@lens(clients.Contact, description="A person in the client base.")
+class Contact(Node):
+    external_id: str | None
+    name: str
+    client: Client | None = one(clients.by_ids, "client_id")
+    owner: TheEmployee = one(people.by_ids, "owner_id")
+    email: str | None
+    phone: str | None
+    created_at: datetime
+
+
+@strawberry.input(description="Which deals; what is left out restricts nothing.")
+class DealFilter:
+    status: list[DealStatus] | None = strawberry.UNSET
+    stage: list[strawberry.ID] | None = strawberry.UNSET
+    client: strawberry.ID | None = strawberry.UNSET
+    product: str | None = strawberry.UNSET
+    owner: strawberry.ID | None = strawberry.UNSET
+    has_problems: bool | None = strawberry.UNSET
+    period: PeriodInput | None = strawberry.field(
+        default=strawberry.UNSET, description="By closing day for closed deals, by creation day for open ones."
+    )
+    search: str | None = strawberry.field(default=strawberry.UNSET, description="A part of the title, in any case.")

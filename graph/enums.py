@@ -1,0 +1,96 @@
+"""The words of the domain as the schema's enums."""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum
+
+import strawberry
+
+from domain.access import DeviceKind, Role
+from domain.calendar import Weekday
+from domain.periods import PeriodKind
+from domain.progress import Pace
+from domain.records import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
+from domain.refusals import Code
+from domain.units import Unit
+from models.activities import ActivityKind
+from resolvers.leaderboards import RankBy
+
+
+class RecordType(StrEnum):
+    EMPLOYEE = "EMPLOYEE"
+    DEAL = "DEAL"
+    LEAD = "LEAD"
+    CLIENT = "CLIENT"
+    CONTACT = "CONTACT"
+    CALL = "CALL"
+    TASK = "TASK"
+    RESULT = "RESULT"
+
+
+def _public(enum: type[Enum], description: str, name: str | None = None, **meanings: str) -> None:
+    """Make an enum part of the schema; `meanings` describe its values."""
+    strawberry.enum(enum, name=name, description=description)
+    for value in enum.__strawberry_definition__.values:  # type: ignore[attr-defined]
+        value.description = meanings.get(value.name)
+
+
+_public(PeriodKind, "How long a period is. CUSTOM takes its days from `start` and `end` and cannot recur.")
+_public(Weekday, "A day of the week.")
+_public(
+    Role,
+    "What an employee may see and do.",
+    EMPLOYEE="Sees and records its own work.",
+    MANAGER="Also sees, and sets goals for, the teams below.",
+    DIRECTOR="Also sees and sets goals for the whole company.",
+    ADMIN="Also manages people, devices, rules and integrations.",
+)
+_public(
+    DeviceKind,
+    "What signs in without being a person.",
+    WALLBOARD="Read-only: leaderboards, goals of teams and company, wins. Sees no deals, clients or entries.",
+    INTEGRATION="Records for any employee: another CRM, telephony.",
+)
+_public(Unit, "What a metric is counted in.", "MetricUnit", MONEY="In the company's currency.")
+_public(
+    Pace,
+    "How a goal stands against an even pace over the period's working days.",
+    NOT_STARTED="The period lies ahead and the value is zero.",
+    BEHIND="More than 5 % of the target below the even pace.",
+    ON_TRACK="Within 5 % of the target of the even pace.",
+    AHEAD="More than 5 % of the target above the even pace.",
+    ACHIEVED="Target reached, period still open or over.",
+    MISSED="Period over, target not reached.",
+)
+_public(
+    RankBy,
+    "What a board is ranked by.",
+    ATTAINMENT="By percent of the employee's own goal for this metric and period; those without one come last.",
+)
+_public(DealStatus, "How a deal stands.")
+_public(SaleKind, "Whether a sale is the client's first.", FIRST="The client's first won deal.")
+_public(LeadStatus, "How a lead stands.")
+_public(CallDirection, "Who called whom.")
+_public(CallOutcome, "How a call ended.")
+_public(TaskKind, "A task of one's own, or given by a manager.", ASSIGNMENT="Given by a manager (поручение).")
+_public(ActivityKind, "What happened.")
+_public(Code, "What is wrong with an input.", "UserErrorCode")
+_public(RecordType, "The types of records that carry an `externalId`.")
+
+__all__ = [
+    "ActivityKind",
+    "CallDirection",
+    "CallOutcome",
+    "DealStatus",
+    "DeviceKind",
+    "LeadStatus",
+    "Pace",
+    "PeriodKind",
+    "RankBy",
+    "RecordType",
+    "Role",
+    "SaleKind",
+    "TaskKind",
+    "Unit",
+    "Weekday",
+]

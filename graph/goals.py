@@ -1,0 +1,193 @@
+"""Goals: one window each on the goals screen."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import strawberry
+
+from domain.ids import encoded
+from domain.units import shown
+from graph.activities import ActivitySubject
+from graph.enums import Pace
+from graph.lens import Info, Node, lens, one
+from graph.metrics import Metric
+from graph.pages import Connection, paged
+from graph.scopes import Period, Scope, days
+from models import goals as rows
+from models import people, scores
+from models.pages import Span
+from resolvers import goals, records
+from resolvers.goals import Altered, Reached
+
+TheEmployee = Annotated["Employee", strawberry.lazy("graph.people")]  # type: ignore[name-defined]  # noqa: F821
+
+
+@strawberry.type(description="How far a goal is, how fast, and where it will end; all in the metric's unit.")
+class GoalProgress:
+    @strawberry.field
+    @staticmethod
+    def value(root: strawberry.Parent[Reached]) -> Decimal:
+        return root.shown(root.sums.value)
+
+    @strawberry.field
+    @staticmethod
+    def target(root: strawberry.Parent[Reached]) -> Decimal:
+        return root.shown(root.sums.target)
+
+    @strawberry.field(description="100 × value / target, not capped.")
+    @staticmethod
+    def attainment_percent(root: strawberry.Parent[Reached]) -> float:
+        return float(root.sums.percent)
+
+    @strawberry.field(description="target − value, never below zero.")
+    @staticmethod
+    def remaining(root: strawberry.Parent[Reached]) -> Decimal:
+        return root.shown(root.sums.remaining)
+
+    @strawberry.field(description="What value would be by now at an even pace over the period's working days.")
+    @staticmethod
+    def expected_by_now(root: strawberry.Parent[Reached]) -> Decimal:
+        return root.shown(root.sums.expected_by_now)
+
+    @strawberry.field
+    @staticmethod
+    def pace(root: strawberry.Parent[Reached]) -> Pace:
+        return root.sums.pace
+
+    @strawberry.field(description="Where the value will stand at the end of the period, at the pace so far.")
+    @staticmethod
+    def projected(root: strawberry.Parent[Reached]) -> Decimal:
+        return root.shown(root.sums.projected)
+
+    @strawberry.field
+    @staticmethod
+    def projected_percent(root: strawberry.Parent[Reached]) -> float:
+        return float(root.sums.projected_percent)
+
+    @strawberry.field(description="What each remaining working day must bring; null when none remains.")
+    @staticmethod
+    def needed_per_workday(root: strawberry.Parent[Reached]) -> Decimal | None:
+        needed = root.sums.needed_per_workday
+        return None if needed is None else root.shown(needed)
+
+    @strawberry.field(description="Grows with every change; a client that sees a lower one drops it.")
+    @staticmethod
+    def version(root: strawberry.Parent[Reached]) -> int:
+        return root.goal.version
+
+    @strawberry.field
+    @staticmethod
+    def as_of(root: strawberry.Parent[Reached]) -> datetime:
+        return root.as_of
+
+
+@lens(Altered, description="One field of a goal that somebody changed.")
+class GoalChange:
+    at: datetime
+    by: TheEmployee | None = one(people.by_ids, "by_id")
+    field: str
+    before: str | None
+    after: str | None
+
+
+@strawberry.type(
+    description="One signed posting to somebody's score. Corrections never overwrite: they post the difference."
+)
+class ScoreEntry:
+    id: strawberry.ID = strawberry.field(resolver=lambda root: encoded("ScoreEntry", root.id))
+    employee: TheEmployee = one(people.by_ids, "employee_id")
+    effective_on: date = strawberry.field(description="The company-zone day it counts for.")
+    late: bool = strawberry.field(description="It belongs to a day of a period that was closed already.")
+    recorded_at: datetime
+
+    @strawberry.field(graphql_type=Metric)
+    @staticmethod
+    async def metric(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Any:
+        return (await info.context.metrics())[root.metric]
+
+    @strawberry.field(description="Negative when a win is reopened, lowered, moved to a colleague or deleted.")
+    @staticmethod
+    async def amount(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Decimal:
+        context = info.context
+        return shown(root.amount, (await context.metrics())[root.metric].unit, (await context.company()).currency)
+
+    @strawberry.field(
+        graphql_type=ActivitySubject | None, description="What brought it about; null when that record is gone."
+    )
+    @staticmethod
+    async def source(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Any:
+        return await info.context.ask(records.subjects, (root.source_kind, root.source_id))
+
+
+@lens(rows.Goal, description="What is to be reached, by whom and when, and how far it is.")
+class Goal(Node):
+    name: str
+    recurring: bool = strawberry.field(
+        description="A recurring goal renews itself with the same target when its period ends."
+    )
+    created_by: TheEmployee | None = one(people.by_ids, "created_by_id", "Null when nobody in particular set it.")
+    created_at: datetime
+    archived_at: datetime | None
+
+    @strawberry.field(graphql_type=Scope)
+    @staticmethod
+    async def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return await info.context.ask(goals.owners, root)
+
+    @strawberry.field(graphql_type=Metric)
+    @staticmethod
+    async def metric(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return (await info.context.metrics())[root.metric]
+
+    @strawberry.field(description="In the metric's unit; above zero.")
+    @staticmethod
+    async def target(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal:
+        context = info.context
+        return shown(root.target, (await context.metrics())[root.metric].unit, (await context.company()).currency)
+
+    @strawberry.field(graphql_type=Period)
+    @staticmethod
+    async def period(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return await days(info.context, root.period)
+
+    @strawberry.field(graphql_type=GoalProgress)
+    @staticmethod
+    async def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return await info.context.ask(goals.reached, root)
+
+    @strawberry.field(
+        description="""Sum of the same metric's goals for the same period one level below (a team's members and
+subteams); null for an employee's goal. More or less than the target is allowed, and shown."""
+    )
+    @staticmethod
+    async def allocated(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | None:
+        context = info.context
+        total = await context.ask(goals.allocated, root)
+        if total is None:
+            return None
+        return shown(total, (await context.metrics())[root.metric].unit, (await context.company()).currency)
+
+    @strawberry.field(
+        graphql_type=Connection[ScoreEntry],
+        description="Every posting that adds up to the progress, newest first: the answer to 'why is it 73%?'.",
+    )
+    @staticmethod
+    async def entries(
+        root: strawberry.Parent[rows.Goal],
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Any:
+        return await paged(await goals.entries(info.context, root), ("-id",), Span(first, after, last, before))
+
+    @strawberry.field(
+        graphql_type=list[GoalChange], description="Who changed the goal, when, and from what to what, newest first."
+    )
+    @staticmethod
+    async def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return await info.context.ask(goals.altered, root)

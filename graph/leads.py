@@ -1,0 +1,38 @@
+"""Leads: incoming requests (заявки)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from graph.deals import Client, Deal
+from graph.enums import LeadStatus
+from graph.inputs import PeriodInput
+from graph.lens import Node, lens, one
+from models import clients, deals, people
+from models import leads as rows
+
+TheEmployee = Annotated["Employee", strawberry.lazy("graph.people")]  # type: ignore[name-defined]  # noqa: F821
+
+
+@lens(rows.Lead, description="An incoming request (заявка).")
+class Lead(Node):
+    external_id: str | None
+    title: str
+    owner: TheEmployee = one(people.by_ids, "owner_id")
+    source: str | None
+    client: Client | None = one(clients.by_ids, "client_id")
+    contact_name: str | None
+    phone: str | None
+    email: str | None
+    status: LeadStatus
+    created_at: datetime
+    deal: Deal | None = one(deals.by_ids, "deal_id", "What it was converted into.")
+
+
+@strawberry.input(description="Which leads; what is left out restricts nothing.")
+class LeadFilter:
+    status: list[LeadStatus] | None = strawberry.UNSET
+    period: PeriodInput | None = strawberry.field(default=strawberry.UNSET, description="By creation day.")

@@ -1,0 +1,80 @@
+"""Subscriptions: states, sent now and after each change, and happenings, each sent once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import strawberry
+
+from graph.activities import Activity
+from graph.enums import ActivityKind, RankBy
+from graph.goals import Goal
+from graph.inputs import PeriodInput, period_key
+from graph.leaderboards import DealWon, Leaderboard
+from graph.lens import Info
+from resolvers.leaderboards import Question
+from subscriptions import activities, goals, leaderboards
+
+
+@strawberry.type(
+    description="""A subscription to a state (goals, a leaderboard) sends what it is now at once, then what it has become
+after each change; changes that come close together may arrive as one, and the last state always arrives. A subscription
+to happenings (activities, wins) sends each happening once, in order."""
+)
+class Subscription:
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[Goal, None],
+        description="""Goals by id, or all those of a scope whose period holds today; without arguments the viewer's own.
+Each goal is a state of its own: all are sent first, then each that moved, is new or was archived; when the period turns,
+those of the new one.""",
+    )
+    async def goal_progress(
+        self, info: Info, goals: list[strawberry.ID] | None = None, scope: strawberry.ID | None = None
+    ) -> Any:
+        async for row in _goals(info, goals, scope):
+            yield row
+
+    @strawberry.subscription(graphql_type=AsyncGenerator[Leaderboard, None])
+    async def leaderboard(
+        self,
+        info: Info,
+        metric: str = "deals_won_amount",
+        period: PeriodInput | None = None,
+        scope: strawberry.ID | None = None,
+        rank_by: RankBy = RankBy.VALUE,
+        first: int = 100,
+        around: strawberry.ID | None = None,
+    ) -> Any:
+        question = Question(metric, period_key(period), scope, rank_by, first, around)
+        async for board in leaderboards.leaderboard(info.context, question):
+            yield board
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[DealWon, None],
+        description="""For the bell in the sales office: wins as they happen; imports and wins dated over a day back ring
+no bell. `after`, the id of the last win heard, first sends all since.""",
+    )
+    async def deal_won(self, info: Info, scope: strawberry.ID | None = None, after: strawberry.ID | None = None) -> Any:
+        async for bell in leaderboards.deal_won(info.context, scope, after):
+            yield bell
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[Activity, None],
+        description="""`after`, a cursor of the `activities` query or the id of the last activity received, first sends all
+recorded since, in order of recording: nothing is missed between two connections. One that is not known ends the
+subscription with the error CURSOR_UNKNOWN.""",
+    )
+    async def activities(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        kinds: list[ActivityKind] | None = None,
+        after: str | None = None,
+    ) -> Any:
+        async for line in activities.activities(info.context, scope, kinds, after):
+            yield line
+
+
+def _goals(info: Info, ids: list[strawberry.ID] | None, scope: strawberry.ID | None) -> AsyncGenerator[Any, None]:
+    return goals.goal_progress(info.context, ids, scope)  # the argument of the field hides the module there

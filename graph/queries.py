@@ -1,0 +1,222 @@
+"""The questions: what of the company the viewer may see."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+
+from graph.activities import Activity
+from graph.deals import Client, Deal, DealFilter, Pipeline
+from graph.enums import ActivityKind, RankBy, RecordType
+from graph.goals import Goal
+from graph.inputs import PeriodInput, given, period_key
+from graph.leaderboards import Leaderboard
+from graph.leads import Lead, LeadFilter
+from graph.lens import Info, Node
+from graph.metrics import Metric
+from graph.pages import Connection, paged
+from graph.people import Company, Employee, Team
+from graph.sessions import Device, Viewer
+from graph.work import Call, Task, TaskFilter
+from models import pipelines
+from models.pages import Span
+from resolvers import clients, devices, goals, leaderboards, people, records
+from resolvers.context import Context
+from resolvers.leaderboards import Question
+
+
+def _asking(info: Info) -> Context:
+    """Return the context of somebody who is signed in."""
+    context = info.context
+    context.viewer  # noqa: B018 - raises for a stranger
+    return context
+
+
+@strawberry.type(name="Query")
+class Query:
+    @strawberry.field(graphql_type=Node | None, description="Anything by its id; null when absent or out of sight.")
+    async def node(self, info: Info, id: strawberry.ID) -> Any:
+        return await records.node(_asking(info), id)
+
+    @strawberry.field(
+        graphql_type=Node | None, description="The record of that type that carries the `externalId`."
+    )
+    async def by_external_id(self, info: Info, type: RecordType, external_id: str) -> Any:
+        return await records.by_external(_asking(info), type.value.title(), external_id)
+
+    @strawberry.field(graphql_type=Viewer, description="Who asks.")
+    async def viewer(self, info: Info) -> Any:
+        return info.context.viewer
+
+    @strawberry.field(graphql_type=Company)
+    async def company(self, info: Info) -> Any:
+        return await _asking(info).company()
+
+    @strawberry.field(graphql_type=Employee | None, description="Null when absent or out of sight.")
+    async def employee(self, info: Info, id: strawberry.ID) -> Any:
+        return await records.found(_asking(info), "Employee", id)
+
+    @strawberry.field(
+        graphql_type=Connection[Employee],
+        description="In name order; `search` finds a part of the name in any case, `active: null` also who has left.",
+    )
+    async def employees(
+        self,
+        info: Info,
+        search: str | None = None,
+        team: strawberry.ID | None = None,
+        active: bool | None = True,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Any:
+        query = await people.listed(_asking(info), search, team, active)
+        return await paged(query, ("needle", "id"), Span(first, after, last, before))
+
+    @strawberry.field(graphql_type=Team | None, description="Null when absent or out of sight.")
+    async def team(self, info: Info, id: strawberry.ID) -> Any:
+        return await records.found(_asking(info), "Team", id)
+
+    @strawberry.field(graphql_type=list[Team], description="Each after the one it stands below, in name order.")
+    async def teams(self, info: Info) -> Any:
+        return people.teams(_asking(info))
+
+    @strawberry.field(graphql_type=list[Metric], description="The built-in ones, then the company's own by name.")
+    async def metrics(self, info: Info) -> Any:
+        return list((await _asking(info).metrics()).values())
+
+    @strawberry.field(graphql_type=list[Pipeline])
+    async def pipelines(self, info: Info) -> Any:
+        _asking(info)
+        return await pipelines.pipelines()
+
+    @strawberry.field(graphql_type=Goal | None, description="Null when absent or out of sight.")
+    async def goal(self, info: Info, id: strawberry.ID) -> Any:
+        return await goals.find(_asking(info), id)
+
+    @strawberry.field(
+        graphql_type=list[Goal],
+        description="""Goals that the viewer may see whose period overlaps the given one (null: holds today), those of the
+scope and of everything within it, the soonest to end first, at most 1000. A null scope means the company.""",
+    )
+    async def goals(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        period: PeriodInput | None = None,
+        metric: str | None = None,
+        include_archived: bool = False,
+    ) -> Any:
+        return await goals.listed(_asking(info), scope, given(period), metric, archived=include_archived)
+
+    @strawberry.field(
+        graphql_type=Leaderboard,
+        description="""`around` shows the `first` rows nearest that employee; `asOf` shows the board as it stood at that
+moment. Ranks are always those of the whole scope.""",
+    )
+    async def leaderboard(
+        self,
+        info: Info,
+        metric: str = "deals_won_amount",
+        period: PeriodInput | None = None,
+        scope: strawberry.ID | None = None,
+        rank_by: RankBy = RankBy.VALUE,
+        first: int = 100,
+        around: strawberry.ID | None = None,
+        as_of: datetime | None = None,
+    ) -> Any:
+        question = Question(metric, period_key(period), scope, rank_by, first, around, as_of)
+        return await leaderboards.answer(_asking(info), question)
+
+    @strawberry.field(graphql_type=Connection[Activity], description="The history, the newest first.")
+    async def activities(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        kinds: list[ActivityKind] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Any:
+        query = await records.activity_list(_asking(info), scope, kinds)
+        return await paged(query, ("-id",), Span(first, after, last, before))
+
+    @strawberry.field(graphql_type=Connection[Deal], description="The newest first.")
+    async def deals(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        filter: DealFilter | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Any:
+        query = await records.deal_list(_asking(info), scope, given(filter))
+        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+
+    @strawberry.field(
+        graphql_type=Connection[Task], description="Open ones first, the soonest due first; then the completed."
+    )
+    async def tasks(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        filter: TaskFilter | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Any:
+        query = await records.task_list(_asking(info), scope, given(filter))
+        return await paged(query, ("place", "id"), Span(first, after, last, before))
+
+    @strawberry.field(graphql_type=Connection[Lead], description="The newest first.")
+    async def leads(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        filter: LeadFilter | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Any:
+        query = await records.lead_list(_asking(info), scope, given(filter))
+        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+
+    @strawberry.field(graphql_type=Connection[Call], description="The newest first.")
+    async def calls(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        period: PeriodInput | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Any:
+        query = await records.call_list(_asking(info), scope, given(period))
+        return await paged(query, ("-started_at", "-id"), Span(first, after, last, before))
+
+    @strawberry.field(graphql_type=Connection[Client], description="The newest first.")
+    async def clients(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        search: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Any:
+        query = await clients.listed(_asking(info), scope, search)
+        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+
+    @strawberry.field(graphql_type=list[Device], description="The newest first; for administrators.")
+    async def devices(self, info: Info) -> Any:
+        return await devices.listed(_asking(info))

@@ -1,0 +1,103 @@
+"""Whose numbers, and the days they are of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+import strawberry
+
+from domain import periods
+from domain.calendar import Calendar
+from graph.enums import PeriodKind
+from graph.inputs import PeriodInput, given
+from graph.lens import Info, Node
+from models.goals import OwnerKind
+from models.people import Employee, Team
+from resolvers import goals
+from resolvers.context import Context
+from resolvers.scopes import Scope as ScopeOf
+
+TheGoal = Annotated["Goal", strawberry.lazy("graph.goals")]  # type: ignore[name-defined]  # noqa: F821
+
+
+@dataclass(frozen=True)
+class Days:
+    """A period with the calendar it is counted by and the day that is today."""
+
+    period: periods.Period
+    calendar: Calendar
+    today: date
+    language: str
+
+
+async def days(context: Context, period: periods.Period) -> Any:
+    return Days(period, await context.calendar(), await context.today(), context.caller.language)
+
+
+@strawberry.type(description="A stretch of days of the company's calendar.")
+class Period:
+    @strawberry.field
+    @staticmethod
+    def kind(root: strawberry.Parent[Days]) -> PeriodKind:
+        return root.period.kind
+
+    @strawberry.field(description="First day, included.")
+    @staticmethod
+    def start(root: strawberry.Parent[Days]) -> date:
+        return root.period.start
+
+    @strawberry.field(description="Last day, included.")
+    @staticmethod
+    def end(root: strawberry.Parent[Days]) -> date:
+        return root.period.end
+
+    @strawberry.field(description='For people: "November 2026", "Q4 2026".')
+    @staticmethod
+    def label(root: strawberry.Parent[Days]) -> str:
+        return root.period.label(root.language)
+
+    @strawberry.field(description="Working days by the company's working week and holidays.")
+    @staticmethod
+    def workdays(root: strawberry.Parent[Days]) -> int:
+        return periods.workdays(root.period, root.calendar)
+
+    @strawberry.field(description="Working days that are over; today is not.")
+    @staticmethod
+    def workdays_elapsed(root: strawberry.Parent[Days]) -> int:
+        return periods.elapsed_workdays(root.period, today=root.today, calendar=root.calendar)
+
+    @strawberry.field(description="Working days that are not over, today included.")
+    @staticmethod
+    def workdays_left(root: strawberry.Parent[Days]) -> int:
+        elapsed = periods.elapsed_workdays(root.period, today=root.today, calendar=root.calendar)
+        return periods.workdays(root.period, root.calendar) - elapsed
+
+
+def scope_of(row: Any) -> ScopeOf:
+    """Return the scope that a row of a company, team or employee is."""
+    if isinstance(row, Team):
+        return ScopeOf(OwnerKind.TEAM, row.id, row)
+    if isinstance(row, Employee):
+        return ScopeOf(OwnerKind.EMPLOYEE, row.id, row)
+    return ScopeOf(OwnerKind.COMPANY, 0, row)
+
+
+@strawberry.interface(
+    description="""Whose numbers: an employee, a team with all teams below it, or the whole company. Wherever an argument is
+called `scope`, it takes the id of one of these; null means the company for boards, and elsewhere the widest single scope
+the viewer may see: the company, else the first team he manages, else himself. The answer's `scope` says which."""
+)
+class Scope(Node):
+    name: str
+
+    @strawberry.field(
+        graphql_type=list[TheGoal],
+        description="Its own goals whose period overlaps the given one; without a period those that hold today.",
+    )
+    @staticmethod
+    async def goals(
+        root: strawberry.Parent[Any], info: Info, period: PeriodInput | None = None, include_archived: bool = False
+    ) -> Any:
+        return await goals.of_scope(info.context, scope_of(root), given(period), archived=include_archived)

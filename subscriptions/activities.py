@@ -1,0 +1,36 @@
+"""The history as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+
+from domain.failures import CursorUnknown
+from models.activities import Activity, ActivityKind, newest_id
+from resolvers import records
+from resolvers.context import Context
+from subscriptions.asking import PASSING, again, everything, hub
+from subscriptions.shapes import happenings
+
+
+async def activities(
+    context: Context, scope: str | None, kinds: Sequence[ActivityKind] | None, after: str | None
+) -> AsyncGenerator[Activity, None]:
+    """Yield each line recorded after `after`, else from now on, in order, once. Raises CursorUnknown."""
+    position = await newest_id() if after is None else await records.activity_position(after)
+    if position is None:
+        raise CursorUnknown("`after` is not known: read the history again and subscribe from its end.", field="after")
+
+    async def read_after(position: int) -> Sequence[Activity]:
+        await again(context)
+        query = await records.activity_list(context, scope, kinds)
+        return await query.filter(id__gt=position).order_by("id").limit(100)
+
+    async for line in happenings(
+        hub(context),
+        everything(context, ("activities",)),
+        read_after,
+        position,
+        at=lambda line: line.id,
+        transient=PASSING,
+    ):
+        yield line

@@ -1,0 +1,37 @@
+"""What all streams share: who asks is looked at again before each read, and the day that may turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import cast
+
+from domain.failures import Unavailable
+from models.database import AWAY
+from resolvers import sessions
+from resolvers.context import Context
+from subscriptions.hub import Hub
+from subscriptions.shapes import Transient
+
+PASSING: Transient = (*AWAY, Unavailable)
+
+
+def hub(context: Context) -> Hub:
+    return cast(Hub, context.services.hub)
+
+
+async def again(context: Context) -> None:
+    """Look again who asks: a token that expired or rights that went end the stream here."""
+    await sessions.renew(context)
+
+
+def everything(context: Context, topics: Iterable[str]) -> set[str]:
+    """Return the topics, with those that may change what the viewer sees or how it is counted."""
+    return {*topics, *sessions.topics(context.viewer), "company", "metrics"}
+
+
+async def until_tomorrow(context: Context) -> float:
+    """Return the seconds until the company's next day begins, when "today" and "this month" may turn."""
+    calendar, now = await context.calendar(), context.now()
+    turn = calendar.start_of(calendar.day_of(now) + timedelta(days=1))
+    return max(0.05, (turn - now).total_seconds())

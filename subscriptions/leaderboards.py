@@ -1,0 +1,43 @@
+"""Boards that move, and the bell for wins."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+
+from domain.failures import CursorUnknown
+from models.activities import Bell
+from resolvers import leaderboards, records
+from resolvers.context import Context
+from resolvers.leaderboards import Board, Question
+from subscriptions.asking import PASSING, again, everything, hub, until_tomorrow
+from subscriptions.shapes import Reading, happenings, states
+
+
+async def leaderboard(context: Context, question: Question) -> AsyncGenerator[Board, None]:
+    """Yield the board as it is now, and again after each change that moves it."""
+
+    async def read() -> Reading[Board]:
+        await again(context)
+        board = await leaderboards.answer(context, question)
+        return Reading(board, wake_in=await until_tomorrow(context))
+
+    topics = everything(context, (f"metric:{question.metric}", "goals"))
+    async for board in states(hub(context), topics, read, key=lambda board: board.shown, transient=PASSING):
+        yield board
+
+
+async def deal_won(context: Context, scope: str | None, after: str | None) -> AsyncGenerator[Bell, None]:
+    """Yield each win and each taking back as the bell rings. Raises CursorUnknown for an `after` that is no win's."""
+    position = await records.newest_bell() if after is None else await records.bell_position(after)
+    if position is None:
+        raise CursorUnknown("`after` is not the id of a win that was heard: subscribe without it.", field="after")
+    await records.bells_after(context, scope, position, 1)  # who may not hear is told at once
+
+    async def read_after(position: int) -> Sequence[Bell]:
+        await again(context)
+        return await records.bells_after(context, scope, position, 100)
+
+    async for bell in happenings(
+        hub(context), everything(context, ("wins",)), read_after, position, at=lambda bell: bell.id, transient=PASSING
+    ):
+        yield bell
