@@ -132,3 +132,8 @@ async def reserve(model: type[Model], count: int) -> list[int]:
 def instant(value: datetime | str) -> datetime:
     """Return what plain SQL gave for a moment as an aware datetime (SQLite gives text)."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+async def prepared() -> None:
+    """Make the tables of a new, empty database."""
+    await Tortoise.generate_schemas(safe=True)

@@ -1,0 +1,171 @@
+"""A small company for tests, whose clock is given: everything in it is done through the public schema."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import strawberry
+from strawberry.dataloader import DataLoader
+
+from broadcaster import Broadcast
+from graph.schema import make
+from models import changes, database
+from resolvers import company, sessions
+from resolvers.caller import Caller
+from resolvers.context import Context, Services
+from subscriptions.hub import Hub
+
+PASSWORD = "correct horse"
+START = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)  # a Wednesday
+
+
+class Unthrottled:
+    async def hit(self, *key: str) -> float:
+        return 0.0
+
+    async def clear(self, *key: str) -> None:
+        return None
+
+
+@dataclass
+class World:
+    """`ask` runs an operation as somebody and returns its data; `tokens` holds access tokens by first name."""
+
+    services: Services
+    schema: strawberry.Schema
+    now: datetime = START
+    tokens: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def context(self, who: str | None = None, language: str = "en") -> Context:
+        token = self.tokens[who] if who else None
+        return Context(
+            Caller(token, language, "127.0.0.1", "test"),
+            self.services,
+            lambda: self.now,
+            lambda by_keys: DataLoader(load_fn=by_keys, cache=False),
+        )
+
+    async def admitted(self, who: str | None = None, language: str = "en") -> Context:
+        context = self.context(who, language)
+        if context.caller.token:
+            context.who = await sessions.viewer(context.caller.token, self.services, self.now)
+        return context
+
+    async def execute(self, document: str, who: str | None = "admin", **variables: Any) -> Any:
+        return await self.schema.execute(
+            document, variable_values=variables, context_value=await self.admitted(who)
+        )
+
+    async def ask(self, document: str, who: str | None = "admin", **variables: Any) -> dict[str, Any]:
+        result = await self.execute(document, who, **variables)
+        if result.errors:
+            raise AssertionError("; ".join(str(error) for error in result.errors)) from result.errors[0].original_error
+        assert result.data is not None
+        return result.data
+
+    async def act(self, mutation: str, who: str | None = "admin", **input_: Any) -> dict[str, Any]:
+        """Run one mutation that takes `input`, and return its payload; refusals fail the test."""
+        payload = await self.tried(mutation, who, **input_)
+        assert payload["userErrors"] == [], payload["userErrors"]
+        return payload
+
+    async def tried(self, mutation: str, who: str | None = "admin", **input_: Any) -> dict[str, Any]:
+        """The same, with the refusals in the payload."""
+        kind = mutation[0].upper() + mutation[1:] + "Input"
+        document = f"mutation($input: {_INPUTS.get(mutation, kind)}!) {{ {mutation}(input: $input) {_SHOWN[mutation]} }}"
+        return (await self.ask(document, who, input=input_))[mutation]  # type: ignore[no-any-return]
+
+    async def hire(self, name: str, team: str | None = None, role: str = "EMPLOYEE") -> str:
+        email = f"{name.lower()}@example.com"
+        given = {"name": name, "email": email, "password": PASSWORD, "role": role}
+        payload = await self.act("createEmployee", team=self.ids[team] if team else None, **given)
+        self.ids[name] = payload["employee"]["id"]
+        await self.sign_in(name, email)
+        return self.ids[name]
+
+    async def sign_in(self, name: str, email: str) -> None:
+        payload = await self.tried("signIn", None, email=email, password=PASSWORD)
+        self.tokens[name] = payload["accessToken"]
+
+    async def team(self, name: str, parent: str | None = None, manager: str | None = None) -> str:
+        given = {"parent": self.ids.get(parent or ""), "manager": self.ids.get(manager or "")}
+        payload = await self.act("createTeam", name=name, **given)
+        self.ids[name] = payload["team"]["id"]
+        return self.ids[name]
+
+    async def device(self, name: str, kind: str, scope: str | None = None) -> None:
+        payload = await self.act("createDevice", name=name, kind=kind, scope=self.ids[scope] if scope else None)
+        self.ids[name], self.tokens[name] = payload["device"]["id"], payload["token"]
+
+    def later(self, **delta: float) -> None:
+        self.now += timedelta(**delta)
+
+
+_GOALS = "goals { id progress { value } }"
+_ERRORS = "userErrors { path code message }"
+_INPUTS = {"setExchangeRate": "ExchangeRateInput"}
+_RECORD = "{{ {0} {{ id }} {1} {2} }}"
+_SHOWN = {
+    "signIn": f"{{ accessToken refreshToken expiresAt viewer {{ role employee {{ id }} }} {_ERRORS} }}",
+    "createDevice": f"{{ device {{ id }} token {_ERRORS} }}",
+    "convertLead": f"{{ lead {{ id status }} deal {{ id }} {_GOALS} {_ERRORS} }}",
+    "createMetric": f"{{ metric {{ key }} {_ERRORS} }}",
+    "savePipeline": f"{{ pipeline {{ id stages {{ id name position }} }} {_ERRORS} }}",
+    "setGoal": f"{{ goal {{ id progress {{ value version }} }} {_ERRORS} }}",
+    "updateGoal": f"{{ goal {{ id target progress {{ value version }} }} {_ERRORS} }}",
+    **{
+        name: f"{{ {row} {{ id }} {_ERRORS} }}"
+        for names, row in (
+            (("createEmployee", "updateEmployee", "updateProfile"), "employee"),
+            (("createTeam", "updateTeam"), "team"),
+            (("updateCompany", "setExchangeRate"), "company"),
+        )
+        for name in names
+    },
+    **{
+        name: _RECORD.format(row, _GOALS, _ERRORS)
+        for names, row in (
+            (("recordDeal", "updateDeal", "moveDeal", "winDeal", "loseDeal", "reopenDeal", "flagDeal"), "deal"),
+            (("recordLead",), "lead"),
+            (("recordClient",), "client"),
+            (("recordContact",), "contact"),
+            (("recordCall",), "call"),
+            (("recordResult",), "result"),
+            (("createTask",), "task"),
+        )
+        for name in names
+    },
+}
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[World]:
+    """Set up a company with its first administrator in the empty database, with a hub that hears news at once."""
+    async with database.connected(url):
+        await database.prepared()
+        hub = Hub(Broadcast("memory://"), changes.after, changes.newest)
+        await hub.start()
+        try:
+            services = Services("s" * 32, Unthrottled(), hub.ring, hub)
+            world = World(services, make(open_=True))
+            await company.set_up(
+                name="Acme",
+                currency="EUR",
+                zone="Europe/Berlin",
+                country=None,
+                admin="Ada Admin",
+                email="admin@example.com",
+                password=PASSWORD,
+                now=world.now,
+            )
+            await world.sign_in("admin", "admin@example.com")
+            world.ids["admin"] = (await world.ask("{ viewer { employee { id } } }"))["viewer"]["employee"]["id"]
+            world.ids["company"] = (await world.ask("{ company { id } }"))["company"]["id"]
+            yield world
+        finally:
+            await hub.stop()
