@@ -8,6 +8,7 @@ over it. Counting working days is a subtraction, since boards and goals do it a 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
@@ -131,7 +132,10 @@ def _midnight(zone: str, day: date) -> datetime:
 
 @lru_cache(maxsize=1024)
 def _holidays(country: str, year: int) -> frozenset[date]:
-    return frozenset(day for day in holidays.country_holidays(country, years=year) if day.year == year)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # some countries' tables end, and say so; then nothing is free
+        known = holidays.country_holidays(country, years=year)
+    return frozenset(day for day in known if day.year == year)
 
 
 @lru_cache(maxsize=1024)

@@ -156,7 +156,9 @@ def resolve(
             field = "offset" if on is None else "on"
             raise InvalidPeriod(f"A custom period is its `start` and `end`: leave `{field}` out.", field)
         if start is None or end is None:
-            raise InvalidPeriod("Give the first and the last day of a custom period.", "start" if start is None else "end")
+            raise InvalidPeriod(
+                "Give the first and the last day of a custom period.", "start" if start is None else "end"
+            )
         if end < start:
             raise InvalidPeriod("The last day lies before the first: exchange `start` and `end`.", "end")
         if (end - start).days >= _MOST_DAYS:
@@ -169,7 +171,9 @@ def resolve(
         raise InvalidPeriod(f"Give an offset from -{_MOST_OFFSET} to {_MOST_OFFSET}.", "offset")
     if on is not None and on.year not in _YEARS:
         raise InvalidPeriod(f"Give a day between {_YEARS[0]} and {_YEARS[-1]}.", "on")
-    return _within_reach(shifted(period_of(kind, on or today, calendar), offset, calendar), "offset" if offset else "on")
+    return _within_reach(
+        shifted(period_of(kind, on or today, calendar), offset, calendar), "offset" if offset else "on"
+    )
 
 
 def _within_reach(period: Period, field: str) -> Period:

@@ -44,7 +44,7 @@ def name(text: str, *, limit: int = 200) -> str:
 
 def note(text: str, *, limit: int = 2000) -> str:
     """Return a text of any number of lines; the rest as for a name. Lines end with a line feed, tabs stay."""
-    return _fit(text.replace("\r\n", "\n").replace("\r", "\n"), limit, kept="\n\t")
+    return _fit("\n".join(text.splitlines()), limit, kept="\n\t")
 
 
 def email(text: str) -> str:
@@ -67,7 +67,9 @@ def search_key(text: str) -> str:
 def _fit(text: str, limit: int, kept: str) -> str:
     found = unicodedata.normalize("NFC", text.strip())
     if any((unicodedata.category(char) in _UNFIT and char not in kept) or char in _TURNS for char in found):
-        raise UnfitText("Take out the characters that cannot be seen: control characters and direction marks.", "CHARACTERS")
+        raise UnfitText(
+            "Take out the characters that cannot be seen: control characters and direction marks.", "CHARACTERS"
+        )
     if not any(map(_is_seen, found)):
         raise UnfitText("Write something here.", "REQUIRED")
     if len(found) > _CODE_POINTS * limit or _length(found) > limit:
@@ -76,7 +78,8 @@ def _fit(text: str, limit: int, kept: str) -> str:
 
 
 def _is_seen(char: str) -> bool:
-    return unicodedata.category(char)[0] in "LNPS" and char not in _BLANK_LETTERS
+    category = unicodedata.category(char)  # Cn: what this Python's tables do not know yet, new emoji above all
+    return (category[0] in "LNPS" or category in ("Cn", "Co")) and char not in _BLANK_LETTERS
 
 
 def _length(text: str) -> int:
