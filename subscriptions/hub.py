@@ -15,7 +15,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 from uuid import uuid4
 
 from broadcaster import Broadcast
@@ -28,6 +28,7 @@ DEADLINE: Final = 5.0  # seconds for one read of the log, or one publication
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 ReadLog = Callable[[int], Awaitable[Sequence[tuple[int, Sequence[str]]]]]
 Newest = Callable[[], Awaitable[int]]
 
@@ -37,6 +38,20 @@ def pauses(first: float = 0.1, longest: float = 5.0) -> Iterator[float]:
     while True:
         yield random.uniform(first / 2, first)
         first = min(longest, first * 2)
+
+
+async def ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel the tasks until they are done: on Python 3.11 a client's `wait_for` may swallow a cancellation."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=1)
+
+
+async def _soon(reading: Awaitable[T]) -> T:
+    async with asyncio.timeout(DEADLINE):
+        return await reading
 
 
 class Flag:
@@ -134,9 +149,7 @@ class Hub:
         self._tasks = [asyncio.create_task(self._keep(name, job), name=f"hub {name}") for name, job in jobs.items()]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
         await self._broadcast.disconnect()
 
     def ring(self) -> None:
@@ -203,7 +216,7 @@ class Hub:
             try:
                 async with asyncio.timeout(DEADLINE):
                     await self._broadcast.publish(CHANNEL, self._me)
-            except Exception as error:  # of whatever broadcast: the others look by themselves
+            except Exception as error:  # noqa: BLE001 - of whatever broadcast; the others look by themselves
                 if not self._mute:
                     log.warning("News cannot be published (%r); other processes find it by themselves.", error)
                 self._mute = True
@@ -214,7 +227,7 @@ class Hub:
         while True:
             try:
                 await self._catch_up()
-            except Exception as error:  # of whatever database: it may come back
+            except Exception as error:  # noqa: BLE001 - of whatever database; it may come back
                 if not self._blind:
                     log.warning("The change log cannot be read (%r); trying on.", error)
                 self._blind = True
@@ -232,7 +245,7 @@ class Hub:
             await self._begin()
         known = self._position or 0
         at = max(0, known - self._overlap)
-        while rows := await asyncio.wait_for(self._read_log(at), DEADLINE):
+        while rows := await _soon(self._read_log(at)):
             for position, topics in rows:
                 if position not in self._seen:
                     self._seen.add(position)
@@ -245,7 +258,7 @@ class Hub:
             await self._begin()
 
     async def _begin(self) -> None:
-        self._position = await asyncio.wait_for(self._newest(), DEADLINE)
+        self._position = await _soon(self._newest())
         self._seen.clear()
         self.wake_everybody()
 

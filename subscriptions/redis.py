@@ -18,7 +18,7 @@ from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from subscriptions.hub import LOST, RESYNC, pauses
+from subscriptions.hub import LOST, RESYNC, ended, pauses
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +76,7 @@ class RedisDoorbell(BroadcastBackend):
     async def _listen(self) -> None:
         """Start over with the channels as they are now: subscriptions are few, and each begins with a `RESYNC`."""
         if self._ear is not None:
-            self._ear.cancel()
-            await asyncio.gather(self._ear, return_exceptions=True)
+            await ended(self._ear)
         self._ear = asyncio.create_task(self._keep_listening(), name="redis ear") if self._channels else None
 
     async def _keep_listening(self) -> None:
@@ -88,7 +87,7 @@ class RedisDoorbell(BroadcastBackend):
                     async with asyncio.timeout(self._deadline):
                         await pubsub.subscribe(*self._channels)
                     await self._hear(pubsub)
-            except Exception as error:  # whatever it was, nobody else would connect again
+            except Exception as error:  # noqa: BLE001 - whatever it was, nobody else connects again
                 if self._connected:
                     waits = pauses()
                 if self._connected is not False:
