@@ -185,13 +185,15 @@ async def test_happenings_are_every_row_after_the_position_in_order_once(running
     change_log.batch = 3
     for _ in range(10):
         change_log.commit("history")
-    async with running() as hub:
-        async with aclosing(happenings(hub, ["history"], change_log.after, 4, at=lambda row: row[0])) as stream:
-            before = [(await anext(stream))[0] for _ in range(6)]
-            for _ in range(5):
-                change_log.commit("history")
-                hub.ring()
-            since = [(await anext(stream))[0] for _ in range(5)]
+    async with (
+        running() as hub,
+        aclosing(happenings(hub, ["history"], change_log.after, 4, at=lambda row: row[0])) as stream,
+    ):
+        before = [(await anext(stream))[0] for _ in range(6)]
+        for _ in range(5):
+            change_log.commit("history")
+            hub.ring()
+        since = [(await anext(stream))[0] for _ in range(5)]
 
     assert before + since == list(range(5, 16))
 
@@ -234,11 +236,10 @@ async def test_happenings_miss_nothing_when_rows_commit_out_of_order(running, ch
                 heard.append((await anext(stream))[0])
         return heard
 
-    async with running(overlap=50) as hub:
-        async with asyncio.TaskGroup() as group:
-            listeners = [group.create_task(hear()) for _ in range(5)]
-            for _ in range(20):
-                group.create_task(write())
+    async with running(overlap=50) as hub, asyncio.TaskGroup() as group:
+        listeners = [group.create_task(hear()) for _ in range(5)]
+        for _ in range(20):
+            group.create_task(write())
 
     for listener in listeners:
         assert sorted(listener.result()) == list(range(1, wanted + 1))
