@@ -1,0 +1,193 @@
+"""What the process says of itself: one line for each request, and never a secret.
+
+Everything, our own and the libraries', goes through one chain to standard error, as text
+for people or as JSON. A request has an id that is in each of its lines, in the answer's
+`X-Request-Id` and in errors told to clients, so that one can be found from the other.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TextIO
+from uuid import uuid4
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HIDDEN: Final = "[hidden]"
+QUIET: Final = ("/health/", "/metrics")  # asked every few seconds by machines: only worth a line when debugging
+_SECRET_KEY: Final = re.compile(r"secret|password|passwd|token|authorization|cookie|api_?key", re.IGNORECASE)
+_SECRET_TEXT: Final = re.compile(
+    r"(?P<user>://[^\s:/@]*:)[^\s@/]+(?=@)"  # a password in an address
+    r"|(?P<bearer>\bbearer\s+)[\w.~+/=-]+"
+    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
+    r"|\bsld_[\w-]{8,}",  # a device's token
+    re.IGNORECASE,
+)
+
+log = structlog.stdlib.get_logger("scoreline.request")
+
+
+class Said(Protocol):
+    """What of the settings is about the log."""
+
+    @property
+    def log_format(self) -> str: ...
+
+    @property
+    def log_level(self) -> str: ...
+
+
+@dataclass
+class Request:
+    """What is known of the request, or of the operation on a socket, that is running."""
+
+    id: str
+    operation: str | None = None  # as the document names it, for the log
+
+
+_current: ContextVar[Request | None] = ContextVar("request", default=None)
+
+
+def configure(settings: Said, stream: TextIO | None = None) -> None:
+    """Send every line through one chain to `stream`, standard error if none is given."""
+    before: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    json = settings.log_format == "json"
+    out = stream or sys.stderr
+    last: Any = (
+        structlog.processors.JSONRenderer()
+        if json
+        else structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                redacted,
+                last,
+            ],
+        )
+    )
+    structlog.configure(
+        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = name != "uvicorn.access"  # its lines hold query strings; ours are below
+
+
+def redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide what is secret by its name, or by its look, wherever it stands: in messages and traces too."""
+    return {key: _safe(key, value) for key, value in event.items()}
+
+
+def _safe(key: str, value: Any) -> Any:
+    if _SECRET_KEY.search(key):
+        return HIDDEN
+    if isinstance(value, str):
+        return _SECRET_TEXT.sub(lambda found: (found["user"] or found["bearer"] or "") + HIDDEN, value)
+    if isinstance(value, dict):
+        return {inner: _safe(str(inner), each) for inner, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_safe("", each) for each in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return _safe("", str(value))
+
+
+@contextmanager
+def request() -> Iterator[Request]:
+    """Give what runs inside a request id of its own: an HTTP request, a socket, an operation on a socket."""
+    current = Request(uuid4().hex)
+    token = _current.set(current)
+    with structlog.contextvars.bound_contextvars(request_id=current.id):
+        try:
+            yield current
+        finally:
+            _current.reset(token)
+
+
+def request_id() -> str:
+    """Return the id of the request that is running; empty outside of any."""
+    current = _current.get()
+    return current.id if current else ""
+
+
+def name_operation(name: str | None) -> None:
+    """Say what the running request asks for, by the name its document gives it; for its line in the log."""
+    current = _current.get()
+    if current is not None and name:
+        current.operation = name[:100]
+
+
+class RequestLog:
+    """ASGI middleware: one line for each HTTP request and each socket, without the query string.
+
+    finished  called with method, status and seconds of each request, for measurements; a socket counts as `WS`.
+    """
+
+    def __init__(self, app: ASGIApp, finished: Callable[[str, int, float], None] | None = None) -> None:
+        self._app, self._finished = app, finished
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        method = scope.get("method", "WS")
+        status, began = (500 if scope["type"] == "http" else 1006), time.perf_counter()
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                status = message["status"]
+                message = {**message, "headers": [*message.get("headers", []), (b"x-request-id", current.id.encode())]}
+            elif message["type"] == "websocket.close":
+                status = message.get("code", 1000)
+            await send(message)
+
+        async def heard() -> Message:
+            nonlocal status
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                status = message.get("code", 1005)
+            return message
+
+        with request() as current:
+            try:
+                await self._app(scope, heard, watched)
+            finally:
+                seconds = time.perf_counter() - began
+                if self._finished:
+                    self._finished(method, status, seconds)
+                path = scope["path"][:200]
+                log.log(
+                    logging.DEBUG if path.startswith(QUIET) else logging.INFO,
+                    "request",
+                    method=method,
+                    path=path,
+                    status=status,
+                    ms=round(seconds * 1000, 1),
+                    operation=current.operation,
+                )
