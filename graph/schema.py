@@ -24,7 +24,7 @@ def make(*, open_: bool = False) -> strawberry.Schema:
         mutation=Mutation,
         subscription=Subscription,
         types=[Contact, Device],
-        config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not open_, sort_schema=True),
+        config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not open_),
     )
 
 

@@ -22,7 +22,7 @@ class Client(Model):
     owner = link("Employee")
     owner_id: int
     email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
-    phone: str | None = fields.CharField(max_length=100, null=True)  # type: ignore[assignment]
+    phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
     created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
     deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
     created_on: date = fields.DateField()  # type: ignore[assignment]
@@ -54,7 +54,7 @@ class Contact(Model):
     owner = link("Employee")
     owner_id: int
     email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
-    phone: str | None = fields.CharField(max_length=100, null=True)  # type: ignore[assignment]
+    phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
     created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
     deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
     created_on: date = fields.DateField()  # type: ignore[assignment]

@@ -71,9 +71,9 @@ def is_sqlite(url: str) -> bool:
 
 
 @asynccontextmanager
-async def connected(url: str, *, label: str = "default") -> AsyncIterator[None]:
+async def connected(url: str, *, label: str = "default", pool: int = 20) -> AsyncIterator[None]:
     """Keep a connection to the database, for all tasks of the process."""
-    await Tortoise.init(config(url, label=label), _enable_global_fallback=True)
+    await Tortoise.init(config(url, label=label, pool=pool), _enable_global_fallback=True)
     try:
         yield
     finally:

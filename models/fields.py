@@ -23,7 +23,7 @@ def short_text(*, null: bool = False) -> Any:
 
 
 def external() -> Any:
-    return fields.CharField(max_length=200, null=True, unique=True)
+    return fields.CharField(max_length=400, null=True, unique=True)
 
 
 def minor(*, null: bool = False) -> Any:

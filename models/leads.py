@@ -25,7 +25,7 @@ class Lead(Model):
     deal = link("Deal", null=True)
     deal_id: int | None
     contact_name: str | None = short_text(null=True)
-    phone: str | None = fields.CharField(max_length=100, null=True)  # type: ignore[assignment]
+    phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
     email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
     status: LeadStatus = choice(LeadStatus, default=LeadStatus.NEW)
     rejected_reason: str | None = fields.TextField(null=True)  # type: ignore[assignment]

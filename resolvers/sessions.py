@@ -26,7 +26,7 @@ from resolvers.viewer import Viewer
 
 DEVICE_PREFIX: Final = "sld_"
 _ALGORITHM: Final = "HS256"
-_LEEWAY: Final = 30
+LEEWAY: Final = timedelta(seconds=30)  # clocks differ
 _SEEN_EVERY: Final = timedelta(seconds=60)
 
 
@@ -120,7 +120,7 @@ async def viewer(token: str, services: Services, now: datetime) -> Viewer:
         number, session_id = int(claims["sub"]), int(claims["sid"])
     except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
         raise Unauthenticated(_WRONG) from error
-    if expires + timedelta(seconds=_LEEWAY) <= now:
+    if expires + LEEWAY <= now:
         raise Unauthenticated("The access token has expired: refresh the session.", code="TOKEN_EXPIRED")
     session = await Session.get_or_none(id=session_id, employee_id=number).select_related("employee")
     if session is None or session.revoked_at is not None or not session.employee.active:

@@ -40,6 +40,7 @@ class World:
     now: datetime = START
     tokens: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
+    stages: list[str] = field(default_factory=list)
 
     def context(self, who: str | None = None, language: str = "en") -> Context:
         token = self.tokens[who] if who else None
@@ -80,8 +81,8 @@ class World:
         document = f"mutation($input: {_INPUTS.get(mutation, kind)}!) {{ {mutation}(input: $input) {_SHOWN[mutation]} }}"
         return (await self.ask(document, who, input=input_))[mutation]  # type: ignore[no-any-return]
 
-    async def hire(self, name: str, team: str | None = None, role: str = "EMPLOYEE") -> str:
-        email = f"{name.lower()}@example.com"
+    async def hire(self, name: str, team: str | None = None, role: str = "EMPLOYEE", email: str | None = None) -> str:
+        email = email or f"{name.lower()}@example.com"
         given = {"name": name, "email": email, "password": PASSWORD, "role": role}
         payload = await self.act("createEmployee", team=self.ids[team] if team else None, **given)
         self.ids[name] = payload["employee"]["id"]
@@ -151,7 +152,7 @@ async def opened(url: str) -> AsyncIterator[World]:
         hub = Hub(Broadcast("memory://"), changes.after, changes.newest)
         await hub.start()
         try:
-            services = Services("s" * 32, Unthrottled(), hub.ring, hub)
+            services = Services("s" * 32, Unthrottled(), hub.ring, hub, access_seconds=400 * 86_400, refresh_days=400)
             world = World(services, make(open_=True))
             await company.set_up(
                 name="Acme",

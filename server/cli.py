@@ -1,0 +1,203 @@
+"""The command line: every command of `./run` that is about the product itself."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import uvicorn
+
+from domain.refusals import Refusal
+from graph.schema import exported
+from models import database, migrating
+from models.company import the_company
+from models.database import AWAY
+from resolvers import company
+from resolvers.reconciling import reconcile as reconciled
+from server import logs, settings
+from server.app import app, clock
+from server.settings import Settings, SettingsError
+
+Result = TypeVar("Result")
+SCHEMA = Path(__file__).parent.parent / "graph" / "schema.graphql"
+
+
+class _Commands(click.Group):
+    """Shows what went wrong as a sentence, never as a trace."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            raise click.ClickException(str(error)) from error
+        except AWAY as error:
+            raise click.ClickException(f"The database cannot be reached: {error}") from error
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Settings come from the environment; `settings` lists them.",
+)
+def main() -> None:
+    """Scoreline: the live score of a sales team."""
+
+
+def _settings(**overrides: Any) -> Settings:
+    found = settings.load(**overrides)
+    logs.configure(found)
+    return found
+
+
+def _within(found: Settings, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Run something with the database connected and up to date."""
+
+    async def connected() -> Result:
+        async with database.connected(found.database_url):
+            if await migrating.pending():
+                raise click.ClickException("The database is not up to date: run `./run migrate` first.")
+            return await work()
+
+    return asyncio.run(connected())
+
+
+@main.command("settings")
+def show_settings() -> None:
+    """List the settings, what they mean and their defaults."""
+    click.echo(settings.describe())
+
+
+@main.command()
+def migrate() -> None:
+    """Make the tables, or bring them up to date without losing anything."""
+    applied = asyncio.run(migrating.migrate(_settings().database_url))
+    click.echo("\n".join(f"applied {name}" for name in applied) or "The database is up to date.")
+
+
+@main.command()
+@click.option("--name", prompt="Company", help="The company's name.")
+@click.option("--currency", prompt="Currency (ISO 4217)", default="EUR", show_default=True, help="What everything is counted in.")
+@click.option("--zone", prompt="Time zone (IANA)", default="UTC", show_default=True, help="Whose midnight days begin at.")
+@click.option("--country", default=None, help="ISO 3166 country whose public holidays are not working days.")
+@click.option("--admin", prompt="Administrator's name", help="Who keeps people, teams and pipelines.")
+@click.option("--email", prompt="Administrator's e-mail", help="To sign in with.")
+@click.option(
+    "--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="SCORELINE_ADMIN_PASSWORD",
+    help="At least 8 characters; may come from SCORELINE_ADMIN_PASSWORD.",
+)  # fmt: skip
+def setup(**given: Any) -> None:
+    """Make the company, a first pipeline and its first administrator: once for an installation."""
+    found = _settings()
+    asyncio.run(migrating.migrate(found.database_url))
+
+    async def made() -> str:
+        try:
+            async with database.writing():
+                row, admin = await company.set_up(**given, now=clock())
+        except Refusal as refusal:
+            raise click.ClickException(f"{'.'.join(refusal.path)}: {refusal.message}") from refusal
+        return f"{row.name} is there. {admin.name} signs in with {admin.email}; `./run serve` starts the server."
+
+    click.echo(_within(found, made))
+
+
+@main.command()
+@click.option("--host", default=None, help="Address to listen on [SCORELINE_HOST].")
+@click.option("--port", type=int, default=None, help="Port to listen on [SCORELINE_PORT].")
+def serve(host: str | None, port: int | None) -> None:
+    """Serve GraphQL over HTTP and WebSocket at /graphql."""
+    found = _settings(host=host, port=port)
+    found.check_fit_to_serve()
+
+    async def state() -> tuple[bool, bool]:
+        async with database.connected(found.database_url):
+            behind = bool(await migrating.pending())
+            return behind, not behind and await the_company() is None
+
+    try:
+        behind, empty = asyncio.run(state())
+    except AWAY as error:
+        click.echo(f"The database is away ({error}); serving anyway, ready once it is there.", err=True)
+        behind = empty = False
+    if behind:
+        raise click.ClickException("The database is not up to date: run `./run migrate` first.")
+    if empty:
+        click.echo("There is no company yet: `./run setup` makes it, in this or another terminal.", err=True)
+    run(found)
+
+
+def run(found: Settings) -> None:
+    """Serve until told to stop."""
+    uvicorn.Server(server_config(found)).run()
+
+
+def server_config(found: Settings) -> uvicorn.Config:
+    """Return how uvicorn serves us: our own logs and headers, no compression, frames small enough to be read whole."""
+    return uvicorn.Config(
+        app(found),
+        host=found.host,
+        port=found.port,
+        ws="websockets-sansio",
+        ws_max_size=65_536,
+        ws_per_message_deflate=False,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        lifespan="on",
+    )
+
+
+@main.command("import")
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option("--map", "map_", required=True, help="A ready map (maven, bitrix24, amocrm, hubspot, pipedrive) or a TOML file.")
+@click.option("--dry-run", is_flag=True, help="Read and check everything, change nothing.")
+@click.option("--rejects", type=click.Path(path_type=Path), default=Path("rejects.csv"), show_default=True,
+              help="Where to report the rows that cannot be taken.")  # fmt: skip
+def import_(source: Path, map_: str, dry_run: bool, rejects: Path) -> None:
+    """Bring a CRM's CSV exports in: a file, or a directory of them. Running it again changes nothing."""
+    from server.importing import bring_in
+
+    found = _settings()
+    click.echo(_within(found, lambda: bring_in(found, source, map_, dry_run=dry_run, rejects=rejects)))
+
+
+@main.command()
+@click.option("--repair", is_flag=True, help="Rebuild the daily totals where they differ from the ledger.")
+def reconcile(repair: bool) -> None:
+    """Rebuild totals from the ledger and the ledger from the records, and report every difference."""
+    findings = _within(_settings(), lambda: reconciled(repair=repair))
+    for difference in findings.differences:
+        click.echo(str(difference))
+    click.echo(findings.summary)
+    sys.exit(1 if findings.differences else 0)
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Fail when graph/schema.graphql is not what the code says.")
+@click.option("--write", is_flag=True, help="Write it there.")
+def schema(check: bool, write: bool) -> None:
+    """Print the schema in GraphQL's own language."""
+    text = exported()
+    if write:
+        SCHEMA.write_text(text)
+    elif check:
+        if not SCHEMA.exists() or SCHEMA.read_text() != text:
+            raise click.ClickException("graph/schema.graphql is out of date: run `./run schema --write`.")
+    else:
+        click.echo(text, nl=False)
+
+
+@main.command()
+@click.option("--host", default=None, help="Address to listen on [SCORELINE_HOST].")
+@click.option("--port", type=int, default=None, help="Port to listen on [SCORELINE_PORT].")
+@click.option("--fresh", is_flag=True, help="Begin with a new company instead of the last one.")
+def demo(host: str | None, port: int | None, fresh: bool) -> None:
+    """Serve a believable company that is alive: SQLite, no Redis, sign-ins printed."""
+    from server.showing import show
+
+    show(host=host, port=port, fresh=fresh)
