@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -102,6 +103,11 @@ class World:
     async def device(self, name: str, kind: str, scope: str | None = None) -> None:
         payload = await self.act("createDevice", name=name, kind=kind, scope=self.ids[scope] if scope else None)
         self.ids[name], self.tokens[name] = payload["device"]["id"], payload["token"]
+
+    async def hub_settled(self) -> None:
+        """Let everything that is ready to run do so: a subscription that was just begun is listening then."""
+        for _ in range(50):
+            await asyncio.sleep(0.002)
 
     def later(self, **delta: float) -> None:
         self.now += timedelta(**delta)
