@@ -134,7 +134,7 @@ class Settings(BaseSettings):
     @classmethod
     def _redis(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in ("redis", "rediss", "unix") or not (parts.netloc or parts.path):
+        if parts.scheme not in ("redis", "rediss") or not parts.netloc:
             raise ValueError("not a Redis")
         return value
 

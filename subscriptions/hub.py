@@ -111,6 +111,8 @@ class Pulse:
     listening: bool  # every task of the hub is at work
     doorbell: bool  # the broadcast is connected: without it news takes up to `look_every` seconds
     looked: float | None  # seconds since the log was last read with success
+    connects: int  # how often the broadcast was connected: each after the first was a gap
+    position: int  # the last of the log that was told
     deaths: int  # how often one of the tasks had to be started again
     listeners: int
     topics: int  # listened to by anybody
@@ -138,7 +140,7 @@ class Hub:
         self._seen: set[int] = set()  # positions told, no further back than the overlap
         self._tasks: list[asyncio.Task[NoReturn]] = []
         self._down: set[str] = set()
-        self._deaths = 0
+        self._deaths, self._connects = 0, 0
         self._looked: float | None = None
         self._blind, self._mute, self._doorbell = False, False, True
 
@@ -176,7 +178,16 @@ class Hub:
     def pulse(self) -> Pulse:
         listening = bool(self._tasks) and not self._down and not any(task.done() for task in self._tasks)
         looked = None if self._looked is None else asyncio.get_running_loop().time() - self._looked
-        return Pulse(listening, self._doorbell, looked, self._deaths, len(self._bells), len(self._index))
+        return Pulse(
+            listening=listening,
+            doorbell=self._doorbell,
+            looked=looked,
+            connects=self._connects,
+            position=self._position or 0,
+            deaths=self._deaths,
+            listeners=len(self._bells),
+            topics=len(self._index),
+        )
 
     @property
     def healthy(self) -> bool:
@@ -208,6 +219,7 @@ class Hub:
                     self._due.ring()
                 if said == RESYNC:
                     self._doorbell = True
+                    self._connects += 1
                     self.wake_everybody()
 
     async def _speak(self) -> NoReturn:

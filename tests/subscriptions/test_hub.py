@@ -196,6 +196,7 @@ async def test_a_lost_doorbell_shows_and_its_return_wakes_everybody(running, unt
 
             assert await bell.wait()
         assert hub.pulse.doorbell
+        assert hub.pulse.connects == 1
 
 
 async def test_many_rings_while_a_publication_hangs_become_one(running, change_log, until):
