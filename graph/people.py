@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import strawberry
 
 from domain.access import Action
-from domain.ids import encoded
 from graph.activities import Activity
 from graph.deals import Client, Deal, DealFilter
 from graph.enums import ActivityKind, RankBy, Role, Weekday
@@ -17,7 +16,7 @@ from graph.inputs import PeriodInput, given, period_key
 from graph.leads import Lead, LeadFilter
 from graph.lens import Info, gathered, lens, one
 from graph.pages import Connection, paged
-from graph.scopes import Scope
+from graph.scopes import Scope, scope_of
 from graph.work import Call, Task, TaskFilter
 from models import company as companies
 from models import people as rows
@@ -97,10 +96,6 @@ def _private(column: str) -> Any:
     return strawberry.field(resolver=read)
 
 
-def _id(root: rows.Employee) -> str:
-    return encoded("Employee", root.id)
-
-
 @lens(
     rows.Employee,
     description="""The employee card: everything about one person in one place. Colleagues see only id, name, avatarUrl,
@@ -158,7 +153,7 @@ class Employee(Scope):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await records.activity_list(info.context, _id(root), kinds)
+        query = await records.activity_list(info.context, scope_of(root), kinds)
         return await paged(query, ("-id",), Span(first, after, last, before))
 
     @strawberry.field(
@@ -174,7 +169,7 @@ class Employee(Scope):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await records.task_list(info.context, _id(root), given(filter))
+        query = await records.task_list(info.context, scope_of(root), given(filter))
         return await paged(query, ("place", "id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Call], description="The newest first.")
@@ -188,7 +183,7 @@ class Employee(Scope):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await records.call_list(info.context, _id(root), given(period))
+        query = await records.call_list(info.context, scope_of(root), given(period))
         return await paged(query, ("-started_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Lead], description="The newest first.")
@@ -202,7 +197,7 @@ class Employee(Scope):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await records.lead_list(info.context, _id(root), given(filter))
+        query = await records.lead_list(info.context, scope_of(root), given(filter))
         return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Client], description="The newest first.")
@@ -216,7 +211,7 @@ class Employee(Scope):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await clients.listed(info.context, _id(root), search)
+        query = await clients.listed(info.context, scope_of(root), search)
         return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Deal], description="The newest first.")
@@ -230,5 +225,5 @@ class Employee(Scope):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await records.deal_list(info.context, _id(root), given(filter))
+        query = await records.deal_list(info.context, scope_of(root), given(filter))
         return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))

@@ -26,7 +26,7 @@ from resolvers.keeping import (
     recreated,
     referred,
 )
-from resolvers.scopes import records_within
+from resolvers.scopes import Asked, records_within
 
 
 class Clients(Keeper):
@@ -78,7 +78,7 @@ async def record_contacts(
     return await record_many(context, Contacts(), givens, aloud=aloud)
 
 
-async def listed(context: Context, scope: str | None, search: str | None) -> QuerySet[Client]:
+async def listed(context: Context, scope: Asked, search: str | None) -> QuerySet[Client]:
     """Return the clients of the scope within reach, with that text in their name."""
     query = await records_within(context, clients.standing(), "owner", scope)
     return query.filter(needle__contains=search_key(search)) if search else query

@@ -7,6 +7,7 @@ in by the server: the only inversion.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -70,6 +71,7 @@ class Context:
     who: Viewer | None = None
     work: Work | None = None
     loaders: dict[Any, Any] = field(default_factory=dict)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None
     _rates: Rates | None = None
@@ -90,10 +92,11 @@ class Context:
         return self.work.at if self.work else self.clock()
 
     async def company(self) -> Company:
-        if self._company is None:
-            self._company = await company.the_company()
+        async with self._reading:  # many fields ask at the same moment; one reads
             if self._company is None:
-                raise Unavailable("There is no company yet: run `./run setup` on the server first.")
+                self._company = await company.the_company()
+        if self._company is None:
+            raise Unavailable("There is no company yet: run `./run setup` on the server first.")
         return self._company
 
     async def calendar(self) -> Calendar:
@@ -103,14 +106,17 @@ class Context:
         return (await self.calendar()).day_of(self.now())
 
     async def metrics(self) -> dict[str, Metric]:
-        if self._metrics is None:
-            self._metrics = await metrics.catalogue()
-        return self._metrics
+        async with self._reading:
+            if self._metrics is None:
+                self._metrics = await metrics.catalogue()
+            return self._metrics
 
     async def rates(self) -> Rates:
-        if self._rates is None:
-            self._rates = Rates(await company.rates(), (await self.company()).currency)
-        return self._rates
+        own = (await self.company()).currency
+        async with self._reading:
+            if self._rates is None:
+                self._rates = Rates(await company.rates(), own)
+            return self._rates
 
     def forget(self) -> None:
         """Drop what was read for this operation: something has changed, or the next event begins."""

@@ -93,7 +93,7 @@ class Keeper:
     async def recorded(self, bench: Bench, drafts: Sequence[Draft]) -> None:
         """Do what follows once all is posted (not after an import)."""
 
-    def line(self, draft: Draft, kind: ActivityKind, at: datetime, **data: Any) -> Line:
+    def line(self, draft: Draft, kind: ActivityKind, at: datetime, /, **data: Any) -> Line:
         row = draft.row
         title = getattr(row, "title", None) or getattr(row, "name", None)
         shown = {"title": title, **data} if title else data

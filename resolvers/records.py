@@ -36,6 +36,7 @@ from resolvers.keeping import Keeper, delete
 from resolvers.leads import Leads
 from resolvers.metrics import Results
 from resolvers.references import RECORDS, References
+from resolvers.scopes import Asked
 from resolvers.tasks import Tasks
 
 Given = Mapping[str, Any]
@@ -67,7 +68,7 @@ def id_of(row: Any) -> str:
     return encoded(type(row).__name__, row.id)
 
 
-async def deal_list(context: Context, scope: str | None, given: Given | None) -> QuerySet[Deal]:
+async def deal_list(context: Context, scope: Asked, given: Given | None) -> QuerySet[Deal]:
     """Return the deals of the scope within reach that the filter lets through."""
     query = await scopes.records_within(context, deals.standing(), "owner", scope)
     return await deals_filtered(context, query, given or {})
@@ -94,7 +95,7 @@ async def deals_filtered(context: Context, query: QuerySet[Deal], given: Given) 
     return query
 
 
-async def lead_list(context: Context, scope: str | None, given: Given | None) -> QuerySet[Lead]:
+async def lead_list(context: Context, scope: Asked, given: Given | None) -> QuerySet[Lead]:
     return await leads_filtered(
         context, await scopes.records_within(context, leads.standing(), "owner", scope), given or {}
     )
@@ -107,7 +108,7 @@ async def leads_filtered(context: Context, query: QuerySet[Lead], given: Given) 
     return query.filter(created_on__gte=days[0], created_on__lte=days[1]) if days else query
 
 
-async def task_list(context: Context, scope: str | None, given: Given | None) -> QuerySet[Task]:
+async def task_list(context: Context, scope: Asked, given: Given | None) -> QuerySet[Task]:
     query = await scopes.records_within(context, tasks.standing(), "assignee", scope)
     return tasks_filtered(context, query, given or {})
 
@@ -123,7 +124,7 @@ def tasks_filtered(context: Context, query: QuerySet[Task], given: Given) -> Que
     return query
 
 
-async def call_list(context: Context, scope: str | None, period: Given | None) -> QuerySet[Call]:
+async def call_list(context: Context, scope: Asked, period: Given | None) -> QuerySet[Call]:
     query = await scopes.records_within(context, calls.standing(), "employee", scope)
     return await calls_filtered(context, query, period)
 
@@ -163,9 +164,9 @@ async def _meant(context: Context, kind: str, id_: str) -> int:
 # The history
 
 
-async def activity_list(context: Context, scope_id: str | None, kinds: Sequence[ActivityKind] | None) -> QuerySet[Activity]:
+async def activity_list(context: Context, asked: Asked, kinds: Sequence[ActivityKind] | None) -> QuerySet[Activity]:
     """Return the history of the scope as far as it is within reach; lines about goals of teams go by the goal's owner."""
-    scope = await scopes.find(context, scope_id) if scope_id else await scopes.widest(context, Action.VIEW_CARD)
+    scope = await scopes.asked_for(context, asked, Action.VIEW_CARD)
     if scope is None:
         return Activity.filter(id=0)
     viewer = context.viewer
@@ -280,20 +281,24 @@ async def by_external(context: Context, kind: str, external: str) -> Any | None:
     return row if row and context.viewer.may(Action.VIEW_PEOPLE, row) else None
 
 
-async def visible(context: Context, kind: str, numbers: Sequence[int]) -> list[Any | None]:
-    """Return the records of these numbers that the viewer may see, in their order: subjects of the history."""
-    if kind == "Goal":
-        return list(await goal_actions.seen(context, numbers))
-    refs = References(context)
-    await refs.want_numbers(kind, numbers)
-    rows = [refs.at_hand(kind, number) for number in numbers]
-    return [row if row is not None and row.deleted_at is None and refs.sees(row) else None for row in rows]
-
-
 async def subjects(context: Context, keys: Sequence[tuple[str, int]]) -> list[Any | None]:
     """Return what lines of the history or postings are about, as far as the viewer may see it, in their order."""
-    found: dict[tuple[str, int], Any] = {}
-    for kind in {kind for kind, _ in keys}:
-        numbers = [number for asked, number in keys if asked == kind]
-        found.update(zip(((kind, number) for number in numbers), await visible(context, kind, numbers), strict=True))
-    return [found[key] for key in keys]
+    numbers: dict[str, list[int]] = {}
+    for kind, number in keys:
+        numbers.setdefault(kind, []).append(number)
+    refs = References(context)
+    if context.viewer.employee:
+        refs.add("Employee", context.viewer.employee)
+    for kind in numbers.keys() & RECORDS.keys():
+        await refs.want_numbers(kind, numbers[kind])
+    await refs.want_owners()
+    goals = numbers.get("Goal", [])
+    seen = dict(zip(goals, await goal_actions.seen(context, goals), strict=True)) if goals else {}
+
+    def visible(kind: str, number: int) -> Any | None:
+        if kind == "Goal":
+            return seen[number]
+        row = refs.at_hand(kind, number)
+        return row if row is not None and row.deleted_at is None and refs.sees(row) else None
+
+    return [visible(kind, number) for kind, number in keys]

@@ -66,13 +66,20 @@ class References:
         externals = {id_[len(EXTERNAL) :] for id_ in wanted if id_.startswith(EXTERNAL)}
         parsed = (decoded(id_) for id_ in wanted if not id_.startswith(EXTERNAL))
         numbers = {pair[1] for pair in parsed if pair and pair[0] == kind and pair[1] < 1 << 31}
-        await self._fetch(kind, numbers, externals)
+        await self._fetch(kind, numbers, externals if kind != "Stage" else set())
+        await self.want_owners()
 
     async def want_numbers(self, kind: str, numbers: Iterable[int | None]) -> None:
+        """The same by number, without whom the records belong to."""
         await self._fetch(kind, {number for number in numbers if number} - self.numbers(kind), set())
 
     async def want_external(self, kind: str, externals: Iterable[str | None]) -> None:
         await self._fetch(kind, set(), {external for external in externals if external})
+        await self.want_owners()
+
+    async def want_owners(self) -> None:
+        """Fetch whom the records at hand belong to, in one question for all kinds."""
+        await self.want_numbers("Employee", [owner_of(row) for (kind, _), row in self._rows.items() if kind in RECORDS])
 
     def numbers(self, kind: str) -> set[int]:
         """Return the numbers of the rows of one kind that are at hand."""
@@ -85,15 +92,11 @@ class References:
     async def _fetch(self, kind: str, numbers: set[int], externals: set[str]) -> None:
         if not numbers and not externals:
             return
-        condition = Q(id__in=list(numbers)) if numbers else Q()
-        if externals and kind != "Stage":
-            condition = condition | Q(external_id__in=list(externals)) if numbers else Q(external_id__in=list(externals))
-        for row in await _KINDS[kind].filter(condition):
+        conditions = [Q(id__in=list(numbers))] if numbers else []
+        if externals:
+            conditions.append(Q(external_id__in=list(externals)))
+        for row in await _KINDS[kind].filter(Q(*conditions, join_type="OR")):
             self.add(kind, row)
-        if kind in RECORDS:
-            await self.want_numbers(
-                "Employee", (owner_of(row) for (known, _), row in self._rows.items() if known == kind)
-            )
 
     def add(self, kind: str, row: Any) -> None:
         self._rows[kind, row.id] = row

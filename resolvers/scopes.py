@@ -92,9 +92,19 @@ async def widest(context: Context, action: Action) -> Scope | None:
     return Scope(OwnerKind.EMPLOYEE, viewer.employee.id, viewer.employee) if viewer.employee else None
 
 
-async def records_within(context: Context, query: QuerySet[Row], field: str, scope_id: str | None) -> QuerySet[Row]:
-    """Return the records of the scope (the widest unless given) whose owner, in that field, is within reach."""
-    scope = await find(context, scope_id) if scope_id else await widest(context, Action.VIEW_CARD)
+Asked = Scope | str | None  # a scope at hand, the id of one, or the widest
+
+
+async def asked_for(context: Context, asked: Asked, action: Action) -> Scope | None:
+    """Return the scope that is meant: the widest that the action reaches, unless one is given."""
+    if isinstance(asked, Scope):
+        return asked
+    return await find(context, asked) if asked else await widest(context, action)
+
+
+async def records_within(context: Context, query: QuerySet[Row], field: str, asked: Asked) -> QuerySet[Row]:
+    """Return the records of the scope whose owner, in that field, is within reach."""
+    scope = await asked_for(context, asked, Action.VIEW_CARD)
     if scope is None:
         return query.filter(id=0)
     return query.filter(context.viewer.within(Action.VIEW_CARD, field)).filter(of(context, scope, field))

@@ -1,0 +1,98 @@
+"""How many SQL statements the hot queries take: a fixed number, however many rows there are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.world import World, opened
+
+CARD = """query($id: ID!) {
+  employee(id: $id) {
+    name email online team { name } manager { name }
+    standing { rank value gapToNext }
+    goals { name metric { key } target period { label } progress { value attainmentPercent pace projected version } }
+    activities(first: 20) { edges { node { kind at summary actor { name } subject { __typename ... on Deal { title } } } } }
+    tasks(first: 20) { edges { node { title dueAt overdue deal { title } createdBy { name } } } }
+    calls(first: 20) { edges { node { direction outcome startedAt client { name } } } }
+    leads(first: 20) { edges { node { title status deal { title } } } }
+    clients(first: 20) { edges { node { name wonAmount lastActivityAt contacts { name } } } }
+    deals(first: 20) { totalCount edges { node { title status saleKind amount { amount } client { name } stage { name } } } }
+  }
+}"""
+BOARD = "{ leaderboard { total standings { rank previousRank employee { name avatarUrl online } value target } } }"
+GOALS = """{ goals { name owner { name } metric { name } target allocated createdBy { name } period { label workdaysLeft }
+  progress { value pace projected } changes { field by { name } } } }"""
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """Collect the SQL statements that are run within the block."""
+    statements: list[str] = []
+
+    class Counter(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            statements.append(record.getMessage())
+
+    logger, handler = logging.getLogger("tortoise.db_client"), Counter()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield statements
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    async with opened(database_url) as world:
+        await world.team("Sales")
+        await world.hire("Ann", "Sales")
+        await with_goal(world, world.ids["Ann"])
+        yield world
+
+
+async def grown(world: World, size: int) -> None:
+    """Add so many of everything to Ann, and so many colleagues with goals."""
+    for number in range(size):
+        client = await world.act("recordClient", "Ann", name=f"Client {number}")
+        client_id = client["client"]["id"]
+        await world.act("recordContact", "Ann", name="Somebody", client=client_id)
+        deal = await world.act(
+            "recordDeal", "Ann", title="Chairs", status="WON", amount={"amount": "5"}, client=client_id
+        )
+        await world.act("recordDeal", "Ann", title="Tables", amount={"amount": "7"}, client=client_id)
+        await world.act("recordCall", "Ann", direction="OUTBOUND", client=client_id, deal=deal["deal"]["id"])
+        await world.act("recordLead", "Ann", title="A question")
+        await world.act("createTask", "admin", title="Call back", assignee=world.ids["Ann"], deal=deal["deal"]["id"])
+        name = f"Colleague {number} of {size}"
+        colleague = await world.act("createEmployee", name=name, email=f"{number}.{size}@example.com")
+        await with_goal(world, colleague["employee"]["id"])
+
+
+async def with_goal(world: World, owner: str) -> None:
+    goal = await world.act("setGoal", owner=owner, metric="deals_won_amount", target="100", period={"kind": "MONTH"})
+    await world.act("updateGoal", id=goal["goal"]["id"], target="120")
+
+
+@pytest.mark.parametrize(
+    ("document", "who", "most"), [(CARD, "Ann", 40), (BOARD, "Ann", 16), (GOALS, "admin", 16)], ids=["card", "board", "goals"]
+)
+async def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(
+    world: World, document: str, who: str, most: int
+) -> None:
+    variables = {"id": world.ids["Ann"]} if "$id" in document else {}
+    await grown(world, 4)
+    with counted() as few:
+        await world.ask(document, who, **variables)
+    await grown(world, 12)
+    with counted() as many:
+        await world.ask(document, who, **variables)
+
+    assert len(many) == len(few), "\n".join(sorted(many))
+    assert len(many) <= most
