@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Any, Final
 
+import asyncpg
 from tortoise import Tortoise
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.connection import get_connection
@@ -36,7 +37,16 @@ MODULES: Final = (
     "models.sessions",
     "models.presence",
 )
-AWAY: Final = (DBConnectionError, OperationalError, ConnectionError, TimeoutError)
+AWAY: Final = (
+    DBConnectionError,
+    OperationalError,
+    ConnectionError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,  # the driver's own come through while the server starts or stops
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+)
 _LEDGER_LOCK: Final = 0x5C0E_0001
 
 

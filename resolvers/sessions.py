@@ -40,7 +40,7 @@ class SignedIn:
 
 async def sign_in(context: Context, email: str, password: str) -> SignedIn:
     """Check e-mail and password and begin a session. Attempts are throttled by address and by e-mail."""
-    keys = (("sign-in", context.caller.address), ("sign-in", email.strip().lower()[:254]))
+    keys = (("sign-in from", context.caller.address), ("sign-in as", email.strip().lower()[:254]))
     for key in keys:
         wait = await context.services.throttle.hit(*key)
         if wait:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from broadcaster import Broadcast
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -20,14 +19,14 @@ from graph.limits import Limits
 from graph.schema import make
 from models import changes, database, migrating
 from resolvers.context import Services
-from server import health, metrics, pages
+from server import health, logs, metrics, pages
 from server.endpoint import Endpoint
 from server.gate import Gate
 from server.presence import Attendance
 from server.settings import Settings
 from server.throttle import throttle
 from subscriptions.hub import Hub
-from subscriptions.redis import RedisBackend
+from subscriptions.redis import broadcast
 
 
 def clock() -> datetime:
@@ -49,12 +48,10 @@ class Server:
 
 def assembled(settings: Settings) -> Server:
     """Put the parts together; nothing is connected yet."""
-    redis = settings.redis_url
-    broadcast = Broadcast(backend=RedisBackend(redis)) if redis else Broadcast("memory://")
-    hub = Hub(broadcast, changes.after, changes.newest)
+    hub = Hub(broadcast(settings.redis_url), changes.after, changes.newest)
     services = Services(
         settings.secret_text,
-        throttle(redis),
+        throttle(settings.redis_url),
         hub.ring,
         hub,
         access_seconds=settings.access_minutes * 60,
@@ -95,14 +92,14 @@ def app(settings: Settings) -> ASGIApp:
     server = assembled(settings)
 
     async def live(request: Request) -> Response:
-        return JSONResponse({"status": "live"})
+        return JSONResponse(health.live())
 
     async def ready(request: Request) -> Response:
         state = await health.ready(draining=server.draining, pending=migrating.pending, hub=server.hub)
-        return JSONResponse(state.body, status_code=200 if state.ready else 503)
+        return JSONResponse(state.body, status_code=state.code)
 
     async def measured(request: Request) -> Response:
-        return metrics.response(request, settings)
+        return metrics.response(request, settings, server.hub)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -120,4 +117,4 @@ def app(settings: Settings) -> ASGIApp:
         else:
             await around(scope, receive, send)
 
-    return dispatch
+    return logs.RequestLog(dispatch, metrics.count_request)
