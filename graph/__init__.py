@@ -1,0 +1,1 @@
+"""The public schema: types, descriptions, inputs and root fields; no behaviour."""

@@ -1,0 +1,1 @@
+"""The process: settings, sign-in, routes, clock, command line and pages."""
