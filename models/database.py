@@ -76,6 +76,11 @@ def config(url: str, *, label: str = "default", pool: int = 20) -> dict[str, Any
     }
 
 
+def is_full(error: Exception) -> bool:
+    """Return whether the database refused to write for want of room."""
+    return isinstance(error, asyncpg.DiskFullError) or "database or disk is full" in str(error)
+
+
 def is_sqlite(url: str) -> bool:
     return url.startswith("sqlite:")
 
