@@ -1,0 +1,69 @@
+"""Tables of a TOML file, read so that whatever is wrong in them is named by its place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+
+class MapError(ValueError):
+    """A map that cannot be followed; the message says where it is wrong and what is allowed there."""
+
+    def __init__(self, place: str, sentence: str) -> None:
+        super().__init__(f"{place}: {sentence}")
+
+
+class Table:
+    """One table of the map, whose every key has to be asked for: what is left over is a mistake."""
+
+    def __init__(self, given: Mapping[str, Any], place: str = "") -> None:
+        self.given, self.place = given, place
+        self._asked: set[str] = set()
+
+    def _inside(self, key: str) -> str:
+        return f"{self.place}.{key}" if self.place else key
+
+    def take(self, key: str, kind: type, what: str) -> Any:
+        self._asked.add(key)
+        value = self.given.get(key)
+        if value is not None and not isinstance(value, kind):
+            raise MapError(self._inside(key), f"this has to be {what}")
+        return value
+
+    def text(self, key: str) -> str | None:
+        value: str | None = self.take(key, str, "a text")
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        value = self.take(key, object, "")
+        listed = [value] if isinstance(value, str) else value if value is not None else []
+        if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+            raise MapError(self._inside(key), "this has to be a text or a list of texts")
+        return listed
+
+    def table(self, key: str) -> Table:
+        return Table(self.take(key, dict, "a table") or {}, self._inside(key))
+
+    def one_of(self, key: str, allowed: Collection[str], default: str | None) -> str:
+        value = self.text(key) or default
+        if value is None or value not in allowed:
+            raise MapError(self._inside(key), f"take one of {', '.join(allowed)}")
+        return value
+
+    def names(self, allowed: Collection[str] | None) -> list[str]:
+        """Return the keys, each of which has to be allowed (None: any is)."""
+        self._asked.update(self.given)
+        for key in self.given:
+            if allowed is not None and key not in allowed:
+                raise MapError(self._inside(key), f"there is no such field; there are {', '.join(allowed)}")
+        return list(self.given)
+
+    def each_text(self, allowed: Collection[str] | None) -> dict[str, str]:
+        return {key: self.text(key) or "" for key in self.names(allowed)}
+
+    def each_texts(self, allowed: Collection[str] | None) -> dict[str, list[str]]:
+        return {key: self.texts(key) for key in self.names(allowed)}
+
+    def done(self) -> None:
+        for key in self.given.keys() - self._asked:
+            raise MapError(self._inside(key), f"there is no such key here; there are {', '.join(sorted(self._asked))}")
