@@ -29,7 +29,7 @@ from graphql import (
     subscribe,
     validate,
 )
-from strawberry.execution.optimized_is_awaitable import optimized_is_awaitable
+from strawberry.execution import optimized_is_awaitable
 
 from domain.failures import BadInput, Timeout
 from graph import failures
@@ -72,7 +72,7 @@ class Operations:
     open  strangers may read the schema and have names suggested: for demos.
     """
 
-    def __init__(self, schema: strawberry.Schema, limits: Limits, *, open: bool = False) -> None:  # noqa: A002
+    def __init__(self, schema: strawberry.Schema, limits: Limits, *, open: bool = False) -> None:
         self.schema: GraphQLSchema = schema._schema
         self.limits = limits
         self._executor = schema.execution_context_class
