@@ -126,7 +126,7 @@ class Valkey(Server):
         self.start()
 
     def command(self) -> Sequence[str | Path]:
-        quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", self.directory]
+        quiet: list[str | Path] = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", self.directory]
         return [self._binary or "", "--port", str(self.port), *quiet]
 
     def answers(self) -> bool:
@@ -167,12 +167,12 @@ class Postgres(Server):
         return [self._binaries / "postgres", "-D", self._data, *options]
 
     def answers(self) -> bool:
-        asked = [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        asked = [str(self._binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(asked, check=False).returncode == 0
 
     def _make_cluster(self) -> None:
         how = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        command = [self._binaries / "initdb", "-D", self._data, *how]
+        command = [str(self._binaries / "initdb"), "-D", str(self._data), *how]
         who = {"user": self._user, "group": pwd.getpwnam(self._user).pw_gid, "extra_groups": []} if self._user else {}
         done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=False, **who)  # type: ignore[call-overload]
         if done.returncode:
