@@ -133,13 +133,16 @@ class Deals(Keeper):
             if client is not None
         }
         changes = []
+        regraded: dict[SaleKind, list[int]] = {}
         for found in await deals.to_regrade(clients) if clients else ():
             deal = own.get(found.id, found)
             before = deal.facts()
             deal.sale_kind = SaleKind.REPEAT if deal.sale_kind is SaleKind.FIRST else SaleKind.FIRST
-            await deal.save(update_fields=["sale_kind"])
+            regraded.setdefault(deal.sale_kind, []).append(deal.id)
             if found.id not in own:
                 changes.append(Changed("Deal", deal.id, before, deal.facts()))
+        for kind, ids in regraded.items():  # hundreds at once, after an import
+            await Deal.filter(id__in=ids).update(sale_kind=kind)
         return changes
 
     def story(self, bench: Bench, draft: Draft) -> Sequence[Line]:

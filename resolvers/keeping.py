@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import Enum
 from typing import Any, ClassVar
 
 from tortoise.models import Model
@@ -122,6 +123,43 @@ async def record_many(
         drafts[id(draft.row)] = draft
         order.append(draft.row)
     return order, await _save(bench, keeper, list(drafts.values()), aloud=aloud)
+
+
+class Outcome(Enum):
+    """What became of a record that another system has."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+async def bring_in(context: Context, keeper: Keeper, givens: Sequence[Given]) -> list[Outcome | Refusal]:
+    """Record what another system has, silently and each input by itself: what is refused stops nothing else.
+
+    givens   each with an externalId of its own
+    returns  what became of each, in their order
+    """
+    bench = await _bench(context, keeper, givens)
+    drafts: dict[int, Draft] = {}
+    found: list[Draft | Refusal] = []
+    for given in givens:
+        try:
+            draft = _begin(bench, keeper, given, {})
+            keeper.apply(bench, draft, given)
+            keeper.settle(bench, draft)
+        except Refusal as refusal:
+            found.append(refusal)
+            continue
+        drafts[id(draft.row)] = draft
+        found.append(draft)
+    await _save(bench, keeper, list(drafts.values()), aloud=False)
+    return [each if isinstance(each, Refusal) else _outcome(each) for each in found]
+
+
+def _outcome(draft: Draft) -> Outcome:
+    if draft.is_new:
+        return Outcome.NEW
+    return Outcome.CHANGED if draft.differences else Outcome.UNCHANGED
 
 
 async def edit(
