@@ -182,6 +182,8 @@ CLIENT_FIRST: Final = (
 )  # fmt: skip
 CLIENT_LAST: Final = ("Dairy", "Foods", "Pharmacy", "Clinic", "Logistics", "Bakery", "Market", "Farms", "Cold Store")
 CLIENT_LAST_RUSSIAN: Final = ("Молоко", "Продукты", "Аптека", "Клиника", "Логистика", "Хлеб", "Маркет", "Ферма", "Склад")
+PLACES: Final = ("Riga", "Tallinn", "Vilnius", "Kaunas", "Tartu", "Ventspils", "Tbilisi", "Almaty")
+PLACES_RUSSIAN: Final = ("Рига", "Таллин", "Вильнюс", "Каунас", "Тарту", "Вентспилс", "Тбилиси", "Алматы")
 CONTACTS: Final = (
     "Agnes Holt", "Piers Lowry", "Dora Finch", "Leonard Ash", "Sybil Crowe", "Noel Garland", "Thea Winslow",
     "Марк Лесной", "Ольга Тропинина", "Егор Ключников", "Дина Садовская", "Павел Мостовой", "Инна Росина",

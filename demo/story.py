@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -66,7 +66,8 @@ class Story:
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 - a story, not a secret
-        self._clients: dict[str, list[str]] = {person.key: [] for person in self.sellers}
+        self._clients: dict[str, list[tuple[datetime, str]]] = {person.key: [] for person in self.sellers}
+        self._names: dict[str, str] = {}
         self._contacts = self._deals = self._calls = self._leads = self._tasks = 0
         self._tell()
         self.events.sort(key=lambda event: event.at)
@@ -92,15 +93,12 @@ class Story:
     def rates(self) -> Mapping[str, Decimal]:
         return _RATES
 
-    def until(self, moment: datetime) -> Iterator[Event]:
-        return (event for event in self.events if event.at <= moment)
-
     # How a year goes by
 
     def _tell(self) -> None:
         for person in self.sellers:
             for _ in range(3):  # clients of earlier years
-                self._client(person, self.start + timedelta(hours=self._random.uniform(1, 20)))
+                self._client(person, self.start + timedelta(hours=self._random.uniform(1, 7)))
         for number in range(DAYS + 1):
             day = self.today - timedelta(days=DAYS - number)
             busy = season(day)
@@ -129,7 +127,7 @@ class Story:
         """Return a moment some days later, when people are at work."""
         day = CALENDAR.day_of(at + timedelta(days=days))
         if not CALENDAR.is_working(day):
-            day = CALENDAR.add_workdays(day, 1)
+            day = CALENDAR.add_workdays(day, self._random.randint(1, 4))
         return max(self._moment(day), at + timedelta(minutes=20))
 
     def _add(self, at: datetime, kind: str, by: str | None = None, /, **given: Any) -> None:
@@ -141,16 +139,22 @@ class Story:
         first = pick.choice(cast.CLIENT_FIRST)
         last = pick.choice(cast.CLIENT_LAST if first.isascii() else cast.CLIENT_LAST_RUSSIAN)
         key = f"C-{number:04}"
-        name = f"{first} {last}" if first.isascii() else f"{last} «{first}»"
+        place = pick.choice(cast.PLACES if first.isascii() else cast.PLACES_RUSSIAN)
+        name = f"{first} {last}, {place}" if first.isascii() else f"{last} «{first}», {place}"
         self._add(at, "client", None, externalId=key, name=name, owner=_ext(person.key), createdAt=at)
-        self._clients[person.key].append(key)
+        self._clients[person.key].append((at, key))
+        self._names[key] = name
         return key
+
+    def _known(self, person: Person, at: datetime) -> str:
+        """Return one of the clients that the seller has by then."""
+        return self._random.choice([key for since, key in self._clients[person.key] if since < at])
 
     def _contact(self, person: Person, at: datetime, client: str | None = None) -> None:
         self._contacts += 1
         self._add(
             at, "contact", None, externalId=f"P-{self._contacts:04}", name=self._random.choice(cast.CONTACTS),
-            owner=_ext(person.key), client=_ext(client or self._random.choice(self._clients[person.key])), createdAt=at,
+            owner=_ext(person.key), client=_ext(client or self._known(person, at)), createdAt=at,
         )  # fmt: skip
 
     def _lead(self, person: Person, at: datetime) -> None:
@@ -174,16 +178,16 @@ class Story:
     def _sale(self, person: Person, at: datetime, fresh: bool = False) -> None:
         """Begin a deal, and follow it through its stages until it is won, lost, or now."""
         pick = self._random
-        known = [key for key in self._clients[person.key]]
-        fresh = fresh or pick.random() < 0.35
-        client = self._client(person, at) if fresh else pick.choice(known)
+        fresh = pick.random() < (0.6 if fresh else 0.2)
+        client = self._client(person, at) if fresh else self._known(person, at)
         if fresh:
             self._contact(person, at + timedelta(minutes=9), client)
         self._deals += 1
-        key, pipeline, product = f"D-{self._deals:04}", 0 if fresh or pick.random() < 0.5 else 1, pick.choice(cast.PRODUCTS)
+        key, product = f"D-{self._deals:04}", pick.choice(cast.PRODUCTS)
+        pipeline = 0 if fresh or pick.random() < 0.5 else 1
         amount, currency = self._amount(product)
         self._add(
-            at, "deal", None, externalId=key, title=f"{product.name} for {client}", owner=_ext(person.key),
+            at, "deal", None, externalId=key, title=f"{product.name} for {self._names[client]}", owner=_ext(person.key),
             client=_ext(client), stage=(pipeline, 0), product=product.name, createdAt=at,
             expectedCloseOn=CALENDAR.day_of(self._later(at, 35)), amount={"amount": amount, "currency": currency},
         )  # fmt: skip
@@ -192,7 +196,7 @@ class Story:
     def _follow(self, person: Person, key: str, pipeline: int, at: datetime, amount: Decimal, currency: str) -> None:
         pick, stages = self._random, cast.PIPELINES[pipeline].stages
         for position, stage in enumerate(stages):
-            at = self._later(at, pick.lognormvariate(math.log(stage.days), 0.7) / season_haste(at))
+            at = self._later(at, pick.lognormvariate(math.log(stage.days), 0.7) / haste(at))
             if at > self.now:
                 if position >= 2 and pick.random() < 0.12:
                     self._add(self.now, "deal", None, externalId=key, problem=pick.choice(cast.PROBLEMS))
@@ -223,7 +227,8 @@ class Story:
         self._add(
             at, "call", None, externalId=f"T-{self._calls:05}", employee=_ext(person.key), startedAt=at,
             direction=pick.choices((CallDirection.OUTBOUND, CallDirection.INBOUND), (7, 3))[0], outcome=outcome,
-            durationSeconds=min(seconds, 5400), client=_ext(pick.choice(self._clients[person.key])), note=pick.choice(cast.NOTES),
+            durationSeconds=min(seconds, 5400), client=_ext(self._known(person, at)),
+            note=pick.choice(cast.NOTES),
         )  # fmt: skip
 
     def _task(self, person: Person, at: datetime) -> None:
@@ -235,7 +240,7 @@ class Story:
         self._add(
             at, "task", _manager(person) if given else None, externalId=key, title=pick.choice(cast.ERRANDS),
             kind=TaskKind.ASSIGNMENT if given else TaskKind.TASK, assignee=_ext(person.key), dueAt=due,
-            client=_ext(pick.choice(self._clients[person.key])), createdAt=at,
+            client=_ext(self._known(person, at)), createdAt=at,
         )  # fmt: skip
         if pick.random() < 0.9:
             done = self._later(at, pick.lognormvariate(0.9, 0.7))
@@ -247,7 +252,7 @@ class Story:
         self._add(at, "result", None, metric=metric, value=value, employee=_ext(person.key), at=at)
 
 
-def season_haste(at: datetime) -> float:
+def haste(at: datetime) -> float:
     """Return how much faster deals go then: offices empty in August, budgets end in December."""
     return max(season(CALENDAR.day_of(at)), 0.5)
 

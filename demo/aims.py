@@ -1,0 +1,144 @@
+"""What the demo company wants to reach: goals of every metric, for everybody, this month, quarter and year.
+
+A target is the owner's share of what the whole year brought, for as busy a stretch as the
+period is, times some ambition: with a low one the goal is soon reached, with a high one
+it stays behind.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import cycle
+from typing import Final
+
+from demo import cast
+from demo.cast import Person
+from demo.story import CALENDAR, DAYS, DEMOS, TRAININGS, Event, Story, season
+from domain.periods import Period, PeriodKind, period_of
+from domain.records import CallOutcome, DealStatus, LeadStatus
+
+AMOUNT: Final = "deals_won_amount"
+FIRST: Final = "first_deals_won"
+REPEAT: Final = "repeat_deals_won"
+_AMBITIONS: Final = (0.35, 0.8, 1.0, 1.0, 1.15, 1.4)
+_MORNING: Final = timedelta(hours=7)
+_OF_COMPANY: Final = {
+    PeriodKind.YEAR: (AMOUNT, "deals_won_profit"),
+    PeriodKind.QUARTER: (AMOUNT, f"{FIRST}_amount", f"{REPEAT}_amount", "clients_added"),
+    PeriodKind.MONTH: (AMOUNT, "leads_created", "deals_created"),
+}
+_OF_TEAMS: Final = ("leads_created", "leads_converted", "contacts_added", FIRST, REPEAT, "calls_answered", "deals_won_profit")
+_OF_SELLERS: Final = (
+    "calls_made", "leads_created", "contacts_added", "tasks_completed", "call_hours", "deals_won", DEMOS, FIRST,
+    "leads_converted", REPEAT, "calls_answered", TRAININGS, "clients_added", "deals_created",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A goal to be set at a moment: `owner` is "company" or the key of a team or person."""
+
+    at: datetime
+    by: str
+    owner: str
+    metric: str
+    kind: PeriodKind
+    target: Decimal
+
+
+def aims(story: Story) -> list[Aim]:
+    """Return the goals of the company, its teams and its sellers that hold today."""
+    return list(_Aims(story))
+
+
+class _Aims:
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.luck = random.Random(story.seed + 1)  # noqa: S311 - a story, not a secret
+        self.year = yearly(story.events, story)
+        self.talent = sum(person.talent for person in story.sellers)
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        director = next(team.manager for team in cast.TEAMS if team.parent is None)
+        for kind, metrics in _OF_COMPANY.items():
+            for metric in metrics:
+                yield self._aim(director, "company", self.story.sellers, metric, kind)
+        turn = cycle(_OF_TEAMS)
+        for team in cast.TEAMS:
+            members = [person for person in self.story.sellers if person.team in below(team.key)]
+            yield self._aim(director, team.key, members, AMOUNT, PeriodKind.MONTH)
+            yield self._aim(director, team.key, members, AMOUNT, PeriodKind.QUARTER)
+            yield self._aim(director, team.key, members, next(turn), PeriodKind.MONTH)
+        turn = cycle(_OF_SELLERS)
+        for person in self.story.sellers:
+            manager = next(team.manager for team in cast.TEAMS if team.key == person.team)
+            by = director if manager == person.key else manager
+            yield self._aim(by, person.key, [person], AMOUNT, PeriodKind.MONTH)
+            yield self._aim(by, person.key, [person], AMOUNT, PeriodKind.QUARTER)
+            yield self._aim(by, person.key, [person], next(turn), PeriodKind.MONTH)
+
+    def _aim(self, by: str, owner: str, members: list[Person], metric: str, kind: PeriodKind) -> Aim:
+        period = period_of(kind, self.story.today, CALENDAR)
+        share = sum(person.talent for person in members) / self.talent
+        ambition = self.luck.choice(_AMBITIONS) if len(members) == 1 else self.luck.uniform(0.8, 1.2)
+        expected = self.year[metric] * Decimal(share * _busy(period) / _busy(_a_year(self.story.today)) * ambition)
+        at = max(CALENDAR.start_of(period.start) + _MORNING, self.story.start + 2 * _MORNING)
+        return Aim(min(at, self.story.now), by, owner, metric, kind, _round(expected))
+
+
+def below(team: str) -> set[str]:
+    """Return the team and all below it."""
+    return {team}.union(*(below(child.key) for child in cast.TEAMS if child.parent == team))
+
+
+def yearly(events: list[Event], story: Story) -> Counter[str]:
+    """Return what the year brought by metric, in the metric's unit."""
+    found: Counter[str] = Counter()
+    created = {event.given["externalId"]: event.given for event in events if event.kind == "deal" and "title" in event.given}
+    bought: set[str] = set()
+    for event in events:
+        given, status = event.given, event.given.get("status")
+        if event.kind in ("lead", "deal", "client", "contact") and "createdAt" in given:
+            found[{"lead": "leads_created", "deal": "deals_created"}.get(event.kind, f"{event.kind}s_added")] += 1
+        elif status is LeadStatus.CONVERTED:
+            found["leads_converted"] += 1
+        elif status is DealStatus.WON:
+            deal = created[given["externalId"]]
+            kind = REPEAT if deal["client"] in bought else FIRST
+            bought.add(deal["client"])
+            rate = story.rates.get(deal["amount"]["currency"], Decimal(1))
+            value = deal["amount"]["amount"] * rate
+            found.update({"deals_won": 1, kind: 1})
+            found.update({AMOUNT: value, f"{kind}_amount": value})  # type: ignore[dict-item]
+            if "cost" in given:
+                found["deals_won_profit"] += value - given["cost"]["amount"] * rate
+        elif event.kind == "call":
+            found["calls_made"] += 1
+            if given["outcome"] is CallOutcome.ANSWERED:
+                found["calls_answered"] += 1
+                found["call_hours"] += Decimal(given["durationSeconds"]) / 3600  # type: ignore[assignment]
+        elif "completedAt" in given:
+            found["tasks_completed"] += 1
+        elif event.kind == "result":
+            found[given["metric"]] += given["value"]
+    return found
+
+
+def _a_year(today: date) -> Period:
+    return Period(today - timedelta(days=DAYS), today, PeriodKind.CUSTOM)
+
+
+def _busy(period: Period) -> float:
+    return sum(season(period.start + timedelta(days=number)) for number in range(period.days))
+
+
+def _round(value: Decimal) -> Decimal:
+    """Return a target as somebody would set it: two digits, at least 1."""
+    if value < 10:
+        return max(value.quantize(Decimal(1), ROUND_HALF_UP), Decimal(1))
+    step = Decimal(10) ** (value.adjusted() - 1)
+    return (value / step).quantize(Decimal(1), ROUND_HALF_UP) * step

@@ -1,0 +1,199 @@
+"""Makes the demo company of its story, through the same resolvers as everything else.
+
+Every few days of the story are one unit of work at its own time, so the history, the
+ledger and boards `asOf` look as if the year had been lived. What happened is brought in by
+the company's old CRM (an integration device); directors and managers set goals and give assignments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from strawberry.dataloader import DataLoader
+
+from demo import cast
+from demo.aims import Aim, aims
+from demo.story import DEMOS, TRAININGS, Event, Story
+from domain.access import DeviceKind
+from domain.ids import encoded
+from domain.money import to_minor
+from domain.units import Unit
+from models import people as people_rows
+from models.people import Employee
+from models.pipelines import Pipeline, Product, Stage
+from models.sessions import Device
+from resolvers import calls, clients, company, deals, devices, goals, leads, metrics, people, tasks
+from resolvers.caller import Caller
+from resolvers.context import Context, Services
+from resolvers.viewer import Viewer
+
+PASSWORD: Final = "snowflake"  # noqa: S105 - everybody's, printed at the start: this is a demo
+_KINDS: Final[Mapping[str, Callable[..., Awaitable[Any]]]] = {  # each may refer to those before it
+    "client": clients.record,
+    "contact": clients.record_contacts,
+    "lead": leads.record,
+    "deal": deals.record,
+    "call": calls.record,
+    "task": tasks.record,
+    "result": metrics.record,
+}
+
+
+@dataclass(frozen=True)
+class Made:
+    """What is shown only once: the tokens of the devices."""
+
+    wallboard: str
+    integration: str
+
+
+async def make(story: Story, services: Services, told: Callable[[float], None] = lambda share: None) -> Made:
+    """Write the story into the empty tables of the connected database.
+
+    told  called now and then with the share that is done, 0 to 1
+    """
+    maker = _Maker(story, services)
+    made = await maker.office()
+    targets = sorted(aims(story), key=lambda aim: aim.at)
+    batches = list(_batches(story))
+    for number, (until, events) in enumerate(batches, 1):
+        await maker.record(until, events)
+        due = [aim for aim in targets if aim.at <= until]
+        targets = targets[len(due) :]
+        await maker.set_goals(due)
+        told(number / len(batches))
+    return made
+
+
+class _Maker:
+    def __init__(self, story: Story, services: Services) -> None:
+        self.story, self.services = story, services
+        self.staff: dict[str, Employee] = {}
+        self.owners: dict[str, str] = {"company": encoded("Company", 1)}
+        self.stages: dict[tuple[int, int], str] = {}
+
+    async def office(self) -> Made:
+        """Make the company, its people, teams, pipelines, products, rates, metrics and devices."""
+        start, first = self.story.start, self.story.people[0]
+        _, admin = await company.set_up(
+            name=cast.COMPANY, currency=cast.CURRENCY, zone=cast.ZONE, country=cast.COUNTRY,
+            admin=first.name, email=first.email, password=PASSWORD, now=start,
+        )  # fmt: skip
+        self.staff[first.key] = admin
+        context = await self._by(first.key, start)
+        async with context.unit():
+            await self._people(context, admin)
+            await self._catalogue(context)
+            _, wallboard = await devices.create(context, {"name": "Wallboard in the hall", "kind": DeviceKind.WALLBOARD})
+            self.old_crm, integration = await devices.create(
+                context, {"name": "Old CRM", "kind": DeviceKind.INTEGRATION}
+            )
+        self.tree = await people_rows.tree()
+        return Made(wallboard, integration)
+
+    async def _people(self, context: Context, admin: Employee) -> None:
+        for team in cast.TEAMS:
+            parent = self.owners[team.parent] if team.parent else None
+            row = await people.create_team(context, {"name": team.name, "parent": parent, "externalId": team.key})
+            self.owners[team.key] = encoded("Team", row.id)
+        for person in self.story.people:
+            if person.key not in self.staff:
+                given = {"name": person.name, "email": person.email, "role": person.role, "externalId": person.key}
+                place = {"team": self.owners[person.team]} if person.team else {}
+                self.staff[person.key] = await people.create_employee(context, {**given, **place})
+            row = self.staff[person.key]
+            row.language = person.language
+            row.password_hash = admin.password_hash  # hashing is slow by design: once for all
+            await row.save(update_fields=["language", "password_hash"])
+            self.owners[person.key] = encoded("Employee", row.id)
+        for team in cast.TEAMS:
+            await people.update_team(context, {"id": self.owners[team.key], "manager": self.owners[team.manager]})
+
+    async def _catalogue(self, context: Context) -> None:
+        for number, pipeline in enumerate(cast.PIPELINES):
+            old = await Pipeline.first() if number == 0 else None
+            stages: list[dict[str, Any]] = [{"name": stage.name} for stage in pipeline.stages]
+            if old is not None:  # the first that every new company has
+                rows = await Stage.filter(pipeline_id=old.id).order_by("position")
+                for stage, row in zip(stages, rows, strict=False):
+                    stage["id"] = encoded("Stage", row.id)
+            given = {"name": pipeline.name, "stages": stages}
+            saved = await company.save_pipeline(
+                context, {**given, "id": encoded("Pipeline", old.id)} if old is not None else given
+            )
+            for row in await Stage.filter(pipeline_id=saved.id):
+                self.stages[number, row.position] = encoded("Stage", row.id)
+        for product in cast.PRODUCTS:
+            price = to_minor(Decimal(product.price), cast.CURRENCY)
+            await Product.create(name=product.name, price=price, currency=cast.CURRENCY)
+        for currency, rate in self.story.rates.items():
+            await company.set_rate(context, currency=currency, rate=rate, since=context.now().date())
+        for key, name, unit in (
+            (TRAININGS, "Training", Unit.HOURS),
+            (DEMOS, "Product demonstrations", Unit.COUNT),
+        ):
+            await metrics.create(context, key=key, name=name, description=None, unit=unit)
+
+    async def record(self, at: datetime, events: list[Event]) -> None:
+        """Record what happened until a moment: one unit of work for the systems, one for each who gave assignments."""
+        systems = self._context(at, Viewer.of_device(self.old_crm, self.tree))
+        given = sorted({event.by for event in events if event.by})
+        await self._record(systems, [event for event in events if event.kind != "task"])
+        for key in given:
+            await self._record(await self._by(key, at), [event for event in events if event.by == key])
+        await self._record(systems, [event for event in events if event.kind == "task" and not event.by])
+
+    async def _record(self, context: Context, events: list[Event]) -> None:
+        async with context.unit():
+            for kind, kept in _KINDS.items():
+                givens = [self._given(event) for event in events if event.kind == kind]
+                if givens:
+                    await kept(context, givens, aloud=False)
+
+    def _given(self, event: Event) -> Mapping[str, Any]:
+        stage = event.given.get("stage")
+        return event.given if stage is None else {**event.given, "stage": self.stages[stage]}
+
+    async def set_goals(self, targets: Iterable[Aim]) -> None:
+        by_setter: dict[tuple[str, datetime], list[Aim]] = {}
+        for aim in targets:
+            by_setter.setdefault((aim.by, aim.at), []).append(aim)
+        for (by, at), together in by_setter.items():
+            context = await self._by(by, at)
+            async with context.unit():
+                for aim in together:
+                    await goals.set_goal(
+                        context,
+                        {
+                            "owner": self.owners[aim.owner],
+                            "metric": aim.metric,
+                            "target": aim.target,
+                            "period": {"kind": aim.kind},
+                            "recurring": True,
+                        },
+                    )
+
+    async def _by(self, key: str, at: datetime) -> Context:
+        tree = await people_rows.tree()
+        return self._context(at, Viewer.of_employee(self.staff[key], tree, 0, at, leads=False))
+
+    def _context(self, at: datetime, viewer: Viewer) -> Context:
+        return Context(
+            Caller(), self.services, lambda: at, lambda by_keys: DataLoader(load_fn=by_keys, cache=False), viewer
+        )
+
+
+def _batches(story: Story) -> Iterator[tuple[datetime, list[Event]]]:
+    """Return what happened, cut where the systems brought it in: ever more often towards now."""
+    left, until = story.events, story.start
+    while until < story.now:
+        ago = story.now - until
+        until = story.now - max(ago - (timedelta(days=3.5) if ago > timedelta(days=12) else timedelta(hours=8)), timedelta())
+        count = next((n for n, event in enumerate(left) if event.at > until), len(left))
+        if count:
+            yield until, left[:count]
+        left = left[count:]
