@@ -46,8 +46,8 @@ async def snapshot() -> AsyncIterator[None]:
         if connection.capabilities.dialect == "postgres":
             await connection.execute_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         else:  # our transactions begin with the write lock; a deferred one reads the same moment without it
-            await connection.execute_script("COMMIT")
-            await connection.execute_script("BEGIN DEFERRED")
+            await connection.execute_query("COMMIT")
+            await connection.execute_query("BEGIN DEFERRED")
         yield
 
 

@@ -31,9 +31,9 @@ _Key = tuple[str, int, int, date | None]  # metric, employee, team, day; no day 
 
 
 class Where(StrEnum):
-    TOTAL = "daily total"
-    LEDGER = "ledger"
-    RECORD = "record"
+    TOTAL = "in daily totals"
+    LEDGER = "in the ledger"
+    RECORD = "in records"
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,13 @@ class Difference:
     repaired: bool = False
 
     def __str__(self) -> str:
-        place = f"{self.where.capitalize()} of {self.record}" if self.where is Where.LEDGER else self.record
+        place = {
+            Where.TOTAL: "Daily total",
+            Where.LEDGER: f"Ledger of {self.record}",
+            Where.RECORD: f"{self.record} itself",
+        }[self.where]
         whose = f"{self.employee} ({self.team})" if self.team else self.employee
-        what = f"{place or 'Daily total'}: {whose}, {self.metric}, {self.day or 'all days together'}"
+        what = f"{place}: {whose}, {self.metric}, {self.day or 'all days together'}"
         return f"{what}: stands at {self.stands}, should be {self.due}" + (" (repaired)." if self.repaired else ".")
 
 
@@ -79,7 +83,7 @@ class Findings:
         if not self.differences:
             return f"{compared}: all agree."
         by_place = Counter(difference.where for difference in self.differences)
-        places = ", ".join(_many(by_place[place], place) for place in Where if by_place[place])
+        places = ", ".join(f"{by_place[place]:,} {place}" for place in Where if by_place[place])
         repaired = sum(difference.repaired for difference in self.differences)
         end = f", {repaired} repaired" if repaired else ""
         return f"{compared}: {_many(len(self.differences), 'difference')} ({places}){end}."
