@@ -232,11 +232,11 @@ class Story:
         )  # fmt: skip
 
     def _task(self, person: Person, at: datetime) -> None:
-        """Note something to do; a third are given by the manager of the team."""
+        """Note something to do; a fifth are given by the manager of the team."""
         pick = self._random
         self._tasks += 1
         key, due = f"A-{self._tasks:04}", self._later(at, pick.uniform(1, 9))
-        given = pick.random() < 0.33
+        given = pick.random() < 0.2
         self._add(
             at, "task", _manager(person) if given else None, externalId=key, title=pick.choice(cast.ERRANDS),
             kind=TaskKind.ASSIGNMENT if given else TaskKind.TASK, assignee=_ext(person.key), dueAt=due,
