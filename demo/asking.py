@@ -1,0 +1,86 @@
+"""One person at the public API: signs in, keeps the session fresh, asks.
+
+Over HTTP as any client would, with the standard library alone: what is installed to
+serve is enough to run the demo.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+Answer = Mapping[str, Any]
+Ask = Callable[[str, Mapping[str, Any], str | None], Awaitable[Answer]]  # document, variables, token
+
+_PATIENCE: Final = 8.0  # seconds for one answer
+_BEFOREHAND: Final = timedelta(seconds=60)
+_SESSION: Final = "{ accessToken refreshToken expiresAt userErrors { message } }"
+_SIGN_IN: Final = f"mutation($input: SignInInput!) {{ session: signIn(input: $input) {_SESSION} }}"
+_REFRESH: Final = f"mutation($token: String!) {{ session: refreshSession(refreshToken: $token) {_SESSION} }}"
+
+
+class Refused(Exception):
+    """The server did not do what was asked; the message says why."""
+
+
+def over_http(host: str, port: int) -> Ask:
+    """Return how to ask the server there."""
+
+    def post(body: bytes, headers: dict[str, str]) -> Answer:
+        connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
+        try:
+            connection.request("POST", "/graphql", body, headers)
+            answer: Answer = json.loads(connection.getresponse().read())
+            return answer
+        finally:
+            connection.close()
+
+    async def ask(document: str, variables: Mapping[str, Any], token: str | None) -> Answer:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        body = json.dumps({"query": document, "variables": variables}).encode()
+        return await asyncio.to_thread(post, body, headers)
+
+    return ask
+
+
+class Session:
+    """Somebody signed in; the first question signs in, later ones refresh the session before it ends."""
+
+    def __init__(self, ask: Ask, clock: Callable[[], datetime], email: str, password: str) -> None:
+        self._ask, self._clock = ask, clock
+        self._given = {"email": email, "password": password}
+        self._access: str | None = None
+        self._refresh: str | None = None
+        self._until: datetime | None = None
+
+    async def ask(self, document: str, **variables: Any) -> Answer:
+        """Return the data of an operation. Raises Refused for errors of any kind."""
+        if self._until is None:
+            await self._begin(_SIGN_IN, {"input": self._given})
+        elif self._clock() >= self._until - _BEFOREHAND:
+            await self._begin(_REFRESH, {"token": self._refresh})
+        return await self._asked(document, variables, self._access)
+
+    async def _begin(self, document: str, variables: Mapping[str, Any]) -> None:
+        self._until = None  # whatever fails now, the next question signs in anew
+        session = (await self._asked(document, variables, None))["session"]
+        self._access, self._refresh = session["accessToken"], session["refreshToken"]
+        self._until = datetime.fromisoformat(session["expiresAt"].replace("Z", "+00:00"))
+
+    async def _asked(self, document: str, variables: Mapping[str, Any], token: str | None) -> Answer:
+        answer = await self._ask(document, variables, token)
+        data: Answer = answer.get("data") or {}
+        errors = [error["message"] for error in answer.get("errors") or ()]
+        if any((error.get("extensions") or {}).get("code") == "UNAUTHENTICATED" for error in answer.get("errors") or ()):
+            self._until = None
+        for payload in data.values():
+            errors += [error["message"] for error in (payload or {}).get("userErrors", ())]
+        if errors:
+            raise Refused("; ".join(errors))
+        return data
