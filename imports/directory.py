@@ -82,8 +82,8 @@ class Directory:
     async def _read_stages(self) -> None:
         stages = await Stage.all().order_by("position", "id")
         for pipeline in await Pipeline.all().order_by("id"):
-            self._pipelines.setdefault(pipeline.name, pipeline.id)
-            self.stages[pipeline.name] = [stage for stage in stages if stage.pipeline_id == self._pipelines[pipeline.name]]
+            number = self._pipelines.setdefault(pipeline.name, pipeline.id)
+            self.stages[pipeline.name] = [stage for stage in stages if stage.pipeline_id == number]
 
     def _met(self, employee: Employee) -> str:
         id_ = encoded("Employee", employee.id)

@@ -211,7 +211,7 @@ class Reader:
                 return self.moment(text)
             case Reading.YES:
                 if text.casefold() not in _ANSWERS:
-                    raise Unreadable(f"“{text}” is neither yes nor no: give its meaning in the map under values.{field}.")
+                    raise Unreadable(f"“{text}” is neither yes nor no: say which in the map under values.{field}.")
                 return _ANSWERS[text.casefold()]
             case Reading.TEXT:
                 return text

@@ -1,0 +1,193 @@
+"""One batch of rows, from cells to records in one unit of work, and what became of each row."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from domain.refusals import Refusal
+from imports.directory import derived, ext
+from imports.fields import KINDS
+from imports.givens import FIELDS, Giving, Input
+from imports.mapping import FileMap
+from imports.reading import Reader, Row, Unreadable, Values
+from models.deals import Deal
+from resolvers import products
+from resolvers.calls import Calls
+from resolvers.clients import Clients, Contacts
+from resolvers.deals import keeper as deals_keeper
+from resolvers.keeping import Keeper, Outcome, bring_in
+from resolvers.leads import Leads
+from resolvers.tasks import Tasks
+
+if TYPE_CHECKING:
+    from imports.loading import Loading
+
+Fate = Outcome | Refusal | Unreadable
+
+_KEEPERS: Final[dict[str, Callable[[], Keeper]]] = {
+    "clients": Clients,
+    "contacts": Contacts,
+    "leads": Leads,
+    "calls": Calls,
+    "tasks": Tasks,
+}
+
+
+@dataclass
+class Batch:
+    """Rows of one file. `occurrences`: how often rows without an id were met that say the same."""
+
+    loading: Loading
+    name: str
+    file: FileMap
+    reader: Reader
+    giving: Giving
+    occurrences: Counter[str]
+
+    async def bring_in(self, rows: Sequence[Row]) -> None:
+        """Bring the rows in, and report those that cannot be taken."""
+        async with self.loading.context.unit():
+            fates = await (self._kept(rows) if self.file.kind in _STRUCTURE else self._recorded(rows))
+        for row, fate in zip(rows, fates, strict=True):
+            self.loading.result.count(self.file.kind, "read")
+            if isinstance(fate, Outcome):
+                self.loading.result.count(self.file.kind, fate.value)
+            else:
+                self._reject(row, fate)
+
+    def _reject(self, row: Row, why: Refusal | Unreadable) -> None:
+        self.loading.result.count(self.file.kind, "rejected")
+        if isinstance(why, Unreadable):
+            reason, place = why.reason, why.column
+        else:
+            named = next((part for part in why.path if part != "input"), "")
+            reason, place = why.message, FIELDS.get(named, named)
+        column = self.reader.column(place, row) if place in KINDS[self.file.kind] else place
+        self.loading.rejects.add(self.name, row.line, column, reason, row.cells)
+
+    # records: all of the batch at once
+
+    async def _recorded(self, rows: Sequence[Row]) -> list[Fate]:
+        fates: dict[int, Fate] = {}
+        read: dict[int, tuple[Values, str]] = {}
+        for n, row in enumerate(rows):
+            try:
+                values = self.reader.values(row)
+                read[n] = values, self._external(values, row)
+            except Unreadable as why:
+                fates[n] = why
+        known = await self._known([external for _, external in read.values()])
+        givens: dict[int, Input] = {}
+        for n, (values, external) in read.items():
+            try:
+                given = await self._given(values, external in known)
+                self.loading.seen(self.file.kind, external, self.name, rows[n].line)
+                givens[n] = {**given, "externalId": external}
+            except (Unreadable, Refusal) as why:
+                fates[n] = why
+        await self._new_clients()
+        outcomes = await bring_in(self.loading.context, await self._keeper(), list(givens.values()))
+        fates.update(zip(givens, outcomes, strict=True))
+        if self.file.kind == "clients":
+            self._met(list(givens.values()), outcomes)
+        return [fates[n] for n in range(len(rows))]
+
+    async def _keeper(self) -> Keeper:
+        return await deals_keeper() if self.file.kind == "deals" else _KEEPERS[self.file.kind]()
+
+    async def _known(self, externals: Sequence[str]) -> set[str]:
+        """Return which of these deals are there already."""
+        if self.file.kind != "deals":
+            return set()
+        found = await Deal.filter(external_id__in=list(externals)).values_list("external_id", flat=True)
+        return {str(external) for external in found}
+
+    async def _given(self, values: Values, known: bool) -> Input:
+        match self.file.kind:
+            case "deals":
+                return await self.giving.deal(values, known)
+            case "clients":
+                return await self.giving.client_itself(values)
+            case "contacts":
+                return await self.giving.contact(values)
+            case "leads":
+                return await self.giving.lead(values)
+            case "calls":
+                return await self.giving.call(values)
+        return await self.giving.task(values)
+
+    async def _new_clients(self) -> None:
+        """Record the clients that these rows are the first to name."""
+        givens = list(self.giving.clients.values())
+        self.giving.clients.clear()
+        outcomes = await bring_in(self.loading.context, Clients(), givens)
+        self._met(givens, outcomes)
+        for outcome in outcomes:
+            if isinstance(outcome, Outcome):
+                self.loading.result.count("clients", outcome.value)
+
+    def _met(self, givens: Sequence[Input], outcomes: Sequence[Outcome | Refusal]) -> None:
+        for given, outcome in zip(givens, outcomes, strict=True):
+            if outcome is Outcome.NEW:
+                external = given["externalId"]
+                self.loading.directory.clients.add(ext(external), external, given["name"])
+
+    def _external(self, values: Values, row: Row) -> str:
+        """Return the id by which the record is found again: its own, else one made of its row."""
+        if "id" in values:
+            return f"{self.file.prefix}{values['id']}"
+        if "id" in self.file.columns:
+            raise Unreadable("The row has no id.", "id")
+        named = [row.cells[name].strip() for name in self.file.id_from or row.cells]
+        if len(named) == 1:
+            text = named[0]
+        else:
+            text = hashlib.sha256("\0".join(named).encode("utf-8", "replace")).hexdigest()[:32]
+        self.occurrences[text] += 1
+        nth = self.occurrences[text]
+        return derived(f"{self.file.prefix}{text}" if nth == 1 else f"{self.file.prefix}{text}#{nth}")
+
+    # people, teams and products: one after another, as they refer to each other
+
+    async def _kept(self, rows: Sequence[Row]) -> list[Fate]:
+        fates: list[Fate] = []
+        for row in rows:
+            try:
+                values = self.reader.values(row)
+                fates.append(await _STRUCTURE[self.file.kind](self, values, row))
+            except (Unreadable, Refusal) as why:
+                fates.append(why)
+        return fates
+
+    async def _person(self, values: Values, row: Row) -> Outcome:
+        directory, name = self.loading.directory, str(values["name"])
+        external = f"{self.file.prefix}{values.get('id', name)}"
+        self.loading.seen("people", external, self.name, row.line)
+        known = directory.person(str(values.get("email") or values.get("id") or name), self.file.prefix)
+        known = known or directory.person(name, self.file.prefix)
+        given = await self.giving.person_itself(values)
+        return await directory.keep_person(known, {**given, "externalId": derived(external)})
+
+    async def _team(self, values: Values, row: Row) -> Outcome:
+        directory, name = self.loading.directory, str(values["name"])
+        external = f"{self.file.prefix}{values.get('id', name)}"
+        self.loading.seen("teams", external, self.name, row.line)
+        known = directory.teams.find(str(values.get("id", name)), "teams", self.file.prefix)
+        known = known or directory.teams.find(name, "teams", self.file.prefix)
+        given = await self.giving.team_itself(values)
+        return (await directory.keep_team(known, {**given, "externalId": derived(external)}))[1]
+
+    async def _product(self, values: Values, row: Row) -> Outcome:
+        self.loading.seen("products", str(values["name"]), self.name, row.line)
+        given = {"name": values["name"], **self.giving.money(values, "price")}
+        outcome = await products.save(self.loading.context, given)
+        if outcome is Outcome.NEW:
+            self.loading.directory.products.add(str(values["name"]), None, str(values["name"]))
+        return outcome
+
+
+_STRUCTURE: Final = {"people": Batch._person, "teams": Batch._team, "products": Batch._product}
