@@ -46,7 +46,7 @@ KINDS: Final[Mapping[str, Mapping[str, How]]] = {
     "deals": {
         "id": _T, "title": _T, "owner": _T, "client": _T, "product": _T, "pipeline": _T, "stage": _T,
         "status": _words(DealStatus), "amount": _M, "cost": _M, "currency": _T, "created": _D, "closed": _D,
-        "expected": _D, "reason": _T, "problem": _T, "sale": _words(SaleKind),
+        "won": _D, "lost": _D, "expected": _D, "reason": _T, "problem": _T, "sale": _words(SaleKind),
     },
     "calls": {
         "id": _T, "owner": _T, "direction": _words(CallDirection), "outcome": _words(CallOutcome), "started": _D,

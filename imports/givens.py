@@ -158,7 +158,8 @@ class Giving:
     def _times(self, values: Values, status: DealStatus) -> Input:
         """Return when the deal began and ended; one that ended within the day it began did not end before."""
         given: Input = {}
-        created, closed, expected = (values.get(name) for name in ("created", "closed", "expected"))
+        created, expected = values.get("created"), values.get("expected")
+        closed = values.get(status.lower(), values.get("closed"))  # of when it was won or lost, where both are told
         if isinstance(expected, Moment):
             given["expectedCloseOn"] = expected.day
         ended = self.at(closed) if isinstance(closed, Moment) else None

@@ -45,18 +45,19 @@ class StageMap:
 class FileMap:
     """How one sort of file is read.
 
-    columns    field → the columns that hold it, of which the first that is not empty counts
-    constants  field → the same value for every row
-    templates  field → texts with {columns}, of which the first whose columns are all filled is
-               taken where the columns give nothing
-    id_from    the columns whose cells together tell rows apart, where there is no id
+    columns     field → the columns that hold it, of which the first that is not empty counts
+    separators  of which the first counts with which the columns are found
+    constants   field → the same value for every row
+    templates   field → texts with {columns}, of which the first whose columns are all filled is
+                taken where the columns give nothing
+    id_from     the columns whose cells together tell rows apart, where there is no id
     """
 
     place: str
     pattern: str
     kind: str
     columns: Mapping[str, Sequence[str]]
-    separator: str = ","
+    separators: Sequence[str] = (",",)
     encoding: str = "utf-8"
     decimal: str = "."
     thousands: str = ""
@@ -70,6 +71,11 @@ class FileMap:
     stages: Mapping[str, StageMap] = field(default_factory=dict)
     open_closing: str = "reject"  # what the closing day of an open deal means
     unknown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def instead(self) -> frozenset[str]:
+        """The fields that are there whatever the columns."""
+        return frozenset({*self.constants, *self.templates})
 
     def fits(self, name: str) -> bool:
         return fnmatch(name.casefold(), self.pattern.casefold())
@@ -160,8 +166,8 @@ def _file(given: Table) -> FileMap:
     thousands = given.text("thousands") or ""
     if thousands not in {"", ".", ",", "'"} - {decimal}:
         raise MapError(f"{given.place}.thousands", "give `.`, `,` or `'`, not the decimal sign")
-    separator = given.text("separator") or ","
-    if len(separator) != 1:
+    separators = given.texts("separator") or [","]
+    if any(len(separator) != 1 or separator in "\"\r\n" for separator in separators):
         raise MapError(f"{given.place}.separator", "give one character, e.g. `;` or a tab")
     dates = given.texts("dates") or ["%Y-%m-%d"]
     for form in dates:
@@ -172,7 +178,7 @@ def _file(given: Table) -> FileMap:
         given.text("pattern") or "*.csv",
         kind,
         columns,
-        separator,
+        separators,
         given.one_of("encoding", ENCODINGS, "utf-8"),
         decimal,
         thousands,

@@ -66,11 +66,33 @@ Value = str | Decimal | int | bool | Moment
 Values = dict[str, Value]
 
 
-def header(path: Path, file: FileMap) -> list[str]:
-    """Return the columns of the file, the spaces around them left out. Raises FileRefused."""
+@dataclass(frozen=True)
+class Header:
+    """The columns of a file, the spaces around them left out, and what stands between them."""
+
+    columns: Sequence[str]
+    separator: str
+
+
+def header(path: Path, file: FileMap) -> Header:
+    """Return the file's first line, read with the separator that shows the columns. Raises FileRefused."""
+    refused = None
+    for separator in file.separators:
+        found = Header(_columns(path, file, separator), separator)
+        try:
+            _check(path, file, found)
+        except FileRefused as error:
+            refused = refused or error
+        else:
+            return found
+    assert refused is not None
+    raise refused
+
+
+def _columns(path: Path, file: FileMap, separator: str) -> list[str]:
     with _opened(path, file) as lines:
         try:
-            names = next(csv.reader(lines, delimiter=file.separator), [])
+            names = next(csv.reader(lines, delimiter=separator), [])
         except csv.Error as error:
             raise FileRefused(f"{path.name}: its first line cannot be read ({error}).") from error
     columns = [name.strip(_SPACES) for name in names]
@@ -78,26 +100,23 @@ def header(path: Path, file: FileMap) -> list[str]:
         raise FileRefused(f"{path.name} is not a text in {file.encoding}: is it a spreadsheet, or `encoding` another?")
     if not any(columns):
         raise FileRefused(f"{path.name} is empty: its first line has to name the columns.")
-    wanted = {name for names in file.columns.values() for name in names} | set(file.id_from)
-    for name in wanted:
-        if columns.count(name) > 1:
-            raise FileRefused(f"{path.name}: the column “{name}” is there twice.")
-    for field in NEEDED[file.kind]:
-        named = file.columns.get(field, ())
-        if not {*named} & {*columns} and field not in file.constants and field not in file.templates:
-            raise FileRefused(_missing(path, file, columns, " or ".join(f"“{name}”" for name in named)))
-    for name in file.id_from:
-        if name not in columns:
-            raise FileRefused(_missing(path, file, columns, f"“{name}”"))
     return columns
 
 
-def _missing(path: Path, file: FileMap, columns: Sequence[str], wanted: str) -> str:
-    found = ", ".join(columns)[:300]
-    return (
-        f"{path.name} has no column {wanted}. Read with the separator “{file.separator}” in {file.encoding}, "
-        f"it has: {found}. Is it another export, or does the map ({file.place}) have to be changed?"
-    )
+def _check(path: Path, file: FileMap, found: Header) -> None:
+    """Refuse a file that lacks a column it cannot do without, or has one twice."""
+    columns = found.columns
+    for name in {name for names in file.columns.values() for name in names} | set(file.id_from):
+        if columns.count(name) > 1:
+            raise FileRefused(f"{path.name}: the column “{name}” is there twice.")
+    needed = [file.columns.get(name, ()) for name in (*NEEDED[file.kind], "id") if name not in file.instead]
+    for names in (*filter(None, needed), *([name] for name in file.id_from)):
+        if not {*names} & {*columns}:
+            raise FileRefused(
+                f"{path.name} has no column {' or '.join(f'“{name}”' for name in names)}. Read with the separator "
+                f"“{found.separator}” in {file.encoding}, it has: {', '.join(columns)[:300]}. "
+                f"Is it another export, or does the map ({file.place}) have to be changed?"
+            )
 
 
 @contextmanager
@@ -116,9 +135,9 @@ def _lines(path: Path, text: TextIO) -> Iterator[str]:
 
 def rows(path: Path, file: FileMap) -> Iterator[Row]:
     """Yield the rows after the header; empty lines are no rows."""
-    columns = header(path, file)
+    found = header(path, file)
     with _opened(path, file) as lines:
-        reader = csv.reader(lines, delimiter=file.separator)
+        reader = csv.reader(lines, delimiter=found.separator)
         next(reader)
         while True:
             line = reader.line_num + 1
@@ -130,7 +149,7 @@ def rows(path: Path, file: FileMap) -> Iterator[Row]:
                 yield Row(line, {}, f"This cannot be read as a row ({error}).")
                 continue
             if any(cell.strip() for cell in cells):
-                yield _row(line, reader.line_num, columns, cells, file)
+                yield _row(line, reader.line_num, found.columns, cells, file)
 
 
 def _row(line: int, last: int, columns: Sequence[str], cells: Sequence[str], file: FileMap) -> Row:
