@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from domain.refusals import Refusal
+from imports.cells import Reader, Unreadable, Values
 from imports.directory import derived, ext
 from imports.fields import KINDS
 from imports.givens import FIELDS, Giving, Input
 from imports.mapping import FileMap
-from imports.reading import Reader, Row, Unreadable, Values
+from imports.reading import Row
 from models.deals import Deal
 from resolvers import products
 from resolvers.calls import Calls
@@ -66,8 +67,13 @@ class Batch:
         else:
             named = next((part for part in why.path if part != "input"), "")
             reason, place = why.message, FIELDS.get(named, named)
-        column = self.reader.column(place, row) if place in KINDS[self.file.kind] else place
+        column = self.reader.column(place, row.cells) if place in KINDS[self.file.kind] else place
         self.loading.rejects.add(self.name, row.line, column, reason, row.cells)
+
+    def _values(self, row: Row) -> Values:
+        if row.broken:
+            raise Unreadable(row.broken)
+        return self.reader.values(row.cells)
 
     # records: all of the batch at once
 
@@ -76,7 +82,7 @@ class Batch:
         read: dict[int, tuple[Values, str]] = {}
         for n, row in enumerate(rows):
             try:
-                values = self.reader.values(row)
+                values = self._values(row)
                 read[n] = values, self._external(values, row)
             except Unreadable as why:
                 fates[n] = why
@@ -157,7 +163,7 @@ class Batch:
         fates: list[Fate] = []
         for row in rows:
             try:
-                values = self.reader.values(row)
+                values = self._values(row)
                 fates.append(await _STRUCTURE[self.file.kind](self, values, row))
             except (Unreadable, Refusal) as why:
                 fates.append(why)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from domain.access import Role
 from domain.ids import EXTERNAL, encoded
 from domain.text import search_key
-from imports.reading import Unreadable
+from imports.cells import Unreadable
 from models.clients import standing as clients_standing
 from models.people import Employee, Team
 from models.pipelines import Pipeline, Product, Stage

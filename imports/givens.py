@@ -16,9 +16,9 @@ from domain.calendar import Calendar
 from domain.ids import encoded
 from domain.records import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.text import search_key
+from imports.cells import Moment, Unreadable, Values
 from imports.directory import Directory, derived, ext
 from imports.mapping import FileMap, Map, StageMap
-from imports.reading import Moment, Unreadable, Values
 from models.pipelines import Stage
 from resolvers import inputs
 from resolvers.context import Context

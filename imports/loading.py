@@ -17,11 +17,12 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from imports.batches import Batch
+from imports.cells import Reader, Unreadable
 from imports.directory import Directory
 from imports.fields import KINDS
 from imports.givens import Giving
 from imports.mapping import FileMap, Map
-from imports.reading import FileRefused, Reader, Unreadable, header, rows
+from imports.reading import FileRefused, header, rows
 from imports.rejects import Rejects
 from imports.tables import MapError
 from models.people import tree
