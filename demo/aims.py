@@ -8,7 +8,8 @@ it stays behind.
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -31,7 +32,9 @@ _OF_COMPANY: Final = {
     PeriodKind.QUARTER: (AMOUNT, f"{FIRST}_amount", f"{REPEAT}_amount", "clients_added"),
     PeriodKind.MONTH: (AMOUNT, "leads_created", "deals_created"),
 }
-_OF_TEAMS: Final = ("leads_created", "leads_converted", "contacts_added", FIRST, REPEAT, "calls_answered", "deals_won_profit")
+_OF_TEAMS: Final = (
+    "leads_created", "leads_converted", "contacts_added", FIRST, REPEAT, "calls_answered", "deals_won_profit",
+)  # fmt: skip
 _OF_SELLERS: Final = (
     "calls_made", "leads_created", "contacts_added", "tasks_completed", "call_hours", "deals_won", DEMOS, FIRST,
     "leads_converted", REPEAT, "calls_answered", TRAININGS, "clients_added", "deals_created",
@@ -62,7 +65,7 @@ class _Aims:
         self.year = yearly(story.events, story)
         self.talent = sum(person.talent for person in story.sellers)
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[Aim]:
         director = next(team.manager for team in cast.TEAMS if team.parent is None)
         for kind, metrics in _OF_COMPANY.items():
             for metric in metrics:
@@ -95,10 +98,11 @@ def below(team: str) -> set[str]:
     return {team}.union(*(below(child.key) for child in cast.TEAMS if child.parent == team))
 
 
-def yearly(events: list[Event], story: Story) -> Counter[str]:
+def yearly(events: list[Event], story: Story) -> defaultdict[str, Decimal]:
     """Return what the year brought by metric, in the metric's unit."""
-    found: Counter[str] = Counter()
-    created = {event.given["externalId"]: event.given for event in events if event.kind == "deal" and "title" in event.given}
+    found: defaultdict[str, Decimal] = defaultdict(Decimal)
+    deals = [event.given for event in events if event.kind == "deal"]
+    created = {given["externalId"]: given for given in deals if "title" in given}
     bought: set[str] = set()
     for event in events:
         given, status = event.given, event.given.get("status")
@@ -112,15 +116,16 @@ def yearly(events: list[Event], story: Story) -> Counter[str]:
             bought.add(deal["client"])
             rate = story.rates.get(deal["amount"]["currency"], Decimal(1))
             value = deal["amount"]["amount"] * rate
-            found.update({"deals_won": 1, kind: 1})
-            found.update({AMOUNT: value, f"{kind}_amount": value})  # type: ignore[dict-item]
+            for metric in ("deals_won", kind):
+                found[metric] += 1
+                found[f"{metric}_amount"] += value
             if "cost" in given:
                 found["deals_won_profit"] += value - given["cost"]["amount"] * rate
         elif event.kind == "call":
             found["calls_made"] += 1
             if given["outcome"] is CallOutcome.ANSWERED:
                 found["calls_answered"] += 1
-                found["call_hours"] += Decimal(given["durationSeconds"]) / 3600  # type: ignore[assignment]
+                found["call_hours"] += Decimal(given["durationSeconds"]) / 3600
         elif "completedAt" in given:
             found["tasks_completed"] += 1
         elif event.kind == "result":

@@ -18,6 +18,7 @@ Ask = Callable[[str, Mapping[str, Any], str | None], Awaitable[Answer]]  # docum
 
 _PATIENCE: Final = 8.0  # seconds for one answer
 _BEFOREHAND: Final = timedelta(seconds=60)
+_ENDED: Final = ("UNAUTHENTICATED", "TOKEN_EXPIRED")
 _SESSION: Final = "{ accessToken refreshToken expiresAt userErrors { message } }"
 _SIGN_IN: Final = f"mutation($input: SignInInput!) {{ session: signIn(input: $input) {_SESSION} }}"
 _REFRESH: Final = f"mutation($token: String!) {{ session: refreshSession(refreshToken: $token) {_SESSION} }}"
@@ -76,9 +77,10 @@ class Session:
     async def _asked(self, document: str, variables: Mapping[str, Any], token: str | None) -> Answer:
         answer = await self._ask(document, variables, token)
         data: Answer = answer.get("data") or {}
-        errors = [error["message"] for error in answer.get("errors") or ()]
-        if any((error.get("extensions") or {}).get("code") == "UNAUTHENTICATED" for error in answer.get("errors") or ()):
+        failures = answer.get("errors") or ()
+        if any((failure.get("extensions") or {}).get("code") in _ENDED for failure in failures):
             self._until = None
+        errors = [failure["message"] for failure in failures]
         for payload in data.values():
             errors += [error["message"] for error in (payload or {}).get("userErrors", ())]
         if errors:

@@ -181,7 +181,9 @@ CLIENT_FIRST: Final = (
     "Новый причал", "Старый сад", "Медовый край", "Ясный день", "Речной дом", "Полярная звезда", "Тёплый хлеб",
 )  # fmt: skip
 CLIENT_LAST: Final = ("Dairy", "Foods", "Pharmacy", "Clinic", "Logistics", "Bakery", "Market", "Farms", "Cold Store")
-CLIENT_LAST_RUSSIAN: Final = ("Молоко", "Продукты", "Аптека", "Клиника", "Логистика", "Хлеб", "Маркет", "Ферма", "Склад")
+CLIENT_LAST_RUSSIAN: Final = (
+    "Молоко", "Продукты", "Аптека", "Клиника", "Логистика", "Хлеб", "Маркет", "Ферма", "Склад",
+)  # fmt: skip
 PLACES: Final = ("Riga", "Tallinn", "Vilnius", "Kaunas", "Tartu", "Ventspils", "Tbilisi", "Almaty")
 PLACES_RUSSIAN: Final = ("Рига", "Таллин", "Вильнюс", "Каунас", "Тарту", "Вентспилс", "Тбилиси", "Алматы")
 CONTACTS: Final = (

@@ -13,6 +13,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final
 
 from demo import cast
@@ -55,7 +56,7 @@ class Seller:
         if not self._ripe:
             for pipeline in (await self.session.ask(_PIPELINES))["pipelines"]:
                 stages = [stage["id"] for stage in sorted(pipeline["stages"], key=lambda stage: stage["position"])]
-                self._next.update(zip(stages, stages[1:], strict=False))
+                self._next.update(pairwise(stages))
                 self._ripe.append(stages[-1])
         found = await self.session.ask(_DESK, ripe=self._ripe)
         return {name: [edge["node"] for edge in page["edges"]] for name, page in found.items()}

@@ -20,18 +20,16 @@ from demo.aims import Aim, aims
 from demo.story import DEMOS, TRAININGS, Event, Story
 from domain.access import DeviceKind
 from domain.ids import encoded
-from domain.money import to_minor
 from domain.units import Unit
 from models import people as people_rows
+from models import pipelines
 from models.people import Employee
-from models.pipelines import Pipeline, Product, Stage
-from models.sessions import Device
-from resolvers import calls, clients, company, deals, devices, goals, leads, metrics, people, tasks
+from resolvers import calls, clients, company, deals, devices, goals, leads, metrics, people, products, tasks
 from resolvers.caller import Caller
 from resolvers.context import Context, Services
 from resolvers.viewer import Viewer
 
-PASSWORD: Final = "snowflake"  # noqa: S105 - everybody's, printed at the start: this is a demo
+PASSWORD: Final = "snowflake"  # everybody's, printed at the start: this is a demo
 _KINDS: Final[Mapping[str, Callable[..., Awaitable[Any]]]] = {  # each may refer to those before it
     "client": clients.record,
     "contact": clients.record_contacts,
@@ -88,23 +86,21 @@ class _Maker:
         async with context.unit():
             await self._people(context, admin)
             await self._catalogue(context)
-            _, wallboard = await devices.create(context, {"name": "Wallboard in the hall", "kind": DeviceKind.WALLBOARD})
-            self.old_crm, integration = await devices.create(
-                context, {"name": "Old CRM", "kind": DeviceKind.INTEGRATION}
-            )
+            _, wallboard = await devices.create(context, {"name": "Hall", "kind": DeviceKind.WALLBOARD})
+            self.crm, integration = await devices.create(context, {"name": "Old CRM", "kind": DeviceKind.INTEGRATION})
         self.tree = await people_rows.tree()
         return Made(wallboard, integration)
 
     async def _people(self, context: Context, admin: Employee) -> None:
         for team in cast.TEAMS:
-            parent = self.owners[team.parent] if team.parent else None
-            row = await people.create_team(context, {"name": team.name, "parent": parent, "externalId": team.key})
-            self.owners[team.key] = encoded("Team", row.id)
+            above = self.owners[team.parent] if team.parent else None
+            made = await people.create_team(context, {"name": team.name, "parent": above, "externalId": team.key})
+            self.owners[team.key] = encoded("Team", made.id)
         for person in self.story.people:
             if person.key not in self.staff:
                 given = {"name": person.name, "email": person.email, "role": person.role, "externalId": person.key}
-                place = {"team": self.owners[person.team]} if person.team else {}
-                self.staff[person.key] = await people.create_employee(context, {**given, **place})
+                place = self.owners[person.team] if person.team else None
+                self.staff[person.key] = await people.create_employee(context, {**given, "team": place})
             row = self.staff[person.key]
             row.language = person.language
             row.password_hash = admin.password_hash  # hashing is slow by design: once for all
@@ -114,33 +110,28 @@ class _Maker:
             await people.update_team(context, {"id": self.owners[team.key], "manager": self.owners[team.manager]})
 
     async def _catalogue(self, context: Context) -> None:
+        [first] = await pipelines.pipelines()  # every new company has one
+        [old] = await pipelines.stages_of([first.id])
+        ids: list[str | None] = [encoded("Stage", stage.id) for stage in old]
         for number, pipeline in enumerate(cast.PIPELINES):
-            old = await Pipeline.first() if number == 0 else None
-            stages: list[dict[str, Any]] = [{"name": stage.name} for stage in pipeline.stages]
-            if old is not None:  # the first that every new company has
-                rows = await Stage.filter(pipeline_id=old.id).order_by("position")
-                for stage, row in zip(stages, rows, strict=False):
-                    stage["id"] = encoded("Stage", row.id)
-            given = {"name": pipeline.name, "stages": stages}
-            saved = await company.save_pipeline(
-                context, {**given, "id": encoded("Pipeline", old.id)} if old is not None else given
-            )
-            for row in await Stage.filter(pipeline_id=saved.id):
-                self.stages[number, row.position] = encoded("Stage", row.id)
+            names = [stage.name for stage in pipeline.stages]
+            known = ids if number == 0 else [None] * len(names)
+            stages = [{"name": name, "id": id_} for name, id_ in zip(names, known, strict=True)]
+            given = {"name": pipeline.name, "id": None if number else encoded("Pipeline", first.id), "stages": stages}
+            saved = await company.save_pipeline(context, given)
+            [rows] = await pipelines.stages_of([saved.id])
+            self.stages.update({(number, row.position): encoded("Stage", row.id) for row in rows})
         for product in cast.PRODUCTS:
-            price = to_minor(Decimal(product.price), cast.CURRENCY)
-            await Product.create(name=product.name, price=price, currency=cast.CURRENCY)
+            price = {"amount": Decimal(product.price), "currency": cast.CURRENCY}
+            await products.save(context, {"name": product.name, "price": price})
         for currency, rate in self.story.rates.items():
             await company.set_rate(context, currency=currency, rate=rate, since=context.now().date())
-        for key, name, unit in (
-            (TRAININGS, "Training", Unit.HOURS),
-            (DEMOS, "Product demonstrations", Unit.COUNT),
-        ):
+        for key, name, unit in ((TRAININGS, "Training", Unit.HOURS), (DEMOS, "Product demonstrations", Unit.COUNT)):
             await metrics.create(context, key=key, name=name, description=None, unit=unit)
 
     async def record(self, at: datetime, events: list[Event]) -> None:
         """Record what happened until a moment: one unit of work for the systems, one for each who gave assignments."""
-        systems = self._context(at, Viewer.of_device(self.old_crm, self.tree))
+        systems = self._context(at, Viewer.of_device(self.crm, self.tree))
         given = sorted({event.by for event in events if event.by})
         await self._record(systems, [event for event in events if event.kind != "task"])
         for key in given:

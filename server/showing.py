@@ -1,0 +1,134 @@
+"""The demo as a command: the company made or found again, served, kept alive, and ended with one Ctrl-C.
+
+The company is kept beside a card that says of which story and day it is. One of another
+day is made anew rather than continued: a year that ends now is always believable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import uvicorn
+
+from demo import living, story, welcome
+from demo.asking import Ask, over_http
+from demo.making import PASSWORD, Made, make
+from demo.story import Story
+from models import database, migrating
+from resolvers.context import Services
+from server import logs, settings
+from server.app import clock
+from server.settings import Settings
+from server.throttle import throttle
+
+SEED: Final = 20
+_DATABASE: Final = Path("var/demo.db")
+_AT_WORK: Final = 12  # sellers who record by themselves
+_TRIES: Final = 20  # ports, when the usual one is taken
+
+
+def show(*, host: str | None, port: int | None, fresh: bool) -> None:
+    """Serve the demo until told to stop."""
+    quiet = {"log_level": "warning"} if "log_level" not in settings.load().model_fields_set else {}
+    found = settings.load(demo=True, database_url=f"sqlite://{_DATABASE}", workers=1, host=host, port=port, **quiet)
+    logs.configure(found)
+    found.check_fit_to_serve()
+    with contextlib.suppress(KeyboardInterrupt), _alone(), _listening(found, chosen=port is not None) as listening:
+        told, made = asyncio.run(_company(found, fresh))
+        asyncio.run(_serve(found, listening, told, made))
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Keep a second demo from the same company: it might make it anew under the first."""
+    with _beside(".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.ClickException("The demo is running already: end it first, or use it.") from None
+        yield
+
+
+def _beside(suffix: str) -> Path:
+    return _DATABASE.with_name(_DATABASE.name + suffix)
+
+
+def _listening(found: Settings, *, chosen: bool) -> socket.socket:
+    """Return a socket on the port; when that is taken and was not chosen, on one of the next."""
+    family = socket.AF_INET6 if ":" in found.host else socket.AF_INET
+    for port in range(found.port, found.port + (1 if chosen or not found.port else _TRIES)):
+        try:
+            return socket.create_server((found.host, port), family=family, backlog=2048)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise click.ClickException(f"Cannot listen on {found.host}: {error.strerror}.") from error
+    raise click.ClickException(f"Port {found.port} is taken: give a free one with --port.")
+
+
+async def _company(found: Settings, fresh: bool) -> tuple[Story, Made]:
+    """Return the company of today, the last one where it still is that."""
+    told = Story(SEED, clock())
+    same = {"version": story.VERSION, "seed": SEED, "day": told.today.isoformat()}
+    card = _beside(".json")
+    if not fresh and _DATABASE.exists() and card.exists():
+        kept: dict[str, Any] = json.loads(card.read_text())
+        if same.items() <= kept.items():
+            async with database.connected(found.database_url):
+                if not await migrating.pending():
+                    return told, Made(kept["wallboard"], kept["integration"])
+    card.unlink(missing_ok=True)  # first: without it, what is half made is made anew
+    for suffix in ("", "-wal", "-shm"):
+        _beside(suffix).unlink(missing_ok=True)
+    made = await _made(found, told)
+    card.touch(0o600)
+    card.write_text(json.dumps({**same, **asdict(made)}))
+    return told, made
+
+
+async def _made(found: Settings, told: Story) -> Made:
+    await migrating.migrate(found.database_url)
+    services = Services(found.secret_text, throttle(), ring=lambda: None)
+    async with database.connected(found.database_url):
+        with click.progressbar(length=100, label="Making a company with a year of history") as bar:
+            return await make(told, services, lambda share: bar.update(int(share * 100) - bar.pos))
+
+
+class _Showing(uvicorn.Server):
+    """A server whose company is at work for as long as it serves."""
+
+    def __init__(self, config: uvicorn.Config, address: str, ask: Ask, told: Story, made: Made) -> None:
+        super().__init__(config)
+        self.address, self.ask, self.told, self.made = address, ask, told, made
+        self._living: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            click.echo(welcome.text(self.address, self.told.people, self.made))
+            emails = [person.email for person in self.told.sellers[-_AT_WORK:]]
+            self._living = asyncio.create_task(living.live(self.ask, clock, emails, PASSWORD), name="living")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._living is not None:
+            self._living.cancel()
+            await asyncio.gather(self._living, return_exceptions=True)
+        await super().shutdown(sockets)
+
+
+async def _serve(found: Settings, listening: socket.socket, told: Story, made: Made) -> None:
+    from server.cli import server_config  # it imports us too, when asked for the demo
+
+    host, port = listening.getsockname()[:2]
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - everywhere is also here
+    address = f"[{reached}]:{port}" if ":" in reached else f"{reached}:{port}"
+    await _Showing(server_config(found), address, over_http(reached, port), told, made).serve([listening])
