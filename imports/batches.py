@@ -132,9 +132,9 @@ class Batch:
         self.giving.clients.clear()
         outcomes = await bring_in(self.loading.context, Clients(), givens)
         self._met(givens, outcomes)
-        for outcome in outcomes:
-            if isinstance(outcome, Outcome):
-                self.loading.result.count("clients", outcome.value)
+        new = [given["name"] for given, outcome in zip(givens, outcomes, strict=True) if outcome is Outcome.NEW]
+        if new:
+            self.loading.directory.note("clients", *new)
 
     def _met(self, givens: Sequence[Input], outcomes: Sequence[Outcome | Refusal]) -> None:
         for given, outcome in zip(givens, outcomes, strict=True):

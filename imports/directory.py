@@ -66,7 +66,7 @@ class Directory:
         self._pipelines: dict[str, int] = {}
         self._emails: dict[str, str] = {}
         self._rows: dict[str, Any] = {}  # employees and teams by id
-        self.made: list[str] = []  # stages that no map and nobody had named before
+        self.made: dict[str, list[str]] = {}  # names of what rows of other kinds were the first to name, by kind
 
     async def read(self) -> None:
         """Read what is there."""
@@ -84,6 +84,9 @@ class Directory:
         for pipeline in await Pipeline.all().order_by("id"):
             number = self._pipelines.setdefault(pipeline.name, pipeline.id)
             self.stages[pipeline.name] = [stage for stage in stages if stage.pipeline_id == number]
+
+    def note(self, kind: str, *names: str) -> None:
+        self.made.setdefault(kind, []).extend(names)
 
     def _met(self, employee: Employee) -> str:
         id_ = encoded("Employee", employee.id)
@@ -109,7 +112,9 @@ class Directory:
         """Take somebody in, without a password: an administrator lets him sign in."""
         role = given.pop("role", Role.EMPLOYEE)
         input_ = {"name": name, "email": None, "role": role, "externalId": derived(f"{prefix}{name}"), **given}
-        return self._met(await people.create_employee(self.context, input_))
+        id_ = self._met(await people.create_employee(self.context, input_))
+        self.note("employees", name)
+        return id_
 
     async def keep_person(self, id_: str | None, given: dict[str, Any]) -> Outcome:
         """Take somebody in, or change what is known of him."""
@@ -156,7 +161,7 @@ class Directory:
             if name in self._pipelines:
                 given["id"] = encoded("Pipeline", self._pipelines[name])
             await company.save_pipeline(self.context, given)
-            self.made += [f"{name}: {stage}" for stage in missing]
+            self.note("stages", *(f"{stage} ({name})" for stage in missing))
             await self._read_stages()
         return self.stages.get(name, [])
 

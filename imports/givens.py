@@ -268,4 +268,6 @@ class Giving:
             given |= {"name": text, "externalId": derived(f"{self.file.prefix}{text}")}
         elif not given:
             return found
+        if found is None:
+            self.directory.note("teams", text)
         return (await self.directory.keep_team(found, given))[0]

@@ -29,14 +29,18 @@ from models.people import tree
 from resolvers.context import Context
 
 BATCH: Final = 500
+_SHOWN: Final = 20  # names of a kind in the summary
 
 
 @dataclass
 class Result:
-    """What an import did: rows by kind and outcome (`read` and `rejected` too), and what it left alone."""
+    """What an import did: rows by kind and outcome (`read` and `rejected` too), and what it left alone.
+
+    made  what rows of another kind were the first to name, and was made for that: names by kind
+    """
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
-    stages: list[str] = field(default_factory=list)
+    made: dict[str, list[str]] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
 
     def count(self, kind: str, what: str) -> None:
@@ -52,8 +56,9 @@ class Result:
             f"{kind}: {counts['read']} read, " + ", ".join(f"{counts[name]} {name}" for name in shown)
             for kind, counts in self.counts.items()
         ]
-        if self.stages:
-            lines.append(f"New stages: {', '.join(self.stages)}.")
+        for kind, names in self.made.items():
+            more = ", …" if len(names) > _SHOWN else ""
+            lines.append(f"{len(names)} {kind} made as they were named: {', '.join(names[:_SHOWN])}{more}")
         if self.ignored:
             lines.append(f"Not in the map, and not read: {', '.join(self.ignored)}.")
         return "\n".join(lines)
@@ -114,7 +119,7 @@ class Loading:
                 done = batch[-1].line
             if file.kind in ("teams", "people"):
                 await self._look_again()
-        self.result.stages = self.directory.made
+        self.result.made = self.directory.made
         return self.result
 
     async def _look_again(self) -> None:
