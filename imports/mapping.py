@@ -131,10 +131,9 @@ def parsed(text: str, name: str) -> Map:
         raise MapError("currency", 'give the currency by its ISO 4217 code, e.g. "EUR"')
     as_of = given.take("as_of", date, "a day like 2026-01-31, without quotation marks")
     pipeline = given.table("pipeline")
-    files = given.take("file", list, "tables that begin with [[file]]") or []
     found = Map(
         given.text("name") or name,
-        [_file(Table(file, f"file {n}")) for n, file in enumerate(files, 1) if isinstance(file, dict)],
+        [_file(table) for table in given.tables("file")],
         zone,
         currency,
         as_of,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 
@@ -26,7 +27,7 @@ class Table:
     def take(self, key: str, kind: type, what: str) -> Any:
         self._asked.add(key)
         value = self.given.get(key)
-        if value is not None and not isinstance(value, kind):
+        if value is not None and (not isinstance(value, kind) or isinstance(value, datetime)):
             raise MapError(self._inside(key), f"this has to be {what}")
         return value
 
@@ -43,6 +44,13 @@ class Table:
 
     def table(self, key: str) -> Table:
         return Table(self.take(key, dict, "a table") or {}, self._inside(key))
+
+    def tables(self, key: str) -> list[Table]:
+        """Return the tables of a list, with their places counted from 1."""
+        listed = self.take(key, list, f"tables that begin with [[{key}]]") or []
+        if not all(isinstance(each, dict) for each in listed):
+            raise MapError(self._inside(key), f"this has to be tables that begin with [[{key}]]")
+        return [Table(each, f"{self._inside(key)} {n}") for n, each in enumerate(listed, 1)]
 
     def one_of(self, key: str, allowed: Collection[str], default: str | None) -> str:
         value = self.text(key) or default
