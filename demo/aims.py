@@ -11,14 +11,14 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import cycle
 from typing import Final
 
 from demo import cast
 from demo.cast import Person
-from demo.story import CALENDAR, DAYS, DEMOS, TRAININGS, Event, Story, season
+from demo.story import CALENDAR, DEMOS, TRAININGS, Event, Story, season
 from domain.periods import Period, PeriodKind, period_of
 from domain.records import CallOutcome, DealStatus, LeadStatus
 
@@ -63,6 +63,7 @@ class _Aims:
         self.story = story
         self.luck = random.Random(story.seed + 1)  # noqa: S311 - a story, not a secret
         self.year = yearly(story.events, story)
+        self.busy = _busy(Period(CALENDAR.day_of(story.start), story.today, PeriodKind.CUSTOM))
         self.talent = sum(person.talent for person in story.sellers)
 
     def __iter__(self) -> Iterator[Aim]:
@@ -88,7 +89,7 @@ class _Aims:
         period = period_of(kind, self.story.today, CALENDAR)
         share = sum(person.talent for person in members) / self.talent
         ambition = self.luck.choice(_AMBITIONS) if len(members) == 1 else self.luck.uniform(0.8, 1.2)
-        expected = self.year[metric] * Decimal(share * _busy(period) / _busy(_a_year(self.story.today)) * ambition)
+        expected = self.year[metric] * Decimal(share * _busy(period) / self.busy * ambition)
         at = max(CALENDAR.start_of(period.start) + _MORNING, self.story.start + 2 * _MORNING)
         return Aim(min(at, self.story.now), by, owner, metric, kind, _round(expected))
 
@@ -131,10 +132,6 @@ def yearly(events: list[Event], story: Story) -> defaultdict[str, Decimal]:
         elif event.kind == "result":
             found[given["metric"]] += given["value"]
     return found
-
-
-def _a_year(today: date) -> Period:
-    return Period(today - timedelta(days=DAYS), today, PeriodKind.CUSTOM)
 
 
 def _busy(period: Period) -> float:

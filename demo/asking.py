@@ -81,8 +81,8 @@ class Session:
         if any((failure.get("extensions") or {}).get("code") in _ENDED for failure in failures):
             self._until = None
         errors = [failure["message"] for failure in failures]
-        for payload in data.values():
-            errors += [error["message"] for error in (payload or {}).get("userErrors", ())]
+        payloads = [value for value in data.values() if isinstance(value, dict)]
+        errors += [error["message"] for payload in payloads for error in payload.get("userErrors", ())]
         if errors:
             raise Refused("; ".join(errors))
         return data

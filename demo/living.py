@@ -48,7 +48,7 @@ class Seller:
     async def act(self) -> str | None:
         """Do one thing, and return the name of the mutation; None when there was nothing to do."""
         desk = await self.desk()
-        does = self.luck.choices([act for act, _ in _ACTS], [weight for _, weight in _ACTS])[0]
+        does = self.luck.choices([act for act, _ in ACTS], [weight for _, weight in ACTS])[0]
         return await does(self, desk)
 
     async def desk(self) -> Desk:
@@ -144,7 +144,7 @@ class Seller:
 
 
 _Act = Callable[[Seller, Desk], Awaitable[str | None]]
-_ACTS: Final[Sequence[tuple[_Act, int]]] = (
+ACTS: Final[tuple[tuple[_Act, int], ...]] = (
     (Seller.call, 30),
     (Seller.lead, 12),
     (Seller.contact, 7),

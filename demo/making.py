@@ -183,7 +183,7 @@ def _batches(story: Story) -> Iterator[tuple[datetime, list[Event]]]:
     left, until = story.events, story.start
     while until < story.now:
         ago = story.now - until
-        until = min(until + min(max(ago / 15, timedelta(hours=8)), timedelta(days=7)), story.now)
+        until = min(until + min(max(ago / 10, timedelta(hours=12)), timedelta(days=7)), story.now)
         count = next((n for n, event in enumerate(left) if event.at > until), len(left))
         if count:
             yield until, left[:count]

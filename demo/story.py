@@ -24,7 +24,6 @@ from domain.calendar import Calendar, Weekday
 from domain.records import CallDirection, CallOutcome, DealStatus, LeadStatus, TaskKind
 
 VERSION: Final = 1  # a company made from another version is made anew
-DAYS: Final = 365
 CALENDAR: Final = Calendar(cast.ZONE, Weekday.MONDAY, frozenset(list(Weekday)[:5]), cast.COUNTRY)
 TRAININGS, DEMOS = "training_hours", "product_demos"  # the metrics of the company's own
 
@@ -58,10 +57,11 @@ def season(day: date) -> float:
 
 @dataclass
 class Story:
-    """The company with everything that happened until `now`."""
+    """The company with everything that happened in so many days until `now`."""
 
     seed: int
     now: datetime
+    days: int = 365
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -74,7 +74,7 @@ class Story:
 
     @property
     def start(self) -> datetime:
-        return CALENDAR.start_of(self.today - timedelta(days=DAYS))
+        return CALENDAR.start_of(self.today - timedelta(days=self.days))
 
     @property
     def today(self) -> date:
@@ -99,8 +99,8 @@ class Story:
         for person in self.sellers:
             for _ in range(3):  # clients of earlier years
                 self._client(person, self.start + timedelta(hours=self._random.uniform(1, 7)))
-        for number in range(DAYS + 1):
-            day = self.today - timedelta(days=DAYS - number)
+        for number in range(self.days + 1):
+            day = self.today - timedelta(days=self.days - number)
             busy = season(day)
             for person in self.sellers:
                 self._day(person, day, busy)

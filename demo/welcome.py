@@ -10,7 +10,7 @@ from demo.cast import Person
 from demo.making import PASSWORD, Made
 from domain.access import Role
 
-QUERY = "{ leaderboard(first: 5) { rows { rank employee { name } value } } }"
+QUERY = "{ leaderboard(first: 5) { standings { rank employee { name } value } } }"
 
 
 def text(address: str, people: Sequence[Person], made: Made) -> str:

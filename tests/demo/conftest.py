@@ -1,0 +1,44 @@
+"""The demo's company on a small scale: three weeks of it, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from broadcaster import Broadcast
+
+from demo.making import Made, make
+from demo.story import Story
+from graph.schema import make as schema
+from models import changes, database
+from resolvers.context import Services
+from subscriptions.hub import Hub
+from tests.world import Unthrottled, World
+
+NOW = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)  # a Wednesday that is a public holiday in Latvia
+
+
+@dataclass
+class Demo:
+    story: Story
+    made: Made
+    world: World
+
+
+@pytest.fixture
+async def demo() -> AsyncIterator[Demo]:
+    async with database.connected("sqlite://:memory:"):
+        await database.prepared()
+        hub = Hub(Broadcast("memory://"), changes.after, changes.newest)
+        await hub.start()
+        try:
+            services = Services("s" * 32, Unthrottled(), hub.ring, hub)
+            story = Story(7, NOW, days=21)
+            made = await make(story, services)
+            world = World(services, schema(open_=True), NOW)
+            world.tokens["wallboard"] = made.wallboard
+            yield Demo(story, made, world)
+        finally:
+            await hub.stop()
