@@ -68,6 +68,10 @@ class Reader:
                     raise Unreadable(error.reason, column) from error
         return found
 
+    def text(self, field: str, cells: Cells) -> str:
+        """Return what a field's cell says, before it is understood."""
+        return self._text(field, cells)[1]
+
     def column(self, field: str, cells: Cells) -> str:
         """Return the column that a field was read from; the field itself where it came from none."""
         return self._text(field, cells)[0] or field

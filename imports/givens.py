@@ -15,11 +15,10 @@ from domain.access import Role
 from domain.calendar import Calendar
 from domain.ids import encoded
 from domain.records import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
-from domain.text import search_key
 from imports.cells import Moment, Unreadable, Values
 from imports.directory import Directory, derived, ext
-from imports.mapping import FileMap, Map, StageMap
-from models.pipelines import Stage
+from imports.mapping import FileMap, Map
+from imports.stages import Stages
 from resolvers import inputs
 from resolvers.context import Context
 
@@ -44,6 +43,7 @@ class Giving:
     map: Map
     file: FileMap
     directory: Directory
+    stages: Stages
     calendar: Calendar
     clients: dict[str, Input] = field(default_factory=dict)
 
@@ -112,7 +112,7 @@ class Giving:
     async def deal(self, values: Values, known: bool) -> Input:
         """Return the input for a deal; `known`: it is there already, and keeps its stage when it ends."""
         owner = await self.owner(values)
-        stage, status = await self._stage(values, known)
+        stage, status = self.stages.of(values, known)
         given = {
             **self.told(values, title="title", problem="problem", lostReason="reason"),
             **self.money(values, "amount"),
@@ -129,31 +129,6 @@ class Giving:
         if client := self.client(values, owner, given.get("createdAt") or given.get("closedAt")):
             given["client"] = client
         return given
-
-    async def _stage(self, values: Values, known: bool) -> tuple[Stage | None, DealStatus]:
-        text = str(values.get("stage", ""))
-        meant = next((each for name, each in self.file.stages.items() if search_key(name) == search_key(text)), None)
-        pipeline = (meant and meant.pipeline) or values.get("pipeline") or self.map.pipeline
-        pipeline = str(pipeline or self.directory.first_pipeline() or self.map.name)
-        if text and meant is None:
-            stages = self.directory.stages.get(pipeline, [])
-            if not any(search_key(stage.name) == search_key(text) for stage in stages):
-                if self.file.unknown.get("stage") != "create":
-                    sentence = f"The stage “{text}” is not in the map: say under stages if it is open, won or lost."
-                    raise Unreadable(sentence, "stage")
-                await self.directory.pipeline(pipeline, [text])
-        meant = meant or StageMap(stage=text or None)
-        status = DealStatus(str(values.get("status", meant.status)))
-        name = meant.stage or (text if meant.status is DealStatus.OPEN else None)
-        if name:
-            stages = await self.directory.pipeline(pipeline, [name])
-            return next(stage for stage in stages if search_key(stage.name) == search_key(name)), status
-        if known:
-            return None, status
-        stages = await self.directory.pipeline(pipeline)
-        if not stages:
-            raise Unreadable(f"The pipeline “{pipeline}” has no stages yet: name them in the map.", "stage")
-        return stages[-1 if status is DealStatus.WON else 0], status
 
     def _times(self, values: Values, status: DealStatus) -> Input:
         """Return when the deal began and ended; one that ended within the day it began did not end before."""

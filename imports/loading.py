@@ -24,6 +24,7 @@ from imports.givens import Giving
 from imports.mapping import FileMap, Map
 from imports.reading import FileRefused, header, rows
 from imports.rejects import Rejects
+from imports.stages import Stages
 from imports.tables import MapError
 from models.people import tree
 from resolvers.context import Context
@@ -109,8 +110,11 @@ class Loading:
                 await self.directory.pipeline(self.map.pipeline, self.map.stages)
         zone = ZoneInfo(self.map.zone or company.time_zone)
         for path, file in files:
-            giving = Giving(self.context, self.map, file, self.directory, company.calendar)
-            reader, done = Reader(file, zone), 0
+            stages, reader, done = Stages(self.map, file, self.directory), Reader(file, zone), 0
+            if file.kind == "deals":
+                async with self.context.unit():
+                    await stages.prepare(reader, (row.cells for row in rows(path, file) if not row.broken))
+            giving = Giving(self.context, self.map, file, self.directory, stages, company.calendar)
             occurrences: Counter[str] = Counter()
             every = rows(path, file)
             while batch := list(islice(every, BATCH)):

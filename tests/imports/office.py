@@ -40,9 +40,8 @@ class Office:
     directory: Path
 
     async def context(self) -> Context:
-        context = Context(
-            Caller(None, "en", "test", "test"), Services("s" * 32, Unthrottled(), lambda: None), lambda: NOW, lambda _: None
-        )
+        services = Services("s" * 32, Unthrottled(), lambda: None)
+        context = Context(Caller(None, "en", "test", "test"), services, lambda: NOW, lambda _: None)
         admin = await Employee.get(email="admin@example.com")
         context.who = Viewer.of_employee(admin, await people.tree(), 0, NOW, leads=False)
         return context

@@ -45,7 +45,9 @@ def value(field: str, text: str, **how: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "name"), [("utf-8", "utf-8"), ("utf-8-sig", "utf-8"), ("cp1251", "cp1251")], ids=["plain", "BOM", "cp1251"]
+    ("encoding", "name"),
+    [("utf-8", "utf-8"), ("utf-8-sig", "utf-8"), ("cp1251", "cp1251")],
+    ids=["plain", "BOM", "cp1251"],
 )
 def test_each_encoding_is_read(tmp_path: Path, encoding: str, name: str) -> None:
     content = "Title,Owner,Amount,Created\nСтулья,Анна,1,\n".encode(encoding)
@@ -53,7 +55,7 @@ def test_each_encoding_is_read(tmp_path: Path, encoding: str, name: str) -> None
 
 
 def test_a_row_in_another_encoding_is_broken_by_itself(tmp_path: Path) -> None:
-    content = "Title,Owner\n".encode() + "Стол,Анна\n".encode("cp1251") + "Стул,Анна\n".encode()
+    content = b"Title,Owner\n" + "Стол,Анна\n".encode("cp1251") + "Стул,Анна\n".encode()
     found = rows(tmp_path, content)
     assert "encoding" in found[0].broken
     assert (found[1].broken, found[1].cells["Title"]) == ("", "Стул")
@@ -112,7 +114,9 @@ def test_amounts_are_read_exactly_as_they_are_written(text: str, how: dict[str, 
     assert value("amount", text, **how) == Decimal(number)
 
 
-@pytest.mark.parametrize("text", ["1,5", "1.234.567", "12 34", "NaN", "1e400", "Infinity", "١٢", "5 000 р.", "--1", "9" * 70])
+@pytest.mark.parametrize(
+    "text", ["1,5", "1.234.567", "12 34", "NaN", "1e400", "Infinity", "١٢", "5 000 р.", "--1", "9" * 70]
+)
 def test_what_is_not_a_number_in_that_writing_is_not_guessed(text: str) -> None:
     with pytest.raises(Unreadable) as caught:
         value("amount", text)
@@ -135,9 +139,8 @@ def test_an_impossible_day_is_not_guessed(text: str) -> None:
 
 
 def test_the_first_filled_column_counts_then_the_constant_then_the_template() -> None:
-    file = file_map(
-        'empty = ["none"]', '[file.templates]\nproduct = ["{Title} of {Owner}", "{Title}"]\n[file.constants]\ncurrency = "EUR"'
-    )
+    templates = '[file.templates]\nproduct = ["{Title} of {Owner}", "{Title}"]\n'
+    file = file_map('empty = ["none"]', templates + '[file.constants]\ncurrency = "EUR"')
     read = Reader(file, ZoneInfo("UTC"))
     assert read.values({"Title": "Chairs", "Owner": "None", "Seller": "Bob"}) == {
         "title": "Chairs", "owner": "Bob", "currency": "EUR", "product": "Chairs of None",
