@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 from tortoise import Tortoise
+from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.connection import get_connection
 from tortoise.exceptions import DBConnectionError, OperationalError
@@ -50,8 +52,12 @@ AWAY: Final = (
 _LEDGER_LOCK: Final = 0x5C0E_0001
 
 
-def config(url: str, *, label: str = "default", pool: int = 20) -> dict[str, Any]:
-    """Return Tortoise's configuration for a `sqlite://PATH` or `postgres://…` address."""
+def config(url: str, *, pool: int = 20) -> dict[str, Any]:
+    """Return Tortoise's configuration for a `sqlite://PATH` or `postgres://…` address.
+
+    The connection is named after its dialect: Tortoise remembers statements by that name.
+    """
+    label = "sqlite" if is_sqlite(url) else "postgres"
     connection: Any = expand_db_url(url)
     credentials = connection["credentials"]
     if is_sqlite(url):
@@ -85,10 +91,17 @@ def is_sqlite(url: str) -> bool:
     return url.startswith("sqlite:")
 
 
+def make_room(url: str) -> None:
+    """Make the folder that an SQLite file is to be in."""
+    path = url.partition("://")[2].partition("?")[0]
+    if path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+
+
 @asynccontextmanager
-async def connected(url: str, *, label: str = "default", pool: int = 20) -> AsyncIterator[None]:
+async def connected(url: str, *, pool: int = 20) -> AsyncIterator[None]:
     """Keep a connection to the database, for all tasks of the process."""
-    await Tortoise.init(config(url, label=label, pool=pool), _enable_global_fallback=True)
+    await Tortoise.init(config(url, pool=pool), _enable_global_fallback=True)
     try:
         yield
     finally:
@@ -104,12 +117,13 @@ async def writing() -> AsyncIterator[None]:
         yield
 
 
+def connection() -> BaseDBAsyncClient:
+    """Return the connection that is open, within a transaction that of the transaction."""
+    return get_connection(Tortoise.apps["models"]["Company"]._meta.default_connection)
+
+
 def _dialect() -> str:
-    return str(get_connection(_label()).capabilities.dialect)
-
-
-def _label() -> str:
-    return Tortoise.apps["models"]["Company"]._meta.default_connection or "default"  # type: ignore[index,no-any-return]
+    return str(connection().capabilities.dialect)
 
 
 def _spoken(sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
@@ -122,12 +136,12 @@ def _spoken(sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
 
 async def execute(sql: str, values: Sequence[Any] = ()) -> None:
     """Run one statement; its values stand as `?`."""
-    await get_connection(_label()).execute_query(*_spoken(sql, values))
+    await connection().execute_query(*_spoken(sql, values))
 
 
 async def rows(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Return the rows of one statement; its values stand as `?`."""
-    return await get_connection(_label()).execute_query_dict(*_spoken(sql, values))
+    return await connection().execute_query_dict(*_spoken(sql, values))
 
 
 async def reserve(model: type[Model], count: int) -> list[int]:
@@ -147,8 +161,3 @@ async def reserve(model: type[Model], count: int) -> list[int]:
 def instant(value: datetime | str) -> datetime:
     """Return what plain SQL gave for a moment as an aware datetime (SQLite gives text)."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
-
-
-async def prepared() -> None:
-    """Make the tables of a new, empty database."""
-    await Tortoise.generate_schemas(safe=True)

@@ -24,6 +24,17 @@ class _Wrapper(SqliteTransactionWrapper):
         except sqlite3.OperationalError as error:
             raise OperationalError(error) from error
 
+    async def execute_script(self, query: str) -> None:
+        """Run statements within the transaction; sqlite3's own `executescript` would commit it first."""
+        statement = ""
+        for line in query.splitlines(keepends=True):
+            statement += line
+            if sqlite3.complete_statement(statement):
+                await self._connection.execute(statement)
+                statement = ""
+        if statement.strip():
+            await self._connection.execute(statement)
+
     async def commit(self) -> None:
         try:
             await super().commit()

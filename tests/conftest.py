@@ -6,13 +6,12 @@ an empty database; each process has its own Valkey, as channels know no database
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import signal
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +19,9 @@ import asyncpg
 import pytest
 import redis
 
+from models import migrating
 from tests.services import Postgres, Server, Unavailable, Valkey, version
+from tests.tables import finished, script
 
 POSTGRES, REDIS = "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"  # servers that exist, to be used instead
 HANDED_DOWN = "scoreline_postgres"
@@ -109,20 +110,20 @@ def pytest_report_header() -> str:
     return f"scoreline: SQLite {sqlite3.sqlite_version}, {postgres}, {valkey}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def sqlite_tables() -> None:
+    """Have the tables at hand before any test connects: a process has one database at a time."""
+    script()
+
+
 @pytest.fixture(scope="session")
 def services(pytestconfig: pytest.Config) -> Services:
     return pytestconfig.stash[_services]
 
 
-def _finished(work: Coroutine[Any, Any, None]) -> None:
-    """Run something to its end in a thread, whatever loop the test has."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, work).result()
-
-
-@pytest.fixture
-def postgres_url(services: Services) -> Iterator[str]:
-    """The address of an empty database in PostgreSQL that only this test sees."""
+@contextmanager
+def _database(services: Services, template: str = "template1") -> Iterator[str]:
+    """Have a database in PostgreSQL, and none any more after the block."""
     server = services.postgres()
     name = f"test_{services.worker}_{os.getpid()}_{next(_numbers)}"
 
@@ -133,17 +134,41 @@ def postgres_url(services: Services) -> Iterator[str]:
         finally:
             await connection.close()
 
-    _finished(run(f"CREATE DATABASE {name}"))
-    yield f"{server.rpartition('/')[0]}/{name}"
-    _finished(run(f"DROP DATABASE {name} WITH (FORCE)"))
+    finished(run(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    try:
+        yield f"{server.rpartition('/')[0]}/{name}"
+    finally:
+        finished(run(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def postgres_url(services: Services) -> Iterator[str]:
+    """The address of a database in PostgreSQL with nothing in it, which only this test sees."""
+    with _database(services) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_tables(services: Services) -> Iterator[str]:
+    """The name of a database with empty tables, to be copied."""
+    with _database(services) as url:
+        finished(migrating.migrate(url))
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def postgres_tables_url(services: Services, postgres_tables: str) -> Iterator[str]:
+    """The address of a database in PostgreSQL with empty tables, which only this test sees."""
+    with _database(services, postgres_tables) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database: the test runs once for each kind."""
+    """The address of a database for `opened` to set up: the test runs once for each kind."""
     if request.param == "sqlite":
         return f"sqlite://{tmp_path}/scoreline.db"
-    return str(request.getfixturevalue("postgres_url"))
+    return str(request.getfixturevalue("postgres_tables_url"))
 
 
 @pytest.fixture

@@ -10,15 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import strawberry
+from broadcaster import Broadcast
 from strawberry.dataloader import DataLoader
 
-from broadcaster import Broadcast
 from graph.schema import make
 from models import changes, database
 from resolvers import company, sessions
 from resolvers.caller import Caller
 from resolvers.context import Context, Services
 from subscriptions.hub import Hub
+from tests import tables
 
 PASSWORD = "correct horse"
 START = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)  # a Wednesday
@@ -59,9 +60,7 @@ class World:
         return context
 
     async def execute(self, document: str, who: str | None = "admin", **variables: Any) -> Any:
-        return await self.schema.execute(
-            document, variable_values=variables, context_value=await self.admitted(who)
-        )
+        return await self.schema.execute(document, variable_values=variables, context_value=await self.admitted(who))
 
     async def ask(self, document: str, who: str | None = "admin", **variables: Any) -> dict[str, Any]:
         result = await self.execute(document, who, **variables)
@@ -79,8 +78,10 @@ class World:
     async def tried(self, mutation: str, who: str | None = "admin", **input_: Any) -> dict[str, Any]:
         """The same, with the refusals in the payload."""
         kind = mutation[0].upper() + mutation[1:] + "Input"
-        document = f"mutation($input: {_INPUTS.get(mutation, kind)}!) {{ {mutation}(input: $input) {_SHOWN[mutation]} }}"
-        return (await self.ask(document, who, input=input_))[mutation]  # type: ignore[no-any-return]
+        document = (
+            f"mutation($input: {_INPUTS.get(mutation, kind)}!) {{ {mutation}(input: $input) {_SHOWN[mutation]} }}"
+        )
+        return (await self.ask(document, who, input=input_))[mutation]
 
     async def hire(self, name: str, team: str | None = None, role: str = "EMPLOYEE", email: str | None = None) -> str:
         email = email or f"{name.lower()}@example.com"
@@ -151,10 +152,10 @@ _SHOWN = {
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[World]:
+async def opened(url: str, currency: str = "EUR") -> AsyncIterator[World]:
     """Set up a company with its first administrator in the empty database, with a hub that hears news at once."""
     async with database.connected(url):
-        await database.prepared()
+        await tables.make()
         hub = Hub(Broadcast("memory://"), changes.after, changes.newest)
         await hub.start()
         try:
@@ -162,7 +163,7 @@ async def opened(url: str) -> AsyncIterator[World]:
             world = World(services, make(open_=True))
             await company.set_up(
                 name="Acme",
-                currency="EUR",
+                currency=currency,
                 zone="Europe/Berlin",
                 country=None,
                 admin="Ada Admin",

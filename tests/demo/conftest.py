@@ -15,6 +15,7 @@ from graph.schema import make as schema
 from models import changes, database
 from resolvers.context import Services
 from subscriptions.hub import Hub
+from tests import tables
 from tests.world import Unthrottled, World
 
 NOW = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)  # a Wednesday that is a public holiday in Latvia
@@ -30,7 +31,7 @@ class Demo:
 @pytest.fixture
 async def demo() -> AsyncIterator[Demo]:
     async with database.connected("sqlite://:memory:"):
-        await database.prepared()
+        await tables.make()
         hub = Hub(Broadcast("memory://"), changes.after, changes.newest)
         await hub.start()
         try:

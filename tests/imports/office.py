@@ -21,6 +21,7 @@ from resolvers import company
 from resolvers.caller import Caller
 from resolvers.context import Context, Services
 from resolvers.viewer import Viewer
+from tests import tables
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 TABLES = ("deal", "client", "contact", "lead", "call", "task", "employee", "team", "membership", "product", "stage",
@@ -101,7 +102,7 @@ class Office:
 @asynccontextmanager
 async def opened(url: str, directory: Path, currency: str = "EUR", zone: str = "UTC") -> AsyncIterator[Office]:
     async with database.connected(url):
-        await database.prepared()
+        await tables.make()
         await company.set_up(
             name="Acme", currency=currency, zone=zone, country=None, admin="Ada Admin", email="admin@example.com",
             password="correct horse", now=NOW,
