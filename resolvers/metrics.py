@@ -10,7 +10,7 @@ from domain.access import Action
 from domain.records import ResultFacts
 from domain.refusals import Conflict, Forbidden, Invalid, NotFound
 from domain.scoring import METRICS, Metric
-from domain.units import Unit
+from domain.units import Unit, canonical, shown
 from models.activities import ActivityKind
 from models.goals import Goal
 from models.metrics import CompanyMetric, Result
@@ -87,8 +87,9 @@ class Results(Keeper):
 
     def story(self, bench: Bench, draft: Draft) -> Sequence[Line]:
         result: Result = draft.row
-        data: dict[str, Any] = {"metric": result.metric, "value": result.amount}
-        return [self.line(draft, ActivityKind.RESULT_RECORDED, result.at, **data)]
+        metric = self.metrics[result.metric]
+        value = canonical(shown(result.amount, metric.unit, bench.company.currency))
+        return [self.line(draft, ActivityKind.RESULT_RECORDED, result.at, metric=metric.name, value=value)]
 
 
 def _achieved(bench: Bench, result: Result, employee: Employee, at: Any) -> None:

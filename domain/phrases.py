@@ -1,0 +1,273 @@
+"""What people read when something is refused or fails, in their language.
+
+The sentences are written in English where they arise; here is what they say in Russian.
+A place that varies stands as `{name}`, in both languages. A test sees to it that no
+sentence is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+_RUSSIAN: Final = {
+    # numbers, days and texts
+    "Give a number.": "Укажите число.",
+    "Give a number from {least} to {most}.": "Укажите число от {least} до {most}.",
+    "Give a whole number.": "Укажите целое число.",
+    "Only a number can be written.": "Записать можно только число.",
+    "This is too close to zero: give a number with fewer digits after the point.": (
+        "Слишком близко к нулю: уменьшите число знаков после запятой."
+    ),
+    "An amount in {currency} has at most {digits} digits after the point.": (
+        "В сумме в {currency} после запятой не больше {digits} знаков."
+    ),
+    "An amount in {currency} has no digits after the point.": "Сумма в {currency} — целое число.",
+    "The amount must not be negative.": "Сумма не может быть отрицательной.",
+    "A target is above zero.": "План должен быть больше нуля.",
+    "A custom period needs its own days: give `start` and `end`.": (
+        "Для произвольного периода нужны свои дни: укажите `start` и `end`."
+    ),
+    "Give the first and the last day of a custom period.": "Укажите первый и последний день произвольного периода.",
+    "The last day lies before the first: exchange `start` and `end`.": (
+        "Последний день раньше первого: поменяйте местами `start` и `end`."
+    ),
+    "`start` and `end` are for kind CUSTOM: leave them out, or give `on`.": (
+        "`start` и `end` — для периода CUSTOM: уберите их или укажите `on`."
+    ),
+    "A custom period has at most {days} days: bring `end` nearer.": (
+        "В произвольном периоде не больше {days} дней: приблизьте `end`."
+    ),
+    "A custom period is its `start` and `end`: leave `{field}` out.": (
+        "Произвольный период задают `start` и `end`: уберите `{field}`."
+    ),
+    "Choose a period between {first} and {last}.": "Выберите период между {first} и {last} годом.",
+    "Give a day between {first} and {last}.": "Укажите день между {first} и {last} годом.",
+    "Give a moment between {first} and {last}.": "Укажите время между {first} и {last} годом.",
+    "Give an offset from {least} to {most}.": "Укажите сдвиг от {least} до {most}.",
+    'Give the time with an offset, e.g. "{example}".': "Укажите время со смещением, например «{example}».",
+    "This lies in the future: give a moment that has passed.": "Это в будущем: укажите прошедшее время.",
+    'Give an e-mail address like "{example}".': "Укажите адрес почты вида «{example}».",
+    "Take out the characters that cannot be seen: control characters and direction marks.": (
+        "Уберите невидимые символы: управляющие и знаки направления письма."
+    ),
+    "Write something here.": "Напишите здесь что-нибудь.",
+    "Shorten the e-mail address to {limit} characters.": "Сократите адрес почты до {limit} знаков.",
+    "Shorten this to {limit} characters.": "Сократите до {limit} знаков.",
+    'Give the currency by its ISO 4217 code, e.g. "{example}".': (
+        "Укажите валюту кодом ISO 4217, например «{example}»."
+    ),
+    # who and what
+    "There is no such employee.": "Такого сотрудника нет.",
+    "There is no such team.": "Такой команды нет.",
+    "There is no such stage.": "Такого этапа нет.",
+    "There is no such deal.": "Такой сделки нет.",
+    "There is no such lead.": "Такой заявки нет.",
+    "There is no such client.": "Такого клиента нет.",
+    "There is no such contact.": "Такого контакта нет.",
+    "There is no such call.": "Такого звонка нет.",
+    "There is no such task.": "Такой задачи нет.",
+    "There is no such result.": "Такого результата нет.",
+    "There is no such record.": "Такой записи нет.",
+    "There is no such goal.": "Такой цели нет.",
+    "There is no such device.": "Такого устройства нет.",
+    "There is no such pipeline.": "Такой воронки нет.",
+    "There is no such employee, team or company.": "Такого сотрудника, команды или компании нет.",
+    "There is no such metric; `metrics` lists them.": "Такого показателя нет; список даёт `metrics`.",
+    "There is no such scope: give the id of a team, an employee or the company.": (
+        "Такого охвата нет: укажите id команды, сотрудника или компании."
+    ),
+    "There is no such goal: give the ids of goals that you can see.": "Такой цели нет: укажите id видимых вам целей.",
+    "There is no pipeline yet: an administrator makes one with savePipeline.": (
+        "Воронки ещё нет: администратор создаёт её через savePipeline."
+    ),
+    "This pipeline has no such stage.": "В этой воронке нет такого этапа.",
+    # rights
+    "You can see this deal, but not change it.": "Эту сделку можно смотреть, но не менять.",
+    "You can see this lead, but not change it.": "Эту заявку можно смотреть, но не менять.",
+    "You can see this client, but not change it.": "Этого клиента можно смотреть, но не менять.",
+    "You can see this contact, but not change it.": "Этот контакт можно смотреть, но не менять.",
+    "You can see this call, but not change it.": "Этот звонок можно смотреть, но не менять.",
+    "You can see this task, but not change it.": "Эту задачу можно смотреть, но не менять.",
+    "You can see this result, but not change it.": "Этот результат можно смотреть, но не менять.",
+    "You can see this goal, but not change it.": "Эту цель можно смотреть, но не менять.",
+    "You can set goals only for those below you.": "Цели можно ставить только своим подчинённым.",
+    "You can record only for yourself and for those below you.": (
+        "Записывать можно только за себя и за своих подчинённых."
+    ),
+    "Only who stands above both can hand this over.": "Передать это может только тот, кто стоит над обоими.",
+    "Only an administrator keeps the company and its pipelines.": (
+        "Компанией и воронками ведает только администратор."
+    ),
+    "Only an administrator keeps devices.": "Устройствами ведает только администратор.",
+    "Only an administrator keeps people and teams.": "Сотрудниками и командами ведает только администратор.",
+    "Only an administrator keeps products.": "Продуктами ведает только администратор.",
+    "Only directors and administrators define metrics.": "Показатели заводят только директора и администраторы.",
+    "Say whose record this is: a device has none of its own.": (
+        "Укажите, чья это запись: у устройства своих записей нет."
+    ),
+    "A device has no profile.": "У устройства нет профиля.",
+    "A device stands for a team or the company.": "Устройство относится к команде или к компании.",
+    # deals and other records
+    "A won deal has an amount: say how much it brings in.": "У выигранной сделки есть сумма: укажите её.",
+    "There is no exchange rate for {currency}: an administrator sets one with setExchangeRate.": (
+        "Нет курса для {currency}: администратор задаёт его через setExchangeRate."
+    ),
+    "At the exchange rate of that day this is more than can be counted.": (
+        "По курсу того дня сумма больше, чем можно учесть."
+    ),
+    "A deal cannot be closed before it was created.": "Сделку нельзя закрыть раньше, чем она создана.",
+    "An open deal has no closing time: win or lose it, or leave this out.": (
+        "У открытой сделки нет времени закрытия: выиграйте или проиграйте её либо уберите это."
+    ),
+    "The move cannot be before the deal was created.": "Перенос не может быть раньше создания сделки.",
+    "This deal is closed: reopen it before moving it.": "Сделка закрыта: сначала откройте её снова.",
+    "Record at most 500 deals at once.": "Записывайте не больше 500 сделок за раз.",
+    "A call lasts from 0 to 86400 seconds.": "Звонок длится от 0 до 86400 секунд.",
+    "This lead is converted already.": "Эта заявка уже стала сделкой.",
+    "A task cannot be completed before it was created.": "Задачу нельзя выполнить раньше, чем она создана.",
+    "This externalId is taken by a record out of your reach.": "Этот externalId занят записью, которая вам недоступна.",
+    "This metric counts by itself; results are for the company's own.": (
+        "Этот показатель считается сам; результаты вносят для собственных показателей компании."
+    ),
+    "There is a metric with this key already.": "Показатель с таким ключом уже есть.",
+    "A key is 2 to 40 small Latin letters, digits and underscores, a letter first.": (
+        "Ключ — от 2 до 40 строчных латинских букв, цифр и подчёркиваний, сначала буква."
+    ),
+    # goals
+    "There is a goal for this metric, owner and period already: change that one.": (
+        "Цель по этому показателю, владельцу и периоду уже есть: измените её."
+    ),
+    "This goal is archived.": "Эта цель в архиве.",
+    "The goal has changed meanwhile: its version is {version} now.": (
+        "Цель тем временем изменилась: теперь её версия {version}."
+    ),
+    "A custom period cannot recur: take a day, week, month, quarter or year.": (
+        "Произвольный период не повторяется: возьмите день, неделю, месяц, квартал или год."
+    ),
+    # the company and its people
+    "This installation has its company already.": "В этой установке компания уже есть.",
+    "The currency can change only while nothing has been counted.": (
+        "Валюту можно сменить, только пока ничего не учтено."
+    ),
+    "A week has at least one working day.": "В неделе хотя бы один рабочий день.",
+    "Give 0 to 250 working days, or null to leave periods open.": (
+        "Укажите от 0 до 250 рабочих дней или null, чтобы не закрывать периоды."
+    ),
+    'Give the time zone by its IANA name, e.g. "{example}".': (
+        "Укажите часовой пояс именем IANA, например «{example}»."
+    ),
+    'Give the country by its ISO 3166 code, e.g. "{example}", or null for none.': (
+        "Укажите страну кодом ISO 3166, например «{example}», или null, если её нет."
+    ),
+    "This is the company's own currency: its rate is 1.": "Это валюта самой компании: её курс 1.",
+    "A rate is above zero, at most 1000000000, with at most 12 digits after the point.": (
+        "Курс больше нуля, не больше 1000000000, не больше 12 знаков после запятой."
+    ),
+    "A pipeline has 1 to {most} stages.": "В воронке от 1 до {most} этапов.",
+    "Two stages have the same name.": "У двух этапов одно название.",
+    "Deals have been in the stage “{name}”: it has to stay.": "На этапе «{name}» были сделки: он должен остаться.",
+    "Somebody has this e-mail already.": "Этот адрес почты уже занят.",
+    "This is the last administrator: make somebody else one first.": (
+        "Это последний администратор: сначала назначьте другого."
+    ),
+    "A team cannot stand below itself.": "Команда не может подчиняться сама себе.",
+    "Nobody can be his own manager, not even through others.": (
+        "Никто не может быть руководителем самого себя, даже через других."
+    ),
+    "Give a web address that begins with https://.": "Укажите веб-адрес, который начинается с https://.",
+    'Take "en" or "ru".': "Возьмите «en» или «ru».",
+    "Give a minute of the day, 0 to 1439.": "Укажите минуту суток, от 0 до 1439.",
+    # signing in and repeating
+    "E-mail or password is wrong.": "Неверный адрес почты или пароль.",
+    "The current password is not right.": "Текущий пароль неверен.",
+    "A password has {least} to {most} characters.": "В пароле от {least} до {most} знаков.",
+    "Too many attempts to sign in: wait and try again.": "Слишком много попыток входа: подождите и повторите.",
+    "Sign in first: send an access token as `Authorization: Bearer …`.": (
+        "Сначала войдите: пришлите токен доступа как `Authorization: Bearer …`."
+    ),
+    "Send an access token as `Authorization: Bearer …`.": "Пришлите токен доступа как `Authorization: Bearer …`.",
+    "The access token has expired: refresh the session.": "Срок токена доступа истёк: обновите сессию.",
+    "This refresh token is not valid: sign in again.": "Этот токен обновления не действует: войдите снова.",
+    "This token is not valid: sign in again.": "Этот токен не действует: войдите снова.",
+    "An idempotency key has 1 to 200 printable characters.": ("В ключе идемпотентности от 1 до 200 печатных знаков."),
+    "This idempotency key was used with another input: take a new one.": (
+        "Этот ключ идемпотентности уже был с другими данными: возьмите новый."
+    ),
+    # asking
+    "first must be 1 to {most}.": "first — от 1 до {most}.",
+    "last must be 1 to {most}.": "last — от 1 до {most}.",
+    "Give either first or last, not both.": "Укажите либо first, либо last, но не оба.",
+    "{argument} is not a cursor of this list.": "{argument} — не курсор этого списка.",
+    "`after` is not known: read the history again and subscribe from its end.": (
+        "`after` неизвестен: перечитайте историю и подпишитесь с её конца."
+    ),
+    "`after` is not the id of a win that was heard: subscribe without it.": (
+        "`after` — не id услышанной победы: подпишитесь без него."
+    ),
+    "This contains characters that cannot be stored: take out null characters and halves of emoji.": (
+        "Здесь символы, которые нельзя сохранить: уберите нулевые символы и половинки эмодзи."
+    ),
+    "This number is too long.": "Это число слишком длинное.",
+    "This is no finite number.": "Это не конечное число.",
+    "Line {line} of the document: {wrong}": "Строка {line} документа: {wrong}",
+    "Send fewer values: at most {most} in all variables together.": (
+        "Пришлите меньше значений: не больше {most} во всех переменных вместе."
+    ),
+    "The variables are nested too deep: at most {most} levels.": (
+        "Переменные вложены слишком глубоко: не больше {most} уровней."
+    ),
+    "Ask for less at once: {actual} {what}, at most {limit} are accepted.": (
+        "Запросите меньше за раз: {what}: {actual}, принимается не больше {limit}."
+    ),
+    "The document has no operation with this `operationName`.": "В документе нет операции с таким `operationName`.",
+    "The document has no operation: send a query, mutation or subscription.": (
+        "В документе нет операции: пришлите запрос, мутацию или подписку."
+    ),
+    "The document has several operations: name one as `operationName`.": (
+        "В документе несколько операций: назовите одну в `operationName`."
+    ),
+    "One socket runs at most {most} operations: complete one first, or open another.": (
+        "На одном сокете не больше {most} операций: завершите одну или откройте другой."
+    ),
+    # what is nobody's fault
+    "There is no company yet: run `./run setup` on the server first.": (
+        "Компании ещё нет: сначала выполните `./run setup` на сервере."
+    ),
+    "This took too long and was given up: ask for less, or try again later.": (
+        "Это длилось слишком долго и прекращено: запросите меньше или повторите позже."
+    ),
+    "Something failed on our side. It is in the log under this request id.": (
+        "Ошибка на нашей стороне. В журнале она записана под этим id запроса."
+    ),
+    "The database cannot be reached at the moment: try again in a few seconds.": (
+        "База данных сейчас недоступна: повторите через несколько секунд."
+    ),
+    "There is no room left to store anything: tell whoever runs the server.": (
+        "Места для записи не осталось: сообщите тому, кто ведёт сервер."
+    ),
+}
+_PLACE: Final = re.compile(r"\\\{(\w+)\\\}")
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
+    return re.compile(_PLACE.sub(r"(?P<\1>.+?)", re.escape(sentence)), re.DOTALL)
+
+
+_VARYING: Final = [(_pattern(said), russian) for said, russian in _RUSSIAN.items() if "{" in said]
+
+
+@lru_cache(maxsize=512)
+def translated(message: str, language: str) -> str:
+    """Return the sentence in that language; in English for any but "ru", and where nobody translated it."""
+    if language != "ru":
+        return message
+    known = _RUSSIAN.get(message)
+    if known is not None:
+        return known
+    for pattern, russian in _VARYING:
+        found = pattern.fullmatch(message)
+        if found:
+            return russian.format(**{name: translated(part, language) for name, part in found.groupdict().items()})
+    return message
