@@ -80,8 +80,12 @@ def migrate() -> None:
 
 @main.command()
 @click.option("--name", prompt="Company", help="The company's name.")
-@click.option("--currency", prompt="Currency (ISO 4217)", default="EUR", show_default=True, help="What everything is counted in.")
-@click.option("--zone", prompt="Time zone (IANA)", default="UTC", show_default=True, help="Whose midnight days begin at.")
+@click.option(
+    "--currency", prompt="Currency (ISO 4217)", default="EUR", show_default=True, help="What everything is counted in."
+)
+@click.option(
+    "--zone", prompt="Time zone (IANA)", default="UTC", show_default=True, help="Whose midnight days begin at."
+)
 @click.option("--country", default=None, help="ISO 3166 country whose public holidays are not working days.")
 @click.option("--admin", prompt="Administrator's name", help="Who keeps people, teams and pipelines.")
 @click.option("--email", prompt="Administrator's e-mail", help="To sign in with.")
@@ -154,7 +158,9 @@ def server_config(found: Settings) -> uvicorn.Config:
 
 @main.command("import")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
-@click.option("--map", "map_", required=True, help="A ready map (maven, bitrix24, amocrm, hubspot, pipedrive) or a TOML file.")
+@click.option(
+    "--map", "map_", required=True, help="A ready map (maven, bitrix24, amocrm, hubspot, pipedrive) or a TOML file."
+)
 @click.option("--dry-run", is_flag=True, help="Read and check everything, change nothing.")
 @click.option("--rejects", type=click.Path(path_type=Path), default=Path("rejects.csv"), show_default=True,
               help="Where to report the rows that cannot be taken.")  # fmt: skip

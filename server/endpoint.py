@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import strawberry
@@ -64,7 +64,7 @@ class Endpoint:
         self._answering = Answering(Operations(schema, self._limits, open=open), gate)
         self._door = Door(origins, trusted_proxies)
         self._page = page
-        self._sockets: dict[Socket, asyncio.Task[None]] = {}
+        self._sockets: dict[Socket, asyncio.Task[Any]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -189,11 +189,13 @@ class Endpoint:
         socket = Socket(
             self._answering, self._door.stranger(scope, headers), headers.get("authorization"), receive, send
         )
-        self._sockets.add(socket)
+        me = asyncio.current_task()
+        assert me is not None
+        self._sockets[socket] = me
         try:
             await socket.run()
         finally:
-            self._sockets.discard(socket)
+            del self._sockets[socket]
 
 
 async def _left(receive: Receive) -> None:

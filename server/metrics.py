@@ -48,7 +48,9 @@ SOCKETS: Final = _gauge("sockets_open", "Open WebSockets.")
 SUBSCRIPTIONS: Final = _gauge("subscriptions_open", "Running subscriptions.")
 PUSHES: Final = _counter("pushes", "Results sent to subscribers.")
 _LISTENERS: Final = _gauge("hub_listeners", "Streams that wait for news; equal ones are one.")
-_LOOKED: Final = _gauge("change_log_looked_seconds", "Seconds since the change log was last read: how late news may be.")
+_LOOKED: Final = _gauge(
+    "change_log_looked_seconds", "Seconds since the change log was last read: how late news may be."
+)
 _POSITION: Final = _gauge("change_log_position", "The last position of the change log that was told.")
 _DOORBELL: Final = _gauge("hub_doorbell_up", "Whether Redis tells this process at once (1), or it looks by itself (0).")
 _CONNECTS: Final = _gauge("hub_connects", "How often the connection to Redis was made: each after the first was a gap.")

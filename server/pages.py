@@ -30,4 +30,6 @@ def policy(page: bytes) -> str:
 
 def _hashes(page: bytes, tag: bytes) -> str:
     found = re.findall(rb"<" + tag + rb">(.*?)</" + tag + rb">", page, re.DOTALL)
-    return " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(each).digest()).decode()}'" for each in found) or "'none'"
+    return (
+        " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(each).digest()).decode()}'" for each in found) or "'none'"
+    )

@@ -89,7 +89,8 @@ class Socket:
         reader = asyncio.create_task(self._read(), name="socket reader")
         metrics.SOCKETS.inc()
         try:
-            await asyncio.wait([reader, self._closing], return_when=asyncio.FIRST_COMPLETED)
+            waited: list[asyncio.Future[Any]] = [reader, self._closing]
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
             metrics.SOCKETS.dec()
             await ended(reader, *(task for task in self._running.values() if task not in self._finishing))
