@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, dataclass_transform
 
 import strawberry
 from strawberry.extensions import FieldExtension
@@ -76,6 +76,7 @@ def session_action(description: str) -> Any:
     return strawberry.mutation(description=description, extensions=[_Refusing()])
 
 
+@dataclass_transform(kw_only_default=True)
 def payload(description: str) -> Callable[[type], Any]:
     """Make a class a mutation's payload: every field null or empty beside the errors."""
 
@@ -84,7 +85,7 @@ def payload(description: str) -> Callable[[type], Any]:
         for name, annotation in annotations.items():
             if not hasattr(cls, name):
                 setattr(cls, name, strawberry.field(default_factory=list) if "list[" in str(annotation) else None)
-        cls.__annotations__ = annotations | {"user_errors": "list[UserError]"}
+        cls.__annotations__ = annotations | {"user_errors": list[UserError]}
         cls.user_errors = strawberry.field(default_factory=list)  # type: ignore[attr-defined]
         return strawberry.type(cls, description=description)
 

@@ -19,8 +19,8 @@ from graph.scopes import Period, Scope, days
 from models import goals as rows
 from models import people, scores
 from models.pages import Span
-from resolvers import goals, records
-from resolvers.goals import Altered, Reached
+from resolvers import progress, records
+from resolvers.progress import Altered, Reached
 
 TheEmployee = Annotated["Employee", strawberry.lazy("graph.people")]  # type: ignore[name-defined]  # noqa: F821
 
@@ -97,7 +97,7 @@ class GoalChange:
     description="One signed posting to somebody's score. Corrections never overwrite: they post the difference."
 )
 class ScoreEntry:
-    id: strawberry.ID = strawberry.field(resolver=lambda root: encoded("ScoreEntry", root.id))
+    id: strawberry.ID = strawberry.field(resolver=lambda root: strawberry.ID(encoded("ScoreEntry", root.id)))
     employee: TheEmployee = one(people.by_ids, "employee_id")
     effective_on: date = strawberry.field(description="The company-zone day it counts for.")
     late: bool = strawberry.field(description="It belongs to a day of a period that was closed already.")
@@ -135,7 +135,7 @@ class Goal(Node):
     @strawberry.field(graphql_type=Scope)
     @staticmethod
     async def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return await info.context.ask(goals.owners, root)
+        return await info.context.ask(progress.owners, root)
 
     @strawberry.field(graphql_type=Metric)
     @staticmethod
@@ -156,7 +156,7 @@ class Goal(Node):
     @strawberry.field(graphql_type=GoalProgress)
     @staticmethod
     async def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return await info.context.ask(goals.reached, root)
+        return await info.context.ask(progress.reached, root)
 
     @strawberry.field(
         description="""Sum of the same metric's goals for the same period one level below (a team's members and
@@ -165,7 +165,7 @@ subteams); null for an employee's goal. More or less than the target is allowed,
     @staticmethod
     async def allocated(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | None:
         context = info.context
-        total = await context.ask(goals.allocated, root)
+        total = await context.ask(progress.allocated, root)
         if total is None:
             return None
         return shown(total, (await context.metrics())[root.metric].unit, (await context.company()).currency)
@@ -183,11 +183,11 @@ subteams); null for an employee's goal. More or less than the target is allowed,
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        return await paged(await goals.entries(info.context, root), ("-id",), Span(first, after, last, before))
+        return await paged(await progress.entries(info.context, root), ("-id",), Span(first, after, last, before))
 
     @strawberry.field(
         graphql_type=list[GoalChange], description="Who changed the goal, when, and from what to what, newest first."
     )
     @staticmethod
     async def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return await info.context.ask(goals.altered, root)
+        return await info.context.ask(progress.altered, root)

@@ -35,9 +35,11 @@ class PeriodInput:
 
 
 @cache
-def _names(cls: type) -> tuple[tuple[str, str], ...]:
+def _names(cls: Any) -> tuple[tuple[str, str], ...]:
     definition = get_object_definition(cls, strict=True)
-    return tuple((field.python_name, field.graphql_name or to_camel_case(field.python_name)) for field in definition.fields)
+    return tuple(
+        (field.python_name, field.graphql_name or to_camel_case(field.python_name)) for field in definition.fields
+    )
 
 
 def given(value: Any) -> Any:
@@ -46,7 +48,7 @@ def given(value: Any) -> Any:
         return [given(item) for item in value]
     if value is None or get_object_definition(type(value)) is None:
         return value
-    provided = ((name, getattr(value, attribute)) for attribute, name in _names(type(value)))
+    provided = ((name, getattr(value, attribute)) for attribute, name in _names(value.__class__))
     return {name: given(inner) for name, inner in provided if inner is not strawberry.UNSET}
 
 

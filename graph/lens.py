@@ -19,15 +19,13 @@ Class = TypeVar("Class", bound=type)
 Load = Callable[[Sequence[Any]], Awaitable[Sequence[Any]]]
 
 
-def _id(root: Any) -> str:
-    return encoded(type(root).__name__, root.id)  # rows are named as their types are
+def _id(root: Any) -> strawberry.ID:
+    return strawberry.ID(encoded(type(root).__name__, root.id))  # rows are named as their types are
 
 
 @strawberry.interface(description="Anything with an id of its own.")
 class Node:
-    id: strawberry.ID = strawberry.field(
-        resolver=_id, description="Globally unique and opaque; `node(id:)` takes it."
-    )
+    id: strawberry.ID = strawberry.field(resolver=_id, description="Globally unique and opaque; `node(id:)` takes it.")
 
 
 @dataclass_transform(kw_only_default=True)

@@ -10,7 +10,7 @@ import strawberry
 from strawberry import ID, UNSET
 
 from domain.units import Unit
-from graph.acting import UserError, action, payload, session_action
+from graph.acting import action, payload, session_action
 from graph.deals import Pipeline
 from graph.enums import DeviceKind, Role, Weekday
 from graph.goals import Goal

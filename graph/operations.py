@@ -37,6 +37,7 @@ from graph.limits import Limits, clean, parsed, weigh
 from resolvers.context import Context
 
 Kind = Literal["query", "mutation", "subscription"]
+_is_awaitable: Any = optimized_is_awaitable
 KEPT: Final = 512  # texts; an attacker's push out an attacker's
 
 
@@ -90,9 +91,9 @@ class Operations:
         if isinstance(document, Unanswerable):
             raise document
         definition = _chosen(document, name)
-        variables = clean(dict(variables or {}))
-        weigh(document, definition, variables, self.limits)
-        return Operation(document, definition, variables, definition.operation.value, self._root(definition))
+        given: dict[str, Any] = clean(dict(variables or {}))
+        weigh(document, definition, given, self.limits)
+        return Operation(document, definition, given, definition.operation.value, self._root(definition))
 
     def _read(self, text: str) -> DocumentNode | Unanswerable:
         found: DocumentNode | Unanswerable
@@ -130,8 +131,8 @@ class Operations:
                     context_value=context,
                     variable_values=operation.variables,
                     operation_name=operation.name,
-                    executor_class=self._executor,  # type: ignore[arg-type]
-                    is_awaitable=optimized_is_awaitable,
+                    executor_class=self._executor,
+                    is_awaitable=_is_awaitable,
                     hide_suggestions=not self._open,
                     max_coercion_errors=failures.MOST,
                 )
@@ -149,7 +150,7 @@ class Operations:
             context_value=context,
             variable_values=operation.variables,
             operation_name=operation.name,
-            executor_class=self._executor,  # type: ignore[arg-type]
+            executor_class=self._executor,
             hide_suggestions=not self._open,
             max_coercion_errors=failures.MOST,
         )

@@ -39,9 +39,7 @@ class ExchangeRate:
 @lens(companies.Company, description="The whole company: one installation is one company.")
 class Company(Scope):
     currency: str = strawberry.field(description="ISO 4217.")
-    time_zone: str = strawberry.field(
-        description="IANA name: every period begins and ends at this zone's midnight."
-    )
+    time_zone: str = strawberry.field(description="IANA name: every period begins and ends at this zone's midnight.")
     holiday_country: str | None = strawberry.field(
         description="ISO 3166 country whose public holidays are not working days; null for none."
     )

@@ -40,9 +40,7 @@ class Query:
     async def node(self, info: Info, id: strawberry.ID) -> Any:
         return await records.node(_asking(info), id)
 
-    @strawberry.field(
-        graphql_type=Node | None, description="The record of that type that carries the `externalId`."
-    )
+    @strawberry.field(graphql_type=Node | None, description="The record of that type that carries the `externalId`.")
     async def by_external_id(self, info: Info, type: RecordType, external_id: str) -> Any:
         return await records.by_external(_asking(info), type.value.title(), external_id)
 

@@ -11,7 +11,7 @@ from strawberry import ID
 
 from domain.records import DealStatus
 from domain.refusals import OutOfRange
-from graph.acting import UserError, action, payload
+from graph.acting import action, payload
 from graph.deals import Client, Contact, Deal
 from graph.goals import Goal
 from graph.inputs import given
@@ -121,7 +121,7 @@ class RecordMutation:
         if len(inputs) > MOST_AT_ONCE:
             raise OutOfRange("Record at most 500 deals at once.", "inputs")
         rows, goals = await deals.record(info.context, given(inputs), path=("inputs",))
-        return DealsPayload(deals=rows, goals=goals)
+        return DealsPayload(deals=rows, goals=goals)  # type: ignore[arg-type]
 
     @action("Change what is given; what is left out stays.")
     async def update_deal(self, info: Info, input: UpdateDealInput) -> DealPayload:
@@ -162,7 +162,7 @@ class RecordMutation:
         row, goals = await records.delete_record(
             info.context, id, "Call", "Lead", "Client", "Contact", "Task", "Result"
         )
-        return DeletePayload(deleted_id=records.id_of(row), goals=goals)
+        return DeletePayload(deleted_id=ID(records.id_of(row)), goals=goals)  # type: ignore[arg-type]
 
     @action("Record a lead, or change one.")
     async def record_lead(self, info: Info, input: RecordLeadInput) -> LeadPayload:

@@ -61,7 +61,9 @@ def _text_of(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat()
 
 
-def _scalar(name: str, parse: Callable[[Any], Any], serialize: Callable[[Any], str], description: str) -> ScalarDefinition:
+def _scalar(
+    name: str, parse: Callable[[Any], Any], serialize: Callable[[Any], str], description: str
+) -> ScalarDefinition:
     def literal(node: ValueNode, variables: Any = None) -> Any:
         if isinstance(node, IntValueNode):
             return parse(int(node.value) if len(node.value) < _LONGEST else None)
@@ -80,9 +82,10 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         'Exact decimal number as a JSON string, never a float: "1250000.50". Input takes a string or an integer.',
     ),
     datetime: _scalar(
-        "DateTime", _moment, _text_of, 'ISO 8601 with an offset: "2026-11-23T09:30:00+03:00"; without one it is refused.'
+        "DateTime",
+        _moment,
+        _text_of,
+        'ISO 8601 with an offset: "2026-11-23T09:30:00+03:00"; without one it is refused.',
     ),
-    date: _scalar(
-        "Date", _day, date.isoformat, 'ISO 8601 calendar date in the company\'s time zone: "2026-11-23".'
-    ),
+    date: _scalar("Date", _day, date.isoformat, 'ISO 8601 calendar date in the company\'s time zone: "2026-11-23".'),
 }
