@@ -166,7 +166,7 @@ def _file(given: Table) -> FileMap:
     if thousands not in {"", ".", ",", "'"} - {decimal}:
         raise MapError(f"{given.place}.thousands", "give `.`, `,` or `'`, not the decimal sign")
     separators = given.texts("separator") or [","]
-    if any(len(separator) != 1 or separator in "\"\r\n" for separator in separators):
+    if any(len(separator) != 1 or separator in '"\r\n' for separator in separators):
         raise MapError(f"{given.place}.separator", "give one character, e.g. `;` or a tab")
     dates = given.texts("dates") or ["%Y-%m-%d"]
     for form in dates:

@@ -52,15 +52,15 @@ class Activity(Model):
     kind: ActivityKind = fields.CharEnumField(ActivityKind, max_length=30)  # type: ignore[assignment]
     employee = link("Employee", null=True)
     employee_id: int | None
-    team_id: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    team_id: int | None = fields.IntField(null=True)
     actor = link("Employee", null=True)
     actor_id: int | None
-    at: datetime = fields.DatetimeField()  # type: ignore[assignment]
-    recorded_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    at: datetime = fields.DatetimeField()
+    recorded_at: datetime = fields.DatetimeField()
     subject_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
-    subject_id: int = fields.IntField()  # type: ignore[assignment]
-    client_id: int | None = fields.IntField(null=True)  # type: ignore[assignment]
-    data: dict[str, Any] = fields.JSONField(default=dict)  # type: ignore[assignment]
+    subject_id: int = fields.IntField()
+    client_id: int | None = fields.IntField(null=True)
+    data: dict[str, Any] = fields.JSONField(default=dict)
 
     class Meta:
         table = "activity"
@@ -74,17 +74,17 @@ class Bell(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    win_id: int | None = fields.BigIntField(null=True)  # type: ignore[assignment]
+    win_id: int | None = fields.BigIntField(null=True)
     revoked: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
-    deal_id: int = fields.IntField()  # type: ignore[assignment]
+    deal_id: int = fields.IntField()
     employee = link("Employee")
     employee_id: int
-    team_id: int = fields.IntField(default=0)  # type: ignore[assignment]
+    team_id: int = fields.IntField(default=0)
     title: str = short_text()
     amount: int = minor()
     currency: str = currency_code()
-    at: datetime = fields.DatetimeField()  # type: ignore[assignment]
-    rung_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    at: datetime = fields.DatetimeField()
+    rung_at: datetime = fields.DatetimeField()
 
     class Meta:
         table = "bell"

@@ -20,17 +20,17 @@ class Call(Model):
     employee_id: int
     direction: CallDirection = choice(CallDirection)
     outcome: CallOutcome = choice(CallOutcome)
-    started_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
-    duration_seconds: int = fields.IntField(default=0)  # type: ignore[assignment]
+    started_at: datetime = fields.DatetimeField()
+    duration_seconds: int = fields.IntField(default=0)
     client = link("Client", null=True)
     client_id: int | None
     deal = link("Deal", null=True)
     deal_id: int | None
-    note: str | None = fields.TextField(null=True)  # type: ignore[assignment]
-    deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
-    made_on: date = fields.DateField()  # type: ignore[assignment]
-    credit_by: int = fields.IntField()  # type: ignore[assignment]
-    credit_team: int = fields.IntField(default=0)  # type: ignore[assignment]
+    note: str | None = fields.TextField(null=True)
+    deleted_at: datetime | None = fields.DatetimeField(null=True)
+    made_on: date = fields.DateField()
+    credit_by: int = fields.IntField()
+    credit_team: int = fields.IntField(default=0)
 
     class Meta:
         table = "call"

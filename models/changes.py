@@ -16,8 +16,8 @@ from tortoise.models import Model
 
 class Change(Model):
     id = fields.BigIntField(primary_key=True)
-    topics: list[str] = fields.JSONField(default=list)  # type: ignore[assignment]
-    at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    topics: list[str] = fields.JSONField(default=list)
+    at: datetime = fields.DatetimeField()
 
     class Meta:
         table = "change"
@@ -25,12 +25,13 @@ class Change(Model):
 
 async def note(topics: Iterable[str], at: datetime) -> int:
     """Write down what moved and return the position."""
-    return (await Change.create(topics=sorted(set(topics)), at=at)).id
+    made = await Change.create(topics=sorted(set(topics)), at=at)
+    return int(made.id)
 
 
 async def after(position: int, limit: int = 1000) -> Sequence[tuple[int, Sequence[str]]]:
     """Return the positions after that one, in order, with what moved."""
-    return await Change.filter(id__gt=position).order_by("id").limit(limit).values_list("id", "topics")  # type: ignore[return-value]
+    return await Change.filter(id__gt=position).order_by("id").limit(limit).values_list("id", "topics")
 
 
 async def newest() -> int:

@@ -23,11 +23,11 @@ class Client(Model):
     owner_id: int
     email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
     phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
-    created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
-    deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
-    created_on: date = fields.DateField()  # type: ignore[assignment]
-    opened_by: int = fields.IntField()  # type: ignore[assignment]
-    opened_team: int = fields.IntField(default=0)  # type: ignore[assignment]
+    created_at: datetime = fields.DatetimeField()
+    deleted_at: datetime | None = fields.DatetimeField(null=True)
+    created_on: date = fields.DateField()
+    opened_by: int = fields.IntField()
+    opened_team: int = fields.IntField(default=0)
 
     class Meta:
         table = "client"
@@ -55,11 +55,11 @@ class Contact(Model):
     owner_id: int
     email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
     phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
-    created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
-    deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
-    created_on: date = fields.DateField()  # type: ignore[assignment]
-    opened_by: int = fields.IntField()  # type: ignore[assignment]
-    opened_team: int = fields.IntField(default=0)  # type: ignore[assignment]
+    created_at: datetime = fields.DatetimeField()
+    deleted_at: datetime | None = fields.DatetimeField(null=True)
+    created_on: date = fields.DateField()
+    opened_by: int = fields.IntField()
+    opened_team: int = fields.IntField(default=0)
 
     class Meta:
         table = "contact"

@@ -20,9 +20,9 @@ class Company(Model):
     currency: str = currency_code()
     time_zone: str = fields.CharField(max_length=64)  # type: ignore[assignment]
     week_start = fields.SmallIntField(default=0)
-    working_days: list[int] = fields.JSONField(default=[0, 1, 2, 3, 4])  # type: ignore[assignment]
+    working_days: list[int] = fields.JSONField(default=[0, 1, 2, 3, 4])
     holiday_country: str | None = fields.CharField(max_length=2, null=True)  # type: ignore[assignment]
-    close_after_workdays: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    close_after_workdays: int | None = fields.IntField(null=True)
     created_at = fields.DatetimeField()
 
     class Meta:
@@ -43,7 +43,7 @@ class ExchangeRate(Model):
 
     id = fields.IntField(primary_key=True)
     currency: str = currency_code()
-    rate: Decimal = fields.DecimalField(max_digits=30, decimal_places=12)  # type: ignore[assignment]
+    rate: Decimal = fields.DecimalField(max_digits=30, decimal_places=12)
     valid_from = fields.DateField()
 
     class Meta:

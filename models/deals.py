@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from tortoise import fields
 from tortoise.functions import Sum
@@ -40,21 +41,21 @@ class Deal(Model):
     cost: int | None = minor(null=True)
     cost_currency: str | None = currency_code(null=True)
     product: str | None = short_text(null=True)
-    problem: str | None = fields.TextField(null=True)  # type: ignore[assignment]
-    lost_reason: str | None = fields.TextField(null=True)  # type: ignore[assignment]
-    created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
-    expected_close_on: date | None = fields.DateField(null=True)  # type: ignore[assignment]
-    closed_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
-    deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    problem: str | None = fields.TextField(null=True)
+    lost_reason: str | None = fields.TextField(null=True)
+    created_at: datetime = fields.DatetimeField()
+    expected_close_on: date | None = fields.DateField(null=True)
+    closed_at: datetime | None = fields.DatetimeField(null=True)
+    deleted_at: datetime | None = fields.DatetimeField(null=True)
 
-    created_on: date = fields.DateField()  # type: ignore[assignment]
-    closed_on: date | None = fields.DateField(null=True)  # type: ignore[assignment]
-    opened_by: int = fields.IntField()  # type: ignore[assignment]
-    opened_team: int = fields.IntField(default=0)  # type: ignore[assignment]
-    won_by: int | None = fields.IntField(null=True)  # type: ignore[assignment]
-    won_team: int | None = fields.IntField(null=True)  # type: ignore[assignment]
-    rate: Decimal | None = fields.DecimalField(max_digits=30, decimal_places=12, null=True)  # type: ignore[assignment]
-    cost_rate: Decimal | None = fields.DecimalField(max_digits=30, decimal_places=12, null=True)  # type: ignore[assignment]
+    created_on: date = fields.DateField()
+    closed_on: date | None = fields.DateField(null=True)
+    opened_by: int = fields.IntField()
+    opened_team: int = fields.IntField(default=0)
+    won_by: int | None = fields.IntField(null=True)
+    won_team: int | None = fields.IntField(null=True)
+    rate: Decimal | None = fields.DecimalField(max_digits=30, decimal_places=12, null=True)
+    cost_rate: Decimal | None = fields.DecimalField(max_digits=30, decimal_places=12, null=True)
     value: int | None = minor(null=True)
     profit: int | None = minor(null=True)
     sale_kind: SaleKind | None = choice(SaleKind, null=True)
@@ -98,7 +99,7 @@ class StageVisit(Model):
     deal_id: int
     stage = link("Stage")
     stage_id: int
-    entered_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    entered_at: datetime = fields.DatetimeField()
 
     class Meta:
         table = "stage_visit"
@@ -144,10 +145,13 @@ async def to_regrade(clients: Collection[int]) -> list[Deal]:
 
 async def have_won(clients: Sequence[int]) -> list[bool]:
     """Return for each client whether any win of his stands."""
-    rows = await standing().filter(client_id__in=set(clients), status=DealStatus.WON).distinct().values_list(
-        "client_id", flat=True
+    rows = (
+        await standing()
+        .filter(client_id__in=set(clients), status=DealStatus.WON)
+        .distinct()
+        .values_list("client_id", flat=True)
     )
-    found = set(rows)
+    found: set[Any] = set(rows)
     return [client in found for client in clients]
 
 

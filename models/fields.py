@@ -11,7 +11,8 @@ from tortoise.fields.base import OnDelete
 
 def link(to: str, *, null: bool = False) -> Any:
     """Return a reference to a row of another table; rows that are referred to cannot vanish."""
-    return fields.ForeignKeyField(f"models.{to}", related_name=False, null=null, on_delete=OnDelete.RESTRICT)
+    how: dict[str, Any] = {"related_name": False, "null": null, "on_delete": OnDelete.RESTRICT}
+    return fields.ForeignKeyField(f"models.{to}", **how)
 
 
 def choice(kind: type[StrEnum], *, default: StrEnum | None = None, null: bool = False) -> Any:
@@ -19,7 +20,8 @@ def choice(kind: type[StrEnum], *, default: StrEnum | None = None, null: bool = 
 
 
 def short_text(*, null: bool = False) -> Any:
-    return fields.CharField(max_length=800, null=null)  # 200 graphemes, each of a few code points
+    how: dict[str, Any] = {"max_length": 800, "null": null}  # 200 graphemes, each of a few code points
+    return fields.CharField(**how)
 
 
 def external() -> Any:
@@ -28,8 +30,10 @@ def external() -> Any:
 
 def minor(*, null: bool = False) -> Any:
     """An amount in the smallest unit: exact on every database."""
-    return fields.BigIntField(null=null)
+    how: dict[str, Any] = {"null": null}
+    return fields.BigIntField(**how)
 
 
 def currency_code(*, null: bool = False) -> Any:
-    return fields.CharField(max_length=3, null=null)
+    how: dict[str, Any] = {"max_length": 3, "null": null}
+    return fields.CharField(**how)

@@ -30,19 +30,19 @@ class Goal(Model):
     id = fields.IntField(primary_key=True)
     name: str = short_text()
     owner_kind: OwnerKind = choice(OwnerKind)
-    owner_id: int = fields.IntField()  # type: ignore[assignment]
+    owner_id: int = fields.IntField()
     metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
     target: int = minor()
     kind: PeriodKind = choice(PeriodKind)
-    first_day: date = fields.DateField()  # type: ignore[assignment]
-    last_day: date = fields.DateField()  # type: ignore[assignment]
+    first_day: date = fields.DateField()
+    last_day: date = fields.DateField()
     recurring: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
-    announced: list[int] = fields.JSONField(default=list)  # type: ignore[assignment]
-    version: int = fields.BigIntField(default=1)  # type: ignore[assignment]
+    announced: list[int] = fields.JSONField(default=list)
+    version: int = fields.BigIntField(default=1)
     created_by = link("Employee", null=True)
     created_by_id: int | None
-    created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
-    archived_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    created_at: datetime = fields.DatetimeField()
+    archived_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:
         table = "goal"
@@ -59,12 +59,12 @@ class GoalChange(Model):
     id = fields.BigIntField(primary_key=True)
     goal = link("Goal")
     goal_id: int
-    at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    at: datetime = fields.DatetimeField()
     by = link("Employee", null=True)
     by_id: int | None
     field: str = fields.CharField(max_length=20)  # type: ignore[assignment]
-    before: str | None = fields.TextField(null=True)  # type: ignore[assignment]
-    after: str | None = fields.TextField(null=True)  # type: ignore[assignment]
+    before: str | None = fields.TextField(null=True)
+    after: str | None = fields.TextField(null=True)
 
     class Meta:
         table = "goal_change"
@@ -89,9 +89,7 @@ async def concerned(
     metrics: Collection[str], days: Collection[date], employees: Collection[int], teams: Collection[int]
 ) -> list[Goal]:
     """Return the goals that postings of these metrics, on these days, of these employees and teams may move."""
-    rows = await current().filter(
-        metric__in=list(metrics), first_day__lte=max(days), last_day__gte=min(days)
-    )
+    rows = await current().filter(metric__in=list(metrics), first_day__lte=max(days), last_day__gte=min(days))
     owners: dict[OwnerKind, Collection[int]] = {
         OwnerKind.EMPLOYEE: employees,
         OwnerKind.TEAM: teams,
@@ -106,17 +104,15 @@ async def changes_of(goals: Sequence[int]) -> list[list[GoalChange]]:
     return [[row for row in rows if row.goal_id == goal] for goal in goals]
 
 
-async def targets_of_employees(
-    metric: str, first: date, last: date, moment: datetime
-) -> dict[int, int]:
+async def targets_of_employees(metric: str, first: date, last: date, moment: datetime) -> dict[int, int]:
     """Return each employee's target for the metric and those very days, as it stood at that moment."""
     rows = await Goal.filter(
         owner_kind=OwnerKind.EMPLOYEE, metric=metric, first_day=first, last_day=last, created_at__lte=moment
     ).order_by("id")
     standing = [row for row in rows if row.archived_at is None or row.archived_at > moment]
-    later = await GoalChange.filter(
-        goal_id__in=[row.id for row in standing], field="target", at__gt=moment
-    ).order_by("-id")
+    later = await GoalChange.filter(goal_id__in=[row.id for row in standing], field="target", at__gt=moment).order_by(
+        "-id"
+    )
     was = {row.id: row.target for row in standing}
     for change in later:  # walking back from the newest
         was[change.goal_id] = int(change.before or was[change.goal_id])

@@ -28,15 +28,15 @@ class Lead(Model):
     phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
     email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
     status: LeadStatus = choice(LeadStatus, default=LeadStatus.NEW)
-    rejected_reason: str | None = fields.TextField(null=True)  # type: ignore[assignment]
-    created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
-    deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
-    created_on: date = fields.DateField()  # type: ignore[assignment]
-    opened_by: int = fields.IntField()  # type: ignore[assignment]
-    opened_team: int = fields.IntField(default=0)  # type: ignore[assignment]
-    converted_on: date | None = fields.DateField(null=True)  # type: ignore[assignment]
-    converted_by: int | None = fields.IntField(null=True)  # type: ignore[assignment]
-    converted_team: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    rejected_reason: str | None = fields.TextField(null=True)
+    created_at: datetime = fields.DatetimeField()
+    deleted_at: datetime | None = fields.DatetimeField(null=True)
+    created_on: date = fields.DateField()
+    opened_by: int = fields.IntField()
+    opened_team: int = fields.IntField(default=0)
+    converted_on: date | None = fields.DateField(null=True)
+    converted_by: int | None = fields.IntField(null=True)
+    converted_team: int | None = fields.IntField(null=True)
 
     class Meta:
         table = "lead"

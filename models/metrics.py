@@ -20,7 +20,7 @@ class CompanyMetric(Model):
     id = fields.IntField(primary_key=True)
     key: str = fields.CharField(max_length=40, unique=True)  # type: ignore[assignment]
     name: str = short_text()
-    description: str = fields.TextField(default="")  # type: ignore[assignment]
+    description: str = fields.TextField(default="")
     unit: Unit = choice(Unit, default=Unit.COUNT)
     created_at = fields.DatetimeField()
 
@@ -37,12 +37,12 @@ class Result(Model):
     employee = link("Employee")
     employee_id: int
     amount: int = minor()
-    at: datetime = fields.DatetimeField()  # type: ignore[assignment]
-    note: str | None = fields.TextField(null=True)  # type: ignore[assignment]
-    deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
-    achieved_on: date = fields.DateField()  # type: ignore[assignment]
-    credit_by: int = fields.IntField()  # type: ignore[assignment]
-    credit_team: int = fields.IntField(default=0)  # type: ignore[assignment]
+    at: datetime = fields.DatetimeField()
+    note: str | None = fields.TextField(null=True)
+    deleted_at: datetime | None = fields.DatetimeField(null=True)
+    achieved_on: date = fields.DateField()
+    credit_by: int = fields.IntField()
+    credit_team: int = fields.IntField(default=0)
 
     class Meta:
         table = "result"

@@ -97,7 +97,9 @@ class Listing(Generic[Row]):
         if values is None or len(values) != len(self.order):
             raise BadInput(f"{argument} is not a cursor of this list.", field=argument)
         try:
-            return [fields[name.lstrip("-")].to_python_value(value) for name, value in zip(self.order, values, strict=True)]
+            return [
+                fields[name.lstrip("-")].to_python_value(value) for name, value in zip(self.order, values, strict=True)
+            ]
         except (ValueError, TypeError, OverflowError) as error:
             raise BadInput(f"{argument} is not a cursor of this list.", field=argument) from error
 
@@ -124,7 +126,8 @@ def _reversed(order: tuple[str, ...]) -> tuple[str, ...]:
 
 def _beyond(order: tuple[str, ...], key: Sequence[Any]) -> Q:
     """Return the condition that a row comes after the key in that order."""
-    condition, same = Q(), {}
+    condition = Q()
+    same: dict[str, Any] = {}
     for name, value in zip(order, key, strict=True):
         field = name.lstrip("-")
         step = Q(**same, **{f"{field}__{'lt' if name.startswith('-') else 'gt'}": value})

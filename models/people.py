@@ -23,7 +23,7 @@ class Team(Model):
     name: str = short_text()
     parent = link("Team", null=True)
     parent_id: int | None
-    manager_id: int | None = fields.IntField(null=True)  # type: ignore[assignment]  # a link would close a circle of tables
+    manager_id: int | None = fields.IntField(null=True)  # a link would close a circle of tables
     created_at = fields.DatetimeField()
 
     class Meta:
@@ -47,9 +47,9 @@ class Employee(Model):
     avatar_url: str | None = fields.CharField(max_length=2000, null=True)  # type: ignore[assignment]
     active: bool = fields.BooleanField(default=True)  # type: ignore[assignment]
     language: str | None = fields.CharField(max_length=8, null=True)  # type: ignore[assignment]
-    quiet_from: int | None = fields.IntField(null=True)  # type: ignore[assignment]
-    quiet_to: int | None = fields.IntField(null=True)  # type: ignore[assignment]
-    digest_at: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    quiet_from: int | None = fields.IntField(null=True)
+    quiet_to: int | None = fields.IntField(null=True)
+    digest_at: int | None = fields.IntField(null=True)
     created_at = fields.DatetimeField()
 
     class Meta:
@@ -66,10 +66,10 @@ class Membership(Model):
     id = fields.IntField(primary_key=True)
     employee = link("Employee")
     employee_id: int
-    team_id: int = fields.IntField(default=0)  # type: ignore[assignment]  # 0: in none
+    team_id: int = fields.IntField(default=0)  # 0: in none
     active: bool = fields.BooleanField(default=True)  # type: ignore[assignment]
     since = fields.DatetimeField()
-    until: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    until: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:
         table = "membership"
@@ -175,7 +175,7 @@ async def ranked_then(moment: datetime, teams: Collection[int] | None) -> list[t
     query = Membership.filter(Q(until=None) | Q(until__gt=moment), active=True, since__lte=moment)
     if teams is not None:
         query = query.filter(team_id__in=list(teams))
-    return await query.values_list("employee_id", "employee__name")  # type: ignore[return-value]
+    return await query.values_list("employee_id", "employee__name")
 
 
 async def moved(employee: Employee, moment: datetime) -> None:

@@ -25,7 +25,7 @@ class Stage(Model):
     pipeline = link("Pipeline")
     pipeline_id: int
     name: str = short_text()
-    position: int = fields.IntField()  # type: ignore[assignment]
+    position: int = fields.IntField()
 
     class Meta:
         table = "stage"

@@ -28,13 +28,13 @@ class ScoreEntry(Model):
     metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
     employee = link("Employee")
     employee_id: int
-    team_id: int = fields.IntField(default=0)  # type: ignore[assignment]
-    amount: int = fields.BigIntField()  # type: ignore[assignment]
-    effective_on: date = fields.DateField()  # type: ignore[assignment]
+    team_id: int = fields.IntField(default=0)
+    amount: int = fields.BigIntField()
+    effective_on: date = fields.DateField()
     late: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
-    recorded_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    recorded_at: datetime = fields.DatetimeField()
     source_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
-    source_id: int = fields.IntField()  # type: ignore[assignment]
+    source_id: int = fields.IntField()
 
     class Meta:
         table = "score_entry"
@@ -51,10 +51,10 @@ class DailyTotal(Model):
 
     id = fields.BigIntField(primary_key=True)
     metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
-    employee_id: int = fields.IntField()  # type: ignore[assignment]
-    team_id: int = fields.IntField(default=0)  # type: ignore[assignment]
-    day: date = fields.DateField()  # type: ignore[assignment]
-    amount: int = fields.BigIntField()  # type: ignore[assignment]
+    employee_id: int = fields.IntField()
+    team_id: int = fields.IntField(default=0)
+    day: date = fields.DateField()
+    amount: int = fields.BigIntField()
 
     class Meta:
         table = "daily_total"
@@ -86,6 +86,12 @@ async def post(scores: Sequence[tuple[Score, bool, str, int]], at: datetime) -> 
     await add_to_totals(score for score, *_ in scores)
 
 
+_ADD = """
+INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES {rows}
+ON CONFLICT (metric, employee_id, day, team_id) DO UPDATE SET amount = daily_total.amount + excluded.amount
+"""
+
+
 async def add_to_totals(scores: Iterable[Score]) -> None:
     totals: dict[tuple[str, int, int, date], int] = defaultdict(int)
     for score in scores:
@@ -94,17 +100,11 @@ async def add_to_totals(scores: Iterable[Score]) -> None:
     for start in range(0, len(rows), 150):  # SQLite takes at most 999 values in old builds
         part = rows[start : start + 150]
         await database.execute(
-            "INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES "
-            + ", ".join(["(?, ?, ?, ?, ?)"] * len(part))
-            + " ON CONFLICT (metric, employee_id, day, team_id)"
-            + " DO UPDATE SET amount = daily_total.amount + excluded.amount",
-            [value for row in part for value in row],
+            _ADD.format(rows=", ".join(["(?, ?, ?, ?, ?)"] * len(part))), [value for row in part for value in row]
         )
 
 
-async def totals(
-    *, metric: str, first: date, last: date, teams: Collection[int] | None = None
-) -> dict[int, int]:
+async def totals(*, metric: str, first: date, last: date, teams: Collection[int] | None = None) -> dict[int, int]:
     """Return each employee's score within the days, both included; with `teams` only what was credited to those."""
     query = DailyTotal.filter(metric=metric, day__gte=first, day__lte=last)
     if teams is not None:
@@ -117,9 +117,7 @@ async def recorded_after(
     moment: datetime, *, metric: str, first: date, last: date, teams: Collection[int] | None = None
 ) -> dict[int, int]:
     """Return what was posted to each employee's score from that moment on, for the days."""
-    query = ScoreEntry.filter(
-        metric=metric, recorded_at__gte=moment, effective_on__gte=first, effective_on__lte=last
-    )
+    query = ScoreEntry.filter(metric=metric, recorded_at__gte=moment, effective_on__gte=first, effective_on__lte=last)
     if teams is not None:
         query = query.filter(team_id__in=list(teams))
     rows = await query.annotate(total=Sum("amount")).group_by("employee_id").values_list("employee_id", "total")

@@ -21,9 +21,9 @@ class Session(Model):
     id = fields.IntField(primary_key=True)
     employee = link("Employee")
     employee_id: int
-    started_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
-    expires_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
-    revoked_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    started_at: datetime = fields.DatetimeField()
+    expires_at: datetime = fields.DatetimeField()
+    revoked_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:
         table = "session"
@@ -35,7 +35,7 @@ class RefreshToken(Model):
     session = link("Session")
     session_id: int
     digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
-    used_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    used_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:
         table = "refresh_token"
@@ -50,9 +50,9 @@ class Device(Model):
     team = link("Team", null=True)
     team_id: int | None
     digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
-    created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
-    last_seen_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
-    revoked_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    created_at: datetime = fields.DatetimeField()
+    last_seen_at: datetime | None = fields.DatetimeField(null=True)
+    revoked_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:
         table = "device"
@@ -65,8 +65,8 @@ class RepeatableCall(Model):
     actor: str = fields.CharField(max_length=40)  # type: ignore[assignment]
     key: str = fields.CharField(max_length=200)  # type: ignore[assignment]
     digest: str = fields.CharField(max_length=64)  # type: ignore[assignment]  # of the mutation and its input
-    answer: dict[str, Any] = fields.JSONField()  # type: ignore[assignment]
-    at: datetime = fields.DatetimeField()  # type: ignore[assignment]
+    answer: dict[str, Any] = fields.JSONField()
+    at: datetime = fields.DatetimeField()
 
     class Meta:
         table = "repeatable_call"

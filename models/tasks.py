@@ -30,18 +30,18 @@ class Task(Model):
     assignee_id: int
     created_by = link("Employee", null=True)
     created_by_id: int | None
-    due_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
-    completed_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
+    due_at: datetime | None = fields.DatetimeField(null=True)
+    completed_at: datetime | None = fields.DatetimeField(null=True)
     deal = link("Deal", null=True)
     deal_id: int | None
     client = link("Client", null=True)
     client_id: int | None
-    created_at: datetime = fields.DatetimeField()  # type: ignore[assignment]
-    deleted_at: datetime | None = fields.DatetimeField(null=True)  # type: ignore[assignment]
-    place: int = fields.BigIntField(default=0)  # type: ignore[assignment]
-    completed_on: date | None = fields.DateField(null=True)  # type: ignore[assignment]
-    credit_by: int | None = fields.IntField(null=True)  # type: ignore[assignment]
-    credit_team: int | None = fields.IntField(null=True)  # type: ignore[assignment]
+    created_at: datetime = fields.DatetimeField()
+    deleted_at: datetime | None = fields.DatetimeField(null=True)
+    place: int = fields.BigIntField(default=0)
+    completed_on: date | None = fields.DateField(null=True)
+    credit_by: int | None = fields.IntField(null=True)
+    credit_team: int | None = fields.IntField(null=True)
 
     class Meta:
         table = "task"

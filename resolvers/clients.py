@@ -66,9 +66,7 @@ class Contacts(Keeper):
         recreated(bench, draft, given)
 
 
-async def record(
-    context: Context, givens: Sequence[Given], *, aloud: bool = True
-) -> tuple[list[Client], list[Goal]]:
+async def record(context: Context, givens: Sequence[Given], *, aloud: bool = True) -> tuple[list[Client], list[Goal]]:
     return await record_many(context, Clients(), givens, aloud=aloud)
 
 

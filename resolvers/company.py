@@ -71,7 +71,9 @@ async def update(context: Context, given: Given) -> Company:
     if "closeAfterWorkdays" in given:
         days_open = given["closeAfterWorkdays"]
         if days_open is not None and not 0 <= days_open <= 250:
-            raise OutOfRange("Give 0 to 250 working days, or null to leave periods open.", "input", "closeAfterWorkdays")
+            raise OutOfRange(
+                "Give 0 to 250 working days, or null to leave periods open.", "input", "closeAfterWorkdays"
+            )
         company.close_after_workdays = days_open
     await company.save()
     context.forget()
@@ -102,7 +104,9 @@ async def set_rate(context: Context, *, currency: str, rate: Decimal, since: dat
     if code == company.currency:
         raise Invalid("This is the company's own currency: its rate is 1.", "input", "currency")
     if not 0 < rate <= _LARGEST_RATE or rate != round(rate, 12):
-        raise OutOfRange("A rate is above zero, at most 1000000000, with at most 12 digits after the point.", "input", "rate")
+        raise OutOfRange(
+            "A rate is above zero, at most 1000000000, with at most 12 digits after the point.", "input", "rate"
+        )
     day = inputs.day(since, "input", "from") if since else await context.today()
     await ExchangeRate.update_or_create(defaults={"rate": rate}, currency=code, valid_from=day)
     context.forget()

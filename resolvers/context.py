@@ -129,7 +129,9 @@ class Context:
             loader = self.loaders[by_keys] = self.make_loader(by_keys)
         return loader.load(key)  # type: ignore[no-any-return]
 
-    def ask(self, by_keys: Callable[[Context, Sequence[Key]], Awaitable[Sequence[Value]]], key: Key) -> Awaitable[Value]:
+    def ask(
+        self, by_keys: Callable[[Context, Sequence[Key]], Awaitable[Sequence[Value]]], key: Key
+    ) -> Awaitable[Value]:
         """The same for a question that needs to know who asks."""
         loader = self.loaders.get(by_keys)
         if loader is None:

@@ -277,7 +277,8 @@ def _settle_win(bench: Bench, draft: Draft) -> None:
     deal: Deal = draft.row
     if deal.amount is None or deal.currency is None:
         raise Required("A won deal has an amount: say how much it brings in.", "input", "amount")
-    assert deal.closed_at is not None and deal.closed_on is not None
+    assert deal.closed_at is not None
+    assert deal.closed_on is not None
     if deal.won_by is None or (draft.move_credit and deal.won_by != deal.owner_id):
         owner = bench.refs.row("Employee", deal.owner_id)
         deal.won_by, deal.won_team = owner.id, bench.places.team(owner, deal.closed_at)
@@ -322,7 +323,9 @@ def _money_shown(deal: Deal) -> dict[str, Any]:
 def _bell(bench: Bench, draft: Draft) -> Ring:
     """Return the win as it stands, or as it stood before it was taken back."""
     deal: Deal = draft.row
-    standing: dict[str, Any] = draft.was if _was_won(draft) else {name: getattr(deal, name) for name in deal._meta.db_fields}
+    standing: dict[str, Any] = (
+        draft.was if _was_won(draft) else {name: getattr(deal, name) for name in deal._meta.db_fields}
+    )
     return Ring(
         deal.id,
         standing["won_by"],

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from tortoise.expressions import Q
 
-from domain import progress as arithmetic
 from domain.access import Action
 from domain.ids import decoded
 from domain.periods import InvalidPeriod, Period, PeriodKind, resolve
-from domain.progress import Progress
 from domain.refusals import Conflict, Forbidden, Invalid, NotFound, OutOfRange
 from domain.units import Unit, canonical, shown
 from models import goals, people, scores
@@ -84,7 +80,9 @@ async def set_goal(context: Context, given: Given) -> Goal:
     if value >= target:  # reached before it was set: nothing crosses, nothing is announced
         goal.announced = [target]
         await goal.save(update_fields=["announced"])
-    await write_lines(context, [goal_line(context, goal, ActivityKind.GOAL_SET, **_said(goal, metric.unit, company.currency))])
+    await write_lines(
+        context, [goal_line(context, goal, ActivityKind.GOAL_SET, **_said(goal, metric.unit, company.currency))]
+    )
     _moved(context, goal)
     return goal
 
@@ -124,7 +122,10 @@ async def update_goal(context: Context, given: Given) -> Goal:
         ]
     )
     said = {
-        field: [_text(field, getattr(goal, field), metric.unit, company.currency), _text(field, value, metric.unit, company.currency)]
+        field: [
+            _text(field, getattr(goal, field), metric.unit, company.currency),
+            _text(field, value, metric.unit, company.currency),
+        ]
         for field, value in differing.items()
     }
     goal.update_from_dict(differing)
@@ -163,7 +164,12 @@ def _text(field: str, value: Any, unit: Unit, currency: str) -> str:
 
 
 def _said(goal: Goal, unit: Unit, currency: str) -> dict[str, Any]:
-    return {"target": _text("target", goal.target, unit, currency), "metric": goal.metric, "unit": unit, "currency": currency}
+    return {
+        "target": _text("target", goal.target, unit, currency),
+        "metric": goal.metric,
+        "unit": unit,
+        "currency": currency,
+    }
 
 
 def _moved(context: Context, goal: Goal) -> None:
@@ -218,7 +224,11 @@ def reaches_goals(context: Context, scope: Scope) -> bool:
     viewer = context.viewer
     if isinstance(scope.row, Employee):
         return viewer.may(Action.VIEW_GOALS, scope.row)
-    return scope.number in viewer.goal_teams() if scope.kind is OwnerKind.TEAM else viewer.may_company(Action.VIEW_GOALS_ABOVE)
+    return (
+        scope.number in viewer.goal_teams()
+        if scope.kind is OwnerKind.TEAM
+        else viewer.may_company(Action.VIEW_GOALS_ABOVE)
+    )
 
 
 async def listed(
@@ -259,10 +269,14 @@ async def _visible_employees(context: Context, scope: Scope) -> list[int]:
         query = query.filter(id=scope.number)
     elif scope.kind is OwnerKind.TEAM:
         query = query.filter(team_id__in=list(context.tree.below(scope.number)))
-    return [row.id for row in await query.only("id", "team_id", "manager_id") if context.viewer.may(Action.VIEW_GOALS, row)]
+    return [
+        row.id for row in await query.only("id", "team_id", "manager_id") if context.viewer.may(Action.VIEW_GOALS, row)
+    ]
 
 
-async def _listed(context: Context, condition: Q, given: Given | None, metric: str | None, archived: bool) -> list[Goal]:
+async def _listed(
+    context: Context, condition: Q, given: Given | None, metric: str | None, archived: bool
+) -> list[Goal]:
     first, last = await _days(context, given)
     query = goals.overlapping(first, last).filter(condition)
     if metric is not None:
@@ -278,128 +292,3 @@ async def _days(context: Context, given: Given | None) -> tuple[date, date]:
         return today, today
     days = await period(context, given, "period")
     return days.start, days.end
-
-
-# How far they are
-
-
-@dataclass(frozen=True)
-class Reached:
-    """A goal's arithmetic, with what is needed to show it."""
-
-    goal: Goal
-    sums: Progress
-    unit: Unit
-    currency: str
-    as_of: datetime
-
-    def shown(self, amount: int | Fraction) -> Decimal:
-        """Return an amount of the smallest unit in the metric's unit."""
-        return shown(amount, self.unit, self.currency)
-
-
-async def reached(context: Context, rows: Sequence[Goal]) -> list[Reached]:
-    """Return how far each goal is, in one question for all."""
-    values = await scores.goal_values([goal.id for goal in rows])
-    company, metrics, today = await context.company(), await context.metrics(), await context.today()
-    return [
-        Reached(
-            goal,
-            arithmetic.progress(value, goal.target, goal.period, today=today, calendar=company.calendar),
-            metrics[goal.metric].unit,
-            company.currency,
-            context.now(),
-        )
-        for goal, value in zip(rows, values, strict=True)
-    ]
-
-
-async def allocated(context: Context, rows: Sequence[Goal]) -> list[int | None]:
-    """Return, for each goal of a team or the company, the sum of the same goals one level below; None for employees'."""
-    wanted = [goal for goal in rows if goal.owner_kind is not OwnerKind.EMPLOYEE]
-    if not wanted:
-        return [None] * len(rows)
-    below = await goals.current().filter(
-        metric__in={goal.metric for goal in wanted},
-        first_day__in={goal.first_day for goal in wanted},
-        last_day__in={goal.last_day for goal in wanted},
-    )
-    homes = dict(await Employee.filter(active=True).values_list("id", "team_id"))
-    teams = context.tree.teams
-
-    def parent(goal: Goal) -> tuple[OwnerKind, int] | None:
-        if goal.owner_kind is OwnerKind.EMPLOYEE:
-            if goal.owner_id not in homes:
-                return None
-            home = homes[goal.owner_id]
-        elif goal.owner_kind is OwnerKind.TEAM:
-            home = teams[goal.owner_id].parent_id
-        else:
-            return None
-        return (OwnerKind.TEAM, home) if home else (OwnerKind.COMPANY, 0)
-
-    sums: dict[tuple[Any, ...], int] = {}
-    for goal in below:
-        key = (parent(goal), goal.metric, goal.first_day, goal.last_day)
-        sums[key] = sums.get(key, 0) + goal.target
-    return [
-        None
-        if goal.owner_kind is OwnerKind.EMPLOYEE
-        else sums.get(((goal.owner_kind, goal.owner_id), goal.metric, goal.first_day, goal.last_day), 0)
-        for goal in rows
-    ]
-
-
-@dataclass(frozen=True)
-class Altered:
-    """One field of a goal that somebody changed, with targets in the metric's unit."""
-
-    at: datetime
-    by_id: int | None
-    field: str
-    before: str | None
-    after: str | None
-
-
-async def altered(context: Context, rows: Sequence[Goal]) -> list[list[Altered]]:
-    """Return the changes of each goal, the newest first."""
-    metrics, currency = await context.metrics(), (await context.company()).currency
-
-    def said(goal: Goal, change: GoalChange, value: str | None) -> str | None:
-        if value is None or change.field != "target":
-            return value
-        return canonical(shown(int(value), metrics[goal.metric].unit, currency))
-
-    found = await goals.changes_of([goal.id for goal in rows])
-    return [
-        [Altered(one.at, one.by_id, one.field, said(goal, one, one.before), said(goal, one, one.after)) for one in changes]
-        for goal, changes in zip(rows, found, strict=True)
-    ]
-
-
-async def owners(context: Context, rows: Sequence[Goal]) -> list[Any]:
-    """Return the employee, team or company that owns each goal."""
-    employees = await people.by_ids([goal.owner_id for goal in rows if goal.owner_kind is OwnerKind.EMPLOYEE])
-    known = {row.id: row for row in employees if row}
-    company = await context.company()
-    return [
-        scopes.owner(context, goal.owner_kind, goal.owner_id, known.get(goal.owner_id), company) for goal in rows
-    ]
-
-
-async def entries(context: Context, goal: Goal) -> Any:
-    """Return the postings behind a goal that the viewer may see."""
-    query = scores.ScoreEntry.filter(
-        metric=goal.metric, effective_on__gte=goal.first_day, effective_on__lte=goal.last_day
-    )
-    viewer = context.viewer
-    if goal.owner_kind is OwnerKind.EMPLOYEE:
-        return query.filter(viewer.within(Action.VIEW_ENTRIES, "employee"), employee_id=goal.owner_id)
-    whole = viewer.may_company(Action.VIEW_ENTRIES) or (
-        goal.owner_kind is OwnerKind.TEAM and viewer.may_team(Action.VIEW_ENTRIES, goal.owner_id)
-    )
-    if not whole:
-        return query.filter(id=0)
-    if goal.owner_kind is OwnerKind.TEAM:
-        return query.filter(team_id__in=list(context.tree.below(goal.owner_id)))
-    return query

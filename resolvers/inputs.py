@@ -76,7 +76,7 @@ def _plausible(value: datetime, *path: str) -> datetime:
         in_utc = value.astimezone(UTC)
     except OverflowError as error:
         raise OutOfRange("Give a moment between 1970 and 2200.", *path) from error
-    if not _EARLIEST <= in_utc or in_utc.year > _LATEST_DAY.year:
+    if not in_utc >= _EARLIEST or in_utc.year > _LATEST_DAY.year:
         raise OutOfRange("Give a moment between 1970 and 2200.", *path)
     return in_utc
 
@@ -96,7 +96,8 @@ def currency(value: str, *path: str) -> str:
 
 def money(given: MoneyGiven, own: str, *path: str) -> tuple[int, str]:
     """Return an amount in the smallest unit and its currency, the company's `own` unless given."""
-    code = currency(given["currency"], *path, "currency") if given.get("currency") else own
+    named = given.get("currency")
+    code = currency(named, *path, "currency") if named else own
     try:
         minor = to_minor(given["amount"], code)
     except InvalidAmount as error:

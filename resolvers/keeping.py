@@ -311,4 +311,3 @@ def lines_of(draft: Draft, given: Given, **fields: str) -> None:
 def text(value: Any) -> str | None:
     """Return a column's value as the history keeps it."""
     return None if value is None else value.isoformat() if isinstance(value, date) else str(value)
-

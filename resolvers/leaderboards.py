@@ -27,7 +27,6 @@ from resolvers.metrics import metric as metric_of
 from resolvers.references import References
 from resolvers.scopes import Scope
 
-
 EVERYBODY: Final = 1_000_000  # as `first`: the whole board, for finding a place on it
 
 
@@ -80,7 +79,15 @@ class Board:
     @property
     def shown(self) -> object:
         """Return all that a screen shows of it: equal where nothing moved but the time."""
-        return self.metric.name, self.period, self.today, self.scope.row.name, self.standings, self.total_count, self.total
+        return (
+            self.metric.name,
+            self.period,
+            self.today,
+            self.scope.row.name,
+            self.standings,
+            self.total_count,
+            self.total,
+        )
 
 
 @dataclass(frozen=True)
@@ -149,9 +156,7 @@ async def _rank(asked: _Asked, sums: dict[int, int], now: datetime, moment: date
         sums = {asked.scope.number: sums.get(asked.scope.number, 0)}
         later = {asked.scope.number: later.get(asked.scope.number, 0)}
     targets = await goals.targets_of_employees(asked.metric, asked.period.start, asked.period.end, moment)
-    rows = [
-        (number, name, sums.get(number, 0) - later.get(number, 0), targets.get(number)) for number, name in members
-    ]
+    rows = [(number, name, sums.get(number, 0) - later.get(number, 0), targets.get(number)) for number, name in members]
     ranked = by_attainment(rows) if asked.rank_by is RankBy.ATTAINMENT else by_value(rows)
     return _Ranking(ranked, sum(sums.values()) - sum(later.values()))
 

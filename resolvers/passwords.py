@@ -12,7 +12,9 @@ from domain.refusals import OutOfRange
 
 SHORTEST, LONGEST = 8, 200
 _HASHER: Final = PasswordHasher()
-_NOBODYS: Final = _HASHER.hash("nobody has this password")  # so that an unknown e-mail costs as much as a wrong password
+_NOBODYS: Final = _HASHER.hash(
+    "nobody has this password"
+)  # so that an unknown e-mail costs as much as a wrong password
 
 
 async def hashed(password: str, *path: str) -> str:

@@ -88,7 +88,11 @@ async def _check_no_loop_of_managers(employee: Employee) -> None:
 async def _keep_an_admin(employee: Employee, was: Mapping[str, Any]) -> None:
     was_admin = was["role"] is Role.ADMIN and was["active"] and was["id"] is not None
     is_admin = employee.role is Role.ADMIN and employee.active
-    if was_admin and not is_admin and not await Employee.filter(role=Role.ADMIN, active=True).exclude(id=employee.id).exists():
+    if (
+        was_admin
+        and not is_admin
+        and not await Employee.filter(role=Role.ADMIN, active=True).exclude(id=employee.id).exists()
+    ):
         raise Conflict("This is the last administrator: make somebody else one first.", "input", "role")
 
 

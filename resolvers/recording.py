@@ -159,9 +159,7 @@ class _Closing:
             return False
         month = (day.year, day.month)
         if month not in self._months:
-            self._months[month] = is_closed(
-                day, today=self.today, calendar=self.calendar, close_after=self.close_after
-            )
+            self._months[month] = is_closed(day, today=self.today, calendar=self.calendar, close_after=self.close_after)
         return self._months[month]
 
 

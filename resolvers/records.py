@@ -120,7 +120,9 @@ def tasks_filtered(context: Context, query: QuerySet[Task], given: Given) -> Que
         query = query.filter(completed_at__isnull=not given["completed"])
     if given.get("overdue") is not None:
         overdue = Q(completed_at=None, due_at__lte=context.now())
-        query = query.filter(overdue if given["overdue"] else Q(due_at=None) | Q(due_at__gt=context.now()) | ~Q(completed_at=None))
+        query = query.filter(
+            overdue if given["overdue"] else Q(due_at=None) | Q(due_at__gt=context.now()) | ~Q(completed_at=None)
+        )
     return query
 
 

@@ -45,7 +45,9 @@ def call(name: str, arguments: Mapping[str, Any]) -> Call | None:
         return None
     if not 0 < len(key) <= _LONGEST_KEY or not key.isprintable():
         raise Invalid("An idempotency key has 1 to 200 printable characters.", "input", "idempotencyKey")
-    said = orjson.dumps([name, arguments], default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
+    said = orjson.dumps(
+        [name, arguments], default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+    )
     return Call(key, hashlib.sha256(said).hexdigest())
 
 
@@ -61,9 +63,7 @@ async def recall(context: Context, call: Call) -> dict[str, Any] | None:
     if known is None:
         return None
     if known.digest != call.digest:
-        raise Conflict(
-            "This idempotency key was used with another input: take a new one.", "input", "idempotencyKey"
-        )
+        raise Conflict("This idempotency key was used with another input: take a new one.", "input", "idempotencyKey")
     return {name: await _rows(saved) for name, saved in known.answer.items()}
 
 
@@ -91,7 +91,5 @@ async def _rows(saved: Any) -> Any:
     numbers: dict[str, list[int]] = {}
     for kind, number in saved:
         numbers.setdefault(kind, []).append(number)
-    found = {
-        (kind, row.pk): row for kind, wanted in numbers.items() for row in await _ROWS[kind].filter(pk__in=wanted)
-    }
+    found = {(kind, row.pk): row for kind, wanted in numbers.items() for row in await _ROWS[kind].filter(pk__in=wanted)}
     return [found[kind, number] for kind, number in saved if (kind, number) in found]

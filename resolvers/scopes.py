@@ -16,6 +16,7 @@ from models.company import Company
 from models.goals import OwnerKind
 from models.people import Employee, Team
 from resolvers.context import Context
+from resolvers.viewer import holds
 
 Row = TypeVar("Row", bound=Model)
 
@@ -114,9 +115,9 @@ def of(context: Context, scope: Scope, field: str) -> Q:
     """Return the condition that the employee in that field belongs to the scope."""
     match scope.kind:
         case OwnerKind.EMPLOYEE:
-            return Q(**{f"{field}_id": scope.number})
+            return holds(f"{field}_id", scope.number)
         case OwnerKind.TEAM:
-            return Q(**{f"{field}__team_id__in": list(context.tree.below(scope.number))})
+            return holds(f"{field}__team_id__in", list(context.tree.below(scope.number)))
     return Q()
 
 

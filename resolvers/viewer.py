@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from tortoise.expressions import Q
 
@@ -16,6 +17,12 @@ from domain.access import Action, Actor, Reach, Role, reach
 from models.goals import Goal, OwnerKind
 from models.people import Employee, Tree
 from models.sessions import Device
+
+
+def holds(lookup: str, value: Any) -> Q:
+    """Return the condition that a lookup has that value."""
+    conditions: dict[str, Any] = {lookup: value}
+    return Q(**conditions)
 
 
 @dataclass(frozen=True)
@@ -99,13 +106,13 @@ class Viewer:
             case Reach.COMPANY:
                 return Q()
             case Reach.OWN:
-                return Q(**{f"{field}_id": self.id})
+                return holds(f"{field}_id", self.id)
             case Reach.BELOW:
-                own = Q(**{f"{field}_id": self.id}) | Q(**{f"{field}__manager_id": self.id})
-                return own | Q(**{f"{field}__team_id__in": list(self.below)}) if self.below else own
+                own = holds(f"{field}_id", self.id) | holds(f"{field}__manager_id", self.id)
+                return own | holds(f"{field}__team_id__in", list(self.below)) if self.below else own
             case Reach.SCOPE:
-                return Q(**{f"{field}__team_id__in": list(self.below) or [0]})
-        return Q(**{f"{field}_id": 0})
+                return holds(f"{field}__team_id__in", list(self.below) or [0])
+        return holds(f"{field}_id", 0)
 
     # goals
 

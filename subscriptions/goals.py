@@ -6,16 +6,14 @@ from collections.abc import AsyncGenerator, Sequence
 
 from domain.failures import NotFound
 from models.goals import Goal
-from resolvers import goals
+from resolvers import goals, progress
 from resolvers.context import Context
-from resolvers.goals import Reached
+from resolvers.progress import Reached
 from subscriptions.asking import PASSING, again, everything, hub, until_tomorrow
 from subscriptions.shapes import Reading, states
 
 
-async def goal_progress(
-    context: Context, ids: Sequence[str] | None, scope: str | None
-) -> AsyncGenerator[Goal, None]:
+async def goal_progress(context: Context, ids: Sequence[str] | None, scope: str | None) -> AsyncGenerator[Goal, None]:
     """Yield every goal that was asked for, then each that moved, is new or was archived.
 
     ids     the goals meant; one that is absent or out of sight raises NotFound.
@@ -33,12 +31,16 @@ async def goal_progress(
             rows = await (goals.listed(context, scope, None, None, archived=False) if scope else goals.own(context))
             gone = [number for number in sent if number not in {row.id for row in rows}]
             rows += [row for row in await goals.seen(context, gone) if row and row.archived_at is not None]
-        reached = await goals.reached(context, rows)
+        reached = await progress.reached(context, rows)
         topics = everything(context, ("goals", *(f"goal:{row.id}" for row in rows)))
         return Reading(reached, topics, await until_tomorrow(context))
 
     async for reached in states(
-        hub(context), everything(context, ("goals",)), read, key=lambda found: [state(one) for one in found], transient=PASSING
+        hub(context),
+        everything(context, ("goals",)),
+        read,
+        key=lambda found: [state(one) for one in found],
+        transient=PASSING,
     ):
         moved = [one for one in reached if sent.get(one.goal.id) != state(one)]
         sent = {one.goal.id: state(one) for one in reached if one.goal.archived_at is None or ids is not None}

@@ -36,7 +36,7 @@ Newest = Callable[[], Awaitable[int]]
 def pauses(first: float = 0.1, longest: float = 5.0) -> Iterator[float]:
     """Yield for ever how many seconds to wait before the next attempt: doubling, jittered, at most `longest`."""
     while True:
-        yield random.uniform(first / 2, first)
+        yield random.uniform(first / 2, first)  # noqa: S311 - jitter, not a secret
         first = min(longest, first * 2)
 
 

@@ -65,7 +65,7 @@ def test_the_instants_of_a_period_end_where_those_of_the_next_begin(kind, day, c
     start, end = instants(period, calendar)
 
     assert end == instants(shifted(period, 1, calendar), calendar)[0]
-    assert start.tzinfo is UTC and start < end or period.days == 1
+    assert (start.tzinfo is UTC and start < end) or period.days == 1
 
 
 @given(regular, days, calendars, st.integers(-60, 60), st.integers(-60, 60))

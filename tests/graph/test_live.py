@@ -26,9 +26,7 @@ class Listener:
 
     async def run(self) -> None:
         context = await self.world.admitted(self.who)
-        result = await self.world.schema.subscribe(
-            self.document, variable_values=self.variables, context_value=context
-        )
+        result = await self.world.schema.subscribe(self.document, variable_values=self.variables, context_value=context)
         async for one in result:
             if one.errors:
                 self.errors += one.errors
@@ -126,7 +124,9 @@ async def test_a_goal_that_is_new_or_archived_is_sent(world: World) -> None:
 
 async def test_the_bell_rings_once_for_a_win_and_again_when_it_is_taken_back(world: World) -> None:
     async with listening(
-        world, "subscription { dealWon { id revoked title employee { name } amount { amount } standing { rank } } }", "Bob"
+        world,
+        "subscription { dealWon { id revoked title employee { name } amount { amount } standing { rank } } }",
+        "Bob",
     ) as bell:
         await world.hub_settled()
         deal = await world.act("recordDeal", "Ann", title="Chairs", amount={"amount": "10"})

@@ -81,7 +81,9 @@ async def with_goal(world: World, owner: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "who", "most"), [(CARD, "Ann", 44), (BOARD, "Ann", 16), (GOALS, "admin", 16)], ids=["card", "board", "goals"]
+    ("document", "who", "most"),
+    [(CARD, "Ann", 44), (BOARD, "Ann", 16), (GOALS, "admin", 16)],
+    ids=["card", "board", "goals"],
 )
 async def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(
     world: World, document: str, who: str, most: int

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (exports have long lines)
 """Each ready map with a small export of its system."""
 
 from __future__ import annotations
@@ -72,7 +71,11 @@ async def test_amocrm_leaves_open_what_is_not_closed_and_has_a_pipeline_for_each
     deals = await moscow.deals()
     assert (deals["101"]["money"], deals["101"]["client"]) == ((12000000, "RUB"), "Кофейня")
     assert deals["101"]["closed"] == "2026-01-15T15:30:00+00:00"
-    assert (deals["102"]["status"], deals["102"]["stage"], deals["102"]["client"]) == ("OPEN", "Переговоры", "Иван Ветров")
+    assert (deals["102"]["status"], deals["102"]["stage"], deals["102"]["client"]) == (
+        "OPEN",
+        "Переговоры",
+        "Иван Ветров",
+    )
 
 
 async def test_hubspot_expects_the_closing_of_what_is_open(office: Office) -> None:

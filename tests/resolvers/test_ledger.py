@@ -22,7 +22,10 @@ SELLERS = ("Ann", "Bob", "Кирилл")
 TEAMS = ("North", "South")
 CLIENTS = ("Romashka", "Vector")
 ZONE = ZoneInfo("Europe/Berlin")
-RATES = {"EUR": [(date(1970, 1, 1), Decimal(1))], "USD": [(date(2026, 9, 1), Decimal("0.9")), (date(2026, 11, 10), Decimal("0.8125"))]}
+RATES = {
+    "EUR": [(date(1970, 1, 1), Decimal(1))],
+    "USD": [(date(2026, 9, 1), Decimal("0.9")), (date(2026, 11, 10), Decimal("0.8125"))],
+}
 METRICS = (
     "deals_won", "deals_won_amount", "deals_won_profit", "first_deals_won", "first_deals_won_amount",
     "repeat_deals_won", "repeat_deals_won_amount", "deals_created",
@@ -73,7 +76,9 @@ class Paper:
         totals: dict[tuple[str, str, str, date], Decimal] = defaultdict(Decimal)
         standing = [deal for deal in self.deals if not deal.deleted]
         firsts: dict[str, Known] = {}
-        for deal in sorted((deal for deal in standing if deal.status == "WON"), key=lambda deal: (deal.closed, deal.number)):
+        for deal in sorted(
+            (deal for deal in standing if deal.status == "WON"), key=lambda deal: (deal.closed, deal.number)
+        ):
             if deal.client:
                 firsts.setdefault(deal.client, deal)
         for deal in standing:
@@ -162,7 +167,9 @@ class Paper:
         created = self.moment(world.now - timedelta(days=60))
         amount = Decimal(dice.randint(0, 10**7)) / 100 if won or dice.random() < 0.8 else None
         currency = dice.choice(("EUR", "USD")) if amount is not None else "EUR"
-        deal = Known("", len(self.deals) + 1, owner, amount, currency, None, client, created, (owner, self.team(owner, created)))
+        deal = Known(
+            "", len(self.deals) + 1, owner, amount, currency, None, client, created, (owner, self.team(owner, created))
+        )
         given: dict[str, Any] = {"title": "The same", "owner": world.ids[owner], "createdAt": created.isoformat()}
         given["externalId"] = f"crm-{len(self.deals)}"
         given["client"] = world.ids[client] if client else None
@@ -206,11 +213,17 @@ async def furnished(world: World, *, close_after: int | None = None) -> None:
         for owner in ("company", "Sales", *TEAMS, *SELLERS):
             for months_back in (0, -1):
                 await world.act(
-                    "setGoal", owner=world.ids[owner], metric=metric, target="1000", period={"kind": "MONTH", "offset": months_back}
+                    "setGoal",
+                    owner=world.ids[owner],
+                    metric=metric,
+                    target="1000",
+                    period={"kind": "MONTH", "offset": months_back},
                 )
 
 
-def within(scores: dict[tuple[str, str, str, date], Decimal], metric: str, owner: str, first: date, last: date) -> Decimal:
+def within(
+    scores: dict[tuple[str, str, str, date], Decimal], metric: str, owner: str, first: date, last: date
+) -> Decimal:
     """Add up one goal's value the slow way."""
     teams = {"company": None, "Sales": TEAMS, "North": ("North",), "South": ("South",)}
     return sum(
@@ -266,7 +279,9 @@ async def check_boards(world: World, paper: Paper) -> None:
                 )
                 assert Decimal(row["value"]) == slow, (metric, scope, row, slow)
             values = [Decimal(row["value"]) for row in board["standings"]]
-            assert [row["rank"] for row in board["standings"]] == [1 + sum(v > value for v in values) for value in values]
+            assert [row["rank"] for row in board["standings"]] == [
+                1 + sum(v > value for v in values) for value in values
+            ]
             total = within(scores, metric, scope, first, today)
             assert Decimal(board["total"]) == total
 
@@ -277,7 +292,9 @@ def test_any_history_of_edits_leaves_every_goal_and_board_equal_to_the_records(s
     async def run() -> None:
         async with opened("sqlite://:memory:") as world:
             await furnished(world)
-            paper = Paper(world, random.Random(0), places={s: [(world.now, TEAMS[n % 2])] for n, s in enumerate(SELLERS)})
+            paper = Paper(
+                world, random.Random(0), places={s: [(world.now, TEAMS[n % 2])] for n, s in enumerate(SELLERS)}
+            )
             for what, seed in steps:
                 paper.dice = random.Random(seed)
                 await paper.step(what)
@@ -296,7 +313,19 @@ async def test_with_closed_months_sums_stay_those_of_the_records_and_reconcile_f
     async with opened(database_url) as world:
         await furnished(world, close_after=3)
         paper = Paper(world, dice, places={s: [(world.now, TEAMS[n % 2])] for n, s in enumerate(SELLERS)})
-        kinds = ["record", "record won", "win", "lose", "reopen", "re-price", "re-date", "reassign", "move credit", "delete", "later"]
+        kinds = [
+            "record",
+            "record won",
+            "win",
+            "lose",
+            "reopen",
+            "re-price",
+            "re-date",
+            "reassign",
+            "move credit",
+            "delete",
+            "later",
+        ]
         for _ in range(60):
             await paper.step(dice.choice(kinds))
         scores = paper.scores()

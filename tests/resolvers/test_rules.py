@@ -1,4 +1,4 @@
-"""The rules of the ledger, credit, goals and boards, each by name, through the public schema."""
+"""The rules of the ledger, credit and records, each by name, through the public schema."""
 
 from __future__ import annotations
 
@@ -8,47 +8,14 @@ from typing import Any
 import pytest
 
 from models import changes
-from tests.world import World, opened
-
-MONTH = {"kind": "MONTH"}
+from tests.resolvers.office import board, goal, two_sellers, value, won
+from tests.world import World
 
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    async with opened("sqlite://:memory:") as world:
-        await world.team("Sales")
-        await world.team("North", "Sales")
-        await world.team("South", "Sales")
-        await world.hire("Ann", "North")
-        await world.hire("Bob", "South")
+    async with two_sellers() as world:
         yield world
-
-
-async def won(world: World, who: str = "Ann", amount: str = "100", **given: Any) -> str:
-    money = {"amount": amount, "currency": given.pop("currency", None)}
-    payload = await world.act("recordDeal", who, title="Chairs", status="WON", amount=money, **given)
-    return payload["deal"]["id"]  # type: ignore[no-any-return]
-
-
-async def board(world: World, metric: str = "deals_won_amount", **asked: Any) -> dict[str, str]:
-    data = await world.ask(
-        "query($metric: String!, $scope: ID, $period: PeriodInput, $asOf: DateTime) { leaderboard(metric: $metric, "
-        "scope: $scope, period: $period, asOf: $asOf) { total standings { employee { name } value } } }",
-        metric=metric,
-        **asked,
-    )
-    shown = data["leaderboard"]
-    return {row["employee"]["name"]: row["value"] for row in shown["standings"]} | {"total": shown["total"]}
-
-
-async def goal(world: World, owner: str, metric: str, target: str = "1000", **given: Any) -> str:
-    given = {"owner": world.ids[owner], "metric": metric, "target": target, "period": MONTH} | given
-    return (await world.act("setGoal", **given))["goal"]["id"]  # type: ignore[no-any-return]
-
-
-async def value(world: World, goal: str) -> str:
-    data = await world.ask("query($id: ID!) { goal(id: $id) { progress { value } } }", id=goal)
-    return data["goal"]["progress"]["value"]  # type: ignore[no-any-return]
 
 
 async def test_a_win_stays_with_the_team_it_was_won_in(world: World) -> None:
@@ -146,7 +113,9 @@ async def test_an_identical_repeat_changes_nothing_posts_nothing_and_publishes_n
 
 
 async def test_the_same_external_id_twice_in_one_call_is_one_deal(world: World) -> None:
-    document = "mutation($inputs: [RecordDealInput!]!) { recordDeals(inputs: $inputs) { deals { id } userErrors { code } } }"
+    document = (
+        "mutation($inputs: [RecordDealInput!]!) { recordDeals(inputs: $inputs) { deals { id } userErrors { code } } }"
+    )
     inputs = [{"title": "Chairs", "externalId": "a"}, {"title": "Tables", "externalId": "a"}]
     data = await world.ask(document, "Ann", inputs=inputs)
 
@@ -156,9 +125,7 @@ async def test_the_same_external_id_twice_in_one_call_is_one_deal(world: World) 
 
 
 async def test_recording_many_is_all_or_none(world: World) -> None:
-    document = (
-        "mutation($inputs: [RecordDealInput!]!) { recordDeals(inputs: $inputs) { deals { id } userErrors { path code } } }"
-    )
+    document = "mutation($inputs: [RecordDealInput!]!) { recordDeals(inputs: $inputs) { deals { id } userErrors { path code } } }"
     data = await world.ask(document, "Ann", inputs=[{"title": "Chairs"}, {"title": " "}])
 
     assert data["recordDeals"]["userErrors"] == [{"path": ["inputs", "1", "title"], "code": "REQUIRED"}]
@@ -170,7 +137,9 @@ async def test_a_closing_date_in_the_future_is_refused(world: World) -> None:
         "recordDeal", "Ann", title="Chairs", status="WON", amount={"amount": "5"}, closedAt="2026-11-19T10:00:00Z"
     )
 
-    assert [(error["path"], error["code"]) for error in payload["userErrors"]] == [(["input", "closedAt"], "OUT_OF_RANGE")]
+    assert [(error["path"], error["code"]) for error in payload["userErrors"]] == [
+        (["input", "closedAt"], "OUT_OF_RANGE")
+    ]
 
 
 async def test_what_is_recorded_for_a_closed_month_counts_today_and_is_marked_late(world: World) -> None:
@@ -248,124 +217,6 @@ async def test_the_companys_currency_can_change_only_while_nothing_was_counted(w
     assert (await world.tried("updateCompany", currency="EUR"))["userErrors"][0]["code"] == "CONFLICT"
 
 
-async def test_a_goal_counts_its_team_and_all_below_each_entry_once(world: World) -> None:
-    sales, company = await goal(world, "Sales", "deals_won"), await goal(world, "company", "deals_won")
-    await won(world, "Ann")
-    await won(world, "Bob")
-
-    assert (await value(world, sales), await value(world, company)) == ("2", "2")
-
-
-async def test_a_second_goal_for_the_same_metric_owner_and_period_is_a_conflict(world: World) -> None:
-    first = await goal(world, "Ann", "deals_won")
-    again = {"owner": world.ids["Ann"], "metric": "deals_won", "target": "5", "period": MONTH}
-    assert (await world.tried("setGoal", **again))["userErrors"][0]["code"] == "CONFLICT"
-
-    await world.ask("mutation($id: ID!) { archiveGoal(id: $id) { userErrors { code } } }", id=first)
-    assert (await world.tried("setGoal", **again))["userErrors"] == []
-
-
-async def test_reaching_a_goal_is_announced_once_for_its_target(world: World) -> None:
-    target = await goal(world, "Ann", "deals_won", "1")
-    deal = await won(world)
-    await world.act("reopenDeal", "Ann", id=deal)
-    await world.act("winDeal", "Ann", id=deal)
-
-    async def announced() -> int:
-        data = await world.ask("{ activities(kinds: [GOAL_ACHIEVED]) { totalCount } }")
-        return data["activities"]["totalCount"]  # type: ignore[no-any-return]
-
-    assert await announced() == 1
-    await world.act("updateGoal", id=target, target="2")
-    await won(world)
-    assert await announced() == 2
-
-
-async def test_a_change_of_target_is_kept_with_who_when_before_and_after(world: World) -> None:
-    target = await goal(world, "Ann", "deals_won_amount", "1000")
-    await world.act("updateGoal", id=target, target="1200.50")
-    data = await world.ask(
-        "query($id: ID!) { goal(id: $id) { changes { at by { name } field before after } } }", id=target
-    )
-
-    assert data["goal"]["changes"] == [
-        {
-            "at": "2026-11-18T09:00:00+00:00",
-            "by": {"name": "Ada Admin"},
-            "field": "target",
-            "before": "1000.00",
-            "after": "1200.50",
-        }
-    ]
-
-
-async def test_changing_a_goal_that_changed_meanwhile_is_a_conflict(world: World) -> None:
-    made = await world.act("setGoal", owner=world.ids["Ann"], metric="deals_won", target="3", period=MONTH)
-    seen = made["goal"]["progress"]["version"]
-    await world.act("updateGoal", id=made["goal"]["id"], ifVersion=seen, target="4")
-    late = await world.tried("updateGoal", id=made["goal"]["id"], ifVersion=seen, target="5")
-
-    assert [(error["code"], error["path"]) for error in late["userErrors"]] == [("CONFLICT", ["input", "ifVersion"])]
-
-
-async def test_equal_values_share_a_rank_and_the_next_is_skipped(world: World) -> None:
-    for name in ("Cid", "Dan"):
-        await world.hire(name, "North")
-    for who, amount in (("Ann", "9"), ("Bob", "5"), ("Cid", "5"), ("Dan", "1")):
-        await won(world, who, amount)
-    data = await world.ask("{ leaderboard(first: 4) { standings { rank employee { name } gapToNext } } }", "Dan")
-
-    rows = [(row["rank"], row["employee"]["name"], row["gapToNext"]) for row in data["leaderboard"]["standings"]]
-    assert rows == [(1, "Ann", None), (2, "Bob", "4.00"), (2, "Cid", "4.00"), (4, "Dan", "4.00")]
-
-
-async def test_by_attainment_those_without_a_goal_share_the_rank_after_those_with_one(world: World) -> None:
-    await goal(world, "Bob", "deals_won_amount", "10")
-    await won(world, "Ann", "1000")
-    await won(world, "Bob", "5")
-    data = await world.ask(
-        "{ leaderboard(rankBy: ATTAINMENT) { standings { rank employee { name } attainmentPercent } } }"
-    )
-
-    rows = [(row["rank"], row["employee"]["name"], row["attainmentPercent"]) for row in data["leaderboard"]["standings"]]
-    assert rows == [(1, "Bob", 50.0), (2, "Ada Admin", None), (2, "Ann", None)]
-
-
-async def test_a_board_as_of_a_moment_is_the_board_as_it_stood(world: World) -> None:
-    await won(world, "Ann", "10")
-    stood, moment = await board(world), world.now.isoformat()
-    world.later(hours=1)
-    await won(world, "Bob", "50", closedAt="2026-11-17T10:00:00Z")
-    await world.act("updateEmployee", id=world.ids["Ann"], active=False)
-
-    assert await board(world, asOf=moment) != stood  # what was recorded at that very moment comes after it
-    world_after = (world.now.replace(minute=30, hour=9)).isoformat()
-    assert await board(world, asOf=world_after) == stood
-
-
-async def test_the_previous_rank_is_that_at_the_start_of_the_day(world: World) -> None:
-    await won(world, "Bob", "50")
-    world.later(days=1)
-    await won(world, "Ann", "80")
-    data = await world.ask("{ leaderboard { standings { rank previousRank employee { name } } } }")
-
-    rows = [(row["employee"]["name"], row["rank"], row["previousRank"]) for row in data["leaderboard"]["standings"]]
-    assert rows == [("Ann", 1, 2), ("Bob", 2, 1), ("Ada Admin", 3, 2)]
-
-
-async def test_around_shows_the_rows_nearest_an_employee_with_the_ranks_of_the_whole(world: World) -> None:
-    for number in range(6):
-        await world.hire(f"Seller{number}", "North")
-        await won(world, f"Seller{number}", str(100 - number))
-    data = await world.ask(
-        "query($id: ID!) { leaderboard(first: 3, around: $id) { totalCount standings { rank employee { name } } } }",
-        id=world.ids["Seller4"],
-    )
-
-    assert [row["rank"] for row in data["leaderboard"]["standings"]] == [4, 5, 6]
-    assert data["leaderboard"]["totalCount"] == 9
-
-
 async def test_the_same_idempotency_key_gives_the_first_answer_again(world: World) -> None:
     given = {"title": "Chairs", "idempotencyKey": "k1"}
     first = await world.act("recordDeal", "Ann", **given)
@@ -383,7 +234,9 @@ async def test_ids_of_another_system_are_taken_wherever_a_record_is_meant(world:
     await world.act("recordClient", "Ann", name="Romashka", externalId="c-9")
     await world.act("recordDeal", "Ann", title="Chairs", externalId="d-9", client="ext:c-9", amount={"amount": "5"})
     await world.act("winDeal", "Ann", id="ext:d-9")
-    data = await world.ask('{ byExternalId(type: DEAL, externalId: "d-9") { ... on Deal { status client { name } } } }', "Ann")
+    data = await world.ask(
+        '{ byExternalId(type: DEAL, externalId: "d-9") { ... on Deal { status client { name } } } }', "Ann"
+    )
 
     assert data["byExternalId"] == {"status": "WON", "client": {"name": "Romashka"}}
 

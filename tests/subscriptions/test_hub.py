@@ -221,7 +221,7 @@ async def test_memory_does_not_grow_with_the_news(running, change_log):
     async with running() as hub:
         tracemalloc.start()
         with hub.listen(["wins"]), hub.listen(["end"]) as end:
-            for round_ in range(20):
+            for _ in range(20):
                 for _ in range(1000):
                     change_log.commit("wins")
                 change_log.commit("end")
