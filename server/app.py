@@ -24,7 +24,7 @@ from server.endpoint import Endpoint
 from server.gate import Gate
 from server.presence import Attendance
 from server.settings import Settings
-from server.throttle import throttle
+from server.throttle import Throttling, throttle
 from subscriptions.hub import Hub
 from subscriptions.redis import broadcast
 
@@ -41,6 +41,7 @@ class Server:
     settings: Settings
     hub: Hub
     services: Services
+    throttling: Throttling
     attendance: Attendance
     endpoint: Endpoint
     draining: bool = False
@@ -49,9 +50,10 @@ class Server:
 def assembled(settings: Settings) -> Server:
     """Put the parts together; nothing is connected yet."""
     hub = Hub(broadcast(settings.redis_url), changes.after, changes.newest)
+    throttling = throttle(settings.redis_url)
     services = Services(
         settings.secret_text,
-        throttle(settings.redis_url),
+        throttling,
         hub.ring,
         hub,
         access_seconds=settings.access_minutes * 60,
@@ -68,7 +70,7 @@ def assembled(settings: Settings) -> Server:
         page=pages.query_page() if settings.demo else None,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Server(settings, hub, services, attendance, endpoint)
+    return Server(settings, hub, services, throttling, attendance, endpoint)
 
 
 @asynccontextmanager
@@ -85,6 +87,7 @@ async def running(server: Server) -> AsyncIterator[None]:
             saying.cancel()
             await asyncio.gather(saying, return_exceptions=True)
             await server.hub.stop()
+            await server.throttling.close()
 
 
 def app(settings: Settings) -> ASGIApp:

@@ -11,7 +11,7 @@ import hashlib
 import ipaddress
 import logging
 import time
-from typing import Final
+from typing import Any, Final
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
@@ -37,6 +37,7 @@ class Throttling:
         self._anybody, self._address = anybody, address
         self._here = MovingWindowRateLimiter(MemoryStorage())
         self._together: MovingWindowRateLimiter | None = None
+        self._redis: Any = None
         if redis_url is not None:
             storage = RedisStorage(
                 f"async+{redis_url}",
@@ -46,6 +47,7 @@ class Throttling:
                 socket_timeout=PATIENCE,
             )
             self._together = MovingWindowRateLimiter(storage)
+            self._redis = storage.bridge.get_connection()  # type: ignore[attr-defined]
         self._rested = 0.0  # from when on Redis may be asked
 
     async def hit(self, *key: str) -> float:
@@ -70,6 +72,11 @@ class Throttling:
                     await self._together.clear(limit, name)
             except Exception as error:  # noqa: BLE001 - as above
                 self._let_rest(error)
+
+    async def close(self) -> None:
+        """Let go of Redis; whatever is asked later makes a new connection."""
+        if self._redis is not None:
+            await self._redis.aclose()
 
     @property
     def _awake(self) -> bool:

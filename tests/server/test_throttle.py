@@ -62,8 +62,22 @@ async def test_whatever_is_typed_can_be_counted(email):
     assert await tried(Throttling(), "sign-in", email, times=11) == 10
 
 
-async def test_a_process_with_a_redis_counts_with_the_others(redis_server):
-    one, other = Throttling(redis_server.url), Throttling(redis_server.url)
+@pytest.fixture
+async def over_redis(redis_server):
+    """Make what counts over the Redis of this test, let go of at its end."""
+    made = []
+
+    def make():
+        made.append(Throttling(redis_server.url))
+        return made[-1]
+
+    yield make
+    for each in made:
+        await each.close()
+
+
+async def test_a_process_with_a_redis_counts_with_the_others(over_redis):
+    one, other = over_redis(), over_redis()
 
     assert await tried(one, "sign-in", "a@example.com", times=6) == 6
     assert await tried(other, "sign-in", "a@example.com", times=6) == 4
@@ -73,8 +87,8 @@ async def test_a_process_with_a_redis_counts_with_the_others(redis_server):
     assert await other.hit("sign-in", "a@example.com") == 0
 
 
-async def test_a_redis_that_goes_away_refuses_nobody_and_the_process_goes_on_counting(redis_server):
-    throttle = Throttling(redis_server.url)
+async def test_a_redis_that_goes_away_refuses_nobody_and_the_process_goes_on_counting(redis_server, over_redis):
+    throttle = over_redis()
     await tried(throttle, "sign-in", "a@example.com", times=6)
     redis_server.kill()
 
@@ -83,8 +97,8 @@ async def test_a_redis_that_goes_away_refuses_nobody_and_the_process_goes_on_cou
     assert await throttle.hit("sign-in", "a@example.com") == 0
 
 
-async def test_a_redis_that_is_frozen_refuses_nobody(redis_server):
-    throttle = Throttling(redis_server.url)
+async def test_a_redis_that_is_frozen_refuses_nobody(redis_server, over_redis):
+    throttle = over_redis()
     redis_server.pause()
     try:
         assert await tried(throttle, "sign-in", "a@example.com", times=11) == 10
