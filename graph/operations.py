@@ -34,6 +34,7 @@ from strawberry.execution import optimized_is_awaitable
 from domain.failures import BadInput, Timeout
 from graph import failures
 from graph.limits import Limits, clean, parsed, weigh
+from graph.weights import Circular
 from resolvers.context import Context
 
 Kind = Literal["query", "mutation", "subscription"]
@@ -101,6 +102,8 @@ class Operations:
             found = parsed(text, self.limits)
         except GraphQLSyntaxError as error:
             found = Unanswerable([error], failures.PARSE)
+        except Circular as error:
+            found = Unanswerable([error], failures.VALIDATION)
         else:
             for definition in found.definitions:
                 if isinstance(definition, OperationDefinitionNode):
