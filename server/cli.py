@@ -21,6 +21,7 @@ from resolvers.reconciling import reconcile as reconciled
 from server import logs, settings
 from server.app import app, clock
 from server.settings import Settings, SettingsError
+from server.wire import Frames, Http
 
 Result = TypeVar("Result")
 SCHEMA = Path(__file__).parent.parent / "graph" / "schema.graphql"
@@ -145,7 +146,8 @@ def server_config(found: Settings) -> uvicorn.Config:
         app(found),
         host=found.host,
         port=found.port,
-        ws="websockets-sansio",
+        http=Http,
+        ws=Frames,
         ws_max_size=65_536,
         ws_per_message_deflate=False,
         log_config=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -28,6 +29,8 @@ RESPONSE: Final = "application/graphql-response+json"
 
 LONGEST_URL: Final = 16_384
 SLOWEST: Final = 30.0  # seconds that a body may take to arrive
+LINGER: Final = 2.0  # seconds in which a client that was refused may go on sending, to hear why
+LINGER_BYTES: Final = 32_000_000
 
 _STATUS: Final = {
     "UNAUTHENTICATED": 401, "TOKEN_EXPIRED": 401, "FORBIDDEN": 403, "THROTTLED": 429, "INTERNAL": 500,
@@ -38,6 +41,23 @@ _OF_DOCUMENT: Final = frozenset({failures.PARSE, failures.VALIDATION, failures.I
 
 class Gone(Exception):
     """The client went away before it had an answer."""
+
+
+class Parting(Response):
+    """An answer to a client that is still sending, after which the connection is closed.
+
+    What it sends is dropped for a moment: closing with bytes unread would take the answer away again.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        left = LINGER_BYTES
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                while left > 0 and (event := await receive()).get("more_body"):
+                    left -= len(event["body"])
+        await send({"type": "http.response.body"})
 
 
 class Endpoint:
@@ -227,7 +247,8 @@ def _from_address(found: QueryParams) -> Asked:
 
 def _response(answer: Answer, media: str, status: int | None, headers: Headers | None = None) -> Response:
     status = status or _status(answer, strict=headers is None or JSON not in headers.get("accept", ""))
-    response = Response(orjson.dumps(answer.payload), status, media_type=f"{media}; charset=utf-8")
+    kind = Parting if status == 413 else Response
+    response = kind(orjson.dumps(answer.payload), status, media_type=f"{media}; charset=utf-8")
     if status == 401:
         response.headers["www-authenticate"] = "Bearer"
     if status == 405:
