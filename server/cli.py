@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -137,7 +138,10 @@ def serve(host: str | None, port: int | None) -> None:
 
 def run(found: Settings) -> None:
     """Serve until told to stop."""
-    uvicorn.Server(server_config(found)).run()
+    server = uvicorn.Server(server_config(found))
+    gc.collect()
+    gc.freeze()  # what is there now stays: looking through it again would stop all requests for a moment each time
+    server.run()
 
 
 def server_config(found: Settings) -> uvicorn.Config:
