@@ -6,9 +6,8 @@ time, before anything is executed. HTTP and socket both go through here.
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -35,6 +34,7 @@ from domain.failures import BadInput, Timeout
 from graph import failures
 from graph.limits import Limits, clean, parsed, weigh
 from graph.weights import Circular
+from models.database import GivenUp, within
 from resolvers.context import Context
 
 Kind = Literal["query", "mutation", "subscription"]
@@ -124,26 +124,26 @@ class Operations:
             return None
         return selections[0].name.value
 
-    async def execute(self, operation: Operation, context: Context) -> ExecutionResult:
-        """Return the result of a query or mutation. Raises Timeout after the deadline; nothing goes on then."""
+    async def execute(self, operation: Operation, admitted: Awaitable[Context]) -> ExecutionResult:
+        """Return the result of a query or mutation for whoever is admitted. Raises Timeout after the deadline."""
         try:
-            async with asyncio.timeout(self.limits.deadline) as deadline:
-                result = execute(
-                    self.schema,
-                    operation.document,
-                    context_value=context,
-                    variable_values=operation.variables,
-                    operation_name=operation.name,
-                    executor_class=self._executor,
-                    is_awaitable=_is_awaitable,
-                    hide_suggestions=not self._open,
-                    max_coercion_errors=failures.MOST,
-                )
-                return await result if isawaitable(result) else result
-        except TimeoutError:
-            if not deadline.expired():
-                raise
+            return await within(self.limits.deadline, self._executed(operation, admitted))
+        except GivenUp:
             raise Timeout("This took too long and was given up: ask for less, or try again later.") from None
+
+    async def _executed(self, operation: Operation, admitted: Awaitable[Context]) -> ExecutionResult:
+        result = execute(
+            self.schema,
+            operation.document,
+            context_value=await admitted,
+            variable_values=operation.variables,
+            operation_name=operation.name,
+            executor_class=self._executor,
+            is_awaitable=_is_awaitable,
+            hide_suggestions=not self._open,
+            max_coercion_errors=failures.MOST,
+        )
+        return await result if isawaitable(result) else result
 
     async def stream(self, operation: Operation, context: Context) -> AsyncIterator[ExecutionResult]:
         """Yield the results of a subscription; one that cannot begin yields its errors, without data."""

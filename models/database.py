@@ -7,11 +7,12 @@ of commits, totals never deadlock, and a goal is announced once. docs/decisions/
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import asyncpg
 from tortoise import Tortoise
@@ -48,8 +49,15 @@ AWAY: Final = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection that was ended while the driver had it in hand
 )
-_LEDGER_LOCK: Final = 0x5C0E_0001
+LEDGER_LOCK: Final = 0x5C0E_0001
+
+Result = TypeVar("Result")
+
+
+class GivenUp(TimeoutError):
+    """The database, or what was done with it, took too long."""
 
 
 def config(url: str, *, pool: int = 20) -> dict[str, Any]:
@@ -113,8 +121,24 @@ async def writing() -> AsyncIterator[None]:
     """Run a transaction as the one writer of the ledger."""
     async with in_transaction() as connection:
         if connection.capabilities.dialect == "postgres":
-            await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [_LEDGER_LOCK])
+            await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [LEDGER_LOCK])
         yield
+
+
+async def within(seconds: float, work: Awaitable[Result]) -> Result:
+    """Return what the work comes to. Raises GivenUp after so many seconds; it is cancelled then, and not waited for.
+
+    The driver waits until the server has heard of a cancellation, and a server that is frozen hears of nothing.
+    """
+    running = asyncio.ensure_future(work)
+    running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else may ask for it
+    try:
+        await asyncio.wait({running}, timeout=seconds)
+        if not running.done():
+            raise GivenUp
+        return running.result()
+    finally:
+        running.cancel()
 
 
 def connection() -> BaseDBAsyncClient:

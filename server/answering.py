@@ -72,7 +72,7 @@ class Answering:
         """Return the answer to a query or mutation."""
         began = time.perf_counter()
         try:
-            answer = self._answer(await self.operations.execute(operation, await self.gate.admit(caller)), caller)
+            answer = self._answer(await self.operations.execute(operation, self.gate.admit(caller)), caller)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the rest
             answer = self.failed(error, caller)
         metrics.count_operation(operation.kind, operation.field, answer.outcome, time.perf_counter() - began)

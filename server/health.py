@@ -7,12 +7,12 @@ news is then up to a second late, and that is no reason to send anybody elsewher
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from models.database import within
 from subscriptions.hub import Hub
 
 PATIENCE: Final = 1.0  # seconds that the database may take to answer
@@ -68,8 +68,7 @@ async def ready(*, draining: bool, pending: Callable[[], Awaitable[object]], hub
 
 async def _database(pending: Callable[[], Awaitable[object]]) -> tuple[str, str]:
     try:
-        async with asyncio.timeout(PATIENCE):
-            behind = await pending()
+        behind = await within(PATIENCE, pending())
     except Exception as error:  # noqa: BLE001 - of whatever database; whoever asks wants an answer
         log.warning("The database does not answer (%r).", error)
         return "away", "unknown"
