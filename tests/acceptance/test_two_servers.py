@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -252,3 +253,33 @@ async def test_what_is_changed_at_once_on_both_servers_adds_up(pair: Pair) -> No
     (stored,) = await rows(pair.url, "SELECT sum(value) FROM deal")
     boards = [await server.data("{ leaderboard { total } }") for server in pair]
     assert {board["leaderboard"]["total"] for board in boards} == {f"{stored[0] / 100:.2f}"}
+
+
+async def test_who_may_no_longer_watch_is_sent_away_by_the_other_server(pair: Pair) -> None:
+    hire = """mutation { createEmployee(input: {name: "Bob", email: "bob@example.com", password: "correct horse"}) {
+      employee { id } } }"""
+    install = 'mutation { createDevice(input: {name: "Hall", kind: WALLBOARD}) { token device { id } } }'
+    bob = (await pair.one.data(hire))["createEmployee"]["employee"]["id"]
+    hall = (await pair.one.data(install))["createDevice"]
+    his = await replace(pair.two).sign_in(email="bob@example.com")
+
+    async with (
+        watching(pair.two, token=his) as one,
+        watching(pair.two, token=hall["token"]) as another,
+        watching(pair.two, token=pair.wallboard) as third,
+    ):
+        for watch in (one, another, third):
+            await watch.settled(pair.one)
+        await pair.one.data(
+            "mutation($id: ID!) { revokeDevice(id: $id) { userErrors { message } } }", id=hall["device"]["id"]
+        )
+        assert await another.ended() == 4403
+        assert one.code is None
+
+        await pair.one.data(
+            "mutation($id: ID!) { updateEmployee(input: {id: $id, active: false}) { userErrors { message } } }", id=bob
+        )
+        assert await one.ended() == 4403
+        await won(pair.one, "Chairs")
+        await third.settled(pair.two)
+        assert third.code is None
