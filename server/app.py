@@ -23,7 +23,7 @@ from server import health, logs, metrics, pages
 from server.endpoint import Endpoint
 from server.gate import Gate
 from server.presence import Attendance
-from server.settings import Settings
+from server.settings import Settings, load
 from server.throttle import Throttling, throttle
 from subscriptions.hub import Hub
 from subscriptions.redis import broadcast
@@ -88,6 +88,13 @@ async def running(server: Server) -> AsyncIterator[None]:
             await asyncio.gather(saying, return_exceptions=True)
             await server.hub.stop()
             await server.throttling.close()
+
+
+def of_environment() -> ASGIApp:
+    """Return the application of one of several processes, each of which reads the settings for itself."""
+    found = load()
+    logs.configure(found)
+    return app(found)
 
 
 def app(settings: Settings) -> ASGIApp:
