@@ -132,7 +132,8 @@ class _Showing(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             click.echo(welcome.text(self.address, self.told.people, self.made))
-            emails = [person.email for person in self.told.sellers[-_AT_WORK:]]
+            best = sorted(self.told.sellers, key=lambda person: -person.talent)[:_AT_WORK]
+            emails = [person.email for person in best]  # the one to sign in as is among them
             self._living = asyncio.create_task(living.live(self.ask, clock, emails, PASSWORD), name="living")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
