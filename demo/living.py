@@ -145,15 +145,15 @@ class Seller:
 
 _Act = Callable[[Seller, Desk], Awaitable[str | None]]
 ACTS: Final[tuple[tuple[_Act, int], ...]] = (
-    (Seller.call, 30),
-    (Seller.lead, 12),
-    (Seller.contact, 7),
-    (Seller.task, 12),
-    (Seller.deal, 8),
+    (Seller.call, 24),
+    (Seller.lead, 10),
+    (Seller.contact, 6),
+    (Seller.task, 10),
+    (Seller.deal, 10),
     (Seller.convert, 4),
-    (Seller.move, 14),
-    (Seller.win, 6),
-    (Seller.lose, 4),
+    (Seller.move, 16),
+    (Seller.win, 14),
+    (Seller.lose, 3),
     (Seller.flag, 3),
 )
 

@@ -20,6 +20,7 @@ from demo.aims import Aim, aims
 from demo.story import DEMOS, TRAININGS, Event, Story
 from domain.access import DeviceKind
 from domain.ids import encoded
+from domain.periods import PeriodKind
 from domain.units import Unit
 from models import people as people_rows
 from models import pipelines
@@ -30,6 +31,7 @@ from resolvers.context import Context, Services
 from resolvers.viewer import Viewer
 
 PASSWORD: Final = "snowflake"  # everybody's, printed at the start: this is a demo
+_CLOSE_AFTER: Final = 5  # working days into the next month
 _KINDS: Final[Mapping[str, Callable[..., Awaitable[Any]]]] = {  # each may refer to those before it
     "client": clients.record,
     "contact": clients.record_contacts,
@@ -64,6 +66,7 @@ async def make(story: Story, services: Services, told: Callable[[float], None] =
         targets = targets[len(due) :]
         await maker.set_goals(due)
         told(number / len(batches))
+    await maker.close_the_books()
     return made
 
 
@@ -157,16 +160,19 @@ class _Maker:
             context = await self._by(by, at)
             async with context.unit():
                 for aim in together:
-                    await goals.set_goal(
-                        context,
-                        {
-                            "owner": self.owners[aim.owner],
-                            "metric": aim.metric,
-                            "target": aim.target,
-                            "period": {"kind": aim.kind},
-                            "recurring": True,
-                        },
-                    )
+                    await goals.set_goal(context, self._goal(aim))
+
+    def _goal(self, aim: Aim) -> Mapping[str, Any]:
+        named = {"metric": aim.metric, "target": aim.target, "name": aim.name, "owner": self.owners[aim.owner]}
+        if aim.kind is PeriodKind.CUSTOM:
+            return {**named, "period": {"kind": aim.kind, "start": aim.period.start, "end": aim.period.end}}
+        return {**named, "period": {"kind": aim.kind, "on": aim.period.start}, "recurring": True}
+
+    async def close_the_books(self) -> None:
+        """Let months close from now on, as a company does that has just moved in."""
+        context = await self._by(self.story.people[0].key, self.story.now)
+        async with context.unit():
+            await company.update(context, {"closeAfterWorkdays": _CLOSE_AFTER})
 
     async def _by(self, key: str, at: datetime) -> Context:
         tree = await people_rows.tree()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from server import health, logs, metrics, pages
 from server.endpoint import Endpoint
 from server.gate import Gate
 from server.presence import Attendance
-from server.settings import Settings
+from server.settings import Settings, load
 from server.throttle import Throttling, throttle
 from subscriptions.hub import Hub
 from subscriptions.redis import broadcast
@@ -79,6 +80,8 @@ async def running(server: Server) -> AsyncIterator[None]:
     async with database.connected(server.settings.database_url, pool=server.settings.pool_size):
         await server.hub.start()
         saying = asyncio.create_task(server.attendance.keep_saying(), name="attendance")
+        gc.collect()
+        gc.freeze()  # what is there now stays: looking through it again would stop all requests for a moment each time
         try:
             yield
         finally:
@@ -88,6 +91,13 @@ async def running(server: Server) -> AsyncIterator[None]:
             await asyncio.gather(saying, return_exceptions=True)
             await server.hub.stop()
             await server.throttling.close()
+
+
+def of_environment() -> ASGIApp:
+    """Return the application of one of several processes, each of which reads the settings for itself."""
+    found = load()
+    logs.configure(found)
+    return app(found)
 
 
 def app(settings: Settings) -> ASGIApp:

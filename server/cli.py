@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from domain.refusals import Refusal
 from graph.schema import exported
@@ -137,17 +137,23 @@ def serve(host: str | None, port: int | None) -> None:
 
 
 def run(found: Settings) -> None:
-    """Serve until told to stop."""
-    server = uvicorn.Server(server_config(found))
-    gc.collect()
-    gc.freeze()  # what is there now stays: looking through it again would stop all requests for a moment each time
-    server.run()
+    """Serve until told to stop: in this process, or in as many below it as are asked for."""
+    if found.workers == 1:
+        uvicorn.Server(server_config(found)).run()
+        return
+    config = server_config(found, "server.app:of_environment")
+    Multiprocess(config, [config.bind_socket()]).run()
 
 
-def server_config(found: Settings) -> uvicorn.Config:
-    """Return how uvicorn serves us: our own logs and headers, no compression, frames small enough to be read whole."""
+def server_config(found: Settings, made_by: str | None = None) -> uvicorn.Config:
+    """Return how uvicorn serves us: our own logs and headers, no compression, frames small enough to be read whole.
+
+    made_by  what makes the application in each of several processes; None: it is made here
+    """
     return uvicorn.Config(
-        app(found),
+        made_by or app(found),
+        factory=made_by is not None,
+        workers=found.workers,
         host=found.host,
         port=found.port,
         http=Http,
