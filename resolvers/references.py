@@ -128,7 +128,7 @@ class References:
 
     def team(self, id_: str, *path: str) -> Team:
         row = self._meant("Team", id_)
-        if not isinstance(row, Team):
+        if not isinstance(row, Team) or row.id not in self.context.viewer.teams:
             raise NotFound("There is no such team.", *path)
         return row
 
