@@ -155,6 +155,13 @@ class References:
             raise Forbidden(f"You can see this {kind.lower()}, but not change it.", *path)
         return row
 
+    def to_delete(self, kind: str, id_: str, *path: str) -> Any:
+        """Return a record that the viewer can take out: who only records must not lose what he was given to do."""
+        row = self.record(kind, id_, *path)
+        if not self.context.viewer.may(Action.DELETE, self.row("Employee", owner_of(row))):
+            raise Forbidden("Only who stands above can delete this: ask him, or correct it.", *path)
+        return row
+
     def existing(self, kind: str, id_: str | None, external: str | None) -> Any | None:
         """Return the record that an input with `id` or `externalId` changes; None when it makes a new one."""
         if id_:

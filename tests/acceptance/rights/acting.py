@@ -121,7 +121,7 @@ MUTATIONS: Final = [
     Operation(
         "deleteDeal",
         _by_id("deleteDeal", "deal"),
-        Action.RECORD,
+        Action.DELETE,
         Kind.RECORD,
         expected.DELETING,
         mend=_AGAIN["deal"],
@@ -130,7 +130,7 @@ MUTATIONS: Final = [
         Operation(
             f"deleteRecord: {fact}",
             _by_id("deleteRecord", fact),
-            Action.RECORD,
+            Action.DELETE,
             Kind.RECORD,
             expected.DELETING,
             mend=_AGAIN[fact],

@@ -161,7 +161,18 @@ HANDING_OVER: Final = _grid("""
   NorthCrm   +   +   +   +   .
   stranger   0   0   0   0   0
 """)
-DELETING: Final = CHANGING
+DELETING: Final = _grid("""
+            Ann Cid Max Fay Bob
+  Ann        !   .   .   .   .
+  Max        +   +   +   +   .
+  Dora       +   +   +   +   +
+  Ada        +   +   +   +   +
+  Wall       .   .   .   .   .
+  NorthWall  .   .   .   .   .
+  Crm        +   +   +   +   +
+  NorthCrm   +   +   +   +   .
+  stranger   0   0   0   0   0
+""")
 
 # Acting on goals
 
