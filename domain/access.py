@@ -53,6 +53,7 @@ class Action(Enum):
     VIEW_WINS = "hear of wins"
     VIEW_CATALOGUE = "see pipelines, metrics and the company's calendar"
     RECORD = "record and change work"
+    DELETE = "take out a record as if it had never been"
     REASSIGN = "give a record to somebody else"
     SET_GOALS = "set, change and archive goals"
     DEFINE_METRICS = "make metrics of the company's own"
@@ -82,6 +83,7 @@ _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
     Action.VIEW_WINS:        (_C,     _C,     _C,      _C,   _S,       _N),
     Action.VIEW_CATALOGUE:   (_C,     _C,     _C,      _C,   _C,       _C),
     Action.RECORD:           (_O,     _B,     _C,      _C,   _N,       _S),
+    Action.DELETE:           (_N,     _B,     _C,      _C,   _N,       _S),
     Action.REASSIGN:         (_N,     _B,     _C,      _C,   _N,       _S),
     Action.SET_GOALS:        (_N,     _B,     _C,      _C,   _N,       _N),
     Action.DEFINE_METRICS:   (_N,     _N,     _C,      _C,   _N,       _N),

@@ -92,6 +92,9 @@ _RUSSIAN: Final = {
     "You can see this task, but not change it.": "Эту задачу можно смотреть, но не менять.",
     "You can see this result, but not change it.": "Этот результат можно смотреть, но не менять.",
     "You can see this goal, but not change it.": "Эту цель можно смотреть, но не менять.",
+    "Only who stands above can delete this: ask him, or correct it.": (
+        "Удалить это может только руководитель: попросите его или исправьте запись."
+    ),
     "You can set goals only for those below you.": "Цели можно ставить только своим подчинённым.",
     "You can record only for yourself and for those below you.": (
         "Записывать можно только за себя и за своих подчинённых."

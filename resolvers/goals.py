@@ -47,7 +47,7 @@ async def period(context: Context, given: Given | None, *path: str) -> Period:
 async def set_goal(context: Context, given: Given) -> Goal:
     """Set what an employee, a team or the company is to reach in a period."""
     scope = await scopes.find(context, given["owner"])
-    if scope is None:
+    if scope is None or not scopes.sees(context, scope):
         raise NotFound("There is no such employee, team or company.", "input", "owner")
     if not scopes.reaches(context, Action.SET_GOALS, scope):
         raise Forbidden("You can set goals only for those below you.", "input", "owner")

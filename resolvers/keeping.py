@@ -184,7 +184,7 @@ async def edit(
 async def delete(context: Context, keeper: Keeper, id_: str, *path: str) -> tuple[Any, list[Goal]]:
     """Take a record out of every score; the history keeps it."""
     bench = await _bench(context, keeper, [{"id": id_}])
-    draft = _draft(bench.refs.to_change(keeper.kind, id_, *path))
+    draft = _draft(bench.refs.to_delete(keeper.kind, id_, *path))
     draft.row.deleted_at = bench.now
     return draft.row, await _save(bench, keeper, [draft], aloud=True)
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from domain.calendar import Calendar
-from domain.failures import BadInput
+from domain.failures import BadInput, NotFound
 from domain.periods import Period
 from domain.ranking import Ranked, by_attainment, by_value, window
 from domain.refusals import Refusal
@@ -185,7 +185,7 @@ async def _around(context: Context, id_: str | None) -> int | None:
     try:
         return refs.employee(id_, "around").id
     except Refusal as refusal:
-        raise BadInput(refusal.message, field="around") from refusal
+        raise NotFound(refusal.message, field="around") from refusal
 
 
 @dataclass(frozen=True)

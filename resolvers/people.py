@@ -31,10 +31,11 @@ async def create_employee(context: Context, given: Given) -> Employee:
 
 
 async def update_employee(context: Context, given: Given) -> Employee:
-    _require_admin(context)
     refs = References(context)
     await refs.want("Employee", [given["id"]])
-    return await _changed(context, refs.employee(given["id"], "input", "id"), given)
+    employee = refs.employee(given["id"], "input", "id")
+    _require_admin(context)
+    return await _changed(context, employee, given)
 
 
 async def _changed(context: Context, employee: Employee, given: Given) -> Employee:
@@ -137,10 +138,11 @@ async def create_team(context: Context, given: Given) -> Team:
 
 
 async def update_team(context: Context, given: Given) -> Team:
-    _require_admin(context)
     refs = References(context)
     await refs.want("Team", [given["id"]])
-    return await _changed_team(context, refs.team(given["id"], "input", "id"), given)
+    team = refs.team(given["id"], "input", "id")
+    _require_admin(context)
+    return await _changed_team(context, team, given)
 
 
 async def _changed_team(context: Context, team: Team, given: Given) -> Team:
@@ -200,8 +202,7 @@ async def listed(context: Context, search: str | None, team: str | None, active:
 
 def teams(context: Context) -> list[Team]:
     """Return the teams within sight, each after the one it stands below, in name order."""
-    tree, viewer = context.tree, context.viewer
-    seen = viewer.below if viewer.device else frozenset(tree.teams)
+    tree, seen = context.tree, context.viewer.teams
     found: list[Team] = []
 
     def walk(parent: int | None) -> None:

@@ -128,7 +128,7 @@ class References:
 
     def team(self, id_: str, *path: str) -> Team:
         row = self._meant("Team", id_)
-        if not isinstance(row, Team):
+        if not isinstance(row, Team) or row.id not in self.context.viewer.teams:
             raise NotFound("There is no such team.", *path)
         return row
 
@@ -153,6 +153,13 @@ class References:
         row = self.record(kind, id_, *path)
         if not self.context.viewer.may(Action.RECORD, self.row("Employee", owner_of(row))):
             raise Forbidden(f"You can see this {kind.lower()}, but not change it.", *path)
+        return row
+
+    def to_delete(self, kind: str, id_: str, *path: str) -> Any:
+        """Return a record that the viewer can take out: who only records must not lose what he was given to do."""
+        row = self.record(kind, id_, *path)
+        if not self.context.viewer.may(Action.DELETE, self.row("Employee", owner_of(row))):
+            raise Forbidden("Only who stands above can delete this: ask him, or correct it.", *path)
         return row
 
     def existing(self, kind: str, id_: str | None, external: str | None) -> Any | None:

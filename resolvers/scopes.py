@@ -54,6 +54,13 @@ async def find(context: Context, id_: str) -> Scope | None:
     return None
 
 
+def sees(context: Context, scope: Scope) -> bool:
+    """Return whether the viewer knows that there is such an employee or team; the company everybody knows."""
+    if isinstance(scope.row, Employee):
+        return context.viewer.may(Action.VIEW_PEOPLE, scope.row)
+    return scope.kind is OwnerKind.COMPANY or scope.number in context.viewer.teams
+
+
 def reaches(context: Context, action: Action, scope: Scope) -> bool:
     """Return whether the action reaches the whole scope."""
     viewer = context.viewer
