@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -205,6 +205,8 @@ async def places(context: Context, asked: Sequence[Place]) -> list[Standing | No
     return [found[place.question].get(place.employee) for place in asked]
 
 
-def next_turn(calendar: Calendar, now: datetime) -> timedelta:
-    """Return how long until the company's next day begins, when "today" and "this month" may turn."""
-    return calendar.start_of(calendar.day_of(now) + timedelta(days=1)) - now
+def topics(question: Question, board: Board) -> list[str]:
+    """Return the news that may move the board."""
+    scope = board.scope
+    whose = f"employee:{scope.number}" if scope.kind is OwnerKind.EMPLOYEE else f"team:{scope.number}"
+    return [f"score:{board.metric.key}:{whose}", "goals"]

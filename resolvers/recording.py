@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from domain.calendar import Calendar
 from domain.periods import is_closed
@@ -21,6 +21,8 @@ from models import goals, scores
 from models.activities import Activity, ActivityKind, Bell
 from models.goals import Goal, OwnerKind
 from resolvers.context import Context
+
+_MANY: Final = 100  # postings of one unit of work, beyond which everybody looks for himself
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,21 @@ async def record(context: Context, changes: Sequence[Changed], *, aloud: bool = 
     if not posted:
         return []
     touched = await _goals_touched(context, posted)
-    context.announce(*(f"metric:{score.metric}" for score in posted))
+    context.announce(*_moved(context, posted))
     await touch(context, touched, aloud=aloud)
     return touched
+
+
+def _moved(context: Context, posted: Sequence[Score]) -> set[str]:
+    """Return the topics of what moved: each metric's score of employees, their teams upwards and the company, by day."""
+    keys = {(score.metric, score.employee, score.team, score.day) for score in posted}
+    if len(keys) > _MANY:
+        return {"*"}
+    topics = set()
+    for metric, employee, team, day in keys:
+        topics.add(f"score:{metric}:employee:{employee}@{day}")
+        topics.update(f"score:{metric}:team:{each}@{day}" for each in (0, *context.tree.above(team)))
+    return topics
 
 
 async def write_lines(context: Context, lines: Sequence[Line]) -> None:

@@ -19,9 +19,10 @@ async def leaderboard(context: Context, question: Question) -> AsyncGenerator[Bo
     async def read() -> Reading[Board]:
         await again(context)
         board = await leaderboards.answer(context, question)
-        return Reading(board, wake_in=await until_tomorrow(context))
+        topics = everything(context, leaderboards.topics(question, board))
+        return Reading(board, topics, (board.period.start, board.period.end), await until_tomorrow(context))
 
-    topics = everything(context, (f"metric:{question.metric}", "goals"))
+    topics = everything(context, ("goals",))
     async for board in states(hub(context), topics, read, key=lambda board: board.shown, transient=PASSING):
         yield board
 

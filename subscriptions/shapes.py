@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final, Generic, TypeVar
 
 from subscriptions.hub import Flag, Hub, pauses
@@ -29,11 +30,13 @@ class Reading(Generic[T]):
     """What a read of `states` found.
 
     topics   what to listen to from now on; None for the same as before.
+    days     first and last of the days whose news concerns it; None for all.
     wake_in  seconds after which to read again though nothing moved (the next local midnight); None for never.
     """
 
     value: T
     topics: Iterable[str] | None = None
+    days: tuple[date, date] | None = None
     wake_in: float | None = None
 
 
@@ -59,7 +62,7 @@ async def states(
             bell.clear()
             reading = await _patiently(read, bell, transient)
             if reading.topics is not None:
-                bell.follow(reading.topics)
+                bell.follow(reading.topics, reading.days)
             found = [key(reading.value)]
             if found != sent:
                 sent = found
