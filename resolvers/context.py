@@ -71,6 +71,10 @@ class Context:
     who: Viewer | None = None
     work: Work | None = None
     loaders: dict[Any, Any] = field(default_factory=dict)
+    settled: Callable[[], Awaitable[None]] | None = None  # of a stream that several hear: brings `who` up to date
+    standing: set[int] | None = None  # of a stream of several states: those that still belong to it
+    start: int | None = None  # of a stream of happenings: the position it begins after, whatever its arguments say
+    caught_up: Callable[[int], None] = lambda position: None  # of such a stream: called when there are no more for now
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None

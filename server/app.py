@@ -23,9 +23,10 @@ from server import health, logs, metrics, pages
 from server.endpoint import Endpoint
 from server.gate import Gate
 from server.presence import Attendance
+from server.rights import Rights
 from server.settings import Settings
 from server.throttle import Throttling, throttle
-from subscriptions.hub import Hub
+from subscriptions.hub import Hub, ended
 from subscriptions.redis import broadcast
 
 
@@ -43,6 +44,7 @@ class Server:
     services: Services
     throttling: Throttling
     attendance: Attendance
+    rights: Rights
     endpoint: Endpoint
     draining: bool = False
 
@@ -61,16 +63,18 @@ def assembled(settings: Settings) -> Server:
         demo=settings.demo,
     )
     attendance = Attendance(clock)
+    rights = Rights(hub, clock, attendance)
     endpoint = Endpoint(
         make(open_=settings.demo),
-        Gate(services, clock, attendance),
+        Gate(services, clock),
+        rights,
         origins=settings.origins,
         open=settings.demo,
         limits=Limits(deadline=settings.deadline_seconds, body=settings.body_limit),
         page=pages.query_page() if settings.demo else None,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Server(settings, hub, services, throttling, attendance, endpoint)
+    return Server(settings, hub, services, throttling, attendance, rights, endpoint)
 
 
 @asynccontextmanager
@@ -78,14 +82,16 @@ async def running(server: Server) -> AsyncIterator[None]:
     """Connect what was put together, for as long as the process serves."""
     async with database.connected(server.settings.database_url, pool=server.settings.pool_size):
         await server.hub.start()
-        saying = asyncio.create_task(server.attendance.keep_saying(), name="attendance")
+        keeping = [
+            asyncio.create_task(server.attendance.keep_saying(), name="attendance"),
+            asyncio.create_task(server.rights.keep(), name="rights"),
+        ]
         try:
             yield
         finally:
             server.draining = True
             await server.endpoint.close_all()
-            saying.cancel()
-            await asyncio.gather(saying, return_exceptions=True)
+            await ended(*keeping)
             await server.hub.stop()
             await server.throttling.close()
 

@@ -16,10 +16,12 @@ from graph import failures
 from graph.limits import Limits
 from graph.operations import Operation, Operations
 from resolvers.caller import Caller
-from server import pages
+from server import logs, pages
 from server.answering import Answer, Answering, count_unread
 from server.door import METHODS, Door, known
 from server.gate import Gate
+from server.groups import Groups
+from server.rights import Rights
 from server.socket import NOT_SPOKEN, PROTOCOL, RESTART, Socket
 from server.strict import Asked, BadRequest, decoded, envelope
 
@@ -53,6 +55,7 @@ class Endpoint:
         self,
         schema: strawberry.Schema,
         gate: Gate,
+        rights: Rights,
         *,
         origins: Sequence[str] = (),
         open: bool = False,
@@ -62,6 +65,7 @@ class Endpoint:
     ) -> None:
         self._limits = limits or Limits()
         self._answering = Answering(Operations(schema, self._limits, open=open), gate)
+        self._groups = Groups(self._answering, rights)
         self._door = Door(origins, trusted_proxies)
         self._page = page
         self._sockets: dict[Socket, asyncio.Task[Any]] = {}
@@ -187,7 +191,13 @@ class Endpoint:
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         socket = Socket(
-            self._answering, self._door.stranger(scope, headers), headers.get("authorization"), receive, send
+            self._answering,
+            self._groups,
+            self._door.stranger(scope, headers),
+            headers.get("authorization"),
+            receive,
+            send,
+            scope.get(logs.DIRECT, send),
         )
         me = asyncio.current_task()
         assert me is not None

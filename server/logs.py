@@ -142,6 +142,9 @@ def name_operation(name: str | None) -> None:
         current.operation = name[:100]
 
 
+DIRECT: Final = "scoreline.direct"  # in the scope of a socket: sends its texts past the log
+
+
 class RequestLog:
     """ASGI middleware: one line for each HTTP request and each socket, without the query string.
 
@@ -174,6 +177,8 @@ class RequestLog:
                 status = message.get("code", 1005)
             return message
 
+        if scope["type"] == "websocket":
+            scope = {**scope, DIRECT: send}
         with request() as current:
             try:
                 await self._app(scope, heard, watched)

@@ -149,11 +149,20 @@ class Hub:
     newest      the position of the last row, 0 when there is none.
     look_every  seconds between looks that nobody rang for.
     overlap     how many positions back each look goes, for rows that committed late.
+    window      seconds in which changes of a state that come close together become one.
     """
 
     def __init__(
-        self, broadcast: Broadcast, read_log: ReadLog, newest: Newest, *, look_every: float = 1.0, overlap: int = 100
+        self,
+        broadcast: Broadcast,
+        read_log: ReadLog,
+        newest: Newest,
+        *,
+        look_every: float = 1.0,
+        overlap: int = 100,
+        window: float = 0.03,
     ) -> None:
+        self.window = window
         self._broadcast, self._read_log, self._newest = broadcast, read_log, newest
         self._look_every, self._overlap = look_every, overlap
         self._me = uuid4().hex

@@ -13,11 +13,9 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from subscriptions.hub import Flag, Hub, pauses
-
-WINDOW: Final = 0.03  # seconds in which changes close together become one
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +44,13 @@ async def states(
     read: Callable[[], Awaitable[Reading[T]]],
     *,
     key: Callable[[T], object],
-    window: float = WINDOW,
+    window: float | None = None,
     transient: Transient = (),
 ) -> AsyncGenerator[T, None]:
     """Yield what `read` finds now, and again after news of the topics, the newest always arriving.
 
     key        what tells one value from the next (a version, or the value itself); an equal one is not sent twice.
-    window     seconds between the news and the read, in which more news asks for no more reads.
+    window     seconds between the news and the read, in which more news asks for no more reads; the hub's unless given.
     transient  errors that pass (the database is away): they are retried, at the latest after some seconds.
     raises     whatever else `read` raises; the stream has ended then.
     """
@@ -68,7 +66,7 @@ async def states(
                 sent = found
                 yield reading.value
             if await bell.wait(reading.wake_in):
-                await asyncio.sleep(window)
+                await asyncio.sleep(hub.window if window is None else window)
 
 
 async def happenings(
@@ -80,6 +78,7 @@ async def happenings(
     at: Callable[[T], int],
     overlap: int = 0,
     transient: Transient = (),
+    caught_up: Callable[[int], None] = lambda position: None,
 ) -> AsyncGenerator[T, None]:
     """Yield every row after `position`, in order, once, for ever.
 
@@ -88,6 +87,7 @@ async def happenings(
     overlap     how many positions to look back for rows that committed late; they come after those that overtook
                 them. 0 suffices where positions are taken under a lock that is held until the commit.
     transient   as for `states`.
+    caught_up   called with the last position whenever there are no more rows for now.
     """
     last, sent = position, set[int]()
     with hub.listen(topics) as bell:
@@ -102,6 +102,7 @@ async def happenings(
                         last = max(last, at(row))
                         yield row
                 sent = {each for each in sent if each > last - overlap}
+            caught_up(max(position, last))
             await bell.wait()
 
 
