@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +40,15 @@ MODULES: Final = (
     "models.sessions",
     "models.presence",
 )
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that needs no reset between two users: nothing of ours outlives a transaction."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
 AWAY: Final = (
     DBConnectionError,
     OperationalError,
@@ -67,6 +77,7 @@ def config(url: str, *, pool: int = 20) -> dict[str, Any]:
     else:
         credentials.setdefault("maxsize", pool)
         credentials["command_timeout"] = 10
+        credentials["connection_class"] = _Connection
         credentials["server_settings"] = {
             "application_name": "scoreline",
             "lock_timeout": "5s",
@@ -129,9 +140,24 @@ def _dialect() -> str:
 def _spoken(sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
     """Return the statement and its values as the connected database writes them."""
     if _dialect() == "sqlite":
-        return sql, [value.isoformat() if isinstance(value, date) else value for value in values]
+        return sql, [_as_text(value) if isinstance(value, date) else value for value in values]
+    return _numbered(sql), list(values)
+
+
+def _as_text(value: date) -> str:
+    """Return a day or a moment as SQLite keeps it."""
+    return value.astimezone(UTC).isoformat(" ") if isinstance(value, datetime) else value.isoformat()
+
+
+@lru_cache(maxsize=512)
+def _numbered(sql: str) -> str:
     parts = sql.split("?")
-    return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, 1)), list(values)
+    return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, 1))
+
+
+def marks(values: Sequence[Any]) -> str:
+    """Return as many places for values as there are, with commas between; NULL for none, which nothing equals."""
+    return ", ".join("?" * len(values)) or "NULL"
 
 
 async def execute(sql: str, values: Sequence[Any] = ()) -> None:
