@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 import orjson
 from tortoise import fields
 from tortoise.models import Model
 
 from models import database
+
+BATCH: Final = 1000
 
 
 class Change(Model):
@@ -32,7 +35,7 @@ async def note(topics: Iterable[str], at: datetime) -> int:
     return int(made.id)
 
 
-async def after(position: int, limit: int = 1000) -> Sequence[tuple[int, Sequence[str]]]:
+async def after(position: int, limit: int = BATCH) -> Sequence[tuple[int, Sequence[str]]]:
     """Return the positions after that one, in order, with what moved."""
     found = await database.rows("SELECT id, topics FROM change WHERE id > ? ORDER BY id LIMIT ?", [position, limit])
     return [(row["id"], orjson.loads(row["topics"])) for row in found]

@@ -124,7 +124,7 @@ async def touch(context: Context, touched: Sequence[Goal], *, aloud: bool = True
     context.work.goals.update((goal.id, goal) for goal in touched)
     context.announce(*(f"goal:{goal.id}" for goal in touched))
     open_ = [goal for goal in touched if goal.target not in goal.announced and goal.archived_at is None]
-    values = await scores.goal_values([goal.id for goal in open_])
+    values = await scores.goal_values(open_)
     for goal, value in zip(open_, values, strict=True):
         if value < goal.target:
             continue

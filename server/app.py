@@ -27,6 +27,7 @@ from server.rights import Rights
 from server.settings import Settings
 from server.throttle import Throttling, throttle
 from subscriptions.hub import Hub, ended
+from subscriptions.known import Known
 from subscriptions.redis import broadcast
 
 
@@ -51,13 +52,14 @@ class Server:
 
 def assembled(settings: Settings) -> Server:
     """Put the parts together; nothing is connected yet."""
-    hub = Hub(broadcast(settings.redis_url), changes.after, changes.newest)
+    hub = Hub(broadcast(settings.redis_url), changes.after, changes.newest, overlap=10, full=changes.BATCH)
     throttling = throttle(settings.redis_url)
     services = Services(
         settings.secret_text,
         throttling,
         hub.ring,
         hub,
+        Known(hub),
         access_seconds=settings.access_minutes * 60,
         refresh_days=settings.refresh_days,
         demo=settings.demo,

@@ -184,7 +184,7 @@ class Groups:
     def context(self, asker: Socket, request_id: str) -> Context:
         """Return what a stream works with on behalf of a socket."""
         context = self.answering.gate.context(replace(asker.caller, token=None, request_id=request_id))
-        context.who = asker.viewer
+        context.who, context.known = asker.viewer, context.services.known
         return context
 
     def join(self, member: Member) -> None:

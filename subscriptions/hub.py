@@ -150,6 +150,7 @@ class Hub:
     look_every  seconds between looks that nobody rang for.
     overlap     how many positions back each look goes, for rows that committed late.
     window      seconds in which changes of a state that come close together become one.
+    full        rows of a batch after which more may follow; a shorter one is the last. 0: only an empty one is.
     """
 
     def __init__(
@@ -161,8 +162,9 @@ class Hub:
         look_every: float = 1.0,
         overlap: int = 100,
         window: float = 0.03,
+        full: int = 0,
     ) -> None:
-        self.window = window
+        self.window, self._full = window, full
         self._broadcast, self._read_log, self._newest = broadcast, read_log, newest
         self._look_every, self._overlap = look_every, overlap
         self._me = uuid4().hex
@@ -307,6 +309,8 @@ class Hub:
             at = rows[-1][0]
             self._position = max(known, at)
             self._seen = {position for position in self._seen if position > self._position - self._overlap}
+            if len(rows) < self._full:
+                break
         if at < known:
             log.warning("The change log ends at %d, before %d: it was cut. Everybody is woken.", at, known)
             await self._begin()
