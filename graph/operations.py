@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 import orjson
 import strawberry
@@ -36,7 +36,7 @@ from graphql import (
     specified_rules,
     validate,
 )
-from strawberry.execution import optimized_is_awaitable
+from tortoise.models import Model
 
 from domain.failures import BadInput, Timeout
 from graph import failures
@@ -46,7 +46,18 @@ from resolvers.context import Context
 from resolvers.viewer import Viewer
 
 Kind = Literal["query", "mutation", "subscription"]
-_is_awaitable: Any = optimized_is_awaitable
+_AWAITABLE: Final[dict[type, bool]] = {}
+
+
+def _is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
+    """Return whether a resolver's result is to be awaited: a row is not, though Tortoise lets it be."""
+    kind = type(value)
+    found = _AWAITABLE.get(kind)
+    if found is None:
+        found = _AWAITABLE[kind] = hasattr(kind, "__await__") and not issubclass(kind, Model)
+    return found
+
+
 KEPT: Final = 512  # texts; an attacker's push out an attacker's
 
 
@@ -203,6 +214,7 @@ class Operations:
             context_value=context,
             raw_variable_values=operation.variables,
             operation_name=operation.name,
+            is_awaitable=_is_awaitable,
             hide_suggestions=not self._open,
             max_coercion_errors=failures.MOST,
         )
