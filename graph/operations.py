@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, Final, Literal, TypeGuard
+from typing import Any, Final, Literal
 
 import orjson
 import strawberry
@@ -36,28 +36,16 @@ from graphql import (
     specified_rules,
     validate,
 )
-from tortoise.models import Model
 
 from domain.failures import BadInput, Timeout
 from graph import failures
+from graph.executing import Executor, is_awaitable
 from graph.limits import Limits, clean, parsed, weigh
 from graph.sharing import looks, sight
 from resolvers.context import Context
 from resolvers.viewer import Viewer
 
 Kind = Literal["query", "mutation", "subscription"]
-_AWAITABLE: Final[dict[type, bool]] = {}
-
-
-def _is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
-    """Return whether a resolver's result is to be awaited: a row is not, though Tortoise lets it be."""
-    kind = type(value)
-    found = _AWAITABLE.get(kind)
-    if found is None:
-        found = _AWAITABLE[kind] = hasattr(kind, "__await__") and not issubclass(kind, Model)
-    return found
-
-
 KEPT: Final = 512  # texts; an attacker's push out an attacker's
 
 
@@ -124,7 +112,6 @@ class Operations:
     def __init__(self, schema: strawberry.Schema, limits: Limits, *, open: bool = False) -> None:
         self.schema: GraphQLSchema = schema._schema
         self.limits = limits
-        self._executor = schema.execution_context_class
         self._open = open
         self._rules = specified_rules if open else (*specified_rules, NoSchemaIntrospectionCustomRule)
         self._known: OrderedDict[str, DocumentNode | Unanswerable] = OrderedDict()
@@ -195,8 +182,8 @@ class Operations:
                     context_value=context,
                     variable_values=operation.variables,
                     operation_name=operation.name,
-                    executor_class=self._executor,
-                    is_awaitable=_is_awaitable,
+                    executor_class=Executor,
+                    is_awaitable=is_awaitable,
                     hide_suggestions=not self._open,
                     max_coercion_errors=failures.MOST,
                 )
@@ -208,13 +195,13 @@ class Operations:
 
     async def events(self, operation: Operation, context: Context) -> AsyncGenerator[tuple[Any, ExecutionResult], None]:
         """Yield what a subscription tells of, each with its result; one that cannot begin yields None and its errors."""
-        executor = self._executor.build(
+        executor = Executor.build(
             self.schema,
             operation.document,
             context_value=context,
             raw_variable_values=operation.variables,
             operation_name=operation.name,
-            is_awaitable=_is_awaitable,
+            is_awaitable=is_awaitable,
             hide_suggestions=not self._open,
             max_coercion_errors=failures.MOST,
         )
