@@ -7,12 +7,12 @@ of commits, totals never deadlock, and a goal is announced once. docs/decisions/
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import asyncpg
 from tortoise import Tortoise
@@ -40,6 +40,9 @@ MODULES: Final = (
     "models.sessions",
     "models.presence",
 )
+
+
+Row = TypeVar("Row", bound=Model)
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]
@@ -168,6 +171,15 @@ async def execute(sql: str, values: Sequence[Any] = ()) -> None:
 async def rows(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Return the rows of one statement; its values stand as `?`."""
     return await connection().execute_query_dict(*_spoken(sql, values))
+
+
+async def by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
+    """Return the rows of these ids, in one plain statement: it is asked far more often than any other."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    sql = f'SELECT * FROM "{model._meta.db_table}" WHERE id IN ({marks(wanted)})'  # noqa: S608
+    return {row["id"]: model._init_from_db(**row) for row in await rows(sql, wanted)}
 
 
 async def reserve(model: type[Model], count: int) -> list[int]:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -82,7 +83,7 @@ def overlapping(first: date, last: date) -> QuerySet[Goal]:
 
 
 async def by_ids(ids: Sequence[int]) -> list[Goal | None]:
-    found = await Goal.in_bulk(set(ids), "id")
+    found = await database.by_ids(Goal, ids)
     return [found.get(id_) for id_ in ids]
 
 
@@ -90,13 +91,10 @@ async def concerned(
     metrics: Collection[str], days: Collection[date], employees: Collection[int], teams: Collection[int]
 ) -> list[Goal]:
     """Return the goals that postings of these metrics, on these days, of these employees and teams may move."""
-    rows = await current().filter(metric__in=list(metrics), first_day__lte=max(days), last_day__gte=min(days))
-    owners: dict[OwnerKind, Collection[int]] = {
-        OwnerKind.EMPLOYEE: employees,
-        OwnerKind.TEAM: teams,
-        OwnerKind.COMPANY: (0,),
-    }
-    return [goal for goal in rows if goal.owner_id in owners[goal.owner_kind]]
+    owners = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employees)) | Q(owner_kind=OwnerKind.COMPANY)
+    if teams:
+        owners |= Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(teams))
+    return await current().filter(owners, metric__in=list(metrics), first_day__lte=max(days), last_day__gte=min(days))
 
 
 async def changes_of(goals: Sequence[int]) -> list[list[GoalChange]]:

@@ -132,7 +132,7 @@ async def tree() -> Tree:
 
 async def by_ids(ids: Sequence[int]) -> list[Employee | None]:
     """Return one employee per id, in the order of `ids`; None where there is none."""
-    found = await Employee.in_bulk(set(ids), "id")
+    found = await database.by_ids(Employee, ids)
     return [found.get(id_) for id_ in ids]
 
 

@@ -200,11 +200,14 @@ def _moves(score: Score, goal: Goal, teams: Sequence[int]) -> bool:
 async def ring(context: Context, win: Ring, revoked: bool) -> None:
     """Ring the bell for a win; for one taken back, only when it rang within a day and still sounds."""
     now = context.now()
-    last = await Bell.filter(deal_id=win.deal_id).order_by("-id").first()
-    if revoked and (last is None or last.revoked or (now - last.rung_at).total_seconds() > 86_400):
-        return
-    bell = await Bell.create(
-        win_id=last.win_id if revoked and last else None,
+    first: int | None = None
+    if revoked:
+        last = await Bell.filter(deal_id=win.deal_id).order_by("-id").first()
+        if last is None or last.revoked or (now - last.rung_at).total_seconds() > 86_400:
+            return
+        first = last.win_id or last.id
+    await Bell.create(
+        win_id=first,
         revoked=revoked,
         deal_id=win.deal_id,
         employee_id=win.employee_id,
@@ -215,7 +218,4 @@ async def ring(context: Context, win: Ring, revoked: bool) -> None:
         at=win.at,
         rung_at=now,
     )
-    if bell.win_id is None:
-        bell.win_id = bell.id
-        await bell.save(update_fields=["win_id"])
     context.announce("wins")

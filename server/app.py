@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -34,6 +34,9 @@ from subscriptions.redis import broadcast
 def clock() -> datetime:
     """Return the time: the only place where the server takes it."""
     return datetime.now(UTC)
+
+
+GRAPHQL: Final = ("/graphql", "/graphql/")
 
 
 @dataclass
@@ -123,9 +126,16 @@ def app(settings: Settings) -> ASGIApp:
     )
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and scope["path"] in ("/graphql", "/graphql/"):
-            await server.endpoint(scope, receive, send)
-        else:
-            await around(scope, receive, send)
+        at_graphql = scope["type"] == "http" and scope["path"] in GRAPHQL
+        await (server.endpoint if at_graphql else around)(scope, receive, send)
 
-    return logs.RequestLog(dispatch, metrics.count_request)
+    requests = logs.RequestLog(dispatch, metrics.count_request)
+    server.endpoint.ended = requests.finish
+
+    async def outermost(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and scope["path"] in GRAPHQL:
+            await server.endpoint.socket(scope, receive, send)  # a layer less: there are thousands, and they stay
+        else:
+            await requests(scope, receive, send)
+
+    return outermost

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -16,7 +17,7 @@ from graph import failures
 from graph.limits import Limits
 from graph.operations import Operation, Operations
 from resolvers.caller import Caller
-from server import logs, pages
+from server import pages
 from server.answering import Answer, Answering, count_unread
 from server.door import METHODS, Door, known
 from server.gate import Gate
@@ -63,6 +64,8 @@ class Endpoint:
         page: bytes | None = None,
         trusted_proxies: Sequence[str] = (),
     ) -> None:
+        # told method, path, status and seconds of each socket that has ended
+        self.ended: Callable[[str, str, int, float], None] = lambda method, path, status, seconds: None
         self._limits = limits or Limits()
         self._answering = Answering(Operations(schema, self._limits, open=open), gate)
         self._groups = Groups(self._answering, rights)
@@ -71,9 +74,6 @@ class Endpoint:
         self._sockets: dict[Socket, asyncio.Task[Any]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await self._socket(scope, receive, send)
-            return
         try:
             response = await self._http(scope, Headers(scope=scope), receive)
         except Gone:
@@ -179,7 +179,7 @@ class Endpoint:
 
     # Sockets
 
-    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         await receive()  # websocket.connect
         if not self._door.welcome(headers):
@@ -190,22 +190,18 @@ class Endpoint:
             await send({"type": "websocket.close", "code": NOT_SPOKEN, "reason": f"Speak {PROTOCOL}"})
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        socket = Socket(
-            self._answering,
-            self._groups,
-            self._door.stranger(scope, headers),
-            headers.get("authorization"),
-            receive,
-            send,
-            scope.get(logs.DIRECT, send),
-        )
+        caller, authorization = self._door.stranger(scope, headers), headers.get("authorization")
+        socket = Socket(self._answering, self._groups, caller, authorization, receive, send)
+        del headers
         me = asyncio.current_task()
         assert me is not None
         self._sockets[socket] = me
+        began, code = time.perf_counter(), 1006
         try:
-            await socket.run()
+            code = await socket.run()
         finally:
             del self._sockets[socket]
+            self.ended("WS", scope["path"], code, time.perf_counter() - began)
 
 
 async def _left(receive: Receive) -> None:

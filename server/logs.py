@@ -142,9 +142,6 @@ def name_operation(name: str | None) -> None:
         current.operation = name[:100]
 
 
-DIRECT: Final = "scoreline.direct"  # in the scope of a socket: sends its texts past the log
-
-
 class RequestLog:
     """ASGI middleware: one line for each HTTP request and each socket, without the query string.
 
@@ -177,22 +174,22 @@ class RequestLog:
                 status = message.get("code", 1005)
             return message
 
-        if scope["type"] == "websocket":
-            scope = {**scope, DIRECT: send}
         with request() as current:
             try:
                 await self._app(scope, heard, watched)
             finally:
-                seconds = time.perf_counter() - began
-                if self._finished:
-                    self._finished(method, status, seconds)
-                path = scope["path"][:200]
-                log.log(
-                    logging.DEBUG if path.startswith(QUIET) else logging.INFO,
-                    "request",
-                    method=method,
-                    path=path,
-                    status=status,
-                    ms=round(seconds * 1000, 1),
-                    operation=current.operation,
-                )
+                self.finish(method, scope["path"], status, time.perf_counter() - began, current.operation)
+
+    def finish(self, method: str, path: str, status: int, seconds: float, operation: str | None = None) -> None:
+        """Write the line of what has ended, and count it."""
+        if self._finished:
+            self._finished(method, status, seconds)
+        log.log(
+            logging.DEBUG if path.startswith(QUIET) else logging.INFO,
+            "request",
+            method=method,
+            path=path[:200],
+            status=status,
+            ms=round(seconds * 1000, 1),
+            operation=operation,
+        )

@@ -49,6 +49,8 @@ class Closed(Exception):
 class Budget:
     """How much a client may say: `burst` messages at once, and so many a second for ever."""
 
+    __slots__ = ("_at", "_burst", "_left", "_rate")
+
     def __init__(self, burst: float, rate: float) -> None:
         self._burst, self._rate = burst, rate
         self._left, self._at = burst, asyncio.get_running_loop().time()
@@ -65,13 +67,17 @@ class Socket:
     """One client that is connected.
 
     authorization  of the handshake, for clients that can set its headers.
-    direct         sends texts, past those who only want to know how the socket ended.
     patience       seconds in which it must introduce itself, and in which it must take what is sent.
     most           operations that it may have running.
 
     What it listens to is pushed by the streams that it shares with others. As long as it reads, that
     is sent at once; when it does not, the newest of each state waits, and one that stays stuck is sent away.
     """
+
+    __slots__ = (
+        "_answering", "_authorization", "_begun", "_budget", "_closed", "_code", "_finishing", "_groups", "_me", "_members",
+        "_most", "_patience", "_receive", "_running", "_send", "_sending", "_waiting", "caller", "viewer",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -81,13 +87,12 @@ class Socket:
         authorization: str | None,
         receive: Receive,
         send: Send,
-        direct: Send,
         *,
         patience: float = 10,
         most: int = 256,
     ) -> None:
         self._answering, self._groups, self.caller, self._authorization = answering, groups, caller, authorization
-        self._receive, self._send, self._direct = receive, send, direct
+        self._receive, self._send = receive, send
         self._patience, self._most = patience, most
         self._budget = Budget(burst=300, rate=50)
         self._members: dict[str, Member] = {}
@@ -96,21 +101,30 @@ class Socket:
         self._waiting: dict[Hashable, str] = {}  # what could not be sent yet, by what it replaces
         self._sending: asyncio.Task[None] | None = None
         self._begun = False
+        self._code = 1006
         self._closed: Closed | None = None
         self._me: asyncio.Task[Any] | None = None
         self.viewer: Viewer
 
-    async def run(self) -> None:
-        """Serve until either side closes; what was running is stopped then, and mutations brought to their end."""
+    async def run(self) -> int:
+        """Serve until either side closes, and return the close code.
+
+        What was running is stopped then, and mutations brought to their end.
+        """
         self._me = asyncio.current_task()
         metrics.SOCKETS.inc()
         try:
-            await self._read()
+            await self._hear()
+        except Closed as closed:
+            self.close(closed.code, closed.reason)
         except asyncio.CancelledError:
             if self._closed is None:
                 raise
             assert self._me is not None
             self._me.uncancel()
+        except Exception:  # ours: this client comes again, all others go on
+            log.exception("A socket failed.")
+            self.close(1011, "Something failed on our side")
         finally:
             self._me = None
             metrics.SOCKETS.dec()
@@ -124,6 +138,7 @@ class Socket:
             await self._say_goodbye()
             if self._finishing:
                 await asyncio.wait(self._finishing)
+        return self._code
 
     def close(self, code: int, reason: str) -> None:
         """Ask for the end; the first who does decides the code. A code of 0: it is closed already."""
@@ -136,6 +151,7 @@ class Socket:
         closed = self._closed
         if closed is None or not closed.code:
             return
+        self._code = closed.code
         if closed.code == MALFORMED:
             log.info("A socket was closed: %s.", closed.reason)
         try:
@@ -143,15 +159,6 @@ class Socket:
                 await self._send({"type": "websocket.close", "code": closed.code, "reason": closed.reason})
         except (TimeoutError, OSError, RuntimeError) as error:
             log.debug("The client did not hear the close: %r.", error)
-
-    async def _read(self) -> None:
-        try:
-            await self._hear()
-        except Closed as closed:
-            self.close(closed.code, closed.reason)
-        except Exception:  # ours: this client comes again, all others go on
-            log.exception("A socket failed.")
-            self.close(1011, "Something failed on our side")
 
     async def _hear(self) -> None:
         """Hear the client, until one of us closes."""
@@ -166,6 +173,7 @@ class Socket:
                 except TimeoutError:
                     raise Closed(LATE, "Connection initialisation timeout") from None
             if event["type"] == "websocket.disconnect":
+                self._code = event.get("code", 1005)
                 raise Closed(0)
             if not self._budget.spend():
                 raise Closed(MALFORMED, "Too many messages")
@@ -295,7 +303,7 @@ class Socket:
             if len(self._waiting) > MOST_WAITING:
                 self.too_slow()
             return
-        sending = self._direct({"type": "websocket.send", "text": text})
+        sending = self._send({"type": "websocket.send", "text": text})
         try:
             waiting = sending.send(None)  # type: ignore[attr-defined]  # done at once, unless the client is slow
         except StopIteration:
@@ -313,7 +321,7 @@ class Socket:
             while self._waiting:
                 text = self._waiting.pop(next(iter(self._waiting)))
                 async with asyncio.timeout(self._patience):
-                    await self._direct({"type": "websocket.send", "text": text})
+                    await self._send({"type": "websocket.send", "text": text})
         except TimeoutError:
             self.too_slow()
         except (OSError, RuntimeError) as error:
