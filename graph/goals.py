@@ -134,8 +134,8 @@ class Goal(Node):
 
     @strawberry.field(graphql_type=Scope)
     @staticmethod
-    async def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return await info.context.ask(progress.owners, root)
+    def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return info.context.ask(progress.owners, root)
 
     @strawberry.field(graphql_type=Metric)
     @staticmethod
@@ -155,8 +155,8 @@ class Goal(Node):
 
     @strawberry.field(graphql_type=GoalProgress)
     @staticmethod
-    async def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return await info.context.ask(progress.reached, root)
+    def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return info.context.ask(progress.reached, root)
 
     @strawberry.field(
         description="""Sum of the same metric's goals for the same period one level below (a team's members and
@@ -189,5 +189,5 @@ subteams); null for an employee's goal. More or less than the target is allowed,
         graphql_type=list[GoalChange], description="Who changed the goal, when, and from what to what, newest first."
     )
     @staticmethod
-    async def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return await info.context.ask(progress.altered, root)
+    def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return info.context.ask(progress.altered, root)

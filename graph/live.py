@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, Final
 
 import strawberry
 
@@ -15,6 +15,10 @@ from graph.leaderboards import DealWon, Leaderboard
 from graph.lens import Info
 from resolvers.leaderboards import Question
 from subscriptions import activities, goals, leaderboards
+
+HAPPENINGS: Final = frozenset(
+    {"activities", "dealWon"}
+)  # the fields that send each happening once; the rest are states
 
 
 @strawberry.type(

@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
 from graph.deals import Contact
+from graph.executing import Executor, planned
 from graph.live import Subscription
 from graph.office_actions import OfficeMutation, SessionMutation
 from graph.queries import Query
@@ -19,13 +20,16 @@ Mutation = merge_types("Mutation", (SessionMutation, OfficeMutation, RecordMutat
 
 def make(*, open_: bool = False) -> strawberry.Schema:
     """Return the schema; `open_` lets its errors suggest names to strangers."""
-    return strawberry.Schema(
+    schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         types=[Contact, Device],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not open_),
+        execution_context_class=Executor,
     )
+    planned(schema._schema)
+    return schema
 
 
 def exported() -> str:

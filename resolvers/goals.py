@@ -14,7 +14,7 @@ from domain.ids import decoded
 from domain.periods import InvalidPeriod, Period, PeriodKind, resolve
 from domain.refusals import Conflict, Forbidden, Invalid, NotFound, OutOfRange
 from domain.units import Unit, canonical, shown
-from models import goals, people, scores
+from models import goals, scores
 from models.activities import ActivityKind
 from models.goals import Goal, GoalChange, OwnerKind
 from models.people import Employee
@@ -76,7 +76,7 @@ async def set_goal(context: Context, given: Given) -> Goal:
         created_by_id=context.viewer.id,
         created_at=context.now(),
     )
-    [value] = await scores.goal_values([goal.id])
+    [value] = await scores.goal_values([goal])
     if value >= target:  # reached before it was set: nothing crosses, nothing is announced
         goal.announced = [target]
         await goal.save(update_fields=["announced"])
@@ -208,7 +208,7 @@ async def find_all(context: Context, ids: Sequence[str]) -> list[Goal | None]:
 async def seen(context: Context, numbers: Sequence[int]) -> list[Goal | None]:
     """Return the goals of these numbers that the viewer may see, in their order."""
     rows = await goals.by_ids(numbers)
-    owners = await people.by_ids([row.owner_id for row in rows if row and row.owner_kind is OwnerKind.EMPLOYEE])
+    owners = await context.people([row.owner_id for row in rows if row and row.owner_kind is OwnerKind.EMPLOYEE])
     known = {owner.id: owner for owner in owners if owner}
     return [row if row and context.viewer.sees_goal(row, known.get(row.owner_id)) else None for row in rows]
 

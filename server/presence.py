@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from uuid import uuid4
 
@@ -26,17 +25,15 @@ class Attendance:
         self._here: Counter[int] = Counter()
         self._changed = asyncio.Event()
 
-    @contextmanager
-    def of(self, employee: int | None) -> Iterator[None]:
-        """Count an employee as here until the block is left; a device is nobody."""
-        if employee is None:
-            yield
-            return
-        self._here[employee] += 1
-        self._changed.set()
-        try:
-            yield
-        finally:
+    def come(self, employee: int | None) -> None:
+        """Count one more socket of an employee; a device is nobody."""
+        if employee is not None:
+            self._here[employee] += 1
+            self._changed.set()
+
+    def go(self, employee: int | None) -> None:
+        """Count one socket less."""
+        if employee is not None:
             self._here[employee] -= 1
             if not self._here[employee]:
                 del self._here[employee]
