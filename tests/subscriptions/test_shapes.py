@@ -218,7 +218,7 @@ async def test_a_passing_error_does_not_end_the_happenings(running, change_log, 
 @pytest.mark.parametrize("seed", range(5))
 async def test_happenings_miss_nothing_when_rows_commit_out_of_order(running, change_log, seed):
     dice = random.Random(seed)
-    change_log.batch = 7
+    change_log.batch = 100
     wanted = 300
 
     async def write():
@@ -228,6 +228,7 @@ async def test_happenings_miss_nothing_when_rows_commit_out_of_order(running, ch
                 await asyncio.sleep(0)
             change_log.commit("history", position=position)
             hub.ring()
+            await asyncio.sleep(0)
 
     async def hear():
         heard = []
