@@ -218,27 +218,25 @@ async def test_a_passing_error_does_not_end_the_happenings(running, change_log, 
 @pytest.mark.parametrize("seed", range(5))
 async def test_happenings_miss_nothing_when_rows_commit_out_of_order(running, change_log, seed):
     dice = random.Random(seed)
-    change_log.batch = 100
+    change_log.batch = 7
     wanted = 300
 
     async def write():
         for _ in range(wanted // 20):
             position = change_log.take()
-            for _ in range(dice.randrange(2)):  # turns, not seconds: so a row is late by less than the overlap
-                await asyncio.sleep(0)
+            await asyncio.sleep(dice.random() / 500)
             change_log.commit("history", position=position)
             hub.ring()
-            await asyncio.sleep(0)
 
     async def hear():
         heard = []
-        options = {"at": lambda row: row[0], "overlap": 50}
+        options = {"at": lambda row: row[0], "overlap": wanted}
         async with aclosing(happenings(hub, ["history"], change_log.after, 0, **options)) as stream:
             while len(heard) < wanted:
                 heard.append((await anext(stream))[0])
         return heard
 
-    async with running(overlap=50) as hub, asyncio.TaskGroup() as group:
+    async with running(overlap=wanted) as hub, asyncio.TaskGroup() as group:
         listeners = [group.create_task(hear()) for _ in range(5)]
         for _ in range(20):
             group.create_task(write())
