@@ -251,7 +251,7 @@ async def node(context: Context, id_: str) -> Any | None:
         case "Stage":
             return await Stage.get_or_none(id=number)
         case "Activity":
-            return await (await activity_list(context, None, None)).get_or_none(id=number)
+            return await (await activity_list(context, await scopes.whole(context), None)).get_or_none(id=number)
         case "Device":
             seen = context.viewer.may_company(Action.ADMINISTER)
             return await Device.get_or_none(id=number) if seen else None

@@ -103,6 +103,10 @@ class References:
         if getattr(row, "external_id", None):
             self._external[kind, row.external_id] = row
 
+    def rows(self, kind: str) -> list[Any]:
+        """Return the rows of one kind that are at hand."""
+        return [row for (known, _), row in self._rows.items() if known == kind]
+
     def row(self, kind: str, number: int) -> Any:
         """Return a row that was wanted and is known to exist."""
         return self._rows[kind, number]
@@ -190,9 +194,11 @@ class References:
     def heir(self, row: Any, id_: str, *path: str) -> Employee:
         """Return who a record goes to; giving it away needs the right over both."""
         employee = self.employee(id_, *path)
-        holder: Employee = self.row("Employee", owner_of(row))
-        if employee.id != holder.id and not all(
-            self.context.viewer.may(Action.REASSIGN, one) for one in (employee, holder)
-        ):
-            raise Forbidden("Only who stands above both can hand this over.", *path)
+        self.may_hand_over(owner_of(row), employee.id, *path)
         return employee
+
+    def may_hand_over(self, holder: int, heir: int, *path: str) -> None:
+        """Refuse that what is the one's becomes the other's without the right over both."""
+        both = [self.row("Employee", number) for number in (holder, heir)]
+        if holder != heir and not all(self.context.viewer.may(Action.REASSIGN, one) for one in both):
+            raise Forbidden("Only who stands above both can hand this over.", *path)
