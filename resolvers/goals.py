@@ -201,7 +201,7 @@ async def find(context: Context, id_: str) -> Goal | None:
 async def find_all(context: Context, ids: Sequence[str]) -> list[Goal | None]:
     """The same for several ids, in their order."""
     pairs = [decoded(id_) for id_ in ids]
-    numbers = [pair[1] if pair and pair[0] == "Goal" and pair[1] < 1 << 31 else 0 for pair in pairs]
+    numbers = [pair[1] if pair and pair[0] == "Goal" else 0 for pair in pairs]
     return await seen(context, numbers)
 
 

@@ -65,7 +65,7 @@ class References:
         wanted = {id_ for id_ in ids if id_}
         externals = {id_[len(EXTERNAL) :] for id_ in wanted if id_.startswith(EXTERNAL)}
         parsed = (decoded(id_) for id_ in wanted if not id_.startswith(EXTERNAL))
-        numbers = {pair[1] for pair in parsed if pair and pair[0] == kind and pair[1] < 1 << 31}
+        numbers = {pair[1] for pair in parsed if pair and pair[0] == kind}
         await self._fetch(kind, numbers, externals if kind != "Stage" else set())
         await self.want_owners()
 
