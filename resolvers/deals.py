@@ -245,8 +245,12 @@ def _money_given(bench: Bench, given: Given, field: str) -> tuple[int | None, st
 
 
 def _no_rate(currency: str, field: str) -> Invalid:
-    sentence = f"There is no exchange rate for {currency}: an administrator sets one with setExchangeRate."
-    return Invalid(sentence, "input", field, "currency")
+    return Invalid(
+        f"There is no exchange rate for {currency}: an administrator sets one with setExchangeRate.",
+        "input",
+        field,
+        "currency",
+    )
 
 
 def _close(bench: Bench, deal: Deal, given: Given) -> None:
