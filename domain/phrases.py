@@ -234,6 +234,43 @@ _RUSSIAN: Final = {
     "One socket runs at most {most} operations: complete one first, or open another.": (
         "На одном сокете не больше {most} операций: завершите одну или откройте другой."
     ),
+    # what no field could take
+    "Variable '${name}' has invalid value at {where}: {wrong}": "Переменная ${name}, {where}: {wrong}",
+    "Variable '${name}' has invalid value: {wrong}": "Переменная ${name}: {wrong}",
+    'A Decimal is a text like "{example}" or an integer.': "Decimal — текст вида «{example}» или целое число.",
+    "This Decimal is beyond what can be stored: at most 30 digits on either side of the point.": (
+        "Такое Decimal не сохранить: не больше 30 цифр с каждой стороны запятой."
+    ),
+    'A DateTime has an offset, like "{example}".': "DateTime указывают со смещением, например «{example}».",
+    'There is no such moment: a DateTime is like "{example}", seconds 0 to 59.': (
+        "Такого времени нет: DateTime имеет вид «{example}», секунды от 0 до 59."
+    ),
+    'A Date is like "{example}".': "Date имеет вид «{example}».",
+    'There is no such day: a Date is like "{example}".': "Такого дня нет: Date имеет вид «{example}».",
+    # what is no request at all
+    "The body must be a JSON object with a string `query`.": "Тело запроса — объект JSON со строкой `query`.",
+    "The body must be a JSON object with a string `query`: this is not JSON.": (
+        "Тело запроса — объект JSON со строкой `query`, а это не JSON."
+    ),
+    "The body must be a JSON object with a string `query`; `operationName` is a string.": (
+        "Тело запроса — объект JSON со строкой `query`; `operationName` — строка."
+    ),
+    "The body must be a JSON object with a string `query`; `variables` and `extensions` are objects.": (
+        "Тело запроса — объект JSON со строкой `query`; `variables` и `extensions` — объекты."
+    ),
+    "The body took too long to arrive.": "Тело запроса шло слишком долго.",
+    "A body has at most {most} bytes.": "В теле запроса не больше {most} байт.",
+    "An address has at most {most} bytes: send the query by POST.": (
+        "В адресе не больше {most} байт: пришлите запрос методом POST."
+    ),
+    "`{key}` in the address must be a JSON object.": "`{key}` в адресе — объект JSON.",
+    "Send the request as `Content-Type: {kind}`.": "Пришлите запрос с `Content-Type: {kind}`.",
+    "Accept one of {one} and {other}.": "Укажите в Accept {one} или {other}.",
+    "Use one of {methods}.": "Используйте один из методов {methods}.",
+    "Mutations are sent by POST.": "Мутации присылают методом POST.",
+    "Subscriptions run over a WebSocket at this address, by the protocol {protocol}.": (
+        "Подписки идут через WebSocket по этому адресу, по протоколу {protocol}."
+    ),
     # what is nobody's fault
     "There is no company yet: run `./run setup` on the server first.": (
         "Компании ещё нет: сначала выполните `./run setup` на сервере."

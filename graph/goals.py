@@ -12,7 +12,7 @@ from domain.ids import encoded
 from domain.units import shown
 from graph.activities import ActivitySubject
 from graph.enums import Pace
-from graph.lens import Info, Node, lens, one
+from graph.lens import Info, Node, lens, one, somebody
 from graph.metrics import Metric
 from graph.pages import Connection, paged
 from graph.scopes import Period, Scope, days
@@ -87,7 +87,7 @@ class GoalProgress:
 @lens(Altered, description="One field of a goal that somebody changed.")
 class GoalChange:
     at: datetime
-    by: TheEmployee | None = one(people.by_ids, "by_id")
+    by: TheEmployee | None = somebody("by_id")
     field: str
     before: str | None
     after: str | None
@@ -128,7 +128,7 @@ class Goal(Node):
     recurring: bool = strawberry.field(
         description="A recurring goal renews itself with the same target when its period ends."
     )
-    created_by: TheEmployee | None = one(people.by_ids, "created_by_id", "Null when nobody in particular set it.")
+    created_by: TheEmployee | None = somebody("created_by_id", "Null when nobody in particular set it.")
     created_at: datetime
     archived_at: datetime | None
 

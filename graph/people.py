@@ -14,7 +14,7 @@ from graph.deals import Client, Deal, DealFilter
 from graph.enums import ActivityKind, RankBy, Role, Weekday
 from graph.inputs import PeriodInput, given, period_key
 from graph.leads import Lead, LeadFilter
-from graph.lens import Info, gathered, lens, one
+from graph.lens import Info, gathered, lens, somebody
 from graph.pages import Connection, paged
 from graph.scopes import Scope, scope_of
 from graph.work import Call, Task, TaskFilter
@@ -66,7 +66,7 @@ the day it was recorded, marked late. Null leaves periods open for ever."""
 
 @lens(rows.Team, description="A group of employees below a manager; teams stand below teams, to any depth.")
 class Team(Scope):
-    manager: Employee | None = one(rows.by_ids, "manager_id")
+    manager: Employee | None = somebody("manager_id")
     members: list[Employee] = gathered(rows.members, "The active members of this very team, in name order.")
 
     @strawberry.field(description="The team right above; null at the top, and where that is out of sight.")
@@ -124,7 +124,7 @@ class Employee(Scope):
         if not _sees(root, info):
             return None
         above = root.manager_id or info.context.tree.manager_of(root.id, root.team_id)
-        return info.context.load(rows.by_ids, above) if above else None  # type: ignore[return-value]
+        return info.context.ask(people.seen, above) if above else None  # type: ignore[return-value]
 
     @strawberry.field(
         graphql_type=TheStanding | None, description="His row on the company's board; null when he is not ranked there."

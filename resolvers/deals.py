@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -31,6 +31,7 @@ from resolvers.keeping import (
     text,
 )
 from resolvers.recording import Changed, Line, Ring, ring
+from resolvers.references import References
 
 _SHOWN: Final = (
     "title", "amount", "currency", "cost", "owner_id", "client_id", "product", "expected_close_on", "closed_at",
@@ -49,14 +50,19 @@ class Deals(Keeper):
     kind = "Deal"
     refers = {"owner": "Employee", "client": "Client", "stage": "Stage"}
 
-    def __init__(self, first_stage: int | None = None) -> None:
+    def __init__(self, first_stage: int | None = None, client: int | None = None) -> None:
         self.first_stage = first_stage
+        self.client = client  # of a new deal, unless another is given; in sight or not
+
+    def concerned(self, refs: References) -> Collection[int | None]:
+        """Who is credited need not own it any more."""
+        return [row.won_by for row in refs.rows("Deal")]
 
     def begin(self, bench: Bench, given: Given) -> Deal:
         owner = bench.refs.new_owner(given.get("owner"), "input", "owner")
         if self.first_stage is None:
             raise NotFound("There is no pipeline yet: an administrator makes one with savePipeline.", "input", "stage")
-        deal = Deal(status=DealStatus.OPEN, stage_id=self.first_stage)
+        deal = Deal(status=DealStatus.OPEN, stage_id=self.first_stage, client_id=self.client)
         at = created(bench, given)
         if given.get("closedAt") and not given.get("createdAt"):  # a deal that is already closed was there before
             at = min(at, inputs.past(given["closedAt"], bench.now, "input", "closedAt"))
@@ -180,10 +186,10 @@ class Deals(Keeper):
                 await ring(bench.context, bell, revoked=had)
 
 
-async def keeper() -> Deals:
-    """Return what keeps deals, knowing where a new one begins."""
+async def keeper(client: int | None = None) -> Deals:
+    """Return what keeps deals, knowing where a new one begins, and with whom unless that is given."""
     stage = await pipelines.first_stage()
-    return Deals(stage.id if stage else None)
+    return Deals(stage.id if stage else None, client)
 
 
 async def record(
@@ -239,8 +245,12 @@ def _money_given(bench: Bench, given: Given, field: str) -> tuple[int | None, st
 
 
 def _no_rate(currency: str, field: str) -> Invalid:
-    sentence = f"There is no exchange rate for {currency}: an administrator sets one with setExchangeRate."
-    return Invalid(sentence, "input", field, "currency")
+    return Invalid(
+        f"There is no exchange rate for {currency}: an administrator sets one with setExchangeRate.",
+        "input",
+        field,
+        "currency",
+    )
 
 
 def _close(bench: Bench, deal: Deal, given: Given) -> None:
@@ -265,6 +275,8 @@ def _hand_over(bench: Bench, draft: Draft, given: Given) -> None:
     deal: Deal = draft.row
     owner = bench.refs.heir(deal, given["owner"], "input", "owner")
     draft.move_credit = bool(given.get("moveCredit"))
+    if draft.move_credit and deal.won_by is not None:
+        bench.refs.may_hand_over(deal.won_by, owner.id, "input", "moveCredit")
     if owner.id == deal.owner_id and not draft.move_credit:
         return
     deal.owner_id = owner.id

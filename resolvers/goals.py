@@ -201,16 +201,22 @@ async def find(context: Context, id_: str) -> Goal | None:
 async def find_all(context: Context, ids: Sequence[str]) -> list[Goal | None]:
     """The same for several ids, in their order."""
     pairs = [decoded(id_) for id_ in ids]
-    numbers = [pair[1] if pair and pair[0] == "Goal" and pair[1] < 1 << 31 else 0 for pair in pairs]
+    numbers = [pair[1] if pair and pair[0] == "Goal" else 0 for pair in pairs]
     return await seen(context, numbers)
 
 
 async def seen(context: Context, numbers: Sequence[int]) -> list[Goal | None]:
     """Return the goals of these numbers that the viewer may see, in their order."""
     rows = await goals.by_ids(numbers)
-    owners = await context.people([row.owner_id for row in rows if row and row.owner_kind is OwnerKind.EMPLOYEE])
+    visible = {row.id for row in await within_sight(context, [row for row in rows if row])}
+    return [row if row and row.id in visible else None for row in rows]
+
+
+async def within_sight(context: Context, rows: Sequence[Goal]) -> list[Goal]:
+    """Return those of the goals that the viewer may see: work can move others too."""
+    owners = await context.people([row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE])
     known = {owner.id: owner for owner in owners if owner}
-    return [row if row and context.viewer.sees_goal(row, known.get(row.owner_id)) else None for row in rows]
+    return [row for row in rows if context.viewer.sees_goal(row, known.get(row.owner_id))]
 
 
 async def of_scope(context: Context, scope: Scope, given: Given | None, *, archived: bool) -> list[Goal]:

@@ -8,7 +8,7 @@ repeat differs in nothing and so does nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -71,6 +71,10 @@ class Keeper:
     kind: ClassVar[str]
     refers: ClassVar[Mapping[str, str]] = {}  # the input's fields that hold ids, and of what
     added: ClassVar[ActivityKind | None] = None
+
+    def concerned(self, refs: References) -> Collection[int | None]:
+        """Return which employees, beside those named and the owners, must be at hand."""
+        return ()
 
     def begin(self, bench: Bench, given: Given) -> Any:
         """Return a new row with what it cannot do without."""
@@ -195,6 +199,7 @@ async def _bench(context: Context, keeper: Keeper, givens: Sequence[Given]) -> B
         await refs.want(kind, (given.get(name) for given in givens))
     await refs.want(keeper.kind, (given.get("id") for given in givens))
     await refs.want_external(keeper.kind, (given.get("externalId") for given in givens))
+    await refs.want_numbers("Employee", keeper.concerned(refs))
     if context.viewer.employee:
         refs.add("Employee", context.viewer.employee)
     company = await context.company()

@@ -10,6 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Final
 
+from domain.access import Action, Reach
 from domain.calendar import Calendar
 from domain.failures import BadInput, NotFound
 from domain.periods import Period
@@ -212,7 +213,9 @@ class Place:
 
 
 async def places(context: Context, asked: Sequence[Place]) -> list[Standing | None]:
-    """Return the standing of each on his board; each board is made once."""
+    """Return the standing of each on his board, None for who sees no boards; each board is made once."""
+    if context.viewer.reach(Action.VIEW_BOARD) is Reach.NONE:
+        return [None] * len(asked)
     found: dict[Question, dict[int, Standing]] = {}
     for question in {place.question for place in asked}:  # `first` there is as large as any company
         board = await _made(context, question)

@@ -48,7 +48,7 @@ async def find(context: Context, id_: str) -> Scope | None:
             return await whole(context)
         case "Team", number if number in context.tree.teams:
             return Scope(OwnerKind.TEAM, number, context.tree.teams[number])
-        case "Employee", number if number < 1 << 31:
+        case "Employee", number:
             found = await Employee.get_or_none(id=number)
             return Scope(OwnerKind.EMPLOYEE, number, found) if found else None
     return None

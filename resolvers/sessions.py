@@ -120,8 +120,10 @@ async def viewer(token: str, services: Services, now: datetime) -> Viewer:
         )
         expires = datetime.fromtimestamp(claims["exp"], UTC)
         number, session_id = int(claims["sub"]), int(claims["sid"])
-    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
+    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, OSError) as error:
         raise Unauthenticated(_WRONG) from error
+    if not max(number, session_id) < 1 << 31:  # no row has such a number
+        raise Unauthenticated(_WRONG)
     if expires + LEEWAY <= now:
         raise Unauthenticated("The access token has expired: refresh the session.", code="TOKEN_EXPIRED")
     session = await Session.get_or_none(id=session_id, employee_id=number).select_related("employee")

@@ -129,6 +129,11 @@ class Listener:
             self._take(await hear(self.socket))
         return self.heard[-1]
 
+    async def begun(self) -> None:
+        """Wait for the state that a subscription to one begins with."""
+        while not self.heard:
+            self._take(await hear(self.socket))
+
     async def settled(self) -> None:
         """Take in all that comes before the answers to a few questions asked now."""
         for _ in range(3):
