@@ -187,5 +187,5 @@ class References:
         if employee.id != holder.id and not all(
             self.context.viewer.may(Action.REASSIGN, one) for one in (employee, holder)
         ):
-            raise Forbidden("Only who stands above both can hand this over.", *path)
+            raise Forbidden("Only somebody who stands above both can hand this over.", *path)
         return employee
