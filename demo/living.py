@@ -21,7 +21,7 @@ from demo.asking import Ask, Refused, Session
 
 log = logging.getLogger(__name__)
 
-FEWEST, MOST = 2.0, 5.0  # seconds between two acts
+FEWEST, MOST = 2.0, 4.0  # seconds between two acts
 _LONGEST_REST: Final = 60.0  # seconds, when the server does not answer
 _DESK: Final = """
 query Desk($ripe: [ID!]) {

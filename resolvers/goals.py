@@ -92,7 +92,9 @@ async def update_goal(context: Context, given: Given) -> Goal:
     goal = await _to_change(context, given["id"], "input", "id")
     seen = given.get("ifVersion")
     if seen is not None and seen != goal.version:
-        raise Conflict(f"The goal has changed meanwhile: its version is {goal.version} now.", "input", "ifVersion")
+        raise Conflict(
+            f"The goal has changed in the meantime: its version is {goal.version} now.", "input", "ifVersion"
+        )
     if goal.archived_at is not None:
         raise Conflict("This goal is archived.", "input", "id")
     metric = await metric_of(context, goal.metric)
@@ -149,7 +151,7 @@ async def archive_goal(context: Context, id_: str) -> Goal:
 
 def _check_recurring(recurring: bool, kind: PeriodKind) -> None:
     if recurring and kind is PeriodKind.CUSTOM:
-        raise Invalid("A custom period cannot recur: take a day, week, month, quarter or year.", "input", "recurring")
+        raise Invalid("A custom period cannot recur: choose a day, week, month, quarter or year.", "input", "recurring")
 
 
 def _target(value: Decimal, unit: Unit, currency: str) -> int:

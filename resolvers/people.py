@@ -48,7 +48,7 @@ async def _changed(context: Context, employee: Employee, given: Given) -> Employ
     if "email" in given and (given["email"] is not None or employee.id is None):
         employee.email = inputs.email(given["email"], "input", "email")
         if employee.email != was["email"] and await Employee.exists(email=employee.email):
-            raise Conflict("Somebody has this e-mail already.", "input", "email")
+            raise Conflict("Somebody has this e-mail address already.", "input", "email")
     if given.get("role") is not None:
         employee.role = given["role"]
     if "team" in given:
@@ -113,7 +113,7 @@ async def update_profile(context: Context, given: Given) -> Employee:
     if "language" in given:
         language = given["language"]
         if language is not None and language not in LANGUAGES:
-            raise Invalid('Take "en" or "ru".', "input", "language")
+            raise Invalid('Choose "en" or "ru".', "input", "language")
         employee.language = language
     for field, column in (("quietFrom", "quiet_from"), ("quietTo", "quiet_to"), ("digestAt", "digest_at")):
         if field in given:
@@ -123,7 +123,7 @@ async def update_profile(context: Context, given: Given) -> Employee:
             setattr(employee, column, minute)
     if given.get("password") is not None:
         if not await passwords.right(employee.password_hash, given.get("currentPassword") or ""):
-            raise Invalid("The current password is not right.", "input", "currentPassword")
+            raise Invalid("The current password is wrong.", "input", "currentPassword")
         employee.password_hash = await passwords.hashed(given["password"], "input", "password")
         await sessions.revoke_all(employee.id, context.now(), but=context.viewer.session_id)
         context.announce(f"employee:{employee.id}")
@@ -168,7 +168,7 @@ async def _changed_team(context: Context, team: Team, given: Given) -> Team:
 
 def _require_admin(context: Context) -> None:
     if not context.viewer.may_company(Action.ADMINISTER):
-        raise Forbidden("Only an administrator keeps people and teams.", "input")
+        raise Forbidden("Only an administrator can change people and teams.", "input")
 
 
 async def online(context: Context, employees: Sequence[int]) -> list[bool]:

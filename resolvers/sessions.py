@@ -50,7 +50,7 @@ async def sign_in(context: Context, email: str, password: str) -> SignedIn:
     employee = await Employee.get_or_none(email=email.strip().lower())
     known = await passwords.right(employee.password_hash if employee else None, password)
     if employee is None or not known or not employee.active:
-        raise Invalid("E-mail or password is wrong.", "input", "password")
+        raise Invalid("The e-mail or the password is wrong.", "input", "password")
     await context.services.throttle.clear(*keys[1])
     now = context.clock()
     session = await Session.create(

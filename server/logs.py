@@ -92,6 +92,8 @@ def configure(settings: Said, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
+    quiet = max(root.level, logging.WARNING) if root.level > logging.DEBUG else logging.NOTSET
+    logging.getLogger("tortoise").setLevel(quiet)  # it announces whenever it ends
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
