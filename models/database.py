@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ MODULES: Final = (
     "models.changes",
     "models.sessions",
     "models.presence",
+    "models.worktime",
 )
 AWAY: Final = (
     DBConnectionError,
@@ -129,9 +130,16 @@ def _dialect() -> str:
 def _spoken(sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
     """Return the statement and its values as the connected database writes them."""
     if _dialect() == "sqlite":
-        return sql, [value.isoformat() if isinstance(value, date) else value for value in values]
+        return sql, [_written(value) for value in values]
     parts = sql.split("?")
     return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, 1)), list(values)
+
+
+def _written(value: Any) -> Any:
+    """Return a value as SQLite's columns hold it: moments compare as texts."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(" ")
+    return value.isoformat() if isinstance(value, date) else value
 
 
 async def execute(sql: str, values: Sequence[Any] = ()) -> None:
@@ -161,3 +169,15 @@ async def reserve(model: type[Model], count: int) -> list[int]:
 def instant(value: datetime | str) -> datetime:
     """Return what plain SQL gave for a moment as an aware datetime (SQLite gives text)."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def day(value: date | str) -> date:
+    """The same for a day."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def days_between(first: str, last: str) -> str:
+    """Return the expression that counts the days from one date column to another."""
+    if _dialect() == "sqlite":
+        return f"CAST(julianday({last}) - julianday({first}) AS INTEGER)"
+    return f"({last} - {first})"
