@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import strawberry
 
 from domain import periods
 from domain.calendar import Calendar
-from graph.enums import PeriodKind
-from graph.inputs import PeriodInput, given
+from graph.enums import Interval, PeriodKind
+from graph.inputs import PeriodInput, given, period_key
 from graph.lens import Info, Node
 from models.goals import OwnerKind
 from models.people import Employee, Team
-from resolvers import goals
+from resolvers import goals, statistics
 from resolvers.context import Context
 from resolvers.scopes import Scope as ScopeOf
 
 TheGoal = Annotated["Goal", strawberry.lazy("graph.goals")]  # type: ignore[name-defined]  # noqa: F821
+TheStatistics = Annotated["Statistics", strawberry.lazy("graph.statistics")]  # type: ignore[name-defined]  # noqa: F821
+
+CHARTS: Final = "Charts of the period: the current month unless one is given."
 
 
 @dataclass(frozen=True)
@@ -101,3 +104,33 @@ class Scope(Node):
         root: strawberry.Parent[Any], info: Info, period: PeriodInput | None = None, include_archived: bool = False
     ) -> Any:
         return await goals.of_scope(info.context, scope_of(root), given(period), archived=include_archived)
+
+    @strawberry.field(graphql_type=TheStatistics | None, description=f"{CHARTS} Null for who may not see the card.")
+    @staticmethod
+    async def statistics(
+        root: strawberry.Parent[Any],
+        info: Info,
+        period: PeriodInput | None = None,
+        interval: Interval = Interval.DAY,
+        metrics: list[str] | None = None,
+    ) -> Any:
+        return await statistics.of_scope(info.context, scope_of(root), charted(period, interval, metrics))
+
+
+def charted(period: PeriodInput | None, interval: Interval, metrics: list[str] | None) -> statistics.Question:
+    return statistics.Question(period_key(period), interval, None if metrics is None else tuple(metrics))
+
+
+async def _statistics(
+    root: Any,
+    info: Info,
+    period: PeriodInput | None = None,
+    interval: Interval = Interval.DAY,
+    metrics: list[str] | None = None,
+) -> Any:
+    return await statistics.asked(info.context, scope_of(root), charted(period, interval, metrics))
+
+
+def whole_statistics() -> Any:
+    """Return the field of a team or the company: out of reach it is an error, not a null."""
+    return strawberry.field(resolver=_statistics, description=CHARTS)
