@@ -16,7 +16,7 @@ from graph.inputs import PeriodInput, given, period_key
 from graph.leads import Lead, LeadFilter
 from graph.lens import Info, gathered, lens, one
 from graph.pages import Connection, paged
-from graph.scopes import Scope, TheStatistics, scope_of, whole_statistics
+from graph.scopes import Scope, TheFunnel, TheStatistics, scope_of, whole_funnel, whole_statistics
 from graph.work import Call, Task, TaskFilter
 from models import company as companies
 from models import people as rows
@@ -48,6 +48,7 @@ class Company(Scope):
 the day it was recorded, marked late. Null leaves periods open for ever."""
     )
     statistics: TheStatistics = whole_statistics()
+    funnel: TheFunnel = whole_funnel()
 
     @strawberry.field
     @staticmethod
@@ -70,6 +71,7 @@ class Team(Scope):
     manager: Employee | None = one(rows.by_ids, "manager_id")
     members: list[Employee] = gathered(rows.members, "The active members of this very team, in name order.")
     statistics: TheStatistics = whole_statistics()
+    funnel: TheFunnel = whole_funnel()
 
     @strawberry.field(description="The team right above; null at the top, and where that is out of sight.")
     @staticmethod
