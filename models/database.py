@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,15 @@ MODULES: Final = (
     "models.presence",
     "models.worktime",
 )
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that needs no reset between two users: nothing of ours outlives a transaction."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
 AWAY: Final = (
     DBConnectionError,
     OperationalError,
@@ -68,6 +78,7 @@ def config(url: str, *, pool: int = 20) -> dict[str, Any]:
     else:
         credentials.setdefault("maxsize", pool)
         credentials["command_timeout"] = 10
+        credentials["connection_class"] = _Connection
         credentials["server_settings"] = {
             "application_name": "scoreline",
             "lock_timeout": "5s",
@@ -130,16 +141,24 @@ def _dialect() -> str:
 def _spoken(sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
     """Return the statement and its values as the connected database writes them."""
     if _dialect() == "sqlite":
-        return sql, [_written(value) for value in values]
+        return sql, [_as_text(value) if isinstance(value, date) else value for value in values]
+    return _numbered(sql), list(values)
+
+
+def _as_text(value: date) -> str:
+    """Return a day or a moment as SQLite keeps it."""
+    return value.astimezone(UTC).isoformat(" ") if isinstance(value, datetime) else value.isoformat()
+
+
+@lru_cache(maxsize=512)
+def _numbered(sql: str) -> str:
     parts = sql.split("?")
-    return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, 1)), list(values)
+    return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, 1))
 
 
-def _written(value: Any) -> Any:
-    """Return a value as SQLite's columns hold it: moments compare as texts."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(" ")
-    return value.isoformat() if isinstance(value, date) else value
+def marks(values: Sequence[Any]) -> str:
+    """Return as many places for values as there are, with commas between; NULL for none, which nothing equals."""
+    return ", ".join("?" * len(values)) or "NULL"
 
 
 async def execute(sql: str, values: Sequence[Any] = ()) -> None:

@@ -11,6 +11,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.periods import Period, PeriodKind
+from models import database
 from models.fields import choice, link, minor, short_text
 
 
@@ -104,16 +105,19 @@ async def changes_of(goals: Sequence[int]) -> list[list[GoalChange]]:
     return [[row for row in rows if row.goal_id == goal] for goal in goals]
 
 
+_TARGETS = """
+SELECT goal.owner_id, goal.target, (
+    SELECT goal_change.before FROM goal_change
+    WHERE goal_change.goal_id = goal.id AND goal_change.field = 'target' AND goal_change.at > ?
+    ORDER BY goal_change.id LIMIT 1
+) AS before FROM goal
+WHERE goal.owner_kind = 'EMPLOYEE' AND goal.metric = ? AND goal.first_day = ? AND goal.last_day = ?
+    AND goal.created_at <= ? AND (goal.archived_at IS NULL OR goal.archived_at > ?)
+ORDER BY goal.id
+"""
+
+
 async def targets_of_employees(metric: str, first: date, last: date, moment: datetime) -> dict[int, int]:
     """Return each employee's target for the metric and those very days, as it stood at that moment."""
-    rows = await Goal.filter(
-        owner_kind=OwnerKind.EMPLOYEE, metric=metric, first_day=first, last_day=last, created_at__lte=moment
-    ).order_by("id")
-    standing = [row for row in rows if row.archived_at is None or row.archived_at > moment]
-    later = await GoalChange.filter(goal_id__in=[row.id for row in standing], field="target", at__gt=moment).order_by(
-        "-id"
-    )
-    was = {row.id: row.target for row in standing}
-    for change in later:  # walking back from the newest
-        was[change.goal_id] = int(change.before or was[change.goal_id])
-    return {row.owner_id: was[row.id] for row in standing}
+    found = await database.rows(_TARGETS, [moment, metric, first, last, moment, moment])
+    return {row["owner_id"]: int(row["before"] or row["target"]) for row in found}

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Any
 
 from tortoise import fields
-from tortoise.functions import Sum
 from tortoise.models import Model
 
 from domain.scoring import Score
@@ -104,24 +103,34 @@ async def add_to_totals(scores: Iterable[Score]) -> None:
         )
 
 
+_SCORES = """
+SELECT employee_id, SUM(amount) AS total FROM {table}
+WHERE metric = ? AND {day} BETWEEN ? AND ? {more} GROUP BY employee_id
+"""
+
+
 async def totals(*, metric: str, first: date, last: date, teams: Collection[int] | None = None) -> dict[int, int]:
     """Return each employee's score within the days, both included; with `teams` only what was credited to those."""
-    query = DailyTotal.filter(metric=metric, day__gte=first, day__lte=last)
-    if teams is not None:
-        query = query.filter(team_id__in=list(teams))
-    rows = await query.annotate(total=Sum("amount")).group_by("employee_id").values_list("employee_id", "total")
-    return {employee: int(total) for employee, total in rows}
+    return await _scores("daily_total", "day", [metric, first, last], teams)
 
 
 async def recorded_after(
     moment: datetime, *, metric: str, first: date, last: date, teams: Collection[int] | None = None
 ) -> dict[int, int]:
     """Return what was posted to each employee's score from that moment on, for the days."""
-    query = ScoreEntry.filter(metric=metric, recorded_at__gte=moment, effective_on__gte=first, effective_on__lte=last)
+    return await _scores("score_entry", "effective_on", [metric, first, last], teams, moment)
+
+
+async def _scores(
+    table: str, day: str, values: list[Any], teams: Collection[int] | None, moment: datetime | None = None
+) -> dict[int, int]:
+    more = ""
+    if moment is not None:
+        more, values = "AND recorded_at >= ?", [*values, moment]
     if teams is not None:
-        query = query.filter(team_id__in=list(teams))
-    rows = await query.annotate(total=Sum("amount")).group_by("employee_id").values_list("employee_id", "total")
-    return {employee: int(total) for employee, total in rows}
+        more, values = f"{more} AND team_id IN ({database.marks([*teams])})", [*values, *sorted(teams)]
+    found = await database.rows(_SCORES.format(table=table, day=day, more=more), values)
+    return {row["employee_id"]: int(row["total"]) for row in found}
 
 
 _GOAL_VALUES = """

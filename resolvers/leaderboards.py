@@ -20,6 +20,7 @@ from domain.units import shown
 from models import changes, goals, people, scores
 from models.goals import OwnerKind
 from models.pages import LARGEST
+from models.people import Stay
 from resolvers import scopes
 from resolvers.context import Context
 from resolvers.goals import period as period_of
@@ -115,10 +116,12 @@ async def _made(context: Context, question: Question) -> Board:
     as_of = min(question.as_of, now) if question.as_of else now
     calendar = await context.calendar()
     today = calendar.day_of(as_of)
-    asked = _Asked(metric.key, period, scope, scope.teams(context), question.rank_by)
+    dawn = calendar.start_of(today)
+    asked = _Asked(metric.key, period, scope, scope.teams(context), question.rank_by, dawn)
+    stays = await people.stays(dawn, as_of, asked.teams)
     sums = await scores.totals(metric=metric.key, first=period.start, last=period.end, teams=asked.teams)
-    ranking = await _rank(asked, sums, now, as_of, moved=question.as_of is not None)
-    before = await _rank(asked, sums, now, calendar.start_of(today), moved=True)
+    ranking = await _rank(asked, sums, stays, as_of, then=question.as_of is not None)
+    before = await _rank(asked, sums, stays, dawn, then=True)
     around = await _around(context, question.around)
     currency = (await context.company()).currency
     was = {row.key: row.rank for row in before.rows}
@@ -144,19 +147,31 @@ class _Asked:
     scope: Scope
     teams: frozenset[int] | None
     rank_by: RankBy
+    dawn: datetime  # when the day began: of that board only the ranks are shown
 
 
-async def _rank(asked: _Asked, sums: dict[int, int], now: datetime, moment: datetime, *, moved: bool) -> _Ranking:
+async def _rank(
+    asked: _Asked, sums: dict[int, int], stays: Sequence[Stay], moment: datetime, *, then: bool
+) -> _Ranking:
     """Rank who was active at that moment by what had been recorded up to it; `sums` is what is recorded now."""
-    days = {"metric": asked.metric, "first": asked.period.start, "last": asked.period.end}
-    later = await scores.recorded_after(moment, teams=asked.teams, **days) if moved else {}  # type: ignore[arg-type]
-    members = await people.ranked_then(moment, asked.teams)
+    period = asked.period
+    later: dict[int, int] = {}
+    if then:
+        later = await scores.recorded_after(
+            moment, metric=asked.metric, first=period.start, last=period.end, teams=asked.teams
+        )
+    members = {stay.employee: stay.name for stay in stays if stay.holds(moment)}
     if asked.scope.kind is OwnerKind.EMPLOYEE:
-        members = [member for member in members if member[0] == asked.scope.number]
-        sums = {asked.scope.number: sums.get(asked.scope.number, 0)}
-        later = {asked.scope.number: later.get(asked.scope.number, 0)}
-    targets = await goals.targets_of_employees(asked.metric, asked.period.start, asked.period.end, moment)
-    rows = [(number, name, sums.get(number, 0) - later.get(number, 0), targets.get(number)) for number, name in members]
+        own = asked.scope.number
+        members = {own: members[own]} if own in members else {}
+        sums, later = {own: sums.get(own, 0)}, {own: later.get(own, 0)}
+    targets: dict[int, int] = {}
+    if asked.rank_by is RankBy.ATTAINMENT or not then or moment != asked.dawn:
+        targets = await goals.targets_of_employees(asked.metric, period.start, period.end, moment)
+    rows = [
+        (number, name, sums.get(number, 0) - later.get(number, 0), targets.get(number))
+        for number, name in members.items()
+    ]
     ranked = by_attainment(rows) if asked.rank_by is RankBy.ATTAINMENT else by_value(rows)
     return _Ranking(ranked, sum(sums.values()) - sum(later.values()))
 
