@@ -111,6 +111,7 @@ _RUSSIAN: Final = {
         "Укажите, чья это запись: у устройства своих записей нет."
     ),
     "A device has no profile.": "У устройства нет профиля.",
+    "A device has no working hours.": "У устройства нет рабочего времени.",
     "A device stands for a team or the company.": "Устройство относится к команде или к компании.",
     # deals and other records
     "A won deal has an amount: say how much it brings in.": "У выигранной сделки есть сумма: укажите её.",

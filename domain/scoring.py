@@ -186,6 +186,8 @@ METRICS: Final = _catalogue(
     ),
 )
 
+WORK: Final = "hours_worked"  # unlike all others, seen by nobody but the employee and those above
+
 _BY_KIND: Final = {
     kind: tuple(metric for metric in METRICS.values() if metric.of is kind)
     for kind in (DealFacts, LeadFacts, ContactFacts, ClientFacts, CallFacts, TaskFacts, WorkFacts)

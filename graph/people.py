@@ -18,10 +18,11 @@ from graph.lens import Info, gathered, lens, one
 from graph.pages import Connection, paged
 from graph.scopes import Scope, TheFunnel, TheStatistics, scope_of, whole_funnel, whole_statistics
 from graph.work import Call, Task, TaskFilter
+from graph.worktime import WorkTime
 from models import company as companies
 from models import people as rows
 from models.pages import Span
-from resolvers import clients, people, records
+from resolvers import clients, people, records, worktime
 from resolvers.leaderboards import EVERYBODY, Place, Question, places
 
 TheStanding = Annotated["Standing", strawberry.lazy("graph.leaderboards")]  # type: ignore[name-defined]  # noqa: F821
@@ -215,6 +216,14 @@ class Employee(Scope):
     ) -> Any:
         query = await clients.listed(info.context, scope_of(root), search)
         return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+
+    @strawberry.field(
+        graphql_type=WorkTime | None,
+        description="In the current month unless a period is given; null for everybody but himself and those above.",
+    )
+    @staticmethod
+    async def work_time(root: strawberry.Parent[rows.Employee], info: Info, period: PeriodInput | None = None) -> Any:
+        return await worktime.of(info.context, root, period_key(period))
 
     @strawberry.field(graphql_type=Connection[Deal], description="The newest first.")
     @staticmethod

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
 
 from domain.records import Credit, WorkFacts
 from domain.worktime import Stretch
+from models import database
 from models.fields import link
 
-_MICROSECOND = timedelta(microseconds=1)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_LATELY: Final = timedelta(days=2)
 
 
 class WorkDay(Model):
@@ -36,7 +39,7 @@ class WorkDay(Model):
     class Meta:
         table = "work_day"
         unique_together = (("employee", "day"),)
-        indexes = (("employee_id", "last_seen_at"),)
+        indexes = (("last_seen_at",),)
 
     @property
     def seconds(self) -> int:
@@ -52,9 +55,20 @@ class WorkDay(Model):
         self.worked += stretch.length // _MICROSECOND
 
 
-async def last_of(employee: int) -> WorkDay | None:
-    """Return the day on which the employee was last seen."""
-    return await WorkDay.filter(employee_id=employee).order_by("-last_seen_at", "-id").first()
+async def last_of(employee: int) -> list[WorkDay]:
+    """Return the last days on which the employee was seen: all that may not be in the ledger yet are among them."""
+    return await WorkDay.filter(employee_id=employee).order_by("-day").limit(3)
+
+
+_LEFT: Final = """
+SELECT id FROM work_day WHERE last_seen_at < ? AND last_seen_at >= ? AND worked / 1000000 > counted ORDER BY id LIMIT ?
+"""
+
+
+async def left(silent_since: datetime, limit: int) -> list[WorkDay]:
+    """Return days that are not in the ledger whole, of employees not seen since that moment, but shortly before."""
+    found = await database.rows(_LEFT, [silent_since, silent_since - _LATELY, limit])
+    return await WorkDay.filter(id__in=[row["id"] for row in found]).order_by("id") if found else []
 
 
 async def days_of(employees: Sequence[int], first: date, last: date) -> dict[int, list[WorkDay]]:

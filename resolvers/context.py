@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -48,6 +48,7 @@ class Services:
     throttle: Throttle
     ring: Callable[[], None]  # look at the change log: called after each commit, never waited for
     hub: Any = None  # subscriptions.hub.Hub; resolvers never touch it
+    idle: timedelta = timedelta(minutes=5)  # of silence, after which somebody counts as not at work
     access_seconds: int = 900
     refresh_days: int = 30
     demo: bool = False

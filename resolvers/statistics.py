@@ -16,7 +16,7 @@ from domain.access import Action
 from domain.failures import BadInput
 from domain.periods import Period, previous_comparable
 from domain.refusals import Refusal
-from domain.scoring import Metric
+from domain.scoring import WORK, Metric
 from domain.statistics import Closed, Interval, Point, count, points
 from domain.units import Unit, shown
 from models import statistics
@@ -27,7 +27,6 @@ from resolvers.metrics import metric as metric_of
 from resolvers.scopes import Asked, Scope
 
 MOST_POINTS: Final = 10_000  # of all series together
-WORK: Final = "hours_worked"  # seen only where work time is
 
 
 @dataclass(frozen=True)

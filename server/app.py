@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.applications import Starlette
@@ -56,11 +56,12 @@ def assembled(settings: Settings) -> Server:
         throttling,
         hub.ring,
         hub,
+        idle=timedelta(minutes=settings.idle_minutes),
         access_seconds=settings.access_minutes * 60,
         refresh_days=settings.refresh_days,
         demo=settings.demo,
     )
-    attendance = Attendance(clock)
+    attendance = Attendance(clock, hub.ring)
     endpoint = Endpoint(
         make(open_=settings.demo),
         Gate(services, clock, attendance),

@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                 "table": "work_day",
                 "app": "models",
                 "unique_together": (("employee", "day"),),
-                "indexes": [Index(fields=["employee_id", "last_seen_at"])],
+                "indexes": [Index(fields=["last_seen_at"])],
                 "pk_attr": "id",
             },
             bases=["Model"],
