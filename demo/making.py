@@ -19,13 +19,13 @@ from demo import cast
 from demo.aims import Aim, aims
 from demo.story import DEMOS, TRAININGS, Event, Story
 from domain.access import DeviceKind
-from domain.ids import encoded
+from domain.ids import EXTERNAL, decoded, encoded
 from domain.periods import PeriodKind
 from domain.units import Unit
 from models import people as people_rows
 from models import pipelines
 from models.people import Employee
-from resolvers import calls, clients, company, deals, devices, goals, leads, metrics, people, products, tasks
+from resolvers import calls, clients, company, deals, devices, goals, leads, metrics, people, products, tasks, visits
 from resolvers.caller import Caller
 from resolvers.context import Context, Services
 from resolvers.viewer import Viewer
@@ -147,10 +147,17 @@ class _Maker:
                 givens = [self._given(event) for event in events if event.kind == kind]
                 if givens:
                     await kept(context, givens, aloud=False)
+            await visits.bring_in(context, [self._visit(event) for event in events if "stage" in event.given])
 
     def _given(self, event: Event) -> Mapping[str, Any]:
+        """Return the input of an event; when a deal entered its stage is told apart, as a batch may hold several moves."""
         stage = event.given.get("stage")
-        return event.given if stage is None else {**event.given, "stage": self.stages[stage]}
+        return event.given if stage is None else {**event.given, "stage": self.stages[stage], "entered": None}
+
+    def _visit(self, event: Event) -> visits.Visit:
+        stage = decoded(self.stages[event.given["stage"]])
+        assert stage is not None
+        return visits.Visit(f"{EXTERNAL}{event.given['externalId']}", stage[1], event.at)
 
     async def set_goals(self, targets: Iterable[Aim]) -> None:
         by_setter: dict[tuple[str, datetime], list[Aim]] = {}

@@ -46,6 +46,7 @@ class Reach(Enum):
 class Action(Enum):
     VIEW_PEOPLE = "see that somebody exists, his name and standing"
     VIEW_CARD = "see the whole card: e-mail, history, deals, clients, leads, calls, tasks"
+    VIEW_WORK_TIME = "see when and how long somebody works"
     VIEW_ENTRIES = "see the postings behind a number"
     VIEW_GOALS = "see the progress of employees' goals"
     VIEW_GOALS_ABOVE = "see the progress of the goals of teams upwards and of the company"
@@ -76,6 +77,7 @@ _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
     #                        EMPLOYEE MANAGER DIRECTOR ADMIN WALLBOARD INTEGRATION
     Action.VIEW_PEOPLE:      (_C,     _C,     _C,      _C,   _S,       _S),
     Action.VIEW_CARD:        (_O,     _B,     _C,      _C,   _N,       _S),
+    Action.VIEW_WORK_TIME:   (_O,     _B,     _C,      _C,   _N,       _N),
     Action.VIEW_ENTRIES:     (_O,     _B,     _C,      _C,   _N,       _N),
     Action.VIEW_GOALS:       (_O,     _B,     _C,      _C,   _N,       _N),
     Action.VIEW_GOALS_ABOVE: (_C,     _C,     _C,      _C,   _S,       _N),

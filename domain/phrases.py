@@ -45,6 +45,9 @@ _RUSSIAN: Final = {
     "Choose a period between {first} and {last}.": "Выберите период между {first} и {last} годом.",
     "Give a day between {first} and {last}.": "Укажите день между {first} и {last} годом.",
     "Give a moment between {first} and {last}.": "Укажите время между {first} и {last} годом.",
+    "These are more than {most} points: ask for a longer interval, fewer metrics or a shorter period.": (
+        "Это больше {most} точек: возьмите интервал длиннее, показателей меньше или период короче."
+    ),
     "Give an offset from {least} to {most}.": "Укажите сдвиг от {least} до {most}.",
     'Give the time with an offset, e.g. "{example}".': "Укажите время со смещением, например «{example}».",
     "This lies in the future: give a moment that has passed.": "Это в будущем: укажите прошедшее время.",
@@ -111,6 +114,7 @@ _RUSSIAN: Final = {
         "Укажите, чья это запись: у устройства своих записей нет."
     ),
     "A device has no profile.": "У устройства нет профиля.",
+    "A device has no working hours.": "У устройства нет рабочего времени.",
     "A device stands for a team or the company.": "Устройство относится к команде или к компании.",
     # deals and other records
     "A won deal has an amount: say how much it brings in.": "У выигранной сделки должна быть сумма: укажите её.",

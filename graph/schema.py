@@ -14,8 +14,9 @@ from graph.queries import Query
 from graph.record_actions import RecordMutation
 from graph.scalars import SCALARS
 from graph.sessions import Device
+from graph.worktime import WorkMutation
 
-Mutation = merge_types("Mutation", (SessionMutation, OfficeMutation, RecordMutation))
+Mutation = merge_types("Mutation", (SessionMutation, OfficeMutation, RecordMutation, WorkMutation))
 
 
 def make(*, open_: bool = False) -> strawberry.Schema:

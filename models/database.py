@@ -40,6 +40,7 @@ MODULES: Final = (
     "models.changes",
     "models.sessions",
     "models.presence",
+    "models.worktime",
 )
 
 
@@ -223,3 +224,15 @@ async def reserve(model: type[Model], count: int) -> list[int]:
 def instant(value: datetime | str) -> datetime:
     """Return what plain SQL gave for a moment as an aware datetime (SQLite gives text)."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def day(value: date | str) -> date:
+    """The same for a day."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def days_between(first: str, last: str) -> str:
+    """Return the expression that counts the days from one date column to another."""
+    if _dialect() == "sqlite":
+        return f"CAST(julianday({last}) - julianday({first}) AS INTEGER)"
+    return f"({last} - {first})"

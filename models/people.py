@@ -142,6 +142,12 @@ async def members(teams: Sequence[int]) -> list[list[Employee]]:
     return [[row for row in rows if row.team_id == team] for team in teams]
 
 
+async def active(teams: Collection[int] | None) -> list[Employee]:
+    """Return the active employees of these teams (None: all), in name order."""
+    query = Employee.filter(active=True)
+    return await (query if teams is None else query.filter(team_id__in=list(teams) or [0])).order_by("needle", "id")
+
+
 def matching(search: str | None, team: int | None, active: bool | None) -> QuerySet[Employee]:
     """Return the employees with that text in their name, in that very team; None restricts nothing."""
     query = Employee.all()

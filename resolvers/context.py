@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -61,6 +61,7 @@ class Services:
     ring: Callable[[], None]  # look at the change log: called after each commit, never waited for
     hub: Any = None  # subscriptions.hub.Hub; resolvers never touch it
     known: Known | None = None
+    idle: timedelta = timedelta(minutes=5)  # of silence, after which somebody counts as not at work
     access_seconds: int = 900
     refresh_days: int = 30
     demo: bool = False

@@ -12,9 +12,9 @@ from domain.records import DealFacts, DealStatus, SaleKind
 from domain.refusals import Conflict, Invalid, NotFound, OutOfRange, Required
 from models import deals, pipelines
 from models.activities import ActivityKind
-from models.deals import Deal, StageVisit
+from models.deals import Deal
 from models.goals import Goal
-from resolvers import inputs
+from resolvers import inputs, visits
 from resolvers.context import Context
 from resolvers.keeping import (
     Bench,
@@ -91,6 +91,8 @@ class Deals(Keeper):
             deal.expected_close_on = inputs.day(expected, "input", "expectedCloseOn") if expected else None
         if "problem" in given:
             deal.problem = inputs.note(given["problem"], "input", "problem")
+        if "entered" in given:  # of an import
+            draft.at, draft.untold = given["entered"], given["entered"] is None
         recreated(bench, draft, given)
         _close(bench, deal, given)
         if "lostReason" in given and deal.status is DealStatus.LOST:
@@ -103,6 +105,12 @@ class Deals(Keeper):
             raise Invalid("A deal cannot be closed before it was created.", "input", "closedAt")
         if draft.changed("closed_at"):
             deal.closed_on = bench.calendar.day_of(deal.closed_at) if deal.closed_at else None
+        if deal.status is not DealStatus.LOST:
+            deal.lost_by = deal.lost_team = None
+        elif deal.lost_by is None or (draft.move_credit and deal.lost_by != deal.owner_id):
+            assert deal.closed_at is not None
+            loser = bench.refs.row("Employee", deal.owner_id)
+            deal.lost_by, deal.lost_team = loser.id, bench.places.team(loser, deal.closed_at)
         if deal.status is DealStatus.WON:
             _settle_win(bench, draft)
             return
@@ -115,17 +123,7 @@ class Deals(Keeper):
 
     async def written(self, bench: Bench, drafts: Sequence[Draft]) -> list[Changed]:
         """Keep the stage history; say FIRST of each client's earliest win and REPEAT of the later ones, where their order has changed."""
-        await StageVisit.bulk_create(
-            [
-                StageVisit(
-                    deal_id=draft.row.id,
-                    stage_id=draft.row.stage_id,
-                    entered_at=draft.row.created_at if draft.is_new else draft.at or bench.now,
-                )
-                for draft in drafts
-                if draft.changed("stage_id")
-            ]
-        )
+        await visits.follow(bench, drafts)
         own = {draft.row.id: draft.row for draft in drafts}
         for deal in own.values():
             if deal.client_id is None and deal.sale_kind is SaleKind.REPEAT and not deal.sale_kind_given:

@@ -55,6 +55,7 @@ class Draft:
     is_new: bool = False
     move_credit: bool = False
     at: datetime | None = None  # when it happened, where that is not now
+    untold: bool = False  # of a deal: when it entered its stage is not known
 
     @property
     def differences(self) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Final
 
 from domain.access import Action, Reach
@@ -16,7 +17,7 @@ from domain.failures import BadInput, NotFound
 from domain.periods import Period
 from domain.ranking import Ranked, by_attainment, by_value, window
 from domain.refusals import Refusal
-from domain.scoring import Metric
+from domain.scoring import WORK, Metric
 from domain.units import shown
 from models import changes, goals, people, scores
 from models.goals import OwnerKind
@@ -126,6 +127,7 @@ async def _made(context: Context, question: Question) -> Board:
     around = await _around(context, question.around)
     currency = (await context.company()).currency
     was = {row.key: row.rank for row in before.rows}
+    rows = await _in_sight(context, ranking.rows) if metric.key == WORK else ranking.rows
     return Board(
         metric,
         period,
@@ -133,7 +135,7 @@ async def _made(context: Context, question: Question) -> Board:
         today,
         scope,
         question.rank_by,
-        [_standing(row, was.get(row.key), metric, currency) for row in window(ranking.rows, question.first, around)],
+        [_standing(row, was.get(row.key), metric, currency) for row in window(rows, question.first, around)],
         len(ranking.rows),
         shown(ranking.total, metric.unit, currency),
         version,
@@ -175,6 +177,19 @@ async def _rank(
     ]
     ranked = by_attainment(rows) if asked.rank_by is RankBy.ATTAINMENT else by_value(rows)
     return _Ranking(ranked, sum(sums.values()) - sum(later.values()))
+
+
+async def _in_sight(context: Context, rows: Sequence[Ranked]) -> list[Ranked]:
+    """Return the rows of those whose time at work the viewer may see; ranks stay those of the whole board.
+
+    How much is missing to the next rank up is left out where it would tell the hours of somebody else.
+    """
+    people_ = [row for row in await people.by_ids([row.key for row in rows]) if row is not None]
+    seen = {row.id for row in people_ if context.viewer.may(Action.VIEW_WORK_TIME, row)}
+    ranks = sorted({row.rank for row in rows})
+    above = dict(pairwise(reversed(ranks)))
+    known = {row.rank for row in rows if row.key in seen}
+    return [row if above.get(row.rank) in known else replace(row, gap_to_next=None) for row in rows if row.key in seen]
 
 
 def _standing(row: Ranked, previous: int | None, metric: Metric, currency: str) -> Standing:

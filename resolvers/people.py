@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tortoise.queryset import QuerySet
 
 from domain.access import Action, Reach, Role
 from domain.refusals import Conflict, Forbidden, Invalid, NotFound, OutOfRange
-from models import people, presence, sessions
+from models import changes, database, people, presence, sessions
 from models.people import Employee, Team, Tree
-from resolvers import inputs, passwords
+from resolvers import inputs, passwords, scopes
 from resolvers.context import Context
 from resolvers.references import References
+from resolvers.scopes import Asked
 
 Given = Mapping[str, Any]
 LANGUAGES = ("en", "ru")
@@ -174,6 +177,36 @@ def _require_admin(context: Context) -> None:
 async def online(context: Context, employees: Sequence[int]) -> list[bool]:
     """Return for each employee whether he has a live session now."""
     return await presence.online(employees, context.now())
+
+
+async def attend(process: str, employees: Collection[int], now: datetime) -> bool:
+    """Say who has a live session in a process, and tell it where that is news; return whether it is."""
+    async with database.writing():
+        news = await presence.here(process, employees, now)
+        if news:
+            await changes.note(["presence"], now)
+    return news
+
+
+@dataclass(frozen=True)
+class Presence:
+    """The active employees of a scope, in name order, those who have left it, and until when who is online counts so."""
+
+    employees: Sequence[Employee]
+    left: Sequence[Employee]
+    online: Mapping[int, datetime]
+
+
+async def present(context: Context, scope: Asked, known: Collection[int] = ()) -> Presence:
+    """Return who is in a scope, and who of those known is not in it any more. Raises NotFound."""
+    found = await scopes.within_reach(context, scope, Action.VIEW_PEOPLE)
+    teams = found.teams(context)
+    rows = [found.row] if isinstance(found.row, Employee) else await people.active(teams)
+    here = [row for row in rows if row.active]
+    gone = set(known) - {row.id for row in here}
+    known_ones = await people.by_ids(sorted(gone)) if gone else []
+    left = [row for row in known_ones if row and context.viewer.may(Action.VIEW_PEOPLE, row)]
+    return Presence(here, left, await presence.ends([row.id for row in (*here, *left)], context.now()))
 
 
 async def find(context: Context, number: int) -> Employee | None:

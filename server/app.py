@@ -7,7 +7,7 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -64,11 +64,12 @@ def assembled(settings: Settings) -> Server:
         hub.ring,
         hub,
         Known(hub),
+        idle=timedelta(minutes=settings.idle_minutes),
         access_seconds=settings.access_minutes * 60,
         refresh_days=settings.refresh_days,
         demo=settings.demo,
     )
-    attendance = Attendance(clock)
+    attendance = Attendance(clock, hub.ring)
     rights = Rights(hub, clock, attendance)
     endpoint = Endpoint(
         make(open_=settings.demo),

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from models import presence
 from models.database import AWAY
+from resolvers import people
 
 _SAY_EVERY = presence.HOLDS.total_seconds() / 3
 _SETTLE = 0.2  # seconds in which arrivals close together are said as one
@@ -19,8 +20,10 @@ log = logging.getLogger(__name__)
 
 
 class Attendance:
-    def __init__(self, clock: Callable[[], datetime]) -> None:
-        self.clock = clock
+    """Counts the sockets of each employee; `ring` is called when it has been told that somebody came or went."""
+
+    def __init__(self, clock: Callable[[], datetime], ring: Callable[[], None] = lambda: None) -> None:
+        self.clock, self._ring = clock, ring
         self._process = uuid4().hex
         self._here: Counter[int] = Counter()
         self._changed = asyncio.Event()
@@ -47,7 +50,8 @@ class Attendance:
             here = set(self._here)
             if here or said:
                 try:
-                    await presence.here(self._process, here, self.clock())
+                    if await people.attend(self._process, here, self.clock()):
+                        self._ring()
                     said = here
                 except AWAY as error:
                     log.warning("Who is online could not be written (%r); trying again.", error)
@@ -59,4 +63,4 @@ class Attendance:
 
     async def leave(self) -> None:
         """Say that nobody is here any more."""
-        await presence.here(self._process, (), self.clock())
+        await people.attend(self._process, (), self.clock())
