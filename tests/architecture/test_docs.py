@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -14,11 +15,15 @@ from typing import Any
 import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 
+from demo import welcome
+from demo.making import PASSWORD, Made
+from demo.story import Story
 from domain.failures import Failure
 from graph import failures
 from imports import mapping
 from server import settings, socket
 from server.cli import main
+from server.showing import SEED
 from server.strict import BadRequest
 from tests import documents
 from tests.documents import PART, PARTS, PLAYED, ROOT, pages
@@ -219,6 +224,15 @@ def test_what_is_said_not_to_be_there_is_not_there(schema: GraphQLSchema) -> Non
 
     assert named
     assert named.isdisjoint(field for root in roots if root for field in root.fields)
+
+
+def test_the_one_who_signs_in_is_the_one_that_the_demo_names() -> None:
+    told = Story(SEED, datetime(2026, 11, 24, 15, tzinfo=UTC), days=0)
+    greeting = welcome.text("127.0.0.1:8000", told.people, Made("sld_w", "sld_i"))
+    [named] = re.findall(r"employee +(\S+@\S+)", greeting)
+
+    assert f'email: \\"{named}\\"' in text_of("README.md")
+    assert f'password: \\"{PASSWORD}\\"' in text_of("README.md")
 
 
 def test_every_folder_of_code_is_told_of() -> None:
