@@ -92,6 +92,8 @@ def configure(settings: Said, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
+    if not root.isEnabledFor(logging.DEBUG):  # each connection that is closed is worth a line to it
+        logging.getLogger("tortoise").setLevel(max(root.level, logging.WARNING))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
