@@ -93,16 +93,16 @@ def weigh(
     _check_shape(weight, limits)
     check("root fields", weight.width, limits.roots)
     cost = weight.rows + LARGEST * weight.each
-    check("rows asked for, pages multiplied", cost, limits.cost)
+    check("rows (pages multiplied)", cost, limits.cost)
     return cost
 
 
 def _check_shape(weight: Weight, limits: Limits) -> None:
     check("fields within each other", weight.depth, limits.depth)
     check("fields of the schema within each other", weight.introspection, limits.introspection)
-    check("fields, fragments spread out", weight.fields, limits.fields)
-    check("aliases, fragments spread out", weight.aliases, limits.aliases)
-    check("directives, fragments spread out", weight.directives, limits.directives)
+    check("fields (fragments spread out)", weight.fields, limits.fields)
+    check("aliases (fragments spread out)", weight.aliases, limits.aliases)
+    check("directives (fragments spread out)", weight.directives, limits.directives)
 
 
 def _read(text: str, most: int) -> DocumentNode:

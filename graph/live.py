@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, Final
 
 import strawberry
 
@@ -13,12 +13,17 @@ from graph.goals import Goal
 from graph.inputs import PeriodInput, period_key
 from graph.leaderboards import DealWon, Leaderboard
 from graph.lens import Info
+from graph.people import Employee
 from resolvers.leaderboards import Question
-from subscriptions import activities, goals, leaderboards
+from subscriptions import activities, goals, leaderboards, presence
+
+HAPPENINGS: Final = frozenset(
+    {"activities", "dealWon"}
+)  # the fields that send each happening once; the rest are states
 
 
 @strawberry.type(
-    description="""A subscription to a state (goals, a leaderboard) sends what it is now at once, then what it has become
+    description="""A subscription to a state (goals, a leaderboard, presence) sends what it is now at once, then what it has become
 after each change; changes that come close together may arrive as one, and the last state always arrives. A subscription
 to happenings (activities, wins) sends each happening once, in order."""
 )
@@ -74,6 +79,15 @@ subscription with the error CURSOR_UNKNOWN.""",
     ) -> Any:
         async for line in activities.activities(info.context, scope, kinds, after):
             yield line
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[Employee, None],
+        description="""Who is online: every active employee of the scope (null: the widest the viewer may see), then each who came
+or went, is new, has left the scope or has changed as colleagues see him.""",
+    )
+    async def presence(self, info: Info, scope: strawberry.ID | None = None) -> Any:
+        async for row in presence.presence(info.context, scope):
+            yield row
 
 
 def _goals(info: Info, ids: list[strawberry.ID] | None, scope: strawberry.ID | None) -> AsyncGenerator[Any, None]:

@@ -67,7 +67,7 @@ def check(what: str, actual: int, limit: int) -> None:
     if actual > limit:
         actual = min(actual, _SHOWN)
         raise TooComplex(
-            f"Ask for less at once: {actual} {what}, at most {limit} are accepted.", limit=limit, actual=actual
+            f"Ask for less at once: {actual} {what}, where at most {limit} are accepted.", limit=limit, actual=actual
         )
 
 
@@ -125,7 +125,7 @@ class Scale:
         return found
 
     def _check_nesting(self, level: int) -> None:
-        check("selections within each other, fragments included", level, self._nesting)
+        check("selections within each other (fragments included)", level, self._nesting)
 
     def _selections(self, node: SelectionSetNode, level: int) -> Weight:
         self._check_nesting(level)

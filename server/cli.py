@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from domain.refusals import Refusal
 from graph.schema import exported
@@ -69,7 +69,7 @@ def _within(found: Settings, work: Callable[[], Coroutine[Any, Any, Result]]) ->
 
 @main.command("settings")
 def show_settings() -> None:
-    """List the settings, what they mean and their defaults."""
+    """List the settings, what they mean and their defaults, as a table in Markdown."""
     click.echo(settings.describe())
 
 
@@ -83,14 +83,22 @@ def migrate() -> None:
 @main.command()
 @click.option("--name", prompt="Company", help="The company's name.")
 @click.option(
-    "--currency", prompt="Currency (ISO 4217)", default="EUR", show_default=True, help="What everything is counted in."
+    "--currency",
+    prompt="Currency (ISO 4217)",
+    default="EUR",
+    show_default=True,
+    help="What everything is counted in, by its ISO 4217 code.",
 )
 @click.option(
-    "--zone", prompt="Time zone (IANA)", default="UTC", show_default=True, help="Whose midnight days begin at."
+    "--zone",
+    prompt="Time zone (IANA)",
+    default="UTC",
+    show_default=True,
+    help="The IANA time zone at whose midnight a day begins.",
 )
 @click.option("--country", default=None, help="ISO 3166 country whose public holidays are not working days.")
-@click.option("--admin", prompt="Administrator's name", help="Who keeps people, teams and pipelines.")
-@click.option("--email", prompt="Administrator's e-mail", help="To sign in with.")
+@click.option("--admin", prompt="Administrator's name", help="The first person, who makes all others.")
+@click.option("--email", prompt="Administrator's e-mail", help="What the administrator signs in with.")
 @click.option(
     "--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="SCORELINE_ADMIN_PASSWORD",
     help="At least 8 characters; may come from SCORELINE_ADMIN_PASSWORD.",
@@ -137,17 +145,23 @@ def serve(host: str | None, port: int | None) -> None:
 
 
 def run(found: Settings) -> None:
-    """Serve until told to stop."""
-    server = uvicorn.Server(server_config(found))
-    gc.collect()
-    gc.freeze()  # what is there now stays: looking through it again would stop all requests for a moment each time
-    server.run()
+    """Serve until told to stop: in this process, or in as many below it as are asked for."""
+    if found.workers == 1:
+        uvicorn.Server(server_config(found)).run()
+        return
+    config = server_config(found, "server.app:of_environment")
+    Multiprocess(config, [config.bind_socket()]).run()
 
 
-def server_config(found: Settings) -> uvicorn.Config:
-    """Return how uvicorn serves us: our own logs and headers, no compression, frames small enough to be read whole."""
+def server_config(found: Settings, made_by: str | None = None) -> uvicorn.Config:
+    """Return how uvicorn serves us: our own logs and headers, no compression, frames small enough to be read whole.
+
+    made_by  what makes the application in each of several processes; None: it is made here
+    """
     return uvicorn.Config(
-        app(found),
+        made_by or app(found),
+        factory=made_by is not None,
+        workers=found.workers,
         host=found.host,
         port=found.port,
         http=Http,
@@ -181,7 +195,7 @@ def import_(source: Path, map_: str, dry_run: bool, rejects: Path) -> None:
 @main.command()
 @click.option("--repair", is_flag=True, help="Rebuild the daily totals where they differ from the ledger.")
 def reconcile(repair: bool) -> None:
-    """Rebuild totals from the ledger and the ledger from the records, and report every difference."""
+    """Work totals and postings out anew from the records, and report every difference. Ends with 1 if there is any."""
     findings = _within(_settings(), lambda: reconciled(repair=repair))
     for difference in findings.differences:
         click.echo(str(difference))
@@ -209,7 +223,7 @@ def schema(check: bool, write: bool) -> None:
 @click.option("--port", type=int, default=None, help="Port to listen on [SCORELINE_PORT].")
 @click.option("--fresh", is_flag=True, help="Begin with a new company instead of the last one.")
 def demo(host: str | None, port: int | None, fresh: bool) -> None:
-    """Serve a believable company that is alive: SQLite, no Redis, sign-ins printed."""
+    """Serve a made-up company that is at work: with SQLite, without Redis; sign-ins are printed."""
     from server.showing import show
 
     show(host=host, port=port, fresh=fresh)

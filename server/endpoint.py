@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from server import pages
 from server.answering import Answer, Answering, count_unread
 from server.door import METHODS, Door, known
 from server.gate import Gate
+from server.groups import Groups
+from server.rights import Rights
 from server.socket import NOT_SPOKEN, PROTOCOL, RESTART, Socket
 from server.strict import Asked, BadRequest, decoded, envelope
 
@@ -73,6 +76,7 @@ class Endpoint:
         self,
         schema: strawberry.Schema,
         gate: Gate,
+        rights: Rights,
         *,
         origins: Sequence[str] = (),
         open: bool = False,
@@ -80,16 +84,16 @@ class Endpoint:
         page: bytes | None = None,
         trusted_proxies: Sequence[str] = (),
     ) -> None:
+        # told method, path, status and seconds of each socket that has ended
+        self.ended: Callable[[str, str, int, float], None] = lambda method, path, status, seconds: None
         self._limits = limits or Limits()
         self._answering = Answering(Operations(schema, self._limits, open=open), gate)
+        self._groups = Groups(self._answering, rights)
         self._door = Door(origins, trusted_proxies)
         self._page = page
         self._sockets: dict[Socket, asyncio.Task[Any]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await self._socket(scope, receive, send)
-            return
         try:
             response = await self._http(scope, Headers(scope=scope), receive)
         except Gone:
@@ -195,7 +199,7 @@ class Endpoint:
 
     # Sockets
 
-    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         await receive()  # websocket.connect
         if not self._door.welcome(headers):
@@ -206,16 +210,18 @@ class Endpoint:
             await send({"type": "websocket.close", "code": NOT_SPOKEN, "reason": f"Speak {PROTOCOL}"})
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        socket = Socket(
-            self._answering, self._door.stranger(scope, headers), headers.get("authorization"), receive, send
-        )
+        caller, authorization = self._door.stranger(scope, headers), headers.get("authorization")
+        socket = Socket(self._answering, self._groups, caller, authorization, receive, send)
+        del headers
         me = asyncio.current_task()
         assert me is not None
         self._sockets[socket] = me
+        began, code = time.perf_counter(), 1006
         try:
-            await socket.run()
+            code = await socket.run()
         finally:
             del self._sockets[socket]
+            self.ended("WS", scope["path"], code, time.perf_counter() - began)
 
 
 async def _left(receive: Receive) -> None:

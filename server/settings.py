@@ -82,6 +82,13 @@ class Settings(BaseSettings):
     deadline_seconds: int = _setting(
         10, "After how long an operation is given up.", "a number of seconds from 1 to 120", ge=1, le=120
     )
+    idle_minutes: int = _setting(
+        5,
+        "For how long somebody may be silent and still count as at work.",
+        "a number of minutes from 2 to 60",
+        ge=2,
+        le=60,
+    )
     body_limit: int = _setting(
         1_000_000, "The longest request body.", "a number of bytes from 10000 to 20000000", ge=10_000, le=20_000_000
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.counting import counted
 from tests.world import World, opened
 
 CARD = """query($id: ID!) {
@@ -26,26 +25,6 @@ CARD = """query($id: ID!) {
 BOARD = "{ leaderboard { total standings { rank previousRank employee { name avatarUrl online } value target } } }"
 GOALS = """{ goals { name owner { name } metric { name } target allocated createdBy { name } period { label workdaysLeft }
   progress { value pace projected } changes { field by { name } } } }"""
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """Collect the SQL statements that are run within the block."""
-    statements: list[str] = []
-
-    class Counter(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            statements.append(record.getMessage())
-
-    logger, handler = logging.getLogger("tortoise.db_client"), Counter()
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    try:
-        yield statements
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
 
 
 @pytest.fixture
