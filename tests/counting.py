@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 LOOKING = "FROM change WHERE id >"  # the process looks at the change log by itself, whoever asks
 
 

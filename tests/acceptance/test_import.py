@@ -19,6 +19,7 @@ from tests.acceptance.pair import watching, won
 from tests.processes import PATIENCE, Done, Home, ending, measured, prepared, serving
 from tests.tables import finished
 
+MAVEN = Path(__file__).parents[3] / "shared" / "data" / "maven_crm"
 ROWS = 2_500
 WRONG = {  # line of the file → what is put there, and the column that is to be named
     7: ({"amount": "12,50"}, "amount"),
@@ -247,3 +248,15 @@ async def test_a_board_that_is_open_ends_at_what_was_brought_in_and_no_bell_ring
     assert Decimal(last["total"]) == expected()[1] + 1
     assert [win["title"] for win in bell.heard] == ["Sold meanwhile"]
     assert max(waits) < 0.5
+
+
+@pytest.mark.skipif(not MAVEN.is_dir(), reason="the maven_crm set is not there")
+def test_a_year_of_8800_deals_is_brought_in_within_seconds(tmp_path: Path) -> None:
+    home = Home(tmp_path, database_url=prepared(f"sqlite://{tmp_path}/scoreline.db", currency="USD"))
+
+    first, again = (home.succeed("import", str(MAVEN), "--map", "maven") for _ in range(2))
+
+    print(f"{first.cpu:.1f} s of CPU, then {again.cpu:.1f} s")
+    assert "deals: 8800 read, 8800 new, 0 changed, 0 unchanged, 0 rejected" in first.out
+    assert again.out.count(" 0 new, 0 changed, ") == again.out.count(" read, ") == 4
+    assert first.cpu < 30
