@@ -56,7 +56,14 @@ class Server:
 
 def assembled(settings: Settings) -> Server:
     """Put the parts together; nothing is connected yet."""
-    hub = Hub(broadcast(settings.redis_url), changes.after, changes.newest, overlap=10, full=changes.BATCH)
+    hub = Hub(
+        broadcast(settings.redis_url),
+        changes.after,
+        changes.newest,
+        overlap=10,
+        full=changes.BATCH,
+        window=settings.push_window_ms / 1000,
+    )
     throttling = throttle(settings.redis_url)
     services = Services(
         settings.secret_text,

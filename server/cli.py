@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 import uvicorn
@@ -25,6 +26,7 @@ from server.settings import Settings, SettingsError
 from server.wire import Frames, Http
 
 Result = TypeVar("Result")
+_MANY_FILES: Final = 4_096
 SCHEMA = Path(__file__).parent.parent / "graph" / "schema.graphql"
 
 
@@ -146,11 +148,21 @@ def serve(host: str | None, port: int | None) -> None:
 
 def run(found: Settings) -> None:
     """Serve until told to stop: in this process, or in as many below it as are asked for."""
+    _let_many_in()
     if found.workers == 1:
         uvicorn.Server(server_config(found)).run()
         return
     config = server_config(found, "server.app:of_environment")
     Multiprocess(config, [config.bind_socket()]).run()
+
+
+def _let_many_in() -> None:
+    """Raise the limit of open files to what the machine allows: each socket is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < _MANY_FILES:
+        click.echo(f"Only {hard} files may be open: about {hard - 100} sockets at once. Raise `ulimit -Hn`.", err=True)
 
 
 def server_config(found: Settings, made_by: str | None = None) -> uvicorn.Config:
@@ -167,7 +179,7 @@ def server_config(found: Settings, made_by: str | None = None) -> uvicorn.Config
         http=Http,
         ws=Frames,
         ws_max_size=65_536,
-        ws_per_message_deflate=False,
+        ws_per_message_deflate=found.compress,
         log_config=None,
         access_log=False,
         server_header=False,

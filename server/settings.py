@@ -95,6 +95,18 @@ class Settings(BaseSettings):
     pool_size: int = _setting(
         20, "Connections to PostgreSQL of one process, at most.", "a number from 2 to 200", ge=2, le=200
     )
+    push_window_ms: int = _setting(
+        30,
+        "How close together changes of a state become one push.",
+        "a number of milliseconds from 25 to 100",
+        ge=25,
+        le=100,
+    )
+    compress: bool = _setting(
+        False,
+        "Compress what goes over sockets: for slow lines, at four times the CPU and twice the memory of a socket.",
+        "`true` or `false`",
+    )
     log_format: Literal["console", "json"] = _setting("console", "How the log is written.", "`console` or `json`")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "What is worth a line in the log.", "`debug`, `info`, `warning` or `error`"
