@@ -42,9 +42,16 @@ def lens(row: type, description: str) -> Callable[[Class], Class]:
 def one(by_ids: Load, key: str, description: str | None = None) -> Any:
     """Return a field that follows the reference in the column `key`, in one statement for all rows of a moment."""
 
+    joined = f"_{key.removesuffix('_id')}"
+
     def follow(root: Any, info: Info) -> Any:
         number = getattr(root, key)
-        return None if number is None else info.context.load(by_ids, number)
+        if number is None:
+            return None
+        held = getattr(root, joined, None)  # a page brings what it is asked for along
+        if held is not None and held.pk == number:
+            return None if getattr(held, "deleted_at", None) else held
+        return info.context.load(by_ids, number)
 
     return strawberry.field(resolver=follow, description=description)
 

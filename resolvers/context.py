@@ -15,13 +15,18 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
 from domain.calendar import Calendar
 from domain.failures import Forbidden, Unauthenticated, Unavailable
 from domain.scoring import Metric
 from models import changes, company, database, metrics
 from models.company import Company, Rates
 from models.goals import Goal
+from models.office import Office
 from models.people import Tree
+from models.together import Count, together
 from resolvers.caller import Caller
 from resolvers.viewer import Viewer
 
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+Row = TypeVar("Row", bound=Model)
 
 
 class Throttle(Protocol):
@@ -76,6 +82,7 @@ class Context:
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None
     _rates: Rates | None = None
+    _outdated: Viewer | None = None
 
     @property
     def viewer(self) -> Viewer:
@@ -83,6 +90,12 @@ class Context:
         if self.who is None:
             raise Unauthenticated("Sign in first: send an access token as `Authorization: Bearer …`.")
         return self.who
+
+    @property
+    def language(self) -> str:
+        """What is spoken to who asks: "en" or "ru", as the client says, else as his profile does."""
+        own = self.who.employee.language if self.who is not None and self.who.employee is not None else None
+        return self.caller.language or own or "en"
 
     @property
     def tree(self) -> Tree:
@@ -95,7 +108,7 @@ class Context:
     async def company(self) -> Company:
         async with self._reading:  # many fields ask at the same moment; one reads
             if self._company is None:
-                self._company = await company.the_company()
+                self._company = self._office.company if self._office else await company.the_company()
         if self._company is None:
             raise Unavailable("There is no company yet: run `./run setup` on the server first.")
         return self._company
@@ -109,7 +122,7 @@ class Context:
     async def metrics(self) -> dict[str, Metric]:
         async with self._reading:
             if self._metrics is None:
-                self._metrics = await metrics.catalogue()
+                self._metrics = self._office.metrics if self._office else await metrics.catalogue()
             return self._metrics
 
     async def rates(self) -> Rates:
@@ -122,6 +135,12 @@ class Context:
     def forget(self) -> None:
         """Drop what was read for this operation: something has changed, or the next event begins."""
         self._company = self._metrics = self._rates = None
+        self._outdated = self.who
+
+    @property
+    def _office(self) -> Office | None:
+        """What was read with who asks, unless it has changed since."""
+        return self.who.office if self.who is not None and self.who is not self._outdated else None
 
     def load(self, by_keys: Callable[[Sequence[Key]], Awaitable[Sequence[Value]]], key: Key) -> Awaitable[Value]:
         """Return the value for a key, asked for together with all others of this moment; nothing is remembered."""
@@ -138,6 +157,14 @@ class Context:
         if loader is None:
             loader = self.loaders[by_keys] = self.make_loader(partial(by_keys, self))
         return loader.load(key)  # type: ignore[no-any-return]
+
+    def rows(self, query: QuerySet[Row]) -> Awaitable[list[Row]]:
+        """Return the rows of a question, asked in one statement with all others of this moment."""
+        return self.load(together, query)
+
+    def count(self, query: QuerySet[Any]) -> Awaitable[int]:
+        """The same for how many there are."""
+        return self.load(together, Count(query))
 
     def announce(self, *topics: str) -> None:
         """Say that something moved; told when the unit of work commits."""

@@ -62,7 +62,10 @@ async def set_goal(context: Context, given: Given) -> Goal:
     )
     if await same.exists():
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
-    name = inputs.line(given.get("name"), "input", "name") or f"{metric.name}, {days.label()}"
+    name = (
+        inputs.line(given.get("name"), "input", "name")
+        or f"{metric.called(context.language)}, {days.label(context.language)}"
+    )
     goal = await Goal.create(
         name=name[:200],
         owner_kind=scope.kind,
@@ -208,9 +211,18 @@ async def find_all(context: Context, ids: Sequence[str]) -> list[Goal | None]:
 async def seen(context: Context, numbers: Sequence[int]) -> list[Goal | None]:
     """Return the goals of these numbers that the viewer may see, in their order."""
     rows = await goals.by_ids(numbers)
-    owners = await people.by_ids([row.owner_id for row in rows if row and row.owner_kind is OwnerKind.EMPLOYEE])
-    known = {owner.id: owner for owner in owners if owner}
-    return [row if row and context.viewer.sees_goal(row, known.get(row.owner_id)) else None for row in rows]
+    visible = {row.id for row in await in_sight(context, [row for row in rows if row])}
+    return [row if row and row.id in visible else None for row in rows]
+
+
+async def in_sight(context: Context, rows: Sequence[Goal]) -> list[Goal]:
+    """Return those of the goals that the viewer may see."""
+    viewer = context.viewer
+    known = {viewer.id: viewer.employee} if viewer.employee else {}
+    unknown = {row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE} - known.keys()
+    owners = await people.by_ids(sorted(unknown)) if unknown else []
+    known |= {owner.id: owner for owner in owners if owner}
+    return [row for row in rows if viewer.sees_goal(row, known.get(row.owner_id))]
 
 
 async def of_scope(context: Context, scope: Scope, given: Given | None, *, archived: bool) -> list[Goal]:
@@ -283,7 +295,7 @@ async def _listed(
         query = query.filter(metric=metric)
     if not archived:
         query = query.filter(archived_at=None)
-    return await query.order_by("last_day", "id").limit(1000)
+    return await context.rows(query.order_by("last_day", "id").limit(1000))
 
 
 async def _days(context: Context, given: Given | None) -> tuple[date, date]:
