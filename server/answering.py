@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
@@ -72,7 +73,9 @@ class Answering:
         """Return the answer to a query or mutation."""
         began = time.perf_counter()
         try:
-            answer = self._answer(await self.operations.execute(operation, await self.gate.admit(caller)), caller)
+            context: Context = await self.gate.admit(caller)
+            result = await self.operations.execute(operation, context)
+            answer = self._answer(result, dataclasses.replace(caller, language=context.language))
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the rest
             answer = self.failed(error, caller)
         metrics.count_operation(operation.kind, operation.field, answer.outcome, time.perf_counter() - began)

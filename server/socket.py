@@ -22,7 +22,7 @@ from models.database import AWAY
 from resolvers.caller import Caller
 from server import logs, metrics
 from server.answering import Answer, Answering, count_unread
-from server.door import known
+from server.door import known, spoken
 from server.strict import Malformed, Message, envelope, message
 from subscriptions.hub import ended
 
@@ -162,8 +162,9 @@ class Socket:
         said = heard.payload or {}
         given = next((said[key] for key in ("Authorization", "authorization") if key in said), self._authorization)
         try:
-            self._caller = known(self._caller, given)
+            self._caller = known(spoken(self._caller, said), given)
             context = await self._answering.gate.admit(self._caller)
+            self._caller = replace(self._caller, language=context.language)
         except Unauthenticated as error:
             raise Closed(FORBIDDEN, f"{error.code}: {error.message}"[:120]) from None
         except AWAY as error:
