@@ -83,8 +83,9 @@ class Deal(Node):
     async def sale_kind(root: strawberry.Parent[rows.Deal], info: Info) -> SaleKind:
         if root.sale_kind is not None:
             return root.sale_kind
-        has_won = root.client_id is not None and await info.context.load(rows.have_won, root.client_id)
-        return SaleKind.REPEAT if has_won else SaleKind.FIRST
+        if root.client_id is None:
+            return SaleKind.FIRST
+        return SaleKind.REPEAT if (await info.context.load(rows.wins_of, root.client_id)).count else SaleKind.FIRST
 
     @strawberry.field
     @staticmethod
@@ -95,13 +96,14 @@ class Deal(Node):
     @staticmethod
     async def activities(
         root: strawberry.Parent[rows.Deal],
+        info: Info,
         first: int | None = None,
         after: str | None = None,
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
         query = activities.Activity.filter(subject_kind="Deal", subject_id=root.id)
-        return await paged(query, ("-id",), Span(first, after, last, before))
+        return await paged(info, query, ("-id",), Span(first, after, last, before))
 
 
 @lens(clients.Client, description="Who buys.")
@@ -120,8 +122,8 @@ class Client(Node):
     @strawberry.field(description="What the client's standing wins brought in, in the company's currency.")
     @staticmethod
     async def won_amount(root: strawberry.Parent[clients.Client], info: Info) -> Decimal:
-        minor = await info.context.load(rows.won_values, root.id)
-        return from_minor(minor, (await info.context.company()).currency)
+        wins = await info.context.load(rows.wins_of, root.id)
+        return from_minor(wins.value, (await info.context.company()).currency)
 
     @strawberry.field(graphql_type=Connection[Deal], description="Those the viewer may see, the newest first.")
     @staticmethod
@@ -134,7 +136,7 @@ class Client(Node):
         before: str | None = None,
     ) -> Any:
         query: QuerySet[Any] = rows.of_client(root.id).filter(info.context.viewer.within(Action.VIEW_CARD, "owner"))
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
 
 @lens(clients.Contact, description="A person in the client base.")

@@ -183,7 +183,7 @@ subteams); null for an employee's goal. More or less than the target is allowed,
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        return await paged(await progress.entries(info.context, root), ("-id",), Span(first, after, last, before))
+        return await paged(info, await progress.entries(info.context, root), ("-id",), Span(first, after, last, before))
 
     @strawberry.field(
         graphql_type=list[GoalChange], description="Who changed the goal, when, and from what to what, newest first."

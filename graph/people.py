@@ -157,7 +157,7 @@ class Employee(Scope):
         before: str | None = None,
     ) -> Any:
         query = await records.activity_list(info.context, scope_of(root), kinds)
-        return await paged(query, ("-id",), Span(first, after, last, before))
+        return await paged(info, query, ("-id",), Span(first, after, last, before))
 
     @strawberry.field(
         graphql_type=Connection[Task], description="Open ones first, the soonest due first; then the completed."
@@ -173,7 +173,7 @@ class Employee(Scope):
         before: str | None = None,
     ) -> Any:
         query = await records.task_list(info.context, scope_of(root), given(filter))
-        return await paged(query, ("place", "id"), Span(first, after, last, before))
+        return await paged(info, query, ("place", "id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Call], description="The newest first.")
     @staticmethod
@@ -187,7 +187,7 @@ class Employee(Scope):
         before: str | None = None,
     ) -> Any:
         query = await records.call_list(info.context, scope_of(root), given(period))
-        return await paged(query, ("-started_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-started_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Lead], description="The newest first.")
     @staticmethod
@@ -201,7 +201,7 @@ class Employee(Scope):
         before: str | None = None,
     ) -> Any:
         query = await records.lead_list(info.context, scope_of(root), given(filter))
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Client], description="The newest first.")
     @staticmethod
@@ -215,7 +215,7 @@ class Employee(Scope):
         before: str | None = None,
     ) -> Any:
         query = await clients.listed(info.context, scope_of(root), search)
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(
         graphql_type=WorkTime | None,
@@ -237,4 +237,4 @@ class Employee(Scope):
         before: str | None = None,
     ) -> Any:
         query = await records.deal_list(info.context, scope_of(root), given(filter))
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))

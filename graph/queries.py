@@ -75,7 +75,7 @@ class Query:
         before: str | None = None,
     ) -> Any:
         query = await people.listed(_asking(info), search, team, active)
-        return await paged(query, ("needle", "id"), Span(first, after, last, before))
+        return await paged(info, query, ("needle", "id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Team | None, description="Null when absent or out of sight.")
     async def team(self, info: Info, id: strawberry.ID) -> Any:
@@ -168,7 +168,7 @@ moment. Ranks are always those of the whole scope.""",
         before: str | None = None,
     ) -> Any:
         query = await records.activity_list(_asking(info), scope, kinds)
-        return await paged(query, ("-id",), Span(first, after, last, before))
+        return await paged(info, query, ("-id",), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Deal], description="The newest first.")
     async def deals(
@@ -182,7 +182,7 @@ moment. Ranks are always those of the whole scope.""",
         before: str | None = None,
     ) -> Any:
         query = await records.deal_list(_asking(info), scope, given(filter))
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(
         graphql_type=Connection[Task], description="Open ones first, the soonest due first; then the completed."
@@ -198,7 +198,7 @@ moment. Ranks are always those of the whole scope.""",
         before: str | None = None,
     ) -> Any:
         query = await records.task_list(_asking(info), scope, given(filter))
-        return await paged(query, ("place", "id"), Span(first, after, last, before))
+        return await paged(info, query, ("place", "id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Lead], description="The newest first.")
     async def leads(
@@ -212,7 +212,7 @@ moment. Ranks are always those of the whole scope.""",
         before: str | None = None,
     ) -> Any:
         query = await records.lead_list(_asking(info), scope, given(filter))
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Call], description="The newest first.")
     async def calls(
@@ -226,7 +226,7 @@ moment. Ranks are always those of the whole scope.""",
         before: str | None = None,
     ) -> Any:
         query = await records.call_list(_asking(info), scope, given(period))
-        return await paged(query, ("-started_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-started_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Client], description="The newest first.")
     async def clients(
@@ -240,7 +240,7 @@ moment. Ranks are always those of the whole scope.""",
         before: str | None = None,
     ) -> Any:
         query = await clients.listed(_asking(info), scope, search)
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=list[Device], description="The newest first; for administrators.")
     async def devices(self, info: Info) -> Any:

@@ -39,7 +39,7 @@ class Days:
 
 
 async def days(context: Context, period: periods.Period) -> Any:
-    return Days(period, await context.calendar(), await context.today(), context.caller.language)
+    return Days(period, await context.calendar(), await context.today(), context.language)
 
 
 @strawberry.type(description="A stretch of days of the company's calendar.")

@@ -35,6 +35,7 @@ _WHOLE: Final[Looks] = frozenset({None})
 _CARD: Final[Looks] = frozenset({Action.VIEW_CARD})
 _GOALS: Final[Looks] = frozenset({Action.VIEW_GOALS, Action.VIEW_GOALS_ABOVE})
 _BOARD: Final[Looks] = frozenset({Action.VIEW_BOARD})
+_PEOPLE: Final[Looks] = frozenset({Action.VIEW_PEOPLE})
 
 _PLAIN: Final = frozenset(  # types all of whose fields say the same to everybody who sees the object
     {
@@ -54,11 +55,12 @@ _FIELDS: Final[Mapping[str, Looks]] = {
     **dict.fromkeys(
         ("Employee.id", "Employee.name", "Employee.role", "Employee.avatarUrl", "Employee.active"), _NOTHING
     ),
-    **dict.fromkeys(("Employee.online", "Employee.team"), _NOTHING),
+    "Employee.online": _NOTHING,
+    "Employee.team": _PEOPLE,
     **dict.fromkeys(("Employee.email", "Employee.externalId", "Employee.manager"), _CARD),
     "Employee.standing": _BOARD,
     **dict.fromkeys(("Employee.goals", "Team.goals", "Company.goals", "Scope.goals"), _GOALS),
-    **dict.fromkeys(("Team.id", "Team.name", "Team.manager", "Team.members", "Team.subteams"), _NOTHING),
+    **dict.fromkeys(("Team.id", "Team.name"), _NOTHING),
     **dict.fromkeys(
         ("Company.id", "Company.name", "Company.currency", "Company.timeZone", "Company.weekStart"), _NOTHING
     ),
@@ -69,11 +71,15 @@ _FIELDS: Final[Mapping[str, Looks]] = {
         ("Goal.id", "Goal.name", "Goal.recurring", "Goal.createdAt", "Goal.archivedAt", "Goal.owner"), _NOTHING
     ),
     **dict.fromkeys(("Goal.metric", "Goal.target", "Goal.period", "Goal.progress", "Goal.allocated"), _NOTHING),
-    **dict.fromkeys(("Goal.changes", "Goal.createdBy"), _NOTHING),
+    "Goal.changes": _NOTHING,
+    "Goal.createdBy": _PEOPLE,
+    **dict.fromkeys(("GoalChange.at", "GoalChange.field", "GoalChange.before", "GoalChange.after"), _NOTHING),
+    "GoalChange.by": _PEOPLE,
     **dict.fromkeys(("DealWon.id", "DealWon.revoked", "DealWon.employee", "DealWon.title", "DealWon.amount"), _NOTHING),
     "DealWon.at": _NOTHING,
     "DealWon.standing": _BOARD,
-    **dict.fromkeys(("Activity.id", "Activity.kind", "Activity.employee", "Activity.actor", "Activity.at"), _NOTHING),
+    **dict.fromkeys(("Activity.id", "Activity.kind", "Activity.at"), _NOTHING),
+    **dict.fromkeys(("Activity.employee", "Activity.actor"), _PEOPLE),
     **dict.fromkeys(("Activity.recordedAt", "Activity.summary"), _NOTHING),
     "Activity.subject": _CARD | _GOALS,
     "Subscription.leaderboard": _BOARD,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from tortoise import fields
-from tortoise.functions import Sum
+from tortoise.functions import Count, Sum
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -142,26 +142,22 @@ async def to_regrade(clients: Collection[int]) -> list[Deal]:
     return [*wrong_first, *wrong_repeat]
 
 
-async def have_won(clients: Sequence[int]) -> list[bool]:
-    """Return for each client whether any win of his stands."""
+@dataclass(frozen=True, slots=True)
+class Wins:
+    """The standing wins of a client: how many, and what they brought in, in the company's smallest unit."""
+
+    count: int = 0
+    value: int = 0
+
+
+async def wins_of(clients: Sequence[int]) -> list[Wins]:
+    """Return the standing wins of each client."""
     rows = (
         await standing()
         .filter(client_id__in=set(clients), status=DealStatus.WON)
-        .distinct()
-        .values_list("client_id", flat=True)
-    )
-    found: set[Any] = set(rows)
-    return [client in found for client in clients]
-
-
-async def won_values(clients: Sequence[int]) -> list[int]:
-    """Return what each client's standing wins brought in, in the company's smallest unit."""
-    rows = (
-        await standing()
-        .filter(client_id__in=set(clients), status=DealStatus.WON)
-        .annotate(total=Sum("value"))
+        .annotate(wins=Count("id"), total=Sum("value"))
         .group_by("client_id")
-        .values_list("client_id", "total")
+        .values_list("client_id", "wins", "total")
     )
-    totals = {client: int(total or 0) for client, total in rows}
-    return [totals.get(client, 0) for client in clients]
+    found = {client: Wins(int(wins), int(total or 0)) for client, wins, total in rows}
+    return [found.get(client, Wins()) for client in clients]

@@ -122,6 +122,28 @@ async def recorded_after(
     return await _scores("score_entry", "effective_on", [metric, first, last], teams, moment)
 
 
+_BOTH = """
+SELECT 'total' AS part, employee_id, SUM(amount) AS total FROM daily_total
+    WHERE metric = ? AND day BETWEEN ? AND ? {more} GROUP BY employee_id
+UNION ALL
+SELECT 'later', employee_id, SUM(amount) FROM score_entry
+    WHERE metric = ? AND effective_on BETWEEN ? AND ? {more} AND recorded_at >= ? GROUP BY employee_id
+"""
+
+
+async def totals_and_later(
+    moment: datetime, *, metric: str, first: date, last: date, teams: Collection[int] | None = None
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Return `totals`, and `recorded_after` a moment, in one statement."""
+    more, values = "", [metric, first, last]
+    if teams is not None:
+        more, values = f"AND team_id IN ({database.marks([*teams])})", [*values, *sorted(teams)]
+    found: dict[str, dict[int, int]] = {"total": {}, "later": {}}
+    for row in await database.rows(_BOTH.format(more=more), [*values, *values, moment]):
+        found[row["part"]][row["employee_id"]] = int(row["total"])
+    return found["total"], found["later"]
+
+
 async def _scores(
     table: str, day: str, values: list[Any], teams: Collection[int] | None, moment: datetime | None = None
 ) -> dict[int, int]:

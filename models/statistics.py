@@ -1,8 +1,9 @@
-"""What the charts of employees, teams and the company ask of totals and deals: each question in one statement."""
+"""What the charts of employees, teams and the company ask of totals and deals: one statement, whoever is asked about."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
@@ -46,59 +47,64 @@ def below(owners: Iterable[Owner]) -> tuple[str, list[int]]:
     return (_BELOW.format(teams=", ".join("?" * len(teams))), teams) if teams else ("", [])
 
 
-async def daily(
-    owners: Collection[Owner], metrics: Sequence[str], stretches: Sequence[Days]
-) -> dict[Owner, dict[str, dict[date, int]]]:
-    """Return what was credited to each owner by metric and day, on the days of any of the stretches."""
-    found: dict[Owner, dict[str, dict[date, int]]] = {owner: {} for owner in owners}
-    if not owners or not metrics or not stretches:
-        return found
-    days = " OR ".join(["total.day BETWEEN ? AND ?"] * len(stretches))
-    asked = [*metrics, *(day for stretch in stretches for day in stretch)]
-    start, values = below(owners)
-    given: list[Any] = [*values]
-    selects = []
-    for kind, owner, join, condition, numbers in parts(owners, "total.team_id", "total.employee_id"):
-        selects.append(
-            f"SELECT '{kind}' AS kind, {owner} AS owner, total.metric, total.day, SUM(total.amount) AS amount"  # noqa: S608
-            f" FROM daily_total total {join} WHERE total.metric IN ({', '.join('?' * len(metrics))})"
-            f" AND ({days}) AND {condition} GROUP BY {owner}, total.metric, total.day"
-        )
-        given += [*asked, *numbers]
-    for row in await database.rows(start + " UNION ALL ".join(selects), given):
-        by_day = found[OwnerKind(row["kind"]), row["owner"]].setdefault(row["metric"], {})
-        by_day[database.day(row["day"])] = int(row["amount"])
-    return found
+@dataclass(frozen=True)
+class Read:
+    """What was found of an owner: what was credited to him by metric and day, and his closed deals."""
+
+    daily: dict[str, dict[date, int]] = field(default_factory=dict)
+    closed: Closed = field(default_factory=Closed)
 
 
-async def closed(owners: Collection[Owner], days: Days) -> dict[Owner, Closed]:
-    """Return what the deals were like that were won or lost within the days, by who is credited with that."""
-    found = {owner: Closed() for owner in owners}
+_DAILY: Final = """
+SELECT '{kind}' AS kind, {owner} AS owner, total.metric AS name, total.day AS day, CAST(NULL AS INTEGER) AS cycle,
+    COUNT(*) AS deals, SUM(total.amount) AS amount
+FROM daily_total total {join}
+WHERE total.metric IN ({metrics}) AND ({days}) AND {condition} GROUP BY {owner}, total.metric, total.day
+"""
+_CLOSED: Final = """
+SELECT '{kind}' AS kind, {owner} AS owner, deal.status AS name, CAST(NULL AS DATE) AS day, {cycle} AS cycle,
+    COUNT(*) AS deals, SUM(deal.value) AS amount
+FROM deal {join}
+WHERE deal.deleted_at IS NULL AND deal.status <> 'OPEN' AND deal.closed_on BETWEEN ? AND ? AND {condition}
+GROUP BY {owner}, deal.status, {cycle}
+"""
+
+
+async def read(owners: Collection[Owner], metrics: Sequence[str], period: Days, before: Days) -> dict[Owner, Read]:
+    """Return what was credited to each owner on the days of the period and of the stretch before it, and the deals
+    that he won or lost within the period."""
+    found = {owner: Read() for owner in owners}
     if not owners:
         return found
     start, values = below(owners)
     given: list[Any] = [*values]
     selects = []
-    cycle = f"CASE WHEN status = 'WON' THEN {database.days_between('created_on', 'closed_on')} END"
-    closer, team = "COALESCE(won_by, lost_by)", "COALESCE(won_team, lost_team)"
+    for kind, owner, join, condition, numbers in parts(owners, "total.team_id", "total.employee_id"):
+        how = {"kind": kind, "owner": owner, "join": join, "condition": condition}
+        days = "total.day BETWEEN ? AND ? OR total.day BETWEEN ? AND ?"
+        selects.append(_DAILY.format(**how, metrics=database.marks(metrics), days=days))
+        given += [*metrics, *period, *before, *numbers]
+    cycle = f"CASE WHEN deal.status = 'WON' THEN {database.days_between('deal.created_on', 'deal.closed_on')} END"
+    closer, team = "COALESCE(deal.won_by, deal.lost_by)", "COALESCE(deal.won_team, deal.lost_team)"
     for kind, owner, join, condition, numbers in parts(owners, team, closer):
-        selects.append(
-            f"SELECT '{kind}' AS kind, {owner} AS owner, status, {cycle} AS cycle, COUNT(*) AS deals,"  # noqa: S608
-            f" SUM(value) AS value FROM deal {join} WHERE deleted_at IS NULL AND status <> 'OPEN'"
-            f" AND closed_on BETWEEN ? AND ? AND {condition} GROUP BY {owner}, status, {cycle}"
-        )
-        given += [*days, *numbers]
+        how = {"kind": kind, "owner": owner, "join": join, "condition": condition}
+        selects.append(_CLOSED.format(**how, cycle=cycle))
+        given += [*period, *numbers]
     for row in await database.rows(start + " UNION ALL ".join(selects), given):
-        _add(found[OwnerKind(row["kind"]), row["owner"]], row)
+        each = found[OwnerKind(row["kind"]), row["owner"]]
+        if row["day"] is not None:
+            each.daily.setdefault(row["name"], {})[database.day(row["day"])] = int(row["amount"])
+        else:
+            _add(each.closed, row)
     return found
 
 
 def _add(closed: Closed, row: dict[str, Any]) -> None:
     deals = int(row["deals"])
-    if row["status"] != DealStatus.WON:
+    if row["name"] != DealStatus.WON:
         closed.lost += deals
         return
     closed.won += deals
-    closed.value += int(row["value"] or 0)
+    closed.value += int(row["amount"] or 0)
     cycle = int(row["cycle"])
     closed.cycles[cycle] = closed.cycles.get(cycle, 0) + deals

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 from domain.records import Credit, WorkFacts
 from domain.worktime import Stretch
@@ -71,9 +72,6 @@ async def left(silent_since: datetime, limit: int) -> list[WorkDay]:
     return await WorkDay.filter(id__in=[row["id"] for row in found]).order_by("id") if found else []
 
 
-async def days_of(employees: Sequence[int], first: date, last: date) -> dict[int, list[WorkDay]]:
-    """Return the days, both included, on which each employee was seen, in order."""
-    found: dict[int, list[WorkDay]] = {employee: [] for employee in employees}
-    for row in await WorkDay.filter(employee_id__in=list(found), day__gte=first, day__lte=last).order_by("day"):
-        found[row.employee_id].append(row)
-    return found
+def days_of(employees: Collection[int], first: date, last: date) -> QuerySet[WorkDay]:
+    """Return the days, both included, on which any of the employees was seen."""
+    return WorkDay.filter(employee_id__in=sorted(employees), day__gte=first, day__lte=last)

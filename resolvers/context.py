@@ -15,13 +15,19 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.access import Action, Reach
 from domain.calendar import Calendar
 from domain.failures import Forbidden, Unauthenticated, Unavailable
 from domain.scoring import Metric
 from models import changes, company, database, metrics, people
 from models.company import Company, Rates
 from models.goals import Goal
+from models.office import Office
 from models.people import Employee, Tree
+from models.together import Count, together
 from resolvers.caller import Caller
 from resolvers.viewer import Viewer
 
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+Row = TypeVar("Row", bound=Model)
 
 
 class Known(Protocol):
@@ -85,6 +92,7 @@ class Context:
     who: Viewer | None = None
     work: Work | None = None
     loaders: dict[Any, Any] = field(default_factory=dict)
+    met: dict[int, Employee] = field(default_factory=dict)  # employees that this operation has read
     known: Known | None = None  # of a live stream: what need not be read for each event
     ready: dict[Any, dict[Any, Any]] = field(default_factory=dict)  # of a live stream: what it has just found out
     settled: Callable[[], Awaitable[None]] | None = None  # of a stream that several hear: brings `who` up to date
@@ -95,6 +103,7 @@ class Context:
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None
     _rates: Rates | None = None
+    _outdated: Viewer | None = None
 
     @property
     def viewer(self) -> Viewer:
@@ -102,6 +111,12 @@ class Context:
         if self.who is None:
             raise Unauthenticated("Sign in first: send an access token as `Authorization: Bearer …`.")
         return self.who
+
+    @property
+    def language(self) -> str:
+        """What is spoken to who asks: "en" or "ru", as the client says, else as his profile does."""
+        own = self.who.employee.language if self.who is not None and self.who.employee is not None else None
+        return self.caller.language or own or "en"
 
     @property
     def tree(self) -> Tree:
@@ -114,7 +129,10 @@ class Context:
     async def company(self) -> Company:
         async with self._reading:  # many fields ask at the same moment; one reads
             if self._company is None:
-                self._company = await (self.known.company() if self.known else company.the_company())
+                if self.known is not None:
+                    self._company = await self.known.company()
+                else:
+                    self._company = self._office.company if self._office else await company.the_company()
         if self._company is None:
             raise Unavailable("There is no company yet: run `./run setup` on the server first.")
         return self._company
@@ -128,7 +146,10 @@ class Context:
     async def metrics(self) -> dict[str, Metric]:
         async with self._reading:
             if self._metrics is None:
-                self._metrics = await (self.known.metrics() if self.known else metrics.catalogue())
+                if self.known is not None:
+                    self._metrics = await self.known.metrics()
+                else:
+                    self._metrics = self._office.metrics if self._office else await metrics.catalogue()
             return self._metrics
 
     async def rates(self) -> Rates:
@@ -141,6 +162,19 @@ class Context:
     def forget(self) -> None:
         """Drop what was read for this operation: something has changed, or the next event begins."""
         self._company = self._metrics = self._rates = None
+        self._outdated = self.who
+
+    @property
+    def _office(self) -> Office | None:
+        """What was read with who asks, unless it has changed since."""
+        return self.who.office if self.who is not None and self.who is not self._outdated else None
+
+    def sees(self, owner: int) -> bool | None:
+        """Return whether records of that employee are within the viewer's sight; None where he would have to be read."""
+        if self.viewer.reach(Action.VIEW_CARD) is Reach.COMPANY or owner == self.viewer.id:
+            return True
+        employee = self.met.get(owner)
+        return None if employee is None else self.viewer.may(Action.VIEW_CARD, employee)
 
     async def people(self, numbers: Sequence[int]) -> list[Employee | None]:
         """Return the employees of these numbers, in their order."""
@@ -172,6 +206,14 @@ class Context:
         if loader is None:
             loader = self.loaders[by_keys] = self.make_loader(partial(by_keys, self))
         return loader.load(key)  # type: ignore[no-any-return]
+
+    def rows(self, query: QuerySet[Row]) -> Awaitable[list[Row]]:
+        """Return the rows of a question, asked in one statement with all others of this moment."""
+        return self.load(together, query)
+
+    def count(self, query: QuerySet[Any]) -> Awaitable[int]:
+        """The same for how many there are."""
+        return self.load(together, Count(query))
 
     def announce(self, *topics: str) -> None:
         """Say that something moved; told when the unit of work commits."""

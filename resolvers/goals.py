@@ -62,7 +62,10 @@ async def set_goal(context: Context, given: Given) -> Goal:
     )
     if await same.exists():
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
-    name = inputs.line(given.get("name"), "input", "name") or f"{metric.name}, {days.label()}"
+    name = (
+        inputs.line(given.get("name"), "input", "name")
+        or f"{metric.called(context.language)}, {days.label(context.language)}"
+    )
     goal = await Goal.create(
         name=name[:200],
         owner_kind=scope.kind,
@@ -216,9 +219,12 @@ async def seen(context: Context, numbers: Sequence[int]) -> list[Goal | None]:
 
 async def within_sight(context: Context, rows: Sequence[Goal]) -> list[Goal]:
     """Return those of the goals that the viewer may see: work can move others too."""
-    owners = await context.people([row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE])
-    known = {owner.id: owner for owner in owners if owner}
-    return [row for row in rows if context.viewer.sees_goal(row, known.get(row.owner_id))]
+    viewer = context.viewer
+    known = {viewer.id: viewer.employee} if viewer.employee else {}
+    unknown = {row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE} - known.keys()
+    owners = await context.people(sorted(unknown)) if unknown else []
+    known |= {owner.id: owner for owner in owners if owner}
+    return [row for row in rows if viewer.sees_goal(row, known.get(row.owner_id))]
 
 
 async def of_scope(context: Context, scope: Scope, given: Given | None, *, archived: bool) -> list[Goal]:
@@ -291,7 +297,7 @@ async def _listed(
         query = query.filter(metric=metric)
     if not archived:
         query = query.filter(archived_at=None)
-    return await query.order_by("last_day", "id").limit(1000)
+    return await context.rows(query.order_by("last_day", "id").limit(1000))
 
 
 async def _days(context: Context, given: Given | None) -> tuple[date, date]:

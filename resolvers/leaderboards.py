@@ -103,11 +103,11 @@ async def answer(context: Context, question: Question) -> Board:
     """Return the board as it is, or as it stood at `as_of`. Raises a Failure for what cannot be asked."""
     if not 1 <= question.first <= LARGEST:
         raise BadInput(f"first must be 1 to {LARGEST}.", field="first")
-    return await _made(context, question)
-
-
-async def _made(context: Context, question: Question) -> Board:
     version = await changes.newest()  # before the reads: they may be newer than it, never older
+    return await _made(context, question, version)
+
+
+async def _made(context: Context, question: Question, version: int = 0) -> Board:
     scope = await scopes.for_board(context, question.scope)
     try:
         metric = await metric_of(context, question.metric, "metric")
@@ -119,11 +119,13 @@ async def _made(context: Context, question: Question) -> Board:
     calendar = await context.calendar()
     today = calendar.day_of(as_of)
     dawn = calendar.start_of(today)
-    asked = _Asked(metric.key, period, scope, scope.teams(context), question.rank_by, dawn)
+    asked = _Asked(metric.key, period, scope, scope.teams(context), question.rank_by)
     stays = await people.stays(dawn, as_of, asked.teams)
-    sums = await scores.totals(metric=metric.key, first=period.start, last=period.end, teams=asked.teams)
-    ranking = await _rank(asked, sums, stays, as_of, then=question.as_of is not None)
-    before = await _rank(asked, sums, stays, dawn, then=True)
+    days: dict[str, Any] = {"metric": metric.key, "first": period.start, "last": period.end, "teams": asked.teams}
+    sums, since_dawn = await scores.totals_and_later(dawn, **days)
+    later = await scores.recorded_after(as_of, **days) if question.as_of else {}
+    ranking = await _rank(asked, sums, later, stays, as_of, aimed=True)
+    before = await _rank(asked, sums, since_dawn, stays, dawn, aimed=question.rank_by is RankBy.ATTAINMENT)
     around = await _around(context, question.around)
     currency = (await context.company()).currency
     was = {row.key: row.rank for row in before.rows}
@@ -150,26 +152,29 @@ class _Asked:
     scope: Scope
     teams: frozenset[int] | None
     rank_by: RankBy
-    dawn: datetime  # when the day began: of that board only the ranks are shown
 
 
 async def _rank(
-    asked: _Asked, sums: dict[int, int], stays: Sequence[Stay], moment: datetime, *, then: bool
+    asked: _Asked,
+    sums: dict[int, int],
+    later: dict[int, int],
+    stays: Sequence[Stay],
+    moment: datetime,
+    *,
+    aimed: bool,
 ) -> _Ranking:
-    """Rank who was active at that moment by what had been recorded up to it; `sums` is what is recorded now."""
+    """Rank who was active at that moment: by what is recorded now, less what was recorded later than then.
+
+    aimed  with the targets of then: of the board that only ranks are taken of they matter by ATTAINMENT alone
+    """
     period = asked.period
-    later: dict[int, int] = {}
-    if then:
-        later = await scores.recorded_after(
-            moment, metric=asked.metric, first=period.start, last=period.end, teams=asked.teams
-        )
     members = {stay.employee: stay.name for stay in stays if stay.holds(moment)}
     if asked.scope.kind is OwnerKind.EMPLOYEE:
         own = asked.scope.number
         members = {own: members[own]} if own in members else {}
         sums, later = {own: sums.get(own, 0)}, {own: later.get(own, 0)}
     targets: dict[int, int] = {}
-    if asked.rank_by is RankBy.ATTAINMENT or not then or moment != asked.dawn:
+    if aimed:
         targets = await goals.targets_of_employees(asked.metric, period.start, period.end, moment)
     rows = [
         (number, name, sums.get(number, 0) - later.get(number, 0), targets.get(number))

@@ -215,7 +215,9 @@ async def find(context: Context, number: int) -> Employee | None:
 
 async def seen(context: Context, ids: Sequence[int]) -> list[Employee | None]:
     """Return one employee per id, in the order of `ids`; None where there is none in sight."""
-    return [row if row and context.viewer.may(Action.VIEW_PEOPLE, row) else None for row in await people.by_ids(ids)]
+    found = await context.people(ids)
+    context.met.update((row.id, row) for row in found if row)
+    return [row if row and context.viewer.may(Action.VIEW_PEOPLE, row) else None for row in found]
 
 
 async def listed(context: Context, search: str | None, team: str | None, active: bool | None) -> QuerySet[Employee]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -18,6 +18,7 @@ import jwt
 
 from domain.failures import Throttled, Unauthenticated
 from domain.refusals import Invalid
+from models import office as offices
 from models import people
 from models.people import Employee
 from models.sessions import Device, RefreshToken, Session
@@ -126,23 +127,24 @@ async def viewer(token: str, services: Services, now: datetime) -> Viewer:
         raise Unauthenticated(_WRONG)
     if expires + LEEWAY <= now:
         raise Unauthenticated("The access token has expired: refresh the session.", code="TOKEN_EXPIRED")
-    session = await Session.get_or_none(id=session_id, employee_id=number).select_related("employee")
+    session, leads, office = await offices.by_session(session_id, number)
     if session is None or session.revoked_at is not None or not session.employee.active:
         raise Unauthenticated(_WRONG)
-    return await _of_employee(session.employee, session.id, expires)
+    found = Viewer.of_employee(session.employee, office.tree, session.id, expires, leads)
+    return replace(found, office=office)
 
 
 _WRONG: Final = "This token is not valid: sign in again."
 
 
 async def _device(token: str, now: datetime) -> Viewer:
-    device = await Device.get_or_none(digest=_digest(token))
+    device, office = await offices.by_device(_digest(token))
     if device is None or device.revoked_at is not None:
         raise Unauthenticated(_WRONG)
     if device.last_seen_at is None or now - device.last_seen_at >= _SEEN_EVERY:
         device.last_seen_at = now
         await device.save(update_fields=["last_seen_at"])
-    return Viewer.of_device(device, await people.tree())
+    return replace(Viewer.of_device(device, office.tree), office=office)
 
 
 async def as_they_are(viewers: Sequence[Viewer], now: datetime) -> list[Viewer | None]:

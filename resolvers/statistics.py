@@ -95,22 +95,20 @@ async def _answered(
     period, metrics = await _meant(context, question)
     before = previous_comparable(period, today, calendar)
     owners = [(scope.kind, scope.number) for scope in asked]
-    sums = await statistics.daily(
-        owners, [metric.key for metric in metrics], [(each.start, each.end) for each in (period, before)]
-    )
-    closed = await statistics.closed(owners, (period.start, period.end))
+    stretches = [(each.start, each.end) for each in (period, before)]
+    found = await statistics.read(owners, [metric.key for metric in metrics], *stretches)
 
     def series(scope: Scope, metric: Metric) -> Series:
-        days = sums[scope.kind, scope.number].get(metric.key, {})
-        found = points(days, period, question.interval, calendar)
+        days = found[scope.kind, scope.number].daily.get(metric.key, {})
+        chart = points(days, period, question.interval, calendar)
         previous = sum(value for day, value in days.items() if before.contains(day))
-        return Series(metric, sum(point.value for point in found), previous, found, company.currency)
+        return Series(metric, sum(point.value for point in chart), previous, chart, company.currency)
 
     return {
         (scope, question): Statistics(
             period,
             [series(scope, metric) for metric in metrics if _seen(context, scope, metric)],
-            closed[scope.kind, scope.number],
+            found[scope.kind, scope.number].closed,
             company.currency,
         )
         for scope in asked

@@ -126,9 +126,9 @@ async def answers(context: Context, asked: Sequence[tuple[Employee, Given | None
         except Refusal as refusal:
             raise BadInput(refusal.message, field=".".join(refusal.path)) from refusal
         employees = [employee for employee, its in asked if its == given]
-        rows = await worktime.days_of([employee.id for employee in employees], period.start, period.end)
+        rows = await context.rows(worktime.days_of({employee.id for employee in employees}, period.start, period.end))
         for employee in employees:
-            known = {row.day: _day(row) for row in rows[employee.id]}
+            known = {row.day: _day(row) for row in rows if row.employee_id == employee.id}
             every = [period.start + timedelta(days=n) for n in range(period.days)]
             days = [known.get(day, Day(day)) for day in every]
             found[employee, given] = WorkTime(employee, period, days)

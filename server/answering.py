@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -72,7 +73,15 @@ class Answering:
         """Return the answer to a query or mutation."""
         began = time.perf_counter()
         try:
-            answer = self._answer(await self.operations.execute(operation, self.gate.admit(caller)), caller)
+            context: Context | None = None
+
+            async def admitted() -> Context:
+                nonlocal context
+                context = await self.gate.admit(caller)
+                return context
+
+            result = await self.operations.execute(operation, admitted())
+            answer = self._answer(result, dataclasses.replace(caller, language=context.language) if context else caller)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the rest
             answer = self.failed(error, caller)
         metrics.count_operation(operation.kind, operation.field, answer.outcome, time.perf_counter() - began)

@@ -25,7 +25,7 @@ from resolvers.caller import Caller
 from resolvers.viewer import Viewer
 from server import logs, metrics
 from server.answering import Answer, Answering, count_unread
-from server.door import known
+from server.door import known, spoken
 from server.groups import Groups, Member
 from server.strict import Malformed, Message, envelope, message
 from subscriptions.hub import ended
@@ -201,8 +201,9 @@ class Socket:
         said = heard.payload or {}
         given = next((said[key] for key in ("Authorization", "authorization") if key in said), self._authorization)
         try:
-            self.caller = known(self.caller, given)
+            self.caller = known(spoken(self.caller, said), given)
             context = await self._answering.gate.admit(self.caller)
+            self.caller = replace(self.caller, language=context.language)
         except Unauthenticated as error:
             raise Closed(FORBIDDEN, f"{error.code}: {error.message}"[:120]) from None
         except AWAY as error:
