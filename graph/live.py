@@ -8,19 +8,20 @@ from typing import Any
 import strawberry
 
 from graph.activities import Activity
+from graph.alerts import Alert
 from graph.enums import ActivityKind, RankBy
 from graph.goals import Goal
 from graph.inputs import PeriodInput, period_key
 from graph.leaderboards import DealWon, Leaderboard
 from graph.lens import Info
 from resolvers.leaderboards import Question
-from subscriptions import activities, goals, leaderboards
+from subscriptions import activities, alerts, goals, leaderboards
 
 
 @strawberry.type(
     description="""A subscription to a state (goals, a leaderboard) sends what it is now at once, then what it has become
 after each change; changes that come close together may arrive as one, and the last state always arrives. A subscription
-to happenings (activities, wins) sends each happening once, in order."""
+to happenings (activities, wins, alerts) sends each happening once, in order."""
 )
 class Subscription:
     @strawberry.subscription(
@@ -74,6 +75,15 @@ subscription with the error CURSOR_UNKNOWN.""",
     ) -> Any:
         async for line in activities.activities(info.context, scope, kinds, after):
             yield line
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[Alert, None],
+        description="""The viewer's own inbox as it fills. `after`, a cursor of the `alerts` query or the id of the last
+alert received, first sends all since; one that is not known ends the subscription with the error CURSOR_UNKNOWN.""",
+    )
+    async def alerts(self, info: Info, after: str | None = None) -> Any:
+        async for alert in alerts.inbox(info.context, after):
+            yield alert
 
 
 def _goals(info: Info, ids: list[strawberry.ID] | None, scope: strawberry.ID | None) -> AsyncGenerator[Any, None]:

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
+from graph.alerts import AlertMutation
 from graph.deals import Contact
 from graph.live import Subscription
 from graph.office_actions import OfficeMutation, SessionMutation
@@ -14,7 +15,7 @@ from graph.record_actions import RecordMutation
 from graph.scalars import SCALARS
 from graph.sessions import Device
 
-Mutation = merge_types("Mutation", (SessionMutation, OfficeMutation, RecordMutation))
+Mutation = merge_types("Mutation", (SessionMutation, OfficeMutation, RecordMutation, AlertMutation))
 
 
 def make(*, open_: bool = False) -> strawberry.Schema:

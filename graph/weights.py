@@ -30,6 +30,7 @@ from models.pages import LARGEST, USUAL
 
 PAGED: Final = {  # fields whose size the client sets, with the rows they have otherwise
     "activities": USUAL,
+    "alerts": USUAL,
     "calls": USUAL,
     "clients": USUAL,
     "deals": USUAL,
@@ -41,6 +42,7 @@ PAGED: Final = {  # fields whose size the client sets, with the rows they have o
 }
 ROWS: Final = frozenset({"edges", "standings"})  # where the rows of a paged field are
 LISTS: Final = {  # fields that are as long as the company makes them, with what is usual
+    "alertRules": 10,
     "changes": 5,
     "contacts": 3,
     "devices": 5,

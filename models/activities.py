@@ -11,6 +11,7 @@ from tortoise import fields
 from tortoise.functions import Max
 from tortoise.models import Model
 
+from domain.alerting import Event
 from models.fields import currency_code, link, minor, short_text
 
 
@@ -100,6 +101,28 @@ async def newest_id() -> int:
     """Return the id of the last line, 0 before the first."""
     row = await Activity.all().order_by("-id").first()
     return row.id if row else 0
+
+
+async def events(first: datetime, last: datetime, kinds: Sequence[str] | None = None) -> list[Event]:
+    """Return what happened between the two moments, both included, in the order in which it happened."""
+    query = Activity.filter(at__gte=first, at__lte=last)
+    if kinds is not None:
+        query = query.filter(kind__in=[ActivityKind(kind) for kind in kinds])
+    rows = query.order_by("at", "id").values(
+        "kind", "subject_kind", "subject_id", "at", "employee_id", "actor_id", "team_id", "data"
+    )
+    return [
+        Event(
+            row["kind"].value,
+            (row["subject_kind"], row["subject_id"]),
+            row["at"],
+            row["employee_id"],
+            row["actor_id"],
+            row["team_id"],
+            row["data"],
+        )
+        for row in await rows
+    ]
 
 
 async def last_of_clients(clients: Sequence[int]) -> list[datetime | None]:

@@ -38,6 +38,10 @@ MODULES: Final = (
     "models.changes",
     "models.sessions",
     "models.presence",
+    "models.alerts",
+    "models.silences",
+    "models.deliveries",
+    "models.leases",
 )
 AWAY: Final = (
     DBConnectionError,

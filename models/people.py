@@ -134,6 +134,12 @@ async def by_ids(ids: Sequence[int]) -> list[Employee | None]:
     return [found.get(id_) for id_ in ids]
 
 
+async def who_may_hear(ids: Sequence[int]) -> list[Employee]:
+    """Return those of the employees who are active, with all active directors and administrators."""
+    known = Q(id__in=list(ids) or [0]) | Q(role__in=[Role.DIRECTOR, Role.ADMIN])
+    return await Employee.filter(known, active=True).order_by("id")
+
+
 async def members(teams: Sequence[int]) -> list[list[Employee]]:
     """Return the active members of each team, in name order."""
     rows = await Employee.filter(team_id__in=set(teams), active=True).order_by("needle", "id")

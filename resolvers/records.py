@@ -26,9 +26,9 @@ from models.people import Employee
 from models.pipelines import Pipeline, Stage
 from models.sessions import Device
 from models.tasks import Task
+from resolvers import alert_rules, alerts, people, scopes
 from resolvers import clients as client_actions
 from resolvers import goals as goal_actions
-from resolvers import people, scopes
 from resolvers.calls import Calls
 from resolvers.context import Context
 from resolvers.deals import Deals
@@ -235,7 +235,7 @@ async def node(context: Context, id_: str) -> Any | None:
     kind, number = pair
     if kind in RECORDS:
         return await _record(context, kind, id_)
-    if kind != "Activity" and number >= 1 << 31:
+    if kind not in ("Activity", "Alert") and number >= 1 << 31:
         return None
     match kind:
         case "Company":
@@ -252,6 +252,10 @@ async def node(context: Context, id_: str) -> Any | None:
             return await Stage.get_or_none(id=number)
         case "Activity":
             return await (await activity_list(context, None, None)).get_or_none(id=number)
+        case "Alert":
+            return await alerts.find(context, number)
+        case "AlertRule":
+            return await alert_rules.find(context, id_)
         case "Device":
             seen = context.viewer.may_company(Action.ADMINISTER)
             return await Device.get_or_none(id=number) if seen else None
@@ -300,6 +304,8 @@ async def subjects(context: Context, keys: Sequence[tuple[str, int]]) -> list[An
     def visible(kind: str, number: int) -> Any | None:
         if kind == "Goal":
             return seen[number]
+        if kind not in RECORDS:  # an alert about an employee is about no record
+            return None
         row = refs.at_hand(kind, number)
         return row if row is not None and row.deleted_at is None and refs.sees(row) else None
 

@@ -13,6 +13,7 @@ import orjson
 from tortoise.models import Model
 
 from domain.refusals import Conflict, Invalid
+from models.alerts import AlertRule
 from models.goals import Goal
 from models.people import Employee, Team
 from models.pipelines import Pipeline
@@ -27,6 +28,7 @@ _ROWS: Final[dict[str, type[Model]]] = {
     "Team": Team,
     "Goal": Goal,
     "Device": Device,
+    "AlertRule": AlertRule,
     "Pipeline": Pipeline,
 }
 
