@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from tortoise import fields
@@ -42,9 +43,18 @@ async def waiting(recipient: int, channel: str, after: datetime, until: datetime
     ).first()
 
 
-async def due(now: datetime, limit: int) -> list[Delivery]:
-    """Return what is to be tried now, what has waited longest first."""
-    return await Delivery.filter(due_at__lte=now).order_by("due_at", "id").limit(limit)
+async def due(now: datetime, limit: int, *, channel: str | None = None, but: Collection[str] = ()) -> list[Delivery]:
+    """Return what is to be tried now, what has waited longest first: through a channel, or through all but some."""
+    query = Delivery.filter(due_at__lte=now)
+    query = query.exclude(channel__in=list(but)) if channel is None and but else query
+    query = query if channel is None else query.filter(channel=channel)
+    return await query.order_by("due_at", "id").limit(limit)
+
+
+async def postpone(rows: Sequence[Delivery], until: datetime) -> None:
+    """Put off messages that nobody has begun with."""
+    if rows:
+        await Delivery.filter(id__in=[row.id for row in rows], due_at__lt=until).update(due_at=until)
 
 
 async def claim(delivery: Delivery, now: datetime, until: datetime) -> Delivery | None:

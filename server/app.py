@@ -19,12 +19,14 @@ from graph.limits import Limits
 from graph.schema import make
 from models import changes, database, migrating
 from resolvers.context import Services
-from server import health, logs, metrics, pages
+from server import channels, health, logs, metrics, pages
+from server.delivering import Delivering
 from server.endpoint import Endpoint
 from server.gate import Gate
 from server.presence import Attendance
 from server.settings import Settings
 from server.throttle import Throttling, throttle
+from server.timekeeping import Timekeeper
 from subscriptions.hub import Hub
 from subscriptions.redis import broadcast
 
@@ -43,6 +45,7 @@ class Server:
     services: Services
     throttling: Throttling
     attendance: Attendance
+    timekeeper: Timekeeper
     endpoint: Endpoint
     draining: bool = False
 
@@ -59,18 +62,22 @@ def assembled(settings: Settings) -> Server:
         access_seconds=settings.access_minutes * 60,
         refresh_days=settings.refresh_days,
         demo=settings.demo,
+        channels=frozenset(settings.channel_addresses),
     )
     attendance = Attendance(clock)
+    gate = Gate(services, clock, attendance)
+    deliver = Delivering(channels.senders(settings.channel_addresses, clock), clock)
+    timekeeper = Timekeeper(gate.admit_clock, clock, deliver)
     endpoint = Endpoint(
         make(open_=settings.demo),
-        Gate(services, clock, attendance),
+        gate,
         origins=settings.origins,
         open=settings.demo,
         limits=Limits(deadline=settings.deadline_seconds, body=settings.body_limit),
         page=pages.query_page() if settings.demo else None,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Server(settings, hub, services, throttling, attendance, endpoint)
+    return Server(settings, hub, services, throttling, attendance, timekeeper, endpoint)
 
 
 @asynccontextmanager
@@ -78,6 +85,7 @@ async def running(server: Server) -> AsyncIterator[None]:
     """Connect what was put together, for as long as the process serves."""
     async with database.connected(server.settings.database_url, pool=server.settings.pool_size):
         await server.hub.start()
+        await server.timekeeper.start()
         saying = asyncio.create_task(server.attendance.keep_saying(), name="attendance")
         try:
             yield
@@ -86,6 +94,7 @@ async def running(server: Server) -> AsyncIterator[None]:
             await server.endpoint.close_all()
             saying.cancel()
             await asyncio.gather(saying, return_exceptions=True)
+            await server.timekeeper.stop()
             await server.hub.stop()
             await server.throttling.close()
 
@@ -98,11 +107,16 @@ def app(settings: Settings) -> ASGIApp:
         return JSONResponse(health.live())
 
     async def ready(request: Request) -> Response:
-        state = await health.ready(draining=server.draining, pending=migrating.pending, hub=server.hub)
+        state = await health.ready(
+            draining=server.draining,
+            pending=migrating.pending,
+            hub=server.hub,
+            clock=server.timekeeper.healthy,
+        )
         return JSONResponse(state.body, status_code=state.code)
 
     async def measured(request: Request) -> Response:
-        return metrics.response(request, settings, server.hub)
+        return metrics.response(request, settings, server.hub, clock=server.timekeeper)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
