@@ -29,6 +29,10 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/hook?who=crm#{SECRET}"
 
     @property
+    def is_up(self) -> bool:
+        return self._server is not None
+
+    @property
     def ids(self) -> list[str]:
         return [headers["x-scoreline-delivery"] for headers, _ in self.heard]
 
