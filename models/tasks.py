@@ -83,6 +83,11 @@ def awaited(now: datetime) -> QuerySet[Task]:
     return standing().filter(completed_at=None, overdue_at=None, due_at__lte=now)
 
 
+async def noted(rows: Sequence[Task]) -> None:
+    """Take it as said that the due time of these has passed."""
+    await Task.filter(id__in=[row.id for row in rows]).update(overdue_at=F("due_at"))
+
+
 async def note_overdue(now: datetime) -> None:
     """Take it as known that these have passed."""
     await awaited(now).update(overdue_at=F("due_at"))

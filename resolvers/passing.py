@@ -52,10 +52,9 @@ async def overdue(context: Context) -> bool:
         return False
     async with context.unit():
         rows = await tasks.awaited(context.now()).order_by("due_at", "id").limit(_AT_ONCE)
+        await tasks.noted(rows)
         changes = []
         for task in rows:
-            task.overdue_at = task.due_at
-            await task.save(update_fields=["overdue_at"])
             facts, line = task.facts(), overdue_line(task, max(task.due_at or task.created_at, task.created_at))
             changes.append(Changed("Task", task.id, facts, facts, (line,)))
         await record(context, changes)

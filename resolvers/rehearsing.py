@@ -85,43 +85,61 @@ async def _events(context: Context, rule: Rule, start: datetime, now: datetime) 
         case AlertKind.GOAL_BEHIND:
             found = await _behind(context, rule, calendar, start, now)
         case kind:
-            found = await activities.events(start, now, _LINES[kind])
+            found = [event async for event in activities.events(start, now, _LINES[kind])]
     return sorted(found, key=lambda event: event.at)
 
 
 async def _stalled(rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
     """Return the silences of open deals that became too long: what began earlier had become so before the start."""
-    since: dict[int, datetime] = {}
-    shown: dict[int, tuple[int, Mapping[str, Any]]] = {}  # the owner, and how the deal stood
-    found = []
-
-    def ended(deal: int, until: datetime) -> None:
-        if deal in since and (at := alerting.too_long(rule, since[deal], calendar)) < until:
-            owner, data = shown[deal]
-            found.append(Event("DEAL_STALLED", ("Deal", deal), at, owner, data={**data, "days": rule.days}))
-
-    events = await activities.events(start - timedelta(days=rule.days or 0), now)
-    rows = await Deal.filter(id__in=sorted({event.data["deal"] for event in events if event.data.get("deal")}))
-    for row in rows:  # of those that only calls and tasks tell of
-        shown[row.id] = row.owner_id, stood(row)
-    closed = {row.id for row in rows if not is_open(row)}
-    for event in events:
+    deals = _Deals(rule, calendar)
+    async for event in activities.events(start - timedelta(days=rule.days or 0), now):
         for kind, deal in alerting.heard_of(event):
-            if kind != "Deal":
-                continue
-            ended(deal, event.at)
-            if event.subject == (kind, deal) and event.employee is not None:
-                shown[deal] = event.employee, event.data
-                closed.discard(deal)
-                if event.kind in _ENDS or event.data.get("status", "OPEN") != "OPEN":
-                    closed.add(deal)
-            if deal in closed:
-                since.pop(deal, None)
-            else:
-                since[deal] = max(event.at, since.get(deal, event.at))
-    for deal in list(since):
-        ended(deal, now)
+            if kind == "Deal":
+                deals.heard(deal, event)
+    for deal in list(deals.since):
+        deals.broken(deal, now)
+    rows = {row.id: row for row in await Deal.filter(id__in=[deal for deal, *_ in deals.found])}
+    found = []
+    for deal, at, how in deals.found:
+        first = how or deals.first.get(deal)
+        if deal not in deals.first and is_open(rows[deal]):  # only calls and tasks tell of it
+            first = rows[deal].owner_id, stood(rows[deal])
+        if first is not None:
+            owner, data = first
+            found.append(Event("DEAL_STALLED", ("Deal", deal), at, owner, data={**data, "days": rule.days}))
     return found
+
+
+_Stood = tuple[int, Mapping[str, Any]]  # whose it was, and what the line said of the deal
+
+
+class _Deals:
+    """Deals gone through line by line: since when each is silent, how it stood, and which silences were too long."""
+
+    def __init__(self, rule: Rule, calendar: Calendar) -> None:
+        self.rule, self.calendar = rule, calendar
+        self.since: dict[int, datetime] = {}
+        self.last: dict[int, _Stood] = {}
+        self.first: dict[int, _Stood | None] = {}  # None of one that was closed before
+        self.closed: set[int] = set()
+        self.found: list[tuple[int, datetime, _Stood | None]] = []
+
+    def heard(self, deal: int, event: Event) -> None:
+        self.broken(deal, event.at)
+        if event.subject == ("Deal", deal) and event.employee is not None:
+            self.last[deal] = event.employee, event.data
+            ended = event.kind in _ENDS or event.data.get("status", "OPEN") != "OPEN"
+            was_open = event.kind in _ENDS or not ended
+            self.first.setdefault(deal, self.last[deal] if was_open else None)
+            (self.closed.add if ended else self.closed.discard)(deal)
+        if deal in self.closed:
+            self.since.pop(deal, None)
+        else:
+            self.since[deal] = max(event.at, self.since.get(deal, event.at))
+
+    def broken(self, deal: int, until: datetime) -> None:
+        if deal in self.since and (at := alerting.too_long(self.rule, self.since[deal], self.calendar)) < until:
+            self.found.append((deal, at, self.last.get(deal)))
 
 
 async def _silent(rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
@@ -134,7 +152,7 @@ async def _silent(rule: Rule, calendar: Calendar, start: datetime, now: datetime
         if (stay.employee_id == rule.employee if rule.employee else stay.employee.role is Role.EMPLOYEE)
     ]
     moments: dict[int, list[datetime]] = defaultdict(list)
-    for event in await activities.events(start - lead, now):
+    async for event in activities.events(start - lead, now):
         for kind, employee in alerting.heard_of(event):
             if kind == "Employee":
                 moments[employee].append(event.at)

@@ -15,6 +15,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import logging
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -81,10 +82,13 @@ def senders(channels: Mapping[str, str], clock: Callable[[], datetime]) -> dict[
     }
 
 
-def missing(channels: Mapping[str, str]) -> list[str]:
-    """Return the names of the channels for which a library is not installed."""
-    foreign = [name for name, address in channels.items() if urlsplit(address).scheme.lower() not in _OWN]
-    return foreign if foreign and find_spec("apprise") is None else []
+def amiss(channels: Mapping[str, str]) -> str | None:
+    """Return what keeps some of the channels from working, as a sentence that names them; None when all may work."""
+    foreign = {name: address for name, address in channels.items() if urlsplit(address).scheme.lower() not in _OWN}
+    if foreign and find_spec("apprise") is None:
+        return f"{', '.join(foreign)}: a library is missing. Install {APPRISE} into .venv, or take them out."
+    unknown = [name for name, address in foreign.items() if _service(address) is None]
+    return f"{', '.join(unknown)}: this is no address that Apprise knows." if unknown else None
 
 
 def signature(secret: str, timestamp: int, body: bytes) -> str:
@@ -186,9 +190,15 @@ class Outside:
 
 
 def _notify(address: str, message: Message) -> bool:
+    service = _service(address)
+    if service is None:
+        raise NotSent("the address is none of Apprise's")
+    return bool(service.notify(title=message.title, body=message.text, body_format="text"))
+
+
+def _service(address: str) -> Any | None:
     import apprise  # optional, and slow to load
 
-    service: Any = apprise.Apprise()
-    if not service.add(address):
-        raise NotSent("the address is none of Apprise's")
-    return bool(service.notify(title=message.title, body=message.text))
+    logging.getLogger("apprise").disabled = True  # it repeats addresses
+    service = apprise.Apprise()
+    return service if service.add(address) else None

@@ -194,11 +194,8 @@ class Settings(BaseSettings):
                 f"WEB_CONCURRENCY is {self.workers}, but without Redis each process keeps its news and its "
                 f"sign-in limits to itself: set {PREFIX}REDIS_URL, or WEB_CONCURRENCY to 1."
             )
-        if missing := channels.missing(self.channel_addresses):
-            wrong.append(
-                f"{PREFIX}CHANNELS names {', '.join(missing)}, for which a library is missing: "
-                f"install {channels.APPRISE} into .venv, or take them out."
-            )
+        if amiss := channels.amiss(self.channel_addresses):
+            wrong.append(f"{PREFIX}CHANNELS, {amiss}")
         if wrong:
             raise SettingsError("\n".join(wrong))
         if self.database_file is not None:

@@ -185,6 +185,7 @@ class Migration(migrations.Migration):
             name="overdue_at",
             field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
         ),
+        ops.AddIndex(model_name="Activity", index=Index(fields=["at", "id"])),
         ops.RunSQL(
             "CREATE UNIQUE INDEX raised_alert_standing ON raised_alert (rule_id, subject_kind, subject_id)"
             " WHERE resolved_at IS NULL",

@@ -71,7 +71,7 @@ def test_a_channel_whose_library_is_missing_is_named_before_anything_starts(monk
     monkeypatch.setenv("SCORELINE_CHANNELS", f"crm={HOOK}\nchat=slack://a/b/c")
     monkeypatch.setattr(channels, "find_spec", lambda name: None)
 
-    with pytest.raises(SettingsError, match=r"chat, for which a library is missing: install apprise==2\.2\.0"):
+    with pytest.raises(SettingsError, match=r"chat: a library is missing. Install apprise==2\.2\.0"):
         load(database_url="sqlite://:memory:").check_fit_to_serve()
 
 
@@ -144,7 +144,8 @@ def apprise(monkeypatch):
             noted.addresses.append(address)
             return noted.takes
 
-        def notify(self, title, body):
+        def notify(self, title, body, body_format):
+            assert body_format == "text"  # or a title could pass for HTML
             noted.said.append((title, body))
             return noted.works
 
@@ -180,6 +181,16 @@ async def test_mail_to_somebody_without_an_address_is_given_up_at_once(apprise):
         await Outside("mailto://u:p@h").send(nobody)
 
     assert failure.value.for_good
+
+
+def test_an_address_that_the_library_does_not_know_is_named_before_anything_starts(apprise, monkeypatch):
+    monkeypatch.setattr(channels, "find_spec", lambda name: True)
+    apprise.takes = False
+    monkeypatch.setenv("SCORELINE_CHANNELS", "chat=slcak://secret/token")
+    with pytest.raises(SettingsError, match="chat: this is no address that Apprise knows") as refused:
+        load(database_url="sqlite://:memory:").check_fit_to_serve()
+
+    assert "secret" not in str(refused.value)
 
 
 async def test_what_a_service_refuses_is_a_failure(apprise):
