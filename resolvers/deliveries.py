@@ -84,9 +84,11 @@ class Message:
     payload: dict[str, Any]
 
 
-async def written(delivery: Delivery) -> Message:
-    """Return the message in the recipient's language."""
+async def written(delivery: Delivery) -> Message | None:
+    """Return the message in the recipient's language; None when he has left."""
     person = await Employee.get(id=delivery.recipient_id)
+    if not person.active:
+        return None
     language = person.language or "en"
     said, told = [], []
     for alert in await alerts.by_ids(delivery.alerts):

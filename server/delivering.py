@@ -54,7 +54,10 @@ class Delivering:
         try:
             if row.channel not in self._senders:
                 raise NotSent("it is not set up here")
-            await self._senders[row.channel].send(await deliveries.written(taken))
+            message = await deliveries.written(taken)
+            if message is None:
+                raise NotSent("the recipient has left", for_good=True)
+            await self._senders[row.channel].send(message)
         except NotSent as failure:
             await self._failed(taken, failure)
             return False

@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Final, NoReturn
 from uuid import uuid4
@@ -181,7 +181,8 @@ class Timekeeper:
             return
         now = self._clock()
         for job in self._jobs:
-            if now >= self._next.get(job.name, now):
+            left = self._next.get(job.name, now) - now
+            if not timedelta(0) < left <= job.every:  # more is left only after the clock was set back
                 await self._run(job)
                 self._next[job.name] = now + job.every
         if today != self._day:

@@ -39,6 +39,7 @@ async def test_a_message_says_in_the_recipients_language_what_happened_to_whom(w
     deal = await lost(world, reason="дорого")
     [row] = await Delivery.all()
     message = await deliveries.written(row)
+    assert message is not None
     [alert] = await inbox(world, "Mia")
 
     assert (message.title, message.text) == (
@@ -144,4 +145,14 @@ async def test_what_has_settled_meanwhile_is_said_so(world: World) -> None:
     await world.act("reopenDeal", "Ann", id=await lost(world))
     [row] = await Delivery.all()
 
-    assert (await deliveries.written(row)).text.endswith("(settled since)")
+    message = await deliveries.written(row)
+    assert message is not None
+    assert message.text.endswith("(settled since)")
+
+
+async def test_who_has_left_is_sent_nothing_more(world: World) -> None:
+    await lost(world)
+    await world.act("updateEmployee", id=world.ids["Mia"], active=False)
+    [row] = await Delivery.all()
+
+    assert await deliveries.written(row) is None

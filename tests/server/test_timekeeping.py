@@ -143,6 +143,21 @@ async def test_a_job_that_fails_stops_no_other(world: World, caplog: pytest.LogC
     assert "job “bad” failed" in caplog.text
 
 
+async def test_a_clock_that_is_set_back_goes_on(world: World) -> None:
+    done = []
+
+    async def works(context):
+        done.append(world.now)
+        return False
+
+    clock = keeper(world, jobs=(Job("good", timedelta(seconds=5), works),), each_day=Job("no", timedelta(0), _nothing))
+    for step in (0, 1, 5, -3600, 1, 5):
+        world.later(seconds=step)
+        await clock.turn()
+
+    assert len(done) == 4
+
+
 async def test_goals_are_looked_at_when_the_companys_day_begins(world: World) -> None:
     looked = []
 
