@@ -46,6 +46,7 @@ class Reach(Enum):
 class Action(Enum):
     VIEW_PEOPLE = "see that somebody exists, his name and standing"
     VIEW_CARD = "see the whole card: e-mail, history, deals, clients, leads, calls, tasks"
+    VIEW_WORK_TIME = "see when and how long somebody works"
     VIEW_ENTRIES = "see the postings behind a number"
     VIEW_GOALS = "see the progress of employees' goals"
     VIEW_GOALS_ABOVE = "see the progress of the goals of teams upwards and of the company"
@@ -53,6 +54,7 @@ class Action(Enum):
     VIEW_WINS = "hear of wins"
     VIEW_CATALOGUE = "see pipelines, metrics and the company's calendar"
     RECORD = "record and change work"
+    DELETE = "take out a record as if it had never been"
     REASSIGN = "give a record to somebody else"
     SET_GOALS = "set, change and archive goals"
     DEFINE_METRICS = "make metrics of the company's own"
@@ -77,6 +79,7 @@ _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
     #                        EMPLOYEE MANAGER DIRECTOR ADMIN WALLBOARD INTEGRATION
     Action.VIEW_PEOPLE:      (_C,     _C,     _C,      _C,   _S,       _S),
     Action.VIEW_CARD:        (_O,     _B,     _C,      _C,   _N,       _S),
+    Action.VIEW_WORK_TIME:   (_O,     _B,     _C,      _C,   _N,       _N),
     Action.VIEW_ENTRIES:     (_O,     _B,     _C,      _C,   _N,       _N),
     Action.VIEW_GOALS:       (_O,     _B,     _C,      _C,   _N,       _N),
     Action.VIEW_GOALS_ABOVE: (_C,     _C,     _C,      _C,   _S,       _N),
@@ -84,6 +87,7 @@ _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
     Action.VIEW_WINS:        (_C,     _C,     _C,      _C,   _S,       _N),
     Action.VIEW_CATALOGUE:   (_C,     _C,     _C,      _C,   _C,       _C),
     Action.RECORD:           (_O,     _B,     _C,      _C,   _N,       _S),
+    Action.DELETE:           (_N,     _B,     _C,      _C,   _N,       _S),
     Action.REASSIGN:         (_N,     _B,     _C,      _C,   _N,       _S),
     Action.SET_GOALS:        (_N,     _B,     _C,      _C,   _N,       _N),
     Action.DEFINE_METRICS:   (_N,     _N,     _C,      _C,   _N,       _N),

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Final
 
-EXTERNAL = "ext:"  # in inputs, before the id that another system gave the record
+EXTERNAL: Final = "ext:"  # in inputs, before the id that another system gave the record
+
+_LONG: Final = frozenset({"Activity", "DealWon", "ScoreEntry"})  # whose rows are numbered beyond what 32 bits hold
+_LARGEST: Final = 2**31 - 1
 
 
 def encoded(kind: str, number: int) -> str:
@@ -13,12 +17,14 @@ def encoded(kind: str, number: int) -> str:
 
 
 def decoded(text: str) -> tuple[str, int] | None:
-    """Return type and number; None for what is not one of our ids."""
+    """Return type and number; None for what is not one of our ids, or has a number that no row of that type can have."""
     if not text or len(text) > 60 or not text.isascii():
         return None
     try:
         kind, _, number = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").partition(":")
     except (binascii.Error, ValueError):
         return None
-    plain = kind.isidentifier() and number.isdigit() and len(number) <= 18
-    return (kind, int(number)) if plain and encoded(kind, int(number)) == text.rstrip("=") else None
+    if not (kind.isidentifier() and number.isdigit() and len(number) <= 18):
+        return None
+    known = encoded(kind, int(number)) == text.rstrip("=") and (kind in _LONG or int(number) <= _LARGEST)
+    return (kind, int(number)) if known else None

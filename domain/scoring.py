@@ -26,6 +26,7 @@ from domain.records import (
     ResultFacts,
     SaleKind,
     TaskFacts,
+    WorkFacts,
 )
 from domain.units import Unit
 
@@ -173,12 +174,23 @@ METRICS: Final = _catalogue(
         credit=lambda task: task.done_by,
         on=lambda task: task.completed_on,
     ),
-    Metric("hours_worked", Unit.HOURS, "Hours worked", "Time at work, by the heartbeats of the employee's client."),
+    Metric(
+        "hours_worked",
+        Unit.HOURS,
+        "Hours worked",
+        "Time at work, by the heartbeats of the employee's client.",
+        WorkFacts,
+        credit=lambda work: work.worker,
+        on=lambda work: work.worked_on,
+        amount=lambda work: work.seconds,
+    ),
 )
+
+WORK: Final = "hours_worked"  # unlike all others, seen by nobody but the employee and those above
 
 _BY_KIND: Final = {
     kind: tuple(metric for metric in METRICS.values() if metric.of is kind)
-    for kind in (DealFacts, LeadFacts, ContactFacts, ClientFacts, CallFacts, TaskFacts)
+    for kind in (DealFacts, LeadFacts, ContactFacts, ClientFacts, CallFacts, TaskFacts, WorkFacts)
 }
 
 

@@ -60,12 +60,16 @@ def email(text: str) -> str:
 
 def search_key(text: str) -> str:
     """Return what names are compared by, in search and in order: without case and style, ё as е, single spaces."""
+    text = text[:_LONGEST_KEY]  # marks are put in order one by one: of a million that would take hours
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace("ё", "е")
     return " ".join(folded.split())[:_LONGEST_KEY]
 
 
 def _fit(text: str, limit: int, kept: str) -> str:
-    found = unicodedata.normalize("NFC", text.strip())
+    found = text.strip()
+    if len(found) > _CODE_POINTS * limit:  # before they are put in order, which takes hours for a million marks
+        raise UnfitText(f"Shorten this to {limit} characters.", "TOO_LONG")
+    found = unicodedata.normalize("NFC", found)
     if any((unicodedata.category(char) in _UNFIT and char not in kept) or char in _TURNS for char in found):
         raise UnfitText(
             "Take out the characters that cannot be seen: control characters and direction marks.", "CHARACTERS"

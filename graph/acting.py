@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, dataclass_transform
 
 import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.types.field import StrawberryField
 
+from domain.failures import Unauthenticated
 from domain.phrases import translated
 from domain.refusals import Code, Refusal
 from graph.inputs import given
 from graph.lens import Info
-from resolvers import repeating, sessions
+from resolvers import goals, repeating, sessions
 
 
 @strawberry.type(description="What the user can mend. A mutation that returns any of these changed nothing.")
@@ -63,7 +65,10 @@ class _Acting(_Refusing):
             else:
                 payload = self.field.type(**answer)  # type: ignore[operator]
         if {"people", "company"} & work.topics:
-            await sessions.renew(context)
+            with suppress(Unauthenticated):  # who has just ended his own session hears that he has
+                await sessions.renew(context)
+        if getattr(payload, "goals", None):
+            payload.goals = await goals.within_sight(context, payload.goals)
         return payload
 
 

@@ -11,10 +11,9 @@ from domain.summaries import summary
 from graph.deals import Client, Contact, Deal
 from graph.enums import ActivityKind
 from graph.leads import Lead
-from graph.lens import Info, Node, lens, one
+from graph.lens import Info, Node, lens, somebody
 from graph.work import Call, Result, Task
 from models import activities as rows
-from models import people
 from resolvers import records
 
 TheEmployee = Annotated["Employee", strawberry.lazy("graph.people")]  # type: ignore[name-defined]  # noqa: F821
@@ -29,10 +28,10 @@ ActivitySubject = Annotated[
 @lens(rows.Activity, description="One line of the history. Append-only.")
 class Activity(Node):
     kind: ActivityKind
-    employee: TheEmployee | None = one(
-        people.by_ids, "employee_id", "Whose work it is; null where it is about a team's or the company's goal."
+    employee: TheEmployee | None = somebody(
+        "employee_id", "Whose work it is; null where it is about a team's or the company's goal."
     )
-    actor: TheEmployee | None = one(people.by_ids, "actor_id", "Who recorded it; null for an integration.")
+    actor: TheEmployee | None = somebody("actor_id", "Who recorded it; null for an integration.")
     at: datetime
     recorded_at: datetime
 

@@ -14,11 +14,12 @@ from domain.money import from_minor
 from domain.records import SaleKind
 from graph.enums import DealStatus
 from graph.inputs import PeriodInput
-from graph.lens import Info, Node, gathered, lens, one
+from graph.lens import Info, Node, asked, gathered, lens, one, within_sight
 from graph.pages import Connection, paged
 from models import activities, clients, people, pipelines
 from models import deals as rows
 from models.pages import Span
+from resolvers import clients as client_actions
 
 TheActivity = Annotated["Activity", strawberry.lazy("graph.activities")]  # type: ignore[name-defined]  # noqa: F821
 TheEmployee = Annotated["Employee", strawberry.lazy("graph.people")]  # type: ignore[name-defined]  # noqa: F821
@@ -55,7 +56,7 @@ class Deal(Node):
     external_id: str | None
     title: str
     owner: TheEmployee = one(people.by_ids, "owner_id")
-    client: Client | None = one(clients.by_ids, "client_id")
+    client: Client | None = within_sight("Client", "client_id")
     status: DealStatus
     stage: Stage = one(pipelines.stages_by_ids, "stage_id")
     product: str | None
@@ -114,7 +115,7 @@ class Client(Node):
     last_activity_at: datetime | None = gathered(
         activities.last_of_clients, "When something was last recorded to have happened with the client."
     )
-    contacts: list[Contact] = gathered(clients.contacts_of, "In name order.")
+    contacts: list[Contact] = asked(client_actions.contacts, description="Those the viewer may see, in name order.")
 
     @strawberry.field(description="What the client's standing wins brought in, in the company's currency.")
     @staticmethod
@@ -140,7 +141,7 @@ class Client(Node):
 class Contact(Node):
     external_id: str | None
     name: str
-    client: Client | None = one(clients.by_ids, "client_id")
+    client: Client | None = within_sight("Client", "client_id")
     owner: TheEmployee = one(people.by_ids, "owner_id")
     email: str | None
     phone: str | None

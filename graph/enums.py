@@ -13,6 +13,7 @@ from domain.periods import PeriodKind
 from domain.progress import Pace
 from domain.records import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.refusals import Code
+from domain.statistics import Interval
 from domain.units import Unit
 from models.activities import ActivityKind
 from resolvers.leaderboards import RankBy
@@ -51,6 +52,10 @@ _public(
     "What signs in without being a person.",
     WALLBOARD="Read-only: leaderboards, goals of teams and company, wins. Sees no deals, clients or entries.",
     INTEGRATION="Records for any employee: another CRM, telephony.",
+)
+_public(
+    Interval,
+    "What a point of a chart covers: a day, a week from the company's first day of the week, or a month.",
 )
 _public(Unit, "What a metric is counted in.", "MetricUnit", MONEY="In the company's currency.")
 _public(
@@ -93,6 +98,7 @@ __all__ = [
     "CallOutcome",
     "DealStatus",
     "DeviceKind",
+    "Interval",
     "LeadStatus",
     "Pace",
     "PeriodKind",

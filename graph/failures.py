@@ -28,7 +28,7 @@ _HIDDEN: Final = "Something failed on our side. It is in the log under this requ
 _AWAY: Final = "The database cannot be reached at the moment: try again in a few seconds."
 _FULL: Final = "There is no room left to store anything: tell whoever runs the server."
 _WHERE: Final = re.compile(r"Variable '\$(?P<name>\w+)' has invalid value(?: at (?P<inner>[\w.\[\]]{1,100}))?: ")
-_LONG: Final = re.compile(r"(?P<start>['\"][^'\"\n]{80})[^'\"\n]{20,}")
+_ECHO: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|\S{101,}")  # what was sent, as GraphQL shows it
 
 log = logging.getLogger(__name__)
 
@@ -88,5 +88,5 @@ def _told(cause: Exception, otherwise: str, *, of_input: bool) -> tuple[str, str
 
 def _short(message: str) -> str:
     """Return what GraphQL says, with at most a glimpse of what the client sent."""
-    message = _LONG.sub(lambda found: found["start"] + "…", message)
+    message = _ECHO.sub(lambda found: found[0] if len(found[0]) <= 100 else found[0][:81] + "…", message)
     return message if len(message) <= 400 else message[:399] + "…"

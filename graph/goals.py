@@ -12,7 +12,7 @@ from domain.ids import encoded
 from domain.units import shown
 from graph.activities import ActivitySubject
 from graph.enums import Pace
-from graph.lens import Info, Node, lens, one
+from graph.lens import Info, Node, lens, one, somebody
 from graph.metrics import Metric
 from graph.pages import Connection, paged
 from graph.scopes import Period, Scope, days
@@ -87,7 +87,7 @@ class GoalProgress:
 @lens(Altered, description="One field of a goal that somebody changed.")
 class GoalChange:
     at: datetime
-    by: TheEmployee | None = one(people.by_ids, "by_id")
+    by: TheEmployee | None = somebody("by_id")
     field: str
     before: str | None
     after: str | None
@@ -128,14 +128,14 @@ class Goal(Node):
     recurring: bool = strawberry.field(
         description="A recurring goal renews itself with the same target when its period ends."
     )
-    created_by: TheEmployee | None = one(people.by_ids, "created_by_id", "Null when nobody in particular set it.")
+    created_by: TheEmployee | None = somebody("created_by_id", "Null when nobody in particular set it.")
     created_at: datetime
     archived_at: datetime | None
 
     @strawberry.field(graphql_type=Scope)
     @staticmethod
-    async def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return await info.context.ask(progress.owners, root)
+    def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return info.context.ask(progress.owners, root)
 
     @strawberry.field(graphql_type=Metric)
     @staticmethod
@@ -155,8 +155,8 @@ class Goal(Node):
 
     @strawberry.field(graphql_type=GoalProgress)
     @staticmethod
-    async def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return await info.context.ask(progress.reached, root)
+    def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return info.context.ask(progress.reached, root)
 
     @strawberry.field(
         description="""Sum of the same metric's goals for the same period one level below (a team's members and
@@ -189,5 +189,5 @@ subteams); null for an employee's goal. More or less than the target is allowed,
         graphql_type=list[GoalChange], description="Who changed the goal, when, and from what to what, newest first."
     )
     @staticmethod
-    async def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return await info.context.ask(progress.altered, root)
+    def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return info.context.ask(progress.altered, root)

@@ -10,9 +10,9 @@ import strawberry
 from graph.deals import Client, Deal
 from graph.enums import LeadStatus
 from graph.inputs import PeriodInput
-from graph.lens import Node, lens, one
-from models import clients, deals, people
+from graph.lens import Node, lens, one, within_sight
 from models import leads as rows
+from models import people
 
 TheEmployee = Annotated["Employee", strawberry.lazy("graph.people")]  # type: ignore[name-defined]  # noqa: F821
 
@@ -23,13 +23,13 @@ class Lead(Node):
     title: str
     owner: TheEmployee = one(people.by_ids, "owner_id")
     source: str | None
-    client: Client | None = one(clients.by_ids, "client_id")
+    client: Client | None = within_sight("Client", "client_id")
     contact_name: str | None
     phone: str | None
     email: str | None
     status: LeadStatus
     created_at: datetime
-    deal: Deal | None = one(deals.by_ids, "deal_id", "What it was converted into.")
+    deal: Deal | None = within_sight("Deal", "deal_id", "What it was converted into.")
 
 
 @strawberry.input(description="Which leads; what is left out restricts nothing.")

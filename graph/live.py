@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, Final
 
 import strawberry
 
@@ -14,12 +14,17 @@ from graph.goals import Goal
 from graph.inputs import PeriodInput, period_key
 from graph.leaderboards import DealWon, Leaderboard
 from graph.lens import Info
+from graph.people import Employee
 from resolvers.leaderboards import Question
-from subscriptions import activities, alerts, goals, leaderboards
+from subscriptions import activities, alerts, goals, leaderboards, presence
+
+HAPPENINGS: Final = frozenset(
+    {"activities", "alerts", "dealWon"}
+)  # the fields that send each happening once; the rest are states
 
 
 @strawberry.type(
-    description="""A subscription to a state (goals, a leaderboard) sends what it is now at once, then what it has become
+    description="""A subscription to a state (goals, a leaderboard, presence) sends what it is now at once, then what it has become
 after each change; changes that come close together may arrive as one, and the last state always arrives. A subscription
 to happenings (activities, wins, alerts) sends each happening once, in order."""
 )
@@ -84,6 +89,15 @@ alert received, first sends all since; one that is not known ends the subscripti
     async def alerts(self, info: Info, after: str | None = None) -> Any:
         async for alert in alerts.inbox(info.context, after):
             yield alert
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[Employee, None],
+        description="""Who is online: every active employee of the scope (null: the widest the viewer may see), then each who came
+or went, is new, has left the scope or has changed as colleagues see him.""",
+    )
+    async def presence(self, info: Info, scope: strawberry.ID | None = None) -> Any:
+        async for row in presence.presence(info.context, scope):
+            yield row
 
 
 def _goals(info: Info, ids: list[strawberry.ID] | None, scope: strawberry.ID | None) -> AsyncGenerator[Any, None]:

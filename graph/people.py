@@ -14,14 +14,15 @@ from graph.deals import Client, Deal, DealFilter
 from graph.enums import ActivityKind, RankBy, Role, Weekday
 from graph.inputs import PeriodInput, given, period_key
 from graph.leads import Lead, LeadFilter
-from graph.lens import Info, gathered, lens, one
+from graph.lens import Info, gathered, lens, somebody
 from graph.pages import Connection, paged
-from graph.scopes import Scope, scope_of
+from graph.scopes import Scope, TheFunnel, TheStatistics, scope_of, whole_funnel, whole_statistics
 from graph.work import Call, Task, TaskFilter
+from graph.worktime import WorkTime
 from models import company as companies
 from models import people as rows
 from models.pages import Span
-from resolvers import clients, people, records
+from resolvers import clients, people, records, worktime
 from resolvers.leaderboards import EVERYBODY, Place, Question, places
 
 TheStanding = Annotated["Standing", strawberry.lazy("graph.leaderboards")]  # type: ignore[name-defined]  # noqa: F821
@@ -47,6 +48,8 @@ class Company(Scope):
         description="""Working days after its end at which a month is closed: what is recorded for it later counts on
 the day it was recorded, marked late. Null leaves periods open for ever."""
     )
+    statistics: TheStatistics = whole_statistics()
+    funnel: TheFunnel = whole_funnel()
 
     @strawberry.field
     @staticmethod
@@ -66,8 +69,10 @@ the day it was recorded, marked late. Null leaves periods open for ever."""
 
 @lens(rows.Team, description="A group of employees below a manager; teams stand below teams, to any depth.")
 class Team(Scope):
-    manager: Employee | None = one(rows.by_ids, "manager_id")
+    manager: Employee | None = somebody("manager_id")
     members: list[Employee] = gathered(rows.members, "The active members of this very team, in name order.")
+    statistics: TheStatistics = whole_statistics()
+    funnel: TheFunnel = whole_funnel()
 
     @strawberry.field(description="The team right above; null at the top, and where that is out of sight.")
     @staticmethod
@@ -124,7 +129,7 @@ class Employee(Scope):
         if not _sees(root, info):
             return None
         above = root.manager_id or info.context.tree.manager_of(root.id, root.team_id)
-        return info.context.load(rows.by_ids, above) if above else None  # type: ignore[return-value]
+        return info.context.ask(people.seen, above) if above else None  # type: ignore[return-value]
 
     @strawberry.field(
         graphql_type=TheStanding | None, description="His row on the company's board; null when he is not ranked there."
@@ -211,6 +216,14 @@ class Employee(Scope):
     ) -> Any:
         query = await clients.listed(info.context, scope_of(root), search)
         return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+
+    @strawberry.field(
+        graphql_type=WorkTime | None,
+        description="In the current month unless a period is given; null for everybody but himself and those above.",
+    )
+    @staticmethod
+    async def work_time(root: strawberry.Parent[rows.Employee], info: Info, period: PeriodInput | None = None) -> Any:
+        return await worktime.of(info.context, root, period_key(period))
 
     @strawberry.field(graphql_type=Connection[Deal], description="The newest first.")
     @staticmethod

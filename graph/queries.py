@@ -10,7 +10,8 @@ import strawberry
 from graph.activities import Activity
 from graph.alerts import AlertQuery
 from graph.deals import Client, Deal, DealFilter, Pipeline
-from graph.enums import ActivityKind, RankBy, RecordType
+from graph.enums import ActivityKind, Interval, RankBy, RecordType
+from graph.funnels import Funnel
 from graph.goals import Goal
 from graph.inputs import PeriodInput, given, period_key
 from graph.leaderboards import Leaderboard
@@ -19,11 +20,13 @@ from graph.lens import Info, Node
 from graph.metrics import Metric
 from graph.pages import Connection, paged
 from graph.people import Company, Employee, Team
+from graph.scopes import charted, staged
 from graph.sessions import Device, Viewer
+from graph.statistics import Statistics
 from graph.work import Call, Task, TaskFilter
 from models import pipelines
 from models.pages import Span
-from resolvers import clients, devices, goals, leaderboards, people, records
+from resolvers import clients, devices, funnels, goals, leaderboards, people, records, statistics
 from resolvers.context import Context
 from resolvers.leaderboards import Question
 
@@ -129,6 +132,30 @@ moment. Ranks are always those of the whole scope.""",
     ) -> Any:
         question = Question(metric, period_key(period), scope, rank_by, first, around, as_of)
         return await leaderboards.answer(_asking(info), question)
+
+    @strawberry.field(
+        graphql_type=Statistics,
+        description="A null scope means the widest the viewer may see: the company, else his first team, else himself.",
+    )
+    async def statistics(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        period: PeriodInput | None = None,
+        interval: Interval = Interval.DAY,
+        metrics: list[str] | None = None,
+    ) -> Any:
+        return await statistics.asked(_asking(info), scope, charted(period, interval, metrics))
+
+    @strawberry.field(graphql_type=Funnel, description="A null scope means the same as for `statistics`.")
+    async def funnel(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        period: PeriodInput | None = None,
+        pipeline: strawberry.ID | None = None,
+    ) -> Any:
+        return await funnels.asked(_asking(info), scope, staged(period, pipeline))
 
     @strawberry.field(graphql_type=Connection[Activity], description="The history, the newest first.")
     async def activities(

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import strawberry
 
 from domain import periods
 from domain.calendar import Calendar
-from graph.enums import PeriodKind
-from graph.inputs import PeriodInput, given
+from graph.enums import Interval, PeriodKind
+from graph.inputs import PeriodInput, given, period_key
 from graph.lens import Info, Node
 from models.goals import OwnerKind
 from models.people import Employee, Team
-from resolvers import goals
+from resolvers import funnels, goals, statistics
 from resolvers.context import Context
 from resolvers.scopes import Scope as ScopeOf
 
+TheFunnel = Annotated["Funnel", strawberry.lazy("graph.funnels")]  # type: ignore[name-defined]  # noqa: F821
 TheGoal = Annotated["Goal", strawberry.lazy("graph.goals")]  # type: ignore[name-defined]  # noqa: F821
+TheStatistics = Annotated["Statistics", strawberry.lazy("graph.statistics")]  # type: ignore[name-defined]  # noqa: F821
+
+CHARTS: Final = "Charts of the period: the current month unless one is given."
+FUNNEL: Final = """What entered the stages of a pipeline in the period: in the current month unless one is given, and in the
+first pipeline that is in use."""
 
 
 @dataclass(frozen=True)
@@ -101,3 +107,58 @@ class Scope(Node):
         root: strawberry.Parent[Any], info: Info, period: PeriodInput | None = None, include_archived: bool = False
     ) -> Any:
         return await goals.of_scope(info.context, scope_of(root), given(period), archived=include_archived)
+
+    @strawberry.field(graphql_type=TheStatistics | None, description=f"{CHARTS} Null for who may not see the card.")
+    @staticmethod
+    async def statistics(
+        root: strawberry.Parent[Any],
+        info: Info,
+        period: PeriodInput | None = None,
+        interval: Interval = Interval.DAY,
+        metrics: list[str] | None = None,
+    ) -> Any:
+        return await statistics.of_scope(info.context, scope_of(root), charted(period, interval, metrics))
+
+    @strawberry.field(graphql_type=TheFunnel | None, description=f"{FUNNEL} Null for who may not see the card.")
+    @staticmethod
+    async def funnel(
+        root: strawberry.Parent[Any],
+        info: Info,
+        period: PeriodInput | None = None,
+        pipeline: strawberry.ID | None = None,
+    ) -> Any:
+        return await funnels.of_scope(info.context, scope_of(root), staged(period, pipeline))
+
+
+def staged(period: PeriodInput | None, pipeline: strawberry.ID | None) -> funnels.Question:
+    return funnels.Question(period_key(period), pipeline)
+
+
+def charted(period: PeriodInput | None, interval: Interval, metrics: list[str] | None) -> statistics.Question:
+    return statistics.Question(period_key(period), interval, None if metrics is None else tuple(metrics))
+
+
+async def _statistics(
+    root: Any,
+    info: Info,
+    period: PeriodInput | None = None,
+    interval: Interval = Interval.DAY,
+    metrics: list[str] | None = None,
+) -> Any:
+    return await statistics.asked(info.context, scope_of(root), charted(period, interval, metrics))
+
+
+def whole_statistics() -> Any:
+    """Return the field of a team or the company: out of reach it is an error, not a null."""
+    return strawberry.field(resolver=_statistics, description=CHARTS)
+
+
+async def _funnel(
+    root: Any, info: Info, period: PeriodInput | None = None, pipeline: strawberry.ID | None = None
+) -> Any:
+    return await funnels.asked(info.context, scope_of(root), staged(period, pipeline))
+
+
+def whole_funnel() -> Any:
+    """The same for the funnel."""
+    return strawberry.field(resolver=_funnel, description=FUNNEL)

@@ -11,9 +11,9 @@ import strawberry
 from domain.units import shown
 from graph.deals import Client, Deal
 from graph.enums import CallDirection, CallOutcome, TaskKind
-from graph.lens import Info, Node, lens, one
+from graph.lens import Info, Node, lens, one, somebody, within_sight
 from graph.metrics import Metric
-from models import calls, clients, deals, metrics, people, tasks
+from models import calls, metrics, people, tasks
 
 TheEmployee = Annotated["Employee", strawberry.lazy("graph.people")]  # type: ignore[name-defined]  # noqa: F821
 
@@ -26,8 +26,8 @@ class Call(Node):
     outcome: CallOutcome
     started_at: datetime
     duration_seconds: int
-    client: Client | None = one(clients.by_ids, "client_id")
-    deal: Deal | None = one(deals.by_ids, "deal_id")
+    client: Client | None = within_sight("Client", "client_id")
+    deal: Deal | None = within_sight("Deal", "deal_id")
     note: str | None
 
 
@@ -37,11 +37,11 @@ class Task(Node):
     title: str
     kind: TaskKind
     assignee: TheEmployee = one(people.by_ids, "assignee_id")
-    created_by: TheEmployee | None = one(people.by_ids, "created_by_id", "Null when an integration made it.")
+    created_by: TheEmployee | None = somebody("created_by_id", "Null when an integration made it.")
     due_at: datetime | None
     completed_at: datetime | None
-    deal: Deal | None = one(deals.by_ids, "deal_id")
-    client: Client | None = one(clients.by_ids, "client_id")
+    deal: Deal | None = within_sight("Deal", "deal_id")
+    client: Client | None = within_sight("Client", "client_id")
 
     @strawberry.field(description="Not completed, and its due time is there or past.")
     @staticmethod

@@ -111,7 +111,7 @@ class Loading:
         zone = ZoneInfo(self.map.zone or company.time_zone)
         for path, file in files:
             stages, reader, done = Stages(self.map, file, self.directory), Reader(file, zone), 0
-            if file.kind == "deals":
+            if file.kind in ("deals", "visits"):
                 async with self.context.unit():
                     await stages.prepare(reader, (row.cells for row in rows(path, file) if not row.broken))
             giving = Giving(self.context, self.map, file, self.directory, stages, company.calendar)

@@ -75,7 +75,7 @@ class Activity(Model):
 class Bell(Model):
     """A win as the whole office may hear it, or its taking back.
 
-    Both rows of a win carry the same `win_id`: the id of the row that rang first.
+    The row that takes a win back carries as `win_id` the id of the row that rang.
     """
 
     id = fields.BigIntField(primary_key=True)

@@ -77,17 +77,6 @@ def standing() -> QuerySet[Client]:
     return Client.filter(deleted_at=None)
 
 
-async def by_ids(ids: Sequence[int]) -> list[Client | None]:
-    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
-    return [found.get(id_) for id_ in ids]
-
-
-async def contacts_by_ids(ids: Sequence[int]) -> list[Contact | None]:
-    found = {row.id: row for row in await Contact.filter(id__in=set(ids), deleted_at=None)}
-    return [found.get(id_) for id_ in ids]
-
-
-async def contacts_of(clients: Sequence[int]) -> list[list[Contact]]:
-    """Return the contacts of each client, in name order."""
-    rows = await Contact.filter(client_id__in=set(clients), deleted_at=None).order_by("name", "id")
-    return [[row for row in rows if row.client_id == client] for client in clients]
+def contacts_of(clients: Sequence[int]) -> QuerySet[Contact]:
+    """Return the contacts of these clients, in name order."""
+    return Contact.filter(client_id__in=set(clients), deleted_at=None).order_by("name", "id")

@@ -21,8 +21,8 @@ class Deal(Model):
     """One deal with its whole life.
 
     What its score needs and its own fields do not say is kept from the moment it was
-    decided: who is credited for opening and for winning it and in which team, the days
-    both count on, and the won value and profit in the company's currency at frozen rates.
+    decided: who is credited for opening and for winning or losing it and in which team, the
+    days these count on, and the won value and profit in the company's currency at frozen rates.
     """
 
     id = fields.IntField(primary_key=True)
@@ -54,6 +54,8 @@ class Deal(Model):
     opened_team: int = fields.IntField(default=0)
     won_by: int | None = fields.IntField(null=True)
     won_team: int | None = fields.IntField(null=True)
+    lost_by: int | None = fields.IntField(null=True)
+    lost_team: int | None = fields.IntField(null=True)
     rate: Decimal | None = fields.DecimalField(max_digits=30, decimal_places=12, null=True)
     cost_rate: Decimal | None = fields.DecimalField(max_digits=30, decimal_places=12, null=True)
     value: int | None = minor(null=True)
@@ -68,6 +70,7 @@ class Deal(Model):
             ("created_at", "id"),
             ("client_id", "status", "closed_at"),
             ("stage_id", "status"),
+            ("closed_on",),
         )
 
     def facts(self) -> DealFacts | None:
@@ -92,7 +95,7 @@ class Deal(Model):
 
 
 class StageVisit(Model):
-    """A deal's entry into a stage. Rows are added, never changed."""
+    """A deal's entry into a stage, and the day of the company's calendar it was. Rows are added, never changed."""
 
     id = fields.BigIntField(primary_key=True)
     deal = link("Deal")
@@ -100,20 +103,16 @@ class StageVisit(Model):
     stage = link("Stage")
     stage_id: int
     entered_at: datetime = fields.DatetimeField()
+    entered_on: date = fields.DateField(null=True)  # of no row; SQLite adds no other column to a table with rows
 
     class Meta:
         table = "stage_visit"
-        indexes = (("deal_id", "entered_at"), ("stage_id", "entered_at"))
+        indexes = (("deal_id", "entered_at"), ("stage_id", "entered_at"), ("stage_id", "entered_on"))
 
 
 def standing() -> QuerySet[Deal]:
     """Return the deals that are not deleted."""
     return Deal.filter(deleted_at=None)
-
-
-async def by_ids(ids: Sequence[int]) -> list[Deal | None]:
-    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
-    return [found.get(id_) for id_ in ids]
 
 
 def of_client(client: int) -> QuerySet[Deal]:

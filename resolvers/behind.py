@@ -30,7 +30,7 @@ async def look(context: Context, after: int) -> int | None:
         today, calendar = await context.today(), await context.calendar()
         query = goals.current().filter(first_day__lte=today, last_day__gte=today, id__gt=after)
         rows = await query.order_by("id").limit(_AT_ONCE)
-        values = await scores.goal_values([row.id for row in rows])
+        values = await scores.goal_values(rows)
         known = await at_work(context, {AlertKind.GOAL_BEHIND})
         sums = [
             (row, progress(value, row.target, row.period, today=today, calendar=calendar))

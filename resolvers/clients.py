@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tortoise.queryset import QuerySet
 
+from domain.access import Action
 from domain.text import search_key
 from models import clients
 from models.activities import ActivityKind
@@ -74,6 +75,12 @@ async def record_contacts(
     context: Context, givens: Sequence[Given], *, aloud: bool = True
 ) -> tuple[list[Contact], list[Goal]]:
     return await record_many(context, Contacts(), givens, aloud=aloud)
+
+
+async def contacts(context: Context, ids: Sequence[int]) -> list[list[Contact]]:
+    """Return the contacts of each client that are within reach, in name order."""
+    rows = await clients.contacts_of(ids).filter(context.viewer.within(Action.VIEW_CARD, "owner"))
+    return [[row for row in rows if row.client_id == client] for client in ids]
 
 
 async def listed(context: Context, scope: Asked, search: str | None) -> QuerySet[Client]:

@@ -158,4 +158,4 @@ def _old_stage(old: dict[int, Stage], id_: str | None, position: int) -> Stage |
 
 def _require_admin(context: Context) -> None:
     if not context.viewer.may_company(Action.ADMINISTER):
-        raise Forbidden("Only an administrator keeps the company and its pipelines.", "input")
+        raise Forbidden("Only an administrator can change the company and its pipelines.", "input")

@@ -11,17 +11,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from domain.calendar import Calendar
 from domain.failures import Forbidden, Unauthenticated, Unavailable
 from domain.scoring import Metric
-from models import changes, company, database, metrics
+from models import changes, company, database, metrics, people
 from models.company import Company, Rates
 from models.goals import Goal
-from models.people import Tree
+from models.people import Employee, Tree
 from resolvers.caller import Caller
 from resolvers.viewer import Viewer
 
@@ -30,6 +30,18 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+
+
+class Known(Protocol):
+    """What is kept of the company between the reads of live streams."""
+
+    async def company(self) -> Company | None: ...
+
+    async def metrics(self) -> dict[str, Metric]: ...
+
+    def employee(self, number: int) -> Employee | None: ...
+
+    async def employees(self, numbers: Sequence[int]) -> list[Employee | None]: ...
 
 
 class Throttle(Protocol):
@@ -48,6 +60,8 @@ class Services:
     throttle: Throttle
     ring: Callable[[], None]  # look at the change log: called after each commit, never waited for
     hub: Any = None  # subscriptions.hub.Hub; resolvers never touch it
+    known: Known | None = None
+    idle: timedelta = timedelta(minutes=5)  # of silence, after which somebody counts as not at work
     access_seconds: int = 900
     refresh_days: int = 30
     demo: bool = False
@@ -72,6 +86,12 @@ class Context:
     who: Viewer | None = None
     work: Work | None = None
     loaders: dict[Any, Any] = field(default_factory=dict)
+    known: Known | None = None  # of a live stream: what need not be read for each event
+    ready: dict[Any, dict[Any, Any]] = field(default_factory=dict)  # of a live stream: what it has just found out
+    settled: Callable[[], Awaitable[None]] | None = None  # of a stream that several hear: brings `who` up to date
+    standing: set[int] | None = None  # of a stream of several states: those that still belong to it
+    start: int | None = None  # of a stream of happenings: the position it begins after, whatever its arguments say
+    caught_up: Callable[[int], None] = lambda position: None  # of such a stream: called when there are no more for now
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None
@@ -95,7 +115,7 @@ class Context:
     async def company(self) -> Company:
         async with self._reading:  # many fields ask at the same moment; one reads
             if self._company is None:
-                self._company = await company.the_company()
+                self._company = await (self.known.company() if self.known else company.the_company())
         if self._company is None:
             raise Unavailable("There is no company yet: run `./run setup` on the server first.")
         return self._company
@@ -109,7 +129,7 @@ class Context:
     async def metrics(self) -> dict[str, Metric]:
         async with self._reading:
             if self._metrics is None:
-                self._metrics = await metrics.catalogue()
+                self._metrics = await (self.known.metrics() if self.known else metrics.catalogue())
             return self._metrics
 
     async def rates(self) -> Rates:
@@ -123,17 +143,32 @@ class Context:
         """Drop what was read for this operation: something has changed, or the next event begins."""
         self._company = self._metrics = self._rates = None
 
+    async def people(self, numbers: Sequence[int]) -> list[Employee | None]:
+        """Return the employees of these numbers, in their order."""
+        return await (self.known.employees(numbers) if self.known else people.by_ids(numbers))
+
     def load(self, by_keys: Callable[[Sequence[Key]], Awaitable[Sequence[Value]]], key: Key) -> Awaitable[Value]:
-        """Return the value for a key, asked for together with all others of this moment; nothing is remembered."""
+        """Return the value for a key, asked for together with all others of this moment; nothing is remembered.
+
+        In a live stream what is known of people is there at once, without a wait.
+        """
+        ask: Any = by_keys
+        if self.known is not None and ask is people.by_ids:
+            try:
+                return self.known.employee(key)  # type: ignore[arg-type,return-value]
+            except KeyError:
+                ask = self.known.employees
         loader = self.loaders.get(by_keys)
         if loader is None:
-            loader = self.loaders[by_keys] = self.make_loader(by_keys)
+            loader = self.loaders[by_keys] = self.make_loader(ask)
         return loader.load(key)  # type: ignore[no-any-return]
 
     def ask(
         self, by_keys: Callable[[Context, Sequence[Key]], Awaitable[Sequence[Value]]], key: Key
     ) -> Awaitable[Value]:
-        """The same for a question that needs to know who asks."""
+        """The same for a question that needs to know who asks, unless the stream has just answered it."""
+        if by_keys in self.ready and key in self.ready[by_keys]:
+            return self.ready[by_keys][key]  # type: ignore[no-any-return]
         loader = self.loaders.get(by_keys)
         if loader is None:
             loader = self.loaders[by_keys] = self.make_loader(partial(by_keys, self))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -13,9 +13,9 @@ from domain.records import DealFacts, DealStatus, SaleKind
 from domain.refusals import Conflict, Invalid, NotFound, OutOfRange, Required
 from models import deals, pipelines
 from models.activities import ActivityKind
-from models.deals import Deal, StageVisit
+from models.deals import Deal
 from models.goals import Goal
-from resolvers import inputs
+from resolvers import inputs, visits
 from resolvers.context import Context
 from resolvers.keeping import (
     Bench,
@@ -32,6 +32,7 @@ from resolvers.keeping import (
     text,
 )
 from resolvers.recording import Changed, Line, Ring, ring
+from resolvers.references import References
 
 _SHOWN: Final = (
     "title", "amount", "currency", "cost", "owner_id", "client_id", "product", "expected_close_on", "closed_at",
@@ -50,14 +51,19 @@ class Deals(Keeper):
     kind = "Deal"
     refers = {"owner": "Employee", "client": "Client", "stage": "Stage"}
 
-    def __init__(self, first_stage: int | None = None) -> None:
+    def __init__(self, first_stage: int | None = None, client: int | None = None) -> None:
         self.first_stage = first_stage
+        self.client = client  # of a new deal, unless another is given; in sight or not
+
+    def concerned(self, refs: References) -> Collection[int | None]:
+        """Who is credited need not own it any more."""
+        return [row.won_by for row in refs.rows("Deal")]
 
     def begin(self, bench: Bench, given: Given) -> Deal:
         owner = bench.refs.new_owner(given.get("owner"), "input", "owner")
         if self.first_stage is None:
             raise NotFound("There is no pipeline yet: an administrator makes one with savePipeline.", "input", "stage")
-        deal = Deal(status=DealStatus.OPEN, stage_id=self.first_stage)
+        deal = Deal(status=DealStatus.OPEN, stage_id=self.first_stage, client_id=self.client)
         at = created(bench, given)
         if given.get("closedAt") and not given.get("createdAt"):  # a deal that is already closed was there before
             at = min(at, inputs.past(given["closedAt"], bench.now, "input", "closedAt"))
@@ -86,6 +92,8 @@ class Deals(Keeper):
             deal.expected_close_on = inputs.day(expected, "input", "expectedCloseOn") if expected else None
         if "problem" in given:
             deal.problem = inputs.note(given["problem"], "input", "problem")
+        if "entered" in given:  # of an import
+            draft.at, draft.untold = given["entered"], given["entered"] is None
         recreated(bench, draft, given)
         _close(bench, deal, given)
         if "lostReason" in given and deal.status is DealStatus.LOST:
@@ -98,6 +106,12 @@ class Deals(Keeper):
             raise Invalid("A deal cannot be closed before it was created.", "input", "closedAt")
         if draft.changed("closed_at"):
             deal.closed_on = bench.calendar.day_of(deal.closed_at) if deal.closed_at else None
+        if deal.status is not DealStatus.LOST:
+            deal.lost_by = deal.lost_team = None
+        elif deal.lost_by is None or (draft.move_credit and deal.lost_by != deal.owner_id):
+            assert deal.closed_at is not None
+            loser = bench.refs.row("Employee", deal.owner_id)
+            deal.lost_by, deal.lost_team = loser.id, bench.places.team(loser, deal.closed_at)
         if deal.status is DealStatus.WON:
             _settle_win(bench, draft)
             return
@@ -110,17 +124,7 @@ class Deals(Keeper):
 
     async def written(self, bench: Bench, drafts: Sequence[Draft]) -> list[Changed]:
         """Keep the stage history; say FIRST of each client's earliest win and REPEAT of the later ones, where their order has changed."""
-        await StageVisit.bulk_create(
-            [
-                StageVisit(
-                    deal_id=draft.row.id,
-                    stage_id=draft.row.stage_id,
-                    entered_at=draft.row.created_at if draft.is_new else draft.at or bench.now,
-                )
-                for draft in drafts
-                if draft.changed("stage_id")
-            ]
-        )
+        await visits.follow(bench, drafts)
         own = {draft.row.id: draft.row for draft in drafts}
         for deal in own.values():
             if deal.client_id is None and deal.sale_kind is SaleKind.REPEAT and not deal.sale_kind_given:
@@ -189,10 +193,10 @@ class Deals(Keeper):
                 await ring(bench.context, bell, revoked=had)
 
 
-async def keeper() -> Deals:
-    """Return what keeps deals, knowing where a new one begins."""
+async def keeper(client: int | None = None) -> Deals:
+    """Return what keeps deals, knowing where a new one begins, and with whom unless that is given."""
     stage = await pipelines.first_stage()
-    return Deals(stage.id if stage else None)
+    return Deals(stage.id if stage else None, client)
 
 
 async def record(
@@ -248,8 +252,12 @@ def _money_given(bench: Bench, given: Given, field: str) -> tuple[int | None, st
 
 
 def _no_rate(currency: str, field: str) -> Invalid:
-    sentence = f"There is no exchange rate for {currency}: an administrator sets one with setExchangeRate."
-    return Invalid(sentence, "input", field, "currency")
+    return Invalid(
+        f"There is no exchange rate for {currency}: an administrator sets one with setExchangeRate.",
+        "input",
+        field,
+        "currency",
+    )
 
 
 def _close(bench: Bench, deal: Deal, given: Given) -> None:
@@ -274,6 +282,8 @@ def _hand_over(bench: Bench, draft: Draft, given: Given) -> None:
     deal: Deal = draft.row
     owner = bench.refs.heir(deal, given["owner"], "input", "owner")
     draft.move_credit = bool(given.get("moveCredit"))
+    if draft.move_credit and deal.won_by is not None:
+        bench.refs.may_hand_over(deal.won_by, owner.id, "input", "moveCredit")
     if owner.id == deal.owner_id and not draft.move_credit:
         return
     deal.owner_id = owner.id

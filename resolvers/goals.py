@@ -14,7 +14,7 @@ from domain.ids import decoded
 from domain.periods import InvalidPeriod, Period, PeriodKind, resolve
 from domain.refusals import Conflict, Forbidden, Invalid, NotFound, OutOfRange
 from domain.units import Unit, canonical, shown
-from models import goals, people, scores
+from models import goals, scores
 from models.activities import ActivityKind
 from models.goals import Goal, GoalChange, OwnerKind
 from models.people import Employee
@@ -48,7 +48,7 @@ async def period(context: Context, given: Given | None, *path: str) -> Period:
 async def set_goal(context: Context, given: Given) -> Goal:
     """Set what an employee, a team or the company is to reach in a period."""
     scope = await scopes.find(context, given["owner"])
-    if scope is None:
+    if scope is None or not scopes.sees(context, scope):
         raise NotFound("There is no such employee, team or company.", "input", "owner")
     if not scopes.reaches(context, Action.SET_GOALS, scope):
         raise Forbidden("You can set goals only for those below you.", "input", "owner")
@@ -77,7 +77,7 @@ async def set_goal(context: Context, given: Given) -> Goal:
         created_by_id=context.viewer.id,
         created_at=context.now(),
     )
-    [value] = await scores.goal_values([goal.id])
+    [value] = await scores.goal_values([goal])
     if value >= target:  # reached before it was set: nothing crosses, nothing is announced
         goal.announced = [target]
         await goal.save(update_fields=["announced"])
@@ -93,7 +93,9 @@ async def update_goal(context: Context, given: Given) -> Goal:
     goal = await _to_change(context, given["id"], "input", "id")
     seen = given.get("ifVersion")
     if seen is not None and seen != goal.version:
-        raise Conflict(f"The goal has changed meanwhile: its version is {goal.version} now.", "input", "ifVersion")
+        raise Conflict(
+            f"The goal has changed in the meantime: its version is {goal.version} now.", "input", "ifVersion"
+        )
     if goal.archived_at is not None:
         raise Conflict("This goal is archived.", "input", "id")
     metric = await metric_of(context, goal.metric)
@@ -151,7 +153,7 @@ async def archive_goal(context: Context, id_: str) -> Goal:
 
 def _check_recurring(recurring: bool, kind: PeriodKind) -> None:
     if recurring and kind is PeriodKind.CUSTOM:
-        raise Invalid("A custom period cannot recur: take a day, week, month, quarter or year.", "input", "recurring")
+        raise Invalid("A custom period cannot recur: choose a day, week, month, quarter or year.", "input", "recurring")
 
 
 def _target(value: Decimal, unit: Unit, currency: str) -> int:
@@ -203,16 +205,22 @@ async def find(context: Context, id_: str) -> Goal | None:
 async def find_all(context: Context, ids: Sequence[str]) -> list[Goal | None]:
     """The same for several ids, in their order."""
     pairs = [decoded(id_) for id_ in ids]
-    numbers = [pair[1] if pair and pair[0] == "Goal" and pair[1] < 1 << 31 else 0 for pair in pairs]
+    numbers = [pair[1] if pair and pair[0] == "Goal" else 0 for pair in pairs]
     return await seen(context, numbers)
 
 
 async def seen(context: Context, numbers: Sequence[int]) -> list[Goal | None]:
     """Return the goals of these numbers that the viewer may see, in their order."""
     rows = await goals.by_ids(numbers)
-    owners = await people.by_ids([row.owner_id for row in rows if row and row.owner_kind is OwnerKind.EMPLOYEE])
+    visible = {row.id for row in await within_sight(context, [row for row in rows if row])}
+    return [row if row and row.id in visible else None for row in rows]
+
+
+async def within_sight(context: Context, rows: Sequence[Goal]) -> list[Goal]:
+    """Return those of the goals that the viewer may see: work can move others too."""
+    owners = await context.people([row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE])
     known = {owner.id: owner for owner in owners if owner}
-    return [row if row and context.viewer.sees_goal(row, known.get(row.owner_id)) else None for row in rows]
+    return [row for row in rows if context.viewer.sees_goal(row, known.get(row.owner_id))]
 
 
 async def of_scope(context: Context, scope: Scope, given: Given | None, *, archived: bool) -> list[Goal]:

@@ -8,7 +8,7 @@ repeat differs in nothing and so does nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -56,6 +56,7 @@ class Draft:
     is_new: bool = False
     move_credit: bool = False
     at: datetime | None = None  # when it happened, where that is not now
+    untold: bool = False  # of a deal: when it entered its stage is not known
 
     @property
     def differences(self) -> dict[str, Any]:
@@ -72,6 +73,10 @@ class Keeper:
     kind: ClassVar[str]
     refers: ClassVar[Mapping[str, str]] = {}  # the input's fields that hold ids, and of what
     added: ClassVar[ActivityKind | None] = None
+
+    def concerned(self, refs: References) -> Collection[int | None]:
+        """Return which employees, beside those named and the owners, must be at hand."""
+        return ()
 
     def begin(self, bench: Bench, given: Given) -> Any:
         """Return a new row with what it cannot do without."""
@@ -190,7 +195,7 @@ async def edit(
 async def delete(context: Context, keeper: Keeper, id_: str, *path: str) -> tuple[Any, list[Goal]]:
     """Take a record out of every score; the history keeps it."""
     bench = await _bench(context, keeper, [{"id": id_}])
-    draft = _draft(bench.refs.to_change(keeper.kind, id_, *path))
+    draft = _draft(bench.refs.to_delete(keeper.kind, id_, *path))
     draft.row.deleted_at = bench.now
     return draft.row, await _save(bench, keeper, [draft], aloud=True)
 
@@ -201,6 +206,7 @@ async def _bench(context: Context, keeper: Keeper, givens: Sequence[Given]) -> B
         await refs.want(kind, (given.get(name) for given in givens))
     await refs.want(keeper.kind, (given.get("id") for given in givens))
     await refs.want_external(keeper.kind, (given.get("externalId") for given in givens))
+    await refs.want_numbers("Employee", keeper.concerned(refs))
     if context.viewer.employee:
         refs.add("Employee", context.viewer.employee)
     company = await context.company()

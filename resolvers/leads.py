@@ -86,13 +86,10 @@ async def convert(context: Context, id_: str, deal_given: Given) -> tuple[Lead, 
     await refs.want("Lead", [id_])
     lead: Lead = refs.to_change("Lead", id_, "input", "id")
     if lead.status is LeadStatus.CONVERTED:
-        raise Conflict("This lead is converted already.", "input", "id")
-    inherited: dict[str, object] = {}
-    if not deal_given.get("owner"):
-        inherited["owner"] = encoded("Employee", lead.owner_id)
-    if "client" not in deal_given and lead.client_id:
-        inherited["client"] = encoded("Client", lead.client_id)
-    made, moved = await deals.record(context, [{**deal_given, **inherited}], path=("input", "deal"))
+        raise Conflict("This lead has been converted already.", "input", "id")
+    owner = deal_given.get("owner") or encoded("Employee", lead.owner_id)
+    keeper = await deals.keeper(lead.client_id)
+    made, moved = await record_many(context, keeper, [{**deal_given, "owner": owner}], path=("input", "deal"))
     deal = made[0]
 
     def converted(bench: Bench, draft: Draft) -> None:

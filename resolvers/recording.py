@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from domain.alerting import AlertKind
 from domain.calendar import Calendar
@@ -23,6 +23,8 @@ from models.activities import Activity, ActivityKind, Bell
 from models.goals import Goal, OwnerKind
 from resolvers import alerting
 from resolvers.context import Context
+
+_MANY: Final = 100  # postings of one unit of work, beyond which everybody looks for himself
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,21 @@ async def record(context: Context, changes: Sequence[Changed], *, aloud: bool = 
     if not posted:
         return []
     touched = await _goals_touched(context, posted)
-    context.announce(*(f"metric:{score.metric}" for score in posted))
+    context.announce(*_moved(context, posted))
     await touch(context, touched, aloud=aloud)
     return touched
+
+
+def _moved(context: Context, posted: Sequence[Score]) -> set[str]:
+    """Return the topics of what moved: each metric's score of employees, their teams upwards and the company, by day."""
+    keys = {(score.metric, score.employee, score.team, score.day) for score in posted}
+    if len(keys) > _MANY:
+        return {"*"}
+    topics = set()
+    for metric, employee, team, day in keys:
+        topics.add(f"score:{metric}:employee:{employee}@{day}")
+        topics.update(f"score:{metric}:team:{each}@{day}" for each in (0, *context.tree.above(team)))
+    return topics
 
 
 async def write_lines(context: Context, lines: Sequence[Line]) -> None:
@@ -114,7 +128,7 @@ async def touch(context: Context, touched: Sequence[Goal], *, aloud: bool = True
     assert context.work is not None
     context.work.goals.update((goal.id, goal) for goal in touched)
     context.announce(*(f"goal:{goal.id}" for goal in touched))
-    values = await scores.goal_values([goal.id for goal in touched])
+    values = await scores.goal_values(touched)
     await alerting.goals_moved(context, list(zip(touched, values, strict=True)))
     reached = []
     for goal, value in zip(touched, values, strict=True):
@@ -194,11 +208,14 @@ def _moves(score: Score, goal: Goal, teams: Sequence[int]) -> bool:
 async def ring(context: Context, win: Ring, revoked: bool) -> None:
     """Ring the bell for a win; for one taken back, only when it rang within a day and still sounds."""
     now = context.now()
-    last = await Bell.filter(deal_id=win.deal_id).order_by("-id").first()
-    if revoked and (last is None or last.revoked or (now - last.rung_at).total_seconds() > 86_400):
-        return
-    bell = await Bell.create(
-        win_id=last.win_id if revoked and last else None,
+    first: int | None = None
+    if revoked:
+        last = await Bell.filter(deal_id=win.deal_id).order_by("-id").first()
+        if last is None or last.revoked or (now - last.rung_at).total_seconds() > 86_400:
+            return
+        first = last.win_id or last.id
+    await Bell.create(
+        win_id=first,
         revoked=revoked,
         deal_id=win.deal_id,
         employee_id=win.employee_id,
@@ -209,7 +226,4 @@ async def ring(context: Context, win: Ring, revoked: bool) -> None:
         at=win.at,
         rung_at=now,
     )
-    if bell.win_id is None:
-        bell.win_id = bell.id
-        await bell.save(update_fields=["win_id"])
     context.announce("wins")

@@ -149,7 +149,7 @@ async def _days(context: Context, given: Given) -> tuple[date, date] | None:
 
 def _numbers(kind: str, ids: Sequence[str]) -> list[int]:
     pairs = [decoded(id_) for id_ in ids]
-    return [pair[1] for pair in pairs if pair and pair[0] == kind and pair[1] < 1 << 31] or [0]
+    return [pair[1] for pair in pairs if pair and pair[0] == kind] or [0]
 
 
 async def _meant(context: Context, kind: str, id_: str) -> int:
@@ -195,7 +195,7 @@ async def activity_position(cursor: str) -> int | None:
     if number is None:
         key = cursor_key(cursor)
         number = key[0] if key and len(key) == 1 and isinstance(key[0], int) else None
-    return number if number is not None and number < 1 << 62 and await Activity.exists(id=number) else None
+    return number if number is not None and await Activity.exists(id=number) else None
 
 
 # Wins
@@ -230,13 +230,11 @@ async def bell_position(id_: str) -> int | None:
 async def node(context: Context, id_: str) -> Any | None:
     """Return what the id stands for, if the viewer may see it."""
     pair = decoded(id_)
-    if pair is None or pair[1] >= 1 << 62:
+    if pair is None:
         return None
     kind, number = pair
     if kind in RECORDS:
         return await _record(context, kind, id_)
-    if kind not in ("Activity", "Alert") and number >= 1 << 31:
-        return None
     match kind:
         case "Company":
             return await context.company() if number == 1 else None
@@ -251,7 +249,7 @@ async def node(context: Context, id_: str) -> Any | None:
         case "Stage":
             return await Stage.get_or_none(id=number)
         case "Activity":
-            return await (await activity_list(context, None, None)).get_or_none(id=number)
+            return await (await activity_list(context, await scopes.whole(context), None)).get_or_none(id=number)
         case "Alert":
             return await alerts.find(context, number)
         case "AlertRule":

@@ -65,7 +65,7 @@ class References:
         wanted = {id_ for id_ in ids if id_}
         externals = {id_[len(EXTERNAL) :] for id_ in wanted if id_.startswith(EXTERNAL)}
         parsed = (decoded(id_) for id_ in wanted if not id_.startswith(EXTERNAL))
-        numbers = {pair[1] for pair in parsed if pair and pair[0] == kind and pair[1] < 1 << 31}
+        numbers = {pair[1] for pair in parsed if pair and pair[0] == kind}
         await self._fetch(kind, numbers, externals if kind != "Stage" else set())
         await self.want_owners()
 
@@ -103,6 +103,10 @@ class References:
         if getattr(row, "external_id", None):
             self._external[kind, row.external_id] = row
 
+    def rows(self, kind: str) -> list[Any]:
+        """Return the rows of one kind that are at hand."""
+        return [row for (known, _), row in self._rows.items() if known == kind]
+
     def row(self, kind: str, number: int) -> Any:
         """Return a row that was wanted and is known to exist."""
         return self._rows[kind, number]
@@ -128,7 +132,7 @@ class References:
 
     def team(self, id_: str, *path: str) -> Team:
         row = self._meant("Team", id_)
-        if not isinstance(row, Team):
+        if not isinstance(row, Team) or row.id not in self.context.viewer.teams:
             raise NotFound("There is no such team.", *path)
         return row
 
@@ -153,6 +157,13 @@ class References:
         row = self.record(kind, id_, *path)
         if not self.context.viewer.may(Action.RECORD, self.row("Employee", owner_of(row))):
             raise Forbidden(f"You can see this {kind.lower()}, but not change it.", *path)
+        return row
+
+    def to_delete(self, kind: str, id_: str, *path: str) -> Any:
+        """Return a record that the viewer can take out: who only records must not lose what he was given to do."""
+        row = self.record(kind, id_, *path)
+        if not self.context.viewer.may(Action.DELETE, self.row("Employee", owner_of(row))):
+            raise Forbidden("Only who stands above can delete this: ask him, or correct it.", *path)
         return row
 
     def existing(self, kind: str, id_: str | None, external: str | None) -> Any | None:
@@ -183,9 +194,11 @@ class References:
     def heir(self, row: Any, id_: str, *path: str) -> Employee:
         """Return who a record goes to; giving it away needs the right over both."""
         employee = self.employee(id_, *path)
-        holder: Employee = self.row("Employee", owner_of(row))
-        if employee.id != holder.id and not all(
-            self.context.viewer.may(Action.REASSIGN, one) for one in (employee, holder)
-        ):
-            raise Forbidden("Only who stands above both can hand this over.", *path)
+        self.may_hand_over(owner_of(row), employee.id, *path)
         return employee
+
+    def may_hand_over(self, holder: int, heir: int, *path: str) -> None:
+        """Refuse that what is the one's becomes the other's without the right over both."""
+        both = [self.row("Employee", number) for number in (holder, heir)]
+        if holder != heir and not all(self.context.viewer.may(Action.REASSIGN, one) for one in both):
+            raise Forbidden("Only somebody who stands above both can hand this over.", *path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 from tortoise.models import Model
 
+from domain.access import Action
 from domain.refusals import Conflict, Invalid
 from models.alerts import AlertRule
 from models.goals import Goal
@@ -19,7 +20,8 @@ from models.people import Employee, Team
 from models.pipelines import Pipeline
 from models.sessions import Device, RepeatableCall
 from resolvers.context import Context
-from resolvers.references import RECORDS
+from resolvers.goals import within_sight
+from resolvers.references import RECORDS, References
 
 _LONGEST_KEY: Final = 200
 _ROWS: Final[dict[str, type[Model]]] = {
@@ -60,13 +62,16 @@ def _plain(value: Any) -> str:
 
 
 async def recall(context: Context, call: Call) -> dict[str, Any] | None:
-    """Return the rows that the call was answered with before, as they are now; None for a new call."""
+    """Return the rows that the call was answered with before, as they are now and as far as they may be seen now.
+
+    None for a new call.
+    """
     known = await RepeatableCall.get_or_none(actor=context.viewer.key, key=call.key)
     if known is None:
         return None
     if known.digest != call.digest:
         raise Conflict("This idempotency key was used with another input: take a new one.", "input", "idempotencyKey")
-    return {name: await _rows(saved) for name, saved in known.answer.items()}
+    return {name: await _rows(context, saved) for name, saved in known.answer.items()}
 
 
 async def remember(context: Context, call: Call, answer: Mapping[str, Any]) -> None:
@@ -86,12 +91,39 @@ def _saved(value: Any) -> Any:
     return [type(value).__name__, value.pk]
 
 
-async def _rows(saved: Any) -> Any:
+async def _rows(context: Context, saved: Any) -> Any:
     if saved and isinstance(saved[0], str):
-        kind, number = saved
-        return await _ROWS[kind].get_or_none(pk=number)
+        return next(iter(await _seen(context, [saved])), None)
+    return await _seen(context, saved)
+
+
+async def _seen(context: Context, saved: Sequence[tuple[str, int]]) -> list[Model]:
+    """Return the rows that the viewer may see, deleted or not, in their order."""
     numbers: dict[str, list[int]] = {}
     for kind, number in saved:
         numbers.setdefault(kind, []).append(number)
-    found = {(kind, row.pk): row for kind, wanted in numbers.items() for row in await _ROWS[kind].filter(pk__in=wanted)}
-    return [found[kind, number] for kind, number in saved if (kind, number) in found]
+    refs = References(context)
+    for kind, wanted in numbers.items():
+        for row in await _ROWS[kind].filter(pk__in=wanted):
+            refs.add(kind, row)
+    await refs.want_owners()
+    found = [refs.at_hand(kind, number) for kind, number in saved]
+    rows: list[Model] = [each for each in found if each is not None]
+    goals = {goal.id for goal in await within_sight(context, [row for row in rows if isinstance(row, Goal)])}
+    viewer = context.viewer
+
+    def visible(row: Model) -> bool:
+        match row:
+            case Goal():
+                return row.id in goals
+            case Employee():
+                return viewer.may(Action.VIEW_PEOPLE, row)
+            case Team():
+                return row.id in viewer.teams
+            case Device():
+                return viewer.may_company(Action.ADMINISTER)
+            case Pipeline():
+                return True
+        return refs.sees(row)
+
+    return [row for row in rows if visible(row)]

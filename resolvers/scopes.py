@@ -48,10 +48,17 @@ async def find(context: Context, id_: str) -> Scope | None:
             return await whole(context)
         case "Team", number if number in context.tree.teams:
             return Scope(OwnerKind.TEAM, number, context.tree.teams[number])
-        case "Employee", number if number < 1 << 31:
+        case "Employee", number:
             found = await Employee.get_or_none(id=number)
             return Scope(OwnerKind.EMPLOYEE, number, found) if found else None
     return None
+
+
+def sees(context: Context, scope: Scope) -> bool:
+    """Return whether the viewer knows that there is such an employee or team; the company everybody knows."""
+    if isinstance(scope.row, Employee):
+        return context.viewer.may(Action.VIEW_PEOPLE, scope.row)
+    return scope.kind is OwnerKind.COMPANY or scope.number in context.viewer.teams
 
 
 def reaches(context: Context, action: Action, scope: Scope) -> bool:
@@ -66,7 +73,7 @@ async def for_board(context: Context, id_: str | None, action: Action = Action.V
     """Return the scope of a board or of wins: the company unless given. Raises NotFound where it is out of reach."""
     scope = await find(context, id_) if id_ else await _board_at_large(context)
     if scope is None or not reaches(context, action, scope):
-        raise NotFound("There is no such scope: give the id of a team, an employee or the company.", field="scope")
+        raise _no_such_scope()
     return scope
 
 
@@ -101,6 +108,18 @@ async def asked_for(context: Context, asked: Asked, action: Action) -> Scope | N
     if isinstance(asked, Scope):
         return asked
     return await find(context, asked) if asked else await widest(context, action)
+
+
+async def within_reach(context: Context, asked: Asked, action: Action) -> Scope:
+    """Return the scope that is meant, of which the action reaches the whole. Raises NotFound where there is none."""
+    scope = await asked_for(context, asked, action)
+    if scope is None or not reaches(context, action, scope):
+        raise _no_such_scope()
+    return scope
+
+
+def _no_such_scope() -> NotFound:
+    return NotFound("There is no such scope: give the id of a team, an employee or the company.", field="scope")
 
 
 async def records_within(context: Context, query: QuerySet[Row], field: str, asked: Asked) -> QuerySet[Row]:

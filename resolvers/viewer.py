@@ -102,6 +102,11 @@ class Viewer:
                 return team in self.below
         return False
 
+    @property
+    def teams(self) -> frozenset[int]:
+        """The teams whose existence is seen: all, or those of a device's scope."""
+        return self.below if self.device else frozenset(self.tree.teams)
+
     def may_company(self, action: Action) -> bool:
         return self.reach(action) is Reach.COMPANY
 

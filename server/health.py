@@ -8,12 +8,12 @@ clock that stands still: what it should have done is late, and told.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from models.database import within
 from subscriptions.hub import Hub
 
 PATIENCE: Final = 1.0  # seconds that the database may take to answer
@@ -74,8 +74,7 @@ async def ready(
 
 async def _database(pending: Callable[[], Awaitable[object]]) -> tuple[str, str]:
     try:
-        async with asyncio.timeout(PATIENCE):
-            behind = await pending()
+        behind = await within(PATIENCE, pending())
     except Exception as error:  # noqa: BLE001 - of whatever database; whoever asks wants an answer
         log.warning("The database does not answer (%r).", error)
         return "away", "unknown"

@@ -83,11 +83,30 @@ class Settings(BaseSettings):
     deadline_seconds: int = _setting(
         10, "After how long an operation is given up.", "a number of seconds from 1 to 120", ge=1, le=120
     )
+    idle_minutes: int = _setting(
+        5,
+        "For how long somebody may be silent and still count as at work.",
+        "a number of minutes from 2 to 60",
+        ge=2,
+        le=60,
+    )
     body_limit: int = _setting(
         1_000_000, "The longest request body.", "a number of bytes from 10000 to 20000000", ge=10_000, le=20_000_000
     )
     pool_size: int = _setting(
         20, "Connections to PostgreSQL of one process, at most.", "a number from 2 to 200", ge=2, le=200
+    )
+    push_window_ms: int = _setting(
+        30,
+        "How close together changes of a state become one push.",
+        "a number of milliseconds from 25 to 100",
+        ge=25,
+        le=100,
+    )
+    compress: bool = _setting(
+        False,
+        "Compress what goes over sockets: for slow lines, at four times the CPU and twice the memory of a socket.",
+        "`true` or `false`",
     )
     log_format: Literal["console", "json"] = _setting("console", "How the log is written.", "`console` or `json`")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(

@@ -8,13 +8,16 @@ from domain.failures import CursorUnknown
 from models.alerts import Alert, newest_id
 from resolvers import alerts
 from resolvers.context import Context
-from subscriptions.asking import PASSING, again, everything, hub
+from subscriptions.asking import NOW, PASSING, again, everything, hub
 from subscriptions.shapes import happenings
 
 
 async def inbox(context: Context, after: str | None) -> AsyncGenerator[Alert, None]:
     """Yield each alert of the viewer's after `after`, else from now on, in order, once. Raises CursorUnknown."""
-    position = await newest_id() if after is None else await alerts.position(context, after)
+    if context.start is None:
+        position = await newest_id() if after is None else await alerts.position(context, after)
+    else:
+        position = await newest_id() if context.start == NOW else context.start
     if position is None:
         raise CursorUnknown("`after` is not known: read the inbox again and subscribe from its end.", field="after")
 
@@ -29,5 +32,6 @@ async def inbox(context: Context, after: str | None) -> AsyncGenerator[Alert, No
         position,
         at=lambda alert: alert.id,
         transient=PASSING,
+        caught_up=context.caught_up,
     ):
         yield alert

@@ -32,8 +32,9 @@ async def goal_progress(context: Context, ids: Sequence[str] | None, scope: str 
             gone = [number for number in sent if number not in {row.id for row in rows}]
             rows += [row for row in await goals.seen(context, gone) if row and row.archived_at is not None]
         reached = await progress.reached(context, rows)
+        context.ready[progress.reached] = {one.goal: one for one in reached}
         topics = everything(context, ("goals", *(f"goal:{row.id}" for row in rows)))
-        return Reading(reached, topics, await until_tomorrow(context))
+        return Reading(reached, topics, wake_in=await until_tomorrow(context))
 
     async for reached in states(
         hub(context),
@@ -44,6 +45,7 @@ async def goal_progress(context: Context, ids: Sequence[str] | None, scope: str 
     ):
         moved = [one for one in reached if sent.get(one.goal.id) != state(one)]
         sent = {one.goal.id: state(one) for one in reached if one.goal.archived_at is None or ids is not None}
+        context.standing = set(sent)
         for one in moved:
             yield one.goal
 

@@ -109,7 +109,7 @@ def _queued(stat: Path) -> float:
 class Home:
     """A folder from which commands are run, and what they find in their environment.
 
-    settings  by their names without `SCORELINE_`.
+    settings  by their names without `SCORELINE_`; None for one that is not set.
     """
 
     def __init__(self, folder: Path, **settings: Any) -> None:
@@ -122,7 +122,8 @@ class Home:
         return self._started
 
     def environment(self, **more: Any) -> dict[str, str]:
-        given = {f"SCORELINE_{name.upper()}": str(value) for name, value in {**self.settings, **more}.items()}
+        settings = {name: value for name, value in {**self.settings, **more}.items() if value is not None}
+        given = {f"SCORELINE_{name.upper()}": str(value) for name, value in settings.items()}
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
         return {**kept, **given, "PYTHONPATH": str(ROOT)}
 

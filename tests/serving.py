@@ -52,9 +52,9 @@ class Served:
             yield socket
 
     @asynccontextmanager
-    async def socket(self, token: str | None = None) -> AsyncIterator[ClientConnection]:
+    async def socket(self, token: str | None = None, **more: Any) -> AsyncIterator[ClientConnection]:
         """Open a socket that has introduced itself."""
-        async with self.bare() as socket:
+        async with self.bare(**more) as socket:
             await say(socket, type="connection_init", payload={"Authorization": f"Bearer {token or self.token}"})
             assert await hear(socket) == {"type": "connection_ack"}
             yield socket

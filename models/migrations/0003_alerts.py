@@ -10,7 +10,7 @@ from models.goals import OwnerKind
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0001_first")]
+    dependencies = [("models", "0002_card")]
 
     operations = [
         ops.CreateModel(

@@ -9,7 +9,7 @@ import pytest
 from domain.access import Action, DeviceKind, Reach, Role, reach
 
 ACTORS = (*Role, *DeviceKind)
-WRITES = (Action.RECORD, Action.REASSIGN, Action.SET_GOALS, Action.DEFINE_METRICS, Action.ADMINISTER)
+WRITES = (Action.RECORD, Action.DELETE, Action.REASSIGN, Action.SET_GOALS, Action.DEFINE_METRICS, Action.ADMINISTER)
 
 
 @pytest.mark.parametrize("actor", ACTORS)
@@ -46,13 +46,14 @@ def test_devices_never_reach_beyond_their_scope():
     assert beyond == [(kind, Action.VIEW_CATALOGUE) for kind in DeviceKind]
 
 
-def test_an_employee_records_his_own_and_reassigns_nothing():
+def test_an_employee_records_his_own_and_deletes_and_reassigns_nothing():
     assert reach(Role.EMPLOYEE, Action.RECORD) is Reach.OWN
+    assert reach(Role.EMPLOYEE, Action.DELETE) is Reach.NONE
     assert reach(Role.EMPLOYEE, Action.REASSIGN) is Reach.NONE
 
 
 def test_a_manager_reaches_those_below_and_a_director_everybody():
-    for action in (Action.VIEW_CARD, Action.RECORD, Action.REASSIGN, Action.SET_GOALS):
+    for action in (Action.VIEW_CARD, Action.RECORD, Action.DELETE, Action.REASSIGN, Action.SET_GOALS):
         assert (reach(Role.MANAGER, action), reach(Role.DIRECTOR, action)) == (Reach.BELOW, Reach.COMPANY)
 
 

@@ -9,9 +9,19 @@ from hypothesis import strategies as st
 from domain.ids import decoded, encoded
 
 
-@given(st.sampled_from(["Goal", "Employee", "Deal", "ScoreEntry"]), st.integers(0, 10**18 - 1))
+@given(st.sampled_from(["Goal", "Employee", "Deal", "ScoreEntry"]), st.integers(0, 2**31 - 1))
 def test_an_id_leads_back_to_its_type_and_number(kind, number):
     assert decoded(encoded(kind, number)) == (kind, number)
+
+
+@pytest.mark.parametrize("kind", ["Activity", "DealWon", "ScoreEntry"])
+def test_rows_that_are_only_ever_added_have_long_numbers(kind):
+    assert decoded(encoded(kind, 10**18 - 1)) == (kind, 10**18 - 1)
+
+
+@pytest.mark.parametrize("number", [2**31, 10**18 - 1])
+def test_a_number_that_no_row_can_have_is_nothing(number):
+    assert decoded(encoded("Deal", number)) is None
 
 
 @given(st.text())

@@ -61,6 +61,17 @@ def test_a_pile_of_marks_is_no_way_round_the_limit():
     assert constraint(text.name, "x" + "\u0302" * 800) == "TOO_LONG"
 
 
+def test_marks_that_grow_when_they_are_composed_are_counted_as_they_are_kept():
+    assert constraint(text.name, "q\u0344\u0344" * 200) == "TOO_LONG"
+
+
+def test_a_million_marks_are_refused_and_searched_for_without_putting_them_in_order():
+    marks = "x" + "\u0301\u0316" * 500_000  # it would take hours
+
+    assert constraint(text.name, marks) == "TOO_LONG"
+    assert len(search_key(marks)) <= 1000
+
+
 def test_a_note_keeps_its_lines_and_tabs():
     assert text.note(" First\r\nsecond\rthird\n\tfourth\u2028fifth ") == "First\nsecond\nthird\n\tfourth\nfifth"
 

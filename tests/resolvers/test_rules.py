@@ -186,7 +186,7 @@ async def test_calls_made_counts_every_call_and_hours_only_the_answered(world: W
 async def test_a_deleted_record_is_taken_out_of_every_score_and_kept_in_the_history(world: World) -> None:
     call = await world.act("recordCall", "Ann", direction="OUTBOUND")
     document = "mutation($id: ID!) { deleteRecord(id: $id) { deletedId goals { id } userErrors { code } } }"
-    data = await world.ask(document, "Ann", id=call["call"]["id"])
+    data = await world.ask(document, id=call["call"]["id"])
 
     assert data["deleteRecord"]["deletedId"] == call["call"]["id"]
     assert (await board(world, "calls_made"))["Ann"] == "0"
@@ -197,7 +197,7 @@ async def test_a_deleted_record_is_taken_out_of_every_score_and_kept_in_the_hist
 
 async def test_a_deleted_record_that_is_recorded_again_is_there_again(world: World) -> None:
     deal = await won(world, externalId="crm-1")
-    await world.ask("mutation($id: ID!) { deleteDeal(id: $id) { userErrors { code } } }", "Ann", id=deal)
+    await world.ask("mutation($id: ID!) { deleteDeal(id: $id) { userErrors { code } } }", id=deal)
     assert await won(world, externalId="crm-1") == deal
     assert (await board(world))["Ann"] == "100.00"
 
