@@ -58,6 +58,8 @@ class Action(Enum):
     REASSIGN = "give a record to somebody else"
     SET_GOALS = "set, change and archive goals"
     DEFINE_METRICS = "make metrics of the company's own"
+    VIEW_ALERTS = "see and read the alerts of one's own inbox"
+    KEEP_RULES = "see, test and change the rules of alerts"
     ADMINISTER = "manage people, teams, pipelines, devices, rates and the company"
 
 
@@ -89,6 +91,8 @@ _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
     Action.REASSIGN:         (_N,     _B,     _C,      _C,   _N,       _S),
     Action.SET_GOALS:        (_N,     _B,     _C,      _C,   _N,       _N),
     Action.DEFINE_METRICS:   (_N,     _N,     _C,      _C,   _N,       _N),
+    Action.VIEW_ALERTS:      (_O,     _O,     _O,      _O,   _N,       _N),
+    Action.KEEP_RULES:       (_N,     _N,     _N,      _C,   _N,       _N),
     Action.ADMINISTER:       (_N,     _N,     _N,      _C,   _N,       _N),
 })
 # fmt: on

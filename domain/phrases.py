@@ -153,6 +153,19 @@ _RUSSIAN: Final = {
     "A custom period cannot recur: choose a day, week, month, quarter or year.": (
         "Произвольный период не может повторяться: выберите день, неделю, месяц, квартал или год."
     ),
+    # alerts
+    "There is no such alert.": "Такого оповещения нет.",
+    "There is no such alert rule.": "Такого правила оповещений нет.",
+    "Only an administrator keeps the rules of alerts.": "Правилами оповещений ведает только администратор.",
+    "Say who is to be told: the manager, the employee or the directors.": (
+        "Укажите, кого оповещать: руководителя, сотрудника или директоров."
+    ),
+    "Give more than 0 and at most 100 percentage points.": "Укажите больше 0 и не больше 100 процентных пунктов.",
+    "No such channel is set up on the server.": "Такой канал на сервере не настроен.",
+    "A device has no inbox.": "У устройства нет входящих.",
+    "`after` is not known: read the inbox again and subscribe from its end.": (
+        "`after` неизвестен: перечитайте входящие и подпишитесь с их конца."
+    ),
     # the company and its people
     "This installation has its company already.": "В этой установке компания уже есть.",
     "The currency can change only while nothing has been counted.": (

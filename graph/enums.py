@@ -7,6 +7,7 @@ from enum import Enum, StrEnum
 import strawberry
 
 from domain.access import DeviceKind, Role
+from domain.alerting import AlertKind, Recipient
 from domain.calendar import Weekday
 from domain.periods import PeriodKind
 from domain.progress import Pace
@@ -79,11 +80,20 @@ _public(CallDirection, "Who called whom.")
 _public(CallOutcome, "How a call ended.")
 _public(TaskKind, "A task of one's own, or given by a manager.", ASSIGNMENT="Given by a manager (поручение).")
 _public(ActivityKind, "What happened.")
+_public(AlertKind, "What an alert is about.")
+_public(
+    Recipient,
+    "Who is told.",
+    "AlertRecipient",
+    MANAGER="The employee's manager, of a team's goal the team's; the directors where nobody stands above.",
+    EMPLOYEE="The employee; of a team's goal, its manager.",
+)
 _public(Code, "What is wrong with an input.", "UserErrorCode")
 _public(RecordType, "The types of records that carry an `externalId`.")
 
 __all__ = [
     "ActivityKind",
+    "AlertKind",
     "CallDirection",
     "CallOutcome",
     "DealStatus",
@@ -93,6 +103,7 @@ __all__ = [
     "Pace",
     "PeriodKind",
     "RankBy",
+    "Recipient",
     "RecordType",
     "Role",
     "SaleKind",

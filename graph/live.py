@@ -8,6 +8,7 @@ from typing import Any, Final
 import strawberry
 
 from graph.activities import Activity
+from graph.alerts import Alert
 from graph.enums import ActivityKind, RankBy
 from graph.goals import Goal
 from graph.inputs import PeriodInput, period_key
@@ -15,17 +16,17 @@ from graph.leaderboards import DealWon, Leaderboard
 from graph.lens import Info
 from graph.people import Employee
 from resolvers.leaderboards import Question
-from subscriptions import activities, goals, leaderboards, presence
+from subscriptions import activities, alerts, goals, leaderboards, presence
 
 HAPPENINGS: Final = frozenset(
-    {"activities", "dealWon"}
+    {"activities", "alerts", "dealWon"}
 )  # the fields that send each happening once; the rest are states
 
 
 @strawberry.type(
     description="""A subscription to a state (goals, a leaderboard, presence) sends what it is now at once, then what it has become
 after each change; changes that come close together may arrive as one, and the last state always arrives. A subscription
-to happenings (activities, wins) sends each happening once, in order."""
+to happenings (activities, wins, alerts) sends each happening once, in order."""
 )
 class Subscription:
     @strawberry.subscription(
@@ -79,6 +80,15 @@ subscription with the error CURSOR_UNKNOWN.""",
     ) -> Any:
         async for line in activities.activities(info.context, scope, kinds, after):
             yield line
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[Alert, None],
+        description="""The viewer's own inbox as it fills. `after`, a cursor of the `alerts` query or the id of the last
+alert received, first sends all since; one that is not known ends the subscription with the error CURSOR_UNKNOWN.""",
+    )
+    async def alerts(self, info: Info, after: str | None = None) -> Any:
+        async for alert in alerts.inbox(info.context, after):
+            yield alert
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[Employee, None],

@@ -8,6 +8,7 @@ from typing import Any
 import strawberry
 
 from graph.activities import Activity
+from graph.alerts import AlertQuery
 from graph.deals import Client, Deal, DealFilter, Pipeline
 from graph.enums import ActivityKind, Interval, RankBy, RecordType
 from graph.funnels import Funnel
@@ -38,7 +39,7 @@ def _asking(info: Info) -> Context:
 
 
 @strawberry.type(name="Query")
-class Query:
+class Query(AlertQuery):
     @strawberry.field(graphql_type=Node | None, description="Anything by its id; null when absent or out of sight.")
     async def node(self, info: Info, id: strawberry.ID) -> Any:
         return await records.node(_asking(info), id)

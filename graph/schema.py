@@ -6,6 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
+from graph.alerts import AlertMutation
 from graph.deals import Contact
 from graph.executing import Executor, planned
 from graph.live import Subscription
@@ -16,7 +17,7 @@ from graph.scalars import SCALARS
 from graph.sessions import Device
 from graph.worktime import WorkMutation
 
-Mutation = merge_types("Mutation", (SessionMutation, OfficeMutation, RecordMutation, WorkMutation))
+Mutation = merge_types("Mutation", (SessionMutation, OfficeMutation, RecordMutation, WorkMutation, AlertMutation))
 
 
 def make(*, open_: bool = False) -> strawberry.Schema:

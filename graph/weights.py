@@ -31,6 +31,7 @@ from models.pages import LARGEST, USUAL
 
 PAGED: Final = {  # fields whose size the client sets, with the rows they have otherwise
     "activities": USUAL,
+    "alerts": USUAL,
     "calls": USUAL,
     "clients": USUAL,
     "deals": USUAL,
@@ -42,6 +43,7 @@ PAGED: Final = {  # fields whose size the client sets, with the rows they have o
 }
 ROWS: Final = frozenset({"edges", "standings"})  # where the rows of a paged field are
 LISTS: Final = {  # fields that are as long as the company makes them, with what is usual
+    "alertRules": 10,
     "changes": 5,
     "contacts": 3,
     "days": 31,

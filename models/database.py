@@ -41,6 +41,10 @@ MODULES: Final = (
     "models.sessions",
     "models.presence",
     "models.worktime",
+    "models.alerts",
+    "models.silences",
+    "models.deliveries",
+    "models.leases",
 )
 
 

@@ -45,6 +45,7 @@ class Goal(Model):
     created_by_id: int | None
     created_at: datetime = fields.DatetimeField()
     archived_at: datetime | None = fields.DatetimeField(null=True)
+    renewed_until: date | None = fields.DateField(null=True)  # as long as its recurrence is seen to
 
     class Meta:
         table = "goal"
@@ -80,6 +81,22 @@ def current() -> QuerySet[Goal]:
 
 def overlapping(first: date, last: date) -> QuerySet[Goal]:
     return Goal.filter(first_day__lte=last, last_day__gte=first)
+
+
+def to_renew(today: date) -> QuerySet[Goal]:
+    """Return the recurring goals whose period is over and whose recurrence has not gone on yet."""
+    return current().filter(Q(renewed_until=None) | Q(renewed_until__lt=today), recurring=True, last_day__lt=today)
+
+
+async def same(goal: Goal, period: Period) -> Goal | None:
+    """Return the goal of the same owner and metric for another period."""
+    return await current().get_or_none(
+        owner_kind=goal.owner_kind,
+        owner_id=goal.owner_id,
+        metric=goal.metric,
+        first_day=period.start,
+        last_day=period.end,
+    )
 
 
 async def by_ids(ids: Sequence[int]) -> list[Goal | None]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -134,6 +135,12 @@ async def by_ids(ids: Sequence[int]) -> list[Employee | None]:
     """Return one employee per id, in the order of `ids`; None where there is none."""
     found = await database.by_ids(Employee, ids)
     return [found.get(id_) for id_ in ids]
+
+
+async def who_may_hear(ids: Sequence[int]) -> list[Employee]:
+    """Return those of the employees who are active, with all active directors and administrators."""
+    known = Q(id__in=list(ids) or [0]) | Q(role__in=[Role.DIRECTOR, Role.ADMIN])
+    return await Employee.filter(known, active=True).order_by("id")
 
 
 async def members(teams: Sequence[int]) -> list[list[Employee]]:

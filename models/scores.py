@@ -194,6 +194,18 @@ async def goal_values(goals: Sequence[Goal]) -> list[int]:
     return [values.get(goal.id, 0) for goal in goals]
 
 
+async def posted(
+    *, metric: str, first: date, last: date, employee: int | None = None, teams: Collection[int] | None = None
+) -> list[tuple[datetime, int]]:
+    """Return what was posted for the days, and when: of one employee, of some teams, or of everybody."""
+    query = ScoreEntry.filter(metric=metric, effective_on__gte=first, effective_on__lte=last)
+    if employee is not None:
+        query = query.filter(employee_id=employee)
+    if teams is not None:
+        query = query.filter(team_id__in=list(teams))
+    return await query.order_by("id").values_list("recorded_at", "amount")
+
+
 async def is_empty() -> bool:
     """Return whether nothing has ever been posted."""
     return not await ScoreEntry.exists()

@@ -72,6 +72,7 @@ class Services:
     access_seconds: int = 900
     refresh_days: int = 30
     demo: bool = False
+    channels: frozenset[str] = frozenset()  # the names of the outside channels that alerts may go through
 
 
 @dataclass

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from domain.alerting import AlertKind
 from domain.money import convert, from_minor
 from domain.records import DealFacts, DealStatus, SaleKind
 from domain.refusals import Conflict, Invalid, NotFound, OutOfRange, Required
@@ -149,20 +150,28 @@ class Deals(Keeper):
             await Deal.filter(id__in=ids).update(sale_kind=kind)
         return changes
 
+    def reasons(self, bench: Bench, row: Deal) -> frozenset[AlertKind]:
+        found = {AlertKind.DEAL_LOST: row.status is DealStatus.LOST, AlertKind.DEAL_HAS_PROBLEMS: row.problem}
+        return frozenset(kind for kind, holds in found.items() if holds)
+
+    def line(self, draft: Draft, kind: ActivityKind, at: datetime, /, **data: Any) -> Line:
+        """Every line says how the deal stood: `testAlertRule` reads it from there."""
+        return super().line(draft, kind, at, **_money_shown(draft.row), status=draft.row.status, **data)
+
     def story(self, bench: Bench, draft: Draft) -> Sequence[Line]:
         deal, was, now = draft.row, draft.was, bench.now
         lines = []
         if draft.is_new or was["deleted_at"] is not None:
-            lines.append(self.line(draft, ActivityKind.DEAL_CREATED, deal.created_at, **_money_shown(deal)))
+            lines.append(self.line(draft, ActivityKind.DEAL_CREATED, deal.created_at))
         elif draft.changed("stage_id"):
             data = {"from": was["stage_id"], "to": deal.stage_id, "stage": bench.refs.row("Stage", deal.stage_id).name}
             lines.append(self.line(draft, ActivityKind.DEAL_STAGE_CHANGED, draft.at or now, **data))
         if was.get("status", DealStatus.OPEN) != deal.status:
             reason = {"reason": deal.lost_reason} if deal.lost_reason else {}
             at = deal.closed_at or now
-            lines.append(self.line(draft, _ENDED[deal.status], at, **_money_shown(deal), **reason))
+            lines.append(self.line(draft, _ENDED[deal.status], at, **reason))
         if not draft.is_new and draft.changed("problem"):
-            lines.append(self.line(draft, ActivityKind.DEAL_FLAGGED, now, problem=deal.problem))
+            lines.append(self.line(draft, ActivityKind.DEAL_FLAGGED, now, problem=deal.problem, was=was["problem"]))
         if not lines:
             changed = {
                 name: [text(old), text(getattr(deal, name))]

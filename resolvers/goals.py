@@ -19,6 +19,7 @@ from models.activities import ActivityKind
 from models.goals import Goal, GoalChange, OwnerKind
 from models.people import Employee
 from resolvers import inputs, scopes
+from resolvers.alerting import no_more
 from resolvers.context import Context
 from resolvers.metrics import metric as metric_of
 from resolvers.recording import goal_line, touch, write_lines
@@ -149,6 +150,7 @@ async def archive_goal(context: Context, id_: str) -> Goal:
         await goal.save(update_fields=["archived_at"])
         await write_lines(context, [goal_line(context, goal, ActivityKind.GOAL_ARCHIVED)])
         _moved(context, goal)
+        await no_more([("Goal", goal.id)], context.now())
     return goal
 
 

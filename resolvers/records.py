@@ -27,9 +27,9 @@ from models.pipelines import Pipeline, Stage
 from models.sessions import Device
 from models.tasks import Task
 from models.together import together
+from resolvers import alert_rules, alerts, people, scopes
 from resolvers import clients as client_actions
 from resolvers import goals as goal_actions
-from resolvers import people, scopes
 from resolvers.calls import Calls
 from resolvers.context import Context
 from resolvers.deals import Deals
@@ -251,6 +251,10 @@ async def node(context: Context, id_: str) -> Any | None:
             return await Stage.get_or_none(id=number)
         case "Activity":
             return await (await activity_list(context, await scopes.whole(context), None)).get_or_none(id=number)
+        case "Alert":
+            return await alerts.find(context, number)
+        case "AlertRule":
+            return await alert_rules.find(context, id_)
         case "Device":
             seen = context.viewer.may_company(Action.ADMINISTER)
             return await Device.get_or_none(id=number) if seen else None

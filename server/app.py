@@ -20,13 +20,15 @@ from graph.limits import Limits
 from graph.schema import make
 from models import changes, database, migrating
 from resolvers.context import Services
-from server import health, logs, metrics, pages
+from server import channels, health, logs, metrics, pages
+from server.delivering import Delivering
 from server.endpoint import Endpoint
 from server.gate import Gate
 from server.presence import Attendance
 from server.rights import Rights
 from server.settings import Settings, load
 from server.throttle import Throttling, throttle
+from server.timekeeping import Timekeeper
 from subscriptions.hub import Hub, ended
 from subscriptions.known import Known
 from subscriptions.redis import broadcast
@@ -49,6 +51,7 @@ class Server:
     services: Services
     throttling: Throttling
     attendance: Attendance
+    timekeeper: Timekeeper
     rights: Rights
     endpoint: Endpoint
     draining: bool = False
@@ -75,12 +78,16 @@ def assembled(settings: Settings) -> Server:
         access_seconds=settings.access_minutes * 60,
         refresh_days=settings.refresh_days,
         demo=settings.demo,
+        channels=frozenset(settings.channel_addresses),
     )
     attendance = Attendance(clock, hub.ring)
     rights = Rights(hub, clock, attendance)
+    gate = Gate(services, clock)
+    deliver = Delivering(channels.senders(settings.channel_addresses, clock), clock)
+    timekeeper = Timekeeper(gate.admit_clock, clock, deliver)
     endpoint = Endpoint(
         make(open_=settings.demo),
-        Gate(services, clock),
+        gate,
         rights,
         origins=settings.origins,
         open=settings.demo,
@@ -88,7 +95,7 @@ def assembled(settings: Settings) -> Server:
         page=pages.query_page() if settings.demo else None,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Server(settings, hub, services, throttling, attendance, rights, endpoint)
+    return Server(settings, hub, services, throttling, attendance, timekeeper, rights, endpoint)
 
 
 @asynccontextmanager
@@ -96,6 +103,7 @@ async def running(server: Server) -> AsyncIterator[None]:
     """Connect what was put together, for as long as the process serves."""
     async with database.connected(server.settings.database_url, pool=server.settings.pool_size):
         await server.hub.start()
+        await server.timekeeper.start()
         keeping = [
             asyncio.create_task(server.attendance.keep_saying(), name="attendance"),
             asyncio.create_task(server.rights.keep(), name="rights"),
@@ -108,6 +116,7 @@ async def running(server: Server) -> AsyncIterator[None]:
             server.draining = True
             await server.endpoint.close_all()
             await ended(*keeping)
+            await server.timekeeper.stop()
             await server.hub.stop()
             await server.throttling.close()
 
@@ -127,11 +136,16 @@ def app(settings: Settings) -> ASGIApp:
         return JSONResponse(health.live())
 
     async def ready(request: Request) -> Response:
-        state = await health.ready(draining=server.draining, pending=migrating.pending, hub=server.hub)
+        state = await health.ready(
+            draining=server.draining,
+            pending=migrating.pending,
+            hub=server.hub,
+            clock=server.timekeeper.healthy,
+        )
         return JSONResponse(state.body, status_code=state.code)
 
     async def measured(request: Request) -> Response:
-        return metrics.response(request, settings, server.hub)
+        return metrics.response(request, settings, server.hub, clock=server.timekeeper)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:

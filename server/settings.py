@@ -19,6 +19,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.database import is_sqlite
+from server import channels
 
 PREFIX: Final = "SCORELINE_"
 LEAST_SECRET: Final = 32  # bytes: as long as what HS256 makes of it
@@ -116,6 +117,12 @@ class Settings(BaseSettings):
         "The bearer token that /metrics asks for; without it only this machine is answered.",
         "at least 16 characters",
     )
+    channels: SecretStr | None = _setting(
+        None,
+        "Where alerts may go beside the inbox; see docs/alerts.md.",
+        "a line `NAME=ADDRESS` for each, or a JSON object, like "
+        "`crm=https://example.com/hook#SECRET` with a secret of 16 characters or more, or an address of Apprise's",
+    )
     demo: bool = _setting(
         False, "Show strangers the schema and the query page; never for real data.", "`true` or `false`"
     )
@@ -164,6 +171,17 @@ class Settings(BaseSettings):
             raise ValueError("too short")
         return value
 
+    @field_validator("channels")
+    @classmethod
+    def _channels(cls, value: SecretStr) -> SecretStr:
+        channels.parsed(value.get_secret_value())
+        return value
+
+    @property
+    def channel_addresses(self) -> dict[str, str]:
+        """The addresses, which are secret, of the outside channels by their names, which are not."""
+        return channels.parsed(self.channels.get_secret_value()) if self.channels else {}
+
     @property
     def database_file(self) -> Path | None:
         """Where SQLite keeps the records; None for PostgreSQL and for a database in memory."""
@@ -195,6 +213,8 @@ class Settings(BaseSettings):
                 f"WEB_CONCURRENCY is {self.workers}, but without Redis each process keeps its news and its "
                 f"sign-in limits to itself: set {PREFIX}REDIS_URL, or WEB_CONCURRENCY to 1."
             )
+        if amiss := channels.amiss(self.channel_addresses):
+            wrong.append(f"{PREFIX}CHANNELS, {amiss}")
         if wrong:
             raise SettingsError("\n".join(wrong))
         if self.database_file is not None:
