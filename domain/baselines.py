@@ -1,0 +1,79 @@
+"""What a forecast has to beat: the plain guesses that everybody can make, and the pipelines that every CRM shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from domain.columns import Bools, Floats, summed
+from domain.deal_table import DealTable
+from domain.hazards import ages_on
+from domain.learning import Learner
+from domain.seasons import first_day, last_day, months_of
+
+WEIGHTED: Final = "pipeline × P(win in time)"  # the stage-weighted pipeline, as it would be with honest probabilities
+_Z80: Final = 1.2816  # standard deviations from the middle to the ends of an 80 % interval
+_YEAR, _QUARTER = 12, 3
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A plain guess; its range is what the months' own ups and downs make of it."""
+
+    name: str
+    value: float
+    spread: float
+
+    @property
+    def quantiles(self) -> tuple[float, float, float]:
+        """The 10th, 50th and 90th percentile; none is negative."""
+        away = _Z80 * self.spread
+        return max(0.0, self.value - away), max(0.0, self.value), max(0.0, self.value + away)
+
+
+class Baselines:
+    """The guesses for the next `months` whole months, from what `learner` knows.
+
+    amounts  what each open deal of `then` would bring in
+    """
+
+    def __init__(self, learner: Learner, then: DealTable, amounts: Floats, months: int) -> None:
+        rows = np.flatnonzero(then.open)
+        first = learner.day + 1
+        last = last_day(int(months_of(first)) + months - 1)
+        closed = then.closed <= learner.day
+        rate = float(then.won[closed].mean()) if closed.any() else 0.0
+        in_time = learner.chances(learner.day, first, last).by_age[ages_on(then.created[rows], first)]
+        self.months, self.seller = months, then.seller[rows]
+        self.by_rate, self.by_chance = amounts * rate, amounts * in_time
+        self.history = _by_month(then, learner)
+
+    def of(self, chosen: Bools) -> list[Guess]:
+        """Return every guess for the chosen sellers; shape (sellers,) of booleans."""
+        past, size = self.history[:, chosen].sum(axis=1), self.months
+        mean, mine = float(past.mean()), chosen[self.seller]
+        windows = np.convolve(past, np.ones(size), "valid")
+        spread = float(windows.std(ddof=1)) if len(windows) > size else float(past.std()) * size**0.5
+        cycle = _YEAR if len(past) >= _YEAR else _QUARTER
+        same = [past[(len(past) + ahead - np.arange(len(past))) % cycle == 0] for ahead in range(size)]
+        guesses = {
+            "last value": float(past[-size:].mean()) * size,
+            "mean of 3 months": float(past[-3:].mean()) * size,
+            "mean of all months": mean * size,
+            "seasonal naive": sum(float(values[-1]) if len(values) else mean for values in same),
+            "seasonal mean": sum(float(values.mean()) if len(values) else mean for values in same),
+            "pipeline × win rate": float(self.by_rate[mine].sum()),
+            WEIGHTED: float(self.by_chance[mine].sum()),
+        }
+        return [Guess(name, value, spread) for name, value in guesses.items()]
+
+
+def _by_month(then: DealTable, learner: Learner) -> Floats:
+    """Return what each seller brought in each whole month observed; shape (months, sellers)."""
+    first, last = learner.wins.first_month, max(learner.wins.first_month, learner.wins.last_month)
+    won = then.won & (then.closed >= first_day(first)) & (then.closed <= last_day(last))
+    cell = (months_of(then.closed[won]) - first) * learner.sellers + then.seller[won]
+    size = (last - first + 1) * learner.sellers
+    return summed(cell, then.worth[won], size).reshape(-1, learner.sellers)

@@ -1,0 +1,252 @@
+"""How much money comes in a stretch of days: a distribution for each seller, and for any group of them.
+
+What has been learnt of the past (`Learner`) is asked about a window of days; the answer is a
+thousand draws for each seller by each of two models. A group's distribution is made of the
+sums of its sellers' draws, so the parts always add up to the whole. What is open this very
+moment comes in last and is cheap: a change of one deal repeats only that step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from domain import simulation, worth
+from domain.calendar import Calendar
+from domain.columns import Bools, Floats, Ints, summed
+from domain.deal_table import DealTable
+from domain.learning import Learner
+from domain.simulation import DRAWS, Opened, Seeds
+
+_MONTHS: Final = 2  # complete ones, to say anything
+_WINS: Final = 20
+_NORMAL_MONTHS: Final = 6
+_WIDE: Final = 4  # times the low end, that the high end may be
+_PARTS: Final = 1000  # that the models' weights are counted in: means stay exact
+_AT_ONCE: Final = 64  # sellers, drawn together: no step takes long
+_EVER: Final = 400  # days, after which an open deal is as good as never won
+_LEAST: Final = 0.05  # of what is expected, that the error all sellers share leaves
+
+
+class Confidence(StrEnum):
+    """How far a forecast is to be trusted: NONE says nothing beyond what is booked."""
+
+    NONE = "NONE"
+    LOW = "LOW"
+    NORMAL = "NORMAL"
+
+
+class Fit:
+    """What is learnt once a day: from the deals as known at the end of `day`, for forecasts from the next day on.
+
+    table    the deals as known then
+    sellers  a name for each that never changes, shape (sellers,): their draws hang on it
+    active   who of them is there
+    """
+
+    def __init__(self, table: DealTable, day: int, calendar: Calendar, sellers: Sequence[str], active: Bools) -> None:
+        self.day = day
+        self.learner = Learner(table, day, calendar, active)
+        self.past = table
+        self.words = np.array([_word(seller) for seller in sellers], dtype=np.uint64)
+        self._windows: dict[tuple[int, int], Window] = {}
+
+    @property
+    def confidence(self) -> Confidence:
+        months = self.learner.wins.complete_months
+        if months < _MONTHS or self.learner.wins.total(self.day) < _WINS:
+            return Confidence.NONE
+        return Confidence.NORMAL if months >= _NORMAL_MONTHS else Confidence.LOW
+
+    @cached_property
+    def tables(self) -> Floats:
+        """What a win of each seller brings in, in rising order; shape (sellers, 2048)."""
+        past = self.past
+        won = past.won & ~np.isnan(past.worth)
+        age = (self.day - past.closed[won]).astype(np.float64)
+        return worth.tables(past.worth[won], age, past.seller[won], len(self.words))
+
+    @cached_property
+    def means(self) -> Floats:
+        """The mean of that; shape (sellers,)."""
+        return np.asarray(self.tables.mean(axis=1))
+
+    def shuffled(self, rows: Ints) -> Floats:
+        """Return the same of some sellers, in an order without meaning."""
+        return self.tables[rows[:, None], simulation.SHUFFLED]
+
+    def window(self, first: int, last: int) -> Window:
+        """Return what is known of the days from `first` to `last` before any open deal is looked at."""
+        key = (first, last)
+        if key not in self._windows:
+            self._windows[key] = Window(self, first, last)
+        return self._windows[key]
+
+    def ever(self, then: DealTable, rows: Ints) -> Floats:
+        """Return the probability that each of the open rows of `then` is ever won."""
+        first = self.day + 1
+        chances = self.learner.chances(self.day, first, first + _EVER - 1)
+        return self.learner.of_open(then, rows, chances, first)
+
+
+class Window:
+    """A stretch of days ahead: the draws that no open deal has a part in; shape (sellers, DRAWS) each."""
+
+    def __init__(self, fit: Fit, first: int, last: int) -> None:
+        self.fit, self.first, self.last = fit, first, last
+        learner = fit.learner
+        self.chances = learner.chances(fit.day, first, last)
+        plain, new, log_sd = learner.coming(fit.day, first, last)
+        errors = learner.errors(last - first + 1)
+        self.parts = round(_PARTS * errors.weight)
+        self._seeds = Seeds(first * 10_000 + last - first, fit.words)
+        self._common, self._own = errors.common(log_sd), errors.own
+        self.plain, self.new = self._drawn(plain, 1), self._drawn(new, 2)
+
+    def _drawn(self, expected: Floats, purpose: int) -> Floats:
+        """Return what the wins that are expected of each seller bring in; shape (sellers, DRAWS)."""
+        found = np.zeros((len(expected), DRAWS))
+        for rows in _pieces(len(expected)):
+            wins = simulation.poisson(
+                expected[rows, None] * self.shocks[rows], simulation.levels(self._seeds.each(10 * purpose, rows))
+            )
+            drawn = simulation.of_new(wins, self.fit.shuffled(rows), self._seeds.each(10 * purpose + 1, rows))
+            found[rows] = _to_mean(drawn, expected[rows] * self.fit.means[rows])
+        return found
+
+    @cached_property
+    def shocks(self) -> Floats:
+        """What the errors do to each draw of each seller, 1 on average; shape (sellers, DRAWS).
+
+        A part is common to all: normal, as relative errors are counted. A part is each one's own: log-normal.
+        """
+        z = simulation.quantile(simulation.levels(self._seeds.common(3)[None])[0])
+        common = np.maximum(1 + self._common * z, _LEAST)
+        common /= common.mean()
+        found = np.empty((len(self.fit.words), DRAWS))
+        for rows in _pieces(len(found)):
+            z = simulation.quantile(simulation.levels(self._seeds.each(4, rows)))
+            found[rows] = common * np.exp(self._own * z - self._own**2 / 2)
+        return found
+
+    def outlook(self, then: DealTable) -> Outlook:
+        """Return the forecast from the deals that are open in `then`."""
+        fit = self.fit
+        rows = np.flatnonzero(then.open)
+        chances = fit.learner.of_open(then, rows, self.chances, self.first)
+        amounts, said = worth.of_open(fit.past, then, rows, fit.means)
+        seller = then.seller[rows]
+        words = simulation.mixed(fit.words[seller] ^ simulation.mixed(then.word[rows].astype(np.uint64)))
+        deals = Opened(seller, chances, amounts, ~said, words)
+        opened = np.zeros((len(fit.words), DRAWS))
+        for piece in _pieces(len(fit.words)):
+            own = deals.of(piece)
+            means = summed(own.row, own.chances * own.amounts, len(piece))
+            drawn = simulation.of_open(own, fit.shuffled(piece)) * self.shocks[piece]
+            opened[piece] = _to_mean(drawn, means)
+        return Outlook(self, rows, then.key[rows], seller, chances, amounts, opened)
+
+
+def _to_mean(drawn: Floats, means: Floats) -> Floats:
+    """Return the draws with exactly the expected means, as whole numbers; what was drawn of the rare is evened out."""
+    of_draws = drawn.mean(axis=1)
+    factor = np.where(of_draws != 0, means / np.where(of_draws != 0, of_draws, 1.0), 0.0)
+    return np.rint(drawn * factor[:, None])
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A window's forecast by seller, from the deals open at a moment.
+
+    keys, sellers, chances, amounts  of each open deal: the caller's key, whose it is, its probability to be won in the
+             window, what it would bring in;  rows  where they stand in the table
+    opened   draws of what the open deals bring in; shape (sellers, DRAWS)
+    """
+
+    window: Window
+    rows: Ints
+    keys: Ints
+    sellers: Ints
+    chances: Floats
+    amounts: Floats
+    opened: Floats
+
+    def of(self, chosen: Bools) -> Distribution:
+        """Return the distribution of what the chosen sellers bring in from now on; shape (sellers,) of booleans."""
+        parts = self.window.parts
+        plain = self.window.plain[chosen].sum(axis=0)
+        pipeline = (self.opened[chosen] + self.window.new[chosen]).sum(axis=0)
+        total = (_PARTS - parts) * _whole(plain) + parts * _whole(pipeline)
+        draws = ((_PARTS - parts) * np.sort(plain) + parts * np.sort(pipeline)) / _PARTS
+        return Distribution(Fraction(total, _PARTS * DRAWS), float(self.from_open[chosen].sum()), draws)
+
+    @cached_property
+    def from_open(self) -> Floats:
+        """What of each seller's expectation comes from deals that are open now; shape (sellers,).
+
+        As the pipeline sees it, but no larger a share of both models' mean than it is of the pipeline's.
+        """
+        weight = self.window.parts / _PARTS
+        opened, new, plain = (draws.mean(axis=1) for draws in (self.opened, self.window.new, self.window.plain))
+        pipeline = opened + new
+        both = (1 - weight) * plain + weight * pipeline
+        share = np.where(pipeline > 0, both / np.where(pipeline > 0, pipeline, 1.0), 0.0)
+        return np.asarray(opened * np.minimum(1.0, share))
+
+    @cached_property
+    def contributions(self) -> Floats:
+        """What each open deal adds to what is expected; they sum to `from_open`; shape (deals,)."""
+        plain = self.chances * self.amounts
+        sums = summed(self.sellers, plain, len(self.from_open))
+        return plain * (self.from_open / np.where(sums != 0, sums, 1.0))[self.sellers]
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What a group of sellers brings in from now on, in the smallest unit.
+
+    mean       exact: the means of parts add up to that of the whole
+    from_open  how much of it comes from deals that are open now
+    draws      equally likely values in rising order; shape (DRAWS,)
+    """
+
+    mean: Fraction
+    from_open: float
+    draws: Floats
+
+    @property
+    def quantiles(self) -> tuple[float, float, float]:
+        """The 10th, 50th and 90th percentile."""
+        low, median, high = np.quantile(self.draws, (0.1, 0.5, 0.9))
+        return float(low), float(median), float(high)
+
+    def reaches(self, missing: float) -> float:
+        """Return the probability that at least so much comes."""
+        return float((self.draws >= missing).mean())
+
+
+NOTHING: Final = Distribution(Fraction(0), 0.0, np.zeros(DRAWS))
+
+
+def wide(low: float, high: float) -> bool:
+    """Return whether a range is too wide to plan by."""
+    return high > _WIDE * low
+
+
+def _pieces(sellers: int) -> list[Ints]:
+    return [np.arange(start, min(start + _AT_ONCE, sellers)) for start in range(0, sellers, _AT_ONCE)]
+
+
+def _whole(draws: Floats) -> int:
+    return int(draws.astype(np.int64).sum())
+
+
+def _word(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
