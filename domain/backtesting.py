@@ -19,6 +19,7 @@ from domain.calendar import Calendar
 from domain.columns import NEVER, Bools
 from domain.deal_table import DealTable, known_at
 from domain.forecasting import Confidence, Fit
+from domain.learning import Learner
 from domain.scoring_rules import Scored, Scores, scores
 from domain.seasons import last_day, month_of
 
@@ -84,10 +85,10 @@ def forecasts(
     """Return what would have been forecast at the end of the day `origin`; empty where there was too little to say.
 
     table            all deals; what came after the origin is masked before anything is looked at
-    sellers, active  as for `Fit`, as known at the origin;  groups  whose forecasts to make
+    sellers, active  as for `Fit` and `Learner`, as known at the origin;  groups  whose forecasts to make
     """
     then = known_at(table, origin)
-    fit = Fit(then, origin, calendar, sellers, active)
+    fit = Fit(Learner(then, origin, calendar, active), then, sellers)
     if fit.confidence is Confidence.NONE:
         return []
     made = []

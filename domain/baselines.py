@@ -7,13 +7,13 @@ from typing import Final
 
 import numpy as np
 
-from domain.columns import Bools, Floats, summed
+from domain.columns import Bools, Floats, Ints, summed
 from domain.deal_table import DealTable
 from domain.hazards import ages_on
 from domain.learning import Learner
 from domain.seasons import first_day, last_day, months_of
 
-WEIGHTED: Final = "pipeline × P(win in time)"  # the stage-weighted pipeline, as it would be with honest probabilities
+WEIGHTED: Final = "pipeline × win rate"  # of the stage, where deals go through several: what every CRM shows
 _Z80: Final = 1.2816  # standard deviations from the middle to the ends of an 80 % interval
 _YEAR, _QUARTER = 12, 3
 
@@ -43,11 +43,10 @@ class Baselines:
         rows = np.flatnonzero(then.open)
         first = learner.day + 1
         last = last_day(int(months_of(first)) + months - 1)
-        closed = then.closed <= learner.day
-        rate = float(then.won[closed].mean()) if closed.any() else 0.0
+        rates = _win_rates(then, rows, learner.day)
         in_time = learner.chances(learner.day, first, last).by_age[ages_on(then.created[rows], first)]
         self.months, self.seller = months, then.seller[rows]
-        self.by_rate, self.by_chance = amounts * rate, amounts * in_time
+        self.by_rate, self.by_chance = amounts * rates, amounts * in_time
         self.history = _by_month(then, learner)
 
     def of(self, chosen: Bools) -> list[Guess]:
@@ -64,10 +63,29 @@ class Baselines:
             "mean of all months": mean * size,
             "seasonal naive": sum(float(values[-1]) if len(values) else mean for values in same),
             "seasonal mean": sum(float(values.mean()) if len(values) else mean for values in same),
-            "pipeline × win rate": float(self.by_rate[mine].sum()),
-            WEIGHTED: float(self.by_chance[mine].sum()),
+            WEIGHTED: float(self.by_rate[mine].sum()),
+            "pipeline × P(win in time)": float(self.by_chance[mine].sum()),
         }
         return [Guess(name, value, spread) for name, value in guesses.items()]
+
+
+def _win_rates(then: DealTable, rows: Ints, day: int) -> Floats:
+    """Return for each open row which share of the closed deals was won that had been in its stage, or of all."""
+    closed = then.closed <= day
+    overall = float(then.won[closed].mean()) if closed.any() else 0.0
+    visits = then.visits
+    if not len(visits.row):
+        return np.full(len(rows), overall)
+    stages = int(visits.stage.max()) + 1
+    been = np.zeros((then.size, stages), dtype=np.bool_)
+    been[visits.row, visits.stage] = True
+    ended = been[closed].sum(axis=0)
+    by_stage = np.append(
+        np.where(ended > 0, been[closed & then.won].sum(axis=0) / np.maximum(ended, 1), overall), overall
+    )
+    now = np.full(then.size, -1)
+    now[visits.row] = visits.stage  # in order of days: the last one stays
+    return np.asarray(by_stage[now[rows]])
 
 
 def _by_month(then: DealTable, learner: Learner) -> Floats:

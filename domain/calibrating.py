@@ -78,14 +78,14 @@ def landmark(table: DealTable, hazards: Hazards, month: int, *, staged: bool) ->
     """Return the month's end; `table` as known later, when the month after it was over, `hazards` as of that end."""
     end, until = last_day(month), last_day(month + 1)
     open_then = (table.created <= end) & (table.closed > end)
-    by_age = hazards.win_by_age(end + 1, until)
+    by_age = hazards.win_by_age(end + 1, end + 1, until)
     won = table.won & (table.closed <= until)
     fresh = (table.created > end) & (table.created <= until)
-    by_arrival = hazards.win_by_arrival(end + 1, until)
+    by_arrival = hazards.win_by_arrival(end + 1, end + 1, until)
     rows = np.flatnonzero(open_then)
     return Landmark(
         month,
-        cells(table.visits, table.size, end)[rows] if staged else np.full(len(rows), -1),
+        cells(table.visits, table.size, end, end + 1)[rows] if staged else np.full(len(rows), -1),
         table.seller[rows],
         by_age[ages_on(table.created[rows], end + 1)],
         won[rows],
@@ -122,11 +122,14 @@ def calibration(landmarks: Sequence[Landmark], now: int, sellers: int, stages: i
     return Calibration(level, new, own / max(mean, 1e-9), by_cell)
 
 
-def cells(visits: Visits, size: int, day: int) -> Ints:
-    """Return for each of `size` deals its stage and time in it at the end of the day, as 4 × stage + bin; -1 unknown."""
+def cells(visits: Visits, size: int, last: int, now: int) -> Ints:
+    """Return for each of `size` deals its stage and time in it, as 4 × stage + bin; -1 unknown.
+
+    last, now  the last day of which entries are known, and the day on which the time is taken
+    """
     found = np.full(size, -1)
-    seen = visits.day <= day
-    stay = np.searchsorted(_IN_STAGE, day - visits.day[seen], side="right") - 1
+    seen = visits.day <= last
+    stay = np.searchsorted(_IN_STAGE, now - visits.day[seen], side="right") - 1
     found[visits.row[seen]] = 4 * visits.stage[seen] + stay  # in order of days: the last one stays
     return found
 

@@ -1,8 +1,8 @@
 """All deals as columns, and what of them was known at the end of a day.
 
 `known_at` is the only place that goes back in time: everything that learns or forecasts
-is given its answer, so nothing can look ahead. Rows stand in an order that their values
-alone decide, so that neither ids nor the order of an import can move a number.
+is given its answer, so nothing can look ahead. Rows stand in an order of their own, so that
+neither ids nor the order of an import can move a number.
 """
 
 from __future__ import annotations
@@ -126,14 +126,8 @@ _COLUMNS: Final = tuple(field.name for field in fields(DealTable) if field.name 
 
 
 def in_order(table: DealTable) -> DealTable:
-    """Return the same deals in the order that their values decide."""
-    order = np.lexsort(
-        [
-            np.nan_to_num(column, nan=-1.0)
-            for column in (table.price, table.gross, table.own, table.worth, table.product, table.won)
-        ]
-        + [table.deleted, table.closed, table.created, table.seller]
-    )
+    """Return the same deals in an order that neither ids nor the order of recording decides."""
+    order = np.lexsort([table.closed, table.word, table.created, table.seller])
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     by_row = np.lexsort([table.visits.stage, table.visits.day, place[table.visits.row]])

@@ -8,8 +8,7 @@ moment comes in last and is cheap: a change of one deal repeats only that step.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -18,9 +17,8 @@ from typing import Final
 
 import numpy as np
 
-from domain import simulation, worth
-from domain.calendar import Calendar
-from domain.columns import Bools, Floats, Ints, summed
+from domain import drawing, simulation, worth
+from domain.columns import NEVER, Bools, Floats, Ints, summed
 from domain.deal_table import DealTable
 from domain.learning import Learner
 from domain.simulation import DRAWS, Opened, Seeds
@@ -30,9 +28,7 @@ _WINS: Final = 20
 _NORMAL_MONTHS: Final = 6
 _WIDE: Final = 4  # times the low end, that the high end may be
 _PARTS: Final = 1000  # that the models' weights are counted in: means stay exact
-_AT_ONCE: Final = 64  # sellers, drawn together: no step takes long
 _EVER: Final = 400  # days, after which an open deal is as good as never won
-_LEAST: Final = 0.05  # of what is expected, that the error all sellers share leaves
 
 
 class Confidence(StrEnum):
@@ -43,27 +39,33 @@ class Confidence(StrEnum):
     NORMAL = "NORMAL"
 
 
-class Fit:
-    """What is learnt once a day: from the deals as known at the end of `day`, for forecasts from the next day on.
+def confidence(months: int, wins: float) -> Confidence:
+    """Return how far a history of so many complete months and wins can be trusted."""
+    if months < _MONTHS or wins < _WINS:
+        return Confidence.NONE
+    return Confidence.NORMAL if months >= _NORMAL_MONTHS else Confidence.LOW
 
-    table    the deals as known then
+
+class Fit:
+    """What is learnt once a day: from the deals as known at the end of a day, for forecasts from the next day on.
+
+    learner  what the past teaches
+    past     the same deals, worth what is asked about: revenue, profit, or 1 each to be counted
     sellers  a name for each that never changes, shape (sellers,): their draws hang on it
-    active   who of them is there
     """
 
-    def __init__(self, table: DealTable, day: int, calendar: Calendar, sellers: Sequence[str], active: Bools) -> None:
-        self.day = day
-        self.learner = Learner(table, day, calendar, active)
-        self.past = table
-        self.words = np.array([_word(seller) for seller in sellers], dtype=np.uint64)
+    def __init__(self, learner: Learner, past: DealTable, sellers: Sequence[str]) -> None:
+        self.learner, self.past = learner, past
+        self.words = np.array([drawing.word(seller) for seller in sellers], dtype=np.uint64)
         self._windows: dict[tuple[int, int], Window] = {}
 
     @property
+    def day(self) -> int:
+        return self.learner.day
+
+    @property
     def confidence(self) -> Confidence:
-        months = self.learner.wins.complete_months
-        if months < _MONTHS or self.learner.wins.total(self.day) < _WINS:
-            return Confidence.NONE
-        return Confidence.NORMAL if months >= _NORMAL_MONTHS else Confidence.LOW
+        return confidence(self.learner.wins.complete_months, self.learner.wins.total(self.day))
 
     @cached_property
     def tables(self) -> Floats:
@@ -78,10 +80,6 @@ class Fit:
         """The mean of that; shape (sellers,)."""
         return np.asarray(self.tables.mean(axis=1))
 
-    def shuffled(self, rows: Ints) -> Floats:
-        """Return the same of some sellers, in an order without meaning."""
-        return self.tables[rows[:, None], simulation.SHUFFLED]
-
     def window(self, first: int, last: int) -> Window:
         """Return what is known of the days from `first` to `last` before any open deal is looked at."""
         key = (first, last)
@@ -93,7 +91,7 @@ class Fit:
         """Return the probability that each of the open rows of `then` is ever won."""
         first = self.day + 1
         chances = self.learner.chances(self.day, first, first + _EVER - 1)
-        return self.learner.of_open(then, rows, chances, first)
+        return self.learner.of_open(then, rows, chances, self.day)
 
 
 class Window:
@@ -106,77 +104,63 @@ class Window:
         plain, new, log_sd = learner.coming(fit.day, first, last)
         errors = learner.errors(last - first + 1)
         self.parts = round(_PARTS * errors.weight)
-        self._seeds = Seeds(first * 10_000 + last - first, fit.words)
-        self._common, self._own = errors.common(log_sd), errors.own
-        self.plain, self.new = self._drawn(plain, 1), self._drawn(new, 2)
-
-    def _drawn(self, expected: Floats, purpose: int) -> Floats:
-        """Return what the wins that are expected of each seller bring in; shape (sellers, DRAWS)."""
-        found = np.zeros((len(expected), DRAWS))
-        for rows in _pieces(len(expected)):
-            wins = simulation.poisson(
-                expected[rows, None] * self.shocks[rows], simulation.levels(self._seeds.each(10 * purpose, rows))
-            )
-            drawn = simulation.of_new(wins, self.fit.shuffled(rows), self._seeds.each(10 * purpose + 1, rows))
-            found[rows] = _to_mean(drawn, expected[rows] * self.fit.means[rows])
-        return found
-
-    @cached_property
-    def shocks(self) -> Floats:
-        """What the errors do to each draw of each seller, 1 on average; shape (sellers, DRAWS).
-
-        A part is common to all: normal, as relative errors are counted. A part is each one's own: log-normal.
-        """
-        z = simulation.quantile(simulation.levels(self._seeds.common(3)[None])[0])
-        common = np.maximum(1 + self._common * z, _LEAST)
-        common /= common.mean()
-        found = np.empty((len(self.fit.words), DRAWS))
-        for rows in _pieces(len(found)):
-            z = simulation.quantile(simulation.levels(self._seeds.each(4, rows)))
-            found[rows] = common * np.exp(self._own * z - self._own**2 / 2)
-        return found
+        seeds = Seeds(first * 10_000 + last - first, fit.words)
+        self.shocks = drawing.shocks(seeds, errors.common(log_sd), errors.own)
+        self.plain = drawing.coming(plain, self.shocks, fit.tables, seeds, 1)
+        self.new = drawing.coming(new, self.shocks, fit.tables, seeds, 2)
 
     def outlook(self, then: DealTable) -> Outlook:
         """Return the forecast from the deals that are open in `then`."""
         fit = self.fit
         rows = np.flatnonzero(then.open)
-        chances = fit.learner.of_open(then, rows, self.chances, self.first)
+        chances = fit.learner.of_open(then, rows, self.chances, fit.day)
         amounts, said = worth.of_open(fit.past, then, rows, fit.means)
         seller = then.seller[rows]
         words = simulation.mixed(fit.words[seller] ^ simulation.mixed(then.word[rows].astype(np.uint64)))
         deals = Opened(seller, chances, amounts, ~said, words)
         opened = np.zeros((len(fit.words), DRAWS))
-        for piece in _pieces(len(fit.words)):
+        for piece in drawing.pieces(len(fit.words)):
             own = deals.of(piece)
             means = summed(own.row, own.chances * own.amounts, len(piece))
-            drawn = simulation.of_open(own, fit.shuffled(piece)) * self.shocks[piece]
-            opened[piece] = _to_mean(drawn, means)
-        return Outlook(self, rows, then.key[rows], seller, chances, amounts, opened)
-
-
-def _to_mean(drawn: Floats, means: Floats) -> Floats:
-    """Return the draws with exactly the expected means, as whole numbers; what was drawn of the rare is evened out."""
-    of_draws = drawn.mean(axis=1)
-    factor = np.where(of_draws != 0, means / np.where(of_draws != 0, of_draws, 1.0), 0.0)
-    return np.rint(drawn * factor[:, None])
+            drawn = simulation.of_open(own, drawing.shuffled(fit.tables, piece)) * self.shocks[piece]
+            opened[piece] = drawing.to_mean(drawn, means)
+        return Outlook(self, then, rows, chances, amounts, opened)
 
 
 @dataclass(frozen=True)
 class Outlook:
     """A window's forecast by seller, from the deals open at a moment.
 
-    keys, sellers, chances, amounts  of each open deal: the caller's key, whose it is, its probability to be won in the
-             window, what it would bring in;  rows  where they stand in the table
+    then     the deals at that moment;  rows  those of them that are open
+    chances, amounts  of each open deal: its probability to be won in the window, and what it would bring in
     opened   draws of what the open deals bring in; shape (sellers, DRAWS)
     """
 
     window: Window
+    then: DealTable
     rows: Ints
-    keys: Ints
-    sellers: Ints
     chances: Floats
     amounts: Floats
     opened: Floats
+
+    @cached_property
+    def keys(self) -> Ints:
+        """What the caller knows each open deal by."""
+        return self.then.key[self.rows]
+
+    @cached_property
+    def sellers(self) -> Ints:
+        """Whose each open deal is."""
+        return self.then.seller[self.rows]
+
+    def overdue(self, today: int) -> Bools:
+        """Return of each open deal whether its expected closing day has passed or was never given."""
+        due = self.then.due[self.rows]
+        return np.less(due, today) | np.equal(due, NEVER)
+
+    def without(self, keys: Collection[int]) -> Outlook:
+        """Return the forecast were these deals not open."""
+        return self.window.outlook(self.then.rows(~np.isin(self.then.key, list(keys))))
 
     def of(self, chosen: Bools) -> Distribution:
         """Return the distribution of what the chosen sellers bring in from now on; shape (sellers,) of booleans."""
@@ -240,13 +224,5 @@ def wide(low: float, high: float) -> bool:
     return high > _WIDE * low
 
 
-def _pieces(sellers: int) -> list[Ints]:
-    return [np.arange(start, min(start + _AT_ONCE, sellers)) for start in range(0, sellers, _AT_ONCE)]
-
-
 def _whole(draws: Floats) -> int:
     return int(draws.astype(np.int64).sum())
-
-
-def _word(name: str) -> int:
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")

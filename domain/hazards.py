@@ -80,30 +80,30 @@ class Hazards:
     lost: Floats
     rhythm: Rhythm
 
-    def win_by_age(self, first: int, last: int) -> Floats:
-        """Return the probability that a deal is won from day `first` to day `last`, by its age on the first; shape (272,)."""
+    def win_by_age(self, now: int, first: int, last: int) -> Floats:
+        """Return the probability that a deal open when day `now` begins is won from `first` to `last`, by its age; shape (272,)."""
         ages = np.arange(OLDEST + 1)
         alive, won = np.ones(len(ages)), np.zeros(len(ages))
-        for step, (position, weight) in enumerate(self._days(first, last)):
+        for step, (position, weight) in enumerate(self._days(now, last)):
             age = np.searchsorted(AGES, ages + step, side="right") - 1
-            alive, won = _a_day(alive, won, self.won[age, position] * weight, self.lost[age, position] * weight)
+            win, lose = self.won[age, position] * weight, self.lost[age, position] * weight
+            alive, wins = _a_day(alive, win, lose)
+            if now + step >= first:
+                won += wins
         return won
 
-    def win_by_arrival(self, first: int, last: int) -> Floats:
-        """Return the probability that a deal created on each day from `first` to `last` is won by the last; shape (days,)."""
-        size = max(0, last - first + 1)
+    def win_by_arrival(self, now: int, first: int, last: int) -> Floats:
+        """Return the same for a deal created on each day from `now` to `last`; shape (days,)."""
+        size = max(0, last - now + 1)
         alive, won = np.ones(size), np.zeros(size)
-        for step, (position, weight) in enumerate(self._days(first, last)):
-            age = np.searchsorted(AGES, step - np.arange(step + 1), side="right") - 1
+        for step, (position, weight) in enumerate(self._days(now, last)):
             here = slice(0, step + 1)
-            alive[here], won[here] = _a_day(
-                alive[here], won[here], self.won[age, position] * weight, self.lost[age, position] * weight
-            )
+            age = np.searchsorted(AGES, step - np.arange(step + 1), side="right") - 1
+            win, lose = self.won[age, position] * weight, self.lost[age, position] * weight
+            alive[here], wins = _a_day(alive[here], win, lose)
+            if now + step >= first:
+                won[here] += wins
         return won
-
-    def win_ever(self, first: int, days: int) -> Floats:
-        """Return the same as `win_by_age` for so many days, after which hardly any deal is left undecided."""
-        return self.win_by_age(first, first + days - 1)
 
     def _days(self, first: int, last: int) -> list[tuple[int, float]]:
         if last < first:
@@ -135,11 +135,11 @@ def _smoothed(events: Floats, at_risk: Floats) -> Floats:
     return (events + _CELL) / (at_risk + _CELL / expected)  # type: ignore[no-any-return]
 
 
-def _a_day(alive: Floats, won: Floats, win: Floats, lose: Floats) -> tuple[Floats, Floats]:
-    """Return who is still open and who is won after a day, given both before; closings share what is left."""
+def _a_day(alive: Floats, win: Floats, lose: Floats) -> tuple[Floats, Floats]:
+    """Return which part is still open after a day, and which was won on it, of what was open before."""
     total = win + lose
     kept = np.minimum(1.0, _SUREST / np.maximum(total, 1e-300))  # a busy day cannot end more than all
-    return alive * (1 - total * kept), won + alive * win * kept
+    return alive * (1 - total * kept), alive * win * kept
 
 
 def ages_on(created: Ints, day: int) -> Ints:

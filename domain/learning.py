@@ -30,7 +30,7 @@ _LONGEST: Final = 3  # months of the windows that the models are judged by
 
 @dataclass(frozen=True)
 class Chances:
-    """What is to be made of the open deals: by the age on its first day, the probability to be won in a window; shape (272,)."""
+    """What is to be made of open deals: by the age on the day after, the probability to be won in a window; shape (272,)."""
 
     by_age: Floats
     calibration: Calibration
@@ -51,7 +51,7 @@ class Expectation:
 
 
 class Learner:
-    """What can be learnt from `table`, the deals as known at the end of `day`.
+    """What can be learnt from `table`, the deals as known at the end of `day`; what they are worth has no part in it.
 
     active  who of the sellers is there, shape (sellers,)
     """
@@ -103,25 +103,27 @@ class Learner:
         if key not in self._chances:
             month = month_of(day)
             over = month if day == last_day(month) else month - 1
-            self._chances[key] = Chances(self.hazards(month).win_by_age(first, last), self.calibration(over))
+            self._chances[key] = Chances(self.hazards(month).win_by_age(day + 1, first, last), self.calibration(over))
         return self._chances[key]
 
-    def of_open(self, then: DealTable, rows: Ints, chances: Chances, first: int) -> Floats:
-        """Return the probability of each of the open rows of `then` to be won; shape of `rows`."""
-        cell = calibrating.cells(then.visits, then.size, first - 1)[rows] if self.staged else np.full(len(rows), -1)
-        plain = chances.by_age[ages_on(then.created[rows], first)]
+    def of_open(self, then: DealTable, rows: Ints, chances: Chances, day: int) -> Floats:
+        """Return the probability of each of the rows of `then`, open after `day`, to be won; shape of `rows`."""
+        cell = np.full(len(rows), -1)
+        if self.staged:  # what entered a stage since that day counts too, for deals that are open at this moment
+            cell = calibrating.cells(then.visits, then.size, day + 1, day + 1)[rows]
+        plain = chances.by_age[ages_on(then.created[rows], day + 1)]
         return chances.calibration.of(plain, then.seller[rows], cell)
 
     def coming(self, day: int, first: int, last: int) -> tuple[Floats, Floats, float]:
         """Return the wins that each seller is expected to have, by the counts and of deals not yet there, with the claim."""
         seen = self._presence(day)
         plain = self.wins.ahead(day, first, last)
-        arriving = self.arrivals.ahead(day, first, last, blocks=False)
-        month = months_of(np.arange(first, last + 1)) - month_of(first)
-        weights = self.arrivals.rhythm.weights(first, last)
+        arriving = self.arrivals.ahead(day, day + 1, last, blocks=False)
+        month = months_of(np.arange(day + 1, last + 1)) - month_of(day + 1)
+        weights = self.arrivals.rhythm.weights(day + 1, last)
         a_day = arriving.means[month] * weights / summed(month, weights, 0)[month]
         corrections = self.chances(day, first, last).calibration
-        new = float(a_day @ self.hazards(month_of(day)).win_by_arrival(first, last)) * corrections.new
+        new = float(a_day @ self.hazards(month_of(day)).win_by_arrival(day + 1, first, last)) * corrections.new
         shares = self.arrivals.shares(day, seen, self.active) * corrections.sellers
         return (
             plain.total * self.wins.shares(day, seen, self.active),
@@ -139,7 +141,7 @@ class Learner:
         """Return what both models expected of the window at the end of an earlier `day`."""
         then = known_at(self.table, day)
         rows = np.flatnonzero(then.open)
-        chances = self.of_open(then, rows, self.chances(day, first, last), first)
+        chances = self.of_open(then, rows, self.chances(day, first, last), day)
         plain, new, log_sd = self.coming(day, first, last)
         return Expectation(plain, summed(then.seller[rows], chances, self.sellers), new, log_sd)
 

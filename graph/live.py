@@ -8,17 +8,18 @@ from typing import Any
 import strawberry
 
 from graph.activities import Activity
-from graph.enums import ActivityKind, RankBy
+from graph.enums import ActivityKind, MoneyBasis, RankBy
+from graph.forecasts import Forecast
 from graph.goals import Goal
-from graph.inputs import PeriodInput, period_key
+from graph.inputs import PeriodInput, forecast_question, period_key
 from graph.leaderboards import DealWon, Leaderboard
 from graph.lens import Info
 from resolvers.leaderboards import Question
-from subscriptions import activities, goals, leaderboards
+from subscriptions import activities, forecasts, goals, leaderboards
 
 
 @strawberry.type(
-    description="""A subscription to a state (goals, a leaderboard) sends what it is now at once, then what it has become
+    description="""A subscription to a state (goals, a leaderboard, a forecast) sends what it is now at once, then what it has become
 after each change; changes that come close together may arrive as one, and the last state always arrives. A subscription
 to happenings (activities, wins) sends each happening once, in order."""
 )
@@ -49,6 +50,17 @@ those of the new one.""",
         question = Question(metric, period_key(period), scope, rank_by, first, around)
         async for board in leaderboards.leaderboard(info.context, question):
             yield board
+
+    @strawberry.subscription(graphql_type=AsyncGenerator[Forecast, None])
+    async def forecast(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        period: PeriodInput | None = None,
+        basis: MoneyBasis = MoneyBasis.REVENUE,
+    ) -> Any:
+        async for found in forecasts.forecast(info.context, scope, forecast_question(period, basis)):
+            yield found
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[DealWon, None],

@@ -16,7 +16,7 @@ from graph.inputs import PeriodInput, given, period_key
 from graph.leads import Lead, LeadFilter
 from graph.lens import Info, gathered, lens, one
 from graph.pages import Connection, paged
-from graph.scopes import Scope, scope_of
+from graph.scopes import Scope, TheForecast, scope_of, whole_forecast
 from graph.work import Call, Task, TaskFilter
 from models import company as companies
 from models import people as rows
@@ -47,6 +47,7 @@ class Company(Scope):
         description="""Working days after its end at which a month is closed: what is recorded for it later counts on
 the day it was recorded, marked late. Null leaves periods open for ever."""
     )
+    forecast: TheForecast = whole_forecast()
 
     @strawberry.field
     @staticmethod
@@ -68,6 +69,7 @@ the day it was recorded, marked late. Null leaves periods open for ever."""
 class Team(Scope):
     manager: Employee | None = one(rows.by_ids, "manager_id")
     members: list[Employee] = gathered(rows.members, "The active members of this very team, in name order.")
+    forecast: TheForecast = whole_forecast()
 
     @strawberry.field(description="The team right above; null at the top, and where that is out of sight.")
     @staticmethod

@@ -9,9 +9,10 @@ import strawberry
 
 from graph.activities import Activity
 from graph.deals import Client, Deal, DealFilter, Pipeline
-from graph.enums import ActivityKind, RankBy, RecordType
+from graph.enums import ActivityKind, MoneyBasis, RankBy, RecordType
+from graph.forecasts import Forecast
 from graph.goals import Goal
-from graph.inputs import PeriodInput, given, period_key
+from graph.inputs import PeriodInput, WhatIfInput, forecast_question, given, period_key
 from graph.leaderboards import Leaderboard
 from graph.leads import Lead, LeadFilter
 from graph.lens import Info, Node
@@ -22,7 +23,7 @@ from graph.sessions import Device, Viewer
 from graph.work import Call, Task, TaskFilter
 from models import pipelines
 from models.pages import Span
-from resolvers import clients, devices, goals, leaderboards, people, records
+from resolvers import clients, devices, forecasts, goals, leaderboards, people, records
 from resolvers.context import Context
 from resolvers.leaderboards import Question
 
@@ -128,6 +129,20 @@ moment. Ranks are always those of the whole scope.""",
     ) -> Any:
         question = Question(metric, period_key(period), scope, rank_by, first, around, as_of)
         return await leaderboards.answer(_asking(info), question)
+
+    @strawberry.field(
+        graphql_type=Forecast,
+        description="A null scope means the widest the viewer may see: the company, else his first team, else himself.",
+    )
+    async def forecast(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        period: PeriodInput | None = None,
+        basis: MoneyBasis = MoneyBasis.REVENUE,
+        what_if: WhatIfInput | None = None,
+    ) -> Any:
+        return await forecasts.asked(_asking(info), scope, forecast_question(period, basis, what_if))
 
     @strawberry.field(graphql_type=Connection[Activity], description="The history, the newest first.")
     async def activities(

@@ -10,15 +10,16 @@ import strawberry
 
 from domain import periods
 from domain.calendar import Calendar
-from graph.enums import PeriodKind
-from graph.inputs import PeriodInput, given
+from graph.enums import MoneyBasis, PeriodKind
+from graph.inputs import PeriodInput, WhatIfInput, forecast_question, given
 from graph.lens import Info, Node
 from models.goals import OwnerKind
 from models.people import Employee, Team
-from resolvers import goals
+from resolvers import forecasts, goals
 from resolvers.context import Context
 from resolvers.scopes import Scope as ScopeOf
 
+TheForecast = Annotated["Forecast", strawberry.lazy("graph.forecasts")]  # type: ignore[name-defined]  # noqa: F821
 TheGoal = Annotated["Goal", strawberry.lazy("graph.goals")]  # type: ignore[name-defined]  # noqa: F821
 
 
@@ -101,3 +102,34 @@ class Scope(Node):
         root: strawberry.Parent[Any], info: Info, period: PeriodInput | None = None, include_archived: bool = False
     ) -> Any:
         return await goals.of_scope(info.context, scope_of(root), given(period), archived=include_archived)
+
+    @strawberry.field(
+        graphql_type=TheForecast | None,
+        description="What is expected to come in: in the current month unless a period is given. Null out of sight.",
+    )
+    @staticmethod
+    async def forecast(
+        root: strawberry.Parent[Any],
+        info: Info,
+        period: PeriodInput | None = None,
+        basis: MoneyBasis = MoneyBasis.REVENUE,
+        what_if: WhatIfInput | None = None,
+    ) -> Any:
+        return await forecasts.of_scope(info.context, scope_of(root), forecast_question(period, basis, what_if))
+
+
+async def _forecast(
+    root: Any,
+    info: Info,
+    period: PeriodInput | None = None,
+    basis: MoneyBasis = MoneyBasis.REVENUE,
+    what_if: WhatIfInput | None = None,
+) -> Any:
+    return await forecasts.asked(info.context, scope_of(root), forecast_question(period, basis, what_if))
+
+
+def whole_forecast() -> Any:
+    """Return the field of a team or the company: out of reach it is an error, not a null."""
+    return strawberry.field(
+        resolver=_forecast, description="What is expected to come in: in the current month unless a period is given."
+    )

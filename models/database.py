@@ -38,6 +38,7 @@ MODULES: Final = (
     "models.changes",
     "models.sessions",
     "models.presence",
+    "models.forecasts",
 )
 AWAY: Final = (
     DBConnectionError,

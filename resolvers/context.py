@@ -48,6 +48,7 @@ class Services:
     throttle: Throttle
     ring: Callable[[], None]  # look at the change log: called after each commit, never waited for
     hub: Any = None  # subscriptions.hub.Hub; resolvers never touch it
+    forecaster: Any = None  # resolvers.outlooks.Forecaster, made when it is first asked
     access_seconds: int = 900
     refresh_days: int = 30
     demo: bool = False

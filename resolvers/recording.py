@@ -69,6 +69,8 @@ async def record(context: Context, changes: Sequence[Changed], *, aloud: bool = 
     posted = await _post(context, changes)
     lines = [line for change in changes for line in change.lines]
     await write_lines(context, lines)
+    if any(change.subject == "Deal" for change in changes):
+        context.announce("deals")
     if not posted:
         return []
     touched = await _goals_touched(context, posted)
