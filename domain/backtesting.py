@@ -1,6 +1,6 @@
 """Forecasts of the past, made only from what was known then, set against what came.
 
-An origin is the last day of a month; it forecasts the next calendar month and the next three.
+An origin is a day, usually the last of a month; at its end the next calendar month is forecast, and the next three.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from domain.deal_table import DealTable, known_at
 from domain.forecasting import Confidence, Fit
 from domain.learning import Learner
 from domain.scoring_rules import Scored, Scores, scores
-from domain.seasons import last_day, month_of
+from domain.seasons import first_day, last_day, month_of
 
 
 class Horizon(StrEnum):
@@ -63,8 +63,14 @@ class Made:
     guesses: tuple[Guess, ...]
 
     @property
-    def last(self) -> int:
-        return last_day(month_of(self.origin) + MONTHS[self.horizon])
+    def days(self) -> tuple[int, int]:
+        """The first and the last day that are forecast."""
+        return _days(self.origin, self.horizon)
+
+
+def _days(origin: int, horizon: Horizon) -> tuple[int, int]:
+    month = month_of(origin)
+    return first_day(month + 1), last_day(month + MONTHS[horizon])
 
 
 def origins(first: date, last: date) -> list[int]:
@@ -93,9 +99,9 @@ def forecasts(
         return []
     made = []
     for horizon, months in MONTHS.items():
-        window = fit.window(origin + 1, last_day(month_of(origin + 1) + months - 1))
-        outlook = window.outlook(then)
-        plain = Baselines(fit.learner, then, outlook.amounts, months)
+        days = _days(origin, horizon)
+        outlook = fit.window(*days).outlook(then)
+        plain = Baselines(fit.learner, then, outlook.amounts, days, months)
         for group in groups:
             found = outlook.of(group.members)
             made.append(Made(origin, horizon, group, *found.quantiles, found.mean, tuple(plain.of(group.members))))
@@ -104,7 +110,8 @@ def forecasts(
 
 def came(table: DealTable, made: Made) -> float:
     """Return what the group then brought in, in the smallest unit."""
-    won = table.won & (table.closed > made.origin) & (table.closed <= made.last) & (table.deleted == NEVER)
+    first, last = made.days
+    won = table.won & (table.closed >= first) & (table.closed <= last) & (table.deleted == NEVER)
     return float(table.worth[won & made.group.members[table.seller]].sum())
 
 
@@ -112,7 +119,7 @@ def over(table: DealTable, made: Sequence[Made], until: int) -> list[Made]:
     """Return the forecasts of periods that are over, both on the day `until` and by the last thing that was recorded."""
     happened = np.concatenate([table.created, table.closed[table.closed != NEVER], [0]])
     end = min(until, int(happened.max()))
-    return [each for each in made if each.last <= end]
+    return [each for each in made if each.days[1] <= end]
 
 
 def table_of_scores(table: DealTable, made: Sequence[Made], level: Level, horizon: Horizon) -> dict[str, Scores]:

@@ -34,17 +34,15 @@ class Guess:
 
 
 class Baselines:
-    """The guesses for the next `months` whole months, from what `learner` knows.
+    """The guesses for the days from first to last, which are so many whole months, from what `learner` knows.
 
     amounts  what each open deal of `then` would bring in
     """
 
-    def __init__(self, learner: Learner, then: DealTable, amounts: Floats, months: int) -> None:
+    def __init__(self, learner: Learner, then: DealTable, amounts: Floats, days: tuple[int, int], months: int) -> None:
         rows = np.flatnonzero(then.open)
-        first = learner.day + 1
-        last = last_day(int(months_of(first)) + months - 1)
         rates = _win_rates(then, rows, learner.day)
-        in_time = learner.chances(learner.day, first, last).by_age[ages_on(then.created[rows], first)]
+        in_time = learner.chances(learner.day, *days).by_age[ages_on(then.created[rows], learner.day + 1)]
         self.months, self.seller = months, then.seller[rows]
         self.by_rate, self.by_chance = amounts * rates, amounts * in_time
         self.history = _by_month(then, learner)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import strawberry
 
@@ -24,6 +24,9 @@ from resolvers.progress import Altered, Reached
 from resolvers.projecting import projections
 
 TheEmployee = Annotated["Employee", strawberry.lazy("graph.people")]  # type: ignore[name-defined]  # noqa: F821
+
+
+FORESEEN: Final = frozenset({"projected", "projectedPercent", "attainmentProbability"})  # fields that look ahead
 
 
 @strawberry.type(description="How far a goal is, how fast, and where it will end; all in the metric's unit.")

@@ -10,10 +10,10 @@ import strawberry
 from graph.activities import Activity
 from graph.enums import ActivityKind, MoneyBasis, RankBy
 from graph.forecasts import Forecast
-from graph.goals import Goal
+from graph.goals import FORESEEN, Goal
 from graph.inputs import PeriodInput, forecast_question, period_key
 from graph.leaderboards import DealWon, Leaderboard
-from graph.lens import Info
+from graph.lens import Info, chosen
 from resolvers.leaderboards import Question
 from subscriptions import activities, forecasts, goals, leaderboards
 
@@ -89,4 +89,5 @@ subscription with the error CURSOR_UNKNOWN.""",
 
 
 def _goals(info: Info, ids: list[strawberry.ID] | None, scope: strawberry.ID | None) -> AsyncGenerator[Any, None]:
-    return goals.goal_progress(info.context, ids, scope)  # the argument of the field hides the module there
+    # the argument of the field hides the module there
+    return goals.goal_progress(info.context, ids, scope, foreseen=chosen(info, FORESEEN))

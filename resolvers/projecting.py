@@ -47,6 +47,11 @@ class Projection:
     probability: float | None
 
 
+def topics(rows: Sequence[Goal]) -> set[str]:
+    """Return the news by which these goals' chances move though they themselves do not."""
+    return {"deals"} if any(row.metric in _OF_DEALS for row in rows) else set()
+
+
 async def projections(context: Context, rows: Sequence[Reached]) -> list[Projection]:
     """Return where each goal will stand."""
     today = await context.today()

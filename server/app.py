@@ -20,6 +20,7 @@ from graph.schema import make
 from models import changes, database, migrating
 from resolvers.context import Services
 from server import health, logs, metrics, pages
+from server.daily import keep_forecasts
 from server.endpoint import Endpoint
 from server.gate import Gate
 from server.presence import Attendance
@@ -43,6 +44,7 @@ class Server:
     services: Services
     throttling: Throttling
     attendance: Attendance
+    gate: Gate
     endpoint: Endpoint
     draining: bool = False
 
@@ -61,16 +63,17 @@ def assembled(settings: Settings) -> Server:
         demo=settings.demo,
     )
     attendance = Attendance(clock)
+    gate = Gate(services, clock, attendance)
     endpoint = Endpoint(
         make(open_=settings.demo),
-        Gate(services, clock, attendance),
+        gate,
         origins=settings.origins,
         open=settings.demo,
         limits=Limits(deadline=settings.deadline_seconds, body=settings.body_limit),
         page=pages.query_page() if settings.demo else None,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Server(settings, hub, services, throttling, attendance, endpoint)
+    return Server(settings, hub, services, throttling, attendance, gate, endpoint)
 
 
 @asynccontextmanager
@@ -79,13 +82,15 @@ async def running(server: Server) -> AsyncIterator[None]:
     async with database.connected(server.settings.database_url, pool=server.settings.pool_size):
         await server.hub.start()
         saying = asyncio.create_task(server.attendance.keep_saying(), name="attendance")
+        keeping = asyncio.create_task(keep_forecasts(server.gate), name="forecasts")
         try:
             yield
         finally:
             server.draining = True
             await server.endpoint.close_all()
             saying.cancel()
-            await asyncio.gather(saying, return_exceptions=True)
+            keeping.cancel()
+            await asyncio.gather(saying, keeping, return_exceptions=True)
             await server.hub.stop()
             await server.throttling.close()
 
