@@ -2,8 +2,10 @@
 
 At the end of each recent month both are asked, knowing only what was known then, and set
 against what came. The one that erred less weighs more; how wrong the two together still
-were is how wide the forecast has to be. With few month ends to look at, all this is held
-back towards equal weights and towards the width that the models claim themselves.
+were is how wide the forecast has to be. How much comes in all, and how it is shared out among
+the sellers, are two questions, and a model may be good at one and not at the other: each has
+a weight of its own. With few month ends to look at, all this is held back towards equal
+weights and towards the width that the models claim themselves.
 
 source  Bates & Granger, "The combination of forecasts" (1969): weights by inverse squared errors;
         Claeskens et al., "The forecast combination puzzle" (2016), for holding them back to equal ones.
@@ -32,13 +34,15 @@ _FEWEST: Final = 0.5  # wins: so that nothing is divided by an expectation of no
 class Errors:
     """What month ends showed.
 
-    weight     of the second model, 0 to 1
+    weight     of the second model in how much comes, 0 to 1
+    sharing    of the second model in how it is shared out among the sellers
     excess     mean squared relative error of both together, less what chance alone makes of so many wins
     effective  how many month ends that is worth: windows of several months overlap
     own        standard deviation of what each seller has of his own, relative to what he is expected to bring
     """
 
     weight: float
+    sharing: float
     excess: float
     effective: float
     own: float
@@ -50,7 +54,7 @@ class Errors:
         return min(_WORST, float(variance**0.5))
 
 
-NOTHING_SEEN: Final = Errors(0.5, 0.0, 0.0, _SELLER_ERROR)
+NOTHING_SEEN: Final = Errors(0.5, 0.5, 0.0, 0.0, _SELLER_ERROR)
 
 
 def errors(first: Sequence[Floats], second: Sequence[Floats], came: Sequence[Floats], months: int) -> Errors:
@@ -67,18 +71,26 @@ def errors(first: Sequence[Floats], second: Sequence[Floats], came: Sequence[Flo
     of_a, of_b = (_held_back(_excess(expected, total), effective, _ERROR, _ERRORS) for expected in (a, b))
     weight = of_a / (of_a + of_b)
     together = (1 - weight) * a + weight * b
-    scale = total / np.maximum(together, _FEWEST)
-    expected = np.array(
-        [((1 - weight) * p + weight * q) * times for p, q, times in zip(first, second, scale, strict=True)]
+    shared = [np.array(expected) / np.maximum(each, _FEWEST)[:, None] for expected, each in ((first, a), (second, b))]
+    of_a, of_b = (
+        _held_back(_excess_of_shares(share, came), effective, _SELLER_ERROR, _SELLER_ERRORS) for share in shared
     )
-    over = float(((np.array(came) - expected) ** 2 - expected).sum()) / max(float((expected**2).sum()), _FEWEST)
-    own = _held_back(max(0.0, over), effective, _SELLER_ERROR, _SELLER_ERRORS)
-    return Errors(weight, max(0.0, _excess(together, total)), effective, min(_WORST, own**0.5))
+    sharing = of_a / (of_a + of_b)
+    share = (1 - sharing) * shared[0] + sharing * shared[1]
+    own = _held_back(_excess_of_shares(share, came), effective, _SELLER_ERROR, _SELLER_ERRORS)
+    return Errors(weight, sharing, max(0.0, _excess(together, total)), effective, min(_WORST, own**0.5))
 
 
 def _excess(expected: Floats, came: Floats) -> float:
     relative = np.clip(came / np.maximum(expected, _FEWEST) - 1, -_WORST, _WORST)
     return float(np.mean(relative**2 - 1 / came))
+
+
+def _excess_of_shares(share: Floats, came: Sequence[Floats]) -> float:
+    """Return the mean squared relative error of the sellers' parts of what came, less what chance alone makes."""
+    actual = np.array(came)
+    expected = share * actual.sum(axis=1, keepdims=True)
+    return float(((actual - expected) ** 2 - expected).sum()) / max(float((expected**2).sum()), _FEWEST)
 
 
 def _held_back(excess: float, effective: float, prior: float, count: float) -> float:

@@ -27,6 +27,7 @@ _MONTHS: Final = 2  # complete ones, to say anything
 _WINS: Final = 20
 _NORMAL_MONTHS: Final = 6
 _WIDE: Final = 4  # times the low end, that the high end may be
+_UNSURE: Final = 1e-6  # nothing open is certain
 _PARTS: Final = 1000  # that the models' weights are counted in: means stay exact
 _EVER: Final = 400  # days, after which an open deal is as good as never won
 
@@ -95,25 +96,34 @@ class Fit:
 
 
 class Window:
-    """A stretch of days ahead: the draws that no open deal has a part in; shape (sellers, DRAWS) each."""
+    """A stretch of days ahead: the draws that no open deal has a part in; shape (sellers, DRAWS) each.
+
+    Both models are first brought to the same number of wins in all (`times`: what that does to those of
+    the pipeline), as known when the first day begins: a deal that changes later changes its seller's alone.
+    """
 
     def __init__(self, fit: Fit, first: int, last: int) -> None:
         self.fit, self.first, self.last = fit, first, last
         learner = fit.learner
         self.chances = learner.chances(fit.day, first, last)
-        plain, new, log_sd = learner.coming(fit.day, first, last)
+        expected = learner.expectation(fit.day, first, last)
         errors = learner.errors(last - first + 1)
-        self.parts = round(_PARTS * errors.weight)
+        plain, pipeline = float(expected.plain.sum()), float((expected.open + expected.new).sum())
+        level = (1 - errors.weight) * plain + errors.weight * pipeline
+        self.times = level / pipeline if pipeline > 0 else 1.0
+        self.parts = round(_PARTS * errors.sharing)
         seeds = Seeds(first * 10_000 + last - first, fit.words)
-        self.shocks = drawing.shocks(seeds, errors.common(log_sd), errors.own)
-        self.plain = drawing.coming(plain, self.shocks, fit.tables, seeds, 1)
-        self.new = drawing.coming(new, self.shocks, fit.tables, seeds, 2)
+        self.shocks = drawing.shocks(seeds, errors.common(expected.log_sd), errors.own)
+        by_counts = expected.plain * (level / plain if plain > 0 else 1.0)
+        self.plain = drawing.coming(by_counts, self.shocks, fit.tables, seeds, 1)
+        self.new = drawing.coming(expected.new * self.times, self.shocks, fit.tables, seeds, 2)
 
     def outlook(self, then: DealTable) -> Outlook:
         """Return the forecast from the deals that are open in `then`."""
         fit = self.fit
         rows = np.flatnonzero(then.open)
-        chances = fit.learner.of_open(then, rows, self.chances, fit.day)
+        plain = fit.learner.of_open(then, rows, self.chances, fit.day)
+        chances = np.clip(1 - (1 - plain) ** self.times, _UNSURE, 1 - _UNSURE)
         amounts, said = worth.of_open(fit.past, then, rows, fit.means)
         seller = then.seller[rows]
         words = simulation.mixed(fit.words[seller] ^ simulation.mixed(then.word[rows].astype(np.uint64)))

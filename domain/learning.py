@@ -114,7 +114,7 @@ class Learner:
         plain = chances.by_age[ages_on(then.created[rows], day + 1)]
         return chances.calibration.of(plain, then.seller[rows], cell)
 
-    def coming(self, day: int, first: int, last: int) -> tuple[Floats, Floats, float]:
+    def _coming(self, day: int, first: int, last: int) -> tuple[Floats, Floats, float]:
         """Return the wins that each seller is expected to have, by the counts and of deals not yet there, with the claim."""
         seen = self._presence(day)
         plain = self.wins.ahead(day, first, last)
@@ -138,11 +138,11 @@ class Learner:
         return presence(self.sellers, seller, np.concatenate([table.created[there], table.closed[closed]]))
 
     def expectation(self, day: int, first: int, last: int) -> Expectation:
-        """Return what both models expected of the window at the end of an earlier `day`."""
+        """Return what both models expect of the window at the end of `day`, this or an earlier one."""
         then = known_at(self.table, day)
         rows = np.flatnonzero(then.open)
         chances = self.of_open(then, rows, self.chances(day, first, last), day)
-        plain, new, log_sd = self.coming(day, first, last)
+        plain, new, log_sd = self._coming(day, first, last)
         return Expectation(plain, summed(then.seller[rows], chances, self.sellers), new, log_sd)
 
     def errors(self, length: int) -> Errors:

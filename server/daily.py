@@ -33,4 +33,7 @@ async def keep_forecasts(gate: Gate) -> NoReturn:
         except (*AWAY, Unavailable) as error:
             log.debug("The forecasts of the day could not be kept (%r); trying again.", error)
             pause = _AGAIN
+        except Exception:  # whatever it was, nobody else would try again tomorrow
+            log.exception("The forecasts of the day were not kept; trying again.")
+            pause = _AGAIN
         await asyncio.sleep(pause)
