@@ -8,7 +8,7 @@ moment comes in last and is cheap: a change of one deal repeats only that step.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -167,10 +167,6 @@ class Outlook:
         """Return of each open deal whether its expected closing day has passed or was never given."""
         due = self.then.due[self.rows]
         return np.less(due, today) | np.equal(due, NEVER)
-
-    def without(self, keys: Collection[int]) -> Outlook:
-        """Return the forecast were these deals not open."""
-        return self.window.outlook(self.then.rows(~np.isin(self.then.key, list(keys))))
 
     def of(self, chosen: Bools) -> Distribution:
         """Return the distribution of what the chosen sellers bring in from now on; shape (sellers,) of booleans."""

@@ -15,12 +15,12 @@ from domain.calendar import Calendar
 from domain.columns import NEVER, Bools, Floats, Ints
 from domain.deal_table import DealTable, Past, Undo, Visits, in_order, no_undo, no_visits
 from domain.money import minor_digits
+from domain.records import DealStatus
 from models.company import Rates
 from models.database import instant
-from models.known_deals import Book
+from models.known_deals import STATES, Book
 from models.people import Employee, Membership
 
-_OPEN, _WON = 0, 1
 _QUARTER_HOUR: Final = 900  # seconds: no zone's midnight lies within one
 
 
@@ -164,7 +164,7 @@ def table(
     own, sure, undo  what the history says of them (`deal_history`), in the book's order; by itself a deal closed
                      says only what it was closed with
     """
-    won = book.state == _WON
+    won = book.state == STATES[DealStatus.WON]
     factors = np.array([market.factor(currency) for currency in book.currencies] + [np.nan])
     amount = book.amount * factors[book.currency] if own is None else own
     amount = np.where(amount > 0, amount, np.nan)
@@ -188,7 +188,7 @@ def table(
             key=book.id,
             word=book.word,
             created=book.created,
-            closed=np.where(book.state == _OPEN, NEVER, book.closed),
+            closed=np.where(book.state == STATES[DealStatus.OPEN], NEVER, book.closed),
             deleted=book.deleted,
             won=won,
             seller=people.of(np.where(won & (book.winner > 0), book.winner, book.owner)),

@@ -17,12 +17,13 @@ from typing import Any, Final
 import numpy as np
 
 from domain.columns import NEVER, Bools, Floats, Ints
+from domain.records import DealStatus
 from models import database
 from models.pipelines import Product
 
 PAGE: Final = 2000  # rows, read and put into columns at once
 MANY: Final = 4000  # changed deals, beyond which all are read again
-_STATES: Final = {"OPEN": 0, "WON": 1, "LOST": 2}
+STATES: Final = {DealStatus.OPEN: 0, DealStatus.WON: 1, DealStatus.LOST: 2}
 
 _COLUMNS: Final = (
     "id, external_id, owner_id, won_by, status, amount, currency, cost, cost_currency, product, value, profit, "
@@ -80,7 +81,7 @@ class Book:
 
     def open_ones(self) -> Book:
         """Return those that are open and not deleted."""
-        use = (self.state == _STATES["OPEN"]) & (self.deleted == NEVER)
+        use = (self.state == STATES[DealStatus.OPEN]) & (self.deleted == NEVER)
         return self.of(use)
 
     def of(self, use: Bools) -> Book:
@@ -121,7 +122,7 @@ def _columns(rows: Sequence[Row], currencies: list[str], products: list[str]) ->
         "word": ints([_word(row) for row in rows]),
         "owner": ints([row["owner_id"] for row in rows]),
         "winner": ints([row["won_by"] or 0 for row in rows]),
-        "state": ints([_STATES[row["status"]] for row in rows]),
+        "state": ints([STATES[DealStatus(row["status"])] for row in rows]),
         "amount": floats("amount"),
         "currency": ints([money[row["currency"]] for row in rows]),
         "cost": floats("cost"),

@@ -34,7 +34,6 @@ from resolvers.context import Context
 from resolvers.goals import period as period_of
 from resolvers.outlooks import Known, forecaster
 from resolvers.scopes import Asked, Scope
-from resolvers.supposing import Supposed
 
 METRICS: Final[Mapping[Basis, str]] = {Basis.REVENUE: "deals_won_amount", Basis.PROFIT: "deals_won_profit"}
 
@@ -208,7 +207,8 @@ async def _prepared(context: Context, known: Known, question: Question) -> _Answ
     supposed = await supposing.supposed(context, known, question.win, question.lose, period, question.basis)
     for who, amount in supposed.booked.items():
         booked[who] = booked.get(who, 0) + amount
-    outlook, confidence = await _outlook(context, known, question.basis, period, today, supposed)
+    known = supposed.known
+    outlook, confidence = await _outlook(context, known, question.basis, period, today)
     targets = await goals.targets(metric, period.start, period.end)
     return _Answers(
         context, known, period, question.basis, today, booked, targets, confidence, outlook, company.currency
@@ -216,7 +216,7 @@ async def _prepared(context: Context, known: Known, question: Question) -> _Answ
 
 
 async def _outlook(
-    context: Context, known: Known, basis: Basis, period: Period, today: date, supposed: Supposed
+    context: Context, known: Known, basis: Basis, period: Period, today: date
 ) -> tuple[Outlook | None, Confidence]:
     if period.end < today:
         return None, Confidence.NORMAL
@@ -225,12 +225,7 @@ async def _outlook(
     if fit.confidence is Confidence.NONE:
         return None, Confidence.NONE
     first, last = max(period.start, today).toordinal(), period.end.toordinal()
-    outlook = await desk.outlook(known, basis, first, last)
-    if supposed.closed:
-        outlook = await desk.work(
-            ("supposed", known.position, basis, first, last, supposed.closed), lambda: outlook.without(supposed.closed)
-        )
-    return outlook, fit.confidence
+    return await desk.outlook(known, basis, first, last), fit.confidence
 
 
 async def _period(context: Context, question: Question) -> Period:

@@ -31,7 +31,7 @@ from resolvers.context import Context
 
 Result = TypeVar("Result")
 _KEPT: Final = 256  # answers that may be asked for again
-_OF_NOW: Final = frozenset({"open", "outlook", "supposed", "ever"})  # their keys go on with the position
+_OF_NOW: Final = frozenset({"open", "outlook", "ever"})  # their keys go on with the position
 _OF_PAST: Final = frozenset({"learner", "fit", "window", "origin"})  # theirs with the number of the past and the day
 
 
@@ -39,12 +39,13 @@ _OF_PAST: Final = frozenset({"learner", "fit", "window", "origin"})  # theirs wi
 class Known:
     """All that is known at a position of the change log.
 
-    line  the last of the history that has been read;  past  a number that rises whenever the past has changed
+    line  the last of the history that has been read;  past  what tells one past from another: it changes with it
+    Of what is only supposed, position and past are those of no real one.
     """
 
-    position: int
+    position: Any
     line: int
-    past: int
+    past: Any
     today: int
     calendar: Calendar
     currency: str
@@ -73,7 +74,7 @@ class Forecaster:
         self._known: Known | None = None
         self._tasks: OrderedDict[Any, asyncio.Task[Any]] = OrderedDict()
         self._worker = ThreadPoolExecutor(1, "forecast")
-        self.metrics: dict[tuple[str, int], datetime] = {}  # since when a metric's past is known, by day
+        self.metrics: dict[tuple[str, int], tuple[datetime, int]] = {}  # by day: learnt when, and how often
 
     async def known(self, context: Context) -> Known:
         """Return what is known now."""
@@ -183,8 +184,8 @@ class Forecaster:
         if staged and ids:
             async for page in known_deals.visits(ids):
                 stays = await self.in_thread(partial(stays.with_rows, page, calendar, ids))
-        before = _past_of(known.book, known.stays, ids, known.today - 1)
-        changed = before != _past_of(book, stays, ids, known.today - 1)
+        before = past_of(known.book, known.stays, ids, known.today - 1)
+        changed = before != past_of(book, stays, ids, known.today - 1)
         return book, stays, staged, known.past + changed
 
 
@@ -192,7 +193,7 @@ def _same_staff(one: Staff, other: Staff) -> bool:
     return one.keys == other.keys and one.ids == other.ids and bool((one.active == other.active).all())
 
 
-def _past_of(book: Book, stays: Stays, ids: list[int], day: int) -> list[tuple[Any, ...]]:
+def past_of(book: Book, stays: Stays, ids: list[int], day: int) -> list[tuple[Any, ...]]:
     """Return what of these deals the past up to the end of the day is made of."""
     there = np.array([id_ for id_, known in zip(ids, book.has(ids), strict=True) if known], dtype=np.int64)
     at = book.places(there.tolist())

@@ -105,11 +105,12 @@ async def _coming(
 async def _metric_fit(context: Context, known: Known, metric: str, unit: Unit) -> MetricFit:
     """Return what the past teaches of the metric; learnt once a day, and again when its past is changed."""
     desk = forecaster(context)
-    since = desk.metrics.get((metric, known.today))
-    now = context.now()
-    if since is None or await scores.reaches_back(metric=metric, since=since, before=date.fromordinal(known.today)):
-        desk.metrics[metric, known.today] = since = now
-    key = ("metric", metric, known.today, since, known.staff.keys, known.staff.active.tobytes())
+    now, today = context.now(), date.fromordinal(known.today)
+    since, times = desk.metrics.get((metric, known.today), (None, 0))
+    if since is None or await scores.reaches_back(metric=metric, since=since, before=today):
+        desk.metrics[metric, known.today] = now, times + 1
+        times += 1
+    key = ("metric", metric, known.today, times, known.staff.keys, known.staff.active.tobytes())
     return await desk.once(key, lambda: _learnt(context, known, metric, unit))
 
 

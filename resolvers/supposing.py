@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from domain.failures import BadInput
 from domain.money import convert
@@ -12,21 +14,22 @@ from domain.records import DealStatus
 from domain.refusals import Refusal
 from models.deal_tables import Basis
 from models.deals import Deal
+from models.known_deals import STATES
+from models.people import Employee
 from resolvers.context import Context
-from resolvers.outlooks import Known, forecaster
+from resolvers.outlooks import Known, forecaster, past_of
 from resolvers.references import References
 
 
 @dataclass(frozen=True)
 class Supposed:
-    """What a supposition changes.
+    """The deals as they would stand, closed today, and what would be won more (below zero: less) within the period.
 
-    booked  what is won more (or, below zero, less) within the period, by employee and team
-    closed  deals that are not to be counted as open
+    booked  by employee and team
     """
 
-    booked: Mapping[tuple[int, int], int] = field(default_factory=dict)
-    closed: frozenset[int] = frozenset()
+    known: Known
+    booked: Mapping[tuple[int, int], int]
 
 
 async def supposed(
@@ -37,27 +40,27 @@ async def supposed(
     Raises BadInput for a deal that is not in sight, and for one that is to be both.
     """
     if not win and not lose:
-        return Supposed()
+        return Supposed(known, {})
     refs = References(context)
     await refs.want("Deal", [*win, *lose])
     won, lost = _meant(refs, win, "whatIf.win"), _meant(refs, lose, "whatIf.lose")
     if both := won.keys() & lost.keys():
         raise BadInput(f"A deal cannot be won and lost: {won[min(both)].title}.", field="whatIf")
     booked: dict[tuple[int, int], int] = {}
-
-    def add(employee: int, team: int, amount: int) -> None:
-        booked[employee, team] = booked.get((employee, team), 0) + amount
-
+    closing: dict[int, DealStatus] = {}
     for deal in won.values():
         if deal.status is not DealStatus.WON:
-            owner = refs.row("Employee", deal.owner_id)
-            add(owner.id, owner.team_id or 0, await _worth(context, known, deal, basis))
+            owner: Employee = refs.row("Employee", deal.owner_id)
+            key = (owner.id, owner.team_id or 0)
+            booked[key] = booked.get(key, 0) + await _worth(context, known, deal, basis)
+            closing[deal.id] = DealStatus.WON
     for deal in lost.values():
+        if deal.status is not DealStatus.LOST:
+            closing[deal.id] = DealStatus.LOST
         counted = deal.status is DealStatus.WON and deal.closed_on is not None and period.contains(deal.closed_on)
-        worth = deal.value if basis is Basis.REVENUE else deal.profit
-        if counted and worth is not None:
-            add(deal.won_by or 0, deal.won_team or 0, -worth)
-    return Supposed(booked, frozenset(won) | frozenset(lost))
+        key = (deal.won_by or 0, deal.won_team or 0)
+        booked[key] = booked.get(key, 0) - ((_booked(deal, basis) or 0) if counted else 0)
+    return Supposed(_closed(known, closing), booked)
 
 
 def _meant(refs: References, ids: Sequence[str], field_: str) -> dict[int, Deal]:
@@ -68,12 +71,33 @@ def _meant(refs: References, ids: Sequence[str], field_: str) -> dict[int, Deal]
     return {deal.id: deal for deal in found}
 
 
+def _closed(known: Known, closing: Mapping[int, DealStatus]) -> Known:
+    """Return what would be known with these deals closed today; the past too is another where they had been closed before."""
+    ids = sorted(closing)
+    at = known.book.places(ids)
+    state, closed = known.book.state.copy(), known.book.closed.copy()
+    state[at], closed[at] = [STATES[closing[id_]] for id_ in ids], known.today
+    winner = known.book.winner.copy()
+    winner[at] = np.where(state[at] == STATES[DealStatus.WON], known.book.owner[at], 0)
+    book = replace(known.book, state=state, closed=closed, winner=winner)
+    yesterday, what = known.today - 1, tuple(sorted(closing.items()))
+    same = past_of(known.book, known.stays, ids, yesterday) == past_of(book, known.stays, ids, yesterday)
+    return replace(known, position=(known.position, what), past=known.past if same else (known.past, what), book=book)
+
+
+def _booked(deal: Deal, basis: Basis) -> int | None:
+    return deal.value if basis is Basis.REVENUE else deal.profit
+
+
 async def _worth(context: Context, known: Known, deal: Deal, basis: Basis) -> int:
     """Return what winning the deal today would book; of one without an amount, what is to be expected of it."""
     rates, today, own = await context.rates(), await context.today(), (await context.company()).currency
 
     def converted(minor: int, currency: str) -> int:
-        return convert(minor, currency, own, rates.on(currency, today) or rates.on(own, today))  # type: ignore[arg-type]
+        rate = rates.on(currency, today)
+        if rate is None:
+            raise BadInput(f"There is no exchange rate for {currency}.", field="whatIf.win")
+        return convert(minor, currency, own, rate)
 
     if deal.amount is None or deal.currency is None:
         return await _guess(context, known, deal, basis)
@@ -86,7 +110,6 @@ async def _worth(context: Context, known: Known, deal: Deal, basis: Basis) -> in
 
 
 async def _guess(context: Context, known: Known, deal: Deal, basis: Basis) -> int:
-    desk, day = forecaster(context), known.today
-    outlook = await desk.outlook(known, basis, day, day)
+    outlook = await forecaster(context).outlook(known, basis, known.today, known.today)
     found = outlook.amounts[outlook.keys == deal.id]
     return round(float(found[0])) if len(found) else 0
