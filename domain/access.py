@@ -50,6 +50,8 @@ class Action(Enum):
     VIEW_ENTRIES = "see the postings behind a number"
     VIEW_GOALS = "see the progress of employees' goals"
     VIEW_GOALS_ABOVE = "see the progress of the goals of teams upwards and of the company"
+    VIEW_FORECAST = "see what an employee is expected to bring in"
+    VIEW_FORECAST_TOTALS = "see the same of a team or the company"
     VIEW_BOARD = "see leaderboards"
     VIEW_WINS = "hear of wins"
     VIEW_CATALOGUE = "see pipelines, metrics and the company's calendar"
@@ -83,6 +85,8 @@ _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
     Action.VIEW_ENTRIES:     (_O,     _B,     _C,      _C,   _N,       _N),
     Action.VIEW_GOALS:       (_O,     _B,     _C,      _C,   _N,       _N),
     Action.VIEW_GOALS_ABOVE: (_C,     _C,     _C,      _C,   _S,       _N),
+    Action.VIEW_FORECAST:    (_O,     _B,     _C,      _C,   _N,       _N),
+    Action.VIEW_FORECAST_TOTALS: (_N, _B,     _C,      _C,   _S,       _N),
     Action.VIEW_BOARD:       (_C,     _C,     _C,      _C,   _S,       _N),
     Action.VIEW_WINS:        (_C,     _C,     _C,      _C,   _S,       _N),
     Action.VIEW_CATALOGUE:   (_C,     _C,     _C,      _C,   _C,       _C),

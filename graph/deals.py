@@ -20,6 +20,7 @@ from models import activities, clients, people, pipelines
 from models import deals as rows
 from models.pages import Span
 from resolvers import clients as client_actions
+from resolvers import forecasts
 
 TheActivity = Annotated["Activity", strawberry.lazy("graph.activities")]  # type: ignore[name-defined]  # noqa: F821
 TheEmployee = Annotated["Employee", strawberry.lazy("graph.people")]  # type: ignore[name-defined]  # noqa: F821
@@ -86,6 +87,16 @@ class Deal(Node):
         if root.client_id is None:
             return SaleKind.FIRST
         return SaleKind.REPEAT if (await info.context.load(rows.wins_of, root.client_id)).count else SaleKind.FIRST
+
+    @strawberry.field(
+        description="""Probability, 0 to 1, that it is ever won; 1 or 0 once closed; null while there is too little
+history to say."""
+    )
+    @staticmethod
+    async def win_probability(root: strawberry.Parent[rows.Deal], info: Info) -> float | None:
+        if root.status is not DealStatus.OPEN:
+            return float(root.status is DealStatus.WON)
+        return await info.context.ask(forecasts.chances_ever, root.id)
 
     @strawberry.field
     @staticmethod

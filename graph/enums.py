@@ -9,6 +9,7 @@ import strawberry
 from domain.access import DeviceKind, Role
 from domain.alerting import AlertKind, Recipient
 from domain.calendar import Weekday
+from domain.forecasting import Confidence
 from domain.periods import PeriodKind
 from domain.progress import Pace
 from domain.records import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
@@ -16,6 +17,7 @@ from domain.refusals import Code
 from domain.statistics import Interval
 from domain.units import Unit
 from models.activities import ActivityKind
+from resolvers.forecasts import MoneyBasis
 from resolvers.leaderboards import RankBy
 
 
@@ -73,6 +75,19 @@ _public(
     "What a board is ranked by.",
     ATTAINMENT="By percent of the employee's own goal for this metric and period; those without one come last.",
 )
+_public(
+    MoneyBasis,
+    "What a forecast counts.",
+    REVENUE="What won deals bring in.",
+    PROFIT="That less their cost.",
+)
+_public(
+    Confidence,
+    "How far a forecast is to be trusted.",
+    "ForecastConfidence",
+    NONE="Too little history to forecast from: expected, low, median and high are what is booked.",
+    LOW="Two to five months of history, or a range too wide to plan by.",
+)
 _public(DealStatus, "How a deal stands.")
 _public(SaleKind, "Whether a sale is the client's first.", FIRST="The client's first won deal.")
 _public(LeadStatus, "How a lead stands.")
@@ -96,10 +111,12 @@ __all__ = [
     "AlertKind",
     "CallDirection",
     "CallOutcome",
+    "Confidence",
     "DealStatus",
     "DeviceKind",
     "Interval",
     "LeadStatus",
+    "MoneyBasis",
     "Pace",
     "PeriodKind",
     "RankBy",

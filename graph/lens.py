@@ -43,6 +43,17 @@ def lens(row: type, description: str) -> Callable[[Class], Class]:
     return looking
 
 
+def chosen(info: Info, names: frozenset[str]) -> bool:
+    """Return whether any of the fields of these names is asked for, at whatever depth."""
+    waiting: list[Any] = list(info.selected_fields)
+    while waiting:
+        each = waiting.pop()
+        if getattr(each, "name", None) in names:
+            return True
+        waiting += each.selections
+    return False
+
+
 def one(by_ids: Load, key: str, description: str | None = None) -> Any:
     """Return a field that follows the reference in the column `key`, in one statement for all rows of a moment."""
     joined = f"_{key.removesuffix('_id')}"

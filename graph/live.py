@@ -9,22 +9,22 @@ import strawberry
 
 from graph.activities import Activity
 from graph.alerts import Alert
-from graph.enums import ActivityKind, RankBy
-from graph.goals import Goal
-from graph.inputs import PeriodInput, period_key
+from graph.enums import ActivityKind, MoneyBasis, RankBy
+from graph.forecasts import Forecast
+from graph.goals import FORESEEN, Goal
+from graph.inputs import PeriodInput, forecast_question, period_key
 from graph.leaderboards import DealWon, Leaderboard
-from graph.lens import Info
+from graph.lens import Info, chosen
 from graph.people import Employee
 from resolvers.leaderboards import Question
-from subscriptions import activities, alerts, goals, leaderboards, presence
+from subscriptions import activities, alerts, forecasts, goals, leaderboards, presence
 
-HAPPENINGS: Final = frozenset(
-    {"activities", "alerts", "dealWon"}
-)  # the fields that send each happening once; the rest are states
+# the fields that send each happening once; the rest are states
+HAPPENINGS: Final = frozenset({"activities", "alerts", "dealWon"})
 
 
 @strawberry.type(
-    description="""A subscription to a state (goals, a leaderboard, presence) sends what it is now at once, then what it has become
+    description="""A subscription to a state (goals, a leaderboard, a forecast, presence) sends what it is now at once, then what it has become
 after each change; changes that come close together may arrive as one, and the last state always arrives. A subscription
 to happenings (activities, wins, alerts) sends each happening once, in order."""
 )
@@ -55,6 +55,17 @@ those of the new one.""",
         question = Question(metric, period_key(period), scope, rank_by, first, around)
         async for board in leaderboards.leaderboard(info.context, question):
             yield board
+
+    @strawberry.subscription(graphql_type=AsyncGenerator[Forecast, None])
+    async def forecast(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        period: PeriodInput | None = None,
+        basis: MoneyBasis = MoneyBasis.REVENUE,
+    ) -> Any:
+        async for found in forecasts.forecast(info.context, scope, forecast_question(period, basis)):
+            yield found
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[DealWon, None],
@@ -101,4 +112,5 @@ or went, is new, has left the scope or has changed as colleagues see him.""",
 
 
 def _goals(info: Info, ids: list[strawberry.ID] | None, scope: strawberry.ID | None) -> AsyncGenerator[Any, None]:
-    return goals.goal_progress(info.context, ids, scope)  # the argument of the field hides the module there
+    # the argument of the field hides the module there
+    return goals.goal_progress(info.context, ids, scope, foreseen=chosen(info, FORESEEN))

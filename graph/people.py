@@ -16,7 +16,16 @@ from graph.inputs import PeriodInput, given, period_key
 from graph.leads import Lead, LeadFilter
 from graph.lens import Info, gathered, lens, somebody
 from graph.pages import Connection, paged
-from graph.scopes import Scope, TheFunnel, TheStatistics, scope_of, whole_funnel, whole_statistics
+from graph.scopes import (
+    Scope,
+    TheForecast,
+    TheFunnel,
+    TheStatistics,
+    scope_of,
+    whole_forecast,
+    whole_funnel,
+    whole_statistics,
+)
 from graph.work import Call, Task, TaskFilter
 from graph.worktime import WorkTime
 from models import company as companies
@@ -50,6 +59,7 @@ the day it was recorded, marked late. Null leaves periods open for ever."""
     )
     statistics: TheStatistics = whole_statistics()
     funnel: TheFunnel = whole_funnel()
+    forecast: TheForecast = whole_forecast()
 
     @strawberry.field
     @staticmethod
@@ -73,6 +83,7 @@ class Team(Scope):
     members: list[Employee] = gathered(rows.members, "The active members of this very team, in name order.")
     statistics: TheStatistics = whole_statistics()
     funnel: TheFunnel = whole_funnel()
+    forecast: TheForecast = whole_forecast()
 
     @strawberry.field(description="The team right above; null at the top, and where that is out of sight.")
     @staticmethod

@@ -10,10 +10,11 @@ import strawberry
 from graph.activities import Activity
 from graph.alerts import AlertQuery
 from graph.deals import Client, Deal, DealFilter, Pipeline
-from graph.enums import ActivityKind, Interval, RankBy, RecordType
+from graph.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordType
+from graph.forecasts import Forecast
 from graph.funnels import Funnel
 from graph.goals import Goal
-from graph.inputs import PeriodInput, given, period_key
+from graph.inputs import PeriodInput, WhatIfInput, forecast_question, given, period_key
 from graph.leaderboards import Leaderboard
 from graph.leads import Lead, LeadFilter
 from graph.lens import Info, Node
@@ -26,7 +27,7 @@ from graph.statistics import Statistics
 from graph.work import Call, Task, TaskFilter
 from models import pipelines
 from models.pages import Span
-from resolvers import clients, devices, funnels, goals, leaderboards, people, records, statistics
+from resolvers import clients, devices, forecasts, funnels, goals, leaderboards, people, records, statistics
 from resolvers.context import Context
 from resolvers.leaderboards import Question
 
@@ -132,6 +133,20 @@ moment. Ranks are always those of the whole scope.""",
     ) -> Any:
         question = Question(metric, period_key(period), scope, rank_by, first, around, as_of)
         return await leaderboards.answer(_asking(info), question)
+
+    @strawberry.field(
+        graphql_type=Forecast,
+        description="A null scope means the widest the viewer may see: the company, else his first team, else himself.",
+    )
+    async def forecast(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        period: PeriodInput | None = None,
+        basis: MoneyBasis = MoneyBasis.REVENUE,
+        what_if: WhatIfInput | None = None,
+    ) -> Any:
+        return await forecasts.asked(_asking(info), scope, forecast_question(period, basis, what_if))
 
     @strawberry.field(
         graphql_type=Statistics,

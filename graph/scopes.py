@@ -10,16 +10,17 @@ import strawberry
 
 from domain import periods
 from domain.calendar import Calendar
-from graph.enums import Interval, PeriodKind
-from graph.inputs import PeriodInput, given, period_key
+from graph.enums import Interval, MoneyBasis, PeriodKind
+from graph.inputs import PeriodInput, WhatIfInput, forecast_question, given, period_key
 from graph.lens import Info, Node
 from models.goals import OwnerKind
 from models.people import Employee, Team
-from resolvers import funnels, goals, statistics
+from resolvers import forecasts, funnels, goals, statistics
 from resolvers.context import Context
 from resolvers.scopes import Scope as ScopeOf
 
 TheFunnel = Annotated["Funnel", strawberry.lazy("graph.funnels")]  # type: ignore[name-defined]  # noqa: F821
+TheForecast = Annotated["Forecast", strawberry.lazy("graph.forecasts")]  # type: ignore[name-defined]  # noqa: F821
 TheGoal = Annotated["Goal", strawberry.lazy("graph.goals")]  # type: ignore[name-defined]  # noqa: F821
 TheStatistics = Annotated["Statistics", strawberry.lazy("graph.statistics")]  # type: ignore[name-defined]  # noqa: F821
 
@@ -108,6 +109,20 @@ class Scope(Node):
     ) -> Any:
         return await goals.of_scope(info.context, scope_of(root), given(period), archived=include_archived)
 
+    @strawberry.field(
+        graphql_type=TheForecast | None,
+        description="What is expected to come in: in the current month unless a period is given. Null out of sight.",
+    )
+    @staticmethod
+    async def forecast(
+        root: strawberry.Parent[Any],
+        info: Info,
+        period: PeriodInput | None = None,
+        basis: MoneyBasis = MoneyBasis.REVENUE,
+        what_if: WhatIfInput | None = None,
+    ) -> Any:
+        return await forecasts.of_scope(info.context, scope_of(root), forecast_question(period, basis, what_if))
+
     @strawberry.field(graphql_type=TheStatistics | None, description=f"{CHARTS} Null for who may not see the card.")
     @staticmethod
     async def statistics(
@@ -162,3 +177,20 @@ async def _funnel(
 def whole_funnel() -> Any:
     """The same for the funnel."""
     return strawberry.field(resolver=_funnel, description=FUNNEL)
+
+
+async def _forecast(
+    root: Any,
+    info: Info,
+    period: PeriodInput | None = None,
+    basis: MoneyBasis = MoneyBasis.REVENUE,
+    what_if: WhatIfInput | None = None,
+) -> Any:
+    return await forecasts.asked(info.context, scope_of(root), forecast_question(period, basis, what_if))
+
+
+def whole_forecast() -> Any:
+    """Return the field of a team or the company: out of reach it is an error, not a null."""
+    return strawberry.field(
+        resolver=_forecast, description="What is expected to come in: in the current month unless a period is given."
+    )

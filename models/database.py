@@ -45,6 +45,7 @@ MODULES: Final = (
     "models.silences",
     "models.deliveries",
     "models.leases",
+    "models.forecasts",
 )
 
 

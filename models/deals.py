@@ -115,6 +115,12 @@ def standing() -> QuerySet[Deal]:
     return Deal.filter(deleted_at=None)
 
 
+async def by_ids(ids: Sequence[int]) -> list[Deal | None]:
+    """Return one standing deal per id, in the order of `ids`; None where there is none."""
+    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
+    return [found.get(id_) for id_ in ids]
+
+
 def of_client(client: int) -> QuerySet[Deal]:
     return standing().filter(client_id=client)
 

@@ -114,6 +114,12 @@ async def concerned(
     return await current().filter(owners, metric__in=list(metrics), first_day__lte=max(days), last_day__gte=min(days))
 
 
+async def targets(metric: str, first: date, last: date) -> dict[tuple[OwnerKind, int], int]:
+    """Return the target of everybody who has a goal for the metric and those very days."""
+    rows = await current().filter(metric=metric, first_day=first, last_day=last).order_by("id")
+    return {(row.owner_kind, row.owner_id): row.target for row in rows}
+
+
 async def changes_of(goals: Sequence[int]) -> list[list[GoalChange]]:
     """Return the changes of each goal, the newest first."""
     rows = await GoalChange.filter(goal_id__in=set(goals)).order_by("-id")

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from tortoise import fields
+from tortoise.functions import Sum
 from tortoise.models import Model
 
 from domain.scoring import Score
@@ -115,6 +116,17 @@ async def totals(*, metric: str, first: date, last: date, teams: Collection[int]
     return await _scores("daily_total", "day", [metric, first, last], teams)
 
 
+async def by_employee_and_team(*, metric: str, first: date, last: date) -> dict[tuple[int, int], int]:
+    """Return the score within the days, both included, of each employee in each team he was credited in."""
+    rows = (
+        await DailyTotal.filter(metric=metric, day__gte=first, day__lte=last)
+        .annotate(total=Sum("amount"))
+        .group_by("employee_id", "team_id")
+        .values_list("employee_id", "team_id", "total")
+    )
+    return {(employee, team): int(total) for employee, team, total in rows}
+
+
 async def recorded_after(
     moment: datetime, *, metric: str, first: date, last: date, teams: Collection[int] | None = None
 ) -> dict[int, int]:
@@ -209,3 +221,23 @@ async def posted(
 async def is_empty() -> bool:
     """Return whether nothing has ever been posted."""
     return not await ScoreEntry.exists()
+
+
+async def days_of(*, metric: str, first: date, last: date) -> list[dict[str, Any]]:
+    """Return what was credited to each employee each day, in all teams together, where that is above zero."""
+    return await database.rows(
+        "SELECT employee_id, day, SUM(amount) AS amount FROM daily_total"
+        " WHERE metric = ? AND day BETWEEN ? AND ? GROUP BY employee_id, day HAVING SUM(amount) > 0",
+        [metric, first, last],
+    )
+
+
+async def first_day(metric: str) -> date | None:
+    """Return the first day for which anything was counted."""
+    row = await DailyTotal.filter(metric=metric).order_by("day").first()
+    return row.day if row else None
+
+
+async def reaches_back(*, metric: str, since: datetime, before: date) -> bool:
+    """Return whether anything was posted from that moment on for a day before that one."""
+    return await ScoreEntry.filter(metric=metric, recorded_at__gte=since, effective_on__lt=before).exists()

@@ -69,6 +69,7 @@ class Services:
     hub: Any = None  # subscriptions.hub.Hub; resolvers never touch it
     known: Known | None = None
     idle: timedelta = timedelta(minutes=5)  # of silence, after which somebody counts as not at work
+    forecaster: Any = None  # resolvers.outlooks.Forecaster, made when it is first asked
     access_seconds: int = 900
     refresh_days: int = 30
     demo: bool = False

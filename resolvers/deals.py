@@ -37,6 +37,7 @@ from resolvers.references import References
 _SHOWN: Final = (
     "title", "amount", "currency", "cost", "owner_id", "client_id", "product", "expected_close_on", "closed_at",
 )  # fmt: skip
+_SAID: Final = ("amount", "currency", "owner_id")
 _ENDED: Final = {
     DealStatus.OPEN: ActivityKind.DEAL_REOPENED,
     DealStatus.WON: ActivityKind.DEAL_WON,
@@ -172,13 +173,12 @@ class Deals(Keeper):
             lines.append(self.line(draft, _ENDED[deal.status], at, **reason))
         if not draft.is_new and draft.changed("problem"):
             lines.append(self.line(draft, ActivityKind.DEAL_FLAGGED, now, problem=deal.problem, was=was["problem"]))
+        changed = {name: [text(old), text(getattr(deal, name))] for name, old in draft.differences.items()}
         if not lines:
-            changed = {
-                name: [text(old), text(getattr(deal, name))]
-                for name, old in draft.differences.items()
-                if name in _SHOWN
-            }
-            lines.append(self.line(draft, ActivityKind.DEAL_UPDATED, now, changed=changed))
+            shown = {name: pair for name, pair in changed.items() if name in _SHOWN}
+            lines.append(self.line(draft, ActivityKind.DEAL_UPDATED, now, changed=shown))
+        elif not draft.is_new and (said := {name: changed[name] for name in _SAID if name in changed}):
+            lines[0].data["changed"] = said  # with what else happened: what was known before can be told from it
         return lines
 
     async def recorded(self, bench: Bench, drafts: Sequence[Draft]) -> None:

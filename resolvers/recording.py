@@ -76,6 +76,8 @@ async def record(context: Context, changes: Sequence[Changed], *, aloud: bool = 
     lines = [line for change in changes for line in change.lines]
     await write_lines(context, lines)
     await alerting.follow(context, changes, aloud=aloud)
+    if any(change.subject == "Deal" for change in changes):
+        context.announce("deals")
     if not posted:
         return []
     touched = await _goals_touched(context, posted)

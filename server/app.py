@@ -21,6 +21,7 @@ from graph.schema import make
 from models import changes, database, migrating
 from resolvers.context import Services
 from server import channels, health, logs, metrics, pages
+from server.daily import keep_forecasts
 from server.delivering import Delivering
 from server.endpoint import Endpoint
 from server.gate import Gate
@@ -53,6 +54,7 @@ class Server:
     attendance: Attendance
     timekeeper: Timekeeper
     rights: Rights
+    gate: Gate
     endpoint: Endpoint
     draining: bool = False
 
@@ -95,7 +97,7 @@ def assembled(settings: Settings) -> Server:
         page=pages.query_page() if settings.demo else None,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Server(settings, hub, services, throttling, attendance, timekeeper, rights, endpoint)
+    return Server(settings, hub, services, throttling, attendance, timekeeper, rights, gate, endpoint)
 
 
 @asynccontextmanager
@@ -107,6 +109,7 @@ async def running(server: Server) -> AsyncIterator[None]:
         keeping = [
             asyncio.create_task(server.attendance.keep_saying(), name="attendance"),
             asyncio.create_task(server.rights.keep(), name="rights"),
+            asyncio.create_task(keep_forecasts(server.gate), name="forecasts"),
         ]
         gc.collect()
         gc.freeze()  # what is there now stays: looking through it again would stop all requests for a moment each time

@@ -6,6 +6,7 @@ import asyncio
 import resource
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -202,6 +203,43 @@ def import_(source: Path, map_: str, dry_run: bool, rejects: Path) -> None:
 
     found = _settings()
     click.echo(_within(found, lambda: bring_in(found, source, map_, dry_run=dry_run, rejects=rejects)))
+
+
+_DAY = click.DateTime(formats=["%Y-%m-%d"])
+_CSV = click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), default=None,
+                    help="Write origin, horizon, scope, p10, p50, p90 and mean there.")  # fmt: skip
+
+
+@main.command()
+@click.option(
+    "--from", "first", type=_DAY, default=None, help="The first day; the month ends from there on are origins."
+)
+@click.option("--to", "last", type=_DAY, default=None, help="The last day.")
+@_CSV
+def backtest(first: datetime | None, last: datetime | None, file: Path | None) -> None:
+    """Forecast at past month ends from what was known then, and show how it did against plain guesses.
+
+    Each origin forecasts the next calendar month and the next three, for the company, each team and each employee.
+    Without days: all month ends that there is enough to learn from and something to compare with.
+    """
+    from server.backtesting import backtest as looked_back
+
+    found = _settings()
+    click.echo(_within(found, lambda: looked_back(found, first, last, file)))
+
+
+@main.command()
+@click.option("--origin", type=_DAY, required=True, help="The day at whose end the forecast is made.")
+@_CSV
+def forecast(origin: datetime, file: Path | None) -> None:
+    """Forecast the next month and the next three at the end of a day, from what was known then.
+
+    A database that holds only what was known then gives the same numbers.
+    """
+    from server.backtesting import forecast as forecast_at
+
+    found = _settings()
+    click.echo(_within(found, lambda: forecast_at(found, origin, file)))
 
 
 @main.command()
