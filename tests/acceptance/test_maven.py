@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from imports import mapping
-from imports.loading import Loading, sources
+from imports.loading import Loading, Result, sources
 from imports.rejects import Rejects
 from tests.world import World, opened
 
@@ -29,6 +29,13 @@ fragment board on Leaderboard { total totalCount standings { rank value employee
 YEAR = {"kind": "CUSTOM", "start": "2017-01-01", "end": "2017-12-31"}
 
 
+async def brought_in(world: World, folder: Path) -> Result:
+    map_ = mapping.load("maven")
+    files, _ = sources(SET, map_)
+    with Rejects(folder / "rejects.csv") as rejects:
+        return await Loading(await world.admitted("admin"), map_, rejects, lambda _: None).run(files)
+
+
 @pytest.fixture(scope="module")
 def golden() -> Any:
     return json.loads((SET / "golden.json").read_text())
@@ -37,10 +44,7 @@ def golden() -> Any:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     async with opened("sqlite://:memory:", currency="USD") as world:
-        map_ = mapping.load("maven")
-        files, _ = sources(SET, map_)
-        with Rejects(tmp_path_factory.mktemp("maven") / "rejects.csv") as rejects:
-            result = await Loading(await world.admitted("admin"), map_, rejects, lambda _: None).run(files)
+        result = await brought_in(world, tmp_path_factory.mktemp("maven"))
         assert result.counts["deals"] == {"read": 8800, "new": 8800}
         await world.sign_in("admin", "admin@example.com")  # whose teams there are now
         yield world
