@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -165,6 +165,7 @@ async def _changed_team(context: Context, team: Team, given: Given) -> Team:
         manager = given["manager"]
         team.manager_id = refs.employee(manager, "input", "manager").id if manager else None
     await team.save()
+    context.who = replace(context.viewer, tree=await people.tree())  # who goes on in this unit sees the team
     context.announce("people")
     return team
 
