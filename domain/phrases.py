@@ -73,6 +73,9 @@ _RUSSIAN: Final = {
     "There is no such task.": "Такой задачи нет.",
     "There is no such result.": "Такого результата нет.",
     "There is no such record.": "Такой записи нет.",
+    "Several records have this externalId: give the id of the one that is meant.": (
+        "Этот externalId у нескольких записей: укажите id нужной."
+    ),
     "There is no such goal.": "Такой цели нет.",
     "There is no such device.": "Такого устройства нет.",
     "There is no such pipeline.": "Такой воронки нет.",
@@ -128,9 +131,12 @@ _RUSSIAN: Final = {
     "An open deal has no closing time: win or lose it, or leave this out.": (
         "У открытой сделки нет времени закрытия: выиграйте или проиграйте её либо уберите это."
     ),
+    "A deal cannot be won and lost: {title}.": "Сделку нельзя и выиграть, и проиграть: {title}.",
+    "There is no exchange rate for {currency}.": "Нет курса для {currency}.",
+    "There is no such deal: give the ids of deals that you can see.": "Такой сделки нет: укажите id видимых вам сделок.",
     "The move cannot be before the deal was created.": "Перенос не может быть раньше создания сделки.",
     "This deal is closed: reopen it before moving it.": "Сделка закрыта: сначала откройте её снова.",
-    "Record at most 500 deals at once.": "Записывайте не больше 500 сделок за раз.",
+    "Record 1 to 500 deals at once.": "Записывайте от 1 до 500 сделок за раз.",
     "A call lasts from 0 to 86400 seconds.": "Длительность звонка — от 0 до 86400 секунд.",
     "This lead has been converted already.": "Эта заявка уже стала сделкой.",
     "A task cannot be completed before it was created.": "Задачу нельзя выполнить раньше, чем она создана.",
