@@ -105,12 +105,12 @@ class DealTable:
 
     def rows(self, chosen: Bools) -> DealTable:
         """Return the table of the chosen rows, shape (N,) of booleans."""
-        place = np.cumsum(chosen) - 1
+        place, at = np.cumsum(chosen) - 1, np.flatnonzero(chosen)
         visits, undo = self.visits, self.undo
         seen, undone = chosen[visits.row], chosen[undo.row]
         return replace(
             self,
-            **{name: getattr(self, name)[chosen] for name in _COLUMNS},
+            **{name: getattr(self, name)[at] for name in _COLUMNS},
             visits=Visits(place[visits.row[seen]], visits.stage[seen], visits.day[seen]),
             undo=Undo(
                 place[undo.row[undone]],

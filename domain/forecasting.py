@@ -27,6 +27,7 @@ _MONTHS: Final = 2  # complete ones, to say anything
 _WINS: Final = 20
 _NORMAL_MONTHS: Final = 6
 _WIDE: Final = 4  # times the low end, that the high end may be
+FARTHEST: Final = 800  # days ahead that anything can be said of
 _UNSURE: Final = 1e-6  # nothing open is certain
 _PARTS: Final = 1000  # that the models' weights are counted in: means stay exact
 _EVER: Final = 400  # days, after which an open deal is as good as never won

@@ -55,6 +55,13 @@ class Staff:
         order = np.argsort(ids)
         return np.asarray(order[np.searchsorted(ids, employees, sorter=order)])
 
+    def only(self, employee: int) -> Bools:
+        """Return him alone; nobody where he is unknown."""
+        found = np.zeros(len(self.ids), dtype=np.bool_)
+        if employee in self.places:
+            found[self.places[employee]] = True
+        return found
+
     def in_teams(self, teams: frozenset[int] | None) -> Bools:
         """Return who is in one of the teams; None asks for everybody."""
         return np.ones(len(self.ids), dtype=np.bool_) if teams is None else np.isin(self.teams, list(teams))

@@ -7,6 +7,7 @@ is the same question of the same deals, some of them taken as won or lost: nothi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -20,7 +21,7 @@ import numpy as np
 from domain.access import Action
 from domain.columns import Bools
 from domain.failures import BadInput, NotFound
-from domain.forecasting import Confidence, Outlook, wide
+from domain.forecasting import FARTHEST, Confidence, Outlook, wide
 from domain.money import from_minor
 from domain.periods import Period
 from domain.refusals import Refusal
@@ -133,7 +134,8 @@ async def answers(context: Context, asked_: Sequence[tuple[OwnerKind, int, Quest
     found: dict[Question, _Answers] = {}
     for question in {question for *_, question in asked_}:
         found[question] = await _prepared(context, known, question)
-    return [found[question].of(Scope(kind, number, rows[kind, number])) for kind, number, question in asked_]
+    wanted = [(found[question], Scope(kind, number, rows[kind, number])) for kind, number, question in asked_]
+    return await forecaster(context).in_thread(lambda: [answers_.of(scope) for answers_, scope in wanted])
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,8 @@ class _Answers:
     period: Period
     basis: Basis
     today: date
-    booked: Mapping[tuple[int, int], int]  # by employee and team
+    by_employee: Mapping[int, int]  # what is booked
+    by_team: Mapping[int, int]
     targets: Mapping[tuple[OwnerKind, int], int]
     confidence: Confidence
     outlook: Outlook | None  # None where nothing is to come, or nothing can be said
@@ -154,10 +157,10 @@ class _Answers:
     def of(self, scope: Scope) -> Forecast:
         teams = scope.teams(self.context)
         if scope.kind is OwnerKind.EMPLOYEE:
-            booked = sum(amount for (employee, _), amount in self.booked.items() if employee == scope.number)
-            members = np.array([id_ == scope.number for id_ in self.known.staff.ids], dtype=np.bool_)
+            booked = self.by_employee.get(scope.number, 0)
+            members = self.known.staff.only(scope.number)
         else:
-            booked = sum(amount for (_, team), amount in self.booked.items() if teams is None or team in teams)
+            booked = sum(amount for team, amount in self.by_team.items() if teams is None or team in teams)
             members = self.known.staff.in_teams(teams)
         target = self.targets.get((scope.kind, scope.number))
         plain = Forecast(
@@ -210,9 +213,14 @@ async def _prepared(context: Context, known: Known, question: Question) -> _Answ
     known = supposed.known
     outlook, confidence = await _outlook(context, known, question.basis, period, today)
     targets = await goals.targets(metric, period.start, period.end)
+    by_employee, by_team = Counter[int](), Counter[int]()
+    for (employee, team), amount in booked.items():
+        by_employee[employee] += amount
+        by_team[team] += amount
     return _Answers(
-        context, known, period, question.basis, today, booked, targets, confidence, outlook, company.currency
-    )
+        context, known, period, question.basis, today, by_employee, by_team, targets, confidence, outlook,
+        company.currency,
+    )  # fmt: skip
 
 
 async def _outlook(
@@ -222,9 +230,9 @@ async def _outlook(
         return None, Confidence.NORMAL
     desk = forecaster(context)
     fit = await desk.fit(known, basis)
-    if fit.confidence is Confidence.NONE:
-        return None, Confidence.NONE
     first, last = max(period.start, today).toordinal(), period.end.toordinal()
+    if fit.confidence is Confidence.NONE or last - known.today > FARTHEST:
+        return None, Confidence.NONE
     return await desk.outlook(known, basis, first, last), fit.confidence
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from domain.calendar import Calendar
 from domain.columns import Bools
-from domain.forecasting import Confidence, Distribution
+from domain.forecasting import FARTHEST, Confidence, Distribution
 from domain.metric_forecasting import MetricFit
 from domain.progress import percent
 from domain.units import Unit
@@ -80,7 +80,7 @@ async def _projection(context: Context, known: Known | None, row: Reached, today
 
 def _members(context: Context, goal: Goal, staff: Staff) -> Bools:
     if goal.owner_kind is OwnerKind.EMPLOYEE:
-        return np.array([id_ == goal.owner_id for id_ in staff.ids], dtype=np.bool_)
+        return staff.only(goal.owner_id)
     return staff.in_teams(context.tree.below(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None)
 
 
@@ -89,6 +89,8 @@ async def _coming(
 ) -> Distribution | None:
     """Return what is still to come; None while there is too little history to say."""
     desk, metric = forecaster(context), row.goal.metric
+    if last - known.today > FARTHEST:
+        return None
     basis = _OF_DEALS.get(metric)
     if basis is None:
         fit = await _metric_fit(context, known, metric, row.unit)

@@ -182,6 +182,13 @@ async def test_with_too_little_history_the_figures_are_what_is_booked() -> None:
         assert {edge["node"]["winProbability"] for edge in deals["deals"]["edges"]} == {None}
 
 
+async def test_of_years_far_ahead_nothing_is_said(world: World) -> None:
+    near, far = [await forecast(world, period={"kind": "YEAR", "offset": offset}) for offset in (1, 90)]
+
+    assert near["confidence"] != "NONE"
+    assert (far["confidence"], far["expected"]) == ("NONE", "0.00")
+
+
 async def test_profit_is_less_than_revenue_by_about_the_cost(world: World) -> None:
     revenue, profit = [amounts(await forecast(world, period=NEXT, basis=each)) for each in ("REVENUE", "PROFIT")]
 
