@@ -70,6 +70,9 @@ _RUSSIAN: Final = {
     "There is no such task.": "Такой задачи нет.",
     "There is no such result.": "Такого результата нет.",
     "There is no such record.": "Такой записи нет.",
+    "Several records have this externalId: give the id of the one that is meant.": (
+        "Этот externalId у нескольких записей: укажите id нужной."
+    ),
     "There is no such goal.": "Такой цели нет.",
     "There is no such device.": "Такого устройства нет.",
     "There is no such pipeline.": "Такой воронки нет.",
@@ -126,7 +129,7 @@ _RUSSIAN: Final = {
     ),
     "The move cannot be before the deal was created.": "Перенос не может быть раньше создания сделки.",
     "This deal is closed: reopen it before moving it.": "Сделка закрыта: сначала откройте её снова.",
-    "Record at most 500 deals at once.": "Записывайте не больше 500 сделок за раз.",
+    "Record 1 to 500 deals at once.": "Записывайте от 1 до 500 сделок за раз.",
     "A call lasts from 0 to 86400 seconds.": "Звонок длится от 0 до 86400 секунд.",
     "This lead is converted already.": "Эта заявка уже стала сделкой.",
     "A task cannot be completed before it was created.": "Задачу нельзя выполнить раньше, чем она создана.",

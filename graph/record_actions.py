@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import strawberry
@@ -34,7 +35,7 @@ from graph.record_inputs import (
     WinDealInput,
 )
 from graph.work import Call, Result, Task
-from resolvers import calls, clients, deals, leads, metrics, records, tasks
+from resolvers import calls, clients, deals, leads, metrics, records, repeating, tasks
 
 MOST_AT_ONCE = 500
 
@@ -118,9 +119,11 @@ class RecordMutation:
 
     @action("Up to 500 at once, all or none.")
     async def record_deals(self, info: Info, inputs: list[RecordDealInput]) -> DealsPayload:
-        if len(inputs) > MOST_AT_ONCE:
-            raise OutOfRange("Record at most 500 deals at once.", "inputs")
-        rows, goals = await deals.record(info.context, given(inputs), path=("inputs",))
+        if not 1 <= len(inputs) <= MOST_AT_ONCE:
+            raise OutOfRange("Record 1 to 500 deals at once.", "inputs")
+        rows, goals = await repeating.each(
+            info.context, "recordDeal", given(inputs), partial(deals.record, info.context, path=("inputs",))
+        )
         return DealsPayload(deals=rows, goals=goals)  # type: ignore[arg-type]
 
     @action("Change what is given; what is left out stays.")
@@ -145,7 +148,7 @@ class RecordMutation:
 
     @action("Open a closed deal again; its win gives its score back.")
     async def reopen_deal(self, info: Info, input: ReopenDealInput) -> DealPayload:
-        return _deal(await deals.reopen(info.context, input.id, input.stage or None))
+        return _deal(await deals.reopen(info.context, input.id, given(input).get("stage")))
 
     @action("Say that a deal has a problem, or that it has none any more.")
     async def flag_deal(self, info: Info, input: FlagDealInput) -> DealPayload:
