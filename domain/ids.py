@@ -8,12 +8,20 @@ from typing import Final
 
 EXTERNAL: Final = "ext:"  # in inputs, before the id that another system gave the record
 
+LONGEST_EXTERNAL: Final = 400  # code points; the columns that hold them end there
+
 _LONG: Final = frozenset({"Activity", "DealWon", "ScoreEntry"})  # whose rows are numbered beyond what 32 bits hold
 _LARGEST: Final = 2**31 - 1
 
 
 def encoded(kind: str, number: int) -> str:
     return base64.urlsafe_b64encode(f"{kind}:{number}".encode()).decode().rstrip("=")
+
+
+def external(text: str) -> str | None:
+    """Return the id of another system that is meant; None for one of our own, and for one that no record can have."""
+    found = text.removeprefix(EXTERNAL)
+    return found if text.startswith(EXTERNAL) and 0 < len(found) <= LONGEST_EXTERNAL else None
 
 
 def decoded(text: str) -> tuple[str, int] | None:

@@ -6,6 +6,7 @@ its sentence says what to do. Raising one undoes the whole unit of work.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -37,6 +38,10 @@ class Refusal(Exception):
         """Return the same refusal with its path placed below `prefix` (an item of a list, an inner input)."""
         rest = self.path[1:] if self.path[:1] == ("input",) else self.path
         return type(self)(self.message, *prefix, *rest)
+
+    def renamed(self, names: Mapping[str, str]) -> Refusal:
+        """Return the same refusal in the words of an input that calls some fields otherwise."""
+        return type(self)(self.message, *(names.get(step, step) for step in self.path))
 
 
 class Invalid(Refusal):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from tortoise import fields
 from tortoise.fields.base import OnDelete
+
+from domain.ids import LONGEST_EXTERNAL
+
+LONGEST_TEXT: Final = 800  # 200 graphemes, each of a few code points
 
 
 def link(to: str, *, null: bool = False) -> Any:
@@ -20,12 +24,12 @@ def choice(kind: type[StrEnum], *, default: StrEnum | None = None, null: bool = 
 
 
 def short_text(*, null: bool = False) -> Any:
-    how: dict[str, Any] = {"max_length": 800, "null": null}  # 200 graphemes, each of a few code points
+    how: dict[str, Any] = {"max_length": LONGEST_TEXT, "null": null}
     return fields.CharField(**how)
 
 
 def external() -> Any:
-    return fields.CharField(max_length=400, null=True, unique=True)
+    return fields.CharField(max_length=LONGEST_EXTERNAL, null=True, unique=True)
 
 
 def minor(*, null: bool = False) -> Any:

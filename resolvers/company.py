@@ -124,7 +124,7 @@ async def save_pipeline(context: Context, given: Given) -> Pipeline:
     names = [inputs.name(stage["name"], "input", "stages", str(n), "name") for n, stage in enumerate(wanted)]
     if len(set(names)) < len(names):
         raise Invalid("Two stages have the same name.", "input", "stages")
-    if given.get("id"):
+    if given.get("id") is not None:
         pair = decoded(given["id"])
         pipeline = await Pipeline.get_or_none(id=pair[1]) if pair and pair[0] == "Pipeline" else None
         if pipeline is None:
@@ -147,7 +147,7 @@ async def save_pipeline(context: Context, given: Given) -> Pipeline:
 
 
 def _old_stage(old: dict[int, Stage], id_: str | None, position: int) -> Stage | None:
-    if not id_:
+    if id_ is None:
         return None
     pair = decoded(id_)
     if not pair or pair[0] != "Stage" or pair[1] not in old:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from domain.money import convert, from_minor
 from domain.records import DealFacts, DealStatus, SaleKind
-from domain.refusals import Conflict, Invalid, NotFound, OutOfRange, Required
+from domain.refusals import Conflict, Invalid, NotFound, OutOfRange, Refusal, Required
 from models import deals, pipelines
 from models.activities import ActivityKind
 from models.deals import Deal, StageVisit
@@ -77,10 +77,10 @@ class Deals(Keeper):
             deal.amount, deal.currency = _money_given(bench, given, "amount")
         if "cost" in given:
             deal.cost, deal.cost_currency = _money_given(bench, given, "cost")
-        if given.get("owner") and not draft.is_new:
+        if given.get("owner") is not None and not draft.is_new:
             _hand_over(bench, draft, given)
         referred(bench, draft, given, client="Client")
-        if given.get("stage"):
+        if given.get("stage") is not None:
             deal.stage_id = bench.refs.stage(given["stage"], "input", "stage").id
         if "saleKind" in given:
             deal.sale_kind_given = given["saleKind"] is not None
@@ -222,7 +222,10 @@ async def close(
 ) -> tuple[Deal, list[Goal]]:
     """Win or lose a deal; doing it again changes nothing but what is given anew."""
     when = {} if at is None else {"closedAt": at}
-    return await edit(context, Deals(), id_, {**given, **when, "status": status})
+    try:
+        return await edit(context, Deals(), id_, {**given, **when, "status": status})
+    except Refusal as refusal:
+        raise refusal.renamed({"closedAt": "at", "lostReason": "reason"}) from None
 
 
 async def reopen(context: Context, id_: str, stage: str | None) -> tuple[Deal, list[Goal]]:

@@ -20,7 +20,7 @@ async def create(context: Context, given: Given) -> tuple[Device, str]:
     """Make a device; its token is shown this once."""
     _require_admin(context)
     team = None
-    if given.get("scope"):
+    if given.get("scope") is not None:
         scope = await scopes.find(context, given["scope"])
         if scope is None:
             raise NotFound("There is no such team.", "input", "scope")

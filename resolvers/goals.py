@@ -241,7 +241,7 @@ async def listed(
     context: Context, scope_id: str | None, given: Given | None, metric: str | None, *, archived: bool
 ) -> list[Goal]:
     """Return the goals of a scope and of everything within it, as far as the viewer may see them."""
-    scope = await scopes.find(context, scope_id) if scope_id else await scopes.whole(context)
+    scope = await scopes.find(context, scope_id) if scope_id is not None else await scopes.whole(context)
     if scope is None:
         return []
     condition = await _within(context, scope)
@@ -286,7 +286,7 @@ async def _listed(
     first, last = await _days(context, given)
     query = goals.overlapping(first, last).filter(condition)
     if metric is not None:
-        query = query.filter(metric=metric)
+        query = query.filter(metric__in=[metric] if metric in await context.metrics() else [])
     if not archived:
         query = query.filter(archived_at=None)
     return await query.order_by("last_day", "id").limit(1000)

@@ -48,7 +48,12 @@ def note(value: str | None, *path: str, limit: int = 2000) -> str | None:
 
 
 def email(value: str | None, *path: str) -> str | None:
-    return None if value is None or not value.strip() else _fit(text.email, value, path)
+    return None if value is None or not value.strip() else address(value, *path)
+
+
+def address(value: str, *path: str) -> str:
+    """Return an e-mail address; refuses an empty one too."""
+    return _fit(text.email, value, path)
 
 
 def external_id(value: str | None, *path: str) -> str | None:
@@ -97,7 +102,7 @@ def currency(value: str, *path: str) -> str:
 def money(given: MoneyGiven, own: str, *path: str) -> tuple[int, str]:
     """Return an amount in the smallest unit and its currency, the company's `own` unless given."""
     named = given.get("currency")
-    code = currency(named, *path, "currency") if named else own
+    code = own if named is None else currency(named, *path, "currency")
     try:
         minor = to_minor(given["amount"], code)
     except InvalidAmount as error:

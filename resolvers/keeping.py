@@ -292,7 +292,7 @@ def recreated(bench: Bench, draft: Draft, given: Given) -> None:
 
 def handed_over(bench: Bench, draft: Draft, id_: str | None, field_: str) -> None:
     """Give a record to another owner."""
-    if id_ and not draft.is_new:
+    if id_ is not None and not draft.is_new:
         heir = bench.refs.heir(draft.row, id_, "input", field_)
         setattr(draft.row, f"{OWNER[type(draft.row).__name__]}_id", heir.id)
 
@@ -302,7 +302,8 @@ def referred(bench: Bench, draft: Draft, given: Given, **kinds: str) -> None:
     for field_, kind in kinds.items():
         if field_ in given:
             id_ = given[field_]
-            setattr(draft.row, f"{field_}_id", bench.refs.record(kind, id_, "input", field_).id if id_ else None)
+            row = None if id_ is None else bench.refs.record(kind, id_, "input", field_)
+            setattr(draft.row, f"{field_}_id", row.id if row else None)
 
 
 def lines_of(draft: Draft, given: Given, **fields: str) -> None:

@@ -21,7 +21,7 @@ from domain.units import shown
 from models import changes, goals, people, scores
 from models.goals import OwnerKind
 from models.pages import LARGEST
-from resolvers import scopes
+from resolvers import inputs, scopes
 from resolvers.context import Context
 from resolvers.goals import period as period_of
 from resolvers.metrics import metric as metric_of
@@ -110,10 +110,11 @@ async def _made(context: Context, question: Question) -> Board:
     try:
         metric = await metric_of(context, question.metric, "metric")
         period = await period_of(context, dict(question.period) if question.period else None, "period")
+        asked_as_of = inputs.moment(question.as_of, "asOf") if question.as_of else None
     except Refusal as refusal:
         raise BadInput(refusal.message, field=".".join(refusal.path)) from refusal
     now = context.now()
-    as_of = min(question.as_of, now) if question.as_of else now
+    as_of = min(asked_as_of, now) if asked_as_of else now
     calendar = await context.calendar()
     today = calendar.day_of(as_of)
     asked = _Asked(metric.key, period, scope, scope.teams(context), question.rank_by)

@@ -87,9 +87,9 @@ async def convert(context: Context, id_: str, deal_given: Given) -> tuple[Lead, 
     lead: Lead = refs.to_change("Lead", id_, "input", "id")
     if lead.status is LeadStatus.CONVERTED:
         raise Conflict("This lead is converted already.", "input", "id")
-    owner = deal_given.get("owner") or encoded("Employee", lead.owner_id)
+    inherited = {} if deal_given.get("owner") is not None else {"owner": encoded("Employee", lead.owner_id)}
     keeper = await deals.keeper(lead.client_id)
-    made, moved = await record_many(context, keeper, [{**deal_given, "owner": owner}], path=("input", "deal"))
+    made, moved = await record_many(context, keeper, [{**deal_given, **inherited}], path=("input", "deal"))
     deal = made[0]
 
     def converted(bench: Bench, draft: Draft) -> None:

@@ -46,17 +46,17 @@ async def _changed(context: Context, employee: Employee, given: Given) -> Employ
     if given.get("name") is not None:
         employee.renamed(inputs.name(given["name"], "input", "name"))
     if "email" in given and (given["email"] is not None or employee.id is None):
-        employee.email = inputs.email(given["email"], "input", "email")
+        employee.email = None if given["email"] is None else inputs.address(given["email"], "input", "email")
         if employee.email != was["email"] and await Employee.exists(email=employee.email):
             raise Conflict("Somebody has this e-mail already.", "input", "email")
     if given.get("role") is not None:
         employee.role = given["role"]
     if "team" in given:
         team = given["team"]
-        employee.team_id = refs.team(team, "input", "team").id if team else None
+        employee.team_id = None if team is None else refs.team(team, "input", "team").id
     if "manager" in given:
         manager = given["manager"]
-        employee.manager_id = refs.employee(manager, "input", "manager").id if manager else None
+        employee.manager_id = None if manager is None else refs.employee(manager, "input", "manager").id
         await _check_no_loop_of_managers(employee)
     if "avatarUrl" in given:
         employee.avatar_url = _address(given["avatarUrl"])
@@ -154,13 +154,13 @@ async def _changed_team(context: Context, team: Team, given: Given) -> Team:
     if given.get("externalId") is not None:  # of an import
         team.external_id = inputs.external_id(given["externalId"], "input", "externalId")
     if "parent" in given:
-        parent = refs.team(given["parent"], "input", "parent").id if given["parent"] else None
+        parent = None if given["parent"] is None else refs.team(given["parent"], "input", "parent").id
         if team.id is not None and parent is not None and team.id in Tree(await Team.all()).above(parent):
             raise Invalid("A team cannot stand below itself.", "input", "parent")
         team.parent_id = parent
     if "manager" in given:
         manager = given["manager"]
-        team.manager_id = refs.employee(manager, "input", "manager").id if manager else None
+        team.manager_id = None if manager is None else refs.employee(manager, "input", "manager").id
     await team.save()
     context.announce("people")
     return team

@@ -11,14 +11,15 @@ from tortoise.queryset import QuerySet
 
 from domain.access import Action
 from domain.failures import BadInput
-from domain.ids import EXTERNAL, decoded, encoded
+from domain.ids import EXTERNAL, LONGEST_EXTERNAL, decoded, encoded, external
 from domain.records import DealStatus
-from domain.refusals import NotFound, Refusal
+from domain.refusals import Conflict, NotFound, Refusal
 from domain.text import search_key
 from models import calls, deals, leads, tasks
 from models.activities import Activity, ActivityKind, Bell
 from models.calls import Call
 from models.deals import Deal
+from models.fields import LONGEST_TEXT
 from models.goals import Goal, OwnerKind
 from models.leads import Lead
 from models.pages import decoded as cursor_key
@@ -55,13 +56,14 @@ _KEEPERS: Final[Mapping[str, Callable[[], Keeper]]] = {
 async def delete_record(context: Context, id_: str, *kinds: str) -> tuple[Any, list[Goal]]:
     """Take a record out of every score; the history keeps it. `kinds`: which it may be of."""
     pair = decoded(id_)
-    if id_.startswith("ext:") and len(kinds) == 1:
-        kind = kinds[0]
-    elif pair and pair[0] in kinds:
-        kind = pair[0]
-    else:
+    found = [pair[0]] if pair and pair[0] in kinds else []
+    if external(id_):
+        found = [kind for kind in kinds if await _record(context, kind, id_) is not None]
+    if len(found) > 1:
+        raise Conflict("Several records have this externalId: give the id of the one that is meant.", "id")
+    if not found:
         raise NotFound("There is no such record.", "id")
-    return await delete(context, _KEEPERS[kind](), id_, "id")
+    return await delete(context, _KEEPERS[found[0]](), id_, "id")
 
 
 def id_of(row: Any) -> str:
@@ -80,10 +82,11 @@ async def deals_filtered(context: Context, query: QuerySet[Deal], given: Given) 
     if given.get("stage"):
         query = query.filter(stage_id__in=_numbers("Stage", given["stage"]))
     for field, kind, column in (("client", "Client", "client_id"), ("owner", "Employee", "owner_id")):
-        if given.get(field):
+        if given.get(field) is not None:
             query = query.filter(**{column: await _meant(context, kind, given[field])})
     if given.get("product"):
-        query = query.filter(product=given["product"])
+        fits = len(given["product"]) <= LONGEST_TEXT
+        query = query.filter(product=given["product"]) if fits else query.filter(id=0)
     if given.get("hasProblems") is not None:
         query = query.filter(problem=None) if not given["hasProblems"] else query.exclude(problem=None)
     if given.get("search"):
@@ -259,8 +262,8 @@ async def node(context: Context, id_: str) -> Any | None:
 async def found(context: Context, kind: str, id_: str) -> Any | None:
     """Return what the id stands for if it is of that kind and within sight."""
     pair = decoded(id_)
-    if kind == "Employee" and id_.startswith(EXTERNAL):
-        return await by_external(context, kind, id_[len(EXTERNAL) :])
+    if kind == "Employee" and (external_id := external(id_)):
+        return await by_external(context, kind, external_id)
     return await node(context, id_) if pair and pair[0] == kind else None
 
 
@@ -273,11 +276,11 @@ async def _record(context: Context, kind: str, id_: str) -> Any | None:
         return None
 
 
-async def by_external(context: Context, kind: str, external: str) -> Any | None:
+async def by_external(context: Context, kind: str, external_id: str) -> Any | None:
     """Return the record of that type that carries the id of another system."""
     if kind != "Employee":
-        return await _record(context, kind, f"ext:{external}")
-    row = await Employee.get_or_none(external_id=external)
+        return await _record(context, kind, f"{EXTERNAL}{external_id}")
+    row = await Employee.get_or_none(external_id=external_id) if len(external_id) <= LONGEST_EXTERNAL else None
     return row if row and context.viewer.may(Action.VIEW_PEOPLE, row) else None
 
 

@@ -14,7 +14,7 @@ from tortoise.expressions import Q
 from tortoise.models import Model
 
 from domain.access import Action
-from domain.ids import EXTERNAL, decoded
+from domain.ids import LONGEST_EXTERNAL, decoded, external
 from domain.refusals import Conflict, Forbidden, NotFound, Required
 from models.calls import Call
 from models.clients import Client, Contact
@@ -63,8 +63,8 @@ class References:
     async def want(self, kind: str, ids: Iterable[str | None]) -> None:
         """Fetch what these ids of one kind mean, in one question, and whom the records belong to."""
         wanted = {id_ for id_ in ids if id_}
-        externals = {id_[len(EXTERNAL) :] for id_ in wanted if id_.startswith(EXTERNAL)}
-        parsed = (decoded(id_) for id_ in wanted if not id_.startswith(EXTERNAL))
+        externals = {found for id_ in wanted if (found := external(id_))}
+        parsed = (decoded(id_) for id_ in wanted)
         numbers = {pair[1] for pair in parsed if pair and pair[0] == kind}
         await self._fetch(kind, numbers, externals if kind != "Stage" else set())
         await self.want_owners()
@@ -74,7 +74,7 @@ class References:
         await self._fetch(kind, {number for number in numbers if number} - self.numbers(kind), set())
 
     async def want_external(self, kind: str, externals: Iterable[str | None]) -> None:
-        await self._fetch(kind, set(), {external for external in externals if external})
+        await self._fetch(kind, set(), {id_ for id_ in externals if id_ and len(id_) <= LONGEST_EXTERNAL})
         await self.want_owners()
 
     async def want_owners(self) -> None:
@@ -85,9 +85,9 @@ class References:
         """Return the numbers of the rows of one kind that are at hand."""
         return {number for known, number in self._rows if known == kind}
 
-    def remember(self, kind: str, external: str, row: Any) -> None:
+    def remember(self, kind: str, external_id: str, row: Any) -> None:
         """Let a row that is not written yet be found by the id that another system gave it."""
-        self._external[kind, external] = row
+        self._external[kind, external_id] = row
 
     async def _fetch(self, kind: str, numbers: set[int], externals: set[str]) -> None:
         if not numbers and not externals:
@@ -114,13 +114,13 @@ class References:
     def at_hand(self, kind: str, number: int) -> Any | None:
         return self._rows.get((kind, number))
 
-    def by_external(self, kind: str, external: str) -> Any | None:
+    def by_external(self, kind: str, external_id: str) -> Any | None:
         """Return the row that carries the id, deleted or out of reach though it be."""
-        return self._external.get((kind, external))
+        return self._external.get((kind, external_id))
 
     def _meant(self, kind: str, id_: str) -> Any | None:
-        if id_.startswith(EXTERNAL):
-            return self._external.get((kind, id_[len(EXTERNAL) :]))
+        if found := external(id_):
+            return self._external.get((kind, found))
         pair = decoded(id_)
         return self._rows.get(pair) if pair and pair[0] == kind else None
 
@@ -166,11 +166,11 @@ class References:
             raise Forbidden("Only who stands above can delete this: ask him, or correct it.", *path)
         return row
 
-    def existing(self, kind: str, id_: str | None, external: str | None) -> Any | None:
+    def existing(self, kind: str, id_: str | None, external_id: str | None) -> Any | None:
         """Return the record that an input with `id` or `externalId` changes; None when it makes a new one."""
-        if id_:
+        if id_ is not None:
             return self.to_change(kind, id_, "input", "id")
-        row = self.by_external(kind, external) if external else None
+        row = self.by_external(kind, external_id) if external_id else None
         if row is None:
             return None
         if not self.sees(row):
@@ -182,7 +182,7 @@ class References:
     def new_owner(self, id_: str | None, *path: str) -> Employee:
         """Return whose a new record will be: the one named, else the viewer himself."""
         viewer = self.context.viewer
-        if not id_:
+        if id_ is None:
             if viewer.employee is None:
                 raise Required("Say whose record this is: a device has none of its own.", *path)
             return viewer.employee

@@ -11,7 +11,7 @@ from tortoise.queryset import QuerySet
 
 from domain.access import Action, Reach
 from domain.failures import NotFound
-from domain.ids import EXTERNAL, decoded
+from domain.ids import decoded, external
 from models.company import Company
 from models.goals import OwnerKind
 from models.people import Employee, Team
@@ -40,8 +40,8 @@ async def whole(context: Context) -> Scope:
 
 async def find(context: Context, id_: str) -> Scope | None:
     """Return what the id means, whether or not it is within reach; None for nothing."""
-    if id_.startswith(EXTERNAL):
-        employee = await Employee.get_or_none(external_id=id_[len(EXTERNAL) :])
+    if found := external(id_):
+        employee = await Employee.get_or_none(external_id=found)
         return Scope(OwnerKind.EMPLOYEE, employee.id, employee) if employee else None
     match decoded(id_):
         case "Company", 1:
@@ -49,8 +49,8 @@ async def find(context: Context, id_: str) -> Scope | None:
         case "Team", number if number in context.tree.teams:
             return Scope(OwnerKind.TEAM, number, context.tree.teams[number])
         case "Employee", number:
-            found = await Employee.get_or_none(id=number)
-            return Scope(OwnerKind.EMPLOYEE, number, found) if found else None
+            row = await Employee.get_or_none(id=number)
+            return Scope(OwnerKind.EMPLOYEE, number, row) if row else None
     return None
 
 
@@ -71,7 +71,7 @@ def reaches(context: Context, action: Action, scope: Scope) -> bool:
 
 async def for_board(context: Context, id_: str | None, action: Action = Action.VIEW_BOARD) -> Scope:
     """Return the scope of a board or of wins: the company unless given. Raises NotFound where it is out of reach."""
-    scope = await find(context, id_) if id_ else await _board_at_large(context)
+    scope = await find(context, id_) if id_ is not None else await _board_at_large(context)
     if scope is None or not reaches(context, action, scope):
         raise NotFound("There is no such scope: give the id of a team, an employee or the company.", field="scope")
     return scope
@@ -107,7 +107,7 @@ async def asked_for(context: Context, asked: Asked, action: Action) -> Scope | N
     """Return the scope that is meant: the widest that the action reaches, unless one is given."""
     if isinstance(asked, Scope):
         return asked
-    return await find(context, asked) if asked else await widest(context, action)
+    return await find(context, asked) if asked is not None else await widest(context, action)
 
 
 async def records_within(context: Context, query: QuerySet[Row], field: str, asked: Asked) -> QuerySet[Row]:

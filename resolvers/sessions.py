@@ -27,6 +27,7 @@ from resolvers.viewer import Viewer
 DEVICE_PREFIX: Final = "sld_"
 _ALGORITHM: Final = "HS256"
 LEEWAY: Final = timedelta(seconds=30)  # clocks differ
+_LONGEST_EMAIL: Final = 254
 _SEEN_EVERY: Final = timedelta(seconds=60)
 
 
@@ -40,12 +41,13 @@ class SignedIn:
 
 async def sign_in(context: Context, email: str, password: str) -> SignedIn:
     """Check e-mail and password and begin a session. Attempts are throttled by address and by e-mail."""
-    keys = (("sign-in from", context.caller.address), ("sign-in as", email.strip().lower()[:254]))
+    email = email.strip().lower()[:_LONGEST_EMAIL]
+    keys = (("sign-in from", context.caller.address), ("sign-in as", email))
     for key in keys:
         wait = await context.services.throttle.hit(*key)
         if wait:
             raise Throttled("Too many attempts to sign in: wait and try again.", retry_after_ms=int(wait * 1000))
-    employee = await Employee.get_or_none(email=email.strip().lower())
+    employee = await Employee.get_or_none(email=email)
     known = await passwords.right(employee.password_hash if employee else None, password)
     if employee is None or not known or not employee.active:
         raise Invalid("E-mail or password is wrong.", "input", "password")

@@ -28,7 +28,8 @@ async def goal_progress(context: Context, ids: Sequence[str] | None, scope: str 
         if ids is not None:
             rows = [row for row in await goals.find_all(context, ids) if row is not None]
         else:
-            rows = await (goals.listed(context, scope, None, None, archived=False) if scope else goals.own(context))
+            listed = scope is not None
+            rows = await (goals.listed(context, scope, None, None, archived=False) if listed else goals.own(context))
             gone = [number for number in sent if number not in {row.id for row in rows}]
             rows += [row for row in await goals.seen(context, gone) if row and row.archived_at is not None]
         reached = await progress.reached(context, rows)

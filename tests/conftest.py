@@ -11,7 +11,8 @@ import os
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -139,6 +140,12 @@ def _database(services: Services, template: str = "template1") -> Iterator[str]:
         yield f"{server.rpartition('/')[0]}/{name}"
     finally:
         finished(run(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(services: Services) -> Callable[[str], AbstractContextManager[str]]:
+    """From the name of a database to a copy of it, by its address, for as long as a block lasts."""
+    return partial(_database, services)
 
 
 @pytest.fixture

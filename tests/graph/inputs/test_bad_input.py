@@ -1,0 +1,142 @@
+"""Whatever is wrong with the input of a mutation is named, with its place, and changes nothing.
+
+The fields are taken from the schema, what each must refuse from `values`, and what is right from
+`calls`: a new mutation needs a right call there, a new field a place in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pytest
+from graphql import (
+    GraphQLArgument,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
+)
+
+from tests.graph.inputs import calls, values
+from tests.graph.inputs.edge import SCHEMA, Edge, held
+from tests.graph.inputs.values import TOP, Bad
+
+MUTATIONS: Final = SCHEMA._schema.mutation_type.fields
+CYRILLIC: Final = re.compile("[а-яё]", re.IGNORECASE)
+Place = tuple[str, ...]
+
+
+# The fields of the schema
+
+
+def places(mutation: str) -> Iterator[tuple[Place, Any]]:
+    """Return where each field of the mutation's input is, inner inputs too, with its type."""
+    for name, argument in MUTATIONS[mutation].args.items():
+        yield from _within((name,), argument)
+
+
+def _within(place: Place, field: GraphQLArgument | GraphQLInputField) -> Iterator[tuple[Place, Any]]:
+    of = get_named_type(field.type)
+    if not isinstance(of, GraphQLInputObjectType) or of.name == "PeriodInput":
+        yield place, field.type
+        return
+    for name, inner in of.fields.items():
+        yield from _within(
+            (*place, "0", name) if is_list_type(get_nullable_type(field.type)) else (*place, name), inner
+        )
+
+
+def at(arguments: Any, place: Place) -> tuple[Any, Any]:
+    """Return what holds the field, and by which key."""
+    holder = arguments
+    for step in place[:-1]:
+        holder = holder[int(step)] if isinstance(holder, list) else holder[step]
+    return holder, place[-1]
+
+
+def called(mutation: str, place: Place) -> str:
+    """Return how `values` calls the place."""
+    return " ".join([mutation, *(place[1:] if place[0] == "input" else place)])
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_a_right_call_fills_in_every_field(mutation: str) -> None:
+    arguments = calls.right(_Anything())[mutation]
+
+    for place, type_ in places(mutation):
+        holder, name = at(arguments, place)
+        assert name in holder, f"{called(mutation, place)}: {type_}"
+        assert list(values.values(called(mutation, place), type_))
+
+
+class _Anything(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "1"
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+async def test_what_a_field_cannot_take_is_refused_by_its_place_and_changes_nothing(
+    sqlite: Edge, mutation: str
+) -> None:
+    wrong = await differences(sqlite, mutation, lambda bad: True)
+    assert not wrong, "\n".join(wrong)
+
+    answer = await sqlite.act(mutation, calls.right(sqlite.ids)[mutation])
+    assert answer == {"data": {mutation: {"userErrors": []}}}
+
+
+async def test_postgresql_refuses_the_same_and_in_russian_too(postgres: Edge) -> None:
+    """All that may come as far as the database; what GraphQL itself refuses it says in English."""
+    wrong = []
+    for mutation in MUTATIONS:
+        wrong += await differences(
+            postgres, mutation, lambda bad: bad.code != TOP or bad in values.UNSTORABLE, "ru", each=False
+        )
+
+    assert not wrong, "\n".join(wrong)
+
+
+async def differences(
+    edge: Edge, mutation: str, telling: Callable[[Bad], bool], language: str = "en", *, each: bool = True
+) -> list[str]:
+    """Return, in words, where anything was answered otherwise than expected, or anything changed.
+
+    each  look at the database after each field, not only at the end
+    """
+    wrong, before = [], await held()
+    for place, type_ in places(mutation):
+        for bad in filter(telling, values.values(called(mutation, place), type_)):
+            arguments = calls.right(edge.ids)[mutation]
+            holder, name = at(arguments, place)
+            holder[name] = bad.value
+            code, where, said = judged(mutation, await edge.act(mutation, arguments, language))
+            if bool(CYRILLIC.search(said)) is not (language == "ru"):
+                wrong.append(f"{called(mutation, place)} = {bad.value!r:.60} is told: {said}")
+            shown = ".".join((*place, *bad.below)) if bad.elsewhere is None else bad.elsewhere
+            if code != bad.code or not (where.startswith(shown) if code == TOP else where == shown):
+                wrong.append(f"{called(mutation, place)} = {bad.value!r:.60}: {code} at {where}, not {bad.code}")
+        if each and (after := await held()) != before:
+            changed = [table for table in before if before[table] != after[table]]
+            wrong.append(f"{called(mutation, place)} changed {changed}")
+            before = after
+    return wrong if await held() == before else [*wrong, f"{mutation} changed something"]
+
+
+def judged(mutation: str, answer: dict[str, Any]) -> tuple[str, str, str]:
+    """Return by which code, at which place and with which sentence the call was refused."""
+    if "errors" in answer:
+        assert not (answer.get("data") or {}).get(mutation)
+        error = answer["errors"][0]
+        assert len(error["message"]) < 500
+        place = re.sub(r"\[(\d+)\]", r".\1", error["extensions"].get("field", ""))
+        return error["extensions"]["code"], place, error["message"]
+    errors = answer["data"][mutation]["userErrors"]
+    if len(errors) != 1:
+        return f"{len(errors)} errors", "", ""
+    return errors[0]["code"], ".".join(errors[0]["path"]), errors[0]["message"]
