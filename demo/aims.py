@@ -1,4 +1,4 @@
-"""What the demo company wants to reach: goals of every metric, for everybody, this month, quarter and year.
+"""What the demo company wants to reach: goals of every metric, for everybody, this week, month, quarter and year.
 
 A target is the owner's share of what the whole year brought, for as busy a stretch as the
 period is, times some ambition: with a low one the goal is soon reached, with a high one
@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import cycle
@@ -25,7 +25,8 @@ from domain.records import CallOutcome, DealStatus, LeadStatus
 AMOUNT: Final = "deals_won_amount"
 FIRST: Final = "first_deals_won"
 REPEAT: Final = "repeat_deals_won"
-_AMBITIONS: Final = (0.35, 0.8, 1.0, 1.0, 1.15, 1.4)
+_AMBITIONS: Final = (0.6, 0.8, 1.0, 1.0, 1.15, 1.4)
+_DRIVE: Final = timedelta(weeks=4)  # before today, and two more after it
 _MORNING: Final = timedelta(hours=7)
 _OF_COMPANY: Final = {
     PeriodKind.YEAR: (AMOUNT, "deals_won_profit"),
@@ -49,8 +50,13 @@ class Aim:
     by: str
     owner: str
     metric: str
-    kind: PeriodKind
+    period: Period
     target: Decimal
+    name: str | None = None
+
+    @property
+    def kind(self) -> PeriodKind:
+        return self.period.kind
 
 
 def aims(story: Story) -> list[Aim]:
@@ -71,12 +77,14 @@ class _Aims:
         for kind, metrics in _OF_COMPANY.items():
             for metric in metrics:
                 yield self._aim(director, "company", self.story.sellers, metric, kind)
+        yield self._drive(director)
         turn = cycle(_OF_TEAMS)
         for team in cast.TEAMS:
             members = [person for person in self.story.sellers if person.team in below(team.key)]
             yield self._aim(director, team.key, members, AMOUNT, PeriodKind.MONTH)
             yield self._aim(director, team.key, members, AMOUNT, PeriodKind.QUARTER)
             yield self._aim(director, team.key, members, next(turn), PeriodKind.MONTH)
+            yield self._aim(director, team.key, members, "calls_made", PeriodKind.WEEK)
         turn = cycle(_OF_SELLERS)
         for person in self.story.sellers:
             manager = next(team.manager for team in cast.TEAMS if team.key == person.team)
@@ -86,12 +94,20 @@ class _Aims:
             yield self._aim(by, person.key, [person], next(turn), PeriodKind.MONTH)
 
     def _aim(self, by: str, owner: str, members: list[Person], metric: str, kind: PeriodKind) -> Aim:
-        period = period_of(kind, self.story.today, CALENDAR)
-        share = sum(person.talent for person in members) / self.talent
         ambition = self.luck.choice(_AMBITIONS) if len(members) == 1 else self.luck.uniform(0.8, 1.2)
+        return self._over(period_of(kind, self.story.today, CALENDAR), by, owner, members, metric, ambition)
+
+    def _drive(self, by: str) -> Aim:
+        """Return the one goal of days of its own, which does not recur."""
+        first = self.story.today - min(_DRIVE, timedelta(days=self.story.days))
+        days = Period(first, self.story.today + _DRIVE / 2, PeriodKind.CUSTOM)
+        return replace(self._over(days, by, "company", self.story.sellers, FIRST, 1.1), name="New clients in six weeks")
+
+    def _over(self, period: Period, by: str, owner: str, members: list[Person], metric: str, ambition: float) -> Aim:
+        share = sum(person.talent for person in members) / self.talent
         expected = self.year[metric] * Decimal(share * _busy(period) / self.busy * ambition)
         at = max(CALENDAR.start_of(period.start) + _MORNING, self.story.start + 2 * _MORNING)
-        return Aim(min(at, self.story.now), by, owner, metric, kind, _round(expected))
+        return Aim(min(at, self.story.now), by, owner, metric, period, _round(expected))
 
 
 def below(team: str) -> set[str]:
@@ -100,13 +116,15 @@ def below(team: str) -> set[str]:
 
 
 def yearly(events: list[Event], story: Story) -> defaultdict[str, Decimal]:
-    """Return what the year brought by metric, in the metric's unit."""
+    """Return what the year brought by metric, in the metric's unit; what was there before it is none of that."""
     found: defaultdict[str, Decimal] = defaultdict(Decimal)
     deals = [event.given for event in events if event.kind == "deal"]
     created = {given["externalId"]: given for given in deals if "title" in given}
     bought: set[str] = set()
     for event in events:
         given, status = event.given, event.given.get("status")
+        if given.get("createdAt", event.at) < story.start:
+            continue
         if event.kind in ("lead", "deal", "client", "contact") and "createdAt" in given:
             found[{"lead": "leads_created", "deal": "deals_created"}.get(event.kind, f"{event.kind}s_added")] += 1
         elif status is LeadStatus.CONVERTED:

@@ -66,11 +66,11 @@ PIPELINES: Final = (
     Pipeline(
         "New business",
         (
-            Stage("New", 2, 0.85),
-            Stage("Qualified", 5, 0.80),
-            Stage("Site visit", 7, 0.82),
-            Stage("Proposal", 16, 0.72),
-            Stage("Contract", 5, 0.88),
+            Stage("New", 2, 0.88),
+            Stage("Qualified", 5, 0.84),
+            Stage("Site visit", 7, 0.86),
+            Stage("Proposal", 16, 0.76),
+            Stage("Contract", 5, 0.92),
         ),
     ),
     Pipeline(

@@ -21,7 +21,7 @@ from demo.asking import Ask, Refused, Session
 
 log = logging.getLogger(__name__)
 
-FEWEST, MOST = 2.0, 5.0  # seconds between two acts
+FEWEST, MOST = 2.0, 4.0  # seconds between two acts
 _LONGEST_REST: Final = 60.0  # seconds, when the server does not answer
 _DESK: Final = """
 query Desk($ripe: [ID!]) {
@@ -145,15 +145,15 @@ class Seller:
 
 _Act = Callable[[Seller, Desk], Awaitable[str | None]]
 ACTS: Final[tuple[tuple[_Act, int], ...]] = (
-    (Seller.call, 30),
-    (Seller.lead, 12),
-    (Seller.contact, 7),
-    (Seller.task, 12),
-    (Seller.deal, 8),
+    (Seller.call, 24),
+    (Seller.lead, 10),
+    (Seller.contact, 6),
+    (Seller.task, 10),
+    (Seller.deal, 10),
     (Seller.convert, 4),
-    (Seller.move, 14),
-    (Seller.win, 6),
-    (Seller.lose, 4),
+    (Seller.move, 16),
+    (Seller.win, 14),
+    (Seller.lose, 3),
     (Seller.flag, 3),
 )
 

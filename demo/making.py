@@ -19,17 +19,19 @@ from demo import cast
 from demo.aims import Aim, aims
 from demo.story import DEMOS, TRAININGS, Event, Story
 from domain.access import DeviceKind
-from domain.ids import encoded
+from domain.ids import EXTERNAL, decoded, encoded
+from domain.periods import PeriodKind
 from domain.units import Unit
 from models import people as people_rows
 from models import pipelines
 from models.people import Employee
-from resolvers import calls, clients, company, deals, devices, goals, leads, metrics, people, products, tasks
+from resolvers import calls, clients, company, deals, devices, goals, leads, metrics, people, products, tasks, visits
 from resolvers.caller import Caller
 from resolvers.context import Context, Services
 from resolvers.viewer import Viewer
 
 PASSWORD: Final = "snowflake"  # everybody's, printed at the start: this is a demo
+_CLOSE_AFTER: Final = 5  # working days into the next month
 _KINDS: Final[Mapping[str, Callable[..., Awaitable[Any]]]] = {  # each may refer to those before it
     "client": clients.record,
     "contact": clients.record_contacts,
@@ -64,6 +66,7 @@ async def make(story: Story, services: Services, told: Callable[[float], None] =
         targets = targets[len(due) :]
         await maker.set_goals(due)
         told(number / len(batches))
+    await maker.close_the_books()
     return made
 
 
@@ -144,10 +147,17 @@ class _Maker:
                 givens = [self._given(event) for event in events if event.kind == kind]
                 if givens:
                     await kept(context, givens, aloud=False)
+            await visits.bring_in(context, [self._visit(event) for event in events if "stage" in event.given])
 
     def _given(self, event: Event) -> Mapping[str, Any]:
+        """Return the input of an event; when a deal entered its stage is told apart, as a batch may hold several moves."""
         stage = event.given.get("stage")
-        return event.given if stage is None else {**event.given, "stage": self.stages[stage]}
+        return event.given if stage is None else {**event.given, "stage": self.stages[stage], "entered": None}
+
+    def _visit(self, event: Event) -> visits.Visit:
+        stage = decoded(self.stages[event.given["stage"]])
+        assert stage is not None
+        return visits.Visit(f"{EXTERNAL}{event.given['externalId']}", stage[1], event.at)
 
     async def set_goals(self, targets: Iterable[Aim]) -> None:
         by_setter: dict[tuple[str, datetime], list[Aim]] = {}
@@ -157,16 +167,19 @@ class _Maker:
             context = await self._by(by, at)
             async with context.unit():
                 for aim in together:
-                    await goals.set_goal(
-                        context,
-                        {
-                            "owner": self.owners[aim.owner],
-                            "metric": aim.metric,
-                            "target": aim.target,
-                            "period": {"kind": aim.kind},
-                            "recurring": True,
-                        },
-                    )
+                    await goals.set_goal(context, self._goal(aim))
+
+    def _goal(self, aim: Aim) -> Mapping[str, Any]:
+        named = {"metric": aim.metric, "target": aim.target, "name": aim.name, "owner": self.owners[aim.owner]}
+        if aim.kind is PeriodKind.CUSTOM:
+            return {**named, "period": {"kind": aim.kind, "start": aim.period.start, "end": aim.period.end}}
+        return {**named, "period": {"kind": aim.kind, "on": aim.period.start}, "recurring": True}
+
+    async def close_the_books(self) -> None:
+        """Let months close from now on, as a company does that has just moved in."""
+        context = await self._by(self.story.people[0].key, self.story.now)
+        async with context.unit():
+            await company.update(context, {"closeAfterWorkdays": _CLOSE_AFTER})
 
     async def _by(self, key: str, at: datetime) -> Context:
         tree = await people_rows.tree()

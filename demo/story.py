@@ -23,11 +23,13 @@ from domain.access import Role
 from domain.calendar import Calendar, Weekday
 from domain.records import CallDirection, CallOutcome, DealStatus, LeadStatus, TaskKind
 
-VERSION: Final = 1  # a company made from another version is made anew
+VERSION: Final = 2  # a company made from another version is made anew
 CALENDAR: Final = Calendar(cast.ZONE, Weekday.MONDAY, frozenset(list(Weekday)[:5]), cast.COUNTRY)
 TRAININGS, DEMOS = "training_hours", "product_demos"  # the metrics of the company's own
 
 _MONTHS: Final = (0.85, 0.95, 1.2, 0.95, 0.95, 1.15, 0.8, 0.55, 1.15, 1.0, 1.1, 1.35)
+_BEFORE: Final = 80  # days before the year in which deals began that are open at its start
+_SALES: Final = 0.15  # deals that a seller begins by himself on an ordinary day
 _QUIET: Final = 0.03  # of a working day: the website works at weekends too
 _RATES: Final = {"USD": Decimal("0.92"), "RUB": Decimal("0.0104")}
 
@@ -98,18 +100,30 @@ class Story:
     def _tell(self) -> None:
         for person in self.sellers:
             for _ in range(3):  # clients of earlier years
-                self._client(person, self.start + timedelta(hours=self._random.uniform(1, 7)))
-        for number in range(self.days + 1):
+                self._client(person, self.start - timedelta(days=self._random.uniform(_BEFORE + 1, 900)))
+        for number in range(-_BEFORE, self.days + 1):
             day = self.today - timedelta(days=self.days - number)
             busy = season(day)
             for person in self.sellers:
-                self._day(person, day, busy)
+                if number < 0:
+                    self._earlier(person, day, busy)
+                else:
+                    self._day(person, day, busy)
+
+    def _earlier(self, person: Person, day: date, busy: float) -> None:
+        """Begin a deal before the year; it has a part in the story if the year began before it ended."""
+        if self._random.random() < _SALES * busy * (0.5 + person.talent / 2):
+            before = len(self.events)
+            self._sale(person, self._moment(day), fresh=0)
+            last = self.events[-1].given
+            if last.get("closedAt", self.now) < self.start:
+                del self.events[before:]
 
     def _day(self, person: Person, day: date, busy: float) -> None:
         pace = busy * (0.5 + person.talent / 2)
         for chance, act in (
-            (0.14, self._lead),
-            (0.13, self._sale),
+            (0.11, self._lead),
+            (_SALES, self._sale),
             (0.36, self._call),
             (0.07, self._contact),
             (0.11, self._task),
@@ -131,8 +145,8 @@ class Story:
         return max(self._moment(day), at + timedelta(minutes=20))
 
     def _add(self, at: datetime, kind: str, by: str | None = None, /, **given: Any) -> None:
-        if at <= self.now:
-            self.events.append(Event(at, kind, given, by))
+        if at <= self.now:  # what was there before the year is brought in as it begins
+            self.events.append(Event(max(at, self.start), kind, given, by))
 
     def _client(self, person: Person, at: datetime) -> str:
         pick, number = self._random, sum(map(len, self._clients.values())) + 1
@@ -169,22 +183,25 @@ class Story:
         fate = pick.random()
         if fate < 0.3 * person.talent:
             self._add(answered, "lead", None, externalId=key, status=LeadStatus.CONVERTED)
-            self._sale(person, answered, fresh=True)
-        elif fate < 0.75:
+            self._sale(person, answered, fresh=0.6)
+        elif fate < 0.88 or at < self.now - timedelta(days=45):
             self._add(answered, "lead", None, externalId=key, status=LeadStatus.REJECTED, reason="Not for us")
-        elif fate < 0.95:
+        elif fate < 0.97:
             self._add(answered, "lead", None, externalId=key, status=LeadStatus.IN_PROGRESS)
 
-    def _sale(self, person: Person, at: datetime, fresh: bool = False) -> None:
-        """Begin a deal, and follow it through its stages until it is won, lost, or now."""
+    def _sale(self, person: Person, at: datetime, fresh: float = 0.2) -> None:
+        """Begin a deal, and follow it through its stages until it is won, lost, or now.
+
+        fresh  how likely it is with a new client
+        """
         pick = self._random
-        fresh = pick.random() < (0.6 if fresh else 0.2)
-        client = self._client(person, at) if fresh else self._known(person, at)
-        if fresh:
+        new = pick.random() < fresh
+        client = self._client(person, at) if new else self._known(person, at)
+        if new:
             self._contact(person, at + timedelta(minutes=9), client)
         self._deals += 1
         key, product = f"D-{self._deals:04}", pick.choice(cast.PRODUCTS)
-        pipeline = 0 if fresh or pick.random() < 0.5 else 1
+        pipeline = 0 if new or pick.random() < 0.5 else 1
         amount, currency = self._amount(product)
         self._add(
             at, "deal", None, externalId=key, title=f"{product.name} for {self._names[client]}", owner=_ext(person.key),
@@ -242,7 +259,7 @@ class Story:
             kind=TaskKind.ASSIGNMENT if given else TaskKind.TASK, assignee=_ext(person.key), dueAt=due,
             client=_ext(self._known(person, at)), createdAt=at,
         )  # fmt: skip
-        if pick.random() < 0.9:
+        if pick.random() < 0.985:
             done = self._later(at, pick.lognormvariate(0.9, 0.7))
             self._add(done, "task", None, externalId=key, completedAt=done)
 

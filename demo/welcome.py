@@ -22,7 +22,9 @@ def text(address: str, people: Sequence[Person], made: Made) -> str:
     return f"""
 {cast.COMPANY} is open, and its people are at work.
 
-  GraphQL    http://{address}/graphql  (a page to try queries on)
+  Look       http://{address}/graphql#token={made.wallboard}
+             (the board, live; and whatever else you ask)
+  GraphQL    http://{address}/graphql
   Live       ws://{address}/graphql  (graphql-transport-ws)
   Health     http://{address}/health/ready
 

@@ -46,9 +46,12 @@ class Reach(Enum):
 class Action(Enum):
     VIEW_PEOPLE = "see that somebody exists, his name and standing"
     VIEW_CARD = "see the whole card: e-mail, history, deals, clients, leads, calls, tasks"
+    VIEW_WORK_TIME = "see when and how long somebody works"
     VIEW_ENTRIES = "see the postings behind a number"
     VIEW_GOALS = "see the progress of employees' goals"
     VIEW_GOALS_ABOVE = "see the progress of the goals of teams upwards and of the company"
+    VIEW_FORECAST = "see what an employee is expected to bring in"
+    VIEW_FORECAST_TOTALS = "see the same of a team or the company"
     VIEW_BOARD = "see leaderboards"
     VIEW_WINS = "hear of wins"
     VIEW_CATALOGUE = "see pipelines, metrics and the company's calendar"
@@ -57,6 +60,8 @@ class Action(Enum):
     REASSIGN = "give a record to somebody else"
     SET_GOALS = "set, change and archive goals"
     DEFINE_METRICS = "make metrics of the company's own"
+    VIEW_ALERTS = "see and read the alerts of one's own inbox"
+    KEEP_RULES = "see, test and change the rules of alerts"
     ADMINISTER = "manage people, teams, pipelines, devices, rates and the company"
 
 
@@ -76,9 +81,12 @@ _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
     #                        EMPLOYEE MANAGER DIRECTOR ADMIN WALLBOARD INTEGRATION
     Action.VIEW_PEOPLE:      (_C,     _C,     _C,      _C,   _S,       _S),
     Action.VIEW_CARD:        (_O,     _B,     _C,      _C,   _N,       _S),
+    Action.VIEW_WORK_TIME:   (_O,     _B,     _C,      _C,   _N,       _N),
     Action.VIEW_ENTRIES:     (_O,     _B,     _C,      _C,   _N,       _N),
     Action.VIEW_GOALS:       (_O,     _B,     _C,      _C,   _N,       _N),
     Action.VIEW_GOALS_ABOVE: (_C,     _C,     _C,      _C,   _S,       _N),
+    Action.VIEW_FORECAST:    (_O,     _B,     _C,      _C,   _N,       _N),
+    Action.VIEW_FORECAST_TOTALS: (_N, _B,     _C,      _C,   _S,       _N),
     Action.VIEW_BOARD:       (_C,     _C,     _C,      _C,   _S,       _N),
     Action.VIEW_WINS:        (_C,     _C,     _C,      _C,   _S,       _N),
     Action.VIEW_CATALOGUE:   (_C,     _C,     _C,      _C,   _C,       _C),
@@ -87,6 +95,8 @@ _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
     Action.REASSIGN:         (_N,     _B,     _C,      _C,   _N,       _S),
     Action.SET_GOALS:        (_N,     _B,     _C,      _C,   _N,       _N),
     Action.DEFINE_METRICS:   (_N,     _N,     _C,      _C,   _N,       _N),
+    Action.VIEW_ALERTS:      (_O,     _O,     _O,      _O,   _N,       _N),
+    Action.KEEP_RULES:       (_N,     _N,     _N,      _C,   _N,       _N),
     Action.ADMINISTER:       (_N,     _N,     _N,      _C,   _N,       _N),
 })
 # fmt: on

@@ -160,7 +160,7 @@ def resolve(
                 "Give the first and the last day of a custom period.", "start" if start is None else "end"
             )
         if end < start:
-            raise InvalidPeriod("The last day lies before the first: exchange `start` and `end`.", "end")
+            raise InvalidPeriod("The last day lies before the first: swap `start` and `end`.", "end")
         if (end - start).days >= _MOST_DAYS:
             raise InvalidPeriod(f"A custom period has at most {_MOST_DAYS} days: bring `end` nearer.", "end")
         return _within_reach(Period(start, end, kind), "start")

@@ -30,7 +30,7 @@ _RUSSIAN: Final = {
         "Для произвольного периода нужны свои дни: укажите `start` и `end`."
     ),
     "Give the first and the last day of a custom period.": "Укажите первый и последний день произвольного периода.",
-    "The last day lies before the first: exchange `start` and `end`.": (
+    "The last day lies before the first: swap `start` and `end`.": (
         "Последний день раньше первого: поменяйте местами `start` и `end`."
     ),
     "`start` and `end` are for kind CUSTOM: leave them out, or give `on`.": (
@@ -45,6 +45,9 @@ _RUSSIAN: Final = {
     "Choose a period between {first} and {last}.": "Выберите период между {first} и {last} годом.",
     "Give a day between {first} and {last}.": "Укажите день между {first} и {last} годом.",
     "Give a moment between {first} and {last}.": "Укажите время между {first} и {last} годом.",
+    "These are more than {most} points: ask for a longer interval, fewer metrics or a shorter period.": (
+        "Это больше {most} точек: возьмите интервал длиннее, показателей меньше или период короче."
+    ),
     "Give an offset from {least} to {most}.": "Укажите сдвиг от {least} до {most}.",
     'Give the time with an offset, e.g. "{example}".': "Укажите время со смещением, например «{example}».",
     "This lies in the future: give a moment that has passed.": "Это в будущем: укажите прошедшее время.",
@@ -102,21 +105,22 @@ _RUSSIAN: Final = {
     "You can record only for yourself and for those below you.": (
         "Записывать можно только за себя и за своих подчинённых."
     ),
-    "Only who stands above both can hand this over.": "Передать это может только тот, кто стоит над обоими.",
-    "Only an administrator keeps the company and its pipelines.": (
-        "Компанией и воронками ведает только администратор."
+    "Only somebody who stands above both can hand this over.": "Передать запись может только тот, кто стоит над обоими сотрудниками.",
+    "Only an administrator can change the company and its pipelines.": (
+        "Изменять компанию и воронки может только администратор."
     ),
-    "Only an administrator keeps devices.": "Устройствами ведает только администратор.",
-    "Only an administrator keeps people and teams.": "Сотрудниками и командами ведает только администратор.",
-    "Only an administrator keeps products.": "Продуктами ведает только администратор.",
-    "Only directors and administrators define metrics.": "Показатели заводят только директора и администраторы.",
+    "Only an administrator can make and revoke devices.": "Создавать и отзывать устройства может только администратор.",
+    "Only an administrator can change people and teams.": "Изменять сотрудников и команды может только администратор.",
+    "Only an administrator can change products.": "Изменять продукты может только администратор.",
+    "Only directors and administrators can make metrics.": "Заводить показатели могут только директора и администраторы.",
     "Say whose record this is: a device has none of its own.": (
         "Укажите, чья это запись: у устройства своих записей нет."
     ),
     "A device has no profile.": "У устройства нет профиля.",
+    "A device has no working hours.": "У устройства нет рабочего времени.",
     "A device stands for a team or the company.": "Устройство относится к команде или к компании.",
     # deals and other records
-    "A won deal has an amount: say how much it brings in.": "У выигранной сделки есть сумма: укажите её.",
+    "A won deal has an amount: say how much it brings in.": "У выигранной сделки должна быть сумма: укажите её.",
     "There is no exchange rate for {currency}: an administrator sets one with setExchangeRate.": (
         "Нет курса для {currency}: администратор задаёт его через setExchangeRate."
     ),
@@ -130,34 +134,47 @@ _RUSSIAN: Final = {
     "The move cannot be before the deal was created.": "Перенос не может быть раньше создания сделки.",
     "This deal is closed: reopen it before moving it.": "Сделка закрыта: сначала откройте её снова.",
     "Record 1 to 500 deals at once.": "Записывайте от 1 до 500 сделок за раз.",
-    "A call lasts from 0 to 86400 seconds.": "Звонок длится от 0 до 86400 секунд.",
-    "This lead is converted already.": "Эта заявка уже стала сделкой.",
+    "A call lasts from 0 to 86400 seconds.": "Длительность звонка — от 0 до 86400 секунд.",
+    "This lead has been converted already.": "Эта заявка уже стала сделкой.",
     "A task cannot be completed before it was created.": "Задачу нельзя выполнить раньше, чем она создана.",
     "This externalId is taken by a record out of your reach.": "Этот externalId занят записью, которая вам недоступна.",
-    "This metric counts by itself; results are for the company's own.": (
-        "Этот показатель считается сам; результаты вносят для собственных показателей компании."
+    "This metric is counted by itself; results are recorded for the company's own metrics.": (
+        "Этот показатель считается сам; результаты вносят только для собственных показателей компании."
     ),
     "There is a metric with this key already.": "Показатель с таким ключом уже есть.",
-    "A key is 2 to 40 small Latin letters, digits and underscores, a letter first.": (
-        "Ключ — от 2 до 40 строчных латинских букв, цифр и подчёркиваний, сначала буква."
+    "A key has 2 to 40 small Latin letters, digits and underscores, and begins with a letter.": (
+        "Ключ — от 2 до 40 строчных латинских букв, цифр и подчёркиваний, первой стоит буква."
     ),
     # goals
     "There is a goal for this metric, owner and period already: change that one.": (
         "Цель по этому показателю, владельцу и периоду уже есть: измените её."
     ),
     "This goal is archived.": "Эта цель в архиве.",
-    "The goal has changed meanwhile: its version is {version} now.": (
+    "The goal has changed in the meantime: its version is {version} now.": (
         "Цель тем временем изменилась: теперь её версия {version}."
     ),
-    "A custom period cannot recur: take a day, week, month, quarter or year.": (
-        "Произвольный период не повторяется: возьмите день, неделю, месяц, квартал или год."
+    "A custom period cannot recur: choose a day, week, month, quarter or year.": (
+        "Произвольный период не может повторяться: выберите день, неделю, месяц, квартал или год."
+    ),
+    # alerts
+    "There is no such alert.": "Такого оповещения нет.",
+    "There is no such alert rule.": "Такого правила оповещений нет.",
+    "Only an administrator keeps the rules of alerts.": "Правилами оповещений ведает только администратор.",
+    "Say who is to be told: the manager, the employee or the directors.": (
+        "Укажите, кого оповещать: руководителя, сотрудника или директоров."
+    ),
+    "Give more than 0 and at most 100 percentage points.": "Укажите больше 0 и не больше 100 процентных пунктов.",
+    "No such channel is set up on the server.": "Такой канал на сервере не настроен.",
+    "A device has no inbox.": "У устройства нет входящих.",
+    "`after` is not known: read the inbox again and subscribe from its end.": (
+        "`after` неизвестен: перечитайте входящие и подпишитесь с их конца."
     ),
     # the company and its people
     "This installation has its company already.": "В этой установке компания уже есть.",
     "The currency can change only while nothing has been counted.": (
         "Валюту можно сменить, только пока ничего не учтено."
     ),
-    "A week has at least one working day.": "В неделе хотя бы один рабочий день.",
+    "A week has at least one working day.": "В неделе должен быть хотя бы один рабочий день.",
     "Give 0 to 250 working days, or null to leave periods open.": (
         "Укажите от 0 до 250 рабочих дней или null, чтобы не закрывать периоды."
     ),
@@ -174,7 +191,7 @@ _RUSSIAN: Final = {
     "A pipeline has 1 to {most} stages.": "В воронке от 1 до {most} этапов.",
     "Two stages have the same name.": "У двух этапов одно название.",
     "Deals have been in the stage “{name}”: it has to stay.": "На этапе «{name}» были сделки: он должен остаться.",
-    "Somebody has this e-mail already.": "Этот адрес почты уже занят.",
+    "Somebody has this e-mail address already.": "Этот адрес почты уже занят.",
     "This is the last administrator: make somebody else one first.": (
         "Это последний администратор: сначала назначьте другого."
     ),
@@ -183,23 +200,23 @@ _RUSSIAN: Final = {
         "Никто не может быть руководителем самого себя, даже через других."
     ),
     "Give a web address that begins with https://.": "Укажите веб-адрес, который начинается с https://.",
-    'Take "en" or "ru".': "Возьмите «en» или «ru».",
+    'Choose "en" or "ru".': "Укажите «en» или «ru».",
     "Give a minute of the day, 0 to 1439.": "Укажите минуту суток, от 0 до 1439.",
     # signing in and repeating
-    "E-mail or password is wrong.": "Неверный адрес почты или пароль.",
-    "The current password is not right.": "Текущий пароль неверен.",
+    "The e-mail or the password is wrong.": "Неверный адрес почты или пароль.",
+    "The current password is wrong.": "Текущий пароль неверен.",
     "A password has {least} to {most} characters.": "В пароле от {least} до {most} знаков.",
     "Too many attempts to sign in: wait and try again.": "Слишком много попыток входа: подождите и повторите.",
     "Sign in first: send an access token as `Authorization: Bearer …`.": (
-        "Сначала войдите: пришлите токен доступа как `Authorization: Bearer …`."
+        "Сначала войдите: передайте токен доступа как `Authorization: Bearer …`."
     ),
-    "Send an access token as `Authorization: Bearer …`.": "Пришлите токен доступа как `Authorization: Bearer …`.",
+    "Send an access token as `Authorization: Bearer …`.": "Передайте токен доступа как `Authorization: Bearer …`.",
     "The access token has expired: refresh the session.": "Срок токена доступа истёк: обновите сессию.",
     "This refresh token is not valid: sign in again.": "Этот токен обновления не действует: войдите снова.",
     "This token is not valid: sign in again.": "Этот токен не действует: войдите снова.",
     "An idempotency key has 1 to 200 printable characters.": ("В ключе идемпотентности от 1 до 200 печатных знаков."),
     "This idempotency key was used with another input: take a new one.": (
-        "Этот ключ идемпотентности уже был с другими данными: возьмите новый."
+        "Этот ключ идемпотентности уже использован с другими данными: возьмите новый."
     ),
     # asking
     "first must be 1 to {most}.": "first — от 1 до {most}.",
@@ -210,13 +227,13 @@ _RUSSIAN: Final = {
         "`after` неизвестен: перечитайте историю и подпишитесь с её конца."
     ),
     "`after` is not the id of a win that was heard: subscribe without it.": (
-        "`after` — не id услышанной победы: подпишитесь без него."
+        "`after` — не id выигранной сделки, о которой сообщалось: подпишитесь без него."
     ),
     "This contains characters that cannot be stored: take out null characters and halves of emoji.": (
         "Здесь символы, которые нельзя сохранить: уберите нулевые символы и половинки эмодзи."
     ),
     "This number is too long.": "Это число слишком длинное.",
-    "This is no finite number.": "Это не конечное число.",
+    "This is not a finite number.": "Это не конечное число.",
     "Line {line} of the document: {wrong}": "Строка {line} документа: {wrong}",
     "Send fewer values: at most {most} in all variables together.": (
         "Пришлите меньше значений: не больше {most} во всех переменных вместе."
@@ -224,9 +241,22 @@ _RUSSIAN: Final = {
     "The variables are nested too deep: at most {most} levels.": (
         "Переменные вложены слишком глубоко: не больше {most} уровней."
     ),
-    "Ask for less at once: {actual} {what}, at most {limit} are accepted.": (
-        "Запросите меньше за раз: {what}: {actual}, принимается не больше {limit}."
+    "Ask for less at once: {actual} {what}, where at most {limit} are accepted.": (
+        "Запросите меньше за раз: {what} — {actual}, принимается не больше {limit}."
     ),
+    "bytes of the document": "байтов документа",
+    "tokens in the document (or more)": "лексем в документе (или больше)",
+    "operations in the document": "операций в документе",
+    "operations and fragments in the document": "операций и фрагментов в документе",
+    "variables of one operation": "переменных одной операции",
+    "root fields": "корневых полей",
+    "rows (pages multiplied)": "строк (страницы перемножаются)",
+    "fields within each other": "вложенных полей",
+    "fields of the schema within each other": "вложенных полей схемы",
+    "fields (fragments spread out)": "полей (вместе с фрагментами)",
+    "aliases (fragments spread out)": "псевдонимов (вместе с фрагментами)",
+    "directives (fragments spread out)": "директив (вместе с фрагментами)",
+    "selections within each other (fragments included)": "вложенных выборок (вместе с фрагментами)",
     "The document has no operation with this `operationName`.": "В документе нет операции с таким `operationName`.",
     "The document has no operation: send a query, mutation or subscription.": (
         "В документе нет операции: пришлите запрос, мутацию или подписку."
@@ -235,7 +265,7 @@ _RUSSIAN: Final = {
         "В документе несколько операций: назовите одну в `operationName`."
     ),
     "One socket runs at most {most} operations: complete one first, or open another.": (
-        "На одном сокете не больше {most} операций: завершите одну или откройте другой."
+        "На одном сокете не больше {most} операций: завершите одну или откройте ещё один сокет."
     ),
     # what no field could take
     "Variable '${name}' has invalid value at {where}: {wrong}": "Переменная ${name}, {where}: {wrong}",
@@ -279,7 +309,7 @@ _RUSSIAN: Final = {
         "Компании ещё нет: сначала выполните `./run setup` на сервере."
     ),
     "This took too long and was given up: ask for less, or try again later.": (
-        "Это длилось слишком долго и прекращено: запросите меньше или повторите позже."
+        "Запрос выполнялся слишком долго и был прерван: запросите меньше или повторите позже."
     ),
     "Something failed on our side. It is in the log under this request id.": (
         "Ошибка на нашей стороне. В журнале она записана под этим id запроса."
@@ -288,7 +318,7 @@ _RUSSIAN: Final = {
         "База данных сейчас недоступна: повторите через несколько секунд."
     ),
     "There is no room left to store anything: tell whoever runs the server.": (
-        "Места для записи не осталось: сообщите тому, кто ведёт сервер."
+        "Места для записи не осталось: сообщите администратору сервера."
     ),
 }
 _PLACE: Final = re.compile(r"\\\{(\w+)\\\}")

@@ -118,4 +118,14 @@ class ResultFacts:
     amount: int
 
 
-Facts = DealFacts | LeadFacts | ContactFacts | ClientFacts | CallFacts | TaskFacts | ResultFacts
+@dataclass(frozen=True, slots=True)
+class WorkFacts:
+    """A day at work; `seconds` are those counted so far."""
+
+    id: int
+    worker: Credit
+    worked_on: date
+    seconds: int
+
+
+Facts = DealFacts | LeadFacts | ContactFacts | ClientFacts | CallFacts | TaskFacts | ResultFacts | WorkFacts

@@ -26,6 +26,7 @@ from domain.records import (
     ResultFacts,
     SaleKind,
     TaskFacts,
+    WorkFacts,
 )
 from domain.units import Unit
 
@@ -49,6 +50,7 @@ class Metric:
     when    whether the record, as it stands, counts
     credit  to whom;  on  for which day of the company's calendar
     amount  in the smallest unit: a piece, a cent, a second; None has no part
+    russian name and description in Russian; of the company's own there is only what it wrote
     """
 
     key: str
@@ -60,6 +62,15 @@ class Metric:
     credit: Callable[[Any], Credit | None] = lambda record: record.opened
     on: Callable[[Any], date | None] = lambda record: record.created_on
     amount: Callable[[Any], int | None] = lambda record: 1
+    russian: tuple[str, str] | None = None
+
+    def called(self, language: str) -> str:
+        """Return its name for people."""
+        return self.russian[0] if self.russian and language == "ru" else self.name
+
+    def described(self, language: str) -> str:
+        """Return in a sentence what it counts."""
+        return self.russian[1] if self.russian and language == "ru" else self.description
 
     def score(self, record: Facts | None) -> Score | None:
         """Return what the record as it stands is worth, or None when it does not count."""
@@ -114,9 +125,29 @@ def _catalogue(*metrics: Metric) -> Mapping[str, Metric]:
 
 
 METRICS: Final = _catalogue(
-    _of_win("deals_won", Unit.COUNT, "Deals won", "Won deals, on the day of the win."),
-    _of_win("deals_won_amount", Unit.MONEY, "Deals won, amount", "What won deals bring in.", amount=_value),
-    _of_win("first_deals_won", Unit.COUNT, "First sales", "Wins that are the client's first.", when=_won_first),
+    _of_win(
+        "deals_won",
+        Unit.COUNT,
+        "Deals won",
+        "Won deals, on the day of the win.",
+        russian=("Выигранные сделки", "Выигранные сделки, в день выигрыша."),
+    ),
+    _of_win(
+        "deals_won_amount",
+        Unit.MONEY,
+        "Deals won, amount",
+        "What won deals bring in.",
+        amount=_value,
+        russian=("Сумма выигранных сделок", "Сколько приносят выигранные сделки."),
+    ),
+    _of_win(
+        "first_deals_won",
+        Unit.COUNT,
+        "First sales",
+        "Wins that are the client's first.",
+        when=_won_first,
+        russian=("Первые продажи", "Выигранные сделки, первые у клиента."),
+    ),
     _of_win(
         "first_deals_won_amount",
         Unit.MONEY,
@@ -124,8 +155,16 @@ METRICS: Final = _catalogue(
         "What the clients' first wins bring in.",
         when=_won_first,
         amount=_value,
+        russian=("Сумма первых продаж", "Сколько приносят первые выигранные сделки клиентов."),
     ),
-    _of_win("repeat_deals_won", Unit.COUNT, "Repeat sales", "Wins after the client's first.", when=_won_repeat),
+    _of_win(
+        "repeat_deals_won",
+        Unit.COUNT,
+        "Repeat sales",
+        "Wins after the client's first.",
+        when=_won_repeat,
+        russian=("Повторные продажи", "Выигранные сделки после первой у клиента."),
+    ),
     _of_win(
         "repeat_deals_won_amount",
         Unit.MONEY,
@@ -133,6 +172,7 @@ METRICS: Final = _catalogue(
         "What the wins after the clients' first bring in.",
         when=_won_repeat,
         amount=_value,
+        russian=("Сумма повторных продаж", "Сколько приносят выигранные сделки после первой у клиента."),
     ),
     _of_win(
         "deals_won_profit",
@@ -140,9 +180,27 @@ METRICS: Final = _catalogue(
         "Deals won, profit",
         "What won deals bring in less their cost, where the cost is known.",
         amount=lambda deal: deal.profit,
+        russian=(
+            "Прибыль выигранных сделок",
+            "Сколько приносят выигранные сделки за вычетом себестоимости, где она известна.",
+        ),
     ),
-    Metric("deals_created", Unit.COUNT, "Deals created", "New deals, on the day of their creation.", DealFacts),
-    Metric("leads_created", Unit.COUNT, "New leads", "Incoming requests, on the day of their creation.", LeadFacts),
+    Metric(
+        "deals_created",
+        Unit.COUNT,
+        "Deals created",
+        "New deals, on the day of their creation.",
+        DealFacts,
+        russian=("Новые сделки", "Сделки, в день их создания."),
+    ),
+    Metric(
+        "leads_created",
+        Unit.COUNT,
+        "New leads",
+        "Incoming requests, on the day of their creation.",
+        LeadFacts,
+        russian=("Новые заявки", "Входящие заявки, в день их создания."),
+    ),
     Metric(
         "leads_converted",
         Unit.COUNT,
@@ -151,11 +209,39 @@ METRICS: Final = _catalogue(
         LeadFacts,
         credit=lambda lead: lead.converted,
         on=lambda lead: lead.converted_on,
+        russian=("Заявки, ставшие сделками", "Заявки, ставшие сделкой, в этот день."),
     ),
-    Metric("contacts_added", Unit.COUNT, "Contacts added", "New people in the client base.", ContactFacts),
-    Metric("clients_added", Unit.COUNT, "Clients added", "New clients.", ClientFacts),
-    _of_call("calls_made", Unit.COUNT, "Calls made", "Every call, answered or not."),
-    _of_call("calls_answered", Unit.COUNT, "Calls answered", "Calls that were answered.", when=_answered),
+    Metric(
+        "contacts_added",
+        Unit.COUNT,
+        "Contacts added",
+        "New people in the client base.",
+        ContactFacts,
+        russian=("Новые контакты", "Новые люди в клиентской базе."),
+    ),
+    Metric(
+        "clients_added",
+        Unit.COUNT,
+        "Clients added",
+        "New clients.",
+        ClientFacts,
+        russian=("Новые клиенты", "Новые клиенты."),
+    ),
+    _of_call(
+        "calls_made",
+        Unit.COUNT,
+        "Calls made",
+        "Every call, answered or not.",
+        russian=("Звонки", "Все звонки, с ответом и без."),
+    ),
+    _of_call(
+        "calls_answered",
+        Unit.COUNT,
+        "Calls answered",
+        "Calls that were answered.",
+        when=_answered,
+        russian=("Звонки с ответом", "Звонки, на которые ответили."),
+    ),
     _of_call(
         "call_hours",
         Unit.HOURS,
@@ -163,6 +249,7 @@ METRICS: Final = _catalogue(
         "Time on answered calls.",
         when=_answered,
         amount=lambda call: call.seconds,
+        russian=("Часы разговоров", "Время звонков с ответом."),
     ),
     Metric(
         "tasks_completed",
@@ -172,13 +259,26 @@ METRICS: Final = _catalogue(
         TaskFacts,
         credit=lambda task: task.done_by,
         on=lambda task: task.completed_on,
+        russian=("Выполненные задачи", "Выполненные задачи и поручения, в день выполнения."),
     ),
-    Metric("hours_worked", Unit.HOURS, "Hours worked", "Time at work, by the heartbeats of the employee's client."),
+    Metric(
+        "hours_worked",
+        Unit.HOURS,
+        "Hours worked",
+        "Time at work, by the heartbeats of the employee's client.",
+        WorkFacts,
+        credit=lambda work: work.worker,
+        on=lambda work: work.worked_on,
+        amount=lambda work: work.seconds,
+        russian=("Отработанные часы", "Время за работой: пока программой сотрудника пользуются."),
+    ),
 )
+
+WORK: Final = "hours_worked"  # unlike all others, seen by nobody but the employee and those above
 
 _BY_KIND: Final = {
     kind: tuple(metric for metric in METRICS.values() if metric.of is kind)
-    for kind in (DealFacts, LeadFacts, ContactFacts, ClientFacts, CallFacts, TaskFacts)
+    for kind in (DealFacts, LeadFacts, ContactFacts, ClientFacts, CallFacts, TaskFacts, WorkFacts)
 }
 
 

@@ -42,7 +42,7 @@ class _Refusing(FieldExtension):
         try:
             return await self.act(next_, source, info, arguments)
         except Refusal as refusal:
-            return refused(self.field.type, refusal, info.context.caller.language)  # type: ignore[arg-type]
+            return refused(self.field.type, refusal, info.context.language)  # type: ignore[arg-type]
 
     async def act(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
         return await next_(source, info, **arguments)

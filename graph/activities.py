@@ -43,4 +43,4 @@ class Activity(Node):
     @strawberry.field(description="For people, in the viewer's language (Accept-Language: en, ru).")
     @staticmethod
     def summary(root: strawberry.Parent[rows.Activity], info: Info) -> str:
-        return summary(root.kind, root.subject_kind, root.data, info.context.caller.language)
+        return summary(root.kind, root.subject_kind, root.data, info.context.language)

@@ -20,6 +20,7 @@ from models import activities, clients, people, pipelines
 from models import deals as rows
 from models.pages import Span
 from resolvers import clients as client_actions
+from resolvers import forecasts
 
 TheActivity = Annotated["Activity", strawberry.lazy("graph.activities")]  # type: ignore[name-defined]  # noqa: F821
 TheEmployee = Annotated["Employee", strawberry.lazy("graph.people")]  # type: ignore[name-defined]  # noqa: F821
@@ -83,8 +84,19 @@ class Deal(Node):
     async def sale_kind(root: strawberry.Parent[rows.Deal], info: Info) -> SaleKind:
         if root.sale_kind is not None:
             return root.sale_kind
-        has_won = root.client_id is not None and await info.context.load(rows.have_won, root.client_id)
-        return SaleKind.REPEAT if has_won else SaleKind.FIRST
+        if root.client_id is None:
+            return SaleKind.FIRST
+        return SaleKind.REPEAT if (await info.context.load(rows.wins_of, root.client_id)).count else SaleKind.FIRST
+
+    @strawberry.field(
+        description="""Probability, 0 to 1, that it is ever won; 1 or 0 once closed; null while there is too little
+history to say."""
+    )
+    @staticmethod
+    async def win_probability(root: strawberry.Parent[rows.Deal], info: Info) -> float | None:
+        if root.status is not DealStatus.OPEN:
+            return float(root.status is DealStatus.WON)
+        return await info.context.ask(forecasts.chances_ever, root.id)
 
     @strawberry.field
     @staticmethod
@@ -95,13 +107,14 @@ class Deal(Node):
     @staticmethod
     async def activities(
         root: strawberry.Parent[rows.Deal],
+        info: Info,
         first: int | None = None,
         after: str | None = None,
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
         query = activities.Activity.filter(subject_kind="Deal", subject_id=root.id)
-        return await paged(query, ("-id",), Span(first, after, last, before))
+        return await paged(info, query, ("-id",), Span(first, after, last, before))
 
 
 @lens(clients.Client, description="Who buys.")
@@ -120,8 +133,8 @@ class Client(Node):
     @strawberry.field(description="What the client's standing wins brought in, in the company's currency.")
     @staticmethod
     async def won_amount(root: strawberry.Parent[clients.Client], info: Info) -> Decimal:
-        minor = await info.context.load(rows.won_values, root.id)
-        return from_minor(minor, (await info.context.company()).currency)
+        wins = await info.context.load(rows.wins_of, root.id)
+        return from_minor(wins.value, (await info.context.company()).currency)
 
     @strawberry.field(graphql_type=Connection[Deal], description="Those the viewer may see, the newest first.")
     @staticmethod
@@ -134,7 +147,7 @@ class Client(Node):
         before: str | None = None,
     ) -> Any:
         query: QuerySet[Any] = rows.of_client(root.id).filter(info.context.viewer.within(Action.VIEW_CARD, "owner"))
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
 
 @lens(clients.Contact, description="A person in the client base.")

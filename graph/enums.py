@@ -7,13 +7,17 @@ from enum import Enum, StrEnum
 import strawberry
 
 from domain.access import DeviceKind, Role
+from domain.alerting import AlertKind, Recipient
 from domain.calendar import Weekday
+from domain.forecasting import Confidence
 from domain.periods import PeriodKind
 from domain.progress import Pace
 from domain.records import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.refusals import Code
+from domain.statistics import Interval
 from domain.units import Unit
 from models.activities import ActivityKind
+from resolvers.forecasts import MoneyBasis
 from resolvers.leaderboards import RankBy
 
 
@@ -51,6 +55,10 @@ _public(
     WALLBOARD="Read-only: leaderboards, goals of teams and company, wins. Sees no deals, clients or entries.",
     INTEGRATION="Records for any employee: another CRM, telephony.",
 )
+_public(
+    Interval,
+    "What a point of a chart covers: a day, a week from the company's first day of the week, or a month.",
+)
 _public(Unit, "What a metric is counted in.", "MetricUnit", MONEY="In the company's currency.")
 _public(
     Pace,
@@ -67,6 +75,19 @@ _public(
     "What a board is ranked by.",
     ATTAINMENT="By percent of the employee's own goal for this metric and period; those without one come last.",
 )
+_public(
+    MoneyBasis,
+    "What a forecast counts.",
+    REVENUE="What won deals bring in.",
+    PROFIT="That less their cost.",
+)
+_public(
+    Confidence,
+    "How far a forecast is to be trusted.",
+    "ForecastConfidence",
+    NONE="Too little history to forecast from: expected, low, median and high are what is booked.",
+    LOW="Two to five months of history, or a range too wide to plan by.",
+)
 _public(DealStatus, "How a deal stands.")
 _public(SaleKind, "Whether a sale is the client's first.", FIRST="The client's first won deal.")
 _public(LeadStatus, "How a lead stands.")
@@ -74,19 +95,32 @@ _public(CallDirection, "Who called whom.")
 _public(CallOutcome, "How a call ended.")
 _public(TaskKind, "A task of one's own, or given by a manager.", ASSIGNMENT="Given by a manager (поручение).")
 _public(ActivityKind, "What happened.")
+_public(AlertKind, "What an alert is about.")
+_public(
+    Recipient,
+    "Who is told.",
+    "AlertRecipient",
+    MANAGER="The employee's manager, of a team's goal the team's; the directors where nobody stands above.",
+    EMPLOYEE="The employee; of a team's goal, its manager.",
+)
 _public(Code, "What is wrong with an input.", "UserErrorCode")
 _public(RecordType, "The types of records that carry an `externalId`.")
 
 __all__ = [
     "ActivityKind",
+    "AlertKind",
     "CallDirection",
     "CallOutcome",
+    "Confidence",
     "DealStatus",
     "DeviceKind",
+    "Interval",
     "LeadStatus",
+    "MoneyBasis",
     "Pace",
     "PeriodKind",
     "RankBy",
+    "Recipient",
     "RecordType",
     "Role",
     "SaleKind",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import strawberry
 
@@ -21,8 +21,12 @@ from models import people, scores
 from models.pages import Span
 from resolvers import progress, records
 from resolvers.progress import Altered, Reached
+from resolvers.projecting import projections
 
 TheEmployee = Annotated["Employee", strawberry.lazy("graph.people")]  # type: ignore[name-defined]  # noqa: F821
+
+
+FORESEEN: Final = frozenset({"projected", "projectedPercent", "attainmentProbability"})  # fields that look ahead
 
 
 @strawberry.type(description="How far a goal is, how fast, and where it will end; all in the metric's unit.")
@@ -57,15 +61,25 @@ class GoalProgress:
     def pace(root: strawberry.Parent[Reached]) -> Pace:
         return root.sums.pace
 
-    @strawberry.field(description="Where the value will stand at the end of the period, at the pace so far.")
+    @strawberry.field(
+        description="""Where the value will stand at the end of the period: as the forecast has it, of deals won by
+their models, of other metrics by their own past; at the pace so far while there is too little history."""
+    )
     @staticmethod
-    def projected(root: strawberry.Parent[Reached]) -> Decimal:
-        return root.shown(root.sums.projected)
+    async def projected(root: strawberry.Parent[Reached], info: Info) -> Decimal:
+        return root.shown((await info.context.ask(projections, root)).value)
 
     @strawberry.field
     @staticmethod
-    def projected_percent(root: strawberry.Parent[Reached]) -> float:
-        return float(root.sums.projected_percent)
+    async def projected_percent(root: strawberry.Parent[Reached], info: Info) -> float:
+        return (await info.context.ask(projections, root)).percent
+
+    @strawberry.field(
+        description="Probability, 0 to 1, that the target is reached; null while there is too little history to say."
+    )
+    @staticmethod
+    async def attainment_probability(root: strawberry.Parent[Reached], info: Info) -> float | None:
+        return (await info.context.ask(projections, root)).probability
 
     @strawberry.field(description="What each remaining working day must bring; null when none remains.")
     @staticmethod
@@ -134,8 +148,8 @@ class Goal(Node):
 
     @strawberry.field(graphql_type=Scope)
     @staticmethod
-    async def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return await info.context.ask(progress.owners, root)
+    def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return info.context.ask(progress.owners, root)
 
     @strawberry.field(graphql_type=Metric)
     @staticmethod
@@ -155,8 +169,8 @@ class Goal(Node):
 
     @strawberry.field(graphql_type=GoalProgress)
     @staticmethod
-    async def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return await info.context.ask(progress.reached, root)
+    def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return info.context.ask(progress.reached, root)
 
     @strawberry.field(
         description="""Sum of the same metric's goals for the same period one level below (a team's members and
@@ -183,11 +197,11 @@ subteams); null for an employee's goal. More or less than the target is allowed,
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        return await paged(await progress.entries(info.context, root), ("-id",), Span(first, after, last, before))
+        return await paged(info, await progress.entries(info.context, root), ("-id",), Span(first, after, last, before))
 
     @strawberry.field(
         graphql_type=list[GoalChange], description="Who changed the goal, when, and from what to what, newest first."
     )
     @staticmethod
-    async def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return await info.context.ask(progress.altered, root)
+    def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        return info.context.ask(progress.altered, root)

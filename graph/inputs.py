@@ -11,7 +11,8 @@ import strawberry
 from strawberry.types.base import get_object_definition
 from strawberry.utils.str_converters import to_camel_case
 
-from graph.enums import PeriodKind
+from graph.enums import MoneyBasis, PeriodKind
+from resolvers.forecasts import Question
 
 
 @strawberry.input(description="An amount of money.")
@@ -32,6 +33,14 @@ class PeriodInput:
     offset: int = 0
     start: date | None = strawberry.UNSET
     end: date | None = strawberry.UNSET
+
+
+@strawberry.input(description="Deals to be taken as closed, for a question only: nothing is written.")
+class WhatIfInput:
+    win: list[strawberry.ID] | None = strawberry.field(
+        default=strawberry.UNSET, description="Taken as won within the period."
+    )
+    lose: list[strawberry.ID] | None = strawberry.field(default=strawberry.UNSET, description="Taken as lost.")
 
 
 @cache
@@ -55,3 +64,9 @@ def given(value: Any) -> Any:
 def period_key(period: PeriodInput | None) -> tuple[tuple[str, Any], ...] | None:
     """Return a period as a question of a board holds it."""
     return tuple(sorted(given(period).items())) if period else None
+
+
+def forecast_question(period: PeriodInput | None, basis: MoneyBasis, what_if: WhatIfInput | None = None) -> Question:
+    """Return what a forecast is asked for."""
+    supposed = given(what_if) or {}
+    return Question(period_key(period), basis, tuple(supposed.get("win") or ()), tuple(supposed.get("lose") or ()))

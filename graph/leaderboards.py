@@ -50,7 +50,7 @@ class Leaderboard:
     @strawberry.field(graphql_type=Period)
     @staticmethod
     def period(root: strawberry.Parent[board.Board], info: Info) -> Any:
-        return Days(root.period, root.calendar, root.today, info.context.caller.language)
+        return Days(root.period, root.calendar, root.today, info.context.language)
 
     @strawberry.field(graphql_type=Scope)
     @staticmethod

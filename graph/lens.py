@@ -11,9 +11,11 @@ from typing import Any, TypeVar, dataclass_transform
 
 import strawberry
 
+from domain.access import Action
 from domain.ids import encoded
 from resolvers import people, records
 from resolvers.context import Context
+from resolvers.references import owner_of
 
 Info = strawberry.Info[Context, None]
 Class = TypeVar("Class", bound=type)
@@ -41,45 +43,76 @@ def lens(row: type, description: str) -> Callable[[Class], Class]:
     return looking
 
 
+def chosen(info: Info, names: frozenset[str]) -> bool:
+    """Return whether any of the fields of these names is asked for, at whatever depth."""
+    waiting: list[Any] = list(info.selected_fields)
+    while waiting:
+        each = waiting.pop()
+        if getattr(each, "name", None) in names:
+            return True
+        waiting += each.selections
+    return False
+
+
 def one(by_ids: Load, key: str, description: str | None = None) -> Any:
-    """Return a field that follows the reference in the column `key`, in one statement for all rows of a moment.
-
-    Each field asks for itself: else two fields would share a statement or not as their moments happen to meet.
-    """
-
-    async def found(ids: Sequence[Any]) -> Sequence[Any]:
-        return await by_ids(ids)
+    """Return a field that follows the reference in the column `key`, in one statement for all rows of a moment."""
+    joined = f"_{key.removesuffix('_id')}"
 
     def follow(root: Any, info: Info) -> Any:
         number = getattr(root, key)
-        return None if number is None else info.context.load(found, number)
+        if number is None:
+            return None
+        held = getattr(root, joined, None)  # a page brings what it is asked for along
+        if held is not None and held.pk == number:
+            return None if getattr(held, "deleted_at", None) else held
+        return info.context.load(by_ids, number)
 
     return strawberry.field(resolver=follow, description=description)
 
 
 def within_sight(kind: str, key: str, description: str | None = None) -> Any:
     """Return a field that follows the reference to a record in the column `key`; null where the viewer may not see it."""
+    joined = f"_{key.removesuffix('_id')}"
 
     async def found(context: Context, numbers: Sequence[int]) -> Sequence[Any]:
         return await records.subjects(context, [(kind, number) for number in numbers])
 
-    return asked(found, key, description)
+    def follow(root: Any, info: Info) -> Any:
+        number = getattr(root, key)
+        if number is None:
+            return None
+        held = getattr(root, joined, None)
+        if held is not None and held.pk == number:
+            seen = info.context.sees(owner_of(held))
+            if seen is not None:
+                return held if seen and held.deleted_at is None else None
+        return info.context.ask(found, number)
+
+    return strawberry.field(resolver=follow, description=description)
 
 
 def somebody(key: str, description: str | None = None) -> Any:
     """Return a field that follows the reference to an employee; null where he is out of a device's scope."""
-    return asked(people.seen, key, description)
+    joined = f"_{key.removesuffix('_id')}"
+
+    def follow(root: Any, info: Info) -> Any:
+        number = getattr(root, key)
+        if number is None:
+            return None
+        held = getattr(root, joined, None)
+        if held is not None and held.pk == number:
+            return held if info.context.viewer.may(Action.VIEW_PEOPLE, held) else None
+        return info.context.ask(people.seen, number)
+
+    return strawberry.field(resolver=follow, description=description)
 
 
 def asked(by_keys: Ask, key: str = "id", description: str | None = None) -> Any:
     """Return a field with what is found for the column `key`, as far as whoever asks may see it."""
 
-    async def found(context: Context, keys: Sequence[Any]) -> Sequence[Any]:
-        return await by_keys(context, keys)
-
     def follow(root: Any, info: Info) -> Any:
         number = getattr(root, key)
-        return None if number is None else info.context.ask(found, number)
+        return None if number is None else info.context.ask(by_keys, number)
 
     return strawberry.field(resolver=follow, description=description)
 

@@ -47,13 +47,14 @@ class Limits:
     fields: int = 500
     aliases: int = 50
     directives: int = 50
+    alike: int = 5_000  # pairs of fields under one name in one place, each of which validation compares
     cost: int = 5_000  # rows
 
 
 def parsed(text: str, limits: Limits) -> DocumentNode:
     """Return the document, with nothing in it that is too much whichever operation is executed.
 
-    raises  TooComplex; BadInput for literals that cannot be stored; GraphQLSyntaxError
+    raises  TooComplex; BadInput for literals that cannot be stored; GraphQLSyntaxError; Circular
     """
     check("bytes of the document", len(text.encode(errors="surrogatepass")), limits.document)
     if fault(text):
@@ -72,6 +73,8 @@ def parsed(text: str, limits: Limits) -> DocumentNode:
             if isinstance(definition, FragmentDefinitionNode) and definition.type_condition.name.value[:2] == "__":
                 weight = weight._replace(depth=0, introspection=max(weight.depth, weight.introspection))
             _check_shape(weight, limits)
+            pairs = scale.alike(definition.selection_set)
+            check("pairs of fields under one name in one place, fragments spread out", pairs, limits.alike)
     return document
 
 
@@ -90,16 +93,16 @@ def weigh(
     _check_shape(weight, limits)
     check("root fields", weight.width, limits.roots)
     cost = weight.rows + LARGEST * weight.each
-    check("rows asked for, pages multiplied", cost, limits.cost)
+    check("rows (pages multiplied)", cost, limits.cost)
     return cost
 
 
 def _check_shape(weight: Weight, limits: Limits) -> None:
     check("fields within each other", weight.depth, limits.depth)
     check("fields of the schema within each other", weight.introspection, limits.introspection)
-    check("fields, fragments spread out", weight.fields, limits.fields)
-    check("aliases, fragments spread out", weight.aliases, limits.aliases)
-    check("directives, fragments spread out", weight.directives, limits.directives)
+    check("fields (fragments spread out)", weight.fields, limits.fields)
+    check("aliases (fragments spread out)", weight.aliases, limits.aliases)
+    check("directives (fragments spread out)", weight.directives, limits.directives)
 
 
 def _read(text: str, most: int) -> DocumentNode:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, Final
 
 import strawberry
 
 from graph.activities import Activity
-from graph.enums import ActivityKind, RankBy
-from graph.goals import Goal
-from graph.inputs import PeriodInput, period_key
+from graph.alerts import Alert
+from graph.enums import ActivityKind, MoneyBasis, RankBy
+from graph.forecasts import Forecast
+from graph.goals import FORESEEN, Goal
+from graph.inputs import PeriodInput, forecast_question, period_key
 from graph.leaderboards import DealWon, Leaderboard
-from graph.lens import Info
+from graph.lens import Info, chosen
+from graph.people import Employee
 from resolvers.leaderboards import Question
-from subscriptions import activities, goals, leaderboards
+from subscriptions import activities, alerts, forecasts, goals, leaderboards, presence
+
+# the fields that send each happening once; the rest are states
+HAPPENINGS: Final = frozenset({"activities", "alerts", "dealWon"})
 
 
 @strawberry.type(
-    description="""A subscription to a state (goals, a leaderboard) sends what it is now at once, then what it has become
+    description="""A subscription to a state (goals, a leaderboard, a forecast, presence) sends what it is now at once, then what it has become
 after each change; changes that come close together may arrive as one, and the last state always arrives. A subscription
-to happenings (activities, wins) sends each happening once, in order."""
+to happenings (activities, wins, alerts) sends each happening once, in order."""
 )
 class Subscription:
     @strawberry.subscription(
@@ -50,6 +56,17 @@ those of the new one.""",
         async for board in leaderboards.leaderboard(info.context, question):
             yield board
 
+    @strawberry.subscription(graphql_type=AsyncGenerator[Forecast, None])
+    async def forecast(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        period: PeriodInput | None = None,
+        basis: MoneyBasis = MoneyBasis.REVENUE,
+    ) -> Any:
+        async for found in forecasts.forecast(info.context, scope, forecast_question(period, basis)):
+            yield found
+
     @strawberry.subscription(
         graphql_type=AsyncGenerator[DealWon, None],
         description="""For the bell in the sales office: wins as they happen; imports and wins dated over a day back ring
@@ -75,6 +92,25 @@ subscription with the error CURSOR_UNKNOWN.""",
         async for line in activities.activities(info.context, scope, kinds, after):
             yield line
 
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[Alert, None],
+        description="""The viewer's own inbox as it fills. `after`, a cursor of the `alerts` query or the id of the last
+alert received, first sends all since; one that is not known ends the subscription with the error CURSOR_UNKNOWN.""",
+    )
+    async def alerts(self, info: Info, after: str | None = None) -> Any:
+        async for alert in alerts.inbox(info.context, after):
+            yield alert
+
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[Employee, None],
+        description="""Who is online: every active employee of the scope (null: the widest the viewer may see), then each who came
+or went, is new, has left the scope or has changed as colleagues see him.""",
+    )
+    async def presence(self, info: Info, scope: strawberry.ID | None = None) -> Any:
+        async for row in presence.presence(info.context, scope):
+            yield row
+
 
 def _goals(info: Info, ids: list[strawberry.ID] | None, scope: strawberry.ID | None) -> AsyncGenerator[Any, None]:
-    return goals.goal_progress(info.context, ids, scope)  # the argument of the field hides the module there
+    # the argument of the field hides the module there
+    return goals.goal_progress(info.context, ids, scope, foreseen=chosen(info, FORESEEN))

@@ -6,7 +6,7 @@ import strawberry
 
 from domain import scoring
 from domain.units import Unit
-from graph.lens import lens
+from graph.lens import Info, lens
 
 
 @lens(
@@ -15,9 +15,17 @@ from graph.lens import lens
 )
 class Metric:
     key: str
-    name: str
-    description: str
     unit: Unit
+
+    @strawberry.field(description="For people, in the viewer's language.")
+    @staticmethod
+    def name(root: strawberry.Parent[scoring.Metric], info: Info) -> str:
+        return root.called(info.context.language)
+
+    @strawberry.field(description="What it counts, in the viewer's language.")
+    @staticmethod
+    def description(root: strawberry.Parent[scoring.Metric], info: Info) -> str:
+        return root.described(info.context.language)
 
     @strawberry.field(description="False for a metric of the company's own.")
     @staticmethod

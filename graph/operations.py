@@ -6,38 +6,47 @@ time, before anything is executed. HTTP and socket both go through here.
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, Final, Literal
 
+import orjson
 import strawberry
 from graphql import (
     DocumentNode,
     ExecutionResult,
     FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
+    ValueNode,
+    VariableNode,
+    create_source_event_stream,
     execute,
+    execute_subscription_event,
+    print_ast,
     specified_rules,
-    subscribe,
     validate,
 )
-from strawberry.execution import optimized_is_awaitable
 
 from domain.failures import BadInput, Timeout
 from graph import failures
+from graph.executing import Executor, is_awaitable
 from graph.limits import Limits, clean, parsed, weigh
+from graph.sharing import looks, sight
+from graph.weights import Circular
+from models.database import GivenUp, within
 from resolvers.context import Context
+from resolvers.viewer import Viewer
 
 Kind = Literal["query", "mutation", "subscription"]
-_is_awaitable: Any = optimized_is_awaitable
 KEPT: Final = 512  # texts; an attacker's push out an attacker's
 
 
@@ -53,18 +62,46 @@ class Unanswerable(Exception):
 class Operation:
     """An operation that may be executed.
 
-    field  its only root field, as the schema has it; None when it has several, or a fragment.
+    root  its only root field, wherever it is written; None when it has several.
+    text   the document as it was sent.
     """
 
+    text: str
     document: DocumentNode
     definition: OperationDefinitionNode
     variables: dict[str, Any]
     kind: Kind
-    field: str | None
+    root: FieldNode | None
+
+    @property
+    def field(self) -> str | None:
+        """The name of its only root field, as the schema has it."""
+        return self.root.name.value if self.root else None
 
     @property
     def name(self) -> str | None:
         return self.definition.name.value if self.definition.name else None
+
+    def variable(self, argument: str) -> str | None:
+        """Return the name of the variable that its only root field takes for the argument."""
+        value = self._written(argument)
+        return value.name.value if isinstance(value, VariableNode) else None
+
+    def argument(self, name: str) -> Any:
+        """Return what its only root field is given for a scalar argument; None for null and for none."""
+        value = self._written(name)
+        if isinstance(value, VariableNode):
+            if value.name.value in self.variables:
+                return self.variables[value.name.value]
+            declared = self.definition.variable_definitions or ()
+            value = next(
+                (each.default_value for each in declared if each.variable.name.value == value.name.value), None
+            )
+        return getattr(value, "value", None)
+
+    def _written(self, argument: str) -> ValueNode | None:
+        arguments = self.root.arguments or () if self.root else ()
+        return next((each.value for each in arguments if each.name.value == argument), None)
 
 
 class Operations:
@@ -76,10 +113,10 @@ class Operations:
     def __init__(self, schema: strawberry.Schema, limits: Limits, *, open: bool = False) -> None:
         self.schema: GraphQLSchema = schema._schema
         self.limits = limits
-        self._executor = schema.execution_context_class
         self._open = open
         self._rules = specified_rules if open else (*specified_rules, NoSchemaIntrospectionCustomRule)
         self._known: OrderedDict[str, DocumentNode | Unanswerable] = OrderedDict()
+        self._forms: OrderedDict[str, str] = OrderedDict()  # of subscriptions
 
     def asked(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Operation:
         """Return what a text asks for with these variables.
@@ -93,7 +130,28 @@ class Operations:
         definition = _chosen(document, name)
         given: dict[str, Any] = clean(dict(variables or {}))
         weigh(document, definition, given, self.limits)
-        return Operation(document, definition, given, definition.operation.value, self._root(definition))
+        return Operation(text, document, definition, given, definition.operation.value, _root(document, definition))
+
+    def key(self, operation: Operation, viewer: Viewer, language: str, ignored: Sequence[str] = ()) -> Hashable:
+        """Return what is equal for two who may be given one and the same answer to a subscription.
+
+        ignored  arguments of its field whose variables make no other question of it
+        """
+        left_out = {operation.variable(argument) for argument in ignored}
+        looked_at = looks(self.schema, operation.document, operation.definition, operation.variables)
+        given = {name: value for name, value in operation.variables.items() if name not in left_out}
+        variables = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+        form = self._form(operation.text, operation.document)
+        return form, operation.name, variables, language, sight(viewer, looked_at)
+
+    def _form(self, text: str, document: DocumentNode) -> str:
+        """Return the document in the one form of all that mean the same; made once for each text."""
+        found = self._forms.get(text)
+        if found is None:
+            found = self._forms[text] = print_ast(document)
+            while len(self._forms) > KEPT:
+                self._forms.popitem(last=False)
+        return found
 
     def _read(self, text: str) -> DocumentNode | Unanswerable:
         found: DocumentNode | Unanswerable
@@ -101,6 +159,8 @@ class Operations:
             found = parsed(text, self.limits)
         except GraphQLSyntaxError as error:
             found = Unanswerable([error], failures.PARSE)
+        except Circular as error:
+            found = Unanswerable([error], failures.VALIDATION)
         else:
             for definition in found.definitions:
                 if isinstance(definition, OperationDefinitionNode):
@@ -115,52 +175,65 @@ class Operations:
             self._known.popitem(last=False)
         return found
 
-    def _root(self, definition: OperationDefinitionNode) -> str | None:
-        selections = definition.selection_set.selections
-        if len(selections) != 1 or not isinstance(selections[0], FieldNode):
-            return None
-        return selections[0].name.value
-
-    async def execute(self, operation: Operation, context: Context) -> ExecutionResult:
-        """Return the result of a query or mutation. Raises Timeout after the deadline; nothing goes on then."""
+    async def execute(self, operation: Operation, admitted: Awaitable[Context]) -> ExecutionResult:
+        """Return the result of a query or mutation for whoever is admitted. Raises Timeout after the deadline."""
         try:
-            async with asyncio.timeout(self.limits.deadline) as deadline:
-                result = execute(
-                    self.schema,
-                    operation.document,
-                    context_value=context,
-                    variable_values=operation.variables,
-                    operation_name=operation.name,
-                    executor_class=self._executor,
-                    is_awaitable=_is_awaitable,
-                    hide_suggestions=not self._open,
-                    max_coercion_errors=failures.MOST,
-                )
-                return await result if isawaitable(result) else result
-        except TimeoutError:
-            if not deadline.expired():
-                raise
+            return await within(self.limits.deadline, self._executed(operation, admitted))
+        except GivenUp:
             raise Timeout("This took too long and was given up: ask for less, or try again later.") from None
 
-    async def stream(self, operation: Operation, context: Context) -> AsyncIterator[ExecutionResult]:
-        """Yield the results of a subscription; one that cannot begin yields its errors, without data."""
-        source = subscribe(
+    async def _executed(self, operation: Operation, admitted: Awaitable[Context]) -> ExecutionResult:
+        result = execute(
             self.schema,
             operation.document,
-            context_value=context,
+            context_value=await admitted,
             variable_values=operation.variables,
             operation_name=operation.name,
-            executor_class=self._executor,
+            executor_class=Executor,
+            is_awaitable=is_awaitable,
             hide_suggestions=not self._open,
             max_coercion_errors=failures.MOST,
         )
+        return await result if isawaitable(result) else result
+
+    async def events(self, operation: Operation, context: Context) -> AsyncGenerator[tuple[Any, ExecutionResult], None]:
+        """Yield what a subscription tells of, each with its result; one that cannot begin yields None and its errors."""
+        executor = Executor.build(
+            self.schema,
+            operation.document,
+            context_value=context,
+            raw_variable_values=operation.variables,
+            operation_name=operation.name,
+            is_awaitable=is_awaitable,
+            hide_suggestions=not self._open,
+            max_coercion_errors=failures.MOST,
+        )
+        if isinstance(executor, list):
+            yield None, ExecutionResult(None, errors=executor)
+            return
+        source: Any = create_source_event_stream(executor)
         found = await source if isawaitable(source) else source
         if isinstance(found, ExecutionResult):
-            yield found
+            yield None, found
             return
-        async with aclosing(found) as results:  # type: ignore[type-var]
-            async for result in results:
-                yield result
+        async with aclosing(found) as events:
+            async for event in events:
+                result = execute_subscription_event(executor.build_per_event_executor(event))
+                yield event, await result if isawaitable(result) else result
+
+
+def _root(document: DocumentNode, definition: OperationDefinitionNode) -> FieldNode | None:
+    fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+    waiting, found = list(definition.selection_set.selections), []
+    while waiting:
+        selection = waiting.pop()
+        if isinstance(selection, FieldNode):
+            found.append(selection)
+        elif isinstance(selection, FragmentSpreadNode):
+            waiting += fragments[selection.name.value].selection_set.selections
+        else:
+            waiting += selection.selection_set.selections  # type: ignore[attr-defined]
+    return found[0] if len(found) == 1 else None
 
 
 def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 import strawberry
+from graphql import FieldNode, FragmentSpreadNode, SelectionNode, SelectionSetNode
+from strawberry.utils.str_converters import to_snake_case
 from tortoise.queryset import QuerySet
 
+from graph.lens import Info
 from models.pages import Listing, Span
 
 Item = TypeVar("Item")
@@ -33,14 +37,18 @@ class Connection(Generic[Item]):
     listing: strawberry.Private[Any]
 
     @strawberry.field(description="How many rows the whole list has; counted only when asked for.")
-    async def total_count(self) -> int:
-        return int(await self.listing.count())
+    async def total_count(self, info: Info) -> int:
+        return await info.context.count(self.listing.query)
 
 
-async def paged(query: QuerySet[Any], order: tuple[str, ...], span: Span) -> Any:
-    """Return the part of the list that was asked for. Raises BadInput for what is no cursor of it."""
+async def paged(info: Info, query: QuerySet[Any], order: tuple[str, ...], span: Span) -> Any:
+    """Return the part of the list that was asked for. Raises BadInput for what is no cursor of it.
+
+    Lists asked for at the same moment are one statement, and what the client asks of the rows that
+    their rows refer to comes with them.
+    """
     listing = Listing(query, order, span)
-    page = await listing.page()
+    page = listing.page(await info.context.rows(listing.question().select_related(*_joined(info, query))))
     cursors = page.cursors
     return Connection(
         edges=[Edge(cursor=cursor, node=row) for cursor, row in zip(cursors, page.rows, strict=True)],
@@ -52,3 +60,32 @@ async def paged(query: QuerySet[Any], order: tuple[str, ...], span: Span) -> Any
         ),
         listing=listing,
     )
+
+
+def _joined(info: Info, query: QuerySet[Any]) -> list[str]:
+    """Return the references of the rows that the client follows; each is named as its column is."""
+    followed = {to_snake_case(name) for name in _selected(info)}
+    return sorted(followed & query.model._meta.fk_fields)
+
+
+def _selected(info: Info) -> Iterator[str]:
+    """Yield the names of the fields that are asked of the rows of a page."""
+    raw = info._raw_info
+
+    def fields(sets: Iterable[SelectionSetNode | None]) -> Iterator[FieldNode]:
+        for selections in sets:
+            for each in selections.selections if selections else ():
+                yield from _spread(each)
+
+    def _spread(node: SelectionNode) -> Iterator[FieldNode]:
+        if isinstance(node, FieldNode):
+            yield node
+        elif isinstance(node, FragmentSpreadNode):
+            yield from fields([raw.fragments[node.name.value].selection_set])
+        else:
+            yield from fields([node.selection_set])  # type: ignore[attr-defined]
+
+    edges = (each for each in fields(node.selection_set for node in raw.field_nodes) if each.name.value == "edges")
+    nodes = (each for each in fields(edge.selection_set for edge in edges) if each.name.value == "node")
+    for each in fields(node.selection_set for node in nodes):
+        yield each.name.value

@@ -16,12 +16,22 @@ from graph.inputs import PeriodInput, given, period_key
 from graph.leads import Lead, LeadFilter
 from graph.lens import Info, gathered, lens, somebody
 from graph.pages import Connection, paged
-from graph.scopes import Scope, scope_of
+from graph.scopes import (
+    Scope,
+    TheForecast,
+    TheFunnel,
+    TheStatistics,
+    scope_of,
+    whole_forecast,
+    whole_funnel,
+    whole_statistics,
+)
 from graph.work import Call, Task, TaskFilter
+from graph.worktime import WorkTime
 from models import company as companies
 from models import people as rows
 from models.pages import Span
-from resolvers import clients, people, records
+from resolvers import clients, people, records, worktime
 from resolvers.leaderboards import EVERYBODY, Place, Question, places
 
 TheStanding = Annotated["Standing", strawberry.lazy("graph.leaderboards")]  # type: ignore[name-defined]  # noqa: F821
@@ -47,6 +57,9 @@ class Company(Scope):
         description="""Working days after its end at which a month is closed: what is recorded for it later counts on
 the day it was recorded, marked late. Null leaves periods open for ever."""
     )
+    statistics: TheStatistics = whole_statistics()
+    funnel: TheFunnel = whole_funnel()
+    forecast: TheForecast = whole_forecast()
 
     @strawberry.field
     @staticmethod
@@ -68,6 +81,9 @@ the day it was recorded, marked late. Null leaves periods open for ever."""
 class Team(Scope):
     manager: Employee | None = somebody("manager_id")
     members: list[Employee] = gathered(rows.members, "The active members of this very team, in name order.")
+    statistics: TheStatistics = whole_statistics()
+    funnel: TheFunnel = whole_funnel()
+    forecast: TheForecast = whole_forecast()
 
     @strawberry.field(description="The team right above; null at the top, and where that is out of sight.")
     @staticmethod
@@ -152,7 +168,7 @@ class Employee(Scope):
         before: str | None = None,
     ) -> Any:
         query = await records.activity_list(info.context, scope_of(root), kinds)
-        return await paged(query, ("-id",), Span(first, after, last, before))
+        return await paged(info, query, ("-id",), Span(first, after, last, before))
 
     @strawberry.field(
         graphql_type=Connection[Task], description="Open ones first, the soonest due first; then the completed."
@@ -168,7 +184,7 @@ class Employee(Scope):
         before: str | None = None,
     ) -> Any:
         query = await records.task_list(info.context, scope_of(root), given(filter))
-        return await paged(query, ("place", "id"), Span(first, after, last, before))
+        return await paged(info, query, ("place", "id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Call], description="The newest first.")
     @staticmethod
@@ -182,7 +198,7 @@ class Employee(Scope):
         before: str | None = None,
     ) -> Any:
         query = await records.call_list(info.context, scope_of(root), given(period))
-        return await paged(query, ("-started_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-started_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Lead], description="The newest first.")
     @staticmethod
@@ -196,7 +212,7 @@ class Employee(Scope):
         before: str | None = None,
     ) -> Any:
         query = await records.lead_list(info.context, scope_of(root), given(filter))
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Client], description="The newest first.")
     @staticmethod
@@ -210,7 +226,15 @@ class Employee(Scope):
         before: str | None = None,
     ) -> Any:
         query = await clients.listed(info.context, scope_of(root), search)
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
+
+    @strawberry.field(
+        graphql_type=WorkTime | None,
+        description="In the current month unless a period is given; null for everybody but himself and those above.",
+    )
+    @staticmethod
+    async def work_time(root: strawberry.Parent[rows.Employee], info: Info, period: PeriodInput | None = None) -> Any:
+        return await worktime.of(info.context, root, period_key(period))
 
     @strawberry.field(graphql_type=Connection[Deal], description="The newest first.")
     @staticmethod
@@ -224,4 +248,4 @@ class Employee(Scope):
         before: str | None = None,
     ) -> Any:
         query = await records.deal_list(info.context, scope_of(root), given(filter))
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))

@@ -8,21 +8,26 @@ from typing import Any
 import strawberry
 
 from graph.activities import Activity
+from graph.alerts import AlertQuery
 from graph.deals import Client, Deal, DealFilter, Pipeline
-from graph.enums import ActivityKind, RankBy, RecordType
+from graph.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordType
+from graph.forecasts import Forecast
+from graph.funnels import Funnel
 from graph.goals import Goal
-from graph.inputs import PeriodInput, given, period_key
+from graph.inputs import PeriodInput, WhatIfInput, forecast_question, given, period_key
 from graph.leaderboards import Leaderboard
 from graph.leads import Lead, LeadFilter
 from graph.lens import Info, Node
 from graph.metrics import Metric
 from graph.pages import Connection, paged
 from graph.people import Company, Employee, Team
+from graph.scopes import charted, staged
 from graph.sessions import Device, Viewer
+from graph.statistics import Statistics
 from graph.work import Call, Task, TaskFilter
 from models import pipelines
 from models.pages import Span
-from resolvers import clients, devices, goals, leaderboards, people, records
+from resolvers import clients, devices, forecasts, funnels, goals, leaderboards, people, records, statistics
 from resolvers.context import Context
 from resolvers.leaderboards import Question
 
@@ -35,7 +40,7 @@ def _asking(info: Info) -> Context:
 
 
 @strawberry.type(name="Query")
-class Query:
+class Query(AlertQuery):
     @strawberry.field(graphql_type=Node | None, description="Anything by its id; null when absent or out of sight.")
     async def node(self, info: Info, id: strawberry.ID) -> Any:
         return await records.node(_asking(info), id)
@@ -72,7 +77,7 @@ class Query:
         before: str | None = None,
     ) -> Any:
         query = await people.listed(_asking(info), search, team, active)
-        return await paged(query, ("needle", "id"), Span(first, after, last, before))
+        return await paged(info, query, ("needle", "id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Team | None, description="Null when absent or out of sight.")
     async def team(self, info: Info, id: strawberry.ID) -> Any:
@@ -129,6 +134,44 @@ moment. Ranks are always those of the whole scope.""",
         question = Question(metric, period_key(period), scope, rank_by, first, around, as_of)
         return await leaderboards.answer(_asking(info), question)
 
+    @strawberry.field(
+        graphql_type=Forecast,
+        description="A null scope means the widest the viewer may see: the company, else his first team, else himself.",
+    )
+    async def forecast(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        period: PeriodInput | None = None,
+        basis: MoneyBasis = MoneyBasis.REVENUE,
+        what_if: WhatIfInput | None = None,
+    ) -> Any:
+        return await forecasts.asked(_asking(info), scope, forecast_question(period, basis, what_if))
+
+    @strawberry.field(
+        graphql_type=Statistics,
+        description="A null scope means the widest the viewer may see: the company, else his first team, else himself.",
+    )
+    async def statistics(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        period: PeriodInput | None = None,
+        interval: Interval = Interval.DAY,
+        metrics: list[str] | None = None,
+    ) -> Any:
+        return await statistics.asked(_asking(info), scope, charted(period, interval, metrics))
+
+    @strawberry.field(graphql_type=Funnel, description="A null scope means the same as for `statistics`.")
+    async def funnel(
+        self,
+        info: Info,
+        scope: strawberry.ID | None = None,
+        period: PeriodInput | None = None,
+        pipeline: strawberry.ID | None = None,
+    ) -> Any:
+        return await funnels.asked(_asking(info), scope, staged(period, pipeline))
+
     @strawberry.field(graphql_type=Connection[Activity], description="The history, the newest first.")
     async def activities(
         self,
@@ -141,7 +184,7 @@ moment. Ranks are always those of the whole scope.""",
         before: str | None = None,
     ) -> Any:
         query = await records.activity_list(_asking(info), scope, kinds)
-        return await paged(query, ("-id",), Span(first, after, last, before))
+        return await paged(info, query, ("-id",), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Deal], description="The newest first.")
     async def deals(
@@ -155,7 +198,7 @@ moment. Ranks are always those of the whole scope.""",
         before: str | None = None,
     ) -> Any:
         query = await records.deal_list(_asking(info), scope, given(filter))
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(
         graphql_type=Connection[Task], description="Open ones first, the soonest due first; then the completed."
@@ -171,7 +214,7 @@ moment. Ranks are always those of the whole scope.""",
         before: str | None = None,
     ) -> Any:
         query = await records.task_list(_asking(info), scope, given(filter))
-        return await paged(query, ("place", "id"), Span(first, after, last, before))
+        return await paged(info, query, ("place", "id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Lead], description="The newest first.")
     async def leads(
@@ -185,7 +228,7 @@ moment. Ranks are always those of the whole scope.""",
         before: str | None = None,
     ) -> Any:
         query = await records.lead_list(_asking(info), scope, given(filter))
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Call], description="The newest first.")
     async def calls(
@@ -199,7 +242,7 @@ moment. Ranks are always those of the whole scope.""",
         before: str | None = None,
     ) -> Any:
         query = await records.call_list(_asking(info), scope, given(period))
-        return await paged(query, ("-started_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-started_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Client], description="The newest first.")
     async def clients(
@@ -213,7 +256,7 @@ moment. Ranks are always those of the whole scope.""",
         before: str | None = None,
     ) -> Any:
         query = await clients.listed(_asking(info), scope, search)
-        return await paged(query, ("-created_at", "-id"), Span(first, after, last, before))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=list[Device], description="The newest first; for administrators.")
     async def devices(self, info: Info) -> Any:

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import strawberry
 
 from domain import periods
 from domain.calendar import Calendar
-from graph.enums import PeriodKind
-from graph.inputs import PeriodInput, given
+from graph.enums import Interval, MoneyBasis, PeriodKind
+from graph.inputs import PeriodInput, WhatIfInput, forecast_question, given, period_key
 from graph.lens import Info, Node
 from models.goals import OwnerKind
 from models.people import Employee, Team
-from resolvers import goals
+from resolvers import forecasts, funnels, goals, statistics
 from resolvers.context import Context
 from resolvers.scopes import Scope as ScopeOf
 
+TheFunnel = Annotated["Funnel", strawberry.lazy("graph.funnels")]  # type: ignore[name-defined]  # noqa: F821
+TheForecast = Annotated["Forecast", strawberry.lazy("graph.forecasts")]  # type: ignore[name-defined]  # noqa: F821
 TheGoal = Annotated["Goal", strawberry.lazy("graph.goals")]  # type: ignore[name-defined]  # noqa: F821
+TheStatistics = Annotated["Statistics", strawberry.lazy("graph.statistics")]  # type: ignore[name-defined]  # noqa: F821
+
+CHARTS: Final = "Charts of the period: the current month unless one is given."
+FUNNEL: Final = """What entered the stages of a pipeline in the period: in the current month unless one is given, and in the
+first pipeline that is in use."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Days:
 
 
 async def days(context: Context, period: periods.Period) -> Any:
-    return Days(period, await context.calendar(), await context.today(), context.caller.language)
+    return Days(period, await context.calendar(), await context.today(), context.language)
 
 
 @strawberry.type(description="A stretch of days of the company's calendar.")
@@ -101,3 +108,89 @@ class Scope(Node):
         root: strawberry.Parent[Any], info: Info, period: PeriodInput | None = None, include_archived: bool = False
     ) -> Any:
         return await goals.of_scope(info.context, scope_of(root), given(period), archived=include_archived)
+
+    @strawberry.field(
+        graphql_type=TheForecast | None,
+        description="What is expected to come in: in the current month unless a period is given. Null out of sight.",
+    )
+    @staticmethod
+    async def forecast(
+        root: strawberry.Parent[Any],
+        info: Info,
+        period: PeriodInput | None = None,
+        basis: MoneyBasis = MoneyBasis.REVENUE,
+        what_if: WhatIfInput | None = None,
+    ) -> Any:
+        return await forecasts.of_scope(info.context, scope_of(root), forecast_question(period, basis, what_if))
+
+    @strawberry.field(graphql_type=TheStatistics | None, description=f"{CHARTS} Null for who may not see the card.")
+    @staticmethod
+    async def statistics(
+        root: strawberry.Parent[Any],
+        info: Info,
+        period: PeriodInput | None = None,
+        interval: Interval = Interval.DAY,
+        metrics: list[str] | None = None,
+    ) -> Any:
+        return await statistics.of_scope(info.context, scope_of(root), charted(period, interval, metrics))
+
+    @strawberry.field(graphql_type=TheFunnel | None, description=f"{FUNNEL} Null for who may not see the card.")
+    @staticmethod
+    async def funnel(
+        root: strawberry.Parent[Any],
+        info: Info,
+        period: PeriodInput | None = None,
+        pipeline: strawberry.ID | None = None,
+    ) -> Any:
+        return await funnels.of_scope(info.context, scope_of(root), staged(period, pipeline))
+
+
+def staged(period: PeriodInput | None, pipeline: strawberry.ID | None) -> funnels.Question:
+    return funnels.Question(period_key(period), pipeline)
+
+
+def charted(period: PeriodInput | None, interval: Interval, metrics: list[str] | None) -> statistics.Question:
+    return statistics.Question(period_key(period), interval, None if metrics is None else tuple(metrics))
+
+
+async def _statistics(
+    root: Any,
+    info: Info,
+    period: PeriodInput | None = None,
+    interval: Interval = Interval.DAY,
+    metrics: list[str] | None = None,
+) -> Any:
+    return await statistics.asked(info.context, scope_of(root), charted(period, interval, metrics))
+
+
+def whole_statistics() -> Any:
+    """Return the field of a team or the company: out of reach it is an error, not a null."""
+    return strawberry.field(resolver=_statistics, description=CHARTS)
+
+
+async def _funnel(
+    root: Any, info: Info, period: PeriodInput | None = None, pipeline: strawberry.ID | None = None
+) -> Any:
+    return await funnels.asked(info.context, scope_of(root), staged(period, pipeline))
+
+
+def whole_funnel() -> Any:
+    """The same for the funnel."""
+    return strawberry.field(resolver=_funnel, description=FUNNEL)
+
+
+async def _forecast(
+    root: Any,
+    info: Info,
+    period: PeriodInput | None = None,
+    basis: MoneyBasis = MoneyBasis.REVENUE,
+    what_if: WhatIfInput | None = None,
+) -> Any:
+    return await forecasts.asked(info.context, scope_of(root), forecast_question(period, basis, what_if))
+
+
+def whole_forecast() -> Any:
+    """Return the field of a team or the company: out of reach it is an error, not a null."""
+    return strawberry.field(
+        resolver=_forecast, description="What is expected to come in: in the current month unless a period is given."
+    )

@@ -12,6 +12,7 @@ from graph.lens import Info, Node, lens
 from graph.people import Employee
 from graph.scopes import Scope
 from models import sessions
+from resolvers import alerts
 from resolvers import viewer as viewers
 
 
@@ -40,3 +41,8 @@ class Viewer:
     @staticmethod
     def role(root: strawberry.Parent[viewers.Viewer]) -> Role | None:
         return root.employee.role if root.employee else None
+
+    @strawberry.field(description="Zero for a device.")
+    @staticmethod
+    async def unread_alerts(info: Info) -> int:
+        return await alerts.unread(info.context)

@@ -49,7 +49,7 @@ def fault(value: Any) -> str | None:
     if isinstance(value, str):
         return UNFIT if _UNSTORABLE.search(value) else None
     if isinstance(value, float):
-        return None if math.isfinite(value) else "This is no finite number."
+        return None if math.isfinite(value) else "This is not a finite number."
     if isinstance(value, int):
         return TOO_LONG if value.bit_length() > _BITS else None
     return None

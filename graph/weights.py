@@ -7,7 +7,7 @@ ignored, or counts as the largest it could be.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from graphql import (
@@ -15,6 +15,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLError,
     InlineFragmentNode,
     IntValueNode,
     NullValueNode,
@@ -30,6 +31,7 @@ from models.pages import LARGEST, USUAL
 
 PAGED: Final = {  # fields whose size the client sets, with the rows they have otherwise
     "activities": USUAL,
+    "alerts": USUAL,
     "calls": USUAL,
     "clients": USUAL,
     "deals": USUAL,
@@ -41,14 +43,18 @@ PAGED: Final = {  # fields whose size the client sets, with the rows they have o
 }
 ROWS: Final = frozenset({"edges", "standings"})  # where the rows of a paged field are
 LISTS: Final = {  # fields that are as long as the company makes them, with what is usual
+    "alertRules": 10,
     "changes": 5,
     "contacts": 3,
+    "days": 31,
     "devices": 5,
     "exchangeRates": 10,
     "goals": 10,
     "members": 10,
     "metrics": 20,
     "pipelines": 3,
+    "points": 31,
+    "series": 5,
     "stages": 7,
     "subteams": 5,
     "teams": 20,
@@ -66,7 +72,7 @@ def check(what: str, actual: int, limit: int) -> None:
     if actual > limit:
         actual = min(actual, _SHOWN)
         raise TooComplex(
-            f"Ask for less at once: {actual} {what}, at most {limit} are accepted.", limit=limit, actual=actual
+            f"Ask for less at once: {actual} {what}, where at most {limit} are accepted.", limit=limit, actual=actual
         )
 
 
@@ -87,6 +93,13 @@ class Weight(NamedTuple):
 _NOTHING: Final = Weight()
 
 
+class Circular(GraphQLError):
+    """A fragment that spreads itself, and so has no weight."""
+
+    def __init__(self, spread: FragmentSpreadNode) -> None:
+        super().__init__(f"Cannot spread fragment '{spread.name.value}' within itself.", spread)
+
+
 class Scale:
     """Weighs the definitions of one document, each fragment once."""
 
@@ -102,12 +115,13 @@ class Scale:
         }
         self._variables, self._defaults = variables, defaults
         self._nesting = nesting
-        self._known: dict[int, Weight] = {}
+        self._known: dict[int, Weight | None] = {}  # None: being weighed
 
     def definition(self, node: OperationDefinitionNode | FragmentDefinitionNode, level: int = 0) -> Weight:
+        """Return what the definition comes to. Raises TooComplex and Circular."""
         found = self._known.get(id(node))
         if found is None:
-            self._known[id(node)] = _NOTHING  # a fragment that spreads itself is validation's to refuse
+            self._known[id(node)] = None
             found = self._selections(node.selection_set, level + 1)
             declared = node.variable_definitions or () if isinstance(node, OperationDefinitionNode) else ()
             directives = len(node.directives or ()) + sum(len(each.directives or ()) for each in declared)
@@ -116,7 +130,7 @@ class Scale:
         return found
 
     def _check_nesting(self, level: int) -> None:
-        check("selections within each other, fragments included", level, self._nesting)
+        check("selections within each other (fragments included)", level, self._nesting)
 
     def _selections(self, node: SelectionSetNode, level: int) -> Weight:
         self._check_nesting(level)
@@ -139,6 +153,8 @@ class Scale:
             return self._field(node, level)
         if isinstance(node, FragmentSpreadNode):
             fragment = self._fragments.get(node.name.value)
+            if fragment and self._known.get(id(fragment), _NOTHING) is None:
+                raise Circular(node)
             return self.definition(fragment, level) if fragment else _NOTHING
         return self._selections(node.selection_set, level + 1) if isinstance(node, InlineFragmentNode) else _NOTHING
 
@@ -158,6 +174,34 @@ class Scale:
             rows=rows,
             each=each,
         )
+
+    def alike(self, *nodes: SelectionSetNode) -> int:
+        """Return how many pairs of fields stand under one name in one place, as these sets do.
+
+        Validation compares each such pair. Every set that is looked at adds fields, so this is no more work than
+        there are fields; only for a document that has been weighed, as a circle would have no end.
+        """
+        places: dict[str, list[SelectionSetNode | None]] = {}
+        for field in self._fields(nodes, set()):
+            places.setdefault((field.alias or field.name).value, []).append(field.selection_set)
+        pairs = 0
+        for found in places.values():
+            pairs += len(found) * (len(found) - 1) // 2
+            if inner := [each for each in found if each]:
+                pairs += self.alike(*inner)
+        return pairs
+
+    def _fields(self, nodes: Sequence[SelectionSetNode], spread: set[str]) -> Iterator[FieldNode]:
+        """Yield the fields of the sets, each fragment spread once."""
+        for selection in (each for node in nodes for each in node.selections):
+            if isinstance(selection, FieldNode):
+                yield selection
+            elif isinstance(selection, InlineFragmentNode):
+                yield from self._fields([selection.selection_set], spread)
+            elif isinstance(selection, FragmentSpreadNode) and selection.name.value not in spread:
+                spread.add(selection.name.value)
+                if fragment := self._fragments.get(selection.name.value):
+                    yield from self._fields([fragment.selection_set], spread)
 
     def _rows(self, node: FieldNode, inner: Weight) -> tuple[int, int]:
         """Return the rows a field stands for: in all, and with each row of the page around it."""

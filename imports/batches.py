@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from domain.refusals import Refusal
-from imports.cells import Reader, Unreadable, Values
+from imports.cells import Moment, Reader, Unreadable, Values
 from imports.directory import derived, ext
-from imports.fields import KINDS
+from imports.fields import KINDS, NEEDED
 from imports.givens import FIELDS, Giving, Input
 from imports.mapping import FileMap
 from imports.reading import Row
 from models.deals import Deal
-from resolvers import products
+from resolvers import products, visits
 from resolvers.calls import Calls
 from resolvers.clients import Clients, Contacts
 from resolvers.deals import keeper as deals_keeper
 from resolvers.keeping import Keeper, Outcome, bring_in
 from resolvers.leads import Leads
 from resolvers.tasks import Tasks
+from resolvers.visits import Visit
 
 if TYPE_CHECKING:
     from imports.loading import Loading
@@ -52,13 +53,18 @@ class Batch:
     async def bring_in(self, rows: Sequence[Row]) -> None:
         """Bring the rows in, and report those that cannot be taken."""
         async with self.loading.context.unit():
-            fates = await (self._kept(rows) if self.file.kind in _STRUCTURE else self._recorded(rows))
+            fates = await self._brought(rows)
         for row, fate in zip(rows, fates, strict=True):
             self.loading.result.count(self.file.kind, "read")
             if isinstance(fate, Outcome):
                 self.loading.result.count(self.file.kind, fate.value)
             else:
                 self._reject(row, fate)
+
+    async def _brought(self, rows: Sequence[Row]) -> list[Fate]:
+        if self.file.kind in _STRUCTURE:
+            return await self._kept(rows)
+        return await (self._visited(rows) if self.file.kind == "visits" else self._recorded(rows))
 
     def _reject(self, row: Row, why: Refusal | Unreadable) -> None:
         self.loading.result.count(self.file.kind, "rejected")
@@ -88,9 +94,11 @@ class Batch:
                 fates[n] = why
         known = await self._known([external for _, external in read.values()])
         givens: dict[int, Input] = {}
+        entries: dict[int, list[Visit]] = {}
         for n, (values, external) in read.items():
             try:
-                given = await self._given(values, external in known)
+                entries[n] = self._entries(values, external, rows[n])
+                given = await self._given(values, external in known, rows[n])
                 self.loading.seen(self.file.kind, external, self.name, rows[n].line)
                 givens[n] = {**given, "externalId": external}
             except (Unreadable, Refusal) as why:
@@ -98,6 +106,8 @@ class Batch:
         await self._new_clients()
         outcomes = await bring_in(self.loading.context, await self._keeper(), list(givens.values()))
         fates.update(zip(givens, outcomes, strict=True))
+        kept = [n for n in givens if not isinstance(fates[n], Refusal)]
+        await visits.bring_in(self.loading.context, [visit for n in kept for visit in entries[n]])
         if self.file.kind == "clients":
             self._met(list(givens.values()), outcomes)
         return [fates[n] for n in range(len(rows))]
@@ -112,10 +122,21 @@ class Batch:
         found = await Deal.filter(external_id__in=list(externals)).values_list("external_id", flat=True)
         return {str(external) for external in found}
 
-    async def _given(self, values: Values, known: bool) -> Input:
+    def _entries(self, values: Values, external: str, row: Row) -> list[Visit]:
+        """Return when the deal of a row entered which stages, as far as the row tells."""
+        if self.file.kind != "deals":
+            return []
+        entries = self.reader.entries(row.cells) or {}
+        return [
+            Visit(ext(external), self.giving.stages.named(values, name).id, self.giving.at(moment))
+            for name, moment in entries.items()
+        ]
+
+    async def _given(self, values: Values, known: bool, row: Row) -> Input:
         match self.file.kind:
             case "deals":
-                return await self.giving.deal(values, known)
+                told = self.loading.map.tells_visits or self.reader.entries(row.cells) is not None
+                return await self.giving.deal(values, known=known, told=told)
             case "clients":
                 return await self.giving.client_itself(values)
             case "contacts":
@@ -156,6 +177,29 @@ class Batch:
         self.occurrences[text] += 1
         nth = self.occurrences[text]
         return derived(f"{self.file.prefix}{text}" if nth == 1 else f"{self.file.prefix}{text}#{nth}")
+
+    # the stage history of deals
+
+    async def _visited(self, rows: Sequence[Row]) -> list[Fate]:
+        """Add what the rows tell of the way of deals; that one ended is told by the deal itself."""
+        fates: dict[int, Fate] = {}
+        told: dict[int, Visit] = {}
+        for n, row in enumerate(rows):
+            try:
+                values = self._values(row)
+                for name in NEEDED["visits"]:
+                    if name not in values:
+                        raise Unreadable(f"The row has no {name}.", name)
+                stage, _ = self.giving.stages.of(values, known=True)
+                entered = values["entered"]
+                assert isinstance(entered, Moment)
+                fates[n] = Outcome.UNCHANGED
+                if stage is not None:
+                    told[n] = Visit(ext(f"{self.file.prefix}{values['deal']}"), stage.id, self.giving.at(entered))
+            except Unreadable as why:
+                fates[n] = why
+        fates.update(zip(told, await visits.bring_in(self.loading.context, list(told.values())), strict=True))
+        return [fates[n] for n in range(len(rows))]
 
     # people, teams and products: one after another, as they refer to each other
 

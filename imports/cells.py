@@ -68,6 +68,22 @@ class Reader:
                     raise Unreadable(error.reason, column) from error
         return found
 
+    def entries(self, cells: Cells) -> dict[str, Moment] | None:
+        """Return when the row's deal entered which stage, by the stage's name; None where the file does not tell."""
+        if not any(column in cells for columns in self.file.entered.values() for column in columns):
+            return None
+        found: dict[str, Moment] = {}
+        for stage, columns in self.file.entered.items():
+            for column in columns:
+                text = cells.get(column, "").strip(SPACES)
+                if text and text.casefold() not in self.file.empty:
+                    try:
+                        found[stage] = self.moment(text)
+                    except Unreadable as error:
+                        raise Unreadable(error.reason, column) from error
+                    break
+        return found
+
     def text(self, field: str, cells: Cells) -> str:
         """Return what a field's cell says, before it is understood."""
         return self._text(field, cells)[1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from domain.access import Role
@@ -15,7 +16,7 @@ from domain.ids import EXTERNAL, encoded
 from domain.text import search_key
 from imports.cells import Unreadable
 from models.clients import standing as clients_standing
-from models.people import Employee, Team
+from models.people import Employee, Team, Tree
 from models.pipelines import Pipeline, Product, Stage
 from resolvers import company, people
 from resolvers.context import Context
@@ -102,6 +103,13 @@ class Directory:
         self._rows[id_] = team
         return id_
 
+    def _moved(self, team: Team) -> str:
+        """Note a team that is new or stands elsewhere, where who brings it in sees it too."""
+        id_ = self._stands(team)
+        tree = Tree(row for row in self._rows.values() if isinstance(row, Team))
+        self.context.who = replace(self.context.viewer, tree=tree)
+        return id_
+
     # people
 
     def person(self, text: str, prefix: str = "") -> str | None:
@@ -136,7 +144,7 @@ class Directory:
     async def keep_team(self, id_: str | None, given: dict[str, Any]) -> tuple[str, Outcome]:
         """Make a team, or change what is known of it."""
         if id_ is None:
-            return self._stands(await people.create_team(self.context, given)), Outcome.NEW
+            return self._moved(await people.create_team(self.context, given)), Outcome.NEW
         team: Team = self._rows[id_]
         now = {
             "name": team.name,
@@ -146,7 +154,7 @@ class Directory:
         if all(now[name] == given[name] for name in now.keys() & given.keys()):
             return id_, Outcome.UNCHANGED
         changes = {name: value for name, value in given.items() if name != "externalId"}
-        return self._stands(await people.update_team(self.context, {**changes, "id": id_})), Outcome.CHANGED
+        return self._moved(await people.update_team(self.context, {**changes, "id": id_})), Outcome.CHANGED
 
     # stages
 

@@ -48,6 +48,7 @@ KINDS: Final[Mapping[str, Mapping[str, How]]] = {
         "status": _words(DealStatus), "amount": _M, "cost": _M, "currency": _T, "created": _D, "closed": _D,
         "won": _D, "lost": _D, "expected": _D, "reason": _T, "problem": _T, "sale": _words(SaleKind),
     },
+    "visits": {"deal": _T, "pipeline": _T, "stage": _T, "entered": _D},
     "calls": {
         "id": _T, "owner": _T, "direction": _words(CallDirection), "outcome": _words(CallOutcome), "started": _D,
         "seconds": Reading.WHOLE, "client": _T, "deal": _T, "note": _T,
@@ -65,6 +66,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "contacts": ("name",),
     "leads": ("title", "owner"),
     "deals": ("title", "owner"),
+    "visits": ("deal", "stage", "entered"),
     "calls": ("owner", "direction", "started"),
     "tasks": ("title", "owner"),
 }

@@ -109,8 +109,12 @@ class Giving:
 
     # deals
 
-    async def deal(self, values: Values, known: bool) -> Input:
-        """Return the input for a deal; `known`: it is there already, and keeps its stage when it ends."""
+    async def deal(self, values: Values, *, known: bool, told: bool) -> Input:
+        """Return the input for a deal.
+
+        known  it is there already, and keeps its stage when it ends
+        told   when it entered its stages is told apart
+        """
         owner = await self.owner(values)
         stage, status = self.stages.of(values, known)
         given = {
@@ -124,6 +128,10 @@ class Giving:
         }
         if stage is not None:
             given["stage"] = encoded("Stage", stage.id)
+            if told or (not known and status is not DealStatus.OPEN):
+                given["entered"] = None
+            elif not known and stage.position > 0:
+                given["entered"] = self.context.now()  # at the latest
         if "sale" in values:
             given["saleKind"] = SaleKind(str(values["sale"]))
         if client := self.client(values, owner, given.get("createdAt") or given.get("closedAt")):

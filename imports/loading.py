@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,6 @@ from imports.reading import FileRefused, header, rows
 from imports.rejects import Rejects
 from imports.stages import Stages
 from imports.tables import MapError
-from models.people import tree
 from resolvers.context import Context
 
 BATCH: Final = 500
@@ -111,7 +110,7 @@ class Loading:
         zone = ZoneInfo(self.map.zone or company.time_zone)
         for path, file in files:
             stages, reader, done = Stages(self.map, file, self.directory), Reader(file, zone), 0
-            if file.kind == "deals":
+            if file.kind in ("deals", "visits"):
                 async with self.context.unit():
                     await stages.prepare(reader, (row.cells for row in rows(path, file) if not row.broken))
             giving = Giving(self.context, self.map, file, self.directory, stages, company.calendar)
@@ -121,14 +120,8 @@ class Loading:
                 await Batch(self, path.name, file, reader, giving, occurrences).bring_in(batch)
                 self.progress(batch[-1].line - done)
                 done = batch[-1].line
-            if file.kind in ("teams", "people"):
-                await self._look_again()
         self.result.made = self.directory.made
         return self.result
-
-    async def _look_again(self) -> None:
-        """Know the teams as they stand now: goals of teams move by them."""
-        self.context.who = replace(self.context.viewer, tree=await tree())
 
     def seen(self, kind: str, external: str, file: str, line: int) -> None:
         """Note a record's id. Raises Unreadable for one that this run has met before."""

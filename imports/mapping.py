@@ -50,6 +50,7 @@ class FileMap:
     constants   field → the same value for every row
     templates   field → texts with {columns}, of which the first whose columns are all filled is
                 taken where the columns give nothing
+    entered     stage → the columns that say when a deal entered it
     id_from     the columns whose cells together tell rows apart, where there is no id
     """
 
@@ -69,6 +70,7 @@ class FileMap:
     templates: Mapping[str, Sequence[str]] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     stages: Mapping[str, StageMap] = field(default_factory=dict)
+    entered: Mapping[str, Sequence[str]] = field(default_factory=dict)
     open_closing: str = "reject"  # what the closing day of an open deal means
     unknown: Mapping[str, str] = field(default_factory=dict)
 
@@ -97,6 +99,11 @@ class Map:
     as_of: date | None = None
     pipeline: str | None = None
     stages: Sequence[str] = ()
+
+    @property
+    def tells_visits(self) -> bool:
+        """Whether a file of its own tells when deals entered their stages."""
+        return any(file.kind == "visits" for file in self.files)
 
     def file_for(self, name: str) -> FileMap | None:
         """Return how a file of that name is read: the first pattern that it fits."""
@@ -189,6 +196,7 @@ def _file(given: Table) -> FileMap:
         templates,
         {name: values.table(name).each_text(None) for name in values.names(fields)},
         {name: _stage(stages, name) for name in stages.names(None)},
+        given.table("entered").each_texts(None),
         given.one_of("open_closing", ("expected", "ignore", "reject"), "reject"),
         {name: unknown.one_of(name, _UNKNOWN[name], None) for name in unknown.names(_UNKNOWN)},
     )

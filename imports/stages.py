@@ -34,7 +34,7 @@ class Stages:
             else:
                 ended.setdefault(pipeline, text or meant.status.capitalize())
         for pipeline, stages in named.items():
-            wanted = sorted(stages, key=self._place)
+            wanted = sorted(dict.fromkeys([*stages, *self.file.entered]), key=self._place)
             if not wanted and not self.directory.stages.get(pipeline):
                 wanted = [ended[pipeline]]  # all have ended, so there is no name for a stage on the way
             await self.directory.pipeline(pipeline, wanted)
@@ -61,6 +61,15 @@ class Stages:
         if known:
             return None, status
         return stages[-1 if status is DealStatus.WON else 0], status
+
+    def named(self, values: Values, name: str) -> Stage:
+        """Return the stage of that name in the row's pipeline. Raises Unreadable where it has none."""
+        meant = self._meaning(str(values.get("stage", ""))) or StageMap()
+        stages = self.directory.stages.get(self._pipeline(meant, str(values.get("pipeline", ""))), [])
+        found = next((stage for stage in stages if search_key(stage.name) == search_key(name)), None)
+        if found is None:
+            raise Unreadable(f"The pipeline of this deal has no stage “{name}”.", "stage")
+        return found
 
     def _meaning(self, text: str) -> StageMap | None:
         """Return what the stage's name means; None for one that the map neither has nor makes."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.functions import Max
 from tortoise.models import Model
 
+from domain.alerting import Event
 from models.fields import currency_code, link, minor, short_text
+
+_AT_ONCE: Final = 1000
+_OF_EVENTS: Final = ("id", "kind", "subject_kind", "subject_id", "at", "employee_id", "actor_id", "team_id", "data")
 
 
 class ActivityKind(StrEnum):
@@ -64,13 +69,13 @@ class Activity(Model):
 
     class Meta:
         table = "activity"
-        indexes = (("employee_id", "id"), ("subject_kind", "subject_id", "id"), ("client_id", "at"))
+        indexes = (("employee_id", "id"), ("subject_kind", "subject_id", "id"), ("client_id", "at"), ("at", "id"))
 
 
 class Bell(Model):
     """A win as the whole office may hear it, or its taking back.
 
-    Both rows of a win carry the same `win_id`: the id of the row that rang first.
+    The row that takes a win back carries as `win_id` the id of the row that rang.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -100,6 +105,20 @@ async def newest_id() -> int:
     """Return the id of the last line, 0 before the first."""
     row = await Activity.all().order_by("-id").first()
     return row.id if row else 0
+
+
+async def events(first: datetime, last: datetime, kinds: Sequence[str] | None = None) -> AsyncIterator[Event]:
+    """Yield what happened between the two moments, both included, in the order in which it happened."""
+    query = Activity.filter(at__lte=last)
+    if kinds is not None:
+        query = query.filter(kind__in=[ActivityKind(kind) for kind in kinds])
+    after = Q(at__gte=first)
+    while rows := await query.filter(after).order_by("at", "id").limit(_AT_ONCE).values(*_OF_EVENTS):
+        for row in rows:
+            subject = (row["subject_kind"], row["subject_id"])
+            whose = (row["employee_id"], row["actor_id"], row["team_id"])
+            yield Event(row["kind"].value, subject, row["at"], *whose, row["data"])
+        after = Q(at__gt=rows[-1]["at"]) | Q(at=rows[-1]["at"], id__gt=rows[-1]["id"])
 
 
 async def last_of_clients(clients: Sequence[int]) -> list[datetime | None]:

@@ -9,9 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
+import orjson
 from tortoise import fields
 from tortoise.models import Model
+
+from models import database
+
+BATCH: Final = 1000
 
 
 class Change(Model):
@@ -29,12 +35,13 @@ async def note(topics: Iterable[str], at: datetime) -> int:
     return int(made.id)
 
 
-async def after(position: int, limit: int = 1000) -> Sequence[tuple[int, Sequence[str]]]:
+async def after(position: int, limit: int = BATCH) -> Sequence[tuple[int, Sequence[str]]]:
     """Return the positions after that one, in order, with what moved."""
-    return await Change.filter(id__gt=position).order_by("id").limit(limit).values_list("id", "topics")
+    found = await database.rows("SELECT id, topics FROM change WHERE id > ? ORDER BY id LIMIT ?", [position, limit])
+    return [(row["id"], orjson.loads(row["topics"])) for row in found]
 
 
 async def newest() -> int:
     """Return the last position, 0 before the first."""
-    row = await Change.all().order_by("-id").first()
-    return row.id if row else 0
+    found = await database.rows("SELECT COALESCE(MAX(id), 0) AS id FROM change")
+    return int(found[0]["id"])

@@ -7,11 +7,13 @@ of commits, totals never deadlock, and a goal is announced once. docs/decisions/
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import asyncpg
 from tortoise import Tortoise
@@ -38,7 +40,25 @@ MODULES: Final = (
     "models.changes",
     "models.sessions",
     "models.presence",
+    "models.worktime",
+    "models.alerts",
+    "models.silences",
+    "models.deliveries",
+    "models.leases",
+    "models.forecasts",
 )
+
+
+Row = TypeVar("Row", bound=Model)
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that needs no reset between two users: nothing of ours outlives a transaction."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
 AWAY: Final = (
     DBConnectionError,
     OperationalError,
@@ -48,8 +68,15 @@ AWAY: Final = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection that was ended while the driver had it in hand
 )
-_LEDGER_LOCK: Final = 0x5C0E_0001
+LEDGER_LOCK: Final = 0x5C0E_0001
+
+Result = TypeVar("Result")
+
+
+class GivenUp(TimeoutError):
+    """The database, or what was done with it, took too long."""
 
 
 def config(url: str, *, pool: int = 20) -> dict[str, Any]:
@@ -67,6 +94,7 @@ def config(url: str, *, pool: int = 20) -> dict[str, Any]:
     else:
         credentials.setdefault("maxsize", pool)
         credentials["command_timeout"] = 10
+        credentials["connection_class"] = _Connection
         credentials["server_settings"] = {
             "application_name": "scoreline",
             "lock_timeout": "5s",
@@ -113,8 +141,24 @@ async def writing() -> AsyncIterator[None]:
     """Run a transaction as the one writer of the ledger."""
     async with in_transaction() as connection:
         if connection.capabilities.dialect == "postgres":
-            await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [_LEDGER_LOCK])
+            await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [LEDGER_LOCK])
         yield
+
+
+async def within(seconds: float, work: Awaitable[Result]) -> Result:
+    """Return what the work comes to. Raises GivenUp after so many seconds; it is cancelled then, and not waited for.
+
+    The driver waits until the server has heard of a cancellation, and a server that is frozen hears of nothing.
+    """
+    running = asyncio.ensure_future(work)
+    running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else may ask for it
+    try:
+        await asyncio.wait({running}, timeout=seconds)
+        if not running.done():
+            raise GivenUp
+        return running.result()
+    finally:
+        running.cancel()
 
 
 def connection() -> BaseDBAsyncClient:
@@ -129,9 +173,24 @@ def _dialect() -> str:
 def _spoken(sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
     """Return the statement and its values as the connected database writes them."""
     if _dialect() == "sqlite":
-        return sql, [value.isoformat() if isinstance(value, date) else value for value in values]
+        return sql, [_as_text(value) if isinstance(value, date) else value for value in values]
+    return _numbered(sql), list(values)
+
+
+def _as_text(value: date) -> str:
+    """Return a day or a moment as SQLite keeps it."""
+    return value.astimezone(UTC).isoformat(" ") if isinstance(value, datetime) else value.isoformat()
+
+
+@lru_cache(maxsize=512)
+def _numbered(sql: str) -> str:
     parts = sql.split("?")
-    return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, 1)), list(values)
+    return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, 1))
+
+
+def marks(values: Sequence[Any]) -> str:
+    """Return as many places for values as there are, with commas between; NULL for none, which nothing equals."""
+    return ", ".join("?" * len(values)) or "NULL"
 
 
 async def execute(sql: str, values: Sequence[Any] = ()) -> None:
@@ -142,6 +201,15 @@ async def execute(sql: str, values: Sequence[Any] = ()) -> None:
 async def rows(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Return the rows of one statement; its values stand as `?`."""
     return await connection().execute_query_dict(*_spoken(sql, values))
+
+
+async def by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
+    """Return the rows of these ids, in one plain statement: it is asked far more often than any other."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    sql = f'SELECT * FROM "{model._meta.db_table}" WHERE id IN ({marks(wanted)})'  # noqa: S608
+    return {row["id"]: model._init_from_db(**row) for row in await rows(sql, wanted)}
 
 
 async def reserve(model: type[Model], count: int) -> list[int]:
@@ -161,3 +229,15 @@ async def reserve(model: type[Model], count: int) -> list[int]:
 def instant(value: datetime | str) -> datetime:
     """Return what plain SQL gave for a moment as an aware datetime (SQLite gives text)."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def day(value: date | str) -> date:
+    """The same for a day."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def days_between(first: str, last: str) -> str:
+    """Return the expression that counts the days from one date column to another."""
+    if _dialect() == "sqlite":
+        return f"CAST(julianday({last}) - julianday({first}) AS INTEGER)"
+    return f"({last} - {first})"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from tortoise import fields
-from tortoise.functions import Sum
+from tortoise.functions import Count, Sum
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -21,8 +21,8 @@ class Deal(Model):
     """One deal with its whole life.
 
     What its score needs and its own fields do not say is kept from the moment it was
-    decided: who is credited for opening and for winning it and in which team, the days
-    both count on, and the won value and profit in the company's currency at frozen rates.
+    decided: who is credited for opening and for winning or losing it and in which team, the
+    days these count on, and the won value and profit in the company's currency at frozen rates.
     """
 
     id = fields.IntField(primary_key=True)
@@ -54,6 +54,8 @@ class Deal(Model):
     opened_team: int = fields.IntField(default=0)
     won_by: int | None = fields.IntField(null=True)
     won_team: int | None = fields.IntField(null=True)
+    lost_by: int | None = fields.IntField(null=True)
+    lost_team: int | None = fields.IntField(null=True)
     rate: Decimal | None = fields.DecimalField(max_digits=30, decimal_places=12, null=True)
     cost_rate: Decimal | None = fields.DecimalField(max_digits=30, decimal_places=12, null=True)
     value: int | None = minor(null=True)
@@ -68,6 +70,7 @@ class Deal(Model):
             ("created_at", "id"),
             ("client_id", "status", "closed_at"),
             ("stage_id", "status"),
+            ("closed_on",),
         )
 
     def facts(self) -> DealFacts | None:
@@ -92,7 +95,7 @@ class Deal(Model):
 
 
 class StageVisit(Model):
-    """A deal's entry into a stage. Rows are added, never changed."""
+    """A deal's entry into a stage, and the day of the company's calendar it was. Rows are added, never changed."""
 
     id = fields.BigIntField(primary_key=True)
     deal = link("Deal")
@@ -100,15 +103,22 @@ class StageVisit(Model):
     stage = link("Stage")
     stage_id: int
     entered_at: datetime = fields.DatetimeField()
+    entered_on: date = fields.DateField(null=True)  # of no row; SQLite adds no other column to a table with rows
 
     class Meta:
         table = "stage_visit"
-        indexes = (("deal_id", "entered_at"), ("stage_id", "entered_at"))
+        indexes = (("deal_id", "entered_at"), ("stage_id", "entered_at"), ("stage_id", "entered_on"))
 
 
 def standing() -> QuerySet[Deal]:
     """Return the deals that are not deleted."""
     return Deal.filter(deleted_at=None)
+
+
+async def by_ids(ids: Sequence[int]) -> list[Deal | None]:
+    """Return one standing deal per id, in the order of `ids`; None where there is none."""
+    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
+    return [found.get(id_) for id_ in ids]
 
 
 def of_client(client: int) -> QuerySet[Deal]:
@@ -138,26 +148,22 @@ async def to_regrade(clients: Collection[int]) -> list[Deal]:
     return [*wrong_first, *wrong_repeat]
 
 
-async def have_won(clients: Sequence[int]) -> list[bool]:
-    """Return for each client whether any win of his stands."""
+@dataclass(frozen=True, slots=True)
+class Wins:
+    """The standing wins of a client: how many, and what they brought in, in the company's smallest unit."""
+
+    count: int = 0
+    value: int = 0
+
+
+async def wins_of(clients: Sequence[int]) -> list[Wins]:
+    """Return the standing wins of each client."""
     rows = (
         await standing()
         .filter(client_id__in=set(clients), status=DealStatus.WON)
-        .distinct()
-        .values_list("client_id", flat=True)
-    )
-    found: set[Any] = set(rows)
-    return [client in found for client in clients]
-
-
-async def won_values(clients: Sequence[int]) -> list[int]:
-    """Return what each client's standing wins brought in, in the company's smallest unit."""
-    rows = (
-        await standing()
-        .filter(client_id__in=set(clients), status=DealStatus.WON)
-        .annotate(total=Sum("value"))
+        .annotate(wins=Count("id"), total=Sum("value"))
         .group_by("client_id")
-        .values_list("client_id", "total")
+        .values_list("client_id", "wins", "total")
     )
-    totals = {client: int(total or 0) for client, total in rows}
-    return [totals.get(client, 0) for client in clients]
+    found = {client: Wins(int(wins), int(total or 0)) for client, wins, total in rows}
+    return [found.get(client, Wins()) for client in clients]

@@ -7,10 +7,12 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.periods import Period, PeriodKind
+from models import database
 from models.fields import choice, link, minor, short_text
 
 
@@ -43,6 +45,7 @@ class Goal(Model):
     created_by_id: int | None
     created_at: datetime = fields.DatetimeField()
     archived_at: datetime | None = fields.DatetimeField(null=True)
+    renewed_until: date | None = fields.DateField(null=True)  # as long as its recurrence is seen to
 
     class Meta:
         table = "goal"
@@ -80,8 +83,24 @@ def overlapping(first: date, last: date) -> QuerySet[Goal]:
     return Goal.filter(first_day__lte=last, last_day__gte=first)
 
 
+def to_renew(today: date) -> QuerySet[Goal]:
+    """Return the recurring goals whose period is over and whose recurrence has not gone on yet."""
+    return current().filter(Q(renewed_until=None) | Q(renewed_until__lt=today), recurring=True, last_day__lt=today)
+
+
+async def same(goal: Goal, period: Period) -> Goal | None:
+    """Return the goal of the same owner and metric for another period."""
+    return await current().get_or_none(
+        owner_kind=goal.owner_kind,
+        owner_id=goal.owner_id,
+        metric=goal.metric,
+        first_day=period.start,
+        last_day=period.end,
+    )
+
+
 async def by_ids(ids: Sequence[int]) -> list[Goal | None]:
-    found = await Goal.in_bulk(set(ids), "id")
+    found = await database.by_ids(Goal, ids)
     return [found.get(id_) for id_ in ids]
 
 
@@ -89,13 +108,16 @@ async def concerned(
     metrics: Collection[str], days: Collection[date], employees: Collection[int], teams: Collection[int]
 ) -> list[Goal]:
     """Return the goals that postings of these metrics, on these days, of these employees and teams may move."""
-    rows = await current().filter(metric__in=list(metrics), first_day__lte=max(days), last_day__gte=min(days))
-    owners: dict[OwnerKind, Collection[int]] = {
-        OwnerKind.EMPLOYEE: employees,
-        OwnerKind.TEAM: teams,
-        OwnerKind.COMPANY: (0,),
-    }
-    return [goal for goal in rows if goal.owner_id in owners[goal.owner_kind]]
+    owners = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employees)) | Q(owner_kind=OwnerKind.COMPANY)
+    if teams:
+        owners |= Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(teams))
+    return await current().filter(owners, metric__in=list(metrics), first_day__lte=max(days), last_day__gte=min(days))
+
+
+async def targets(metric: str, first: date, last: date) -> dict[tuple[OwnerKind, int], int]:
+    """Return the target of everybody who has a goal for the metric and those very days."""
+    rows = await current().filter(metric=metric, first_day=first, last_day=last).order_by("id")
+    return {(row.owner_kind, row.owner_id): row.target for row in rows}
 
 
 async def changes_of(goals: Sequence[int]) -> list[list[GoalChange]]:
@@ -104,16 +126,19 @@ async def changes_of(goals: Sequence[int]) -> list[list[GoalChange]]:
     return [[row for row in rows if row.goal_id == goal] for goal in goals]
 
 
+_TARGETS = """
+SELECT goal.owner_id, goal.target, (
+    SELECT goal_change.before FROM goal_change
+    WHERE goal_change.goal_id = goal.id AND goal_change.field = 'target' AND goal_change.at > ?
+    ORDER BY goal_change.id LIMIT 1
+) AS before FROM goal
+WHERE goal.owner_kind = 'EMPLOYEE' AND goal.metric = ? AND goal.first_day = ? AND goal.last_day = ?
+    AND goal.created_at <= ? AND (goal.archived_at IS NULL OR goal.archived_at > ?)
+ORDER BY goal.id
+"""
+
+
 async def targets_of_employees(metric: str, first: date, last: date, moment: datetime) -> dict[int, int]:
     """Return each employee's target for the metric and those very days, as it stood at that moment."""
-    rows = await Goal.filter(
-        owner_kind=OwnerKind.EMPLOYEE, metric=metric, first_day=first, last_day=last, created_at__lte=moment
-    ).order_by("id")
-    standing = [row for row in rows if row.archived_at is None or row.archived_at > moment]
-    later = await GoalChange.filter(goal_id__in=[row.id for row in standing], field="target", at__gt=moment).order_by(
-        "-id"
-    )
-    was = {row.id: row.target for row in standing}
-    for change in later:  # walking back from the newest
-        was[change.goal_id] = int(change.before or was[change.goal_id])
-    return {row.owner_id: was[row.id] for row in standing}
+    found = await database.rows(_TARGETS, [moment, metric, first, last, moment, moment])
+    return {row["owner_id"]: int(row["before"] or row["target"]) for row in found}

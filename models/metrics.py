@@ -59,7 +59,11 @@ class Result(Model):
 
 async def catalogue() -> dict[str, scoring.Metric]:
     """Return every metric by its key: the built-in ones, then the company's own by name."""
-    own = await CompanyMetric.all().order_by("name", "id")
+    return known(await CompanyMetric.all().order_by("name", "id"))
+
+
+def known(own: Sequence[CompanyMetric]) -> dict[str, scoring.Metric]:
+    """The same of the company's own that are at hand."""
     return dict(scoring.METRICS) | {
         row.key: scoring.of_company(row.key, row.unit, row.name, row.description) for row in own
     }

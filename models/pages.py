@@ -66,15 +66,20 @@ class Listing(Generic[Row]):
     order: tuple[str, ...]
     span: Span
 
-    async def page(self) -> Page[Row]:
+    def question(self) -> QuerySet[Row]:
+        """Return the question for the rows of the page, and one more. Raises BadInput for what is no cursor of it."""
         span, query = self.span, self.query
         if span.after is not None:
             query = query.filter(_beyond(self.order, self._key(span.after, "after")))
         if span.before is not None:
             query = query.filter(_beyond(_reversed(self.order), self._key(span.before, "before")))
         order = _reversed(self.order) if span.backwards else self.order
-        found = await query.order_by(*order).limit(span.size + 1)
-        more, found = len(found) > span.size, found[: span.size]
+        return query.order_by(*order).limit(span.size + 1)
+
+    def page(self, rows: Sequence[Row]) -> Page[Row]:
+        """Return the page that these rows, found for its question, make."""
+        span = self.span
+        more, found = len(rows) > span.size, list(rows[: span.size])
         if span.backwards:
             found.reverse()
         return Page(
@@ -83,9 +88,6 @@ class Listing(Generic[Row]):
             has_next=span.before is not None if span.backwards else more,
             has_previous=more if span.backwards else span.after is not None,
         )
-
-    async def count(self) -> int:
-        return await self.query.count()
 
     def cursor(self, row: Row) -> str:
         values = [_plain(getattr(row, field.lstrip("-"))) for field in self.order]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from tortoise import fields
 from tortoise.expressions import Q
@@ -12,6 +14,7 @@ from tortoise.queryset import QuerySet
 
 from domain.access import Role
 from domain.text import search_key
+from models import database
 from models.fields import choice, external, link, short_text
 
 
@@ -130,14 +133,26 @@ async def tree() -> Tree:
 
 async def by_ids(ids: Sequence[int]) -> list[Employee | None]:
     """Return one employee per id, in the order of `ids`; None where there is none."""
-    found = await Employee.in_bulk(set(ids), "id")
+    found = await database.by_ids(Employee, ids)
     return [found.get(id_) for id_ in ids]
+
+
+async def who_may_hear(ids: Sequence[int]) -> list[Employee]:
+    """Return those of the employees who are active, with all active directors and administrators."""
+    known = Q(id__in=list(ids) or [0]) | Q(role__in=[Role.DIRECTOR, Role.ADMIN])
+    return await Employee.filter(known, active=True).order_by("id")
 
 
 async def members(teams: Sequence[int]) -> list[list[Employee]]:
     """Return the active members of each team, in name order."""
     rows = await Employee.filter(team_id__in=set(teams), active=True).order_by("needle", "id")
     return [[row for row in rows if row.team_id == team] for team in teams]
+
+
+async def active(teams: Collection[int] | None) -> list[Employee]:
+    """Return the active employees of these teams (None: all), in name order."""
+    query = Employee.filter(active=True)
+    return await (query if teams is None else query.filter(team_id__in=list(teams) or [0])).order_by("needle", "id")
 
 
 def matching(search: str | None, team: int | None, active: bool | None) -> QuerySet[Employee]:
@@ -170,12 +185,41 @@ async def places(employees: Collection[int]) -> Places:
     return Places(await Membership.filter(employee_id__in=list(employees)).order_by("since", "id"))
 
 
-async def ranked_then(moment: datetime, teams: Collection[int] | None) -> list[tuple[int, str]]:
-    """Return id and name of everybody active at that moment, in these teams (None: anywhere)."""
-    query = Membership.filter(Q(until=None) | Q(until__gt=moment), active=True, since__lte=moment)
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """An employee's time in a team while active: from `since`, before `until` (None: still)."""
+
+    employee: int
+    name: str
+    since: datetime
+    until: datetime | None
+
+    def holds(self, moment: datetime) -> bool:
+        return self.since <= moment and (self.until is None or self.until > moment)
+
+
+_STAYS = """
+SELECT membership.employee_id, employee.name, membership.since, membership.until FROM membership
+JOIN employee ON employee.id = membership.employee_id
+WHERE membership.active AND membership.since <= ? AND (membership.until IS NULL OR membership.until > ?) {more}
+"""
+
+
+async def stays(first: datetime, last: datetime, teams: Collection[int] | None) -> list[Stay]:
+    """Return who was active at any time from the first moment to the last, in these teams (None: anywhere)."""
+    more = ""
+    values: list[Any] = [last, first]
     if teams is not None:
-        query = query.filter(team_id__in=list(teams))
-    return await query.values_list("employee_id", "employee__name")
+        more, values = f"AND membership.team_id IN ({database.marks([*teams])})", [*values, *sorted(teams)]
+    return [
+        Stay(
+            row["employee_id"],
+            row["name"],
+            database.instant(row["since"]),
+            None if row["until"] is None else database.instant(row["until"]),
+        )
+        for row in await database.rows(_STAYS.format(more=more), values)
+    ]
 
 
 async def moved(employee: Employee, moment: datetime) -> None:

@@ -26,8 +26,36 @@ class Presence(Model):
         indexes = (("employee_id", "until"),)
 
 
-async def here(process: str, employees: Collection[int], now: datetime) -> None:
-    """Say that these employees are online in the process, and that all others are not any more."""
+HEARTBEAT: Final = "heartbeat"  # in place of a process: who says so himself
+
+
+async def here(process: str, employees: Collection[int], now: datetime) -> bool:
+    """Say that these employees are online in the process, and all others not any more; return whether that is news."""
+    before: set[Any] = {
+        row.employee_id for row in await Presence.filter(process=process, until__gt=now).only("id", "employee_id")
+    }
+    await _say(process, employees, now)
+    return before != set(employees)
+
+
+async def seen(employee: int, now: datetime) -> bool:
+    """Say that an employee is online, whoever keeps his socket, if any; return whether that is news."""
+    [was] = await online([employee], now)
+    row = Presence(process=HEARTBEAT, employee_id=employee, until=now + HOLDS)
+    await Presence.bulk_create([row], on_conflict=["process", "employee_id"], update_fields=["until"])
+    return not was
+
+
+async def ends(employees: Sequence[int], now: datetime) -> dict[int, datetime]:
+    """Return until when each of those who are online counts as such unless it is said again."""
+    found: dict[int, datetime] = {}
+    rows = await Presence.filter(employee_id__in=set(employees), until__gt=now).values_list("employee_id", "until")
+    for employee, until in rows:
+        found[employee] = max(until, found.get(employee, until))
+    return found
+
+
+async def _say(process: str, employees: Collection[int], now: datetime) -> None:
     await Presence.filter(process=process).exclude(employee_id__in=list(employees) or [0]).delete()
     await Presence.filter(until__lt=now - HOLDS).delete()
     rows = [Presence(process=process, employee_id=employee, until=now + HOLDS) for employee in sorted(employees)]

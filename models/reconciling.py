@@ -70,7 +70,10 @@ GROUP BY employee_id, team_id, day HAVING SUM(stands) <> SUM(due) ORDER BY day, 
 async def wrong_totals(metric: str) -> list[tuple[Stand, int]]:
     """Return the daily totals that differ from the postings, each with what it should be; a missing one stands at 0."""
     return [
-        (Stand(metric, row["employee_id"], row["team_id"], _day(row["day"]), int(row["stands"])), int(row["due"]))
+        (
+            Stand(metric, row["employee_id"], row["team_id"], database.day(row["day"]), int(row["stands"])),
+            int(row["due"]),
+        )
         for row in await database.rows(_TOTALS, [metric, metric])
     ]
 
@@ -114,7 +117,7 @@ async def posted(kind: str, first: int, last: int) -> list[Posted]:
             row["metric"],
             row["employee_id"],
             row["team_id"],
-            _day(row["day"]),
+            database.day(row["day"]),
             int(row["amount"]),
             row["source_id"],
             bool(row["late"]),
@@ -146,8 +149,3 @@ async def wrongly_graded() -> list[tuple[DealFacts, SaleKind]]:
             assert facts is not None
             found.append((facts, due[deal.id]))
     return found
-
-
-def _day(value: date | str) -> date:
-    """Return what plain SQL gave for a day as one (SQLite gives text)."""
-    return date.fromisoformat(value) if isinstance(value, str) else value

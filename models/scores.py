@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from tortoise import fields
 from tortoise.functions import Sum
@@ -14,6 +14,7 @@ from tortoise.models import Model
 from domain.scoring import Score
 from models import database
 from models.fields import link
+from models.goals import Goal, OwnerKind
 
 
 class ScoreEntry(Model):
@@ -104,59 +105,139 @@ async def add_to_totals(scores: Iterable[Score]) -> None:
         )
 
 
+_SCORES = """
+SELECT employee_id, SUM(amount) AS total FROM {table}
+WHERE metric = ? AND {day} BETWEEN ? AND ? {more} GROUP BY employee_id
+"""
+
+
 async def totals(*, metric: str, first: date, last: date, teams: Collection[int] | None = None) -> dict[int, int]:
     """Return each employee's score within the days, both included; with `teams` only what was credited to those."""
-    query = DailyTotal.filter(metric=metric, day__gte=first, day__lte=last)
-    if teams is not None:
-        query = query.filter(team_id__in=list(teams))
-    rows = await query.annotate(total=Sum("amount")).group_by("employee_id").values_list("employee_id", "total")
-    return {employee: int(total) for employee, total in rows}
+    return await _scores("daily_total", "day", [metric, first, last], teams)
+
+
+async def by_employee_and_team(*, metric: str, first: date, last: date) -> dict[tuple[int, int], int]:
+    """Return the score within the days, both included, of each employee in each team he was credited in."""
+    rows = (
+        await DailyTotal.filter(metric=metric, day__gte=first, day__lte=last)
+        .annotate(total=Sum("amount"))
+        .group_by("employee_id", "team_id")
+        .values_list("employee_id", "team_id", "total")
+    )
+    return {(employee, team): int(total) for employee, team, total in rows}
 
 
 async def recorded_after(
     moment: datetime, *, metric: str, first: date, last: date, teams: Collection[int] | None = None
 ) -> dict[int, int]:
     """Return what was posted to each employee's score from that moment on, for the days."""
-    query = ScoreEntry.filter(metric=metric, recorded_at__gte=moment, effective_on__gte=first, effective_on__lte=last)
-    if teams is not None:
-        query = query.filter(team_id__in=list(teams))
-    rows = await query.annotate(total=Sum("amount")).group_by("employee_id").values_list("employee_id", "total")
-    return {employee: int(total) for employee, total in rows}
+    return await _scores("score_entry", "effective_on", [metric, first, last], teams, moment)
 
 
-_GOAL_VALUES = """
-WITH RECURSIVE asked AS (
-    SELECT id, owner_kind, owner_id, metric, first_day, last_day FROM goal WHERE id IN ({ids})
-), below(root, id) AS (
-    SELECT DISTINCT owner_id, owner_id FROM asked WHERE owner_kind = 'TEAM'
-    UNION SELECT below.root, team.id FROM team JOIN below ON team.parent_id = below.id
-)
-SELECT asked.id AS goal, SUM(total.amount) AS value FROM asked JOIN daily_total total
-    ON total.metric = asked.metric AND total.employee_id = asked.owner_id
-    AND total.day BETWEEN asked.first_day AND asked.last_day
-    WHERE asked.owner_kind = 'EMPLOYEE' GROUP BY asked.id
+_BOTH = """
+SELECT 'total' AS part, employee_id, SUM(amount) AS total FROM daily_total
+    WHERE metric = ? AND day BETWEEN ? AND ? {more} GROUP BY employee_id
 UNION ALL
-SELECT asked.id, SUM(total.amount) FROM asked JOIN below ON below.root = asked.owner_id JOIN daily_total total
-    ON total.metric = asked.metric AND total.team_id = below.id
-    AND total.day BETWEEN asked.first_day AND asked.last_day
-    WHERE asked.owner_kind = 'TEAM' GROUP BY asked.id
-UNION ALL
-SELECT asked.id, SUM(total.amount) FROM asked JOIN daily_total total
-    ON total.metric = asked.metric AND total.day BETWEEN asked.first_day AND asked.last_day
-    WHERE asked.owner_kind = 'COMPANY' GROUP BY asked.id
+SELECT 'later', employee_id, SUM(amount) FROM score_entry
+    WHERE metric = ? AND effective_on BETWEEN ? AND ? {more} AND recorded_at >= ? GROUP BY employee_id
 """
 
 
-async def goal_values(goals: Sequence[int]) -> list[int]:
+async def totals_and_later(
+    moment: datetime, *, metric: str, first: date, last: date, teams: Collection[int] | None = None
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Return `totals`, and `recorded_after` a moment, in one statement."""
+    more, values = "", [metric, first, last]
+    if teams is not None:
+        more, values = f"AND team_id IN ({database.marks([*teams])})", [*values, *sorted(teams)]
+    found: dict[str, dict[int, int]] = {"total": {}, "later": {}}
+    for row in await database.rows(_BOTH.format(more=more), [*values, *values, moment]):
+        found[row["part"]][row["employee_id"]] = int(row["total"])
+    return found["total"], found["later"]
+
+
+async def _scores(
+    table: str, day: str, values: list[Any], teams: Collection[int] | None, moment: datetime | None = None
+) -> dict[int, int]:
+    more = ""
+    if moment is not None:
+        more, values = "AND recorded_at >= ?", [*values, moment]
+    if teams is not None:
+        more, values = f"{more} AND team_id IN ({database.marks([*teams])})", [*values, *sorted(teams)]
+    found = await database.rows(_SCORES.format(table=table, day=day, more=more), values)
+    return {row["employee_id"]: int(row["total"]) for row in found}
+
+
+_OF_EMPLOYEES = """
+SELECT goal.id AS goal, SUM(total.amount) AS value FROM goal JOIN daily_total total
+    ON total.metric = goal.metric AND total.employee_id = goal.owner_id
+    AND total.day BETWEEN goal.first_day AND goal.last_day
+    WHERE goal.id IN ({ids}) GROUP BY goal.id
+"""
+_OF_TEAMS = """
+WITH RECURSIVE below(root, id) AS (
+    SELECT DISTINCT owner_id, owner_id FROM goal WHERE id IN ({ids})
+    UNION SELECT below.root, team.id FROM team JOIN below ON team.parent_id = below.id
+)
+SELECT goal.id AS goal, SUM(total.amount) AS value FROM goal JOIN below ON below.root = goal.owner_id
+    JOIN daily_total total ON total.metric = goal.metric AND total.team_id = below.id
+    AND total.day BETWEEN goal.first_day AND goal.last_day
+    WHERE goal.id IN ({ids}) GROUP BY goal.id
+"""
+_OF_COMPANY = """
+SELECT goal.id AS goal, SUM(total.amount) AS value FROM goal JOIN daily_total total
+    ON total.metric = goal.metric AND total.day BETWEEN goal.first_day AND goal.last_day
+    WHERE goal.id IN ({ids}) GROUP BY goal.id
+"""
+_VALUES: Final = {OwnerKind.EMPLOYEE: _OF_EMPLOYEES, OwnerKind.TEAM: _OF_TEAMS, OwnerKind.COMPANY: _OF_COMPANY}
+
+
+async def goal_values(goals: Sequence[Goal]) -> list[int]:
     """Return what each goal has reached, in the smallest unit: a team's counts all teams below, each entry once."""
-    if not goals:
-        return []
-    ids = sorted(set(goals))
-    rows = await database.rows(_GOAL_VALUES.format(ids=", ".join("?" * len(ids))), ids)
-    values: dict[Any, int] = {row["goal"]: int(row["value"]) for row in rows}
-    return [values.get(goal, 0) for goal in goals]
+    by_kind: dict[OwnerKind, set[int]] = {}
+    for goal in goals:
+        by_kind.setdefault(goal.owner_kind, set()).add(goal.id)
+    values: dict[int, int] = {}
+    for kind, numbers in by_kind.items():
+        ids = sorted(numbers)
+        sql = _VALUES[kind].format(ids=database.marks(ids))
+        found = await database.rows(sql, [*ids, *ids] if kind is OwnerKind.TEAM else ids)
+        values |= {row["goal"]: int(row["value"]) for row in found}
+    return [values.get(goal.id, 0) for goal in goals]
+
+
+async def posted(
+    *, metric: str, first: date, last: date, employee: int | None = None, teams: Collection[int] | None = None
+) -> list[tuple[datetime, int]]:
+    """Return what was posted for the days, and when: of one employee, of some teams, or of everybody."""
+    query = ScoreEntry.filter(metric=metric, effective_on__gte=first, effective_on__lte=last)
+    if employee is not None:
+        query = query.filter(employee_id=employee)
+    if teams is not None:
+        query = query.filter(team_id__in=list(teams))
+    return await query.order_by("id").values_list("recorded_at", "amount")
 
 
 async def is_empty() -> bool:
     """Return whether nothing has ever been posted."""
     return not await ScoreEntry.exists()
+
+
+async def days_of(*, metric: str, first: date, last: date) -> list[dict[str, Any]]:
+    """Return what was credited to each employee each day, in all teams together, where that is above zero."""
+    return await database.rows(
+        "SELECT employee_id, day, SUM(amount) AS amount FROM daily_total"
+        " WHERE metric = ? AND day BETWEEN ? AND ? GROUP BY employee_id, day HAVING SUM(amount) > 0",
+        [metric, first, last],
+    )
+
+
+async def first_day(metric: str) -> date | None:
+    """Return the first day for which anything was counted."""
+    row = await DailyTotal.filter(metric=metric).order_by("day").first()
+    return row.day if row else None
+
+
+async def reaches_back(*, metric: str, since: datetime, before: date) -> bool:
+    """Return whether anything was posted from that moment on for a day before that one."""
+    return await ScoreEntry.filter(metric=metric, recorded_at__gte=since, effective_on__lt=before).exists()

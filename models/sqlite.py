@@ -2,27 +2,41 @@
 
 A transaction that begins deferred reads first and then fails to write with "database
 is locked" when another process wrote meanwhile; beginning IMMEDIATE takes the write
-lock at once and waits for it. And a task that is cancelled while it enters or leaves a
-transaction must not keep the connection's lock, or nobody would ever get it again.
+lock at once, and waits for it without the connection, which is the only one: who only
+reads need not wait for another process that writes. And a task that is cancelled while
+it enters or leaves a transaction must not keep the connection, or nobody would ever get
+it again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from typing import Any
+from typing import Any, Final
 
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.exceptions import OperationalError
 
+_AGAIN: Final = 0.02  # seconds between two tries to begin
+
+
+class Busy(OperationalError):
+    """Another process writes."""
+
 
 class _Wrapper(SqliteTransactionWrapper):
+    patience = 0  # milliseconds to wait for another process that writes
+
     async def begin(self) -> None:
+        """Take the write lock. Raises Busy at once when another process has it."""
+        await self._connection.execute("PRAGMA busy_timeout = 0")
         try:
             await self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            raise OperationalError(error) from error
+            raise (Busy if error.sqlite_errorcode == sqlite3.SQLITE_BUSY else OperationalError)(error) from error
+        finally:
+            await self._connection.execute(f"PRAGMA busy_timeout = {self.patience}")
 
     async def execute_script(self, query: str) -> None:
         """Run statements within the transaction; sqlite3's own `executescript` would commit it first."""
@@ -46,6 +60,17 @@ class _Wrapper(SqliteTransactionWrapper):
 
 class _Context(SqliteTransactionContext):
     async def __aenter__(self) -> TransactionalDBClient:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.connection.patience / 1000
+        while True:
+            try:
+                return await self._entered()
+            except Busy:
+                if loop.time() > until:
+                    raise
+            await asyncio.sleep(_AGAIN)
+
+    async def _entered(self) -> TransactionalDBClient:
         await self._trxlock.acquire()
         try:
             await self.ensure_connection()
@@ -66,7 +91,9 @@ class _Context(SqliteTransactionContext):
 
 class Client(SqliteClient):
     def _in_transaction(self) -> TransactionContext:
-        return _Context(_Wrapper(self), self._lock)
+        wrapper = _Wrapper(self)
+        wrapper.patience = int(self.pragmas["busy_timeout"])
+        return _Context(wrapper, self._lock)
 
 
 def _connections() -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from tortoise import fields
+from tortoise.expressions import F
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -19,7 +20,8 @@ class Task(Model):
     """Something to do, by somebody, until some time.
 
     `place` orders a list of tasks: open ones first, the soonest due first and those
-    without a due time last; then the completed, the latest first.
+    without a due time last; then the completed, the latest first. `overdue_at` is the due
+    time that the history says has passed.
     """
 
     id = fields.IntField(primary_key=True)
@@ -42,6 +44,7 @@ class Task(Model):
     completed_on: date | None = fields.DateField(null=True)
     credit_by: int | None = fields.IntField(null=True)
     credit_team: int | None = fields.IntField(null=True)
+    overdue_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:
         table = "task"
@@ -73,6 +76,21 @@ def _seconds(moment: datetime) -> int:
 def standing() -> QuerySet[Task]:
     """Return the tasks that are not deleted."""
     return Task.filter(deleted_at=None)
+
+
+def awaited(now: datetime) -> QuerySet[Task]:
+    """Return the open tasks whose due time has passed without the history saying so."""
+    return standing().filter(completed_at=None, overdue_at=None, due_at__lte=now)
+
+
+async def noted(rows: Sequence[Task]) -> None:
+    """Take it as said that the due time of these has passed."""
+    await Task.filter(id__in=[row.id for row in rows]).update(overdue_at=F("due_at"))
+
+
+async def note_overdue(now: datetime) -> None:
+    """Take it as known that these have passed."""
+    await awaited(now).update(overdue_at=F("due_at"))
 
 
 async def by_ids(ids: Sequence[int]) -> list[Task | None]:

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`token` as sent, None for a stranger; `language` "en" or "ru"; `address` the client's own, for throttles."""
+    """What is sent along.
+
+    token     None for a stranger
+    language  "en" or "ru"; empty for a client that has not said, to whom his profile's is spoken
+    address   the client's own, for throttles
+    """
 
     token: str | None = None
-    language: str = "en"
+    language: str = ""
     address: str = ""
     request_id: str = ""

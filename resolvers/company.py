@@ -16,7 +16,7 @@ from models.company import Company, ExchangeRate, the_company
 from models.deals import Deal, StageVisit
 from models.people import Employee
 from models.pipelines import Pipeline, Stage
-from resolvers import inputs, passwords
+from resolvers import alert_rules, inputs, passwords
 from resolvers.context import Context
 
 Given = Mapping[str, Any]
@@ -43,6 +43,7 @@ async def set_up(
     first.password_hash = await passwords.hashed(password, "password")
     await first.save()
     await people.moved(first, now)
+    await alert_rules.begin(now)
     return company, first
 
 
@@ -157,4 +158,4 @@ def _old_stage(old: dict[int, Stage], id_: str | None, position: int) -> Stage |
 
 def _require_admin(context: Context) -> None:
     if not context.viewer.may_company(Action.ADMINISTER):
-        raise Forbidden("Only an administrator keeps the company and its pipelines.", "input")
+        raise Forbidden("Only an administrator can change the company and its pipelines.", "input")

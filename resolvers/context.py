@@ -11,17 +11,23 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.access import Action, Reach
 from domain.calendar import Calendar
 from domain.failures import Forbidden, Unauthenticated, Unavailable
 from domain.scoring import Metric
-from models import changes, company, database, metrics
+from models import changes, company, database, metrics, people
 from models.company import Company, Rates
 from models.goals import Goal
-from models.people import Tree
+from models.office import Office
+from models.people import Employee, Tree
+from models.together import Count, together
 from resolvers.caller import Caller
 from resolvers.viewer import Viewer
 
@@ -30,6 +36,19 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+Row = TypeVar("Row", bound=Model)
+
+
+class Known(Protocol):
+    """What is kept of the company between the reads of live streams."""
+
+    async def company(self) -> Company | None: ...
+
+    async def metrics(self) -> dict[str, Metric]: ...
+
+    def employee(self, number: int) -> Employee | None: ...
+
+    async def employees(self, numbers: Sequence[int]) -> list[Employee | None]: ...
 
 
 class Throttle(Protocol):
@@ -48,9 +67,13 @@ class Services:
     throttle: Throttle
     ring: Callable[[], None]  # look at the change log: called after each commit, never waited for
     hub: Any = None  # subscriptions.hub.Hub; resolvers never touch it
+    known: Known | None = None
+    idle: timedelta = timedelta(minutes=5)  # of silence, after which somebody counts as not at work
+    forecaster: Any = None  # resolvers.outlooks.Forecaster, made when it is first asked
     access_seconds: int = 900
     refresh_days: int = 30
     demo: bool = False
+    channels: frozenset[str] = frozenset()  # the names of the outside channels that alerts may go through
 
 
 @dataclass
@@ -71,10 +94,18 @@ class Context:
     who: Viewer | None = None
     work: Work | None = None
     loaders: dict[Any, Any] = field(default_factory=dict)
+    met: dict[int, Employee] = field(default_factory=dict)  # employees that this operation has read
+    known: Known | None = None  # of a live stream: what need not be read for each event
+    ready: dict[Any, dict[Any, Any]] = field(default_factory=dict)  # of a live stream: what it has just found out
+    settled: Callable[[], Awaitable[None]] | None = None  # of a stream that several hear: brings `who` up to date
+    standing: set[int] | None = None  # of a stream of several states: those that still belong to it
+    start: int | None = None  # of a stream of happenings: the position it begins after, whatever its arguments say
+    caught_up: Callable[[int], None] = lambda position: None  # of such a stream: called when there are no more for now
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None
     _rates: Rates | None = None
+    _outdated: Viewer | None = None
 
     @property
     def viewer(self) -> Viewer:
@@ -82,6 +113,12 @@ class Context:
         if self.who is None:
             raise Unauthenticated("Sign in first: send an access token as `Authorization: Bearer …`.")
         return self.who
+
+    @property
+    def language(self) -> str:
+        """What is spoken to who asks: "en" or "ru", as the client says, else as his profile does."""
+        own = self.who.employee.language if self.who is not None and self.who.employee is not None else None
+        return self.caller.language or own or "en"
 
     @property
     def tree(self) -> Tree:
@@ -94,7 +131,10 @@ class Context:
     async def company(self) -> Company:
         async with self._reading:  # many fields ask at the same moment; one reads
             if self._company is None:
-                self._company = await company.the_company()
+                if self.known is not None:
+                    self._company = await self.known.company()
+                else:
+                    self._company = self._office.company if self._office else await company.the_company()
         if self._company is None:
             raise Unavailable("There is no company yet: run `./run setup` on the server first.")
         return self._company
@@ -108,7 +148,10 @@ class Context:
     async def metrics(self) -> dict[str, Metric]:
         async with self._reading:
             if self._metrics is None:
-                self._metrics = await metrics.catalogue()
+                if self.known is not None:
+                    self._metrics = await self.known.metrics()
+                else:
+                    self._metrics = self._office.metrics if self._office else await metrics.catalogue()
             return self._metrics
 
     async def rates(self) -> Rates:
@@ -121,22 +164,58 @@ class Context:
     def forget(self) -> None:
         """Drop what was read for this operation: something has changed, or the next event begins."""
         self._company = self._metrics = self._rates = None
+        self._outdated = self.who
+
+    @property
+    def _office(self) -> Office | None:
+        """What was read with who asks, unless it has changed since."""
+        return self.who.office if self.who is not None and self.who is not self._outdated else None
+
+    def sees(self, owner: int) -> bool | None:
+        """Return whether records of that employee are within the viewer's sight; None where he would have to be read."""
+        if self.viewer.reach(Action.VIEW_CARD) is Reach.COMPANY or owner == self.viewer.id:
+            return True
+        employee = self.met.get(owner)
+        return None if employee is None else self.viewer.may(Action.VIEW_CARD, employee)
+
+    async def people(self, numbers: Sequence[int]) -> list[Employee | None]:
+        """Return the employees of these numbers, in their order."""
+        return await (self.known.employees(numbers) if self.known else people.by_ids(numbers))
 
     def load(self, by_keys: Callable[[Sequence[Key]], Awaitable[Sequence[Value]]], key: Key) -> Awaitable[Value]:
-        """Return the value for a key, asked for together with all others of this moment; nothing is remembered."""
+        """Return the value for a key, asked for together with all others of this moment; nothing is remembered.
+
+        In a live stream what is known of people is there at once, without a wait.
+        """
+        ask: Any = by_keys
+        if self.known is not None and ask is people.by_ids:
+            try:
+                return self.known.employee(key)  # type: ignore[arg-type,return-value]
+            except KeyError:
+                ask = self.known.employees
         loader = self.loaders.get(by_keys)
         if loader is None:
-            loader = self.loaders[by_keys] = self.make_loader(by_keys)
+            loader = self.loaders[by_keys] = self.make_loader(ask)
         return loader.load(key)  # type: ignore[no-any-return]
 
     def ask(
         self, by_keys: Callable[[Context, Sequence[Key]], Awaitable[Sequence[Value]]], key: Key
     ) -> Awaitable[Value]:
-        """The same for a question that needs to know who asks."""
+        """The same for a question that needs to know who asks, unless the stream has just answered it."""
+        if by_keys in self.ready and key in self.ready[by_keys]:
+            return self.ready[by_keys][key]  # type: ignore[no-any-return]
         loader = self.loaders.get(by_keys)
         if loader is None:
             loader = self.loaders[by_keys] = self.make_loader(partial(by_keys, self))
         return loader.load(key)  # type: ignore[no-any-return]
+
+    def rows(self, query: QuerySet[Row]) -> Awaitable[list[Row]]:
+        """Return the rows of a question, asked in one statement with all others of this moment."""
+        return self.load(together, query)
+
+    def count(self, query: QuerySet[Any]) -> Awaitable[int]:
+        """The same for how many there are."""
+        return self.load(together, Count(query))
 
     def announce(self, *topics: str) -> None:
         """Say that something moved; told when the unit of work commits."""

@@ -7,14 +7,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from domain.alerting import AlertKind
 from domain.money import convert, from_minor
 from domain.records import DealFacts, DealStatus, SaleKind
 from domain.refusals import Conflict, Invalid, NotFound, OutOfRange, Refusal, Required
 from models import deals, pipelines
 from models.activities import ActivityKind
-from models.deals import Deal, StageVisit
+from models.deals import Deal
 from models.goals import Goal
-from resolvers import inputs
+from resolvers import inputs, visits
 from resolvers.context import Context
 from resolvers.keeping import (
     Bench,
@@ -36,6 +37,7 @@ from resolvers.references import References
 _SHOWN: Final = (
     "title", "amount", "currency", "cost", "owner_id", "client_id", "product", "expected_close_on", "closed_at",
 )  # fmt: skip
+_SAID: Final = ("amount", "currency", "owner_id")
 _ENDED: Final = {
     DealStatus.OPEN: ActivityKind.DEAL_REOPENED,
     DealStatus.WON: ActivityKind.DEAL_WON,
@@ -91,6 +93,8 @@ class Deals(Keeper):
             deal.expected_close_on = inputs.day(expected, "input", "expectedCloseOn") if expected else None
         if "problem" in given:
             deal.problem = inputs.note(given["problem"], "input", "problem")
+        if "entered" in given:  # of an import
+            draft.at, draft.untold = given["entered"], given["entered"] is None
         recreated(bench, draft, given)
         _close(bench, deal, given)
         if "lostReason" in given and deal.status is DealStatus.LOST:
@@ -103,6 +107,12 @@ class Deals(Keeper):
             raise Invalid("A deal cannot be closed before it was created.", "input", "closedAt")
         if draft.changed("closed_at"):
             deal.closed_on = bench.calendar.day_of(deal.closed_at) if deal.closed_at else None
+        if deal.status is not DealStatus.LOST:
+            deal.lost_by = deal.lost_team = None
+        elif deal.lost_by is None or (draft.move_credit and deal.lost_by != deal.owner_id):
+            assert deal.closed_at is not None
+            loser = bench.refs.row("Employee", deal.owner_id)
+            deal.lost_by, deal.lost_team = loser.id, bench.places.team(loser, deal.closed_at)
         if deal.status is DealStatus.WON:
             _settle_win(bench, draft)
             return
@@ -115,17 +125,7 @@ class Deals(Keeper):
 
     async def written(self, bench: Bench, drafts: Sequence[Draft]) -> list[Changed]:
         """Keep the stage history; say FIRST of each client's earliest win and REPEAT of the later ones, where their order has changed."""
-        await StageVisit.bulk_create(
-            [
-                StageVisit(
-                    deal_id=draft.row.id,
-                    stage_id=draft.row.stage_id,
-                    entered_at=draft.row.created_at if draft.is_new else draft.at or bench.now,
-                )
-                for draft in drafts
-                if draft.changed("stage_id")
-            ]
-        )
+        await visits.follow(bench, drafts)
         own = {draft.row.id: draft.row for draft in drafts}
         for deal in own.values():
             if deal.client_id is None and deal.sale_kind is SaleKind.REPEAT and not deal.sale_kind_given:
@@ -151,27 +151,34 @@ class Deals(Keeper):
             await Deal.filter(id__in=ids).update(sale_kind=kind)
         return changes
 
+    def reasons(self, bench: Bench, row: Deal) -> frozenset[AlertKind]:
+        found = {AlertKind.DEAL_LOST: row.status is DealStatus.LOST, AlertKind.DEAL_HAS_PROBLEMS: row.problem}
+        return frozenset(kind for kind, holds in found.items() if holds)
+
+    def line(self, draft: Draft, kind: ActivityKind, at: datetime, /, **data: Any) -> Line:
+        """Every line says how the deal stood: `testAlertRule` reads it from there."""
+        return super().line(draft, kind, at, **_money_shown(draft.row), status=draft.row.status, **data)
+
     def story(self, bench: Bench, draft: Draft) -> Sequence[Line]:
         deal, was, now = draft.row, draft.was, bench.now
         lines = []
         if draft.is_new or was["deleted_at"] is not None:
-            lines.append(self.line(draft, ActivityKind.DEAL_CREATED, deal.created_at, **_money_shown(deal)))
+            lines.append(self.line(draft, ActivityKind.DEAL_CREATED, deal.created_at))
         elif draft.changed("stage_id"):
             data = {"from": was["stage_id"], "to": deal.stage_id, "stage": bench.refs.row("Stage", deal.stage_id).name}
             lines.append(self.line(draft, ActivityKind.DEAL_STAGE_CHANGED, draft.at or now, **data))
         if was.get("status", DealStatus.OPEN) != deal.status:
             reason = {"reason": deal.lost_reason} if deal.lost_reason else {}
             at = deal.closed_at or now
-            lines.append(self.line(draft, _ENDED[deal.status], at, **_money_shown(deal), **reason))
+            lines.append(self.line(draft, _ENDED[deal.status], at, **reason))
         if not draft.is_new and draft.changed("problem"):
-            lines.append(self.line(draft, ActivityKind.DEAL_FLAGGED, now, problem=deal.problem))
+            lines.append(self.line(draft, ActivityKind.DEAL_FLAGGED, now, problem=deal.problem, was=was["problem"]))
+        changed = {name: [text(old), text(getattr(deal, name))] for name, old in draft.differences.items()}
         if not lines:
-            changed = {
-                name: [text(old), text(getattr(deal, name))]
-                for name, old in draft.differences.items()
-                if name in _SHOWN
-            }
-            lines.append(self.line(draft, ActivityKind.DEAL_UPDATED, now, changed=changed))
+            shown = {name: pair for name, pair in changed.items() if name in _SHOWN}
+            lines.append(self.line(draft, ActivityKind.DEAL_UPDATED, now, changed=shown))
+        elif not draft.is_new and (said := {name: changed[name] for name in _SAID if name in changed}):
+            lines[0].data["changed"] = said  # with what else happened: what was known before can be told from it
         return lines
 
     async def recorded(self, bench: Bench, drafts: Sequence[Draft]) -> None:

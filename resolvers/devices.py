@@ -60,4 +60,4 @@ async def listed(context: Context) -> list[Device]:
 
 def _require_admin(context: Context) -> None:
     if not context.viewer.may_company(Action.ADMINISTER):
-        raise Forbidden("Only an administrator keeps devices.", "input")
+        raise Forbidden("Only an administrator can make and revoke devices.", "input")

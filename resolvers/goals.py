@@ -14,11 +14,12 @@ from domain.ids import decoded
 from domain.periods import InvalidPeriod, Period, PeriodKind, resolve
 from domain.refusals import Conflict, Forbidden, Invalid, NotFound, OutOfRange
 from domain.units import Unit, canonical, shown
-from models import goals, people, scores
+from models import goals, scores
 from models.activities import ActivityKind
 from models.goals import Goal, GoalChange, OwnerKind
 from models.people import Employee
 from resolvers import inputs, scopes
+from resolvers.alerting import no_more
 from resolvers.context import Context
 from resolvers.metrics import metric as metric_of
 from resolvers.recording import goal_line, touch, write_lines
@@ -62,7 +63,10 @@ async def set_goal(context: Context, given: Given) -> Goal:
     )
     if await same.exists():
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
-    name = inputs.line(given.get("name"), "input", "name") or f"{metric.name}, {days.label()}"
+    name = (
+        inputs.line(given.get("name"), "input", "name")
+        or f"{metric.called(context.language)}, {days.label(context.language)}"
+    )
     goal = await Goal.create(
         name=name[:200],
         owner_kind=scope.kind,
@@ -76,7 +80,7 @@ async def set_goal(context: Context, given: Given) -> Goal:
         created_by_id=context.viewer.id,
         created_at=context.now(),
     )
-    [value] = await scores.goal_values([goal.id])
+    [value] = await scores.goal_values([goal])
     if value >= target:  # reached before it was set: nothing crosses, nothing is announced
         goal.announced = [target]
         await goal.save(update_fields=["announced"])
@@ -92,7 +96,9 @@ async def update_goal(context: Context, given: Given) -> Goal:
     goal = await _to_change(context, given["id"], "input", "id")
     seen = given.get("ifVersion")
     if seen is not None and seen != goal.version:
-        raise Conflict(f"The goal has changed meanwhile: its version is {goal.version} now.", "input", "ifVersion")
+        raise Conflict(
+            f"The goal has changed in the meantime: its version is {goal.version} now.", "input", "ifVersion"
+        )
     if goal.archived_at is not None:
         raise Conflict("This goal is archived.", "input", "id")
     metric = await metric_of(context, goal.metric)
@@ -144,12 +150,13 @@ async def archive_goal(context: Context, id_: str) -> Goal:
         await goal.save(update_fields=["archived_at"])
         await write_lines(context, [goal_line(context, goal, ActivityKind.GOAL_ARCHIVED)])
         _moved(context, goal)
+        await no_more([("Goal", goal.id)], context.now())
     return goal
 
 
 def _check_recurring(recurring: bool, kind: PeriodKind) -> None:
     if recurring and kind is PeriodKind.CUSTOM:
-        raise Invalid("A custom period cannot recur: take a day, week, month, quarter or year.", "input", "recurring")
+        raise Invalid("A custom period cannot recur: choose a day, week, month, quarter or year.", "input", "recurring")
 
 
 def _target(value: Decimal, unit: Unit, currency: str) -> int:
@@ -214,9 +221,12 @@ async def seen(context: Context, numbers: Sequence[int]) -> list[Goal | None]:
 
 async def within_sight(context: Context, rows: Sequence[Goal]) -> list[Goal]:
     """Return those of the goals that the viewer may see: work can move others too."""
-    owners = await people.by_ids([row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE])
-    known = {owner.id: owner for owner in owners if owner}
-    return [row for row in rows if context.viewer.sees_goal(row, known.get(row.owner_id))]
+    viewer = context.viewer
+    known = {viewer.id: viewer.employee} if viewer.employee else {}
+    unknown = {row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE} - known.keys()
+    owners = await context.people(sorted(unknown)) if unknown else []
+    known |= {owner.id: owner for owner in owners if owner}
+    return [row for row in rows if viewer.sees_goal(row, known.get(row.owner_id))]
 
 
 async def of_scope(context: Context, scope: Scope, given: Given | None, *, archived: bool) -> list[Goal]:
@@ -289,7 +299,7 @@ async def _listed(
         query = query.filter(metric__in=[metric] if metric in await context.metrics() else [])
     if not archived:
         query = query.filter(archived_at=None)
-    return await query.order_by("last_day", "id").limit(1000)
+    return await context.rows(query.order_by("last_day", "id").limit(1000))
 
 
 async def _days(context: Context, given: Given | None) -> tuple[date, date]:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from tortoise.models import Model
 
+from domain.alerting import AlertKind
 from domain.calendar import Calendar
 from domain.records import Facts
 from domain.refusals import Refusal
@@ -55,6 +56,7 @@ class Draft:
     is_new: bool = False
     move_credit: bool = False
     at: datetime | None = None  # when it happened, where that is not now
+    untold: bool = False  # of a deal: when it entered its stage is not known
 
     @property
     def differences(self) -> dict[str, Any]:
@@ -91,6 +93,10 @@ class Keeper:
         """Return the lines of the history that tell what happened."""
         return [self.line(draft, self.added, bench.now)] if self.added and draft.is_new else []
 
+    def reasons(self, bench: Bench, row: Any) -> frozenset[AlertKind]:
+        """Return which kinds of alert about the record as it stands have a reason."""
+        return frozenset()
+
     async def written(self, bench: Bench, drafts: Sequence[Draft]) -> list[Changed]:
         """Do what must follow in other rows, before anything is posted; return their changes."""
         return []
@@ -101,7 +107,8 @@ class Keeper:
     def line(self, draft: Draft, kind: ActivityKind, at: datetime, /, **data: Any) -> Line:
         row = draft.row
         title = getattr(row, "title", None) or getattr(row, "name", None)
-        shown = {"title": title, **data} if title else data
+        deal = getattr(row, "deal_id", None)
+        shown = {**({"title": title} if title else {}), **({"deal": deal} if deal else {}), **data}
         client = row.id if self.kind == "Client" else getattr(row, "client_id", None)
         return Line(kind, self.kind, row.id, owner_of(row), at, shown, client)
 
@@ -261,9 +268,10 @@ def _changed(bench: Bench, keeper: Keeper, draft: Draft) -> Changed:
     if row.deleted_at is not None:
         kind = ActivityKind.DEAL_DELETED if keeper.kind == "Deal" else ActivityKind.RECORD_DELETED
         lines: Sequence[Line] = [keeper.line(draft, kind, bench.now, record=keeper.kind)]
+        reasons: frozenset[AlertKind] = frozenset()
     else:
-        lines = keeper.story(bench, draft)
-    return Changed(keeper.kind, row.id, draft.before, row.facts(), tuple(lines))
+        lines, reasons = keeper.story(bench, draft), keeper.reasons(bench, row)
+    return Changed(keeper.kind, row.id, draft.before, row.facts(), tuple(lines), draft.was, reasons)
 
 
 # What many kinds have in common

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Final
 
 from domain.access import Action, Reach
@@ -16,11 +17,12 @@ from domain.failures import BadInput, NotFound
 from domain.periods import Period
 from domain.ranking import Ranked, by_attainment, by_value, window
 from domain.refusals import Refusal
-from domain.scoring import Metric
+from domain.scoring import WORK, Metric
 from domain.units import shown
 from models import changes, goals, people, scores
 from models.goals import OwnerKind
 from models.pages import LARGEST
+from models.people import Stay
 from resolvers import inputs, scopes
 from resolvers.context import Context
 from resolvers.goals import period as period_of
@@ -101,11 +103,11 @@ async def answer(context: Context, question: Question) -> Board:
     """Return the board as it is, or as it stood at `as_of`. Raises a Failure for what cannot be asked."""
     if not 1 <= question.first <= LARGEST:
         raise BadInput(f"first must be 1 to {LARGEST}.", field="first")
-    return await _made(context, question)
-
-
-async def _made(context: Context, question: Question) -> Board:
     version = await changes.newest()  # before the reads: they may be newer than it, never older
+    return await _made(context, question, version)
+
+
+async def _made(context: Context, question: Question, version: int = 0) -> Board:
     scope = await scopes.for_board(context, question.scope)
     try:
         metric = await metric_of(context, question.metric, "metric")
@@ -117,13 +119,18 @@ async def _made(context: Context, question: Question) -> Board:
     as_of = min(asked_as_of, now) if asked_as_of else now
     calendar = await context.calendar()
     today = calendar.day_of(as_of)
+    dawn = calendar.start_of(today)
     asked = _Asked(metric.key, period, scope, scope.teams(context), question.rank_by)
-    sums = await scores.totals(metric=metric.key, first=period.start, last=period.end, teams=asked.teams)
-    ranking = await _rank(asked, sums, now, as_of, moved=question.as_of is not None)
-    before = await _rank(asked, sums, now, calendar.start_of(today), moved=True)
+    stays = await people.stays(dawn, as_of, asked.teams)
+    days: dict[str, Any] = {"metric": metric.key, "first": period.start, "last": period.end, "teams": asked.teams}
+    sums, since_dawn = await scores.totals_and_later(dawn, **days)
+    later = await scores.recorded_after(as_of, **days) if question.as_of else {}
+    ranking = await _rank(asked, sums, later, stays, as_of, aimed=True)
+    before = await _rank(asked, sums, since_dawn, stays, dawn, aimed=question.rank_by is RankBy.ATTAINMENT)
     around = await _around(context, question.around)
     currency = (await context.company()).currency
     was = {row.key: row.rank for row in before.rows}
+    rows = await _in_sight(context, ranking.rows) if metric.key == WORK else ranking.rows
     return Board(
         metric,
         period,
@@ -131,7 +138,7 @@ async def _made(context: Context, question: Question) -> Board:
         today,
         scope,
         question.rank_by,
-        [_standing(row, was.get(row.key), metric, currency) for row in window(ranking.rows, question.first, around)],
+        [_standing(row, was.get(row.key), metric, currency) for row in window(rows, question.first, around)],
         len(ranking.rows),
         shown(ranking.total, metric.unit, currency),
         version,
@@ -148,19 +155,47 @@ class _Asked:
     rank_by: RankBy
 
 
-async def _rank(asked: _Asked, sums: dict[int, int], now: datetime, moment: datetime, *, moved: bool) -> _Ranking:
-    """Rank who was active at that moment by what had been recorded up to it; `sums` is what is recorded now."""
-    days = {"metric": asked.metric, "first": asked.period.start, "last": asked.period.end}
-    later = await scores.recorded_after(moment, teams=asked.teams, **days) if moved else {}  # type: ignore[arg-type]
-    members = await people.ranked_then(moment, asked.teams)
+async def _rank(
+    asked: _Asked,
+    sums: dict[int, int],
+    later: dict[int, int],
+    stays: Sequence[Stay],
+    moment: datetime,
+    *,
+    aimed: bool,
+) -> _Ranking:
+    """Rank who was active at that moment: by what is recorded now, less what was recorded later than then.
+
+    aimed  with the targets of then: of the board that only ranks are taken of they matter by ATTAINMENT alone
+    """
+    period = asked.period
+    members = {stay.employee: stay.name for stay in stays if stay.holds(moment)}
     if asked.scope.kind is OwnerKind.EMPLOYEE:
-        members = [member for member in members if member[0] == asked.scope.number]
-        sums = {asked.scope.number: sums.get(asked.scope.number, 0)}
-        later = {asked.scope.number: later.get(asked.scope.number, 0)}
-    targets = await goals.targets_of_employees(asked.metric, asked.period.start, asked.period.end, moment)
-    rows = [(number, name, sums.get(number, 0) - later.get(number, 0), targets.get(number)) for number, name in members]
+        own = asked.scope.number
+        members = {own: members[own]} if own in members else {}
+        sums, later = {own: sums.get(own, 0)}, {own: later.get(own, 0)}
+    targets: dict[int, int] = {}
+    if aimed:
+        targets = await goals.targets_of_employees(asked.metric, period.start, period.end, moment)
+    rows = [
+        (number, name, sums.get(number, 0) - later.get(number, 0), targets.get(number))
+        for number, name in members.items()
+    ]
     ranked = by_attainment(rows) if asked.rank_by is RankBy.ATTAINMENT else by_value(rows)
     return _Ranking(ranked, sum(sums.values()) - sum(later.values()))
+
+
+async def _in_sight(context: Context, rows: Sequence[Ranked]) -> list[Ranked]:
+    """Return the rows of those whose time at work the viewer may see; ranks stay those of the whole board.
+
+    How much is missing to the next rank up is left out where it would tell the hours of somebody else.
+    """
+    people_ = [row for row in await people.by_ids([row.key for row in rows]) if row is not None]
+    seen = {row.id for row in people_ if context.viewer.may(Action.VIEW_WORK_TIME, row)}
+    ranks = sorted({row.rank for row in rows})
+    above = dict(pairwise(reversed(ranks)))
+    known = {row.rank for row in rows if row.key in seen}
+    return [row if above.get(row.rank) in known else replace(row, gap_to_next=None) for row in rows if row.key in seen]
 
 
 def _standing(row: Ranked, previous: int | None, metric: Metric, currency: str) -> Standing:
@@ -209,6 +244,8 @@ async def places(context: Context, asked: Sequence[Place]) -> list[Standing | No
     return [found[place.question].get(place.employee) for place in asked]
 
 
-def next_turn(calendar: Calendar, now: datetime) -> timedelta:
-    """Return how long until the company's next day begins, when "today" and "this month" may turn."""
-    return calendar.start_of(calendar.day_of(now) + timedelta(days=1)) - now
+def topics(question: Question, board: Board) -> list[str]:
+    """Return the news that may move the board."""
+    scope = board.scope
+    whose = f"employee:{scope.number}" if scope.kind is OwnerKind.EMPLOYEE else f"team:{scope.number}"
+    return [f"score:{board.metric.key}:{whose}", "goals"]

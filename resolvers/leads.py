@@ -86,7 +86,7 @@ async def convert(context: Context, id_: str, deal_given: Given) -> tuple[Lead, 
     await refs.want("Lead", [id_])
     lead: Lead = refs.to_change("Lead", id_, "input", "id")
     if lead.status is LeadStatus.CONVERTED:
-        raise Conflict("This lead is converted already.", "input", "id")
+        raise Conflict("This lead has been converted already.", "input", "id")
     inherited = {} if deal_given.get("owner") is not None else {"owner": encoded("Employee", lead.owner_id)}
     keeper = await deals.keeper(lead.client_id)
     made, moved = await record_many(context, keeper, [{**deal_given, **inherited}], path=("input", "deal"))

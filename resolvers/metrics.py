@@ -26,9 +26,11 @@ _KEY = re.compile(r"[a-z][a-z0-9_]{1,39}")
 async def create(context: Context, *, key: str, name: str, description: str | None, unit: Unit) -> Metric:
     """Make a metric of the company's own: results recorded for it count."""
     if not context.viewer.may_company(Action.DEFINE_METRICS):
-        raise Forbidden("Only directors and administrators define metrics.", "input")
+        raise Forbidden("Only directors and administrators can make metrics.", "input")
     if not _KEY.fullmatch(key):
-        raise Invalid("A key is 2 to 40 small Latin letters, digits and underscores, a letter first.", "input", "key")
+        raise Invalid(
+            "A key has 2 to 40 small Latin letters, digits and underscores, and begins with a letter.", "input", "key"
+        )
     if key in await context.metrics():
         raise Conflict("There is a metric with this key already.", "input", "key")
     row = await CompanyMetric.create(
@@ -80,7 +82,11 @@ class Results(Keeper):
 
     def _metric(self, key: str) -> Metric:
         if key in METRICS:
-            raise Invalid("This metric counts by itself; results are for the company's own.", "input", "metric")
+            raise Invalid(
+                "This metric is counted by itself; results are recorded for the company's own metrics.",
+                "input",
+                "metric",
+            )
         if key not in self.metrics or self.metrics[key].of is not ResultFacts:
             raise NotFound("There is no such metric; `metrics` lists them.", "input", "metric")
         return self.metrics[key]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from tortoise.queryset import QuerySet
 
 from domain.access import Action, Reach, Role
 from domain.refusals import Conflict, Forbidden, Invalid, NotFound, OutOfRange
-from models import people, presence, sessions
+from models import changes, database, people, presence, sessions
 from models.people import Employee, Team, Tree
-from resolvers import inputs, passwords
+from resolvers import inputs, passwords, scopes
 from resolvers.context import Context
 from resolvers.references import References
+from resolvers.scopes import Asked
 
 Given = Mapping[str, Any]
 LANGUAGES = ("en", "ru")
@@ -48,7 +51,7 @@ async def _changed(context: Context, employee: Employee, given: Given) -> Employ
     if "email" in given and (given["email"] is not None or employee.id is None):
         employee.email = None if given["email"] is None else inputs.address(given["email"], "input", "email")
         if employee.email != was["email"] and await Employee.exists(email=employee.email):
-            raise Conflict("Somebody has this e-mail already.", "input", "email")
+            raise Conflict("Somebody has this e-mail address already.", "input", "email")
     if given.get("role") is not None:
         employee.role = given["role"]
     if "team" in given:
@@ -113,7 +116,7 @@ async def update_profile(context: Context, given: Given) -> Employee:
     if "language" in given:
         language = given["language"]
         if language is not None and language not in LANGUAGES:
-            raise Invalid('Take "en" or "ru".', "input", "language")
+            raise Invalid('Choose "en" or "ru".', "input", "language")
         employee.language = language
     for field, column in (("quietFrom", "quiet_from"), ("quietTo", "quiet_to"), ("digestAt", "digest_at")):
         if field in given:
@@ -123,7 +126,7 @@ async def update_profile(context: Context, given: Given) -> Employee:
             setattr(employee, column, minute)
     if given.get("password") is not None:
         if not await passwords.right(employee.password_hash, given.get("currentPassword") or ""):
-            raise Invalid("The current password is not right.", "input", "currentPassword")
+            raise Invalid("The current password is wrong.", "input", "currentPassword")
         employee.password_hash = await passwords.hashed(given["password"], "input", "password")
         await sessions.revoke_all(employee.id, context.now(), but=context.viewer.session_id)
         context.announce(f"employee:{employee.id}")
@@ -162,18 +165,49 @@ async def _changed_team(context: Context, team: Team, given: Given) -> Team:
         manager = given["manager"]
         team.manager_id = None if manager is None else refs.employee(manager, "input", "manager").id
     await team.save()
+    context.who = replace(context.viewer, tree=await people.tree())  # who goes on in this unit sees the team
     context.announce("people")
     return team
 
 
 def _require_admin(context: Context) -> None:
     if not context.viewer.may_company(Action.ADMINISTER):
-        raise Forbidden("Only an administrator keeps people and teams.", "input")
+        raise Forbidden("Only an administrator can change people and teams.", "input")
 
 
 async def online(context: Context, employees: Sequence[int]) -> list[bool]:
     """Return for each employee whether he has a live session now."""
     return await presence.online(employees, context.now())
+
+
+async def attend(process: str, employees: Collection[int], now: datetime) -> bool:
+    """Say who has a live session in a process, and tell it where that is news; return whether it is."""
+    async with database.writing():
+        news = await presence.here(process, employees, now)
+        if news:
+            await changes.note(["presence"], now)
+    return news
+
+
+@dataclass(frozen=True)
+class Presence:
+    """The active employees of a scope, in name order, those who have left it, and until when who is online counts so."""
+
+    employees: Sequence[Employee]
+    left: Sequence[Employee]
+    online: Mapping[int, datetime]
+
+
+async def present(context: Context, scope: Asked, known: Collection[int] = ()) -> Presence:
+    """Return who is in a scope, and who of those known is not in it any more. Raises NotFound."""
+    found = await scopes.within_reach(context, scope, Action.VIEW_PEOPLE)
+    teams = found.teams(context)
+    rows = [found.row] if isinstance(found.row, Employee) else await people.active(teams)
+    here = [row for row in rows if row.active]
+    gone = set(known) - {row.id for row in here}
+    known_ones = await people.by_ids(sorted(gone)) if gone else []
+    left = [row for row in known_ones if row and context.viewer.may(Action.VIEW_PEOPLE, row)]
+    return Presence(here, left, await presence.ends([row.id for row in (*here, *left)], context.now()))
 
 
 async def find(context: Context, number: int) -> Employee | None:
@@ -182,7 +216,9 @@ async def find(context: Context, number: int) -> Employee | None:
 
 async def seen(context: Context, ids: Sequence[int]) -> list[Employee | None]:
     """Return one employee per id, in the order of `ids`; None where there is none in sight."""
-    return [row if row and context.viewer.may(Action.VIEW_PEOPLE, row) else None for row in await people.by_ids(ids)]
+    found = await context.people(ids)
+    context.met.update((row.id, row) for row in found if row)
+    return [row if row and context.viewer.may(Action.VIEW_PEOPLE, row) else None for row in found]
 
 
 async def listed(context: Context, search: str | None, team: str | None, active: bool | None) -> QuerySet[Employee]:

@@ -16,7 +16,7 @@ from resolvers.keeping import Outcome
 async def save(context: Context, given: Mapping[str, Any]) -> Outcome:
     """Keep a product's list price by its name; the last one given holds."""
     if not context.viewer.may_company(Action.ADMINISTER):
-        raise Forbidden("Only an administrator keeps products.", "input")
+        raise Forbidden("Only an administrator can change products.", "input")
     name = inputs.name(given["name"], "input", "name")
     price, currency = inputs.money(given["price"], (await context.company()).currency, "input", "price")
     product = await Product.get_or_none(name=name)

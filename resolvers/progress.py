@@ -13,7 +13,7 @@ from domain import progress as arithmetic
 from domain.access import Action
 from domain.progress import Progress
 from domain.units import Unit, canonical, shown
-from models import goals, people, scores
+from models import goals, scores
 from models.goals import Goal, GoalChange, OwnerKind
 from models.people import Employee
 from resolvers import scopes
@@ -37,7 +37,7 @@ class Reached:
 
 async def reached(context: Context, rows: Sequence[Goal]) -> list[Reached]:
     """Return how far each goal is, in one question for all."""
-    values = await scores.goal_values([goal.id for goal in rows])
+    values = await scores.goal_values(rows)
     company, metrics, today = await context.company(), await context.metrics(), await context.today()
     return [
         Reached(
@@ -119,7 +119,7 @@ async def altered(context: Context, rows: Sequence[Goal]) -> list[list[Altered]]
 
 async def owners(context: Context, rows: Sequence[Goal]) -> list[Any]:
     """Return the employee, team or company that owns each goal."""
-    employees = await people.by_ids([goal.owner_id for goal in rows if goal.owner_kind is OwnerKind.EMPLOYEE])
+    employees = await context.people([goal.owner_id for goal in rows if goal.owner_kind is OwnerKind.EMPLOYEE])
     known = {row.id: row for row in employees if row}
     company = await context.company()
     return [scopes.owner(context, goal.owner_kind, goal.owner_id, known.get(goal.owner_id), company) for goal in rows]

@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+from tortoise.models import Model
 
 from domain.money import convert
 from domain.records import DealFacts, Facts, SaleKind
@@ -25,8 +27,10 @@ from models.company import the_company
 from models.deals import Deal
 from models.people import Employee, Team
 from models.reconciling import Posted, Stand
+from models.worktime import WorkDay
 from resolvers.references import RECORDS
 
+_COUNTED: Final[dict[str, type[Model]]] = {**RECORDS, "WorkDay": WorkDay}
 _Key = tuple[str, int, int, date | None]  # metric, employee, team, day; no day stands for all days together
 
 
@@ -102,7 +106,7 @@ async def reconcile(*, repair: bool = False) -> Findings:
         await run.rebuild_totals()
     async with reconciling.snapshot():
         await run.compare_totals()
-        for kind in sorted({*RECORDS, *await reconciling.sources()}):
+        for kind in sorted({*_COUNTED, *await reconciling.sources()}):
             await run.compare_ledger(kind)
         await run.compare_grades()
     return Findings(run.differences, run.records, run.postings)
@@ -163,7 +167,7 @@ class _Run:
 
     async def compare_ledger(self, kind: str) -> None:
         """Compare what was posted for the records of a kind, also for those that are gone, with what they are worth."""
-        model = RECORDS.get(kind)
+        model = _COUNTED.get(kind)
         async for first, last in reconciling.windows(kind, model):
             rows: list[Any] = await model.filter(id__gte=first, id__lte=last).order_by("id") if model else []
             posted: dict[int, list[Posted]] = defaultdict(list)

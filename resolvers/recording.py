@@ -8,11 +8,12 @@ deal, a call, a lead or a task, for a correction, a deletion, and for an import 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
+from domain.alerting import AlertKind
 from domain.calendar import Calendar
 from domain.periods import is_closed
 from domain.records import Facts
@@ -20,7 +21,10 @@ from domain.scoring import Score, all_postings
 from models import goals, scores
 from models.activities import Activity, ActivityKind, Bell
 from models.goals import Goal, OwnerKind
+from resolvers import alerting
 from resolvers.context import Context
+
+_MANY: Final = 100  # postings of one unit of work, beyond which everybody looks for himself
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Changed:
-    """A record as it stood and as it stands, and the lines for the history."""
+    """A record as it stood and as it stands, the lines for the history, and what of it is still to be told."""
 
     subject: str
     subject_id: int
     before: Facts | None
     after: Facts | None
     lines: tuple[Line, ...] = ()
+    was: Mapping[str, Any] = field(default_factory=dict)  # the columns of a record that was edited, before
+    reasons: frozenset[AlertKind] | None = None  # of alerts about it that hold now; None where that has not changed
 
 
 @dataclass(frozen=True)
@@ -64,17 +70,32 @@ class Ring:
 async def record(context: Context, changes: Sequence[Changed], *, aloud: bool = True) -> list[Goal]:
     """Post what the changes make of the ledger and the history, and return the goals they moved.
 
-    aloud  False for an import: goals count as announced without a line in the history.
+    aloud  False for an import: goals count as announced without a line in the history, and nobody is alerted.
     """
     posted = await _post(context, changes)
     lines = [line for change in changes for line in change.lines]
     await write_lines(context, lines)
+    await alerting.follow(context, changes, aloud=aloud)
+    if any(change.subject == "Deal" for change in changes):
+        context.announce("deals")
     if not posted:
         return []
     touched = await _goals_touched(context, posted)
-    context.announce(*(f"metric:{score.metric}" for score in posted))
+    context.announce(*_moved(context, posted))
     await touch(context, touched, aloud=aloud)
     return touched
+
+
+def _moved(context: Context, posted: Sequence[Score]) -> set[str]:
+    """Return the topics of what moved: each metric's score of employees, their teams upwards and the company, by day."""
+    keys = {(score.metric, score.employee, score.team, score.day) for score in posted}
+    if len(keys) > _MANY:
+        return {"*"}
+    topics = set()
+    for metric, employee, team, day in keys:
+        topics.add(f"score:{metric}:employee:{employee}@{day}")
+        topics.update(f"score:{metric}:team:{each}@{day}" for each in (0, *context.tree.above(team)))
+    return topics
 
 
 async def write_lines(context: Context, lines: Sequence[Line]) -> None:
@@ -87,7 +108,7 @@ async def write_lines(context: Context, lines: Sequence[Line]) -> None:
                 kind=line.kind,
                 employee_id=line.employee_id,
                 team_id=line.team_id,
-                actor_id=context.viewer.id,
+                actor_id=None if line.kind is ActivityKind.TASK_OVERDUE else context.viewer.id,  # time's doing
                 at=line.at,
                 recorded_at=context.now(),
                 subject_kind=line.subject,
@@ -109,15 +130,18 @@ async def touch(context: Context, touched: Sequence[Goal], *, aloud: bool = True
     assert context.work is not None
     context.work.goals.update((goal.id, goal) for goal in touched)
     context.announce(*(f"goal:{goal.id}" for goal in touched))
-    open_ = [goal for goal in touched if goal.target not in goal.announced and goal.archived_at is None]
-    values = await scores.goal_values([goal.id for goal in open_])
-    for goal, value in zip(open_, values, strict=True):
-        if value < goal.target:
+    values = await scores.goal_values(touched)
+    await alerting.goals_moved(context, list(zip(touched, values, strict=True)))
+    reached = []
+    for goal, value in zip(touched, values, strict=True):
+        if value < goal.target or goal.target in goal.announced or goal.archived_at is not None:
             continue
         goal.announced = [*goal.announced, goal.target]
         await goal.save(update_fields=["announced"])
-        if aloud:
-            await write_lines(context, [goal_line(context, goal, ActivityKind.GOAL_ACHIEVED)])
+        reached.append(goal_line(context, goal, ActivityKind.GOAL_ACHIEVED))
+    if aloud and reached:
+        await write_lines(context, reached)
+        await alerting.tell_of(context, [alerting.event(line, context.viewer.id) for line in reached])
 
 
 def goal_line(context: Context, goal: Goal, kind: ActivityKind, **data: Any) -> Line:
@@ -186,11 +210,14 @@ def _moves(score: Score, goal: Goal, teams: Sequence[int]) -> bool:
 async def ring(context: Context, win: Ring, revoked: bool) -> None:
     """Ring the bell for a win; for one taken back, only when it rang within a day and still sounds."""
     now = context.now()
-    last = await Bell.filter(deal_id=win.deal_id).order_by("-id").first()
-    if revoked and (last is None or last.revoked or (now - last.rung_at).total_seconds() > 86_400):
-        return
-    bell = await Bell.create(
-        win_id=last.win_id if revoked and last else None,
+    first: int | None = None
+    if revoked:
+        last = await Bell.filter(deal_id=win.deal_id).order_by("-id").first()
+        if last is None or last.revoked or (now - last.rung_at).total_seconds() > 86_400:
+            return
+        first = last.win_id or last.id
+    await Bell.create(
+        win_id=first,
         revoked=revoked,
         deal_id=win.deal_id,
         employee_id=win.employee_id,
@@ -201,7 +228,4 @@ async def ring(context: Context, win: Ring, revoked: bool) -> None:
         at=win.at,
         rung_at=now,
     )
-    if bell.win_id is None:
-        bell.win_id = bell.id
-        await bell.save(update_fields=["win_id"])
     context.announce("wins")

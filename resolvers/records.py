@@ -27,16 +27,17 @@ from models.people import Employee
 from models.pipelines import Pipeline, Stage
 from models.sessions import Device
 from models.tasks import Task
+from models.together import together
+from resolvers import alert_rules, alerts, people, scopes
 from resolvers import clients as client_actions
 from resolvers import goals as goal_actions
-from resolvers import people, scopes
 from resolvers.calls import Calls
 from resolvers.context import Context
 from resolvers.deals import Deals
 from resolvers.keeping import Keeper, delete
 from resolvers.leads import Leads
 from resolvers.metrics import Results
-from resolvers.references import RECORDS, References
+from resolvers.references import OWNER, RECORDS, References
 from resolvers.scopes import Asked
 from resolvers.tasks import Tasks
 
@@ -253,6 +254,10 @@ async def node(context: Context, id_: str) -> Any | None:
             return await Stage.get_or_none(id=number)
         case "Activity":
             return await (await activity_list(context, await scopes.whole(context), None)).get_or_none(id=number)
+        case "Alert":
+            return await alerts.find(context, number)
+        case "AlertRule":
+            return await alert_rules.find(context, id_)
         case "Device":
             seen = context.viewer.may_company(Action.ADMINISTER)
             return await Device.get_or_none(id=number) if seen else None
@@ -289,19 +294,17 @@ async def subjects(context: Context, keys: Sequence[tuple[str, int]]) -> list[An
     numbers: dict[str, list[int]] = {}
     for kind, number in keys:
         numbers.setdefault(kind, []).append(number)
-    refs = References(context)
-    if context.viewer.employee:
-        refs.add("Employee", context.viewer.employee)
-    for kind in numbers.keys() & RECORDS.keys():
-        await refs.want_numbers(kind, numbers[kind])
-    await refs.want_owners()
+    viewer = context.viewer
+    wanted = {
+        kind: RECORDS[kind]
+        .filter(id__in=sorted(set(numbers[kind])), deleted_at=None)
+        .filter(viewer.within(Action.VIEW_CARD, OWNER[kind]))
+        for kind in sorted(numbers.keys() & RECORDS.keys())
+    }
     goals = numbers.get("Goal", [])
-    seen = dict(zip(goals, await goal_actions.seen(context, goals), strict=True)) if goals else {}
-
-    def visible(kind: str, number: int) -> Any | None:
-        if kind == "Goal":
-            return seen[number]
-        row = refs.at_hand(kind, number)
-        return row if row is not None and row.deleted_at is None and refs.sees(row) else None
-
-    return [visible(kind, number) for kind, number in keys]
+    questions: list[QuerySet[Any]] = [*wanted.values(), *([Goal.filter(id__in=sorted(set(goals)))] if goals else [])]
+    found = [row for rows in await together(questions) for row in rows]
+    seen = {(type(row).__name__, row.id): row for row in found if not isinstance(row, Goal)}
+    for goal in await goal_actions.within_sight(context, [row for row in found if isinstance(row, Goal)]):
+        seen["Goal", goal.id] = goal
+    return [seen.get(key) for key in keys]

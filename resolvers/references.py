@@ -201,4 +201,4 @@ class References:
         """Refuse that what is the one's becomes the other's without the right over both."""
         both = [self.row("Employee", number) for number in (holder, heir)]
         if holder != heir and not all(self.context.viewer.may(Action.REASSIGN, one) for one in both):
-            raise Forbidden("Only who stands above both can hand this over.", *path)
+            raise Forbidden("Only somebody who stands above both can hand this over.", *path)

@@ -14,6 +14,7 @@ from tortoise.models import Model
 
 from domain.access import Action
 from domain.refusals import Conflict, Invalid, Refusal
+from models.alerts import AlertRule
 from models.goals import Goal
 from models.people import Employee, Team
 from models.pipelines import Pipeline
@@ -29,6 +30,7 @@ _ROWS: Final[dict[str, type[Model]]] = {
     "Team": Team,
     "Goal": Goal,
     "Device": Device,
+    "AlertRule": AlertRule,
     "Pipeline": Pipeline,
 }
 

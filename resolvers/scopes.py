@@ -73,7 +73,7 @@ async def for_board(context: Context, id_: str | None, action: Action = Action.V
     """Return the scope of a board or of wins: the company unless given. Raises NotFound where it is out of reach."""
     scope = await find(context, id_) if id_ is not None else await _board_at_large(context)
     if scope is None or not reaches(context, action, scope):
-        raise NotFound("There is no such scope: give the id of a team, an employee or the company.", field="scope")
+        raise _no_such_scope()
     return scope
 
 
@@ -108,6 +108,18 @@ async def asked_for(context: Context, asked: Asked, action: Action) -> Scope | N
     if isinstance(asked, Scope):
         return asked
     return await find(context, asked) if asked is not None else await widest(context, action)
+
+
+async def within_reach(context: Context, asked: Asked, action: Action) -> Scope:
+    """Return the scope that is meant, of which the action reaches the whole. Raises NotFound where there is none."""
+    scope = await asked_for(context, asked, action)
+    if scope is None or not reaches(context, action, scope):
+        raise _no_such_scope()
+    return scope
+
+
+def _no_such_scope() -> NotFound:
+    return NotFound("There is no such scope: give the id of a team, an employee or the company.", field="scope")
 
 
 async def records_within(context: Context, query: QuerySet[Row], field: str, asked: Asked) -> QuerySet[Row]:

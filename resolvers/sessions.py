@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -17,6 +18,7 @@ import jwt
 
 from domain.failures import Throttled, Unauthenticated
 from domain.refusals import Invalid
+from models import office as offices
 from models import people
 from models.people import Employee
 from models.sessions import Device, RefreshToken, Session
@@ -29,6 +31,7 @@ _ALGORITHM: Final = "HS256"
 LEEWAY: Final = timedelta(seconds=30)  # clocks differ
 _LONGEST_EMAIL: Final = 254
 _SEEN_EVERY: Final = timedelta(seconds=60)
+_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ async def sign_in(context: Context, email: str, password: str) -> SignedIn:
     employee = await Employee.get_or_none(email=email)
     known = await passwords.right(employee.password_hash if employee else None, password)
     if employee is None or not known or not employee.active:
-        raise Invalid("E-mail or password is wrong.", "input", "password")
+        raise Invalid("The e-mail or the password is wrong.", "input", "password")
     await context.services.throttle.clear(*keys[1])
     now = context.clock()
     session = await Session.create(
@@ -126,23 +129,54 @@ async def viewer(token: str, services: Services, now: datetime) -> Viewer:
         raise Unauthenticated(_WRONG)
     if expires + LEEWAY <= now:
         raise Unauthenticated("The access token has expired: refresh the session.", code="TOKEN_EXPIRED")
-    session = await Session.get_or_none(id=session_id, employee_id=number).select_related("employee")
+    session, leads, office = await offices.by_session(session_id, number)
     if session is None or session.revoked_at is not None or not session.employee.active:
         raise Unauthenticated(_WRONG)
-    return await _of_employee(session.employee, session.id, expires)
+    found = Viewer.of_employee(session.employee, office.tree, session.id, expires, leads)
+    return replace(found, office=office)
 
 
 _WRONG: Final = "This token is not valid: sign in again."
 
 
 async def _device(token: str, now: datetime) -> Viewer:
-    device = await Device.get_or_none(digest=_digest(token))
+    device, office = await offices.by_device(_digest(token))
     if device is None or device.revoked_at is not None:
         raise Unauthenticated(_WRONG)
     if device.last_seen_at is None or now - device.last_seen_at >= _SEEN_EVERY:
         device.last_seen_at = now
         await device.save(update_fields=["last_seen_at"])
-    return Viewer.of_device(device, await people.tree())
+    return replace(Viewer.of_device(device, office.tree), office=office)
+
+
+async def as_they_are(viewers: Sequence[Viewer], now: datetime) -> list[Viewer | None]:
+    """Return each viewer as he is now, None for whose token, session or device has ended; few questions for many."""
+    tree = await people.tree()
+    sessions: dict[int, Session] = {}
+    devices: dict[int, Device] = {}
+    leaders: set[int] = set()
+    for part in range(0, len(viewers), _AT_ONCE):
+        some = viewers[part : part + _AT_ONCE]
+        numbers = {viewer.session_id for viewer in some if viewer.employee is not None}
+        sessions |= {row.id: row for row in await Session.filter(id__in=numbers).select_related("employee")}
+        devices |= await Device.in_bulk({viewer.device.id for viewer in some if viewer.device is not None}, "id")
+        people_ = {viewer.id for viewer in some if viewer.id is not None}
+        leaders.update(await Employee.filter(manager_id__in=people_).values_list("manager_id", flat=True))  # type: ignore[arg-type]
+
+    def now_is(viewer: Viewer) -> Viewer | None:
+        if viewer.device is not None:
+            device = devices.get(viewer.device.id)
+            return Viewer.of_device(device, tree) if device is not None and device.revoked_at is None else None
+        session = sessions.get(viewer.session_id or 0)
+        assert viewer.expires_at is not None
+        if session is None or session.revoked_at is not None or viewer.expires_at + LEEWAY <= now:
+            return None
+        employee = session.employee
+        if not employee.active:
+            return None
+        return Viewer.of_employee(employee, tree, session.id, viewer.expires_at, employee.id in leaders)
+
+    return [now_is(viewer) for viewer in viewers]
 
 
 async def renew(context: Context) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from domain.alerting import AlertKind
 from domain.records import TaskKind
 from domain.refusals import Invalid
 from models.activities import ActivityKind
@@ -46,7 +47,17 @@ class Tasks(Keeper):
             _complete(bench, draft, given["completedAt"], "input", "completedAt")
 
     def settle(self, bench: Bench, draft: Draft) -> None:
-        draft.row.replaced()
+        """Note that the due time has passed, or no longer has; what time alone brings is left to the clock."""
+        task: Task = draft.row
+        task.replaced()
+        if not any(draft.changed(name) for name in ("due_at", "completed_at")):
+            return
+        passed = task.due_at is not None and task.due_at <= (task.completed_at or bench.now)
+        task.overdue_at = task.due_at if passed else None
+
+    def reasons(self, bench: Bench, row: Task) -> frozenset[AlertKind]:
+        overdue = row.overdue(bench.now)
+        return frozenset({AlertKind.TASK_OVERDUE, AlertKind.ASSIGNMENT_OVERDUE}) if overdue else frozenset()
 
     def story(self, bench: Bench, draft: Draft) -> Sequence[Line]:
         task: Task = draft.row
@@ -55,6 +66,9 @@ class Tasks(Keeper):
             due = task.due_at.isoformat() if task.due_at else None
             lines.append(self.line(draft, ActivityKind.TASK_CREATED, task.created_at, kind=task.kind, due=due))
         was = draft.was.get("completed_at")
+        if task.overdue_at is not None and draft.was.get("overdue_at") is None:
+            again = bench.now if was is not None else task.created_at
+            lines.append(overdue_line(task, max(task.overdue_at, again)))
         if task.completed_at is not None and was is None:
             lines.append(self.line(draft, ActivityKind.TASK_COMPLETED, task.completed_at, kind=task.kind))
         elif task.completed_at is None and was is not None:
@@ -74,6 +88,12 @@ def _complete(bench: Bench, draft: Draft, at: datetime | None, *path: str) -> No
     assignee = bench.refs.row("Employee", task.assignee_id)
     task.completed_at, task.completed_on = when, bench.calendar.day_of(when)
     task.credit_by, task.credit_team = assignee.id, bench.places.team(assignee, when)
+
+
+def overdue_line(task: Task, at: datetime) -> Line:
+    """Return the line that says that a task's due time has passed."""
+    due = task.due_at.isoformat() if task.due_at else None
+    return Tasks().line(Draft(task, {}, None), ActivityKind.TASK_OVERDUE, at, kind=task.kind, due=due)
 
 
 async def record(context: Context, givens: Sequence[Given], *, aloud: bool = True) -> tuple[list[Task], list[Goal]]:

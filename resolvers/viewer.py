@@ -15,6 +15,7 @@ from tortoise.expressions import Q
 
 from domain.access import Action, Actor, Reach, Role, reach
 from models.goals import Goal, OwnerKind
+from models.office import Office
 from models.people import Employee, Tree
 from models.sessions import Device
 
@@ -30,6 +31,7 @@ class Viewer:
     """An employee or a device, with the tree of teams as it stands now.
 
     below   the teams he stands above (his own teams and all below them), or a device's scope
+    office  the company as it was read with him
     """
 
     actor: Actor
@@ -39,6 +41,7 @@ class Viewer:
     session_id: int | None = None
     expires_at: datetime | None = None
     below: frozenset[int] = frozenset()
+    office: Office | None = None
 
     @staticmethod
     def of_employee(employee: Employee, tree: Tree, session_id: int, expires_at: datetime, leads: bool) -> Viewer:
@@ -56,6 +59,11 @@ class Viewer:
     def of_device(device: Device, tree: Tree) -> Viewer:
         below = frozenset(tree.teams) if device.team_id is None else tree.below(device.team_id)
         return Viewer(device.kind, tree, None, device, below=below)
+
+    @staticmethod
+    def of_clock(tree: Tree) -> Viewer:
+        """Return the viewer as whom what time brings about is done: nobody, who reaches everybody."""
+        return Viewer(Role.ADMIN, tree)
 
     @property
     def id(self) -> int | None:

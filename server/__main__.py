@@ -1,5 +1,5 @@
-"""`python -m server`: the command line."""
+"""`python -m server`: the command line, which people know as `./run`."""
 
 from server.cli import main
 
-main()
+main(prog_name="./run")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -72,28 +73,36 @@ class Answering:
         """Return the answer to a query or mutation."""
         began = time.perf_counter()
         try:
-            answer = self._answer(await self.operations.execute(operation, await self.gate.admit(caller)), caller)
+            context: Context | None = None
+
+            async def admitted() -> Context:
+                nonlocal context
+                context = await self.gate.admit(caller)
+                return context
+
+            result = await self.operations.execute(operation, admitted())
+            answer = self._answer(result, dataclasses.replace(caller, language=context.language) if context else caller)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the rest
             answer = self.failed(error, caller)
         metrics.count_operation(operation.kind, operation.field, answer.outcome, time.perf_counter() - began)
         return answer
 
-    async def stream(self, operation: Operation, caller: Caller) -> AsyncIterator[Answer]:
-        """Yield the answers of a subscription; one that fails ends it."""
+    async def events(self, operation: Operation, context: Context) -> AsyncGenerator[tuple[Any, Answer], None]:
+        """Yield what a subscription tells of, each with the answer to it; one that fails ends it, and tells of None."""
+        caller = context.caller
         outcome: metrics.Outcome = "ok"
         try:
-            context: Context = await self.gate.admit(caller)
-            async with aclosing(self.operations.stream(operation, context)) as results:  # type: ignore[type-var]
-                async for result in results:
+            async with aclosing(self.operations.events(operation, context)) as results:
+                async for event, result in results:
                     answer = self._answer(result, caller)
                     outcome = answer.outcome
-                    yield answer
+                    yield event, answer
                     if "data" not in answer.payload:
                         return
         except Exception as error:  # noqa: BLE001 - as above
             answer = self.failed(error, caller)
             outcome = answer.outcome
-            yield answer
+            yield None, answer
         finally:
             metrics.count_operation(operation.kind, operation.field, outcome)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,19 +20,27 @@ from graph.limits import Limits
 from graph.schema import make
 from models import changes, database, migrating
 from resolvers.context import Services
-from server import health, logs, metrics, pages
+from server import channels, health, logs, metrics, pages
+from server.daily import keep_forecasts
+from server.delivering import Delivering
 from server.endpoint import Endpoint
 from server.gate import Gate
 from server.presence import Attendance
-from server.settings import Settings
+from server.rights import Rights
+from server.settings import Settings, load
 from server.throttle import Throttling, throttle
-from subscriptions.hub import Hub
+from server.timekeeping import Timekeeper
+from subscriptions.hub import Hub, ended
+from subscriptions.known import Known
 from subscriptions.redis import broadcast
 
 
 def clock() -> datetime:
     """Return the time: the only place where the server takes it."""
     return datetime.now(UTC)
+
+
+GRAPHQL: Final = ("/graphql", "/graphql/")
 
 
 @dataclass
@@ -43,34 +52,52 @@ class Server:
     services: Services
     throttling: Throttling
     attendance: Attendance
+    timekeeper: Timekeeper
+    rights: Rights
+    gate: Gate
     endpoint: Endpoint
     draining: bool = False
 
 
 def assembled(settings: Settings) -> Server:
     """Put the parts together; nothing is connected yet."""
-    hub = Hub(broadcast(settings.redis_url), changes.after, changes.newest)
+    hub = Hub(
+        broadcast(settings.redis_url),
+        changes.after,
+        changes.newest,
+        overlap=10,
+        full=changes.BATCH,
+        window=settings.push_window_ms / 1000,
+    )
     throttling = throttle(settings.redis_url)
     services = Services(
         settings.secret_text,
         throttling,
         hub.ring,
         hub,
+        Known(hub),
+        idle=timedelta(minutes=settings.idle_minutes),
         access_seconds=settings.access_minutes * 60,
         refresh_days=settings.refresh_days,
         demo=settings.demo,
+        channels=frozenset(settings.channel_addresses),
     )
-    attendance = Attendance(clock)
+    attendance = Attendance(clock, hub.ring)
+    rights = Rights(hub, clock, attendance)
+    gate = Gate(services, clock)
+    deliver = Delivering(channels.senders(settings.channel_addresses, clock), clock)
+    timekeeper = Timekeeper(gate.admit_clock, clock, deliver)
     endpoint = Endpoint(
         make(open_=settings.demo),
-        Gate(services, clock, attendance),
+        gate,
+        rights,
         origins=settings.origins,
         open=settings.demo,
         limits=Limits(deadline=settings.deadline_seconds, body=settings.body_limit),
         page=pages.query_page() if settings.demo else None,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Server(settings, hub, services, throttling, attendance, endpoint)
+    return Server(settings, hub, services, throttling, attendance, timekeeper, rights, gate, endpoint)
 
 
 @asynccontextmanager
@@ -78,16 +105,30 @@ async def running(server: Server) -> AsyncIterator[None]:
     """Connect what was put together, for as long as the process serves."""
     async with database.connected(server.settings.database_url, pool=server.settings.pool_size):
         await server.hub.start()
-        saying = asyncio.create_task(server.attendance.keep_saying(), name="attendance")
+        await server.timekeeper.start()
+        keeping = [
+            asyncio.create_task(server.attendance.keep_saying(), name="attendance"),
+            asyncio.create_task(server.rights.keep(), name="rights"),
+            asyncio.create_task(keep_forecasts(server.gate), name="forecasts"),
+        ]
+        gc.collect()
+        gc.freeze()  # what is there now stays: looking through it again would stop all requests for a moment each time
         try:
             yield
         finally:
             server.draining = True
             await server.endpoint.close_all()
-            saying.cancel()
-            await asyncio.gather(saying, return_exceptions=True)
+            await ended(*keeping)
+            await server.timekeeper.stop()
             await server.hub.stop()
             await server.throttling.close()
+
+
+def of_environment() -> ASGIApp:
+    """Return the application of one of several processes, each of which reads the settings for itself."""
+    found = load()
+    logs.configure(found)
+    return app(found)
 
 
 def app(settings: Settings) -> ASGIApp:
@@ -98,11 +139,16 @@ def app(settings: Settings) -> ASGIApp:
         return JSONResponse(health.live())
 
     async def ready(request: Request) -> Response:
-        state = await health.ready(draining=server.draining, pending=migrating.pending, hub=server.hub)
+        state = await health.ready(
+            draining=server.draining,
+            pending=migrating.pending,
+            hub=server.hub,
+            clock=server.timekeeper.healthy,
+        )
         return JSONResponse(state.body, status_code=state.code)
 
     async def measured(request: Request) -> Response:
-        return metrics.response(request, settings, server.hub)
+        return metrics.response(request, settings, server.hub, clock=server.timekeeper)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -115,9 +161,16 @@ def app(settings: Settings) -> ASGIApp:
     )
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and scope["path"] in ("/graphql", "/graphql/"):
-            await server.endpoint(scope, receive, send)
-        else:
-            await around(scope, receive, send)
+        at_graphql = scope["type"] == "http" and scope["path"] in GRAPHQL
+        await (server.endpoint if at_graphql else around)(scope, receive, send)
 
-    return logs.RequestLog(dispatch, metrics.count_request)
+    requests = logs.RequestLog(dispatch, metrics.count_request)
+    server.endpoint.ended = requests.finish
+
+    async def outermost(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and scope["path"] in GRAPHQL:
+            await server.endpoint.socket(scope, receive, send)  # a layer less: there are thousands, and they stay
+        else:
+            await requests(scope, receive, send)
+
+    return outermost

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from domain.refusals import Refusal
 from graph.schema import exported
@@ -21,8 +24,10 @@ from resolvers.reconciling import reconcile as reconciled
 from server import logs, settings
 from server.app import app, clock
 from server.settings import Settings, SettingsError
+from server.wire import Frames, Http
 
 Result = TypeVar("Result")
+_MANY_FILES: Final = 4_096
 SCHEMA = Path(__file__).parent.parent / "graph" / "schema.graphql"
 
 
@@ -67,7 +72,7 @@ def _within(found: Settings, work: Callable[[], Coroutine[Any, Any, Result]]) ->
 
 @main.command("settings")
 def show_settings() -> None:
-    """List the settings, what they mean and their defaults."""
+    """List the settings, what they mean and their defaults, as a table in Markdown."""
     click.echo(settings.describe())
 
 
@@ -81,14 +86,22 @@ def migrate() -> None:
 @main.command()
 @click.option("--name", prompt="Company", help="The company's name.")
 @click.option(
-    "--currency", prompt="Currency (ISO 4217)", default="EUR", show_default=True, help="What everything is counted in."
+    "--currency",
+    prompt="Currency (ISO 4217)",
+    default="EUR",
+    show_default=True,
+    help="What everything is counted in, by its ISO 4217 code.",
 )
 @click.option(
-    "--zone", prompt="Time zone (IANA)", default="UTC", show_default=True, help="Whose midnight days begin at."
+    "--zone",
+    prompt="Time zone (IANA)",
+    default="UTC",
+    show_default=True,
+    help="The IANA time zone at whose midnight a day begins.",
 )
 @click.option("--country", default=None, help="ISO 3166 country whose public holidays are not working days.")
-@click.option("--admin", prompt="Administrator's name", help="Who keeps people, teams and pipelines.")
-@click.option("--email", prompt="Administrator's e-mail", help="To sign in with.")
+@click.option("--admin", prompt="Administrator's name", help="The first person, who makes all others.")
+@click.option("--email", prompt="Administrator's e-mail", help="What the administrator signs in with.")
 @click.option(
     "--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="SCORELINE_ADMIN_PASSWORD",
     help="At least 8 characters; may come from SCORELINE_ADMIN_PASSWORD.",
@@ -135,19 +148,39 @@ def serve(host: str | None, port: int | None) -> None:
 
 
 def run(found: Settings) -> None:
-    """Serve until told to stop."""
-    uvicorn.Server(server_config(found)).run()
+    """Serve until told to stop: in this process, or in as many below it as are asked for."""
+    _let_many_in()
+    if found.workers == 1:
+        uvicorn.Server(server_config(found)).run()
+        return
+    config = server_config(found, "server.app:of_environment")
+    Multiprocess(config, [config.bind_socket()]).run()
 
 
-def server_config(found: Settings) -> uvicorn.Config:
-    """Return how uvicorn serves us: our own logs and headers, no compression, frames small enough to be read whole."""
+def _let_many_in() -> None:
+    """Raise the limit of open files to what the machine allows: each socket is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < _MANY_FILES:
+        click.echo(f"Only {hard} files may be open: about {hard - 100} sockets at once. Raise `ulimit -Hn`.", err=True)
+
+
+def server_config(found: Settings, made_by: str | None = None) -> uvicorn.Config:
+    """Return how uvicorn serves us: our own logs and headers, no compression, frames small enough to be read whole.
+
+    made_by  what makes the application in each of several processes; None: it is made here
+    """
     return uvicorn.Config(
-        app(found),
+        made_by or app(found),
+        factory=made_by is not None,
+        workers=found.workers,
         host=found.host,
         port=found.port,
-        ws="websockets-sansio",
+        http=Http,
+        ws=Frames,
         ws_max_size=65_536,
-        ws_per_message_deflate=False,
+        ws_per_message_deflate=found.compress,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -172,10 +205,47 @@ def import_(source: Path, map_: str, dry_run: bool, rejects: Path) -> None:
     click.echo(_within(found, lambda: bring_in(found, source, map_, dry_run=dry_run, rejects=rejects)))
 
 
+_DAY = click.DateTime(formats=["%Y-%m-%d"])
+_CSV = click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), default=None,
+                    help="Write origin, horizon, scope, p10, p50, p90 and mean there.")  # fmt: skip
+
+
+@main.command()
+@click.option(
+    "--from", "first", type=_DAY, default=None, help="The first day; the month ends from there on are origins."
+)
+@click.option("--to", "last", type=_DAY, default=None, help="The last day.")
+@_CSV
+def backtest(first: datetime | None, last: datetime | None, file: Path | None) -> None:
+    """Forecast at past month ends from what was known then, and show how it did against plain guesses.
+
+    Each origin forecasts the next calendar month and the next three, for the company, each team and each employee.
+    Without days: all month ends that there is enough to learn from and something to compare with.
+    """
+    from server.backtesting import backtest as looked_back
+
+    found = _settings()
+    click.echo(_within(found, lambda: looked_back(found, first, last, file)))
+
+
+@main.command()
+@click.option("--origin", type=_DAY, required=True, help="The day at whose end the forecast is made.")
+@_CSV
+def forecast(origin: datetime, file: Path | None) -> None:
+    """Forecast the next month and the next three at the end of a day, from what was known then.
+
+    A database that holds only what was known then gives the same numbers.
+    """
+    from server.backtesting import forecast as forecast_at
+
+    found = _settings()
+    click.echo(_within(found, lambda: forecast_at(found, origin, file)))
+
+
 @main.command()
 @click.option("--repair", is_flag=True, help="Rebuild the daily totals where they differ from the ledger.")
 def reconcile(repair: bool) -> None:
-    """Rebuild totals from the ledger and the ledger from the records, and report every difference."""
+    """Work totals and postings out anew from the records, and report every difference. Ends with 1 if there is any."""
     findings = _within(_settings(), lambda: reconciled(repair=repair))
     for difference in findings.differences:
         click.echo(str(difference))
@@ -203,7 +273,7 @@ def schema(check: bool, write: bool) -> None:
 @click.option("--port", type=int, default=None, help="Port to listen on [SCORELINE_PORT].")
 @click.option("--fresh", is_flag=True, help="Begin with a new company instead of the last one.")
 def demo(host: str | None, port: int | None, fresh: bool) -> None:
-    """Serve a believable company that is alive: SQLite, no Redis, sign-ins printed."""
+    """Serve a made-up company that is at work: with SQLite, without Redis; sign-ins are printed."""
     from server.showing import show
 
     show(host=host, port=port, fresh=fresh)

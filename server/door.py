@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -84,7 +84,7 @@ def known(stranger: Caller, authorization: Any) -> Caller:
 
 
 def language(accepted: str) -> str:
-    """Return "ru" where an Accept-Language prefers Russian to English, else "en"."""
+    """Return "ru" or "en", whichever an Accept-Language prefers; nothing where it wants neither."""
     weights = {"en": 0.0, "ru": 0.0}
     for part in accepted[:500].split(","):
         name, _, parameter = part.strip().lower().partition(";")
@@ -95,4 +95,14 @@ def language(accepted: str) -> str:
                 weights[name] = max(weights[name], float(quality) if quality else 1.0)
             except ValueError:
                 continue
+    if not any(weights.values()):
+        return ""
     return "ru" if weights["ru"] > weights["en"] else "en"
+
+
+def spoken(stranger: Caller, said: Mapping[str, Any]) -> Caller:
+    """Return the caller with the language that the first message of a socket asks for, if it does."""
+    for key in ("Accept-Language", "accept-language", "acceptLanguage"):
+        if isinstance(said.get(key), str):
+            return dataclasses.replace(stranger, language=language(said[key]) or stranger.language)
+    return stranger

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -20,6 +22,8 @@ from server import pages
 from server.answering import Answer, Answering, count_unread
 from server.door import METHODS, Door, known
 from server.gate import Gate
+from server.groups import Groups
+from server.rights import Rights
 from server.socket import NOT_SPOKEN, PROTOCOL, RESTART, Socket
 from server.strict import Asked, BadRequest, decoded, envelope
 
@@ -28,6 +32,8 @@ RESPONSE: Final = "application/graphql-response+json"
 
 LONGEST_URL: Final = 16_384
 SLOWEST: Final = 30.0  # seconds that a body may take to arrive
+LINGER: Final = 2.0  # seconds in which a client that was refused may go on sending, to hear why
+LINGER_BYTES: Final = 32_000_000
 
 _STATUS: Final = {
     "UNAUTHENTICATED": 401, "TOKEN_EXPIRED": 401, "FORBIDDEN": 403, "THROTTLED": 429, "INTERNAL": 500,
@@ -38,6 +44,23 @@ _OF_DOCUMENT: Final = frozenset({failures.PARSE, failures.VALIDATION, failures.I
 
 class Gone(Exception):
     """The client went away before it had an answer."""
+
+
+class Parting(Response):
+    """An answer to a client that is still sending, after which the connection is closed.
+
+    What it sends is dropped for a moment: closing with bytes unread would take the answer away again.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        left = LINGER_BYTES
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                while left > 0 and (event := await receive()).get("more_body"):
+                    left -= len(event["body"])
+        await send({"type": "http.response.body"})
 
 
 class Endpoint:
@@ -53,6 +76,7 @@ class Endpoint:
         self,
         schema: strawberry.Schema,
         gate: Gate,
+        rights: Rights,
         *,
         origins: Sequence[str] = (),
         open: bool = False,
@@ -60,16 +84,16 @@ class Endpoint:
         page: bytes | None = None,
         trusted_proxies: Sequence[str] = (),
     ) -> None:
+        # told method, path, status and seconds of each socket that has ended
+        self.ended: Callable[[str, str, int, float], None] = lambda method, path, status, seconds: None
         self._limits = limits or Limits()
         self._answering = Answering(Operations(schema, self._limits, open=open), gate)
+        self._groups = Groups(self._answering, rights)
         self._door = Door(origins, trusted_proxies)
         self._page = page
         self._sockets: dict[Socket, asyncio.Task[Any]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await self._socket(scope, receive, send)
-            return
         try:
             response = await self._http(scope, Headers(scope=scope), receive)
         except Gone:
@@ -175,7 +199,7 @@ class Endpoint:
 
     # Sockets
 
-    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         await receive()  # websocket.connect
         if not self._door.welcome(headers):
@@ -186,16 +210,18 @@ class Endpoint:
             await send({"type": "websocket.close", "code": NOT_SPOKEN, "reason": f"Speak {PROTOCOL}"})
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        socket = Socket(
-            self._answering, self._door.stranger(scope, headers), headers.get("authorization"), receive, send
-        )
+        caller, authorization = self._door.stranger(scope, headers), headers.get("authorization")
+        socket = Socket(self._answering, self._groups, caller, authorization, receive, send)
+        del headers
         me = asyncio.current_task()
         assert me is not None
         self._sockets[socket] = me
+        began, code = time.perf_counter(), 1006
         try:
-            await socket.run()
+            code = await socket.run()
         finally:
             del self._sockets[socket]
+            self.ended("WS", scope["path"], code, time.perf_counter() - began)
 
 
 async def _left(receive: Receive) -> None:
@@ -227,7 +253,8 @@ def _from_address(found: QueryParams) -> Asked:
 
 def _response(answer: Answer, media: str, status: int | None, headers: Headers | None = None) -> Response:
     status = status or _status(answer, strict=headers is None or JSON not in headers.get("accept", ""))
-    response = Response(orjson.dumps(answer.payload), status, media_type=f"{media}; charset=utf-8")
+    kind = Parting if status == 413 else Response
+    response = kind(orjson.dumps(answer.payload), status, media_type=f"{media}; charset=utf-8")
     if status == 401:
         response.headers["www-authenticate"] = "Bearer"
     if status == 405:

@@ -22,7 +22,6 @@ from resolvers.context import Context, Services
 from resolvers.viewer import Viewer
 from server.app import clock
 from server.gate import Gate
-from server.presence import Attendance
 from server.settings import Settings
 from server.throttle import throttle
 
@@ -84,6 +83,6 @@ async def _context(found: Settings) -> Context:
     if admin is None:
         raise click.ClickException("The company has no active administrator to act as.")
     services = Services(found.secret_text, throttle(None), lambda: None)  # servers look at the change log themselves
-    context = Gate(services, clock, Attendance(clock)).context(Caller(None, "en", "import", "import"))
+    context = Gate(services, clock).context(Caller(None, "en", "import", "import"))
     context.who = Viewer.of_employee(admin, await people.tree(), 0, clock(), leads=False)
     return context

@@ -92,6 +92,8 @@ def configure(settings: Said, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
+    quiet = max(root.level, logging.WARNING) if root.level > logging.DEBUG else logging.NOTSET
+    logging.getLogger("tortoise").setLevel(quiet)  # it announces whenever it ends
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
@@ -178,16 +180,18 @@ class RequestLog:
             try:
                 await self._app(scope, heard, watched)
             finally:
-                seconds = time.perf_counter() - began
-                if self._finished:
-                    self._finished(method, status, seconds)
-                path = scope["path"][:200]
-                log.log(
-                    logging.DEBUG if path.startswith(QUIET) else logging.INFO,
-                    "request",
-                    method=method,
-                    path=path,
-                    status=status,
-                    ms=round(seconds * 1000, 1),
-                    operation=current.operation,
-                )
+                self.finish(method, scope["path"], status, time.perf_counter() - began, current.operation)
+
+    def finish(self, method: str, path: str, status: int, seconds: float, operation: str | None = None) -> None:
+        """Write the line of what has ended, and count it."""
+        if self._finished:
+            self._finished(method, status, seconds)
+        log.log(
+            logging.DEBUG if path.startswith(QUIET) else logging.INFO,
+            "request",
+            method=method,
+            path=path[:200],
+            status=status,
+            ms=round(seconds * 1000, 1),
+            operation=operation,
+        )

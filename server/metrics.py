@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -18,6 +18,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from server.settings import Settings
 from subscriptions.hub import Hub
+
+if TYPE_CHECKING:
+    from server.timekeeping import Timekeeper  # it counts what it sends here
 
 Kind = Literal["query", "mutation", "subscription", "none"]  # none: the document could not be read
 Outcome = Literal["ok", "refused", "failed"]  # refused: by a rule that the client can know; failed: on our side
@@ -47,6 +50,7 @@ OPERATION_SECONDS: Final = Histogram(
 SOCKETS: Final = _gauge("sockets_open", "Open WebSockets.")
 SUBSCRIPTIONS: Final = _gauge("subscriptions_open", "Running subscriptions.")
 PUSHES: Final = _counter("pushes", "Results sent to subscribers.")
+DELIVERIES: Final = _counter("deliveries", "Messages to outside channels, attempt by attempt.", "channel", "outcome")
 _LISTENERS: Final = _gauge("hub_listeners", "Streams that wait for news; equal ones are one.")
 _LOOKED: Final = _gauge(
     "change_log_looked_seconds", "Seconds since the change log was last read: how late news may be."
@@ -56,6 +60,10 @@ _DOORBELL: Final = _gauge("hub_doorbell_up", "Whether Redis tells this process a
 _CONNECTS: Final = _gauge("hub_connects", "How often the connection to Redis was made: each after the first was a gap.")
 _DEATHS: Final = _gauge("hub_deaths", "How often a task of the hub had to be started again.")
 _DATABASE: Final = _gauge("database_up", "Whether the change log could be read lately.")
+_CLOCK_HELD: Final = _gauge("clock_held", "Whether this server keeps the clock: of all servers one does.")
+_CLOCK_TURNED: Final = _gauge("clock_turned_seconds", "Seconds since the clock went round, here or elsewhere.")
+_CLOCK_DEATHS: Final = _gauge("clock_deaths", "How often a task of the clock had to be started again.")
+_CLOCK_FAILURES: Final = _gauge("clock_failures", "How often a job of the clock failed.")
 _LEDGER: Final = _gauge("ledger_entries", "Postings of the ledger.")
 
 
@@ -77,8 +85,14 @@ def count_operation(kind: Kind, field: str | None, outcome: Outcome, seconds: fl
         OPERATION_SECONDS.labels(kind).observe(seconds)
 
 
-def render(hub: Hub | None = None, entries: int | None = None) -> bytes:
-    """Return everything counted, and how the hub is, in Prometheus' text format."""
+def render(hub: Hub | None = None, entries: int | None = None, clock: Timekeeper | None = None) -> bytes:
+    """Return everything counted, and how the hub and the clock are, in Prometheus' text format."""
+    if clock is not None:
+        tick = clock.tick
+        _CLOCK_HELD.set(tick.held)
+        _CLOCK_TURNED.set(float("inf") if tick.turned is None else tick.turned)
+        _CLOCK_DEATHS.set(tick.deaths)
+        _CLOCK_FAILURES.set(tick.failures)
     if hub is not None:
         pulse = hub.pulse
         _LISTENERS.set(pulse.listeners)
@@ -109,8 +123,14 @@ def allowed(request: Request, settings: Settings) -> bool:
         return False
 
 
-def response(request: Request, settings: Settings, hub: Hub | None = None, entries: int | None = None) -> Response:
+def response(
+    request: Request,
+    settings: Settings,
+    hub: Hub | None = None,
+    entries: int | None = None,
+    clock: Timekeeper | None = None,
+) -> Response:
     """Answer /metrics; strangers hear that there is nothing."""
     if not allowed(request, settings):
         return PlainTextResponse("Not Found", status_code=404)
-    return Response(render(hub, entries), headers={"content-type": CONTENT_TYPE_LATEST})
+    return Response(render(hub, entries, clock), headers={"content-type": CONTENT_TYPE_LATEST})

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from uuid import uuid4
 
 from models import presence
 from models.database import AWAY
+from resolvers import people
 
 _SAY_EVERY = presence.HOLDS.total_seconds() / 3
 _SETTLE = 0.2  # seconds in which arrivals close together are said as one
@@ -20,23 +20,23 @@ log = logging.getLogger(__name__)
 
 
 class Attendance:
-    def __init__(self, clock: Callable[[], datetime]) -> None:
-        self.clock = clock
+    """Counts the sockets of each employee; `ring` is called when it has been told that somebody came or went."""
+
+    def __init__(self, clock: Callable[[], datetime], ring: Callable[[], None] = lambda: None) -> None:
+        self.clock, self._ring = clock, ring
         self._process = uuid4().hex
         self._here: Counter[int] = Counter()
         self._changed = asyncio.Event()
 
-    @contextmanager
-    def of(self, employee: int | None) -> Iterator[None]:
-        """Count an employee as here until the block is left; a device is nobody."""
-        if employee is None:
-            yield
-            return
-        self._here[employee] += 1
-        self._changed.set()
-        try:
-            yield
-        finally:
+    def come(self, employee: int | None) -> None:
+        """Count one more socket of an employee; a device is nobody."""
+        if employee is not None:
+            self._here[employee] += 1
+            self._changed.set()
+
+    def go(self, employee: int | None) -> None:
+        """Count one socket less."""
+        if employee is not None:
             self._here[employee] -= 1
             if not self._here[employee]:
                 del self._here[employee]
@@ -50,7 +50,8 @@ class Attendance:
             here = set(self._here)
             if here or said:
                 try:
-                    await presence.here(self._process, here, self.clock())
+                    if await people.attend(self._process, here, self.clock()):
+                        self._ring()
                     said = here
                 except AWAY as error:
                     log.warning("Who is online could not be written (%r); trying again.", error)
@@ -62,4 +63,4 @@ class Attendance:
 
     async def leave(self) -> None:
         """Say that nobody is here any more."""
-        await presence.here(self._process, (), self.clock())
+        await people.attend(self._process, (), self.clock())

@@ -19,6 +19,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.database import is_sqlite
+from server import channels
 
 PREFIX: Final = "SCORELINE_"
 LEAST_SECRET: Final = 32  # bytes: as long as what HS256 makes of it
@@ -82,11 +83,30 @@ class Settings(BaseSettings):
     deadline_seconds: int = _setting(
         10, "After how long an operation is given up.", "a number of seconds from 1 to 120", ge=1, le=120
     )
+    idle_minutes: int = _setting(
+        5,
+        "For how long somebody may be silent and still count as at work.",
+        "a number of minutes from 2 to 60",
+        ge=2,
+        le=60,
+    )
     body_limit: int = _setting(
         1_000_000, "The longest request body.", "a number of bytes from 10000 to 20000000", ge=10_000, le=20_000_000
     )
     pool_size: int = _setting(
         20, "Connections to PostgreSQL of one process, at most.", "a number from 2 to 200", ge=2, le=200
+    )
+    push_window_ms: int = _setting(
+        30,
+        "How close together changes of a state become one push.",
+        "a number of milliseconds from 25 to 100",
+        ge=25,
+        le=100,
+    )
+    compress: bool = _setting(
+        False,
+        "Compress what goes over sockets: for slow lines, at four times the CPU and twice the memory of a socket.",
+        "`true` or `false`",
     )
     log_format: Literal["console", "json"] = _setting("console", "How the log is written.", "`console` or `json`")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
@@ -96,6 +116,12 @@ class Settings(BaseSettings):
         None,
         "The bearer token that /metrics asks for; without it only this machine is answered.",
         "at least 16 characters",
+    )
+    channels: SecretStr | None = _setting(
+        None,
+        "Where alerts may go beside the inbox; see docs/alerts.md.",
+        "a line `NAME=ADDRESS` for each, or a JSON object, like "
+        "`crm=https://example.com/hook#SECRET` with a secret of 16 characters or more, or an address of Apprise's",
     )
     demo: bool = _setting(
         False, "Show strangers the schema and the query page; never for real data.", "`true` or `false`"
@@ -145,6 +171,17 @@ class Settings(BaseSettings):
             raise ValueError("too short")
         return value
 
+    @field_validator("channels")
+    @classmethod
+    def _channels(cls, value: SecretStr) -> SecretStr:
+        channels.parsed(value.get_secret_value())
+        return value
+
+    @property
+    def channel_addresses(self) -> dict[str, str]:
+        """The addresses, which are secret, of the outside channels by their names, which are not."""
+        return channels.parsed(self.channels.get_secret_value()) if self.channels else {}
+
     @property
     def database_file(self) -> Path | None:
         """Where SQLite keeps the records; None for PostgreSQL and for a database in memory."""
@@ -176,6 +213,8 @@ class Settings(BaseSettings):
                 f"WEB_CONCURRENCY is {self.workers}, but without Redis each process keeps its news and its "
                 f"sign-in limits to itself: set {PREFIX}REDIS_URL, or WEB_CONCURRENCY to 1."
             )
+        if amiss := channels.amiss(self.channel_addresses):
+            wrong.append(f"{PREFIX}CHANNELS, {amiss}")
         if wrong:
             raise SettingsError("\n".join(wrong))
         if self.database_file is not None:

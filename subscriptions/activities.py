@@ -8,7 +8,7 @@ from domain.failures import CursorUnknown
 from models.activities import Activity, ActivityKind, newest_id
 from resolvers import records
 from resolvers.context import Context
-from subscriptions.asking import PASSING, again, everything, hub
+from subscriptions.asking import NOW, PASSING, again, everything, hub
 from subscriptions.shapes import happenings
 
 
@@ -16,7 +16,10 @@ async def activities(
     context: Context, scope: str | None, kinds: Sequence[ActivityKind] | None, after: str | None
 ) -> AsyncGenerator[Activity, None]:
     """Yield each line recorded after `after`, else from now on, in order, once. Raises CursorUnknown."""
-    position = await newest_id() if after is None else await records.activity_position(after)
+    if context.start is None:
+        position = await newest_id() if after is None else await records.activity_position(after)
+    else:
+        position = await newest_id() if context.start == NOW else context.start
     if position is None:
         raise CursorUnknown("`after` is not known: read the history again and subscribe from its end.", field="after")
 
@@ -32,5 +35,6 @@ async def activities(
         position,
         at=lambda line: line.id,
         transient=PASSING,
+        caught_up=context.caught_up,
     ):
         yield line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import cast
+from typing import Final, cast
 
 from domain.failures import Unavailable
 from models.database import AWAY
@@ -13,6 +13,7 @@ from resolvers.context import Context
 from subscriptions.hub import Hub
 from subscriptions.shapes import Transient
 
+NOW: Final = -1  # as the start of a stream of happenings: whatever comes from now on
 PASSING: Transient = (*AWAY, Unavailable)
 
 
@@ -22,7 +23,11 @@ def hub(context: Context) -> Hub:
 
 async def again(context: Context) -> None:
     """Look again who asks: a token that expired or rights that went end the stream here."""
-    await sessions.renew(context)
+    if context.settled is None:
+        await sessions.renew(context)
+    else:
+        context.forget()
+        await context.settled()
 
 
 def everything(context: Context, topics: Iterable[str]) -> set[str]:

@@ -6,22 +6,29 @@ from collections.abc import AsyncGenerator, Sequence
 
 from domain.failures import NotFound
 from models.goals import Goal
-from resolvers import goals, progress
+from resolvers import goals, progress, projecting
 from resolvers.context import Context
 from resolvers.progress import Reached
 from subscriptions.asking import PASSING, again, everything, hub, until_tomorrow
 from subscriptions.shapes import Reading, states
 
 
-async def goal_progress(context: Context, ids: Sequence[str] | None, scope: str | None) -> AsyncGenerator[Goal, None]:
+async def goal_progress(
+    context: Context, ids: Sequence[str] | None, scope: str | None, *, foreseen: bool = False
+) -> AsyncGenerator[Goal, None]:
     """Yield every goal that was asked for, then each that moved, is new or was archived.
 
-    ids     the goals meant; one that is absent or out of sight raises NotFound.
-    scope   all goals of the scope and within it that hold today; with neither, the viewer's own.
+    ids       the goals meant; one that is absent or out of sight raises NotFound.
+    scope     all goals of the scope and within it that hold today; with neither, the viewer's own.
+    foreseen  where they will stand is shown too: then a deal that only may be won moves them as well.
     """
     if ids is not None and None in await goals.find_all(context, ids):
         raise NotFound("There is no such goal: give the ids of goals that you can see.", field="goals")
     sent: dict[int, object] = {}
+    chances: dict[int, object] = {}
+
+    def state(one: Reached) -> object:
+        return standing(one), chances.get(one.goal.id)
 
     async def read() -> Reading[list[Reached]]:
         await again(context)
@@ -33,8 +40,13 @@ async def goal_progress(context: Context, ids: Sequence[str] | None, scope: str 
             gone = [number for number in sent if number not in {row.id for row in rows}]
             rows += [row for row in await goals.seen(context, gone) if row and row.archived_at is not None]
         reached = await progress.reached(context, rows)
+        context.ready[progress.reached] = {one.goal: one for one in reached}
         topics = everything(context, ("goals", *(f"goal:{row.id}" for row in rows)))
-        return Reading(reached, topics, await until_tomorrow(context))
+        if foreseen:
+            found = await projecting.projections(context, reached)
+            chances.update((one.goal.id, each) for one, each in zip(reached, found, strict=True))
+            topics |= projecting.topics(rows)
+        return Reading(reached, topics, wake_in=await until_tomorrow(context))
 
     async for reached in states(
         hub(context),
@@ -45,11 +57,12 @@ async def goal_progress(context: Context, ids: Sequence[str] | None, scope: str 
     ):
         moved = [one for one in reached if sent.get(one.goal.id) != state(one)]
         sent = {one.goal.id: state(one) for one in reached if one.goal.archived_at is None or ids is not None}
+        context.standing = set(sent)
         for one in moved:
             yield one.goal
 
 
-def state(reached: Reached) -> object:
+def standing(reached: Reached) -> object:
     """Return what tells one state of a goal from the next."""
     goal = reached.goal
     return goal.version, goal.archived_at, goal.name, reached.sums

@@ -15,6 +15,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final, NoReturn, TypeVar
 from uuid import uuid4
 
@@ -78,19 +79,33 @@ class Flag:
         return True
 
 
-class Bell(Flag):
-    """A listener's flag, rung by news of any of its topics."""
+class Ear:
+    """Calls `hear` at once at news of any of its topics, in the order of the news; until `close`.
 
-    def __init__(self, index: dict[str, set[Bell]], topics: Iterable[str]) -> None:
-        super().__init__()
-        self._index = index
+    days  first and last of the days whose news concerns it; news that names no day always does.
+    """
+
+    __slots__ = ("_index", "_topics", "days", "hear")
+
+    def __init__(self, index: dict[str, set[Ear]], topics: Iterable[str], hear: Callable[[], None]) -> None:
+        self._index, self.hear = index, hear
         self._topics: frozenset[str] = frozenset()
+        self.days: tuple[date, date] | None = None
         self._move(frozenset(topics))
 
-    def follow(self, topics: Iterable[str]) -> None:
-        """Replace the topics listened to; a new one rings, as what moved there before was not heard."""
-        if not self._move(frozenset(topics)):
-            self.ring()
+    def follow(self, topics: Iterable[str], days: tuple[date, date] | None = None) -> None:
+        """Replace what is listened to; what is new is heard, as what moved there before was not."""
+        wider = self.days is not None and (days is None or days[0] < self.days[0] or self.days[1] < days[1])
+        self.days = days
+        if not self._move(frozenset(topics)) or wider:
+            self.hear()
+
+    def close(self) -> None:
+        self._move(frozenset())
+
+    def told(self, day: str) -> None:
+        if not day or self.days is None or self.days[0] <= date.fromisoformat(day) <= self.days[1]:
+            self.hear()
 
     def _move(self, topics: frozenset[str]) -> bool:
         for topic in self._topics - topics:
@@ -102,6 +117,15 @@ class Bell(Flag):
         narrower = topics <= self._topics
         self._topics = topics
         return narrower
+
+
+class Bell(Flag):
+    """A listener's flag, rung by news of any of its topics."""
+
+    def __init__(self, index: dict[str, set[Ear]], topics: Iterable[str]) -> None:
+        super().__init__()
+        self.ear = Ear(index, topics, self.ring)
+        self.follow = self.ear.follow
 
 
 @dataclass(frozen=True)
@@ -125,16 +149,27 @@ class Hub:
     newest      the position of the last row, 0 when there is none.
     look_every  seconds between looks that nobody rang for.
     overlap     how many positions back each look goes, for rows that committed late.
+    window      seconds in which changes of a state that come close together become one.
+    full        rows of a batch after which more may follow; a shorter one is the last. 0: only an empty one is.
     """
 
     def __init__(
-        self, broadcast: Broadcast, read_log: ReadLog, newest: Newest, *, look_every: float = 1.0, overlap: int = 100
+        self,
+        broadcast: Broadcast,
+        read_log: ReadLog,
+        newest: Newest,
+        *,
+        look_every: float = 1.0,
+        overlap: int = 100,
+        window: float = 0.03,
+        full: int = 0,
     ) -> None:
+        self.window, self._full = window, full
         self._broadcast, self._read_log, self._newest = broadcast, read_log, newest
         self._look_every, self._overlap = look_every, overlap
         self._me = uuid4().hex
-        self._bells: set[Bell] = set()
-        self._index: dict[str, set[Bell]] = {}
+        self._ears: set[Ear] = set()
+        self._index: dict[str, set[Ear]] = {}
         self._due, self._unsaid = Flag(), Flag()
         self._position: int | None = None
         self._seen: set[int] = set()  # positions told, no further back than the overlap
@@ -163,16 +198,25 @@ class Hub:
     def listen(self, topics: Iterable[str]) -> Iterator[Bell]:
         """Give a bell rung by news of any of the topics, until the block is left."""
         bell = Bell(self._index, topics)
-        self._bells.add(bell)
+        self._ears.add(bell.ear)
         try:
             yield bell
         finally:
-            self._bells.discard(bell)
-            bell.follow(())
+            self.unwatch(bell.ear)
+
+    def watch(self, topics: Iterable[str], hear: Callable[[], None]) -> Ear:
+        """Have `hear` called at news of any of the topics, until `unwatch`; it must be quick and not raise."""
+        ear = Ear(self._index, topics, hear)
+        self._ears.add(ear)
+        return ear
+
+    def unwatch(self, ear: Ear) -> None:
+        self._ears.discard(ear)
+        ear.close()
 
     def wake_everybody(self) -> None:
-        for bell in self._bells:
-            bell.ring()
+        for ear in tuple(self._ears):
+            ear.hear()
 
     @property
     def pulse(self) -> Pulse:
@@ -185,7 +229,7 @@ class Hub:
             connects=self._connects,
             position=self._position or 0,
             deaths=self._deaths,
-            listeners=len(self._bells),
+            listeners=len(self._ears),
             topics=len(self._index),
         )
 
@@ -265,6 +309,8 @@ class Hub:
             at = rows[-1][0]
             self._position = max(known, at)
             self._seen = {position for position in self._seen if position > self._position - self._overlap}
+            if len(rows) < self._full:
+                break
         if at < known:
             log.warning("The change log ends at %d, before %d: it was cut. Everybody is woken.", at, known)
             await self._begin()
@@ -278,5 +324,6 @@ class Hub:
         for topic in topics:
             if topic == EVERYBODY:
                 self.wake_everybody()
-            for bell in self._index.get(topic, ()):
-                bell.ring()
+            name, _, day = topic.partition("@")
+            for ear in tuple(self._index.get(name, ())):
+                ear.told(day)

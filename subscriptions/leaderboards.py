@@ -9,7 +9,7 @@ from models.activities import Bell
 from resolvers import leaderboards, records
 from resolvers.context import Context
 from resolvers.leaderboards import Board, Question
-from subscriptions.asking import PASSING, again, everything, hub, until_tomorrow
+from subscriptions.asking import NOW, PASSING, again, everything, hub, until_tomorrow
 from subscriptions.shapes import Reading, happenings, states
 
 
@@ -19,16 +19,20 @@ async def leaderboard(context: Context, question: Question) -> AsyncGenerator[Bo
     async def read() -> Reading[Board]:
         await again(context)
         board = await leaderboards.answer(context, question)
-        return Reading(board, wake_in=await until_tomorrow(context))
+        topics = everything(context, leaderboards.topics(question, board))
+        return Reading(board, topics, (board.period.start, board.period.end), await until_tomorrow(context))
 
-    topics = everything(context, (f"metric:{question.metric}", "goals"))
+    topics = everything(context, ("goals",))
     async for board in states(hub(context), topics, read, key=lambda board: board.shown, transient=PASSING):
         yield board
 
 
 async def deal_won(context: Context, scope: str | None, after: str | None) -> AsyncGenerator[Bell, None]:
     """Yield each win and each taking back as the bell rings. Raises CursorUnknown for an `after` that is no win's."""
-    position = await records.newest_bell() if after is None else await records.bell_position(after)
+    if context.start is None:
+        position = await records.newest_bell() if after is None else await records.bell_position(after)
+    else:
+        position = await records.newest_bell() if context.start == NOW else context.start
     if position is None:
         raise CursorUnknown("`after` is not the id of a win that was heard: subscribe without it.", field="after")
     await records.bells_after(context, scope, position, 1)  # who may not hear is told at once
@@ -38,6 +42,12 @@ async def deal_won(context: Context, scope: str | None, after: str | None) -> As
         return await records.bells_after(context, scope, position, 100)
 
     async for bell in happenings(
-        hub(context), everything(context, ("wins",)), read_after, position, at=lambda bell: bell.id, transient=PASSING
+        hub(context),
+        everything(context, ("wins",)),
+        read_after,
+        position,
+        at=lambda bell: bell.id,
+        transient=PASSING,
+        caught_up=context.caught_up,
     ):
         yield bell

@@ -12,11 +12,10 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from datetime import date
+from typing import Generic, TypeVar
 
 from subscriptions.hub import Flag, Hub, pauses
-
-WINDOW: Final = 0.03  # seconds in which changes close together become one
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +28,13 @@ class Reading(Generic[T]):
     """What a read of `states` found.
 
     topics   what to listen to from now on; None for the same as before.
+    days     first and last of the days whose news concerns it; None for all.
     wake_in  seconds after which to read again though nothing moved (the next local midnight); None for never.
     """
 
     value: T
     topics: Iterable[str] | None = None
+    days: tuple[date, date] | None = None
     wake_in: float | None = None
 
 
@@ -43,13 +44,13 @@ async def states(
     read: Callable[[], Awaitable[Reading[T]]],
     *,
     key: Callable[[T], object],
-    window: float = WINDOW,
+    window: float | None = None,
     transient: Transient = (),
 ) -> AsyncGenerator[T, None]:
     """Yield what `read` finds now, and again after news of the topics, the newest always arriving.
 
     key        what tells one value from the next (a version, or the value itself); an equal one is not sent twice.
-    window     seconds between the news and the read, in which more news asks for no more reads.
+    window     seconds between the news and the read, in which more news asks for no more reads; the hub's unless given.
     transient  errors that pass (the database is away): they are retried, at the latest after some seconds.
     raises     whatever else `read` raises; the stream has ended then.
     """
@@ -59,13 +60,13 @@ async def states(
             bell.clear()
             reading = await _patiently(read, bell, transient)
             if reading.topics is not None:
-                bell.follow(reading.topics)
+                bell.follow(reading.topics, reading.days)
             found = [key(reading.value)]
             if found != sent:
                 sent = found
                 yield reading.value
             if await bell.wait(reading.wake_in):
-                await asyncio.sleep(window)
+                await asyncio.sleep(hub.window if window is None else window)
 
 
 async def happenings(
@@ -77,6 +78,7 @@ async def happenings(
     at: Callable[[T], int],
     overlap: int = 0,
     transient: Transient = (),
+    caught_up: Callable[[int], None] = lambda position: None,
 ) -> AsyncGenerator[T, None]:
     """Yield every row after `position`, in order, once, for ever.
 
@@ -85,6 +87,7 @@ async def happenings(
     overlap     how many positions to look back for rows that committed late; they come after those that overtook
                 them. 0 suffices where positions are taken under a lock that is held until the commit.
     transient   as for `states`.
+    caught_up   called with the last position whenever there are no more rows for now.
     """
     last, sent = position, set[int]()
     with hub.listen(topics) as bell:
@@ -99,6 +102,7 @@ async def happenings(
                         last = max(last, at(row))
                         yield row
                 sent = {each for each in sent if each > last - overlap}
+            caught_up(max(position, last))
             await bell.wait()
 
 

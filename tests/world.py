@@ -14,10 +14,11 @@ from broadcaster import Broadcast
 from strawberry.dataloader import DataLoader
 
 from graph.schema import make
-from models import changes, database
-from resolvers import company, sessions
+from models import changes, database, people
+from resolvers import company, passing, sessions
 from resolvers.caller import Caller
 from resolvers.context import Context, Services
+from resolvers.viewer import Viewer
 from subscriptions.hub import Hub
 from tests import tables
 
@@ -110,18 +111,30 @@ class World:
         for _ in range(50):
             await asyncio.sleep(0.002)
 
+    async def passes(self, **delta: float) -> None:
+        """Let time pass, and have done what it brings."""
+        self.later(**delta)
+
+        async def nobody() -> Context:
+            context = self.context()
+            context.who = Viewer.of_clock(await people.tree())
+            return context
+
+        await passing.everything(nobody)
+
     def later(self, **delta: float) -> None:
         self.now += timedelta(**delta)
 
 
 _GOALS = "goals { id progress { value } }"
 _ERRORS = "userErrors { path code message }"
-_INPUTS = {"setExchangeRate": "ExchangeRateInput"}
+_INPUTS = {"setExchangeRate": "ExchangeRateInput", "createAlertRule": "AlertRuleInput"}
 _RECORD = "{{ {0} {{ id }} {1} {2} }}"
 _SHOWN = {
     "signIn": f"{{ accessToken refreshToken expiresAt viewer {{ role employee {{ id }} }} {_ERRORS} }}",
     "createDevice": f"{{ device {{ id }} token {_ERRORS} }}",
     "convertLead": f"{{ lead {{ id status }} deal {{ id }} {_GOALS} {_ERRORS} }}",
+    "createAlertRule": f"{{ rule {{ id }} {_ERRORS} }}",
     "createMetric": f"{{ metric {{ key }} {_ERRORS} }}",
     "savePipeline": f"{{ pipeline {{ id stages {{ id name position }} }} {_ERRORS} }}",
     "setGoal": f"{{ goal {{ id progress {{ value version }} }} {_ERRORS} }}",

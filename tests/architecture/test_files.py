@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 400  # lines of code in a file
+DRAFTED = ROOT / "models" / "migrations"  # what the library lists there is applied once, and read hardly ever
 LOCKS = ("requirements.txt", "requirements-test.txt")
 
 
@@ -70,7 +71,8 @@ def test_no_file_of_code_is_too_long_to_read():
     long = {
         str(path.relative_to(ROOT)): lines
         for path in tracked()
-        if path.suffix in (".py", ".js", ".css") and (lines := len(text_of(path).splitlines())) > LONGEST
+        if path.suffix in (".py", ".js", ".css") and path.parent != DRAFTED
+        if (lines := len(text_of(path).splitlines())) > LONGEST
     }
 
     assert not long

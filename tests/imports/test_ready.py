@@ -105,3 +105,21 @@ async def test_an_export_in_another_currency_waits_for_its_rate(office: Office) 
     assert {reason for _, _, reason in office.rejects if "RUB" in reason} == {
         "There is no exchange rate for RUB: an administrator sets one with setExchangeRate."
     }
+
+
+async def test_the_practice_set_makes_the_teams_and_those_above_them_from_its_list_of_people(office: Office) -> None:
+    people = (
+        "sales_agent,manager,regional_office\nAnn Lee,Cara Losch,East\nBob Ray,Cara Losch,East\nEve Fox,Dan Roe,West\n"
+    )
+    result = await office.bring("maven", {"sales_teams.csv": people})
+
+    assert result.counts["people"] == {"read": 3, "new": 3}
+    assert result.made["teams"] == ["East", "Team Cara Losch", "West", "Team Dan Roe"]
+    teams = {row["name"]: row for row in (await office.everything())["team"]}
+    assert teams["Team Cara Losch"]["parent_id"] == teams["East"]["id"]
+    employees = {row["name"]: row for row in (await office.everything())["employee"]}
+    assert teams["Team Cara Losch"]["manager_id"] == employees["Cara Losch"]["id"]
+    assert employees["Ann Lee"]["team_id"] == employees["Bob Ray"]["team_id"] == teams["Team Cara Losch"]["id"]
+
+    again = await office.bring("maven", {"sales_teams.csv": people})
+    assert again.counts["people"] == {"read": 3, "unchanged": 3}

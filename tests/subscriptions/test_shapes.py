@@ -230,13 +230,13 @@ async def test_happenings_miss_nothing_when_rows_commit_out_of_order(running, ch
 
     async def hear():
         heard = []
-        options = {"at": lambda row: row[0], "overlap": 50}
+        options = {"at": lambda row: row[0], "overlap": wanted}
         async with aclosing(happenings(hub, ["history"], change_log.after, 0, **options)) as stream:
             while len(heard) < wanted:
                 heard.append((await anext(stream))[0])
         return heard
 
-    async with running(overlap=50) as hub, asyncio.TaskGroup() as group:
+    async with running(overlap=wanted) as hub, asyncio.TaskGroup() as group:
         listeners = [group.create_task(hear()) for _ in range(5)]
         for _ in range(20):
             group.create_task(write())

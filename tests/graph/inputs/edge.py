@@ -21,7 +21,6 @@ from resolvers.context import Services
 from server import logs
 from server.answering import Answering
 from server.gate import Gate
-from server.presence import Attendance
 from server.strict import decoded, envelope
 from subscriptions.hub import Hub
 from tests.graph.inputs import calls
@@ -72,8 +71,10 @@ class Edge:
                 operation = self.answering.read(envelope(decoded(_body(query, variables))))
             except Exception as error:  # noqa: BLE001 - as the socket does
                 return self.answering.failed(error, caller).payload
-            async with aclosing(self.answering.stream(operation, caller)) as answers:  # type: ignore[type-var]
-                return (await anext(answers)).payload
+            context = await self.answering.gate.admit(caller)
+            async with aclosing(self.answering.events(operation, context)) as answers:
+                _, answer = await anext(answers)
+                return answer.payload
 
     async def act(self, mutation: str, arguments: dict[str, Any], language: str = "en") -> dict[str, Any]:
         fields = SCHEMA._schema.mutation_type.fields[mutation].args
@@ -93,7 +94,7 @@ async def opened_again(made: Made, url: str) -> AsyncIterator[Edge]:
     async with database.connected(url):
         hub = Hub(Broadcast("memory://"), changes.after, changes.newest)
         services = Services("s" * 32, Unthrottled(), hub.ring, hub, access_seconds=400 * 86_400, refresh_days=400)
-        gate = Gate(services, lambda: START, Attendance(lambda: START))
+        gate = Gate(services, lambda: START)
         await hub.start()
         try:
             yield Edge(Answering(Operations(SCHEMA, Limits()), gate), made.token, made.ids)

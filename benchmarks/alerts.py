@@ -1,0 +1,88 @@
+"""What alerts cost, and that a whole lived year raises what testing its rules says.
+
+.venv/bin/python -m benchmarks.alerts year       every deal of the maven set, through the public mutations
+.venv/bin/python -m benchmarks.alerts channels   CPU per mutation with a webhook's receiver up and down, in one run
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+
+from tests import tables
+from tests.acceptance import replay
+from tests.acceptance.test_alerts import Office, losses
+from tests.processes import Home, prepared, serving
+from tests.receivers import Receiver, receiver
+from tests.services import Postgres
+from tests.world import opened
+
+ROUNDS, LOSSES = 8, 150
+SETTLES = 4.0  # seconds after each round in which the clock does what is left of it
+
+
+async def year() -> None:
+    tables.script()
+    number, began = count(1), time.perf_counter()
+
+    def told(step: replay.Step) -> None:
+        if (done := next(number)) % 500 == 0:
+            print(f"{done} steps, {step.at:%Y-%m-%d}, {time.perf_counter() - began:.0f} s", flush=True)
+
+    async with opened("sqlite://:memory:", currency="USD") as world:
+        await replay.lived(world, 1, told)
+        counts = await replay.compared(world)
+    for kind, (lived, said) in counts.items():
+        print(f"{kind:20} raised {lived:6}  testAlertRule {said:6}  {'equal' if lived == said else 'DIFFERENT'}")
+
+
+async def channels() -> None:
+    """Lose deals with the receiver up, down, up, ...; before each round with it up the outbox is empty again."""
+    postgres = Postgres()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            await _channels(postgres.url, Path(folder))
+    finally:
+        postgres.stop()
+
+
+async def _channels(url: str, folder: Path) -> None:
+    await asyncio.to_thread(prepared, url)
+    spent: dict[bool, list[float]] = {True: [], False: []}
+    async with receiver() as crm:
+        home = Home(folder, database_url=url, channels=f"crm={crm.address}")
+        async with serving(home) as server:
+            assert server.process is not None
+            office = Office([server])
+            await office.hire()
+            await office.keeper()
+            await office.act("createAlertRule", "admin", kind="DEAL_LOST", recipients=["DIRECTORS"], channels=["crm"])
+            await losses(office, LOSSES)
+            for number in range(ROUNDS):
+                up = number % 2 == 0
+                if up != crm.is_up:
+                    await (crm.up() if up else crm.down())
+                if up:
+                    await emptied(crm, LOSSES * (number + 1))
+                before = server.process.cpu()
+                await losses(office, LOSSES)
+                await asyncio.sleep(SETTLES)
+                each = (server.process.cpu() - before) / LOSSES * 1000
+                spent[up].append(each)
+                print(f"receiver {'up  ' if up else 'down'}  {each:6.2f} ms of CPU a mutation", flush=True)
+    taken, waiting = statistics.median(spent[True]), statistics.median(spent[False])
+    print(f"median: up {taken:.2f} ms, down {waiting:.2f} ms: {(waiting / taken - 1) * 100:+.1f} %")
+
+
+async def emptied(crm: Receiver, messages: int) -> None:
+    while len(set(crm.taken)) < messages:  # noqa: ASYNC110 - it is another process that fills it
+        await asyncio.sleep(1)
+
+
+if __name__ == "__main__":
+    asyncio.run(year() if sys.argv[1] == "year" else channels())

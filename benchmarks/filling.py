@@ -1,0 +1,72 @@
+"""Companies of any size, written straight into PostgreSQL's tables: every number agrees with every other, as reconcile says."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import asyncpg
+
+TEAM = 20  # sellers in each
+
+_PEOPLE = """
+INSERT INTO employee (name, needle, role, team_id, active, created_at)
+SELECT 'Seller ' || lpad(n::text, 5, '0'), 'seller ' || lpad(n::text, 5, '0'), 'EMPLOYEE', $2 + (n - 1) / $3, true,
+    now() - interval '400 days'
+FROM generate_series(1, $1) n
+"""
+_PLACES = """
+INSERT INTO membership (employee_id, team_id, active, since)
+SELECT id, team_id, true, created_at FROM employee WHERE name LIKE 'Seller %'
+"""
+_DEALS = """
+INSERT INTO deal (title, needle, owner_id, stage_id, status, amount, currency, created_at, closed_at, created_on,
+    closed_on, opened_by, opened_team, won_by, won_team, rate, value, sale_kind, sale_kind_given)
+SELECT 'Deal ' || n, 'deal ' || n, e.id, (SELECT min(id) FROM stage), 'WON', 100 * (1 + n % 900), 'EUR',
+    d - interval '20 days', d, (d - interval '20 days')::date, d::date, e.id, e.team_id, e.id, e.team_id, 1,
+    100 * (1 + n % 900), 'FIRST', false
+FROM generate_series(1, $1) n
+CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => (n * 7919) % $2) AS d) moment
+JOIN employee e ON e.id = $3 + n % $4
+"""
+_ENTRIES = """
+INSERT INTO score_entry (metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind, source_id)
+SELECT metric, owner_id, won_team, CASE metric WHEN 'deals_won_amount' THEN value ELSE 1 END,
+    CASE metric WHEN 'deals_created' THEN created_on ELSE closed_on END, false, closed_at, 'Deal', id
+FROM deal CROSS JOIN unnest(ARRAY['deals_won', 'deals_won_amount', 'first_deals_won', 'deals_created']) AS metric
+"""
+_TOTALS = """
+INSERT INTO daily_total (metric, employee_id, team_id, day, amount)
+SELECT metric, employee_id, team_id, effective_on, sum(amount) FROM score_entry GROUP BY 1, 2, 3, 4
+"""
+_GOALS = """
+INSERT INTO goal (name, owner_kind, owner_id, metric, target, kind, first_day, last_day, recurring, announced, version, created_at)
+SELECT 'Plan of ' || name, 'EMPLOYEE', id, 'deals_won_amount', 100000000, 'MONTH', $1, $2, false, '[]', 1, now() - interval '40 days'
+FROM employee WHERE name LIKE 'Seller %'
+"""
+
+
+async def fill(url: str, *, sellers: int, deals: int, hours: int = 8_700) -> None:
+    """Give a company that was just set up so many sellers in teams of twenty, a goal each, and won deals over a year."""
+    connection = await asyncpg.connect(url)
+    try:
+        top = await connection.fetchval("INSERT INTO team (name, created_at) VALUES ('Sales', now()) RETURNING id")
+        teams = -(-sellers // TEAM)
+        first = await connection.fetchval(
+            "WITH made AS (INSERT INTO team (name, parent_id, created_at) SELECT 'Team ' || n, $1, now()"
+            " FROM generate_series(1, $2) n RETURNING id) SELECT min(id) FROM made",
+            top,
+            teams,
+        )
+        await connection.execute(_PEOPLE, sellers, first, TEAM)
+        await connection.execute(_PLACES)
+        lowest = await connection.fetchval("SELECT min(id) FROM employee WHERE name LIKE 'Seller %'")
+        await connection.execute(_DEALS, deals, hours, lowest, sellers, timeout=600)
+        await connection.execute(_ENTRIES, timeout=600)
+        await connection.execute(_TOTALS, timeout=600)
+        today = date.today()  # noqa: DTZ011 - the benchmark's company is in UTC
+        start = today.replace(day=1)
+        end = date(start.year + start.month // 12, start.month % 12 + 1, 1)
+        await connection.execute(_GOALS, start, date.fromordinal(end.toordinal() - 1))
+        await connection.execute("VACUUM ANALYZE", timeout=600)
+    finally:
+        await connection.close()

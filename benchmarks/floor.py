@@ -1,0 +1,95 @@
+"""The bare server that ours is held against: it sends prepared text to the same sockets through ASGI, and does nothing else.
+
+Started as `python -m benchmarks.floor PORT [DATABASE REDIS]`: POST /push sends the body to every socket; with a
+database and a Redis, each message there makes it run the bare statements of a goal and send a text to one socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+import asyncpg
+import orjson
+import uvicorn
+from redis.asyncio import Redis
+
+GOAL = "SELECT id, name, owner_kind, owner_id, metric, target, first_day, last_day, version, archived_at FROM goal WHERE id = $1"
+VALUE = "SELECT SUM(amount)::bigint FROM daily_total WHERE metric = $1 AND employee_id = $2 AND day BETWEEN $3 AND $4"
+
+
+class Floor:
+    def __init__(self) -> None:
+        self.sends: list[Any] = []
+        self.position = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while (await receive())["type"] != "lifespan.shutdown":
+                await send({"type": "lifespan.startup.complete"})
+            await send({"type": "lifespan.shutdown.complete"})
+        elif scope["type"] == "http":
+            body = b""
+            while True:
+                event = await receive()
+                body += event.get("body", b"")
+                if not event.get("more_body"):
+                    break
+            if scope["path"] == "/push":
+                text = body.decode()
+                for each in self.sends:
+                    await each({"type": "websocket.send", "text": text})
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"ok"})
+        else:
+            await receive()
+            await send({"type": "websocket.accept", "subprotocol": "graphql-transport-ws"})
+            while True:
+                event = await receive()
+                if event["type"] == "websocket.disconnect":
+                    return
+                if "connection_init" in event["text"]:
+                    await send({"type": "websocket.send", "text": '{"type":"connection_ack"}'})
+                else:
+                    self.sends.append(send)
+                    await send({"type": "websocket.send", "text": '{"id":"1","type":"next","payload":{}}'})
+
+    async def listen(self, database: str, redis: str) -> None:
+        """At each message, which names a goal and the socket's number, run the bare statements and send a text."""
+        pool = await asyncpg.create_pool(database, min_size=1, max_size=4)
+        async with Redis.from_url(redis, socket_timeout=None).pubsub() as pubsub:
+            await pubsub.subscribe("scoreline:floor")
+            async for message in pubsub.listen():
+                if message["type"] != "message":
+                    continue
+                number, goal, text = orjson.loads(message["data"])
+                async with pool.acquire() as connection:
+                    row = await connection.fetchrow(GOAL, goal)
+                    await connection.fetchval(VALUE, row["metric"], row["owner_id"], row["first_day"], row["last_day"])
+                await self.sends[number]({"type": "websocket.send", "text": text})
+
+
+async def main() -> None:
+    floor = Floor()
+    config = uvicorn.Config(
+        floor,
+        port=int(sys.argv[1]),
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=65_536,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    serving = asyncio.create_task(uvicorn.Server(config).serve())
+    listening = asyncio.create_task(floor.listen(*sys.argv[2:])) if len(sys.argv) > 2 else None
+    await serving
+    if listening:
+        listening.cancel()
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    uvloop.run(main())

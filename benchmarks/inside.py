@@ -1,0 +1,65 @@
+"""The statements behind one operation: the product run in this process, and what it asks of the database written down."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from graph.schema import make
+from models import database
+from resolvers import sessions
+from resolvers.caller import Caller
+from resolvers.context import Context, Services
+from server.app import clock
+from server.throttle import throttle
+
+Statement = tuple[str, list[Any]]
+
+
+@contextmanager
+def noted(statements: list[Statement]) -> Iterator[None]:
+    """Write down every statement that is run, with its values, until the block is left."""
+
+    class Note(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if isinstance(record.args, tuple) and record.msg == "%s: %s":
+                values: Any = record.args[1]
+                statements.append((str(record.args[0]), list(values or ())))
+
+    log, handler = logging.getLogger("tortoise.db_client"), Note()
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+
+
+async def statements_of(url: str, token: str, query: str, variables: dict[str, Any]) -> list[Statement]:
+    """Return the statements that the operation runs, with their values, in order."""
+    from strawberry.dataloader import DataLoader
+
+    from benchmarks.rig import SECRET
+
+    found: list[Statement] = []
+    services = Services(SECRET, throttle(), lambda: None)
+    async with database.connected(url):
+        context = Context(
+            Caller(token, "en", "", "bench"), services, clock, lambda by_keys: DataLoader(load_fn=by_keys, cache=False)
+        )
+        schema = make()
+        with suppress(Undone), noted(found):
+            async with database.writing():
+                context.who = await sessions.viewer(token, services, clock())
+                result = await schema.execute(query, variable_values=variables, context_value=context)
+                assert not result.errors, result.errors
+                raise Undone
+    return [(sql, values) for sql, values in found if not sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK"))]
+
+
+class Undone(Exception):
+    """What was written for a measurement is taken back: the same statements can be run again."""

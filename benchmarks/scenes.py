@@ -1,0 +1,319 @@
+"""The scenes that are measured. Each prints what a unit of work costs beside its floor, measured in the same run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.request import Request, urlopen
+
+import asyncpg
+import orjson
+
+from benchmarks.inside import Undone, statements_of
+from benchmarks.rig import ROOT, Process, Rig, cpu, median, resident
+
+BOARD: Final = """subscription($scope: ID) { leaderboard(scope: $scope, first: 20) { total version standings {
+  rank previousRank value gapToNext attainmentPercent employee { id name avatarUrl } } } }"""
+GOAL: Final = """subscription($goals: [ID!]) { goalProgress(goals: $goals) { id name target
+  progress { value attainmentPercent remaining expectedByNow pace projected version } } }"""
+BOARD_QUERY: Final = """query($first: Int!) { leaderboard(first: $first) { total version standings {
+  rank previousRank value gapToNext attainmentPercent employee { id name avatarUrl } } } }"""
+CARD: Final = """query($id: ID!) { employee(id: $id) { name email team { name } manager { name } standing { rank value gapToNext }
+  goals { name metric { key } target period { label } progress { value attainmentPercent pace projected version } }
+  activities(first: 20) { edges { node { kind at summary } } } tasks(first: 20) { edges { node { title dueAt overdue } } }
+  calls(first: 20) { edges { node { direction outcome startedAt } } } leads(first: 20) { edges { node { title status } } }
+  clients(first: 20) { edges { node { name wonAmount } } }
+  deals(first: 20) { edges { node { title status amount { amount } stage { name } } } } } }"""
+WIN: Final = """mutation($input: RecordDealInput!) { recordDeal(input: $input) {
+  deal { id status } goals { id progress { value } } userErrors { path message } } }"""
+
+
+@dataclass
+class Figure:
+    """One line of the table: what was measured, in microseconds (or as `unit` says), beside its floor."""
+
+    name: str
+    ours: float
+    floor: float | None
+    aim: str
+    unit: str = "µs"
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ratio(self) -> float | None:
+        return None if not self.floor else self.ours / self.floor
+
+
+@dataclass
+class Office:
+    """A company being served, and who asks."""
+
+    rig: Rig
+    token: str
+    ids: dict[str, str]
+
+    def ask(self, server: Process, query: str, **variables: Any) -> Any:
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        headers = {"Content-Type": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        with urlopen(Request(f"http://{server.address}/graphql", body, headers), timeout=30) as answer:
+            found = json.loads(answer.read())
+        assert "errors" not in found, found
+        return found["data"]
+
+
+@contextmanager
+def listeners(
+    office: Office, server: Process, asked: list[dict[str, Any]]
+) -> Iterator[Callable[[str], dict[str, Any]]]:
+    """Have a socket listen to each payload; the function given answers what was heard since the last "reset"."""
+    running = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.sockets"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=office.rig.environment(),
+    )  # fmt: skip
+    assert running.stdin is not None
+    assert running.stdout is not None
+    stdin, stdout = running.stdin, running.stdout
+
+    def heard(command: str) -> dict[str, Any]:
+        stdin.write(command + "\n")
+        stdin.flush()
+        return json.loads(stdout.readline())  # type: ignore[no-any-return]
+
+    try:
+        stdin.write(json.dumps({"address": server.address, "token": office.token, "asked": asked}) + "\n")
+        stdin.flush()
+        line = stdout.readline().strip()
+        assert line == "ready", line
+        yield heard
+    finally:
+        stdin.close()
+        running.wait(20)
+
+
+def board_push(office: Office, sockets: int, wins: int) -> Iterator[Figure]:
+    """Many sockets on one board of twenty rows: the CPU of the server for each message it delivers."""
+    rig = office.rig
+    writer, server, floor = rig.serve(), rig.serve(), rig.serve("benchmarks.floor", path="/")
+    variables = {"scope": office.ids["team"]}
+    with listeners(office, server, [{"query": BOARD, "variables": variables}] * sockets) as heard:
+        for _ in range(3):
+            _win(office, writer)
+            time.sleep(0.3)
+        heard("reset")
+        began, delays = rig.cpu(server), []
+        for _ in range(wins):
+            until, started = heard("tell")["messages"] + sockets, time.perf_counter()
+            _win(office, writer)
+            while heard("tell")["messages"] < until and time.perf_counter() - started < 2:
+                time.sleep(0.01)
+            delays.append(time.perf_counter() - started)
+            time.sleep(0.1)
+        time.sleep(0.5)
+        used, told = rig.cpu(server) - began, heard("tell")
+    assert told["different"] == 1, "two sockets ended at different states"
+    text = told["last"]
+    with listeners(office, floor, [{"query": "x"}] * sockets) as heard:
+        for _ in range(3):
+            _post(floor, text)
+        heard("reset")
+        began = rig.cpu(floor)
+        for _ in range(wins):
+            _post(floor, text)
+            time.sleep(0.1)
+        time.sleep(0.5)
+        least, bare = rig.cpu(floor) - began, heard("tell")
+    for process in (writer, server, floor):
+        process.stop()
+    yield Figure(
+        f"board of 20 to {sockets} sockets, a message",
+        used / told["messages"] * 1e6,
+        least / bare["messages"] * 1e6,
+        "≤ 1.3",
+        more={"bytes": len(text), "delivered": told["messages"], "delay_ms": round(median(delays) * 1000)},
+    )
+
+
+def goals_push(office: Office, sockets: int, events: int) -> Iterator[Figure]:
+    """Each socket on another employee's goal: CPU of server, PostgreSQL and Redis for each event."""
+    rig = office.rig
+    server = rig.serve()
+    floor = rig.serve("benchmarks.floor", rig.url, rig.valkey.url, path="/")
+    goals = asyncio.run(_goals(rig.url, sockets))
+    asked = [{"query": GOAL, "variables": {"goals": [_id("Goal", goal)]}} for goal, _ in goals]
+    with listeners(office, server, asked) as heard:
+        asyncio.run(_bare_events(rig, goals, 20, None))
+        time.sleep(1)
+        heard("reset")
+        began = rig.cpu(server, databases=True)
+        asyncio.run(_bare_events(rig, goals, events, None))
+        time.sleep(1)
+        used, told = rig.cpu(server, databases=True) - began, heard("tell")
+    text = told["last"]
+    with listeners(office, floor, [{"query": "x"}] * sockets) as heard:
+        asyncio.run(_bare_events(rig, goals, 20, text))
+        time.sleep(1)
+        heard("reset")
+        began = rig.cpu(floor, databases=True)
+        asyncio.run(_bare_events(rig, goals, events, text))
+        time.sleep(1)
+        least, bare = rig.cpu(floor, databases=True) - began, heard("tell")
+    server.stop()
+    floor.stop()
+    yield Figure(
+        f"goals, {sockets} different, an event",
+        used / told["messages"] * 1e6,
+        least / bare["messages"] * 1e6,
+        "≤ 2",
+        more={"delivered": told["messages"], "bare_delivered": bare["messages"]},
+    )
+
+
+def idle(office: Office, sockets: int, seconds: int) -> Iterator[Figure]:
+    """Sockets on which nothing happens: memory of each, and the share of a core they take."""
+    rig, found = office.rig, {}
+    server, floor = rig.serve(), rig.serve("benchmarks.floor", path="/")
+    for name, process, payload in (
+        ("ours", server, {"query": BOARD, "variables": {"scope": office.ids["team"]}}),
+        ("floor", floor, {"query": "x"}),
+    ):
+        with listeners(office, process, [payload] * 100):  # what the first cost once is nobody's
+            time.sleep(0.5)
+        before = resident(process.pid)
+        with listeners(office, process, [payload] * sockets):
+            time.sleep(2)
+            grown, began = resident(process.pid) - before, cpu([process.pid])
+            time.sleep(seconds)
+            found[name] = grown / sockets / 1024, (cpu([process.pid]) - began) / seconds * 100
+    server.stop()
+    floor.stop()
+    yield Figure(f"memory of an idle subscriber, {sockets} of them", found["ours"][0], found["floor"][0], "≤ 1.5", "KB")
+    yield Figure(f"CPU of {sockets} idle subscribers", found["ours"][1], found["floor"][1], "< 3 % of a core", "%")
+
+
+def requests(office: Office, times: int) -> Iterator[Figure]:
+    """Card, board and a won deal over HTTP: CPU of server and database, beside the same statements through the driver."""
+    rig = office.rig
+    server = rig.serve()
+    scenes = (
+        ("employee card", CARD, {"id": office.ids["seller"]}, "≤ 15"),
+        ("board of 100 rows", BOARD_QUERY, {"first": 100}, "≤ 10"),
+        ("a won deal", WIN, None, "≤ 2.5"),
+    )
+    for name, query, given, aim in scenes:
+
+        def once(query: str = query, given: dict[str, Any] | None = given) -> Any:
+            return office.ask(server, query, **(given or {"input": _deal(office)}))
+
+        for _ in range(10):
+            answer = once()
+        began = rig.cpu(server, databases=True)
+        for _ in range(times):
+            once()
+        used = rig.cpu(server, databases=True) - began
+        least, statements = asyncio.run(
+            _bare_statements(office, query, given or {"input": _deal(office)}, answer, times)
+        )
+        yield Figure(name, used / times * 1e6, least / times * 1e6, aim, more={"statements": statements})
+    server.stop()
+
+
+async def _bare_statements(
+    office: Office, query: str, variables: dict[str, Any], answer: Any, times: int
+) -> tuple[float, int]:
+    """Return the CPU seconds of the statements behind an operation, run through the driver alone, and how many they are."""
+    found = await statements_of(office.rig.url, office.token, query, variables)
+    connection = await asyncpg.connect(office.rig.url)
+    mine = [os.getpid()]
+    pids = [*mine, office.rig.postgres._pid]
+
+    async def once() -> None:
+        async with connection.transaction():
+            for sql, values in found:
+                if values and isinstance(values[0], list | tuple):
+                    await connection.executemany(sql, values)
+                else:
+                    await connection.fetch(sql, *values)
+            orjson.dumps(answer)
+            raise Undone
+
+    for _ in range(10):
+        await _undone(once)
+    began = cpu(pids)
+    for _ in range(times):
+        await _undone(once)
+    used = cpu(pids) - began
+    await connection.close()
+    return used, len(found)
+
+
+async def _undone(once: Callable[[], Any]) -> None:
+    try:
+        await once()
+    except Undone:
+        return
+
+
+def _deal(office: Office) -> dict[str, Any]:
+    return {"title": "Chairs", "status": "WON", "amount": {"amount": "100.00"}, "owner": office.ids["seller"]}
+
+
+def _win(office: Office, server: Process) -> None:
+    office.ask(server, WIN, input=_deal(office))
+
+
+def _post(server: Process, text: str) -> None:
+    with urlopen(Request(f"http://{server.address}/push", text.encode()), timeout=30):
+        return
+
+
+def _id(kind: str, number: int) -> str:
+    from domain.ids import encoded
+
+    return encoded(kind, number)
+
+
+async def _goals(url: str, count: int) -> list[tuple[int, int]]:
+    connection = await asyncpg.connect(url)
+    rows = await connection.fetch("SELECT id, owner_id FROM goal ORDER BY id LIMIT $1", count)
+    await connection.close()
+    return [(row["id"], row["owner_id"]) for row in rows]
+
+
+async def _bare_events(rig: Rig, goals: list[tuple[int, int]], events: int, text: str | None) -> None:
+    """Write changes as a server's mutation would, and ring: for ours by the change log, for the floor by its own channel."""
+    from redis.asyncio import Redis
+
+    connection = await asyncpg.connect(rig.url)
+    async with Redis.from_url(rig.valkey.url) as redis:
+        for number in range(events):
+            place = number % len(goals)
+            goal, employee = goals[place]
+            await connection.execute(
+                "UPDATE daily_total SET amount = amount + 100 WHERE id = (SELECT id FROM daily_total"
+                " WHERE metric = 'deals_won_amount' AND employee_id = $1 ORDER BY day DESC LIMIT 1)",
+                employee,
+            )
+            position = await connection.fetchval(
+                "INSERT INTO change (topics, at) VALUES ($1, now()) RETURNING id", json.dumps([f"goal:{goal}"])
+            )
+            await connection.execute("UPDATE goal SET version = $1 WHERE id = $2", position, goal)
+            if text is None:
+                await redis.publish("scoreline:news", "bench")
+            else:
+                await redis.publish("scoreline:floor", json.dumps([place, goal, text]))
+            await asyncio.sleep(0.02)
+    await connection.close()
+
+
+logging.getLogger("asyncio").setLevel(logging.ERROR)

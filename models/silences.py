@@ -1,0 +1,145 @@
+"""How long nothing has been heard of whom: a row for each open deal and each employee.
+
+It is what makes "14 days of silence" a look at an index instead of at the whole history.
+Moments are whole microseconds since 1970, so that databases subtract them alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from tortoise import fields
+from tortoise.expressions import Q
+from tortoise.models import Model
+
+from domain.access import Role
+from domain.alerting import Subject
+from models import database
+
+_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK: Final = timedelta(microseconds=1)
+_AT_ONCE: Final = 200  # rows of one statement: SQLite takes at most 999 values in old builds
+
+
+class Silence(Model):
+    """When something last happened with a deal or was done by an employee.
+
+    `known` is until when an import has told what happened (0 when the last was no import's): a
+    silence that was too long by then is history.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    kind: str = fields.CharField(max_length=10)  # type: ignore[assignment]  # Deal or Employee
+    subject_id: int = fields.IntField()
+    since: int = fields.BigIntField()
+    known: int = fields.BigIntField(default=0)
+
+    class Meta:
+        table = "silence"
+        unique_together = (("kind", "subject_id"),)
+        indexes = (("kind", "since"),)
+
+
+def ticks(moment: datetime) -> int:
+    return (moment - _START) // _TICK
+
+
+def moment(value: int) -> datetime:
+    return _START + value * _TICK
+
+
+_HEARD = """
+INSERT INTO silence (kind, subject_id, since, known) VALUES {rows}
+ON CONFLICT (kind, subject_id) DO UPDATE SET known = excluded.known,
+    since = CASE WHEN excluded.since > silence.since THEN excluded.since ELSE silence.since END
+"""
+
+
+async def heard(moments: Mapping[Subject, datetime], *, known: datetime | None = None) -> None:
+    """Note when something last happened with each subject; the latest counts."""
+    until = ticks(known) if known else 0
+    found = sorted((*subject, ticks(at), until) for subject, at in moments.items())
+    for start in range(0, len(found), _AT_ONCE):
+        part = found[start : start + _AT_ONCE]
+        values = [value for row in part for value in row]
+        await database.execute(_HEARD.format(rows=", ".join(["(?, ?, ?, ?)"] * len(part))), values)
+
+
+async def gone(deals: Collection[int]) -> None:
+    """Forget deals that are no longer open."""
+    if deals:
+        await Silence.filter(kind="Deal", subject_id__in=list(deals)).delete()
+
+
+async def of(subjects: Collection[Subject]) -> dict[Subject, Silence]:
+    """Return the silences of those subjects that have one."""
+    numbers: dict[str, list[int]] = {}
+    for kind, number in subjects:
+        numbers.setdefault(kind, []).append(number)
+    parts = [Q(kind=kind, subject_id__in=ids) for kind, ids in sorted(numbers.items())]
+    rows = await Silence.filter(Q(*parts, join_type="OR")) if parts else []
+    return {(row.kind, row.subject_id): row for row in rows}
+
+
+_DEALS = """
+SELECT silence.id, silence.subject_id, silence.since FROM silence
+JOIN deal ON deal.id = silence.subject_id AND deal.status = 'OPEN' AND deal.deleted_at IS NULL
+WHERE silence.kind = 'Deal' AND silence.since < ? AND silence.known - silence.since < ? AND silence.id > ?
+AND NOT EXISTS (SELECT 1 FROM raised_alert WHERE rule_id = ? AND subject_kind = 'Deal'
+    AND raised_alert.subject_id = silence.subject_id AND resolved_at IS NULL)
+ORDER BY silence.id LIMIT ?
+"""
+
+
+async def of_deals(
+    rule: int, *, before: datetime, span: timedelta, after: int, limit: int
+) -> Sequence[tuple[int, int, datetime]]:
+    """Return the silences of open deals that began before, and about which no alert of the rule stands.
+
+    span     one that was longer than this when it was imported is history
+    after    the id of the last silence that was looked at
+    returns  the silence's own id, the deal, and since when
+    """
+    rows = await database.rows(_DEALS, [ticks(before), span // _TICK, after, rule, limit])
+    return [(row["id"], row["subject_id"], moment(row["since"])) for row in rows]
+
+
+_EMPLOYEES = """
+SELECT employee.id, membership.since AS stay, silence.since AS since, silence.known AS known FROM employee
+JOIN membership ON membership.employee_id = employee.id AND membership.until IS NULL AND membership.active
+LEFT JOIN silence ON silence.kind = 'Employee' AND silence.subject_id = employee.id
+WHERE employee.active AND {which} ORDER BY employee.id
+"""
+
+
+async def of_employees(alone: int | None) -> Sequence[tuple[int, datetime, datetime | None]]:
+    """Return the active employees whose work is selling (or the one), since when each is silent, and until when that is history.
+
+    Who has just come, come back or changed teams has been silent since then.
+    """
+    which, values = ("employee.id = ?", [alone]) if alone else ("employee.role = ?", [Role.EMPLOYEE.value])
+    found = []
+    for row in await database.rows(_EMPLOYEES.format(which=which), values):
+        since: Any = database.instant(row["stay"])
+        if row["since"] is not None:
+            since = max(since, moment(row["since"]))
+        found.append((row["id"], since, moment(row["known"]) if row["known"] else None))
+    return found
+
+
+_LAST: Final = (
+    ("Deal", "SELECT activity.subject_id AS id, MAX(activity.at) AS at FROM activity JOIN deal"
+             " ON deal.id = activity.subject_id AND deal.status = 'OPEN' AND deal.deleted_at IS NULL"
+             " WHERE activity.subject_kind = 'Deal' GROUP BY activity.subject_id"),
+    ("Employee", "SELECT employee_id AS id, MAX(at) AS at FROM activity WHERE employee_id IS NOT NULL"
+                 " GROUP BY employee_id"),
+)  # fmt: skip
+
+
+async def fill(known: datetime) -> None:
+    """Work the silences out from the history; what is too long by now is history too."""
+    for kind, sql in _LAST:
+        found = {(kind, row["id"]): database.instant(row["at"]) for row in await database.rows(sql)}
+        await heard(found, known=known)

@@ -1,0 +1,64 @@
+"""How past forecasts of a scope did: made again from what was known then, and set against what came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from domain.backtesting import Horizon, Made, came, over
+from domain.baselines import WEIGHTED
+from domain.columns import NEVER
+from domain.scoring_rules import Scored, Scores, scores
+from domain.seasons import last_day, month_of
+from resolvers import backtests
+from resolvers.backtests import Past
+from resolvers.context import Context
+from resolvers.forecasts import Forecast
+
+_MONTH_ENDS: Final = 12  # that are looked back at
+_QUARTERLY_FROM: Final = 46  # days of a period
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """In percent, but for the number of periods."""
+
+    periods: int
+    wape: float
+    bias_percent: float
+    interval_coverage_percent: float
+    weighted_pipeline_wape: float
+
+
+async def of(context: Context, forecast: Forecast) -> Accuracy | None:
+    """Return how the forecasts of the scope did for months, or for a long period for quarters; None without a past."""
+    past = await backtests.past(context, forecast.basis)
+    horizon = Horizon.QUARTER if forecast.period.days >= _QUARTERLY_FROM else Horizon.MONTH
+    key = (forecast.scope.kind, forecast.scope.number)
+    made: list[Made] = []
+    for origin in _origins(past):
+        by_scope = await backtests.of(context, past, origin, forecast.basis)
+        made += [each for each in by_scope.get(key, ()) if each.horizon is horizon]
+    return _scored(past, over(past.table, made, past.known.today - 1))
+
+
+def _origins(past: Past) -> list[int]:
+    """Return the ends of recent months that something was closed by."""
+    closed = past.table.closed[past.table.closed != NEVER]
+    if not len(closed):
+        return []
+    last = month_of(past.known.today) - 2  # so that the month after is over
+    return [last_day(month) for month in range(max(month_of(int(closed.min())), last - _MONTH_ENDS + 1), last + 1)]
+
+
+def _scored(past: Past, made: list[Made]) -> Accuracy | None:
+    actual = [came(past.table, each) for each in made]
+    pairs = list(zip(made, actual, strict=True))
+    ours = scores([Scored(each.low, each.median, each.high, float(each.mean), value) for each, value in pairs])
+    weighted = [(guess, value) for each, value in pairs for guess in each.guesses if guess.name == WEIGHTED]
+    plain = scores([Scored(*guess.quantiles, guess.value, value) for guess, value in weighted])
+    return _percent(ours, plain) if ours and plain else None
+
+
+def _percent(ours: Scores, plain: Scores) -> Accuracy:
+    return Accuracy(ours.count, 100 * ours.wape, 100 * ours.bias, 100 * ours.coverage, 100 * plain.wape)

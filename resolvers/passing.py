@@ -1,0 +1,120 @@
+"""What happens because time passes, whoever is signed in or asks for anything.
+
+Each job looks first whether there is something to do, outside any lock; what it does is then
+one unit of work for each batch, decided by the rows as they stand under the ledger's lock.
+So a job that is begun twice, on two servers or after a crash, does nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from domain.alerting import AlertKind
+from models import cleaning, silences, tasks
+from resolvers import alert_rules, behind, renewals, silent
+from resolvers.alerting import tell
+from resolvers.context import Context
+from resolvers.recording import Changed, record
+from resolvers.tasks import overdue_line
+
+_AT_ONCE: Final = 200
+
+NewContext = Callable[[], Awaitable[Context]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something that time brings: `run` does a part and returns whether there may be more."""
+
+    name: str
+    every: timedelta
+    run: Callable[[Context], Awaitable[bool]]
+
+
+async def begin(context: Context) -> bool:
+    """Give a company from before there were alerts its rules; what is overdue or silent by then is known."""
+    if await alert_rules.any_ever():
+        return False
+    async with context.unit():
+        now = context.now()
+        await tasks.note_overdue(now)
+        await silences.fill(now)
+        await alert_rules.begin(now)
+    return False
+
+
+async def overdue(context: Context) -> bool:
+    """Say of the next tasks that their due time has passed."""
+    if not await tasks.awaited(context.clock()).exists():
+        return False
+    async with context.unit():
+        rows = await tasks.awaited(context.now()).order_by("due_at", "id").limit(_AT_ONCE)
+        await tasks.noted(rows)
+        changes = []
+        for task in rows:
+            facts, line = task.facts(), overdue_line(task, max(task.due_at or task.created_at, task.created_at))
+            changes.append(Changed("Task", task.id, facts, facts, (line,)))
+        await record(context, changes)
+    return len(rows) == _AT_ONCE
+
+
+async def stalled(context: Context) -> bool:
+    """Tell of open deals with which nothing has happened for too long."""
+    for known in await alert_rules.at_work(context, {AlertKind.DEAL_STALLED}):
+        span, after = timedelta(days=known.rule.days or 0), 0
+        while True:
+            before = context.clock() - span
+            found = await silences.of_deals(known.row.id, before=before, span=span, after=after, limit=_AT_ONCE)
+            if not found:
+                break
+            after = found[-1][0]
+            subjects = [("Deal", deal) for _, deal, _ in found]
+            if await silent.deals(context, known, await silences.of(subjects)):
+                async with context.unit():  # again, as things are under the lock
+                    cases = await silent.deals(context, known, await silences.of(subjects))
+                    await tell(context, [(known, case) for case in cases])
+    return False
+
+
+async def silences_of_employees(context: Context) -> bool:
+    """Tell of employees of whose work nothing was recorded for too long."""
+    for known in await alert_rules.at_work(context, {AlertKind.NO_ACTIVITY}):
+        if await silent.employees(context, known):
+            async with context.unit():
+                await tell(context, [(known, case) for case in await silent.employees(context, known)])
+    return False
+
+
+async def paces(context: Context) -> bool:
+    """Look at all goals that run, and at those whose period is over."""
+    after: int | None = 0
+    while after is not None:
+        after = await behind.look(context, after)
+    await behind.settle_ended(context)
+    return False
+
+
+async def clean(context: Context) -> bool:
+    """Take away a part of what nobody needs any more."""
+    return await cleaning.sweep(context.clock())
+
+
+JOBS: Final[tuple[Job, ...]] = (
+    Job("first rules", timedelta(hours=1), begin),
+    Job("overdue tasks", timedelta(seconds=1), overdue),
+    Job("recurring goals", timedelta(seconds=10), renewals.renew),
+    Job("stalled deals", timedelta(seconds=30), stalled),
+    Job("silent employees", timedelta(minutes=1), silences_of_employees),
+    Job("clean-up", timedelta(hours=1), clean),
+)
+EACH_DAY: Final = Job("goals behind", timedelta(0), paces)  # and when the clock begins
+
+
+async def everything(new: NewContext) -> None:
+    """Do all that time has brought by now: for tests and scripts that move the clock by hand."""
+    for job in (*JOBS, EACH_DAY):
+        while await job.run(await new()):
+            pass

@@ -1,0 +1,136 @@
+"""Charts: what came in over a period, against the stretch before it, and what the closed deals were like.
+
+Counts and amounts are those of boards and goals, read from the daily totals. Win rate,
+average and median are of the deals closed within the period: a win belongs to who won it and a
+loss to who lost it, each with his team of that day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from domain.access import Action
+from domain.failures import BadInput
+from domain.periods import Period, previous_comparable
+from domain.refusals import Refusal
+from domain.scoring import WORK, Metric
+from domain.statistics import Closed, Interval, Point, count, points
+from domain.units import Unit, shown
+from models import statistics
+from resolvers import scopes
+from resolvers.context import Context
+from resolvers.goals import period as period_of
+from resolvers.metrics import metric as metric_of
+from resolvers.scopes import Asked, Scope
+
+MOST_POINTS: Final = 10_000  # of all series together
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a scope; the period as sorted pairs of the contract's PeriodInput."""
+
+    period: tuple[tuple[str, Any], ...] | None = None
+    interval: Interval = Interval.DAY
+    metrics: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric over the period, in its smallest unit."""
+
+    metric: Metric
+    total: int
+    previous: int
+    points: Sequence[Point]
+    currency: str
+
+    def shown(self, amount: int) -> Decimal:
+        """Return an amount of the smallest unit in the metric's unit."""
+        return shown(amount, self.metric.unit, self.currency)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    period: Period
+    series: Sequence[Series]
+    closed: Closed
+    currency: str
+
+    @property
+    def average(self) -> Decimal | None:
+        average = self.closed.average
+        return None if average is None else shown(average, Unit.MONEY, self.currency)
+
+
+async def asked(context: Context, asked: Asked, question: Question) -> Statistics:
+    """Return the statistics of a scope, the widest within reach unless one is given. Raises NotFound, BadInput."""
+    scope = await scopes.within_reach(context, asked, Action.VIEW_CARD)
+    return await context.ask(answers, (scope, question))
+
+
+async def of_scope(context: Context, scope: Scope, question: Question) -> Statistics | None:
+    """Return the statistics of somebody; None for one whose card the viewer may not see."""
+    if not scopes.reaches(context, Action.VIEW_CARD, scope):
+        return None
+    return await context.ask(answers, (scope, question))
+
+
+async def answers(context: Context, asked: Sequence[tuple[Scope, Question]]) -> list[Statistics]:
+    """Answer questions of scopes within reach, in their order: each question for all its scopes at once."""
+    found: dict[tuple[Scope, Question], Statistics] = {}
+    for question in {question for _, question in asked}:
+        found |= await _answered(context, [scope for scope, its in asked if its == question], question)
+    return [found[each] for each in asked]
+
+
+async def _answered(
+    context: Context, asked: Sequence[Scope], question: Question
+) -> dict[tuple[Scope, Question], Statistics]:
+    company, today = await context.company(), await context.today()
+    calendar = company.calendar
+    period, metrics = await _meant(context, question)
+    before = previous_comparable(period, today, calendar)
+    owners = [(scope.kind, scope.number) for scope in asked]
+    stretches = [(each.start, each.end) for each in (period, before)]
+    found = await statistics.read(owners, [metric.key for metric in metrics], *stretches)
+
+    def series(scope: Scope, metric: Metric) -> Series:
+        days = found[scope.kind, scope.number].daily.get(metric.key, {})
+        chart = points(days, period, question.interval, calendar)
+        previous = sum(value for day, value in days.items() if before.contains(day))
+        return Series(metric, sum(point.value for point in chart), previous, chart, company.currency)
+
+    return {
+        (scope, question): Statistics(
+            period,
+            [series(scope, metric) for metric in metrics if _seen(context, scope, metric)],
+            found[scope.kind, scope.number].closed,
+            company.currency,
+        )
+        for scope in asked
+    }
+
+
+async def _meant(context: Context, question: Question) -> tuple[Period, list[Metric]]:
+    try:
+        period = await period_of(context, dict(question.period) if question.period else None, "period")
+        if question.metrics is None:
+            metrics = list((await context.metrics()).values())
+        else:
+            metrics = [await metric_of(context, key, "metrics") for key in dict.fromkeys(question.metrics)]
+    except Refusal as refusal:
+        raise BadInput(refusal.message, field=".".join(refusal.path)) from refusal
+    if count(period, question.interval) * len(metrics) > MOST_POINTS:
+        raise BadInput(
+            f"These are more than {MOST_POINTS} points: ask for a longer interval, fewer metrics or a shorter period.",
+            field="interval",
+        )
+    return period, metrics
+
+
+def _seen(context: Context, scope: Scope, metric: Metric) -> bool:
+    return metric.key != WORK or scopes.reaches(context, Action.VIEW_WORK_TIME, scope)

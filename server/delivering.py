@@ -1,0 +1,77 @@
+"""Sends what is in the outbox, at least once each; who does not answer is asked ever less often."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from domain.delivery import pause
+from models import deliveries as outbox
+from models.deliveries import Delivery
+from resolvers import deliveries
+from server import metrics
+from server.channels import NotSent, Sender
+
+_AT_ONCE: Final = 100  # messages of a turn
+_TOGETHER: Final = 4  # attempts at one channel at the same moment
+_TAKEN: Final = timedelta(minutes=2)  # after which an attempt of which nothing was heard is made again
+
+log = logging.getLogger(__name__)
+
+
+class Delivering:
+    def __init__(
+        self, senders: Mapping[str, Sender], clock: Callable[[], datetime], luck: Callable[[], float] = random.random
+    ) -> None:
+        self._senders, self._clock, self._luck = senders, clock, luck
+
+    @property
+    def channels(self) -> tuple[str | None, ...]:
+        """The channels that are set up; None stands for all that are not."""
+        return (*self._senders, None)
+
+    async def turn(self, channel: str | None) -> bool:
+        """Try what is due through a channel; return whether there may be more."""
+        rows = await outbox.due(self._clock(), _AT_ONCE, channel=channel, but=self._senders)
+        for start in range(0, len(rows), _TOGETHER):
+            part = rows[start : start + _TOGETHER]
+            if not any(await asyncio.gather(*(self._try(row) for row in part))):
+                # It is down: the others need not find that out one by one.
+                again = self._clock() + pause(part[0].attempts + 1, self._luck())
+                await outbox.postpone(rows[start + _TOGETHER :], again)
+                return False
+        return len(rows) == _AT_ONCE
+
+    async def _try(self, row: Delivery) -> bool:
+        now = self._clock()
+        taken = await outbox.claim(row, now, now + _TAKEN)
+        if taken is None:
+            return True  # another process is at it
+        try:
+            if row.channel not in self._senders:
+                raise NotSent("it is not set up here")
+            message = await deliveries.written(taken)
+            if message is None:
+                raise NotSent("the recipient has left", for_good=True)
+            await self._senders[row.channel].send(message)
+        except NotSent as failure:
+            await self._failed(taken, failure)
+            return False
+        await deliveries.sent(taken, self._clock())
+        metrics.DELIVERIES.labels(row.channel, "sent").inc()
+        return True
+
+    async def _failed(self, row: Delivery, failure: NotSent) -> None:
+        dead = await deliveries.failed(row, self._clock(), self._luck(), for_good=failure.for_good)
+        metrics.DELIVERIES.labels(row.channel, "dead" if dead else "failed").inc()
+        if dead:
+            log.error(
+                "A message to employee %d through channel %s is given up after %d attempts: %s. It holds %d alerts.",
+                row.recipient_id, row.channel, row.attempts, failure, len(row.alerts),
+            )  # fmt: skip
+        elif row.attempts == 1:
+            log.warning("Channel %s does not take a message (%s); trying on for a day.", row.channel, failure)

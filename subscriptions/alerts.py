@@ -1,0 +1,37 @@
+"""The viewer's inbox as it fills."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+
+from domain.failures import CursorUnknown
+from models.alerts import Alert, newest_id
+from resolvers import alerts
+from resolvers.context import Context
+from subscriptions.asking import NOW, PASSING, again, everything, hub
+from subscriptions.shapes import happenings
+
+
+async def inbox(context: Context, after: str | None) -> AsyncGenerator[Alert, None]:
+    """Yield each alert of the viewer's after `after`, else from now on, in order, once. Raises CursorUnknown."""
+    if context.start is None:
+        position = await newest_id() if after is None else await alerts.position(context, after)
+    else:
+        position = await newest_id() if context.start == NOW else context.start
+    if position is None:
+        raise CursorUnknown("`after` is not known: read the inbox again and subscribe from its end.", field="after")
+
+    async def read_after(position: int) -> Sequence[Alert]:
+        await again(context)
+        return await alerts.inbox(context).filter(id__gt=position).order_by("id").limit(100)
+
+    async for alert in happenings(
+        hub(context),
+        everything(context, (f"alerts:{context.viewer.id}",)),
+        read_after,
+        position,
+        at=lambda alert: alert.id,
+        transient=PASSING,
+        caught_up=context.caught_up,
+    ):
+        yield alert

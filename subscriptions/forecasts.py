@@ -1,0 +1,24 @@
+"""Forecasts that move: with every deal that is recorded, moved, won or lost, and with the day."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from resolvers import forecasts
+from resolvers.context import Context
+from resolvers.forecasts import Forecast, Question
+from subscriptions.asking import PASSING, again, everything, hub, until_tomorrow
+from subscriptions.shapes import Reading, states
+
+
+async def forecast(context: Context, scope: str | None, question: Question) -> AsyncGenerator[Forecast, None]:
+    """Yield the forecast as it is now, and again after each change that moves it."""
+
+    async def read() -> Reading[Forecast]:
+        await again(context)
+        found = await forecasts.asked(context, scope, question)
+        return Reading(found, wake_in=await until_tomorrow(context))
+
+    topics = everything(context, ("deals", "goals", "people"))
+    async for found in states(hub(context), topics, read, key=lambda found: found.state, transient=PASSING):
+        yield found

@@ -1,0 +1,61 @@
+"""What live reads need again and again, kept for as long as no news says that it has changed.
+
+Who listens to a thousand goals would otherwise read the company, its metrics and its people anew
+for each. What is kept is dropped at the news that also wakes whoever shows it, so a screen is never
+left at what was; queries and mutations do not come here: they read what was written before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from domain.scoring import Metric
+from models import company, metrics, people
+from models.company import Company
+from models.people import Employee
+from subscriptions.hub import Hub
+
+T = TypeVar("T")
+_PEOPLE: Final = 20_000  # rows that are kept, at most
+
+
+class Known:
+    def __init__(self, hub: Hub) -> None:
+        self._kept: dict[Any, Any] = {}
+        self._people: dict[int, Employee | None] = {}
+        self._turn = 0
+        hub.watch(("company", "metrics", "people"), self._forget)
+
+    def _forget(self) -> None:
+        self._kept, self._people = {}, {}
+        self._turn += 1
+
+    async def company(self) -> Company | None:
+        return await self._once("company", company.the_company)
+
+    async def metrics(self) -> dict[str, Metric]:
+        return await self._once("metrics", metrics.catalogue)
+
+    async def _once(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
+        if key not in self._kept:
+            turn, found = self._turn, await read()
+            if turn != self._turn:
+                return found  # news came meanwhile: it may be of before
+            self._kept[key] = found
+        return self._kept[key]  # type: ignore[no-any-return]
+
+    def employee(self, number: int) -> Employee | None:
+        """Return a person who is kept. Raises KeyError for another."""
+        return self._people[number]
+
+    async def employees(self, numbers: Any) -> list[Employee | None]:
+        """Return the people of these numbers, in their order, and keep them."""
+        missing = [number for number in set(numbers) if number not in self._people]
+        kept, turn = self._people, self._turn
+        if missing:
+            found = dict(zip(missing, await people.by_ids(missing), strict=True))
+            if turn != self._turn or len(kept) + len(found) > _PEOPLE:
+                return [found[number] if number in found else kept[number] for number in numbers]
+            kept.update(found)
+        return [kept[number] for number in numbers]

@@ -1,0 +1,46 @@
+"""Who is there: each employee a state of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+
+from models.people import Employee
+from resolvers import people
+from resolvers.context import Context
+from resolvers.people import Presence
+from subscriptions.asking import PASSING, again, everything, hub, until_tomorrow
+from subscriptions.shapes import Reading, states
+
+
+async def presence(context: Context, scope: str | None) -> AsyncGenerator[Employee, None]:
+    """Yield every active employee of the scope, then each who came, went, is new or left it. Raises NotFound."""
+    sent: dict[int, object] = {}
+
+    async def read() -> Reading[Presence]:
+        await again(context)
+        found = await people.present(context, scope, sent)
+        return Reading(found, wake_in=min(await until_tomorrow(context), _until_somebody_is_gone(found, context.now())))
+
+    async for found in states(
+        hub(context),
+        everything(context, ("presence",)),
+        read,
+        key=lambda found: [_state(row, found) for row in (*found.employees, *found.left)],
+        transient=PASSING,
+    ):
+        moved = [row for row in found.employees if sent.get(row.id) != _state(row, found)]
+        sent = {row.id: _state(row, found) for row in found.employees}
+        for row in (*moved, *found.left):
+            yield row
+
+
+def _until_somebody_is_gone(found: Presence, now: datetime) -> float:
+    """Return the seconds until the first of those online counts as gone, unless his process says that he is there."""
+    ends = min(found.online.values(), default=None)
+    return 86_400.0 if ends is None else max(0.05, (ends - now).total_seconds() + 0.05)
+
+
+def _state(row: Employee, found: Presence) -> object:
+    """Return what tells one state of an employee from the next."""
+    return row.id, row.id in found.online, row.active, row.name, row.avatar_url, row.role, row.team_id

@@ -1,0 +1,79 @@
+"""A year of a hardware seller's deals on the cards: rates and medians as computed beforehand, and a funnel that blames nobody."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.acceptance.test_maven import SET, YEAR, brought_in, golden
+from tests.world import World, opened
+
+__all__ = ["golden"]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(not SET.is_dir(), reason="the maven_crm set is not there"),
+]
+
+ALL = {"kind": "CUSTOM", "start": "2016-10-01", "end": "2017-12-31"}  # some deals were engaged before the year
+PEOPLE = """{ employees(first: 100) { edges { node { name
+  statistics(period: $year, metrics: ["deals_won", "deals_won_amount"]) {
+    winRatePercent averageDealAmount medianSalesCycleDays series { total } }
+  funnel(period: $all) { weakest { stage { name } } stages { weak slow entered advanced lost benchmarkPercent
+    conversionPercent conversionLowPercent conversionHighPercent medianDaysInStage openDeals stage { name } } }
+} } } }"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def people(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[World, dict[str, Any]]]:
+    async with opened("sqlite://:memory:", currency="USD") as world:
+        await brought_in(world, tmp_path_factory.mktemp("maven"))
+        found = await world.ask(f"query($year: PeriodInput, $all: PeriodInput) {PEOPLE}", year=YEAR, all=ALL)
+        yield world, {edge["node"]["name"]: edge["node"] for edge in found["employees"]["edges"]}
+
+
+async def test_win_rates_medians_and_amounts_are_the_golden_ones(people: Any, golden: Any) -> None:
+    for agent in golden["agents"]:
+        statistics = people[1][agent["agent"]]["statistics"]
+
+        assert statistics["winRatePercent"] == pytest.approx(100 * agent["win_rate"], abs=0.005), agent
+        assert statistics["medianSalesCycleDays"] == agent["median_days_to_win"], agent
+        assert float(statistics["averageDealAmount"]) == pytest.approx(agent["won_value"] / agent["won"], abs=0.006)
+        won = [series["total"] for series in statistics["series"]]
+        assert won == [str(agent["won"]), f"{agent['won_value']:.2f}"], agent
+
+
+async def test_the_funnel_has_two_steps_engaged_and_won_or_lost(people: Any, golden: Any) -> None:
+    for agent in golden["agents"]:
+        prospecting, engaging = people[1][agent["agent"]]["funnel"]["stages"]
+
+        assert (prospecting["entered"], prospecting["openDeals"]) == (0, agent["prospecting"])
+        assert (engaging["advanced"], engaging["lost"]) == (agent["won"], agent["lost"])
+        assert engaging["openDeals"] == agent["engaging"]
+        interval = [engaging["conversionLowPercent"], engaging["conversionHighPercent"]]
+        assert interval == pytest.approx([100 * end for end in agent["wilson95"]], abs=0.006)
+
+
+async def test_it_flags_nobody(people: Any) -> None:
+    for name, person in people[1].items():
+        assert person["funnel"]["weakest"] is None, name
+        assert not [stage for stage in person["funnel"]["stages"] if stage["weak"] or stage["slow"]], name
+
+
+async def test_the_company_won_what_it_won_and_took_as_long(people: Any, golden: Any) -> None:
+    document = """query($year: PeriodInput, $all: PeriodInput) { statistics(period: $year, interval: MONTH, metrics: ["deals_won"]) {
+      winRatePercent averageDealAmount medianSalesCycleDays series { points { start value } } }
+      funnel(period: $all) { stages { entered advanced lost benchmarkPercent } } }"""
+    asked = await people[0].ask(document, year=YEAR, all=ALL)
+    shown, engaging = asked["statistics"], asked["funnel"]["stages"][1]
+
+    assert shown["winRatePercent"] == pytest.approx(100 * golden["win_rate_closed"], abs=5e-5)
+    assert (float(shown["averageDealAmount"]), shown["medianSalesCycleDays"]) == (golden["won_mean"], 57)
+    months = {point["start"][:7]: int(point["value"]) for point in shown["series"][0]["points"]}
+    assert {month: months[month] for month in golden["won_by_month"]} == {
+        month: won["deals"] for month, won in golden["won_by_month"].items()
+    }
+    assert months["2017-01"] == months["2017-02"] == 0
+    assert engaging["benchmarkPercent"] is None

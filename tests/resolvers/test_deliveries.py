@@ -1,0 +1,158 @@
+"""What outside channels are to send to whom, when, together with what, until it is sent or given up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from models import deliveries as outbox
+from models.deliveries import Delivery
+from resolvers import deliveries
+from tests.resolvers.inboxes import inbox, lost, office, only
+from tests.world import World
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with office() as world:
+        world.services.channels = frozenset({"chat", "mail"})
+        await only(world, "DEAL_LOST", channels=["chat"])
+        yield world
+
+
+async def waiting() -> list[tuple[str, int, datetime | None]]:
+    """Return channel, number of alerts and hour of each message, the oldest first."""
+    return [(row.channel, len(row.alerts), row.due_at) for row in await Delivery.all().order_by("id")]
+
+
+async def test_a_message_is_due_at_once_for_each_person_and_channel(world: World) -> None:
+    await only(world, "DEAL_LOST", recipients=["MANAGER", "DIRECTORS"], channels=["chat", "mail"])
+    await lost(world)
+
+    assert await waiting() == [(channel, 1, world.now) for channel in ("chat", "mail", "chat", "mail")]
+
+
+async def test_a_message_says_in_the_recipients_language_what_happened_to_whom(world: World) -> None:
+    await world.act("updateProfile", "Mia", language="ru")
+    deal = await lost(world, reason="дорого")
+    [row] = await Delivery.all()
+    message = await deliveries.written(row)
+    assert message is not None
+    [alert] = await inbox(world, "Mia")
+
+    assert (message.title, message.text) == (
+        "Scoreline: 1 оповещение",
+        "Ann: проиграна сделка «Chairs», 100,00 EUR: дорого",
+    )
+    assert message.payload == {
+        "id": row.key,
+        "recipient": {"id": world.ids["Mia"], "name": "Mia", "email": "mia@example.com"},
+        "alerts": [
+            {
+                "id": alert["id"],
+                "kind": "DEAL_LOST",
+                "message": message.text,
+                "subject": deal,
+                "employee": world.ids["Ann"],
+                "occurredAt": world.now.isoformat(),
+                "raisedAt": world.now.isoformat(),
+                "resolvedAt": None,
+            }
+        ],
+    }
+
+
+async def test_in_quiet_hours_messages_wait_for_their_end_together(world: World) -> None:
+    await world.act("updateProfile", "Mia", quietFrom=9 * 60, quietTo=12 * 60)  # it is ten in Berlin
+    for _ in range(2):
+        await lost(world)
+        world.later(minutes=5)
+
+    assert await waiting() == [("chat", 2, datetime(2026, 11, 18, 11, tzinfo=UTC))]
+    world.now = datetime(2026, 11, 18, 11, tzinfo=UTC)
+    await lost(world)
+    assert [count for _, count, _ in await waiting()] == [2, 1]
+
+
+async def test_a_digest_gathers_a_day_and_the_inbox_does_not_wait(world: World) -> None:
+    await world.act("updateProfile", "Mia", digestAt=18 * 60)
+    for _ in range(5):
+        await lost(world)
+        world.later(hours=3)
+
+    assert await waiting() == [
+        ("chat", 3, datetime(2026, 11, 18, 17, tzinfo=UTC)),
+        ("chat", 2, datetime(2026, 11, 19, 17, tzinfo=UTC)),
+    ]
+    assert len(await inbox(world, "Mia")) == 5
+
+
+async def test_after_a_sleep_there_is_one_message_and_not_four_hundred(world: World) -> None:
+    await only(world, "TASK_OVERDUE", channels=["chat"])
+    for number in range(1, 401):
+        due = (world.now + timedelta(minutes=number)).isoformat()
+        await world.act("createTask", "Ann", title=f"Task {number}", dueAt=due)
+    await world.passes(days=5)
+
+    assert await waiting() == [("chat", 400, world.now + timedelta(minutes=1))]
+    assert (await world.ask("{ viewer { unreadAlerts } }", "Mia"))["viewer"]["unreadAlerts"] == 400
+
+
+async def test_many_at_one_moment_are_one_message(world: World) -> None:
+    await only(world, "TASK_OVERDUE", channels=["chat"])
+    for number in range(4):
+        await world.act("createTask", "Ann", title=f"Task {number}", dueAt="2026-11-18T10:00:00Z")
+    await world.passes(hours=1)
+
+    assert await waiting() == [("chat", 4, world.now)]
+
+
+async def test_a_message_that_is_being_sent_takes_nothing_more_in(world: World) -> None:
+    await world.act("updateProfile", "Mia", digestAt=18 * 60)
+    await lost(world)
+    [row] = await Delivery.all()
+    taken = await outbox.claim(row, world.now, world.now + timedelta(minutes=1))
+    assert taken is not None
+    assert await outbox.claim(row, world.now, world.now + timedelta(minutes=1)) is None  # by another process
+    await lost(world)
+
+    assert [count for _, count, _ in await waiting()] == [1, 1]
+
+
+async def test_a_failed_message_is_tried_with_growing_pauses_and_dead_after_a_day(world: World) -> None:
+    await lost(world)
+    pauses, dead, began = [], False, world.now
+    while not dead:
+        [row] = await outbox.due(world.now, 10)
+        taken = await outbox.claim(row, world.now, world.now + timedelta(minutes=1))
+        assert taken is not None
+        dead = await deliveries.failed(taken, world.now, 0.0)
+        if not dead:
+            [row] = await Delivery.all()
+            assert row.due_at is not None
+            pauses.append((row.due_at - world.now).total_seconds())
+            world.now = row.due_at
+
+    assert pauses[:4] == [5, 10, 20, 40]
+    assert max(pauses) == 600
+    assert timedelta(days=1) <= world.now - began < timedelta(days=1, minutes=10)
+    assert await outbox.due(world.now + timedelta(days=9), 10) == []
+
+
+async def test_what_has_settled_meanwhile_is_said_so(world: World) -> None:
+    await world.act("reopenDeal", "Ann", id=await lost(world))
+    [row] = await Delivery.all()
+
+    message = await deliveries.written(row)
+    assert message is not None
+    assert message.text.endswith("(settled since)")
+
+
+async def test_who_has_left_is_sent_nothing_more(world: World) -> None:
+    await lost(world)
+    await world.act("updateEmployee", id=world.ids["Mia"], active=False)
+    [row] = await Delivery.all()
+
+    assert await deliveries.written(row) is None

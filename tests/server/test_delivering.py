@@ -1,0 +1,126 @@
+"""The outbox and its receivers: each message arrives at least once, whatever happens on the way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from models.deliveries import Delivery
+from server import metrics
+from server.channels import Webhook
+from server.delivering import Delivering
+from tests.receivers import Receiver, receiver
+from tests.resolvers.inboxes import lost, office, only
+from tests.world import World
+
+
+@pytest.fixture
+async def crm() -> AsyncIterator[Receiver]:
+    async with receiver() as crm:
+        yield crm
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with office() as world:
+        world.services.channels = frozenset({"crm"})
+        await only(world, "DEAL_LOST", channels=["crm"])
+        yield world
+
+
+def post(world: World, crm: Receiver, luck: float = 0.5) -> Delivering:
+    return Delivering({"crm": Webhook(crm.address, lambda: world.now)}, lambda: world.now, lambda: luck)
+
+
+async def for_an_hour(world: World, post: Delivering) -> None:
+    for _ in range(120):
+        await post.turn("crm")
+        world.later(seconds=30)
+
+
+async def test_a_receiver_that_was_down_for_an_hour_gets_everything_once_it_is_back(
+    world: World, crm: Receiver
+) -> None:
+    deliver = post(world, crm)
+    await crm.down()
+    for number in range(30):
+        await lost(world, title=f"Deal {number}")
+    await for_an_hour(world, deliver)
+    assert crm.heard == []
+
+    await crm.up()
+    await for_an_hour(world, deliver)
+    keys = {row.key for row in await Delivery.all()}
+    assert len(keys) == 30
+    assert sorted(crm.ids) == sorted(keys)  # once each
+    assert await Delivery.filter(sent_at=None).count() == 0
+
+
+async def test_a_receiver_that_is_down_is_not_asked_for_every_message(world: World, crm: Receiver) -> None:
+    crm.answer = lambda number: 503
+    for number in range(30):
+        await lost(world, title=f"Deal {number}")
+    await post(world, crm).turn("crm")
+
+    assert len(crm.heard) == 4
+
+
+async def test_a_receiver_that_fails_now_and_then_sees_each_id_at_least_once(world: World, crm: Receiver) -> None:
+    crm.answer = lambda number: 500 if number % 3 == 0 else 200
+    for number in range(30):
+        await lost(world, title=f"Deal {number}")
+    await for_an_hour(world, post(world, crm))
+
+    assert set(crm.taken) == {row.key for row in await Delivery.all()}
+    assert len(crm.heard) > 30
+
+
+async def test_a_message_whose_sender_died_on_the_way_is_sent_again_under_the_same_id(
+    world: World, crm: Receiver
+) -> None:
+    await lost(world)
+    deliver = post(world, crm)
+
+    async def dies(message):
+        raise RuntimeError("the process is killed")
+
+    broken = Delivering({"crm": type("Broken", (), {"send": staticmethod(dies)})()}, lambda: world.now)
+    with pytest.raises(RuntimeError):
+        await broken.turn("crm")
+    await deliver.turn("crm")
+    assert crm.heard == []
+
+    world.later(minutes=2)
+    await deliver.turn("crm")
+    assert crm.ids == [row.key for row in await Delivery.all()]
+
+
+async def test_a_dead_message_is_logged_and_counted_without_secrets(world: World, crm: Receiver, caplog) -> None:
+    crm.answer = lambda number: 500
+    await lost(world)
+    before = metrics.DELIVERIES.labels("crm", "dead")._value.get()
+    deliver = post(world, crm)
+    for _ in range(300):
+        await deliver.turn("crm")
+        world.later(minutes=5)
+
+    assert metrics.DELIVERIES.labels("crm", "dead")._value.get() == before + 1
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "channel crm is given up after" in line
+    assert "answered 500" in line
+    assert str(crm.port) not in caplog.text
+    assert 100 < len(crm.heard) < 250
+    assert world.now - timedelta(hours=25) < world.now
+
+
+async def test_a_channel_that_is_no_longer_set_up_is_waited_for(world: World, crm: Receiver) -> None:
+    await lost(world)
+    await Delivering({}, lambda: world.now).turn(None)
+    [row] = await Delivery.all()
+    assert (row.attempts, row.dead_at) == (1, None)
+
+    world.later(minutes=1)
+    await post(world, crm).turn("crm")
+    assert len(crm.taken) == 1
