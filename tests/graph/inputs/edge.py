@@ -71,8 +71,10 @@ class Edge:
                 operation = self.answering.read(envelope(decoded(_body(query, variables))))
             except Exception as error:  # noqa: BLE001 - as the socket does
                 return self.answering.failed(error, caller).payload
-            async with aclosing(self.answering.events(operation, await self.answering.gate.admit(caller))) as answers:
-                return (await anext(answers))[1].payload
+            context = await self.answering.gate.admit(caller)
+            async with aclosing(self.answering.events(operation, context)) as answers:
+                _, answer = await anext(answers)
+                return answer.payload
 
     async def act(self, mutation: str, arguments: dict[str, Any], language: str = "en") -> dict[str, Any]:
         fields = SCHEMA._schema.mutation_type.fields[mutation].args
