@@ -10,7 +10,9 @@ EXTERNAL: Final = "ext:"  # in inputs, before the id that another system gave th
 
 LONGEST_EXTERNAL: Final = 400  # code points; the columns that hold them end there
 
-_LONG: Final = frozenset({"Activity", "DealWon", "ScoreEntry"})  # whose rows are numbered beyond what 32 bits hold
+_LONG: Final = frozenset(
+    {"Activity", "Alert", "DealWon", "ScoreEntry"}
+)  # whose rows are numbered beyond what 32 bits hold
 _LARGEST: Final = 2**31 - 1
 
 

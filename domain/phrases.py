@@ -48,6 +48,7 @@ _RUSSIAN: Final = {
     "These are more than {most} points: ask for a longer interval, fewer metrics or a shorter period.": (
         "Это больше {most} точек: возьмите интервал длиннее, показателей меньше или период короче."
     ),
+    "These are more than {most} days: ask for a shorter period.": "Это больше {most} дней: возьмите период короче.",
     "Give an offset from {least} to {most}.": "Укажите сдвиг от {least} до {most}.",
     'Give the time with an offset, e.g. "{example}".': "Укажите время со смещением, например «{example}».",
     "This lies in the future: give a moment that has passed.": "Это в будущем: укажите прошедшее время.",

@@ -37,6 +37,8 @@ async def together(asked: Sequence[Asked]) -> list[Any]:
     """Return the rows of each question in its own order, and the number of rows for a count."""
     if len(asked) > _MOST:
         return [*await together(asked[:_MOST]), *await together(asked[_MOST:])]
+    if not asked:
+        return []
     if len(asked) == 1:
         return [await (asked[0].query.count() if isinstance(asked[0], Count) else asked[0])]
     on_sqlite = database.connection().capabilities.dialect == "sqlite"

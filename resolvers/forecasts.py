@@ -120,7 +120,7 @@ def reaches(context: Context, scope: Scope) -> bool:
 
 
 async def _meant(context: Context, id_: str | None) -> Scope | None:
-    if id_:
+    if id_ is not None:
         return await scopes.find(context, id_)
     return await scopes.widest(context, Action.VIEW_FORECAST_TOTALS) or await scopes.widest(
         context, Action.VIEW_FORECAST

@@ -102,7 +102,7 @@ def _number(pipeline: str | None) -> int | None:
     if pipeline is None:
         return None
     pair = decoded(pipeline)
-    if pair is None or pair[0] != "Pipeline" or pair[1] >= 1 << 31:
+    if pair is None or pair[0] != "Pipeline":
         raise _no_such_pipeline()
     return pair[1]
 

@@ -118,6 +118,7 @@ async def update_profile(context: Context, given: Given) -> Employee:
         if language is not None and language not in LANGUAGES:
             raise Invalid('Choose "en" or "ru".', "input", "language")
         employee.language = language
+        context.announce(f"employee:{employee.id}")  # what he hears live is in his language
     for field, column in (("quietFrom", "quiet_from"), ("quietTo", "quiet_to"), ("digestAt", "digest_at")):
         if field in given:
             minute = given[field]

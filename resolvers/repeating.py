@@ -190,6 +190,8 @@ async def _seen(context: Context, saved: Sequence[tuple[str, int]]) -> list[Mode
                 return row.id in viewer.teams
             case Device():
                 return viewer.may_company(Action.ADMINISTER)
+            case AlertRule():
+                return viewer.may_company(Action.KEEP_RULES)
             case Pipeline():
                 return True
         return refs.sees(row)

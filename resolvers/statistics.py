@@ -26,7 +26,7 @@ from resolvers.goals import period as period_of
 from resolvers.metrics import metric as metric_of
 from resolvers.scopes import Asked, Scope
 
-MOST_POINTS: Final = 10_000  # of all series together
+MOST_POINTS: Final = 10_000  # of all series of a scope, and five times as many of all scopes asked about together
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ async def _answered(
     company, today = await context.company(), await context.today()
     calendar = company.calendar
     period, metrics = await _meant(context, question)
+    _check_size(count(period, question.interval) * len(metrics), len(asked))
     before = previous_comparable(period, today, calendar)
     owners = [(scope.kind, scope.number) for scope in asked]
     stretches = [(each.start, each.end) for each in (period, before)]
@@ -124,12 +125,15 @@ async def _meant(context: Context, question: Question) -> tuple[Period, list[Met
             metrics = [await metric_of(context, key, "metrics") for key in dict.fromkeys(question.metrics)]
     except Refusal as refusal:
         raise BadInput(refusal.message, field=".".join(refusal.path)) from refusal
-    if count(period, question.interval) * len(metrics) > MOST_POINTS:
+    return period, metrics
+
+
+def _check_size(points_each: int, scopes_: int) -> None:
+    if points_each > MOST_POINTS or points_each * scopes_ > 5 * MOST_POINTS:
         raise BadInput(
             f"These are more than {MOST_POINTS} points: ask for a longer interval, fewer metrics or a shorter period.",
             field="interval",
         )
-    return period, metrics
 
 
 def _seen(context: Context, scope: Scope, metric: Metric) -> bool:

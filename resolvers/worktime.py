@@ -26,6 +26,7 @@ from resolvers.recording import Changed, record
 
 _POST_EVERY: Final = timedelta(minutes=1)
 _AT_ONCE: Final = 200
+_MOST_DAYS: Final = 10_000  # of all employees asked about together
 _HOUR: Final = 3_600_000_000  # microseconds
 
 Given = tuple[tuple[str, Any], ...]  # a period as sorted pairs of the contract's PeriodInput
@@ -126,6 +127,8 @@ async def answers(context: Context, asked: Sequence[tuple[Employee, Given | None
         except Refusal as refusal:
             raise BadInput(refusal.message, field=".".join(refusal.path)) from refusal
         employees = [employee for employee, its in asked if its == given]
+        if period.days * len(employees) > _MOST_DAYS:
+            raise BadInput(f"These are more than {_MOST_DAYS} days: ask for a shorter period.", field="period")
         rows = await context.rows(worktime.days_of({employee.id for employee in employees}, period.start, period.end))
         for employee in employees:
             known = {row.day: _day(row) for row in rows if row.employee_id == employee.id}

@@ -23,7 +23,7 @@ TAKEN_OVER = 30.0  # seconds within which another server does what a dead one di
 PASSWORD = "correct horse"
 PEOPLE = ("Ann", "Bob", "Mia", "Max", "Dora")
 INBOX = "{ alerts(first: 100) { edges { node { kind subject { ... on Deal { id } ... on Task { id } } } } } }"
-LIVE = "subscription { alerts { kind employee { name } subject { ... on Deal { id } ... on Task { id } } } }"
+LIVE = "subscription($after: String) { alerts(after: $after) { id kind employee { name } subject { ... on Deal { id } ... on Task { id } } } }"
 
 Told = tuple[str, str]  # the kind, and the id of what it is about
 
@@ -95,6 +95,7 @@ class Ear:
     """What somebody heard over a socket, with when."""
 
     heard: list[tuple[Told, float]] = field(default_factory=list)
+    last: str | None = None  # the id of the last alert heard
 
     @property
     def told(self) -> list[Told]:
@@ -107,16 +108,17 @@ class Ear:
 
 
 @asynccontextmanager
-async def listening(server: Running, token: str) -> AsyncIterator[Ear]:
+async def listening(server: Running, token: str, after: str | None = None) -> AsyncIterator[Ear]:
     ear = Ear()
     async with server.socket(token) as socket:
-        await say(socket, id="1", type="subscribe", payload={"query": LIVE})
+        await say(socket, id="1", type="subscribe", payload={"query": LIVE, "variables": {"after": after}})
 
         async def listen() -> None:
             while True:
                 message = json.loads(await socket.recv())
                 assert message["type"] == "next", message
                 alert = message["payload"]["data"]["alerts"]
+                ear.last = alert["id"]
                 ear.heard.append(((alert["kind"], alert["subject"]["id"]), time.monotonic()))
 
         await say(socket, type="ping")
@@ -159,6 +161,7 @@ async def test_each_occasion_is_told_once_to_the_right_manager_live_and_in_his_i
         lost, flagged = [await office.act("recordDeal", "Ann", title=title) for title in ("Lost", "Flagged")]
         await office.act("loseDeal", "Ann", id=lost)
         await ears["Mia"].until(("DEAL_LOST", lost))
+        first = ears["Mia"].last
         await office.act("flagDeal", "Ann", server=1, id=flagged, problem="late")
         await ears["Mia"].until(("DEAL_HAS_PROBLEMS", flagged))
         task = await office.act("createTask", "Ann", title="Call back", dueAt=ahead(2))
@@ -175,6 +178,9 @@ async def test_each_occasion_is_told_once_to_the_right_manager_live_and_in_his_i
         ]
         wanted = {"Mia": sorted(mia), "Max": [("DEAL_LOST", bobs)], "Ann": [], "Bob": [], "Dora": []}
         assert {who: sorted(ear.told) for who, ear in ears.items()} == wanted
+        async with listening(office.servers[1], office.tokens["Mia"], after=first) as again:
+            await again.until(*mia[1:])
+            assert again.told[:3] == ears["Mia"].told[1:4]
         for server in range(2):
             assert {who: sorted(await office.inbox(who, server)) for who in PEOPLE} == wanted
 

@@ -84,3 +84,12 @@ async def test_one_question_is_asked_by_itself_and_none_needs_no_statement(world
     [teams], [number] = await together([Team.all()]), await together([Count(Team.all())])
 
     assert (len(teams), number) == (3, 3)
+    assert await together([]) == []
+
+
+async def test_more_questions_than_one_statement_takes_are_several(world: World) -> None:
+    with counted() as statements:
+        found = await together([Team.filter(id=number % 4) for number in range(250)])
+
+    assert len(statements) == 3
+    assert [bool(rows) for rows in found] == [number % 4 > 0 for number in range(250)]

@@ -106,7 +106,10 @@ async def test_what_was_left_when_somebody_fell_silent_is_posted_with_his_next_h
 async def test_hours_move_goals_and_boards(world: World) -> None:
     aim = await goal(world, "North", "hours_worked", "1")
     await beat(world, "Ann", *[60] * 45)
+    document = "query($id: ID!) { goal(id: $id) { entries { edges { node { amount source { __typename } } } } } }"
+    entries = (await world.ask(document, id=aim))["goal"]["entries"]["edges"]
 
+    assert entries[0]["node"] == {"amount": "0.0167", "source": None}
     assert await value(world, aim) == "0.75"
     assert await board(world, "hours_worked") == {"Ann": "0.75", "Bob": "0", "Ada Admin": "0", "total": "0.75"}
 
@@ -179,6 +182,15 @@ async def test_nobodys_hours_can_be_read_off_a_board_by_who_may_not_see_them(wor
     assert shown["Ann"] == [(2, "Ann", None)]
     assert shown["Screen"] == []
     assert (await world.ask(standing, "Ann", id=world.ids["Bob"]))["employee"] == {"standing": None}
+
+
+async def test_ten_years_of_everybody_are_too_many_days(world: World) -> None:
+    document = "query($period: PeriodInput) { employees(first: 50) { edges { node { workTime(period: $period) { totalHours } } } } }"
+    period = {"kind": "CUSTOM", "start": "2017-01-01", "end": "2026-11-18"}
+    assert (await work(world, "admin", period=period))["totalHours"] == 0
+    result = await world.execute(document, period=period)
+
+    assert {error.original_error.extensions["field"] for error in result.errors} == {"period"}
 
 
 async def test_a_device_has_no_heart(world: World) -> None:

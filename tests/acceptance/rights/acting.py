@@ -40,6 +40,7 @@ def _office(field: str, input_: str, action: Action = Action.ADMINISTER, grid: G
     return Operation(field, _act(field, input_), action, Kind.OFFICE, grid)
 
 
+_RULE: Final = "kind: DEAL_STALLED, recipients: [MANAGER]"
 _AGAIN: Final = {  # what a record is recorded by, once it is gone
     "deal": _act("recordDeal", 'title: "Chairs", externalId: "deal-$name"'),
     "lead": _act("recordLead", 'title: "A question", status: NEW, externalId: "lead-$name"'),
@@ -160,5 +161,22 @@ MUTATIONS: Final = [
     _hand_over("createTask", 'id: "$task", title: "Call back"', "assignee"),
     _change("completeTask", _by_id("completeTask", "task")),
     _change("reopenTask", _by_id("reopenTask", "task")),
+    Operation("heartbeat", "heartbeat { userErrors { code } }", None, Kind.SELF, expected.PROFILE),
+    _office("createAlertRule", _RULE, Action.KEEP_RULES),
+    Operation(
+        "updateAlertRule",
+        f'updateAlertRule(id: "$who", input: {{{_RULE}}}) {{ userErrors {{ code }} }}',
+        Action.KEEP_RULES,
+        Kind.RULE,
+        expected.RULES,
+    ),
+    Operation("deleteAlertRule", _by_id("deleteAlertRule", "spare"), Action.KEEP_RULES, Kind.RULE, expected.RULES),
+    Operation(
+        "markAlertsRead",
+        'markAlertsRead(ids: ["$alert"]) { userErrors { code } }',
+        Action.VIEW_ALERTS,
+        Kind.INBOX,
+        expected.INBOXES,
+    ),
     Operation("updateProfile", _act("updateProfile", 'language: "en"'), None, Kind.SELF, expected.PROFILE),
 ]

@@ -98,6 +98,54 @@ ENTRIES: Final = _grid("""
   NorthCrm   .   .   .   .   .   .     .   .     .     .
   stranger   0   0   0   0   0   0     0   0     0     0
 """)
+CHARTS: Final = _grid("""
+            Ann Cid Max Fay Bob North Far Sales South Acme
+  Ann        +   .   .   .   .   .     .   .     .     .
+  Max        +   +   +   +   .   +     +   .     .     .
+  Dora       +   +   +   +   +   +     +   +     +     +
+  Ada        +   +   +   +   +   +     +   +     +     +
+  Wall       .   .   .   .   .   .     .   .     .     .
+  NorthWall  .   .   .   .   .   .     .   .     .     .
+  Crm        +   +   +   +   +   +     +   +     +     +
+  NorthCrm   +   +   +   +   .   +     +   .     .     .
+  stranger   0   0   0   0   0   0     0   0     0     0
+""")
+FORECASTS: Final = _grid("""
+            Ann Cid Max Fay Bob North Far Sales South Acme
+  Ann        +   .   .   .   .   .     .   .     .     .
+  Max        +   +   +   +   .   +     +   .     .     .
+  Dora       +   +   +   +   +   +     +   +     +     +
+  Ada        +   +   +   +   +   +     +   +     +     +
+  Wall       .   .   .   .   .   +     +   +     +     +
+  NorthWall  .   .   .   .   .   +     +   .     .     .
+  Crm        .   .   .   .   .   .     .   .     .     .
+  NorthCrm   .   .   .   .   .   .     .   .     .     .
+  stranger   0   0   0   0   0   0     0   0     0     0
+""")
+PRESENCE: Final = _grid("""
+            Ann Cid Max Fay Bob North Far Sales South Acme
+  Ann        +   +   +   +   +   +     +   +     +     +
+  Max        +   +   +   +   +   +     +   +     +     +
+  Dora       +   +   +   +   +   +     +   +     +     +
+  Ada        +   +   +   +   +   +     +   +     +     +
+  Wall       +   +   +   +   +   +     +   +     +     +
+  NorthWall  +   +   +   +   .   +     +   .     .     .
+  Crm        +   +   +   +   +   +     +   +     +     +
+  NorthCrm   +   +   +   +   .   +     +   .     .     .
+  stranger   0   0   0   0   0   0     0   0     0     0
+""")
+WORK_TIME: Final = _grid("""
+            Ann Cid Max Fay Bob
+  Ann        +   .   .   .   .
+  Max        +   +   +   +   .
+  Dora       +   +   +   +   +
+  Ada        +   +   +   +   +
+  Wall       .   .   .   .   .
+  NorthWall  .   .   .   .   .
+  Crm        .   .   .   .   .
+  NorthCrm   .   .   .   .   .
+  stranger   0   0   0   0   0
+""")
 CATALOGUE: Final = _grid("""
             Acme
   Ann        +
@@ -121,6 +169,31 @@ DEVICES: Final = _grid("""
   Crm        .
   NorthCrm   .
   stranger   0
+""")
+
+RULES: Final = _grid("""
+            Rule
+  Ann        .
+  Max        .
+  Dora       .
+  Ada        +
+  Wall       .
+  NorthWall  .
+  Crm        .
+  NorthCrm   .
+  stranger   0
+""")
+INBOXES: Final = _grid("""
+            Ann Max Dora
+  Ann        +   .   .
+  Max        .   +   .
+  Dora       .   .   +
+  Ada        .   .   .
+  Wall       .   .   .
+  NorthWall  .   .   .
+  Crm        .   .   .
+  NorthCrm   .   .   .
+  stranger   0   0   0
 """)
 
 # Acting on records

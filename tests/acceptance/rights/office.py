@@ -40,6 +40,13 @@ _RECORDS: Final = """mutation {
   deal: recordDeal(input: {title: "Chairs", owner: "$who", amount: {amount: 5}, externalId: "deal-$name"}) { deal { id } userErrors { message } }
   won: recordDeal(input: {title: "Tables", owner: "$who", amount: {amount: 7}, status: WON, externalId: "won-$name"}) { deal { id } userErrors { message } }
 }"""
+_RULE: Final = """createAlertRule(input: {kind: DEAL_LOST, recipients: [EMPLOYEE]}) {
+  rule { id } userErrors { message }
+}"""
+_LOST: Final = """mutation {
+  one: recordDeal(input: {title: "Lamps", owner: "$who", status: LOST}) { userErrors { message } }
+  other: recordDeal(input: {title: "Rugs", owner: "$who", status: LOST}) { userErrors { message } }
+}"""
 _GOALS: Final = """mutation {
   goal: setGoal(input: {owner: "$who", metric: "deals_won", target: 9, period: {kind: MONTH}}) { goal { id } userErrors { message } }
   old: setGoal(input: {owner: "$who", metric: "calls_made", target: 9, period: {kind: MONTH}}) { goal { id } userErrors { message } }
@@ -86,6 +93,9 @@ class Office:
     async def written(self, text: str, subject: str) -> str:
         """Return a text with what it names of a subject filled in; `$n` and `$day` are others each time."""
         more = {"refresh": (await self.sign_in("Cid"))["refreshToken"]} if "$refresh" in text else {}
+        if "$spare" in text:
+            made = await self.act(f"mutation {{ {_RULE} }}")
+            more |= {"spare": made["createAlertRule"]["rule"]["id"]}
         if "$n" in text or "$day" in text:
             n = next(self.numbers)
             more |= {"n": str(n), "day": (date(2030, 1, 1) + timedelta(days=n)).isoformat()}
@@ -236,6 +246,12 @@ async def _at_work(office: Office) -> None:
         history = await office.here.data(await office.written(latest, person))
         facts |= {"activity": history["activities"]["edges"][0]["node"]["id"], "stage": office.facts["Acme"]["stage"]}
         facts["company"] = office.facts["Acme"]["who"]
+    made = await office.act(f"mutation {{ {_RULE} }}")
+    office.facts["Rule"] = {"who": made["createAlertRule"]["rule"]["id"]}
+    for person in ("Ann", "Max", "Dora"):
+        await office.act(_LOST, person)
+        inbox = await office.here.data("{ alerts(last: 1) { edges { node { id } } } }", token=office.tokens[person])
+        office.facts[person]["alert"] = inbox["alerts"]["edges"][0]["node"]["id"]
     for person, heir in HEIR.items():
         office.facts[person]["heir"] = office.facts[heir]["who"]
 

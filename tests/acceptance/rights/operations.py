@@ -27,15 +27,20 @@ class Kind(Enum):
     TEAM = "the team"
     GOAL = "a goal of the subject"
     ENTRIES = "the postings behind a goal of the subject"
-    BOARD = "a board, or the wins, of the subject"
+    BOARD = "a board, the wins, the charts or the forecast of the subject"
+    INBOX = "something in the inbox of the subject"
     OFFICE = "the company, which everybody sees"
     DEVICE = "a device"
+    RULE = "a rule of alerts"
     SELF = "whoever asks"
 
 
 @dataclass(frozen=True)
 class Operation:
-    """`listing`: the id that is looked for in a list. `mend`: what the administrator does to have it as before."""
+    """`listing`: the id that is looked for in a list. `mend`: what the administrator does to have it as before.
+
+    `acts`: refused like an act, though it is a query.
+    """
 
     name: str
     text: str
@@ -44,6 +49,7 @@ class Operation:
     grid: Grid
     listing: str = ""
     mend: str = ""
+    acts: bool = False
 
     @property
     def field(self) -> str:
@@ -72,15 +78,18 @@ def derived(operation: Operation, actor: str, subject: str, *, acts: bool) -> st
     if operation.kind is Kind.SELF:
         known = operation.grid is expected.DOOR or isinstance(_ACTORS[actor], Role)
         return ALLOWED if known else FORBIDDEN
-    assert operation.action is not None
+    action = operation.action
+    assert action is not None
+    if action is Action.VIEW_FORECAST and subject not in PEOPLE:
+        action = Action.VIEW_FORECAST_TOTALS
     seen = _seen(operation.kind, actor, subject)
     if operation.kind is Kind.GOAL and not acts:
         return ALLOWED if seen else ABSENT
     if not acts:
-        return ALLOWED if seen and _reaches(operation.action, actor, subject) else ABSENT
+        return ALLOWED if seen and _reaches(action, actor, subject) else ABSENT
     if not seen:
         return ABSENT
-    return ALLOWED if _reaches(operation.action, actor, subject) else FORBIDDEN
+    return ALLOWED if _reaches(action, actor, subject) else FORBIDDEN
 
 
 def _seen(kind: Kind, actor: str, subject: str) -> bool:
@@ -93,6 +102,10 @@ def _seen(kind: Kind, actor: str, subject: str) -> bool:
             return _sees_goal(actor, subject)
         case Kind.DEVICE:
             return _reaches(Action.ADMINISTER, actor, subject)
+        case Kind.RULE:
+            return _reaches(Action.KEEP_RULES, actor, subject)
+        case Kind.INBOX:
+            return _reaches(Action.VIEW_ALERTS, actor, subject)
     return True
 
 

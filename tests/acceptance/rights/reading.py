@@ -71,7 +71,7 @@ QUERIES: Final = [
     Operation("goal", 'goal(id: "$goal") { id }', Action.VIEW_GOALS, Kind.GOAL, expected.GOALS),
     Operation(
         "goal: entries",
-        'goal(id: "$goal") { entries(first: 1) { edges { node { id } } } }',
+        'goal(id: "$goal") { within: entries(first: 1) { edges { node { id } } } }',
         Action.VIEW_ENTRIES,
         Kind.ENTRIES,
         expected.ENTRIES,
@@ -91,6 +91,41 @@ QUERIES: Final = [
         Action.VIEW_BOARD,
         Kind.BOARD,
         {key: mark for key, mark in expected.BOARDS.items() if key[1] in ("Ann", "Bob")},
+    ),
+    Operation("forecast", 'forecast(scope: "$who") { expected }', Action.VIEW_FORECAST, Kind.BOARD, expected.FORECASTS),
+    Operation(
+        "statistics",
+        'statistics(scope: "$who") { winRatePercent }',
+        Action.VIEW_CARD,
+        Kind.BOARD,
+        expected.CHARTS,
+    ),
+    Operation("funnel", 'funnel(scope: "$who") { stages { entered } }', Action.VIEW_CARD, Kind.BOARD, expected.CHARTS),
+    Operation(
+        "employee: work time",
+        'employee(id: "$who") { within: workTime { totalHours } }',
+        Action.VIEW_WORK_TIME,
+        Kind.BOARD,
+        expected.WORK_TIME,
+    ),
+    Operation(
+        "alerts",
+        "alerts { edges { node { id } } }",
+        Action.VIEW_ALERTS,
+        Kind.INBOX,
+        expected.INBOXES,
+        listing="$alert",
+    ),
+    Operation("node: alert", 'node(id: "$alert") { id }', Action.VIEW_ALERTS, Kind.INBOX, expected.INBOXES),
+    Operation("alertRules", "alertRules { id }", Action.KEEP_RULES, Kind.RULE, expected.RULES, listing="$who"),
+    Operation("node: rule", 'node(id: "$who") { id }', Action.KEEP_RULES, Kind.RULE, expected.RULES),
+    Operation(
+        "testAlertRule",
+        "testAlertRule(input: {kind: DEAL_LOST, recipients: [MANAGER]}) { alerts perDay }",
+        Action.KEEP_RULES,
+        Kind.OFFICE,
+        expected.OFFICE,
+        acts=True,
     ),
     *(Operation(field, _page(field, "$who"), Action.VIEW_CARD, Kind.RECORD, expected.CARDS) for field in _LISTS),
     *(
@@ -113,6 +148,9 @@ SUBSCRIPTIONS: Final = [
     Operation(
         "dealWon", 'dealWon(scope: "$who", after: "$rung") { id }', Action.VIEW_WINS, Kind.BOARD, expected.BOARDS
     ),
+    Operation("forecast", 'forecast(scope: "$who") { expected }', Action.VIEW_FORECAST, Kind.BOARD, expected.FORECASTS),
+    Operation("presence", 'presence(scope: "$who") { id }', Action.VIEW_PEOPLE, Kind.BOARD, expected.PRESENCE),
+    Operation("alerts", 'alerts(after: "$alert") { id }', Action.VIEW_ALERTS, Kind.INBOX, expected.INBOXES),
     Operation(
         "activities",
         'activities(scope: "$who", after: "$before") { id }',
