@@ -20,7 +20,7 @@ from domain.combining import Errors
 from domain.forecasting import Confidence, Distribution, confidence
 from domain.seasons import MONTH, first_day, last_day
 from domain.simulation import DRAWS, Seeds
-from domain.tallying import Tally, presence
+from domain.tallying import Presence, Tally, presence
 
 _LOOK_BACK: Final = 6  # month ends
 _LONGEST: Final = 3  # months of the windows that are looked back at
@@ -79,9 +79,10 @@ class MetricFit:
 
     def _expected(self, day: int, first: int, last: int) -> tuple[Floats, float]:
         known = self.tally.days <= day
-        seen = presence(len(self.words), self.tally.sellers[known], self.tally.days[known])
+        since = presence(len(self.words), self.tally.sellers[known], self.tally.days[known]).since
+        always = Presence(since, np.full(len(since), day))  # what is rare is not over because it has not been for long
         ahead = self.tally.ahead(day, first, last)
-        return ahead.total * self.tally.shares(day, seen, self.active), ahead.log_sd
+        return ahead.total * self.tally.shares(day, always, self.active), ahead.log_sd
 
     def _errors_of(self, length: int) -> Errors:
         months = min(_LONGEST, max(1, round(length / MONTH)))

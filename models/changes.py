@@ -45,3 +45,11 @@ async def newest() -> int:
     """Return the last position, 0 before the first."""
     found = await database.rows("SELECT COALESCE(MAX(id), 0) AS id FROM change")
     return int(found[0]["id"])
+
+
+async def since(position: int) -> tuple[int, frozenset[str]]:
+    """Return the last position and what has moved after that one; "*" among it where that is too much, or not known."""
+    found = await after(position - 1, BATCH + 1)  # with that one itself: where it is gone, more may be
+    if found and found[0][0] == position and len(found) <= BATCH:
+        return found[-1][0], frozenset(topic for _, topics in found[1:] for topic in topics)
+    return await newest(), frozenset("*")

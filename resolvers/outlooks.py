@@ -141,26 +141,38 @@ class Forecaster:
     # reading
 
     async def _read(self, context: Context) -> Known:
-        known, position = self._known, await changes.newest()
+        known = self._known
         calendar, currency = await context.calendar(), (await context.company()).currency
         today = (await context.today()).toordinal()
-        if known and (known.position, known.today, known.calendar, known.currency) == (
-            position, today, calendar, currency,
-        ):  # fmt: skip
-            return known
-        line = await activities.newest_id()  # before the reads: they may be newer than it, never older
+        if known is None or (known.calendar, known.currency) != (calendar, currency):
+            position = await changes.newest()  # before the reads: they may be newer than it, never older
+            moved = frozenset("*")
+        else:
+            position, moved = await changes.since(known.position)
+            if (position, today) == (known.position, known.today):
+                return known
+        line, book, stays, staged, past = await self._read_deals(known, calendar, currency, moved)
+        staff, prices = known.staff if known else None, known.market.prices if known else None
+        if staff is None or moved & {"*", "people"}:
+            staff = await deal_tables.staff()
+        if prices is None or moved & {"*", "company"}:
+            prices = await known_deals.prices()
+        market = deal_tables.market(currency, await context.rates(), book.currencies, prices, date.fromordinal(today))
+        if known and (prices != known.market.prices or not _same_staff(staff, known.staff)):
+            past += 1
+        return Known(position, line, past, today, calendar, currency, book, stays, staged, staff, market)
+
+    async def _read_deals(
+        self, known: Known | None, calendar: Calendar, currency: str, moved: frozenset[str]
+    ) -> tuple[int, Book, Stays, bool, int]:
+        if known and not moved & {"*", "deals"}:
+            return known.line, known.book, known.stays, known.staged, known.past
+        line = await activities.newest_id()
         same = known is not None and (known.calendar, known.currency) == (calendar, currency)
         ids = await known_deals.changed_after(known.line) if known and same else None
         if known is None or ids is None:
-            found = await self._read_all(known, calendar)
-        else:
-            found = await self._read_some(known, ids, calendar, known.today)
-        book, stays, staged, past = found
-        staff, prices = await deal_tables.staff(), await known_deals.prices()
-        market = deal_tables.market(currency, await context.rates(), book.currencies, prices, date.fromordinal(today))
-        if known and (market.prices != known.market.prices or not _same_staff(staff, known.staff)):
-            past += 1
-        return Known(position, line, past, today, calendar, currency, book, stays, staged, staff, market)
+            return line, *await self._read_all(known, calendar)
+        return line, *await self._read_some(known, ids, calendar)
 
     async def _read_all(self, known: Known | None, calendar: Calendar) -> tuple[Book, Stays, bool, int]:
         book, stays = known_deals.empty(), deal_tables.no_stays()
@@ -172,10 +184,8 @@ class Forecaster:
                 stays = await self.in_thread(partial(stays.with_rows, page, calendar))
         return book, stays, staged, known.past + 1 if known else 0
 
-    async def _read_some(
-        self, known: Known, ids: list[int], calendar: Calendar, day: int
-    ) -> tuple[Book, Stays, bool, int]:
-        staged = known.staged or await known_deals.have_moved()
+    async def _read_some(self, known: Known, ids: list[int], calendar: Calendar) -> tuple[Book, Stays, bool, int]:
+        staged = known.staged or (bool(ids) and await known_deals.have_moved())
         if staged and not known.staged:
             return await self._read_all(known, calendar)
         book, stays = known.book, known.stays

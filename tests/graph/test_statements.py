@@ -10,6 +10,7 @@ from tests.counting import counted
 from tests.world import World, opened
 
 BOARD = "{ leaderboard { total standings { rank previousRank employee { name avatarUrl online } value target } } }"
+FORECAST = """{ employees(first: 50) { edges { node { name forecast { expected low high target } } } } }"""
 GOALS = """{ goals { name owner { name } metric { name } target allocated createdBy { name } period { label workdaysLeft }
   progress { value pace projected } changes { field by { name } } } }"""
 
@@ -64,3 +65,16 @@ async def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(
 
     assert len(many) == len(few), "\n".join(sorted(many))
     assert len(many) <= most
+
+
+async def test_the_forecasts_of_all_are_one_question(world: World) -> None:
+    await world.ask(FORECAST)  # what is learnt once a day is learnt
+    await grown(world, 4)
+    with counted() as few:
+        await world.ask(FORECAST)
+    await grown(world, 12)
+    with counted() as many:
+        await world.ask(FORECAST)
+
+    assert len(many) == len(few), "\n".join(sorted(many))
+    assert len(many) <= 16
