@@ -51,6 +51,7 @@ class Metric:
     credit  to whom;  on  for which day of the company's calendar
     amount  in the smallest unit: a piece, a cent, a second; None has no part
     russian name and description in Russian; of the company's own there is only what it wrote
+    grows   counted every minute while it grows: what is posted is what was added, and nothing is withdrawn for it
     """
 
     key: str
@@ -63,6 +64,7 @@ class Metric:
     on: Callable[[Any], date | None] = lambda record: record.created_on
     amount: Callable[[Any], int | None] = lambda record: 1
     russian: tuple[str, str] | None = None
+    grows: bool = False
 
     def called(self, language: str) -> str:
         """Return its name for people."""
@@ -270,6 +272,7 @@ METRICS: Final = _catalogue(
         credit=lambda work: work.worker,
         on=lambda work: work.worked_on,
         amount=lambda work: work.seconds,
+        grows=True,
         russian=("Отработанные часы", "Время за работой: пока программой сотрудника пользуются."),
     ),
 )
@@ -315,6 +318,8 @@ def postings(metric: Metric, before: Facts | None, after: Facts | None) -> list[
     old, new = metric.score(before), metric.score(after)
     if old == new:
         return []
+    if metric.grows and old and new and replace(old, amount=new.amount) == new:
+        return [replace(new, amount=new.amount - old.amount)]
     return [*([replace(old, amount=-old.amount)] if old else []), *([new] if new else [])]
 
 

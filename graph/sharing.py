@@ -26,6 +26,7 @@ from graphql import (
 )
 
 from domain.access import Action, Reach
+from domain.scoring import WORK
 from resolvers.viewer import Viewer
 
 Looks = frozenset[Action | None]  # None: at who exactly it is
@@ -87,6 +88,7 @@ _FIELDS: Final[Mapping[str, Looks]] = {
     "Subscription.activities": _CARD | _GOALS,
     "Subscription.goalProgress": _GOALS,
 }
+_OF_A_METRIC: Final = frozenset({"leaderboard", "standing"})  # of hours each sees those that he may see
 _OF_THE_ASKER: Final = {"goalProgress": ("goals", "scope")}  # without any of these arguments the question is about him
 
 
@@ -124,12 +126,24 @@ class _Reading:
         if name.startswith("__"):
             return set()
         found = set(_NOTHING if type_name in _PLAIN else _FIELDS.get(f"{type_name}.{name}", _WHOLE))
+        if name in _OF_A_METRIC and self._may_be(node, "metric", WORK):
+            found.add(Action.VIEW_WORK_TIME)
         if type_name == "Subscription" and name in _OF_THE_ASKER and not self._given(node, _OF_THE_ASKER[name]):
             found.add(None)
         if node.selection_set:
             field = self._schema.get_type(type_name).fields[name]  # type: ignore[union-attr]
             found |= self.of(get_named_type(field.type).name, node.selection_set)
         return found
+
+    def _may_be(self, node: FieldNode, name: str, text: str) -> bool:
+        """Return whether an argument has that text; a variable that is left out may, as it may have a default."""
+        values = [each.value for each in node.arguments or () if each.name.value == name]
+        return any(
+            self._variables.get(value.name.value, text) == text
+            if isinstance(value, VariableNode)
+            else getattr(value, "value", None) == text
+            for value in values
+        )
 
     def _given(self, node: FieldNode, names: Sequence[str]) -> bool:
         """Return whether any of these arguments has a value."""

@@ -14,7 +14,7 @@ from typing import Final
 
 from domain.alerting import AlertKind
 from models import cleaning, silences, tasks
-from resolvers import alert_rules, behind, renewals, silent
+from resolvers import alert_rules, behind, renewals, silent, worktime
 from resolvers.alerting import tell
 from resolvers.context import Context
 from resolvers.recording import Changed, record
@@ -108,6 +108,7 @@ JOBS: Final[tuple[Job, ...]] = (
     Job("recurring goals", timedelta(seconds=10), renewals.renew),
     Job("stalled deals", timedelta(seconds=30), stalled),
     Job("silent employees", timedelta(minutes=1), silences_of_employees),
+    Job("time at work", timedelta(seconds=30), worktime.catch_up),
     Job("clean-up", timedelta(hours=1), clean),
 )
 EACH_DAY: Final = Job("goals behind", timedelta(0), paces)  # and when the clock begins

@@ -36,12 +36,22 @@ async def furnished(world: World) -> None:
     month = {"kind": "MONTH"}
     goal = (await world.act("setGoal", owner=ann, metric="deals_won", target=9, period=month))["goal"]
     ids["goal"], ids["version"] = goal["id"], str(goal["progress"]["version"])
+    await told(world)
     await world.device("device", "WALLBOARD")
     pipelines = (await world.ask("{ pipelines { id stages { id } } }"))["pipelines"]
     ids["pipeline"], ids["stage"] = pipelines[0]["id"], pipelines[0]["stages"][1]["id"]
     ids["stages"] = " ".join(stage["id"] for stage in pipelines[0]["stages"])
     tokens = await world.tried("signIn", None, email="ann@example.com", password=PASSWORD)
     ids["refresh"] = tokens["refreshToken"]
+
+
+async def told(world: World) -> None:
+    """Have an alert in the administrator's inbox, of a rule of its own."""
+    rule = "mutation { createAlertRule(input: {kind: DEAL_LOST, recipients: [EMPLOYEE]}) { rule { id } } }"
+    world.ids["rule"] = (await world.ask(rule))["createAlertRule"]["rule"]["id"]
+    await world.act("recordDeal", title="Rugs", status="LOST")
+    inbox = await world.ask("{ alerts { edges { node { id } } } }")
+    world.ids["alert"] = inbox["alerts"]["edges"][0]["node"]["id"]
 
 
 _numbers: Final = itertools.count()
@@ -58,7 +68,12 @@ def right(ids: dict[str, str]) -> dict[str, Arguments]:
     }  # fmt: skip
     owner = {"owner": ids["Bob"]}
     reached = {"email": "info@example.com", "phone": "+49 30 1"}
+    rule = {
+        "kind": "DEAL_STALLED", "scope": ids["North"], "enabled": True, "minAmount": "5", "days": 7, "percent": 10,
+        "recipients": ["MANAGER"], "channels": [], "coolDownHours": 24, **key,
+    }  # fmt: skip
     inputs: dict[str, Arguments] = {
+        "createAlertRule": rule,
         "signIn": {"email": "ann@example.com", "password": PASSWORD},
         "createEmployee": {
             "name": "Eve", "email": "eve@example.com", "password": PASSWORD, "role": "EMPLOYEE", "team": ids["North"],
@@ -131,6 +146,10 @@ def right(ids: dict[str, str]) -> dict[str, Arguments]:
     return {
         **{name: {"input": given} for name, given in inputs.items()},
         "recordDeals": {"inputs": [{**deal, "idempotencyKey": f"within {key}"}]},
+        "updateAlertRule": {"id": ids["rule"], "input": rule},
+        "deleteAlertRule": {"id": ids["rule"]},
+        "markAlertsRead": {"ids": [ids["alert"]]},
+        "heartbeat": {},
         "refreshSession": {"refreshToken": ids["refresh"]},
         "signOut": {"refreshToken": ids["refresh"]},
         "revokeDevice": {"id": ids["device"]},

@@ -81,6 +81,7 @@ class Edge:
         declared = ", ".join(f"${name}: {argument.type}" for name, argument in fields.items())
         passed = ", ".join(f"{name}: ${name}" for name in fields)
         document = f"mutation({declared}) {{ {mutation}({passed}) {{ userErrors {{ path code message }} }} }}"
+        document = document.replace("()", "")  # of what takes nothing
         return await self.ask(document, language, **arguments)
 
 

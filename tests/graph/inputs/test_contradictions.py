@@ -66,6 +66,10 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, the code,
     "a deleted deal": ("winDeal", {"id": "$deal"}, NOT_FOUND, "id"),
     "a deal of a deleted client": ("recordDeal", {"title": "A", "client": "$client"}, NOT_FOUND, "client"),
     "a task done before it was given": ("completeTask", {"id": "$task", "at": "2026-11-17T00:00:00Z"}, INVALID, "at"),
+    "a rule for a goal far behind by nothing": (
+        "createAlertRule", {"kind": "GOAL_BEHIND", "recipients": ["MANAGER"], "percent": 0}, RANGE, "percent"),
+    "a rule for a goal behind by more than all": (
+        "createAlertRule", {"kind": "GOAL_BEHIND", "recipients": ["MANAGER"], "percent": 100.1}, RANGE, "percent"),
     "a metric that is there already": ("createMetric", {"key": "visits", "name": "V"}, CONFLICT, "key"),
 }
 # fmt: on

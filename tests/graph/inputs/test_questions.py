@@ -22,8 +22,9 @@ from tests.graph.inputs.edge import SCHEMA, Edge
 from tests.graph.inputs.values import BAD, RAW, UNSTORABLE
 
 CODES: Final = {"BAD_USER_INPUT", "NOT_FOUND", "CURSOR_UNKNOWN"}
-NEEDED: Final = {
+NEEDED: Final[dict[str, dict[str, Any]]] = {
     "node": {"id": "x"}, "employee": {"id": "x"}, "team": {"id": "x"}, "goal": {"id": "x"},
+    "testAlertRule": {"input": {"kind": "GOAL_BEHIND", "recipients": ["MANAGER"]}},
     "byExternalId": {"type": "DEAL", "externalId": "x"},
 }  # fmt: skip
 MARKS: Final = "x" + "\u0301\u0316" * 50_000  # which would take minutes to be put in order
@@ -48,6 +49,8 @@ BY_TYPE: Final[dict[str, list[Any]]] = {
     "ID": IDS,
     "String": IDS,  # cursors among them
     "Int": [0, -1, 101, 2**31 - 1, -(2**31), *(bad.value for bad in BAD["minute"])],
+    "Decimal": [bad.value for bad in BAD["money"]],
+    "Float": [0, -1, 101, "5", "NaN", True, f"{RAW}1e400", f"{RAW}1e308"],
     "Boolean": [bad.value for bad in BAD["boolean"]],
     "DateTime": [bad.value for bad in BAD["moment"]] + ["2026-11-19T09:00:00Z"],
     "PeriodInput": [bad.value for bad in BAD["period"]],
@@ -61,7 +64,10 @@ def questions(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, field in root.fields.items():
         for argument, of in field.args.items():
             for value in worst(of.type):
-                yield name, {**NEEDED.get(name, {}), argument: value}
+                needed = NEEDED.get(name, {})
+                if isinstance(value, dict) and argument in needed:
+                    value = needed[argument] | value
+                yield name, {**needed, argument: value}
 
 
 def worst(type_: GraphQLInputType) -> Iterator[Any]:

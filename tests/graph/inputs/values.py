@@ -96,6 +96,14 @@ BAD: Final[dict[str, list[Bad]]] = {
     "workdays": [*_NO_INT, *_all(RANGE, -1, 251, 2**31 - 1)],
     "seconds": [*_NO_INT, *_all(RANGE, -1, 86_401, 2**31 - 1)],
     "version": [*_NO_INT, *_all(CONFLICT, -1, 0, 2**31 - 1)],
+    "days of silence": [*_NO_INT, *_all(RANGE, -1, 0, 366, 2**31 - 1)],
+    "hours": [*_NO_INT, *_all(RANGE, -1, 365 * 24 + 1, 2**31 - 1)],
+    "percent": _all(TOP, "5", "", "NaN", True, [], {}, f"{RAW}1e400", f"{RAW}{'9' * 5000}"),
+    "recipients": [*_all(TOP, ["NONSENSE"], [None], [5], {}, "NONSENSE"), *_all(REQUIRED, [])],
+    "channels": [
+        *_all(TOP, [5], [None], [[]], {}, *([bad.value] for bad in UNSTORABLE)),
+        *(Bad([each], NOT_FOUND, ("0",)) for each in ("", "nonsense", "a\u202eb", BIG)),
+    ],
     "weekdays": [*_all(TOP, ["NONSENSE"], [None], [5], {}, "NONSENSE"), *_all(REQUIRED, [])],
     "boolean": _all(TOP, "true", "", 1, 0, [], {}),
     "enum": _all(TOP, "NONSENSE", "", 5, True, [], {}, "\ud800", BIG),
@@ -126,6 +134,8 @@ BY_NAME: Final = {
     "idempotencyKey": "idempotency key", "dueAt": "moment", "amount": "money", "target": "target", "value": "value",
     "rate": "rate", "quietFrom": "minute", "quietTo": "minute", "digestAt": "minute", "closeAfterWorkdays": "workdays",
     "durationSeconds": "seconds", "ifVersion": "version", "workingDays": "weekdays",
+    "minAmount": "money", "days": "days of silence", "coolDownHours": "hours", "percent": "percent",
+    "recipients": "recipients", "channels": "channels",
     # ids, by what they are of
     "owner": "Employee", "employee": "Employee", "assignee": "Employee", "manager": "Employee", "team": "Team",
     "parent": "Team", "scope": "Team", "client": "Client", "deal": "Deal", "stage": "Stage",
@@ -136,6 +146,8 @@ BY_PLACE: Final = {  # where the name does not tell
     "completeTask id": "Task", "reopenTask id": "Task", "deleteRecord id": "Call", "updateEmployee id": "Employee",
     "updateTeam id": "Team", "updateGoal id": "Goal", "archiveGoal id": "Goal", "revokeDevice id": "Device",
     "savePipeline id": "Pipeline", "savePipeline stages 0 id": "Stage", "setGoal owner": "Scope",
+    "updateAlertRule id": "AlertRule", "deleteAlertRule id": "AlertRule", "createAlertRule scope": "Scope",
+    "updateAlertRule scope": "Scope",
     "setGoal name": "line",
     **{f"{name} id": "Deal" for name in (
         "updateDeal", "moveDeal", "winDeal", "loseDeal", "reopenDeal", "flagDeal", "deleteDeal")},
@@ -154,12 +166,18 @@ UNLIKE_ALL: Final = {  # fields with values of their own
     "updateProfile currentPassword": [*_NO_TEXT, *_all(INVALID, "", "wrong", BIG)],
     "createEmployee email": [*BAD["e-mail"], *_all(REQUIRED, "", "  "), *_all(CONFLICT, "Ann@example.com", "bob@example.com")],
     "updateEmployee email": [*BAD["e-mail"], *_all(CONFLICT, "bob@example.com")],
+    "markAlertsRead ids": [
+        *_all(TOP, {}, True, [None], [True], [{}], *([bad.value] for bad in UNSTORABLE)),
+        *(Bad([bad], NOT_FOUND, ("0",)) for bad in (
+            "", "garbage", BIG, encoded("Alert", 0), encoded("Alert", 999_999), encoded("Alert", 10**18 - 1),
+            encoded("Deal", 1), 5)),
+    ],
     "recordResult metric": [*BAD["metric"], *_all(INVALID, "deals_won")],
     "setExchangeRate currency": [*BAD["currency"], *_all(INVALID, "EUR")],
     "updateCompany currency": [*BAD["currency"], *_all(CONFLICT, "USD")],
 }  # fmt: skip
 _IDS: Final = ("Employee", "Team", "Client", "Deal", "Stage", "Lead", "Contact", "Call", "Result", "Task", "Goal",
-               "Device", "Pipeline", "Scope")  # fmt: skip
+               "Device", "Pipeline", "Scope", "AlertRule")  # fmt: skip
 
 
 def _no_ids_of(kind: str) -> list[Bad]:
