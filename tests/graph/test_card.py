@@ -96,19 +96,21 @@ async def year(world: World, size: int, start: int = 0) -> None:
         asked = [{"title": f"Asks {n}", "owner": ann, "createdAt": at(n), "status": LeadStatus.NEW} for n in numbers]
         await leads.record(context, asked)
         given = [
-            {"title": f"Ring {n}", "assignee": ann, "dueAt": START + timedelta(days=n % 7 - 3), "deal": f"ext:d{n}",
+            {"title": f"Ring {n}", "assignee": ann, "dueAt": START + timedelta(days=n % 7 - 3), "deal": f"ext:d{n if n % 6 else n + 1}",
              **({"completedAt": START} if n % 3 == 0 else {})}
             for n in numbers
         ]  # fmt: skip
         await tasks.record(context, given)
     world.later(minutes=1)
     await world.ask("mutation { heartbeat { online } }", "Ann")
+    # Whoever asks first after a change has the forecast read the deals, once and for everybody.
+    await world.ask(CARD, "Ann", id=world.ids["Ann"], year=YEAR)
 
 
 async def card(world: World, who: str) -> tuple[dict[str, Any], int]:
     with counted() as statements:
         found = await world.ask(CARD, who, id=world.ids["Ann"], year=YEAR)
-    assert len(statements) <= MOST, "\n".join(statements)
+    assert len(statements) <= MOST, f"{who}: {len(statements)}\n" + "\n".join(statements)
     return found["employee"], len(statements)
 
 
