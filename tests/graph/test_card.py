@@ -103,11 +103,11 @@ async def year(world: World, size: int, start: int = 0) -> None:
         await tasks.record(context, given)
     world.later(minutes=1)
     await world.ask("mutation { heartbeat { online } }", "Ann")
-    # Whoever asks first after a change has the forecast read the deals, once and for everybody.
-    await world.ask(CARD, "Ann", id=world.ids["Ann"], year=YEAR)
 
 
 async def card(world: World, who: str) -> tuple[dict[str, Any], int]:
+    # Whoever asks first after a change has the forecast read the deals, once and for everybody.
+    await world.ask(CARD, who, id=world.ids["Ann"], year=YEAR)
     with counted() as statements:
         found = await world.ask(CARD, who, id=world.ids["Ann"], year=YEAR)
     assert len(statements) <= MOST, f"{who}: {len(statements)}\n" + "\n".join(statements)
