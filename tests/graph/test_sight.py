@@ -89,7 +89,7 @@ async def test_the_own_card_and_those_below_are_seen_whole(world: World, who: st
 async def test_an_integration_sees_cards_but_no_goals_and_no_boards(world: World) -> None:
     found = await card(world, "crm", "Bob")
 
-    assert {field for field, value in found.items() if is_empty(value)} == {"goals", "standing", "workTime"}
+    assert {field for field, value in found.items() if is_empty(value)} == {"forecast", "goals", "standing", "workTime"}
 
 
 # Behind one's own records

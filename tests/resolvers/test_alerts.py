@@ -45,7 +45,7 @@ async def test_reopening_resolves_it_and_another_loss_is_another_alert(world: Wo
 
 async def test_a_lost_deal_that_is_won_or_deleted_after_all_is_resolved(world: World) -> None:
     await world.act("winDeal", "Ann", id=await lost(world))
-    await done(world, "deleteDeal", await lost(world))
+    await done(world, "deleteDeal", await lost(world), "Mia")
 
     assert None not in [alert["resolvedAt"] for alert in await inbox(world, "Mia")]
 

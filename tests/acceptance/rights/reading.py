@@ -110,7 +110,7 @@ QUERIES: Final = [
     ),
     Operation(
         "alerts",
-        "alerts { edges { node { id } } }",
+        "alerts(last: 100) { edges { node { id } } }",
         Action.VIEW_ALERTS,
         Kind.INBOX,
         expected.INBOXES,

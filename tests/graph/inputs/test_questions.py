@@ -65,7 +65,7 @@ def questions(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for argument, of in field.args.items():
             for value in worst(of.type):
                 needed = NEEDED.get(name, {})
-                if isinstance(value, dict) and argument in needed:
+                if isinstance(value, dict) and isinstance(needed.get(argument), dict):
                     value = needed[argument] | value
                 yield name, {**needed, argument: value}
 
