@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import growth, scenes
+from benchmarks import scenes
 from benchmarks.filling import fill
 from benchmarks.rig import Rig, rig
 from benchmarks.scenes import Figure, Office, _id
@@ -23,7 +23,7 @@ SCENES: dict[str, Callable[[Office, bool], Iterator[Figure]]] = {
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("names", nargs=-1, type=click.Choice([*SCENES, "growth"]))
+@click.argument("names", nargs=-1, type=click.Choice(list(SCENES)))
 @click.option("--quick", is_flag=True, help="Fewer sockets and rounds: noisier, done in a minute.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures there, too.")
 def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
@@ -33,17 +33,10 @@ def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
     can be compared between machines. Without NAMES everything is measured: some minutes.
     """
     figures: list[Figure] = []
-    wanted = names or (*SCENES, "growth")
     with rig() as machines:
-        if set(wanted) & set(SCENES):
-            office = opened(machines, sellers=200, deals=10_000)
-            for name, scene in SCENES.items():
-                if name in wanted:
-                    for figure in scene(office, quick):
-                        figures.append(figure)
-                        click.echo(line(figure))
-        if "growth" in wanted:
-            for figure in growth.measured(machines, quick):
+        office = opened(machines, sellers=200, deals=10_000)
+        for name in names or SCENES:
+            for figure in SCENES[name](office, quick):
                 figures.append(figure)
                 click.echo(line(figure))
     if file:
