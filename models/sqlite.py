@@ -2,41 +2,52 @@
 
 A transaction that begins deferred reads first and then fails to write with "database
 is locked" when another process wrote meanwhile; beginning IMMEDIATE takes the write
-lock at once, and waits for it without the connection, which is the only one: who only
-reads need not wait for another process that writes. And a task that is cancelled while
-it enters or leaves a transaction must not keep the connection, or nobody would ever get
-it again.
+lock at once. Who waits for that lock waits without the connection, which is the only
+one: who only reads need not wait for another process that writes. And a task that is
+cancelled while it enters or leaves a transaction must not keep the connection, or
+nobody would ever get it again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.exceptions import OperationalError
 
-_AGAIN: Final = 0.02  # seconds between two tries to begin
+_AGAIN: Final = 0.02  # seconds between two tries
+
+Result = TypeVar("Result")
 
 
-class Busy(OperationalError):
-    """Another process writes."""
+async def _once_free(patience: float, attempt: Callable[[], Awaitable[Result]]) -> Result:
+    """Try until no other process writes, for so many seconds; between two tries the connection is free."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience
+    while True:
+        try:
+            return await attempt()
+        except OperationalError as error:
+            if not _busy(error) or loop.time() > until:
+                raise
+        await asyncio.sleep(_AGAIN)
+
+
+def _busy(error: OperationalError) -> bool:
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 class _Wrapper(SqliteTransactionWrapper):
-    patience = 0  # milliseconds to wait for another process that writes
-
     async def begin(self) -> None:
-        """Take the write lock. Raises Busy at once when another process has it."""
-        await self._connection.execute("PRAGMA busy_timeout = 0")
         try:
             await self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            raise (Busy if error.sqlite_errorcode == sqlite3.SQLITE_BUSY else OperationalError)(error) from error
-        finally:
-            await self._connection.execute(f"PRAGMA busy_timeout = {self.patience}")
+            raise OperationalError(error) from error
 
     async def execute_script(self, query: str) -> None:
         """Run statements within the transaction; sqlite3's own `executescript` would commit it first."""
@@ -60,15 +71,7 @@ class _Wrapper(SqliteTransactionWrapper):
 
 class _Context(SqliteTransactionContext):
     async def __aenter__(self) -> TransactionalDBClient:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self.connection.patience / 1000
-        while True:
-            try:
-                return await self._entered()
-            except Busy:
-                if loop.time() > until:
-                    raise
-            await asyncio.sleep(_AGAIN)
+        return await _once_free(self.connection._parent.patience, self._entered)
 
     async def _entered(self) -> TransactionalDBClient:
         await self._trxlock.acquire()
@@ -90,10 +93,30 @@ class _Context(SqliteTransactionContext):
 
 
 class Client(SqliteClient):
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for another process that writes."""
+        return int(self.pragmas["busy_timeout"]) / 1000
+
+    async def _post_connect(self) -> None:
+        await super()._post_connect()
+        assert self._connection is not None
+        await self._connection.execute("PRAGMA busy_timeout = 0")  # SQLite would wait with the connection in its hands
+
     def _in_transaction(self) -> TransactionContext:
-        wrapper = _Wrapper(self)
-        wrapper.patience = int(self.pragmas["busy_timeout"])
-        return _Context(wrapper, self._lock)
+        return _Context(_Wrapper(self), self._lock)
+
+    async def execute_insert(self, query: str, values: list[Any]) -> Any:
+        return await _once_free(self.patience, lambda: super(Client, self).execute_insert(query, values))
+
+    async def execute_many(self, query: str, values: list[list[Any]]) -> None:
+        await _once_free(self.patience, lambda: super(Client, self).execute_many(query, values))
+
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
+        return await _once_free(self.patience, lambda: super(Client, self).execute_query(query, values))
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
+        return await _once_free(self.patience, lambda: super(Client, self).execute_query_dict(query, values))
 
 
 def _connections() -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -37,7 +37,22 @@ async def write() -> None:
         await changes.note(["people"], START)
 
 
-async def test_a_writer_waits_for_the_other_and_readers_do_not(other: sqlite3.Connection) -> None:
+async def one_row() -> None:
+    await Change.create(topics=["people"], at=START)
+
+
+async def several_rows() -> None:
+    await Change.bulk_create([Change(topics=["people"], at=START)])
+
+
+async def plain() -> None:
+    await database.execute("INSERT INTO change (topics, at) VALUES ('[]', ?)", [START])
+
+
+@pytest.mark.parametrize("write", [write, one_row, several_rows, plain], ids=lambda write: write.__name__)
+async def test_a_writer_waits_for_the_other_and_readers_do_not(
+    other: sqlite3.Connection, write: Callable[[], Awaitable[None]]
+) -> None:
     writing = asyncio.create_task(write())
     for _ in range(5):
         assert await Change.all().count() == 0
