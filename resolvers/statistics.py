@@ -7,7 +7,7 @@ loss to who lost it, each with his team of that day.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -26,7 +26,7 @@ from resolvers.goals import period as period_of
 from resolvers.metrics import metric as metric_of
 from resolvers.scopes import Asked, Scope
 
-MOST_POINTS: Final = 10_000  # of all series of a scope, and five times as many of all scopes asked about together
+MOST_POINTS: Final = 10_000  # of all series of a scope, and five times as many of all that is asked about together
 
 
 @dataclass(frozen=True)
@@ -82,18 +82,22 @@ async def of_scope(context: Context, scope: Scope, question: Question) -> Statis
 async def answers(context: Context, asked: Sequence[tuple[Scope, Question]]) -> list[Statistics]:
     """Answer questions of scopes within reach, in their order: each question for all its scopes at once."""
     found: dict[tuple[Scope, Question], Statistics] = {}
+    together = 0
     for question in {question for _, question in asked}:
-        found |= await _answered(context, [scope for scope, its in asked if its == question], question)
-    return [found[each] for each in asked]
+        period, metrics = await _meant(context, question)
+        its = {scope for scope, other in asked if other == question}
+        each = count(period, question.interval) * len(metrics)
+        together += each * len(its)
+        _check_size(each, together)
+        found |= await _answered(context, its, question, period, metrics)
+    return [found[one] for one in asked]
 
 
 async def _answered(
-    context: Context, asked: Sequence[Scope], question: Question
+    context: Context, asked: Collection[Scope], question: Question, period: Period, metrics: Sequence[Metric]
 ) -> dict[tuple[Scope, Question], Statistics]:
     company, today = await context.company(), await context.today()
     calendar = company.calendar
-    period, metrics = await _meant(context, question)
-    _check_size(count(period, question.interval) * len(metrics), len(asked))
     before = previous_comparable(period, today, calendar)
     owners = [(scope.kind, scope.number) for scope in asked]
     stretches = [(each.start, each.end) for each in (period, before)]
@@ -128,8 +132,8 @@ async def _meant(context: Context, question: Question) -> tuple[Period, list[Met
     return period, metrics
 
 
-def _check_size(points_each: int, scopes_: int) -> None:
-    if points_each > MOST_POINTS or points_each * scopes_ > 5 * MOST_POINTS:
+def _check_size(each: int, together: int) -> None:
+    if each > MOST_POINTS or together > 5 * MOST_POINTS:
         raise BadInput(
             f"These are more than {MOST_POINTS} points: ask for a longer interval, fewer metrics or a shorter period.",
             field="interval",

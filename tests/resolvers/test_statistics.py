@@ -177,6 +177,18 @@ async def test_what_cannot_be_meant_is_refused_by_name(world: World, asked: dict
     assert [error.original_error.extensions["field"] for error in result.errors] == [field]
 
 
+async def test_many_questions_together_have_as_many_points_as_many_scopes(world: World) -> None:
+    def yearly(number: int) -> str:
+        years = (
+            f'y{n}: statistics(period: {{kind: YEAR, on: "{2000 + n}-01-01"}}) {{ {SERIES} }}' for n in range(number)
+        )
+        return f"{{ {' '.join(years)} }}"
+
+    assert len(await world.ask(yearly(6))) == 6
+    refused = await world.execute(yearly(12))
+    assert {error.original_error.extensions["field"] for error in refused.errors} == {"interval"}
+
+
 async def test_the_charts_of_all_members_are_read_together(world: World) -> None:
     for name in ("Cid", "Dan", "Eve"):
         await world.hire(name, "North")
