@@ -135,7 +135,7 @@ async def test_servers_start_without_redis_say_so_stay_calm_and_find_it_when_it_
         for server in pair:
             await server.until_ready("degraded")
             code, state = await server.ready()
-            assert (code, state["checks"]) == (200, {"database": "ok", "schema": "ok", "news": "late", "clock": "ok"})
+            assert (code, state["checks"]["database"], state["checks"]["news"]) == (200, "ok", "late")
 
         async with watching(pair.two, token=pair.wallboard) as board:
             await won(pair.one, "Chairs", 300)
