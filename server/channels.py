@@ -2,8 +2,8 @@
 
 `SCORELINE_CHANNELS` holds a line `NAME=ADDRESS` for each, or a JSON object. An address of http or
 https is a webhook of ours: what stands behind its `#` is the secret that signs. Every other
-is one of Apprise's, which is installed apart. Addresses hold secrets: no error, log or answer
-repeats them.
+is one of Apprise's, which is loaded only where a channel needs it. Addresses hold secrets: no
+error, log or answer repeats them.
 
 Channels are set up by whoever runs the server, so a webhook may be in a private network;
 redirects are not followed, proxies not used.
@@ -22,20 +22,22 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cached_property
-from importlib.util import find_spec
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote, urlsplit
 
 import orjson
 
 from resolvers.deliveries import Message
 
+if TYPE_CHECKING:
+    from apprise import Apprise
+
 NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,49}")
 LEAST_SECRET: Final = 16  # characters
-APPRISE: Final = "apprise==2.2.0"
 PATIENCE: Final = 10.0  # seconds for a whole attempt
 _OWN: Final = ("http", "https")
 _MAIL: Final = ("mailto", "mailtos")
+_REPEAT_ADDRESSES: Final = ("apprise", "urllib3")  # loggers
 
 
 class NotSent(Exception):
@@ -85,8 +87,6 @@ def senders(channels: Mapping[str, str], clock: Callable[[], datetime]) -> dict[
 def amiss(channels: Mapping[str, str]) -> str | None:
     """Return what keeps some of the channels from working, as a sentence that names them; None when all may work."""
     foreign = {name: address for name, address in channels.items() if urlsplit(address).scheme.lower() not in _OWN}
-    if foreign and find_spec("apprise") is None:
-        return f"{', '.join(foreign)}: a library is missing. Install {APPRISE} into .venv, or take them out."
     unknown = [name for name, address in foreign.items() if _service(address) is None]
     return f"{', '.join(unknown)}: this is no address that Apprise knows." if unknown else None
 
@@ -164,7 +164,8 @@ class Outside:
 
     def __init__(self, address: str) -> None:
         self._address, parts = address, urlsplit(address)
-        self._to_each = parts.scheme.lower() in _MAIL and not re.search(r"(^|&)to=", parts.query, re.IGNORECASE)
+        says = parts.path.strip("/") or re.search(r"(^|&)to=", parts.query, re.IGNORECASE)
+        self._to_each = parts.scheme.lower() in _MAIL and not says
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
@@ -196,9 +197,11 @@ def _notify(address: str, message: Message) -> bool:
     return bool(service.notify(title=message.title, body=message.text, body_format="text"))
 
 
-def _service(address: str) -> Any | None:
-    import apprise  # optional, and slow to load
+def _service(address: str) -> Apprise | None:
+    import apprise  # slow to load
 
-    logging.getLogger("apprise").disabled = True  # it repeats addresses
+    for name in _REPEAT_ADDRESSES:
+        logging.getLogger(name).handlers[:] = [logging.NullHandler()]
+        logging.getLogger(name).propagate = False
     service = apprise.Apprise()
     return service if service.add(address) else None

@@ -1,4 +1,4 @@
-"""A program that receives webhooks: it answers as the test says, and remembers what was asked of it."""
+"""Programs that receive webhooks and mail: they answer as the test says, and remember what was brought to them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from typing import Any
 
 from tests.services import free_port
@@ -57,7 +59,7 @@ class Receiver:
             self.heard.append(({**headers, "": head[0]}, body))
             status = self.answer(len(self.heard))
             if status == 200:
-                self.taken.append(headers["x-scoreline-delivery"])
+                self.taken.append(headers.get("x-scoreline-delivery", ""))
             writer.write(f"HTTP/1.1 {status} Said\r\nContent-Length: 0\r\n\r\n".encode())
             await writer.drain()
         finally:
@@ -72,3 +74,56 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield made
     finally:
         await made.down()
+
+
+@dataclass
+class Letter:
+    sender: str
+    recipients: list[str]
+    mail: EmailMessage
+
+
+@dataclass
+class Postbox:
+    """A mail server that takes every letter for the recipients it knows; all where `knows` is None."""
+
+    port: int = 0
+    knows: frozenset[str] | None = None
+    letters: list[Letter] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sender, recipients = "", list[str]()
+        writer.write(b"220 mail.example.com\r\n")
+        try:
+            while line := (await reader.readline()).decode().strip():
+                verb, answer = line.partition(" ")[0].upper(), "250 well"
+                if verb == "MAIL":
+                    sender, recipients = _address(line), []
+                elif verb == "RCPT" and (self.knows is None or _address(line) in self.knows):
+                    recipients.append(_address(line))
+                elif verb == "RCPT":
+                    answer = "550 there is nobody of that name"
+                elif verb == "DATA":
+                    writer.write(b"354 go on\r\n")
+                    text = (await reader.readuntil(b"\r\n.\r\n"))[:-3].replace(b"\r\n..", b"\r\n.")
+                    mail = message_from_bytes(text, policy=policy.default)
+                    assert isinstance(mail, EmailMessage)
+                    self.letters.append(Letter(sender, recipients, mail))
+                writer.write(f"{answer}\r\n".encode())
+                if verb == "QUIT":
+                    break
+        finally:
+            writer.close()
+
+
+def _address(line: str) -> str:
+    return line.partition("<")[2].partition(">")[0]
+
+
+@asynccontextmanager
+async def postbox() -> AsyncIterator[Postbox]:
+    made = Postbox()
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    made.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield made

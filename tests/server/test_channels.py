@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import logging
+import subprocess
 import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from types import ModuleType, SimpleNamespace
+from pathlib import Path
 
 import pytest
 
 from resolvers.deliveries import Message
-from server import channels
 from server.channels import NotSent, Outside, Webhook, parsed, senders
 from server.settings import SettingsError, load
-from tests.receivers import SECRET, receiver
+from tests.receivers import SECRET, Postbox, Receiver, postbox, receiver
 from tests.services import free_port
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 MESSAGE = Message(
     "0b9f", "mia@example.com", "Scoreline: 1 alert", "Ann: deal lost: “Стол”", {"id": "0b9f", "text": "Стол"}
@@ -65,14 +68,6 @@ def test_secrets_stay_out_of_what_settings_show(monkeypatch):
 
     assert SECRET not in repr(load())
     assert load().channel_addresses == {"crm": HOOK}
-
-
-def test_a_channel_whose_library_is_missing_is_named_before_anything_starts(monkeypatch):
-    monkeypatch.setenv("SCORELINE_CHANNELS", f"crm={HOOK}\nchat=slack://a/b/c")
-    monkeypatch.setattr(channels, "find_spec", lambda name: None)
-
-    with pytest.raises(SettingsError, match=r"chat: a library is missing. Install apprise==2\.2\.0"):
-        load(database_url="sqlite://:memory:").check_fit_to_serve()
 
 
 async def test_a_webhook_gets_the_message_with_its_id_and_can_verify_who_sent_it():
@@ -135,47 +130,83 @@ async def test_who_does_not_answer_is_left():
 
 
 @pytest.fixture
-def apprise(monkeypatch):
-    """A stand-in for the library, which is installed apart: it notes what it was asked."""
-    noted = SimpleNamespace(addresses=[], said=[], takes=True, works=True)
-
-    class Apprise:
-        def add(self, address):
-            noted.addresses.append(address)
-            return noted.takes
-
-        def notify(self, title, body, body_format):
-            assert body_format == "text"  # or a title could pass for HTML
-            noted.said.append((title, body))
-            return noted.works
-
-    module = ModuleType("apprise")
-    module.Apprise = Apprise
-    monkeypatch.setitem(sys.modules, "apprise", module)
-    return noted
+async def chat() -> AsyncIterator[Receiver]:
+    """One of Apprise's services, the only one that is a program of ours."""
+    async with receiver() as chat:
+        yield chat
 
 
-async def test_a_chat_gets_title_and_text(apprise):
-    await senders({"chat": "slack://a/b/c"}, lambda: NOW)["chat"].send(MESSAGE)
+def service(chat: Receiver) -> Outside:
+    return Outside(f"json://robot:app-password@127.0.0.1:{chat.port}/TokenA/TokenB")
 
-    assert (apprise.addresses, apprise.said) == (["slack://a/b/c"], [(MESSAGE.title, MESSAGE.text)])
+
+async def test_a_chat_gets_title_and_text(chat):
+    await senders({"chat": f"json://127.0.0.1:{chat.port}/"}, lambda: NOW)["chat"].send(MESSAGE)
+
+    assert [(body["title"], body["message"]) for body in chat.bodies] == [(MESSAGE.title, MESSAGE.text)]
+
+
+async def test_what_a_service_refuses_is_a_failure(chat):
+    chat.answer = lambda number: 500
+    with pytest.raises(NotSent, match="refused"):
+        await service(chat).send(MESSAGE)
+    await chat.down()
+    with pytest.raises(NotSent, match="refused it, or did not answer"):
+        await service(chat).send(MESSAGE)
+
+
+async def test_no_log_repeats_the_secrets_of_a_service_however_much_is_logged(chat, caplog):
+    caplog.set_level(logging.DEBUG)
+    await service(chat).send(MESSAGE)
+    await chat.down()
+    with pytest.raises(NotSent):
+        await service(chat).send(MESSAGE)
+
+    assert "Authorization".lower() in chat.heard[0][0]
+    assert not [word for word in ("app-password", "TokenA") if word in caplog.text]
+
+
+@pytest.fixture
+async def mail() -> AsyncIterator[Postbox]:
+    async with postbox() as mail:
+        yield mail
 
 
 @pytest.mark.parametrize(
-    ("address", "asked"),
+    ("address", "to"),
     [
-        ("mailtos://u:p@smtp.example.com", "mailtos://u:p@smtp.example.com?to=mia%40example.com"),
-        ("mailto://u:p@h?from=a%40b", "mailto://u:p@h?from=a%40b&to=mia%40example.com"),
-        ("mailto://u:p@h?to=all%40b", "mailto://u:p@h?to=all%40b"),
+        ("mailto://127.0.0.1:{port}?from=robot@example.com", "mia@example.com"),
+        ("mailto://127.0.0.1:{port}/?from=robot@example.com", "mia@example.com"),
+        ("mailto://127.0.0.1:{port}?from=robot@example.com&to=all@example.com", "all@example.com"),
+        ("mailto://127.0.0.1:{port}/all@example.com?from=robot@example.com", "all@example.com"),
     ],
 )
-async def test_mail_goes_to_the_recipient_unless_the_address_says_to_whom(apprise, address, asked):
-    await Outside(address).send(MESSAGE)
+async def test_mail_goes_to_the_recipient_unless_the_address_says_to_whom(mail, address, to):
+    await Outside(address.format(port=mail.port)).send(MESSAGE)
 
-    assert apprise.addresses == [asked]
+    [letter] = mail.letters
+    text = letter.mail.get_body(("plain",))
+    assert (letter.sender, letter.recipients) == ("robot@example.com", [to])
+    assert letter.mail["Subject"] == MESSAGE.title
+    assert text is not None
+    assert text.get_content().strip() == MESSAGE.text
 
 
-async def test_mail_to_somebody_without_an_address_is_given_up_at_once(apprise):
+async def test_what_looks_like_markup_stays_text_in_a_letter(mail):
+    said = Message("1", "mia@example.com", "Scoreline: 1 alert", "Ann: deal lost: “<b>& <script>”\nand more", {})
+    await Outside(f"mailto://127.0.0.1:{mail.port}?from=robot@example.com").send(said)
+
+    assert mail.letters[0].mail.get_content_type() == "text/plain"
+    assert mail.letters[0].mail.get_content().splitlines() == said.text.splitlines()
+
+
+async def test_mail_that_the_server_does_not_take_is_a_failure(mail):
+    mail.knows = frozenset()
+    with pytest.raises(NotSent, match="refused"):
+        await Outside(f"mailto://127.0.0.1:{mail.port}?from=robot@example.com").send(MESSAGE)
+
+
+async def test_mail_to_somebody_without_an_address_is_given_up_at_once():
     nobody = Message("1", None, "", "", {})
     with pytest.raises(NotSent) as failure:
         await Outside("mailto://u:p@h").send(nobody)
@@ -183,20 +214,24 @@ async def test_mail_to_somebody_without_an_address_is_given_up_at_once(apprise):
     assert failure.value.for_good
 
 
-def test_an_address_that_the_library_does_not_know_is_named_before_anything_starts(apprise, monkeypatch):
-    monkeypatch.setattr(channels, "find_spec", lambda name: True)
-    apprise.takes = False
-    monkeypatch.setenv("SCORELINE_CHANNELS", "chat=slcak://secret/token")
-    with pytest.raises(SettingsError, match="chat: this is no address that Apprise knows") as refused:
+def test_an_address_that_the_library_does_not_know_is_named_before_anything_starts(monkeypatch):
+    monkeypatch.setenv("SCORELINE_CHANNELS", f"crm={HOOK}\nchat=slcak://secret/token\nmail=mailto://u:p@example.com")
+    with pytest.raises(SettingsError, match="CHANNELS, chat: this is no address that Apprise knows") as refused:
         load(database_url="sqlite://:memory:").check_fit_to_serve()
 
     assert "secret" not in str(refused.value)
 
 
-async def test_what_a_service_refuses_is_a_failure(apprise):
-    apprise.works = False
-    with pytest.raises(NotSent, match="refused"):
-        await Outside("slack://a/b/c").send(MESSAGE)
-    apprise.takes = False
+async def test_an_address_that_the_library_does_not_know_is_a_failure():
     with pytest.raises(NotSent, match="none of Apprise's"):
-        await Outside("slack://a/b/c").send(MESSAGE)
+        await Outside("slcak://secret/token").send(MESSAGE)
+
+
+def test_the_library_is_loaded_only_where_a_channel_needs_it():
+    code = (
+        "import sys; from server import app; from server.channels import amiss;"
+        f"assert amiss({{'crm': '{HOOK}'}}) is None; assert 'apprise' not in sys.modules;"
+        "assert amiss({'mail': 'mailto://u:p@example.com'}) is None; assert 'apprise' in sys.modules"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
