@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -20,8 +21,9 @@ from models import goals as rows
 from models import people, scores
 from models.pages import Span
 from resolvers import progress, records
+from resolvers.context import Context
 from resolvers.progress import Altered, Reached
-from resolvers.projecting import projections
+from resolvers.projecting import Projection, projections
 
 TheEmployee = Annotated["Employee", strawberry.lazy("graph.people")]  # type: ignore[name-defined]  # noqa: F821
 
@@ -62,24 +64,26 @@ class GoalProgress:
         return root.sums.pace
 
     @strawberry.field(
+        graphql_type=Decimal,
         description="""Where the value will stand at the end of the period: as the forecast has it, of deals won by
-their models, of other metrics by their own past; at the pace so far while there is too little history."""
+their models, of other metrics by their own past; at the pace so far while there is too little history.""",
     )
     @staticmethod
-    async def projected(root: strawberry.Parent[Reached], info: Info) -> Decimal:
-        return root.shown((await info.context.ask(projections, root)).value)
+    def projected(root: strawberry.Parent[Reached], info: Info) -> Any:
+        return _foreseen(root, info, lambda found: root.shown(found.value))
 
-    @strawberry.field
+    @strawberry.field(graphql_type=float)
     @staticmethod
-    async def projected_percent(root: strawberry.Parent[Reached], info: Info) -> float:
-        return (await info.context.ask(projections, root)).percent
+    def projected_percent(root: strawberry.Parent[Reached], info: Info) -> Any:
+        return _foreseen(root, info, lambda found: found.percent)
 
     @strawberry.field(
-        description="Probability, 0 to 1, that the target is reached; null while there is too little history to say."
+        graphql_type=float | None,
+        description="Probability, 0 to 1, that the target is reached; null while there is too little history to say.",
     )
     @staticmethod
-    async def attainment_probability(root: strawberry.Parent[Reached], info: Info) -> float | None:
-        return (await info.context.ask(projections, root)).probability
+    def attainment_probability(root: strawberry.Parent[Reached], info: Info) -> Any:
+        return _foreseen(root, info, lambda found: found.probability)
 
     @strawberry.field(description="What each remaining working day must bring; null when none remains.")
     @staticmethod
@@ -96,6 +100,16 @@ their models, of other metrics by their own past; at the pace so far while there
     @staticmethod
     def as_of(root: strawberry.Parent[Reached]) -> datetime:
         return root.as_of
+
+
+def _foreseen(root: Reached, info: Info, shown: Callable[[Projection], Any]) -> Any:
+    """Return what is shown of a projection: at once in a stream, which has it at hand."""
+    found = info.context.ask(projections, root)
+    return shown(found) if isinstance(found, Projection) else _once(found, shown)
+
+
+async def _once(waiting: Awaitable[Projection], shown: Callable[[Projection], Any]) -> Any:
+    return shown(await waiting)
 
 
 @lens(Altered, description="One field of a goal that somebody changed.")
@@ -156,11 +170,11 @@ class Goal(Node):
     async def metric(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
         return (await info.context.metrics())[root.metric]
 
-    @strawberry.field(description="In the metric's unit; above zero.")
+    @strawberry.field(graphql_type=Decimal, description="In the metric's unit; above zero.")
     @staticmethod
-    async def target(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal:
-        context = info.context
-        return shown(root.target, (await context.metrics())[root.metric].unit, (await context.company()).currency)
+    def target(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        ready = info.context.ready.get(progress.reached, {}).get(root)
+        return ready.shown(root.target) if ready else _target(root, info.context)
 
     @strawberry.field(graphql_type=Period)
     @staticmethod
@@ -205,3 +219,7 @@ subteams); null for an employee's goal. More or less than the target is allowed,
     @staticmethod
     def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
         return info.context.ask(progress.altered, root)
+
+
+async def _target(root: rows.Goal, context: Context) -> Decimal:
+    return shown(root.target, (await context.metrics())[root.metric].unit, (await context.company()).currency)

@@ -40,7 +40,12 @@ Row = TypeVar("Row", bound=Model)
 
 
 class Known(Protocol):
-    """What is kept of the company between the reads of live streams."""
+    """What is kept of the company between the reads of live streams.
+
+    deals_heard  how often there was news of what forecasts are made of
+    """
+
+    deals_heard: int
 
     async def company(self) -> Company | None: ...
 
@@ -49,6 +54,8 @@ class Known(Protocol):
     def employee(self, number: int) -> Employee | None: ...
 
     async def employees(self, numbers: Sequence[int]) -> list[Employee | None]: ...
+
+    async def goals(self, numbers: Sequence[int]) -> dict[int, tuple[Goal, int]]: ...
 
 
 class Throttle(Protocol):

@@ -277,7 +277,7 @@ async def chances_ever(context: Context, deals: Sequence[int]) -> list[float | N
     if fit.confidence is Confidence.NONE:
         return [None] * len(deals)
     then = await desk.open_now(known, Basis.REVENUE)
-    key = ("ever", known.position, known.today)
+    key = ("ever", known.present, known.today)
     chances = await desk.work(key, lambda: fit.ever(then, np.flatnonzero(then.open)))
     found = dict(zip(then.key[then.open].tolist(), chances.tolist(), strict=True))
     return [found.get(deal) for deal in deals]

@@ -207,9 +207,21 @@ async def find(context: Context, id_: str) -> Goal | None:
 
 async def find_all(context: Context, ids: Sequence[str]) -> list[Goal | None]:
     """The same for several ids, in their order."""
+    return await seen(context, numbers_of(ids))
+
+
+def numbers_of(ids: Sequence[str]) -> list[int]:
+    """Return the number of each goal; 0, which none has, for what is no goal's id."""
     pairs = [decoded(id_) for id_ in ids]
-    numbers = [pair[1] if pair and pair[0] == "Goal" else 0 for pair in pairs]
-    return await seen(context, numbers)
+    return [pair[1] if pair and pair[0] == "Goal" else 0 for pair in pairs]
+
+
+async def with_values(context: Context, numbers: Sequence[int]) -> dict[Goal, int]:
+    """Return those of the goals that the viewer may see, in their order, each with what it has reached."""
+    ask = context.known.goals if context.known else scores.goals_with_values
+    found = await ask(numbers)
+    rows = await within_sight(context, [found[number][0] for number in dict.fromkeys(numbers) if number in found])
+    return {row: found[row.id][1] for row in rows}
 
 
 async def seen(context: Context, numbers: Sequence[int]) -> list[Goal | None]:

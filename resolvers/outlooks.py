@@ -12,7 +12,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any, Final, TypeVar, cast
@@ -31,7 +31,8 @@ from resolvers.context import Context
 
 Result = TypeVar("Result")
 _KEPT: Final = 256  # answers that may be asked for again
-_OF_NOW: Final = frozenset({"open", "outlook", "ever"})  # their keys go on with the position
+_OF_NOW: Final = frozenset({"open", "outlook", "ever"})  # their keys go on with the number of the present
+_MOVING: Final = frozenset({"*", "deals", "people", "company"})  # the news after which something else is known
 _OF_PAST: Final = frozenset({"learner", "fit", "window", "origin"})  # theirs with the number of the past and the day
 
 
@@ -39,11 +40,13 @@ _OF_PAST: Final = frozenset({"learner", "fit", "window", "origin"})  # theirs wi
 class Known:
     """All that is known at a position of the change log.
 
-    line  the last of the history that has been read;  past  what tells one past from another: it changes with it
-    Of what is only supposed, position and past are those of no real one.
+    present  what tells one present from another: the position at which it last changed
+    line     the last of the history that has been read;  past  what tells one past from another: it changes with it
+    Of what is only supposed, present and past are those of no real one.
     """
 
-    position: Any
+    position: int
+    present: Any
     line: int
     past: Any
     today: int
@@ -72,23 +75,29 @@ class Forecaster:
     def __init__(self) -> None:
         self._reading = asyncio.Lock()
         self._known: Known | None = None
+        self._heard: tuple[int, date] | None = None  # the news and the day at which that was all there was to know
         self._tasks: OrderedDict[Any, asyncio.Task[Any]] = OrderedDict()
         self._worker = ThreadPoolExecutor(1, "forecast")
         self.metrics: dict[tuple[str, int], tuple[datetime, int]] = {}  # by day: learnt when, and how often
 
     async def known(self, context: Context) -> Known:
-        """Return what is known now."""
+        """Return what is known now; to a live stream, what is known by the news that it has heard of."""
+        today = await context.today()
         async with self._reading:
+            heard = (context.known.deals_heard, today) if context.known else None
+            if heard is not None and heard == self._heard and self._known is not None:
+                return self._known
             found = await self._read(context)
             if found is not self._known:
                 self._known = found
                 self._forget(found)
+            self._heard = heard or self._heard
             return found
 
     def _forget(self, known: Known) -> None:
         """Let go of what nobody can ask for any more."""
         for key in list(self._tasks):
-            of_now = key[0] in _OF_NOW and key[1] != known.position
+            of_now = key[0] in _OF_NOW and key[1] != known.present
             if of_now or (key[0] in _OF_PAST and key[1:3] != (known.past, known.today)):
                 del self._tasks[key]
 
@@ -104,7 +113,7 @@ class Forecaster:
         return await self.once(("fit", known.past, known.today, basis), work)
 
     async def open_now(self, known: Known, basis: Basis) -> DealTable:
-        key = ("open", known.position, known.today, basis)
+        key = ("open", known.present, known.today, basis)
         return await self.once(key, lambda: self.in_thread(partial(known.open_now, basis)))
 
     async def outlook(self, known: Known, basis: Basis, first: int, last: int) -> Outlook:
@@ -118,7 +127,7 @@ class Forecaster:
             )
             return await self.in_thread(partial(window.outlook, then))
 
-        return await self.once(("outlook", known.position, known.today, basis, first, last), work)
+        return await self.once(("outlook", known.present, known.today, basis, first, last), work)
 
     async def work(self, key: Any, count: Callable[[], Result]) -> Result:
         """Return what `count` gives, worked out in the thread, once for all who ask by the same key."""
@@ -149,8 +158,8 @@ class Forecaster:
             moved = frozenset("*")
         else:
             position, moved = await changes.since(known.position)
-            if (position, today) == (known.position, known.today):
-                return known
+            if today == known.today and not moved & _MOVING:
+                return known if position == known.position else replace(known, position=position)
         line, book, stays, staged, past = await self._read_deals(known, calendar, currency, moved)
         staff, prices = known.staff if known else None, known.market.prices if known else None
         if staff is None or moved & {"*", "people"}:
@@ -160,7 +169,7 @@ class Forecaster:
         market = deal_tables.market(currency, await context.rates(), book.currencies, prices, date.fromordinal(today))
         if known and (prices != known.market.prices or not _same_staff(staff, known.staff)):
             past += 1
-        return Known(position, line, past, today, calendar, currency, book, stays, staged, staff, market)
+        return Known(position, position, line, past, today, calendar, currency, book, stays, staged, staff, market)
 
     async def _read_deals(
         self, known: Known | None, calendar: Calendar, currency: str, moved: frozenset[str]

@@ -37,7 +37,11 @@ class Reached:
 
 async def reached(context: Context, rows: Sequence[Goal]) -> list[Reached]:
     """Return how far each goal is, in one question for all."""
-    values = await scores.goal_values(rows)
+    return await with_values(context, rows, await scores.goal_values(rows))
+
+
+async def with_values(context: Context, rows: Sequence[Goal], values: Sequence[int]) -> list[Reached]:
+    """The same for goals of which is known what they have reached."""
     company, metrics, today = await context.company(), await context.metrics(), await context.today()
     return [
         Reached(

@@ -17,7 +17,7 @@ import numpy as np
 
 from domain.calendar import Calendar
 from domain.columns import Bools
-from domain.forecasting import FARTHEST, Confidence, Distribution
+from domain.forecasting import FARTHEST, Confidence, Distribution, Outlook
 from domain.metric_forecasting import MetricFit
 from domain.progress import percent
 from domain.units import Unit
@@ -37,6 +37,9 @@ _OF_DEALS: Final = {
 _PAST: Final = timedelta(days=400)  # of a metric's history that is looked at
 _A_MONTH: Final = timedelta(days=31)
 
+# by goal: what was asked, for which days and staff (which is held, so that its id stays its own), and what is to come
+Coming = dict[int, tuple[Outlook | MetricFit, tuple[int, int, int], Staff, Distribution]]
+
 
 @dataclass(frozen=True)
 class Projection:
@@ -52,12 +55,15 @@ def topics(rows: Sequence[Goal]) -> set[str]:
     return {"deals"} if any(row.metric in _OF_DEALS for row in rows) else set()
 
 
-async def projections(context: Context, rows: Sequence[Reached]) -> list[Projection]:
-    """Return where each goal will stand."""
+async def projections(context: Context, rows: Sequence[Reached], coming: Coming | None = None) -> list[Projection]:
+    """Return where each goal will stand; `coming` keeps what a stream needs again when only the value has moved."""
     today = await context.today()
-    open_ = [row for row in rows if row.goal.last_day >= today]
-    known = await forecaster(context).known(context) if open_ else None
-    return [await _projection(context, known, row, today) if row in open_ else _over(row) for row in rows]
+    known = await forecaster(context).known(context) if any(row.goal.last_day >= today for row in rows) else None
+    kept = {} if coming is None else coming
+    return [
+        await _projection(context, known, row, today, kept) if known and row.goal.last_day >= today else _over(row)
+        for row in rows
+    ]
 
 
 def _over(row: Reached) -> Projection:
@@ -65,15 +71,21 @@ def _over(row: Reached) -> Projection:
     return Projection(value, row.sums.percent, float(row.sums.value >= row.sums.target))
 
 
-async def _projection(context: Context, known: Known | None, row: Reached, today: date) -> Projection:
-    assert known is not None
+async def _projection(context: Context, known: Known, row: Reached, today: date, kept: Coming) -> Projection:
     goal, sums = row.goal, row.sums
     first, last = max(goal.first_day, today).toordinal(), goal.last_day.toordinal()
-    members = _members(context, goal, known.staff)
-    coming = await _coming(context, known, row, members, first, last)
-    if coming is None:
+    source = await _source(context, known, row, first, last)
+    if source is None:
         reached = 1.0 if sums.value >= sums.target else None
         return Projection(sums.projected, sums.projected_percent, reached)
+    of = first, last, id(known.staff)
+    before = kept.get(goal.id)
+    if before is not None and before[0] is source and before[1] == of:
+        coming = before[3]
+    else:
+        members = _members(context, goal, known.staff)
+        coming = source.of(members, first, last) if isinstance(source, MetricFit) else source.of(members)
+        kept[goal.id] = source, of, known.staff, coming
     value = sums.value + coming.mean
     return Projection(value, percent(value, sums.target), coming.reaches(sums.target - sums.value))
 
@@ -84,10 +96,8 @@ def _members(context: Context, goal: Goal, staff: Staff) -> Bools:
     return staff.in_teams(context.tree.below(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None)
 
 
-async def _coming(
-    context: Context, known: Known, row: Reached, members: Bools, first: int, last: int
-) -> Distribution | None:
-    """Return what is still to come; None while there is too little history to say."""
+async def _source(context: Context, known: Known, row: Reached, first: int, last: int) -> Outlook | MetricFit | None:
+    """Return what tells what is still to come; None while there is too little history to say."""
     desk, metric = forecaster(context), row.goal.metric
     if last - known.today > FARTHEST:
         return None
@@ -98,10 +108,10 @@ async def _coming(
             return None
         window = ("metric window", metric, fit, first, last)
         await desk.work(window, lambda: fit.window(first, last))
-        return fit.of(members, first, last)
+        return fit
     if (await desk.fit(known, basis)).confidence is Confidence.NONE:
         return None
-    return (await desk.outlook(known, basis, first, last)).of(members)
+    return await desk.outlook(known, basis, first, last)
 
 
 async def _metric_fit(context: Context, known: Known, metric: str, unit: Unit) -> MetricFit:

@@ -82,7 +82,7 @@ def _closed(known: Known, closing: Mapping[int, DealStatus]) -> Known:
     book = replace(known.book, state=state, closed=closed, winner=winner)
     yesterday, what = known.today - 1, tuple(sorted(closing.items()))
     same = past_of(known.book, known.stays, ids, yesterday) == past_of(book, known.stays, ids, yesterday)
-    return replace(known, position=(known.position, what), past=known.past if same else (known.past, what), book=book)
+    return replace(known, present=(known.present, what), past=known.past if same else (known.past, what), book=book)
 
 
 def _booked(deal: Deal, basis: Basis) -> int | None:

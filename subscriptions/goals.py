@@ -24,8 +24,10 @@ async def goal_progress(
     """
     if ids is not None and None in await goals.find_all(context, ids):
         raise NotFound("There is no such goal: give the ids of goals that you can see.", field="goals")
+    numbers = goals.numbers_of(ids or ())
     sent: dict[int, object] = {}
     chances: dict[int, object] = {}
+    coming: projecting.Coming = {}
 
     def state(one: Reached) -> object:
         return standing(one), chances.get(one.goal.id)
@@ -33,19 +35,21 @@ async def goal_progress(
     async def read() -> Reading[list[Reached]]:
         await again(context)
         if ids is not None:
-            rows = [row for row in await goals.find_all(context, ids) if row is not None]
+            values = await goals.with_values(context, numbers)
+            reached = await progress.with_values(context, list(values), list(values.values()))
         else:
             listed = scope is not None
             rows = await (goals.listed(context, scope, None, None, archived=False) if listed else goals.own(context))
             gone = [number for number in sent if number not in {row.id for row in rows}]
             rows += [row for row in await goals.seen(context, gone) if row and row.archived_at is not None]
-        reached = await progress.reached(context, rows)
+            reached = await progress.reached(context, rows)
         context.ready[progress.reached] = {one.goal: one for one in reached}
-        topics = everything(context, ("goals", *(f"goal:{row.id}" for row in rows)))
+        topics = everything(context, ("goals", *(f"goal:{one.goal.id}" for one in reached)))
         if foreseen:
-            found = await projecting.projections(context, reached)
+            found = await projecting.projections(context, reached, coming)
+            context.ready[projecting.projections] = dict(zip(reached, found, strict=True))
             chances.update((one.goal.id, each) for one, each in zip(reached, found, strict=True))
-            topics |= projecting.topics(rows)
+            topics |= projecting.topics([one.goal for one in reached])
         return Reading(reached, topics, wake_in=await until_tomorrow(context))
 
     async for reached in states(

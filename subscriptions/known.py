@@ -7,12 +7,14 @@ left at what was; queries and mutations do not come here: they read what was wri
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, TypeVar
 
 from domain.scoring import Metric
-from models import company, metrics, people
+from models import company, metrics, people, scores
 from models.company import Company
+from models.goals import Goal
 from models.people import Employee
 from subscriptions.hub import Hub
 
@@ -25,7 +27,14 @@ class Known:
         self._kept: dict[Any, Any] = {}
         self._people: dict[int, Employee | None] = {}
         self._turn = 0
+        self.deals_heard = 0
+        self._wanted: set[int] = set()  # goals that are asked for at this moment
+        self._goals: asyncio.Task[dict[int, tuple[Goal, int]]] | None = None
         hub.watch(("company", "metrics", "people"), self._forget)
+        hub.watch(("company", "deals", "people"), self._hear_of_deals)
+
+    def _hear_of_deals(self) -> None:
+        self.deals_heard += 1
 
     def _forget(self) -> None:
         self._kept, self._people = {}, {}
@@ -59,3 +68,18 @@ class Known:
                 return [found[number] if number in found else kept[number] for number in numbers]
             kept.update(found)
         return [kept[number] for number in numbers]
+
+    async def goals(self, numbers: Iterable[int]) -> dict[int, tuple[Goal, int]]:
+        """Return goals by their numbers, with what each has reached: read now, once for all who ask at this moment.
+
+        There may be others among them: news that moves several questions wakes them together.
+        """
+        self._wanted.update(numbers)
+        if self._goals is None:
+            self._goals = asyncio.create_task(self._read_goals(), name="goals of a moment")
+        return await asyncio.shield(self._goals)
+
+    async def _read_goals(self) -> dict[int, tuple[Goal, int]]:
+        await asyncio.sleep(0)
+        wanted, self._wanted, self._goals = self._wanted, set(), None
+        return await scores.goals_with_values(wanted)
