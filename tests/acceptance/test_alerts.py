@@ -190,11 +190,13 @@ async def test_when_the_keeper_of_the_clock_is_killed_the_other_takes_over_and_n
 ) -> None:
     keeper = await office.keeper()
     survivor = 1 - keeper
-    tasks = [
-        await office.act("createTask", "Ann", server=survivor, title=f"Task {number}", dueAt=ahead(1 + number / 2))
-        for number in range(40)
-    ]
-    async with listening(office.servers[survivor], office.tokens["Mia"]) as mia:
+    async with listening(
+        office.servers[survivor], office.tokens["Mia"]
+    ) as mia:  # before the first is due, however slow
+        tasks = [
+            await office.act("createTask", "Ann", server=survivor, title=f"Task {number}", dueAt=ahead(1 + number / 2))
+            for number in range(40)
+        ]
         await mia.until(("TASK_OVERDUE", tasks[0]), patience=10)
         process = office.servers[keeper].process
         assert process is not None
