@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -149,12 +150,18 @@ def serve(host: str | None, port: int | None) -> None:
 
 def run(found: Settings) -> None:
     """Serve until told to stop: in this process, or in as many below it as are asked for."""
+    end_well()
     _let_many_in()
     if found.workers == 1:
         uvicorn.Server(server_config(found)).run()
         return
     config = server_config(found, "server.app:of_environment")
     Multiprocess(config, [config.bind_socket()]).run()
+
+
+def end_well() -> None:
+    """Let SIGTERM end the process with 0: uvicorn, once all is finished, sends itself the signal again."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
 
 
 def _let_many_in() -> None:

@@ -41,6 +41,9 @@ _TRIES: Final = 20  # ports, when the usual one is taken
 
 def show(*, host: str | None, port: int | None, fresh: bool) -> None:
     """Serve the demo until told to stop."""
+    from server.cli import end_well  # it imports us too, when asked for the demo
+
+    end_well()
     quiet = {"log_level": "warning"} if "log_level" not in settings.load().model_fields_set else {}
     found = settings.load(demo=True, database_url=f"sqlite://{_DATABASE}", workers=1, host=host, port=port, **quiet)
     logs.configure(found)
