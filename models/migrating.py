@@ -8,11 +8,13 @@ waits and finds nothing left to do. What a step must do by hand is in docs/decis
 from __future__ import annotations
 
 import pkgutil
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final
 
 from tortoise import Tortoise
 from tortoise.migrations.executor import MigrationExecutor
+from tortoise.migrations.schema_generator.state import State
+from tortoise.migrations.schema_generator.state_apps import StateApps
 from tortoise.transactions import in_transaction
 
 from models import database, migrations
@@ -42,13 +44,37 @@ async def migrate(url: str) -> list[str]:
                 if event == "apply_done":
                     applied.append(name)
 
-            executor = MigrationExecutor(connection, found["apps"])
+            executor = _Executor(connection, found["apps"])
             await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))  # it is read before it is made
             await executor.migrate(direction="forward", progress=told)
             await _check(connection)
             return applied
     finally:
         await Tortoise.close_connections()
+
+
+class _Executor(MigrationExecutor):
+    """The library's, which draws all tables up anew before each operation, for those few that look back; here for these alone."""
+
+    async def _project_state(self, *about: Any, **more: Any) -> State:
+        found = await super()._project_state(*about, **more)
+        return _Now(found.models, found.apps)
+
+
+class _Now(State):
+    def clone(self) -> State:
+        return _Before({key: model.clone() for key, model in self.models.items()}, self.apps)
+
+
+class _Before(State):
+    """The tables as an operation finds them, drawn up when it looks."""
+
+    def __init__(self, models: Any, after: StateApps) -> None:
+        self.models, self._after = models, after
+
+    @cached_property
+    def apps(self) -> StateApps:  # type: ignore[override]
+        return self._after.clone(model_states=self.models)
 
 
 async def pending() -> list[str]:
