@@ -1,8 +1,9 @@
 """Makes the demo company of its story, through the same resolvers as everything else.
 
-Every few days of the story are one unit of work at its own time, so the history, the
-ledger and boards `asOf` look as if the year had been lived. What happened is brought in by
-the company's old CRM (an integration device); directors and managers set goals and give assignments.
+Every few days of the story, up to two weeks of what is long ago, are one unit of work at
+its own time, so the history, the ledger and boards `asOf` look as if the year had been
+lived. What happened is brought in by the company's old CRM (an integration device);
+directors and managers set goals and give assignments.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from resolvers.viewer import Viewer
 
 PASSWORD: Final = "snowflake"  # everybody's, printed at the start: this is a demo
 _CLOSE_AFTER: Final = 5  # working days into the next month
+_FRACTION: Final = 5  # of the time since then lies between two units of work
+_SHORTEST, _LONGEST = timedelta(hours=12), timedelta(days=14)
 _KINDS: Final[Mapping[str, Callable[..., Awaitable[Any]]]] = {  # each may refer to those before it
     "client": clients.record,
     "contact": clients.record_contacts,
@@ -196,7 +199,7 @@ def _batches(story: Story) -> Iterator[tuple[datetime, list[Event]]]:
     left, until = story.events, story.start
     while until < story.now:
         ago = story.now - until
-        until = min(until + min(max(ago / 10, timedelta(hours=12)), timedelta(days=7)), story.now)
+        until = min(until + min(max(ago / _FRACTION, _SHORTEST), _LONGEST), story.now)
         count = next((n for n, event in enumerate(left) if event.at > until), len(left))
         if count:
             yield until, left[:count]
