@@ -73,4 +73,4 @@ def opened(machines: Rig, *, sellers: int, deals: int) -> Office:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="./run bench")

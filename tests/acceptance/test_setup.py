@@ -141,8 +141,9 @@ def test_the_bootstrap_script_installs_once_and_again_when_a_lock_file_has_chang
     assert (home / "bin" / "pip").exists()
 
 
-def test_the_bootstrap_script_explains_itself_without_installing_anything(bootstrap: Path) -> None:
-    said, installed = bootstrapped(bootstrap, "--help")
+@pytest.mark.parametrize("asked", [("--help",), ("check", "--help"), ("lock", "-h")])
+def test_the_bootstrap_script_explains_itself_without_doing_anything(bootstrap: Path, asked: tuple[str, ...]) -> None:
+    said, installed = bootstrapped(bootstrap, *asked)
 
     assert said.startswith("The one entry for people")
     assert not installed
