@@ -111,7 +111,7 @@ JOBS: Final[tuple[Job, ...]] = (
     Job("time at work", timedelta(seconds=30), worktime.catch_up),
     Job("clean-up", timedelta(hours=1), clean),
 )
-EACH_DAY: Final = Job("goals behind", timedelta(0), paces)  # and when the clock begins
+EACH_DAY: Final = Job("goals behind", timedelta(minutes=1), paces)  # and when the clock begins
 
 
 async def everything(new: NewContext) -> None:

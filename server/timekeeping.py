@@ -82,7 +82,7 @@ class Timekeeper:
 
     context   what a job works with, new for each
     deliver   sends what is in the outbox
-    jobs      what is done every so often; `each_day` when the company's day begins
+    jobs      what is done every so often; `each_day` when the company's day begins, and every so often until it succeeds
     pace      seconds between two looks at what time has brought
     """
 
@@ -181,24 +181,30 @@ class Timekeeper:
             return
         now = self._clock()
         for job in self._jobs:
-            left = self._next.get(job.name, now) - now
-            if not timedelta(0) < left <= job.every:  # more is left only after the clock was set back
-                await self._run(job)
-                self._next[job.name] = now + job.every
-        if today != self._day:
-            await self._run(self._each_day)
+            if self._is_due(job, now):
+                await self._run(job, now)
+        if today != self._day and self._is_due(self._each_day, now) and await self._run(self._each_day, now):
             self._day = today
 
-    async def _run(self, job: Job) -> None:
+    def _is_due(self, job: Job, now: datetime) -> bool:
+        left = self._next.get(job.name, now) - now
+        return not timedelta(0) < left <= job.every  # more is left only after the clock was set back
+
+    async def _run(self, job: Job, now: datetime) -> bool:
+        """Do a job; return whether it came to its end."""
+        ended = False
         try:
             while await job.run(await self._context()):
                 if not self.holding.held:
-                    return
+                    return False
+            ended = True
         except AWAY:
             raise
         except Exception:  # the other jobs go on; this one is tried again when its time comes
             self._failures += 1
             log.exception("The clock's job “%s” failed.", job.name)
+        self._next[job.name] = now + job.every
+        return ended
 
     async def _post(self, channel: str | None) -> NoReturn:
         while True:

@@ -173,6 +173,23 @@ async def test_goals_are_looked_at_when_the_companys_day_begins(world: World) ->
     assert looked == ["2026-11-18", "2026-11-19"]
 
 
+async def test_a_day_whose_look_at_goals_failed_is_looked_at_again_soon_but_not_at_once(world: World, caplog) -> None:
+    looked = []
+
+    async def look(context):
+        looked.append(world.now)
+        if len(looked) == 1:
+            raise ValueError("a bad row")
+        return False
+
+    clock = keeper(world, jobs=(), each_day=Job("goals", timedelta(minutes=1), look))
+    for _ in range(12):
+        await clock.turn()
+        world.later(seconds=30)
+
+    assert [at - looked[0] for at in looked] == [timedelta(0), timedelta(minutes=1)]
+
+
 async def test_a_task_of_the_clock_that_dies_is_started_again_and_told(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
