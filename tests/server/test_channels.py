@@ -9,8 +9,9 @@ import logging
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,25 @@ async def test_a_webhook_gets_the_message_with_its_id_and_can_verify_who_sent_it
     assert timestamp == str(int(NOW.timestamp()))
     assert (crm.ids, crm.bodies) == (["0b9f"], [MESSAGE.payload])
     assert SECRET not in str(headers)
+
+
+async def test_what_the_documentation_shows_of_verifying_verifies():
+    text = (ROOT / "docs" / "alerts.md").read_text()
+    shown: dict[str, Any] = {}
+    exec(text.partition("```python\n")[2].partition("```")[0], shown)
+    async with receiver() as crm:
+        await Webhook(crm.address, lambda: datetime.now(UTC)).send(MESSAGE)
+        await Webhook(crm.address, lambda: datetime.now(UTC) - timedelta(hours=1)).send(MESSAGE)
+
+    (fresh, body), (old, _) = [
+        ({name.title(): value for name, value in lines.items()}, body) for lines, body in crm.heard
+    ]
+    genuine = shown["genuine"]
+    assert genuine(SECRET, fresh, body)
+    assert not genuine(SECRET, fresh, body + b" ")
+    assert not genuine("another secret", fresh, body)
+    assert not genuine(SECRET, {**fresh, "X-Scoreline-Timestamp": old["X-Scoreline-Timestamp"]}, body)
+    assert not genuine(SECRET, old, body)
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 429, 500, 503])
