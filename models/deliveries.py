@@ -36,6 +36,11 @@ class Delivery(Model):
         indexes = (("due_at",), ("recipient_id", "channel", "due_at"))
 
 
+async def take_in(delivery: Delivery, more: Collection[int]) -> bool:
+    """Add alerts to a message that waits; return whether it still took them."""
+    return bool(await Delivery.filter(id=delivery.id, attempts=0).update(alerts=[*delivery.alerts, *more]))
+
+
 async def waiting(recipient: int, channel: str, after: datetime, until: datetime) -> Delivery | None:
     """Return the message that somebody will get within that time and that still takes alerts in."""
     return await Delivery.filter(

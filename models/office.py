@@ -29,6 +29,12 @@ async def by_session(session: int, employee: int) -> tuple[Session | None, bool,
     return sessions[0] if sessions else None, bool(below), _office(*rest)
 
 
+async def by_employee(number: int) -> tuple[Employee, bool, Office]:
+    """Return the employee of that number, and whether anybody has him as manager set by hand."""
+    found, below, *rest = await _with([Employee.filter(id=number), Employee.filter(manager_id=number).limit(1)])
+    return found[0], bool(below), _office(*rest)
+
+
 async def by_device(digest: str) -> tuple[Device | None, Office]:
     """Return the device whose token has that digest."""
     devices, *rest = await _with([Device.filter(digest=digest)])

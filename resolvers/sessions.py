@@ -107,7 +107,7 @@ async def _signed_in(context: Context, session: Session, employee: Employee) -> 
 
 async def _of_employee(employee: Employee, session: int, expires: datetime) -> Viewer:
     leads = await Employee.exists(manager_id=employee.id)
-    return Viewer.of_employee(employee, await people.tree(), session, expires, leads)
+    return Viewer.of_employee(employee, await people.tree(), session, expires, leads=leads)
 
 
 async def viewer(token: str, services: Services, now: datetime) -> Viewer:
@@ -132,7 +132,7 @@ async def viewer(token: str, services: Services, now: datetime) -> Viewer:
     session, leads, office = await offices.by_session(session_id, number)
     if session is None or session.revoked_at is not None or not session.employee.active:
         raise Unauthenticated(_WRONG)
-    found = Viewer.of_employee(session.employee, office.tree, session.id, expires, leads)
+    found = Viewer.of_employee(session.employee, office.tree, session.id, expires, leads=leads)
     return replace(found, office=office)
 
 
@@ -174,7 +174,7 @@ async def as_they_are(viewers: Sequence[Viewer], now: datetime) -> list[Viewer |
         employee = session.employee
         if not employee.active:
             return None
-        return Viewer.of_employee(employee, tree, session.id, viewer.expires_at, employee.id in leaders)
+        return Viewer.of_employee(employee, tree, session.id, viewer.expires_at, leads=employee.id in leaders)
 
     return [now_is(viewer) for viewer in viewers]
 

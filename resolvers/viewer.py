@@ -44,7 +44,14 @@ class Viewer:
     office: Office | None = None
 
     @staticmethod
-    def of_employee(employee: Employee, tree: Tree, session_id: int, expires_at: datetime, leads: bool) -> Viewer:
+    def of_employee(
+        employee: Employee,
+        tree: Tree,
+        session_id: int | None = None,
+        expires_at: datetime | None = None,
+        *,
+        leads: bool,
+    ) -> Viewer:
         """Return the viewer for an employee; `leads`: somebody has him as manager set by hand.
 
         Rights follow the teams: who manages a team or people has a manager's reach

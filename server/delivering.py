@@ -36,7 +36,8 @@ class Delivering:
 
     async def turn(self, channel: str | None) -> bool:
         """Try what is due through a channel; return whether there may be more."""
-        rows = await outbox.due(self._clock(), _AT_ONCE, channel=channel, but=self._senders)
+        due = await outbox.due(self._clock(), _AT_ONCE, channel=channel, but=self._senders)
+        rows = await deliveries.awake(due, self._clock()) if due else []
         for start in range(0, len(rows), _TOGETHER):
             part = rows[start : start + _TOGETHER]
             if not any(await asyncio.gather(*(self._try(row) for row in part))):
@@ -44,9 +45,10 @@ class Delivering:
                 again = self._clock() + pause(part[0].attempts + 1, self._luck())
                 await outbox.postpone(rows[start + _TOGETHER :], again)
                 return False
-        return len(rows) == _AT_ONCE
+        return len(due) == _AT_ONCE
 
     async def _try(self, row: Delivery) -> bool:
+        """Make an attempt; return False for one after which the channel may be thought down."""
         now = self._clock()
         taken = await outbox.claim(row, now, now + _TAKEN)
         if taken is None:
@@ -56,11 +58,13 @@ class Delivering:
                 raise NotSent("it is not set up here")
             message = await deliveries.written(taken)
             if message is None:
-                raise NotSent("the recipient has left", for_good=True)
+                await deliveries.dropped(taken, self._clock())
+                metrics.DELIVERIES.labels(row.channel, "dropped").inc()
+                return True
             await self._senders[row.channel].send(message)
         except NotSent as failure:
             await self._failed(taken, failure)
-            return False
+            return failure.for_good
         await deliveries.sent(taken, self._clock())
         metrics.DELIVERIES.labels(row.channel, "sent").inc()
         return True

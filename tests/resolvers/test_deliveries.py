@@ -11,6 +11,7 @@ from models import deliveries as outbox
 from models.deliveries import Delivery
 from resolvers import deliveries
 from tests.resolvers.inboxes import inbox, lost, office, only
+from tests.resolvers.office import goal, won
 from tests.world import World
 
 
@@ -148,6 +149,62 @@ async def test_what_has_settled_meanwhile_is_said_so(world: World) -> None:
     message = await deliveries.written(row)
     assert message is not None
     assert message.text.endswith("(settled since)")
+
+
+async def test_an_alert_that_comes_while_its_message_is_being_taken_is_another_message(world: World) -> None:
+    await world.act("updateProfile", "Mia", digestAt=18 * 60)
+    await lost(world)
+    [read] = await Delivery.all()
+    await outbox.claim(read, world.now, world.now + timedelta(minutes=1))
+
+    assert not await outbox.take_in(read, [2])
+    assert [row.alerts for row in await Delivery.all()] == [[1]]
+
+
+async def said_to_mia() -> list[str]:
+    """Return the lines of the one message for Mia."""
+    [row] = await Delivery.filter(recipient__name="Mia")
+    message = await deliveries.written(row)
+    return message.text.splitlines() if message else []
+
+
+async def test_what_a_recipient_may_no_longer_see_when_his_digest_leaves_is_not_in_it(world: World) -> None:
+    await world.hire("Eve", "North")
+    await world.act("updateProfile", "Mia", digestAt=18 * 60)
+    await lost(world, title="Chairs")
+    await lost(world, "Eve", title="Tables")
+    await world.act("updateEmployee", id=world.ids["Eve"], team=world.ids["South"])
+    assert await said_to_mia() == ["Ann: deal lost: “Chairs”, 100.00 EUR"]
+
+    await world.act("updateTeam", id=world.ids["North"], manager=world.ids["Max"])
+    assert await said_to_mia() == []
+    await world.act("updateEmployee", id=world.ids["Ann"], manager=world.ids["Mia"])
+    assert await said_to_mia() == ["Ann: deal lost: “Chairs”, 100.00 EUR"]
+
+
+async def test_the_same_holds_of_the_goals_of_teams_and_of_what_he_hears_of_himself(world: World) -> None:
+    await only(world, "GOAL_ACHIEVED", channels=["chat"], recipients=["MANAGER", "EMPLOYEE"])
+    await world.act("updateProfile", "Mia", digestAt=18 * 60)
+    for owner in ("North", "Ann", "Mia"):
+        await goal(world, owner, "deals_won", "1")
+    await won(world)
+    await won(world, "Mia")
+    assert [line.partition(":")[0] for line in await said_to_mia()] == ["• North", "• Ann", "• Mia"]
+
+    await world.act("updateTeam", id=world.ids["North"], manager=world.ids["Max"])
+    await world.act("updateEmployee", id=world.ids["Mia"], team=world.ids["South"], role="EMPLOYEE")
+    assert [line.partition(":")[0] for line in await said_to_mia()] == ["Mia"]
+
+
+async def test_who_wants_quiet_is_left_in_it_also_by_what_was_due_before(world: World) -> None:
+    await lost(world)
+    await world.act("updateProfile", "Mia", quietFrom=10 * 60, quietTo=12 * 60)
+    rows = await outbox.due(world.now, 10)
+    assert await deliveries.awake(rows, world.now) == []
+    assert await waiting() == [("chat", 1, datetime(2026, 11, 18, 11, tzinfo=UTC))]
+
+    world.now = datetime(2026, 11, 18, 11, tzinfo=UTC)
+    assert len(await deliveries.awake(await outbox.due(world.now, 10), world.now)) == 1
 
 
 async def test_who_has_left_is_sent_nothing_more(world: World) -> None:

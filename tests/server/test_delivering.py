@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 
 from models.deliveries import Delivery
+from models.people import Employee
 from server import metrics
-from server.channels import Webhook
+from server.channels import Outside, Webhook
 from server.delivering import Delivering
-from tests.receivers import Receiver, receiver
+from tests.receivers import Receiver, postbox, receiver
 from tests.resolvers.inboxes import lost, office, only
 from tests.world import World
 
@@ -113,6 +114,57 @@ async def test_a_dead_message_is_logged_and_counted_without_secrets(world: World
     assert str(crm.port) not in caplog.text
     assert 100 < len(crm.heard) < 250
     assert world.now - timedelta(hours=25) < world.now
+
+
+async def test_nobody_is_written_to_at_night_because_a_channel_was_down_in_the_evening(
+    world: World, crm: Receiver
+) -> None:
+    await world.act("updateProfile", "Mia", quietFrom=11 * 60, quietTo=12 * 60)  # it is ten in Berlin
+    await crm.down()
+    await lost(world)
+    deliver = post(world, crm)
+    for minute in range(125):
+        await deliver.turn("crm")
+        if minute == 65:
+            await crm.up()
+            assert crm.heard == []
+        world.later(minutes=1)
+        assert not (crm.heard and world.now.hour < 11)
+
+    assert len(crm.taken) == 1
+
+
+async def test_what_nobody_may_be_told_any_more_is_dropped_and_does_not_hold_the_others_up(
+    world: World, crm: Receiver, caplog
+) -> None:
+    for _ in range(4):
+        await lost(world)
+    await lost(world, "Bob")
+    await world.act("updateEmployee", id=world.ids["Mia"], active=False)
+    before = metrics.DELIVERIES.labels("crm", "dropped")._value.get()
+    await post(world, crm).turn("crm")
+
+    assert len(crm.taken) == 1
+    assert metrics.DELIVERIES.labels("crm", "dropped")._value.get() == before + 4
+    assert await Delivery.filter(due_at=None).count() == 5
+    assert not caplog.records
+
+
+async def test_mail_for_those_without_an_address_does_not_hold_the_others_up(world: World) -> None:
+    world.services.channels = frozenset({"mail"})
+    await only(world, "DEAL_LOST", channels=["mail"], recipients=["EMPLOYEE"])
+    async with postbox() as mail:
+        deliver = Delivering(
+            {"mail": Outside(f"mailto://127.0.0.1:{mail.port}?from=robot@example.com")}, lambda: world.now
+        )
+        await Employee.filter(name="Ann").update(email=None)
+        for _ in range(4):
+            await lost(world)
+        await lost(world, "Bob")
+        await deliver.turn("mail")
+
+    assert [letter.recipients for letter in mail.letters] == [["bob@example.com"]]
+    assert await Delivery.filter(due_at=None, dead_at__not_isnull=True).count() == 4
 
 
 async def test_a_channel_that_is_no_longer_set_up_is_waited_for(world: World, crm: Receiver) -> None:
