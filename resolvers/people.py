@@ -13,7 +13,7 @@ from domain.access import Action, Reach, Role
 from domain.refusals import Conflict, Forbidden, Invalid, NotFound, OutOfRange
 from models import changes, database, people, presence, sessions
 from models.people import Employee, Team, Tree
-from resolvers import inputs, passwords, scopes
+from resolvers import alerting, inputs, passwords, scopes
 from resolvers.context import Context
 from resolvers.references import References
 from resolvers.scopes import Asked
@@ -73,6 +73,8 @@ async def _changed(context: Context, employee: Employee, given: Given) -> Employ
         return employee
     await employee.save()
     await people.moved(employee, context.now())
+    if {"team_id", "role", "active"} & set(differing):  # his silence begins anew, for another manager, or is nobody's
+        await alerting.no_more([("Employee", employee.id)], context.now())
     if not employee.active or (was["password_hash"] and "password_hash" in differing):
         await sessions.revoke_all(employee.id, context.now())
     context.announce("people", f"employee:{employee.id}")

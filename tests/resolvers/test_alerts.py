@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from resolvers import deals, tasks
-from tests.resolvers.inboxes import inbox, lost, office, only, told
+from tests.resolvers.inboxes import inbox, lost, office, only, rehearsed, told
 from tests.resolvers.office import goal, won
 from tests.world import World
 
@@ -178,6 +178,35 @@ async def test_an_employee_of_whose_work_nothing_is_recorded_is_silent_and_weeke
     await world.passes(days=1, hours=1)  # Monday
     assert await told(world) == {"Mia": ["NO_ACTIVITY"], "Max": ["NO_ACTIVITY"]}
     await world.act("recordCall", "Ann", direction="OUTBOUND")
+    [alert] = await inbox(world, "Mia")
+    assert alert["resolvedAt"] is not None
+
+
+async def test_who_changes_teams_has_been_silent_since_then_for_another_manager_and_who_leaves_for_nobody(
+    world: World,
+) -> None:
+    await only(world, "NO_ACTIVITY", days=2, scope=world.ids["Ann"])
+    await world.passes(days=2, seconds=1)  # Friday
+    await world.act("updateEmployee", id=world.ids["Ann"], team=world.ids["South"])
+    assert [alert["resolvedAt"] is None for alert in await inbox(world, "Mia")] == [False]
+
+    await world.passes(days=4, seconds=1)
+    assert await told(world) == {"Mia": ["NO_ACTIVITY"], "Max": ["NO_ACTIVITY"]}
+    assert await rehearsed(world, "NO_ACTIVITY", days=2, scope=world.ids["Ann"]) == 2
+    await world.act("updateEmployee", id=world.ids["Ann"], active=False)
+    assert [alert["resolvedAt"] is None for alert in await inbox(world, "Max")] == [False]
+
+
+async def test_a_deal_that_is_given_to_another_team_is_told_to_its_manager_from_then_on(world: World) -> None:
+    deal = (await world.act("recordDeal", "Ann", title="Chairs"))["deal"]["id"]
+    await world.act("flagDeal", "Ann", id=deal, problem="late")
+    await world.act("updateDeal", id=deal, owner=world.ids["Bob"])
+    [alert] = await inbox(world, "Mia")
+    assert (alert["subject"], alert["resolvedAt"]) == (None, None)  # out of her sight, and a problem still
+
+    await world.act("flagDeal", "Bob", id=deal, problem=None)
+    await world.act("loseDeal", "Bob", id=deal)
+    assert await told(world) == {"Mia": ["DEAL_HAS_PROBLEMS"], "Max": ["DEAL_LOST"]}
     [alert] = await inbox(world, "Mia")
     assert alert["resolvedAt"] is not None
 
