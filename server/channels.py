@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,49}")
 LEAST_SECRET: Final = 16  # characters
 PATIENCE: Final = 10.0  # seconds for a whole attempt
+_AS_IT_IS: Final = "/%:@!$&'()*+,;=~"  # in a path
 _OWN: Final = ("http", "https")
 _MAIL: Final = ("mailto", "mailtos")
 _REPEAT_ADDRESSES: Final = ("apprise", "urllib3")  # loggers
@@ -71,8 +72,12 @@ def parsed(text: str) -> dict[str, str]:
         if not NAME.fullmatch(name) or not isinstance(address, str) or "://" not in address:
             raise ValueError("no name, or no address")
         parts = urlsplit(address)
-        if parts.scheme.lower() in _OWN and (not parts.hostname or len(parts.fragment) < LEAST_SECRET):
+        if parts.scheme.lower() not in _OWN:
+            continue
+        if not parts.hostname or parts.port == 0 or len(parts.fragment) < LEAST_SECRET:
             raise ValueError("a webhook without a host or a secret")
+        if parts.username is not None:
+            raise ValueError("a webhook with a password: it is signed, and signs in nowhere")
     return found
 
 
@@ -104,7 +109,9 @@ class Webhook:
         self._tls = parts.scheme.lower() == "https"
         self._host, self._port = parts.hostname or "", parts.port or (443 if self._tls else 80)
         self._authority = parts.netloc.rpartition("@")[2]
-        self._path = (quote(parts.path, safe="/%:@!$&'()*+,;=~") or "/") + (f"?{parts.query}" if parts.query else "")
+        self._path = (quote(parts.path, safe=_AS_IT_IS) or "/") + (
+            f"?{quote(parts.query, safe=_AS_IT_IS + '?')}" if parts.query else ""
+        )
         self._secret, self._clock, self._patience = parts.fragment, clock, patience
 
     @cached_property
