@@ -119,7 +119,8 @@ async def fill(sellers: int, closed: int, open_: int) -> None:
             )
         )  # fmt: skip
         for step, stage in enumerate(stages[: luck.randint(1, len(stages))]):
-            visits.append(StageVisit(deal_id=number + 1, stage_id=stage, entered_at=begun + timedelta(days=5 * step)))
+            entered = begun + timedelta(days=5 * step)
+            visits.append(StageVisit(deal_id=number + 1, stage_id=stage, entered_at=entered, entered_on=entered.date()))
         if state is DealStatus.WON:
             key = (owner, ended.date())
             totals[key] = totals.get(key, 0) + amount

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -16,10 +17,10 @@ from domain.columns import NEVER, Bools, Floats, Ints
 from domain.deal_table import DealTable, Past, Undo, Visits, in_order, no_undo, no_visits
 from domain.money import minor_digits
 from domain.records import DealStatus
-from models.company import Rates
-from models.database import instant
-from models.known_deals import STATES, Book
-from models.people import Employee, Membership
+from models import gathered, known_deals
+from models.company import ExchangeRate, Rates
+from models.known_deals import STATES, Book, days
+from models.people import Membership
 
 _QUARTER_HOUR: Final = 900  # seconds: no zone's midnight lies within one
 
@@ -67,8 +68,9 @@ class Staff:
         return np.ones(len(self.ids), dtype=np.bool_) if teams is None else np.isin(self.teams, list(teams))
 
 
-async def staff() -> Staff:
-    rows = await Employee.all().values_list("id", "external_id", "name", "team_id", "active")
+def staff(texts: gathered.Texts) -> Staff:
+    """Return everybody as he was read."""
+    rows = gathered.rows(texts.get("employee", ()))
     found = sorted((external or f"#{id_}", id_, name, team or 0, active) for id_, external, name, team, active in rows)
     keys, ids, names, teams, active = zip(*found, strict=True) if found else ((), (), (), (), ())
     return Staff(ids, keys, names, np.array(teams, dtype=np.int64), np.array(active, dtype=np.bool_))
@@ -106,16 +108,30 @@ class Stays:
     stage: Ints
     day: Ints
 
-    def with_rows(self, rows: Sequence[Mapping[str, Any]], calendar: Calendar, instead: Sequence[int] = ()) -> Stays:
-        """Return these with the rows, in place of all of the deals `instead`."""
-        kept = ~np.isin(self.deal, list(instead))
-        fresh = [(row["deal_id"], row["stage_id"], day_of(calendar, instant(row["entered_at"]))) for row in rows]
-        deal, stage, day = np.array(fresh, dtype=np.int64).reshape(-1, 3).T
+    @cached_property
+    def moved(self) -> bool:
+        """Whether any deal has been in more than one stage."""
+        return len(np.unique(self.deal)) < len(self.deal)
+
+    def of(self, deals: Ints) -> Stays:
+        """Return those of these deals."""
+        use = np.isin(self.deal, deals)
+        return Stays(self.deal[use], self.stage[use], self.day[use])
+
+    def with_fresh(self, fresh: Sequence[Stays], instead: Ints) -> Stays:
+        """Return these with those that have just been read, in place of all of the deals `instead`."""
+        kept = ~np.isin(self.deal, instead)
         return Stays(
-            np.concatenate([self.deal[kept], deal]),
-            np.concatenate([self.stage[kept], stage]),
-            np.concatenate([self.day[kept], day]),
+            np.concatenate([self.deal[kept], *(each.deal for each in fresh)]),
+            np.concatenate([self.stage[kept], *(each.stage for each in fresh)]),
+            np.concatenate([self.day[kept], *(each.day for each in fresh)]),
         )
+
+
+def stays(text: str) -> Stays:
+    """Return the entries into stages as they were read."""
+    deal, stage, entered = gathered.columns(text)
+    return Stays(np.array(deal, dtype=np.int64), np.array(stage, dtype=np.int64), days(entered))
 
 
 def no_stays() -> Stays:
@@ -147,12 +163,48 @@ class Market:
         return float(rate * 10.0 ** (minor_digits(self.own) - minor_digits(currency)))
 
 
+def prices(texts: gathered.Texts) -> dict[str, tuple[int, str]]:
+    """Return each product's list price as it was read, in the smallest unit of its currency."""
+    return {name: (price, currency) for name, price, currency in gathered.rows(texts.get("product", ()))}
+
+
+def rates(texts: gathered.Texts, own: str) -> Rates:
+    """Return the rates as they were read."""
+    found = gathered.rows(texts.get("rate", ()))
+    rows = [(currency, date.fromisoformat(since), Decimal(rate)) for currency, since, rate in found]
+    newest_first = sorted(rows, key=lambda row: row[1], reverse=True)
+    return Rates([ExchangeRate(currency=name, valid_from=since, rate=rate) for name, since, rate in newest_first], own)
+
+
 def market(
     own: str, rates: Rates, currencies: Sequence[str], prices: Mapping[str, tuple[int, str]], today: date
 ) -> Market:
     wanted = {*currencies, *(currency for _, currency in prices.values())}
     newest = {currency: rates.on(currency, today) for currency in wanted}
     return Market(own, {name: float(rate) for name, rate in newest.items() if rate is not None}, prices)
+
+
+_NEWS: Final = "(SELECT subject_id FROM activity WHERE id > ? AND subject_kind = 'Deal')"
+
+
+async def read(after: int | None) -> gathered.Texts:
+    """Return all that a forecast of deals is made of, as it is at one moment: the deals and their entries into stages
+    (with `after` only of deals that the history names after that line), "employee", "product" and "rate",
+    the "position" of the change log, and the history's last "line".
+    """
+    of, its, values = ("TRUE", "TRUE", []) if after is None else (f"id IN {_NEWS}", f"deal_id IN {_NEWS}", [after] * 2)
+    return await gathered.gather(
+        [
+            known_deals.statement(of),
+            gathered.portions(("deal_id", "stage_id", "entered_on"), f"stage_visit WHERE {its}", part="'visit'"),
+            gathered.portions(("id", "external_id", "name", "team_id", "active"), "employee", part="'employee'"),
+            gathered.portions(("name", "price", "currency"), "product", part="'product'"),
+            gathered.portions(("currency", "valid_from", "CAST(rate AS TEXT)"), "exchange_rate", part="'rate'"),
+            "SELECT 'position', CAST(COALESCE(MAX(id), 0) AS TEXT) FROM change",
+            "SELECT 'line', CAST(COALESCE(MAX(id), 0) AS TEXT) FROM activity",
+        ],
+        values,
+    )
 
 
 def table(

@@ -1,16 +1,16 @@
 """All deals as columns: read whole once, then only those that have changed.
 
-A forecast looks at every deal at once, tens of thousands of them, so rows are read in pages,
-by plain SQL, and kept as arrays; each line of the history names a deal that has to be read
+A forecast looks at every deal at once, tens of thousands of them, so all are read in one
+statement and kept as arrays; each line of the history names a deal that has to be read
 again. A `Book` never changes: whoever holds one may go on counting in a thread.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, fields, replace
-from datetime import date, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date
 from functools import cached_property
 from typing import Any, Final
 
@@ -18,18 +18,16 @@ import numpy as np
 
 from domain.columns import NEVER, Bools, Floats, Ints
 from domain.records import DealStatus
-from models import database
-from models.pipelines import Product
+from models import gathered
+from models.database import instant
 
-PAGE: Final = 2000  # rows, read and put into columns at once
-MANY: Final = 4000  # changed deals, beyond which all are read again
 STATES: Final = {DealStatus.OPEN: 0, DealStatus.WON: 1, DealStatus.LOST: 2}
 
 _COLUMNS: Final = (
-    "id, external_id, owner_id, won_by, status, amount, currency, cost, cost_currency, product, value, profit, "
-    "created_on, closed_on, deleted_at, expected_close_on"
-)
-Row = dict[str, Any]
+    "id", "external_id", "owner_id", "won_by", "status", "amount", "currency", "cost", "cost_currency", "product",
+    "value", "profit", "created_on", "closed_on", "deleted_at", "expected_close_on",
+)  # fmt: skip
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
@@ -87,53 +85,74 @@ class Book:
     def of(self, use: Bools) -> Book:
         return replace(self, **{name: getattr(self, name)[use] for name in _NAMES})
 
-    def with_rows(self, rows: Sequence[Row]) -> Book:
+    def with_fresh(self, fresh: Fresh) -> Book:
         """Return the deals with these as they are now, in place of those of the same id."""
-        if not rows:
+        if not fresh.portions:
             return self
-        currencies, products = list(self.currencies), list(self.products)
-        fresh = _columns(rows, currencies, products)
-        kept = ~np.isin(self.id, fresh["id"])
-        joined = {name: np.concatenate([getattr(self, name)[kept], column]) for name, column in fresh.items()}
+        read = {name: np.concatenate([each[name] for each in fresh.portions]) for name in _NAMES}
+        kept = ~np.isin(self.id, read["id"])
+        joined = {name: np.concatenate([getattr(self, name)[kept], column]) for name, column in read.items()}
         order = np.argsort(joined["id"], kind="stable")
         columns = {name: column[order] for name, column in joined.items()}
-        return replace(self, **columns, currencies=tuple(currencies), products=tuple(products))
+        return replace(self, **columns, currencies=tuple(fresh.currencies), products=tuple(fresh.products))
 
 
-_NAMES: Final = tuple(field.name for field in fields(Book) if field.name not in ("currencies", "products"))
+_NAMES: Final = tuple(each.name for each in fields(Book) if each.name not in ("currencies", "products"))
+
+
+def statement(where: str) -> str:
+    """Return the statement for the deals, deleted ones too, of which the condition is true."""
+    return gathered.portions(_COLUMNS, f"deal WHERE {where}", part="'deal'")
 
 
 def empty() -> Book:
-    return Book(**_columns([], [], []), currencies=(), products=())
+    return Book(**_columns([[] for _ in _COLUMNS], [], []), currencies=(), products=())
 
 
-def _columns(rows: Sequence[Row], currencies: list[str], products: list[str]) -> dict[str, Any]:
-    """Return the rows as columns; names not met before are added to the lists."""
+@dataclass
+class Fresh:
+    """Deals that have just been read, put into columns one text after the other; names not met before are added."""
+
+    currencies: list[str]
+    products: list[str]
+    portions: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def ids(self) -> Ints:
+        return np.concatenate([np.zeros(0, np.int64), *(each["id"] for each in self.portions)])
+
+    def read(self, text: str) -> None:
+        self.portions.append(_columns(gathered.columns(text), self.currencies, self.products))
+
+
+def _columns(lists: Sequence[Sequence[Any]], currencies: list[str], products: list[str]) -> dict[str, Any]:
+    held = dict(zip(_COLUMNS, lists, strict=True))
     money, named = _Names(currencies), _Names(products)
 
-    def ints(values: list[int]) -> Ints:
+    def ints(values: Sequence[Any]) -> Ints:
         return np.array(values, dtype=np.int64)
 
     def floats(name: str) -> Floats:
-        return np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=np.float64)
+        return np.array(held[name], dtype=np.float64)  # NaN for None
 
+    state = ints([STATES[DealStatus(status)] for status in held["status"]])
     return {
-        "id": ints([row["id"] for row in rows]),
-        "word": ints([_word(row) for row in rows]),
-        "owner": ints([row["owner_id"] for row in rows]),
-        "winner": ints([row["won_by"] or 0 for row in rows]),
-        "state": ints([STATES[DealStatus(row["status"])] for row in rows]),
+        "id": ints(held["id"]),
+        "word": ints([_word(*each) for each in zip(held["id"], held["external_id"], strict=True)]),
+        "owner": ints(held["owner_id"]),
+        "winner": ints([winner or 0 for winner in held["won_by"]]),
+        "state": state,
         "amount": floats("amount"),
-        "currency": ints([money[row["currency"]] for row in rows]),
+        "currency": ints([money[name] for name in held["currency"]]),
         "cost": floats("cost"),
-        "cost_currency": ints([money[row["cost_currency"]] for row in rows]),
+        "cost_currency": ints([money[name] for name in held["cost_currency"]]),
         "value": floats("value"),
         "profit": floats("profit"),
-        "product": ints([named[row["product"]] for row in rows]),
-        "created": ints([day(row["created_on"]) for row in rows]),
-        "closed": ints([NEVER if row["status"] == "OPEN" else day(row["closed_on"]) for row in rows]),
-        "deleted": ints([day(row["deleted_at"]) for row in rows]),
-        "due": ints([day(row["expected_close_on"]) for row in rows]),
+        "product": ints([named[name] for name in held["product"]]),
+        "created": days(held["created_on"]),
+        "closed": np.where(state == STATES[DealStatus.OPEN], NEVER, days(held["closed_on"])),
+        "deleted": ints([_day_of(moment) for moment in held["deleted_at"]]),
+        "due": days(held["expected_close_on"]),
     }
 
 
@@ -151,72 +170,16 @@ class _Names(dict[str | None, int]):
         return self[name]
 
 
-def _word(row: Row) -> int:
-    return zlib.crc32(row["external_id"].encode()) if row["external_id"] else (1 << 32) + int(row["id"])
+def _word(id_: int, external: str | None) -> int:
+    return zlib.crc32(external.encode()) if external else (1 << 32) + id_
 
 
-def day(value: date | datetime | str | None) -> int:
-    """Return the ordinal of a day as plain SQL gives it (SQLite gives text), or of the day an instant has in UTC."""
-    if value is None:
-        return NEVER
-    return date.fromisoformat(value[:10]).toordinal() if isinstance(value, str) else value.toordinal()
+def days(values: Sequence[str | None]) -> Ints:
+    """Return the ordinals of days that are written out."""
+    found = np.array(values, dtype="datetime64[D]")
+    return np.where(np.isnat(found), NEVER, found.astype(np.int64) + _EPOCH)
 
 
-async def pages(ids: Sequence[int] | None = None) -> AsyncIterator[list[Row]]:
-    """Yield the deals, deleted ones too, in pages by id; with `ids` only those."""
-    if ids is not None:
-        for start in range(0, len(ids), 500):
-            part = list(ids[start : start + 500])
-            yield await database.rows(f"SELECT {_COLUMNS} FROM deal WHERE id IN ({', '.join('?' * len(part))})", part)  # noqa: S608
-        return
-    after = 0
-    while page := await database.rows(
-        f"SELECT {_COLUMNS} FROM deal WHERE id > ? ORDER BY id LIMIT {PAGE}",  # noqa: S608
-        [after],
-    ):
-        yield page
-        after = page[-1]["id"]
-
-
-async def changed_after(line: int) -> list[int] | None:
-    """Return the deals that the history's lines after that one are about; None where they are too many to name."""
-    found = await database.rows(
-        f"SELECT DISTINCT subject_id FROM activity WHERE id > ? AND subject_kind = 'Deal' LIMIT {MANY + 1}",  # noqa: S608
-        [line],
-    )
-    return None if len(found) > MANY else [row["subject_id"] for row in found]
-
-
-async def have_moved() -> bool:
-    """Return whether any deal has been in more than one stage."""
-    [found] = await database.rows(
-        "SELECT (SELECT COUNT(*) FROM stage_visit) AS visits, (SELECT COUNT(DISTINCT deal_id) FROM stage_visit) AS deals"
-    )
-    return bool(found["visits"] > found["deals"])
-
-
-async def visits(ids: Sequence[int] | None = None) -> AsyncIterator[list[Row]]:
-    """Yield the entries into stages, in pages; with `ids` only those of these deals."""
-    if ids is not None:
-        for start in range(0, len(ids), 500):
-            part = list(ids[start : start + 500])
-            yield await database.rows(
-                f"SELECT id, deal_id, stage_id, entered_at FROM stage_visit WHERE deal_id IN ({', '.join('?' * len(part))})",  # noqa: S608
-                part,
-            )
-        return
-    after = 0
-    while page := await database.rows(
-        f"SELECT id, deal_id, stage_id, entered_at FROM stage_visit WHERE id > ? ORDER BY id LIMIT {PAGE}",  # noqa: S608
-        [after],
-    ):
-        yield page
-        after = page[-1]["id"]
-
-
-async def prices() -> dict[str, tuple[int, str]]:
-    """Return each product's list price in the smallest unit of its currency."""
-    return {
-        name: (price, currency)
-        for name, price, currency in await Product.all().values_list("name", "price", "currency")
-    }
+def _day_of(moment: str | None) -> int:
+    """Return the ordinal of the day that an instant has in UTC."""
+    return NEVER if moment is None else instant(moment).astimezone(UTC).toordinal()

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tortoise import fields
 from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 HOLDS: Final = timedelta(seconds=75)  # for so long after it was last said, somebody counts as online
 
@@ -40,7 +41,7 @@ async def here(process: str, employees: Collection[int], now: datetime) -> bool:
 
 async def seen(employee: int, now: datetime) -> bool:
     """Say that an employee is online, whoever keeps his socket, if any; return whether that is news."""
-    [was] = await online([employee], now)
+    was = await of([employee], now).exists()
     row = Presence(process=HEARTBEAT, employee_id=employee, until=now + HOLDS)
     await Presence.bulk_create([row], on_conflict=["process", "employee_id"], update_fields=["until"])
     return not was
@@ -49,9 +50,8 @@ async def seen(employee: int, now: datetime) -> bool:
 async def ends(employees: Sequence[int], now: datetime) -> dict[int, datetime]:
     """Return until when each of those who are online counts as such unless it is said again."""
     found: dict[int, datetime] = {}
-    rows = await Presence.filter(employee_id__in=set(employees), until__gt=now).values_list("employee_id", "until")
-    for employee, until in rows:
-        found[employee] = max(until, found.get(employee, until))
+    for row in await of(employees, now):
+        found[row.employee_id] = max(row.until, found.get(row.employee_id, row.until))
     return found
 
 
@@ -65,8 +65,6 @@ async def _say(process: str, employees: Collection[int], now: datetime) -> None:
         )
 
 
-async def online(employees: Sequence[int], now: datetime) -> list[bool]:
-    """Return for each employee whether he is online."""
-    rows = await Presence.filter(employee_id__in=set(employees), until__gt=now).values_list("employee_id", flat=True)
-    found: set[Any] = set(rows)
-    return [employee in found for employee in employees]
+def of(employees: Collection[int], now: datetime) -> QuerySet[Presence]:
+    """Return what says that some of the employees are online."""
+    return Presence.filter(employee_id__in=set(employees), until__gt=now)

@@ -12,7 +12,7 @@ from tortoise.functions import Sum
 from tortoise.models import Model
 
 from domain.scoring import Score
-from models import database
+from models import database, gathered
 from models.fields import link
 from models.goals import Goal, OwnerKind
 
@@ -250,21 +250,35 @@ async def is_empty() -> bool:
     return not await ScoreEntry.exists()
 
 
-async def days_of(*, metric: str, first: date, last: date) -> list[dict[str, Any]]:
-    """Return what was credited to each employee each day, in all teams together, where that is above zero."""
-    return await database.rows(
-        "SELECT employee_id, day, SUM(amount) AS amount FROM daily_total"
-        " WHERE metric = ? AND day BETWEEN ? AND ? GROUP BY employee_id, day HAVING SUM(amount) > 0",
-        [metric, first, last],
+_LATE = """
+SELECT {what} FROM (SELECT metric || '' AS name, id FROM score_entry WHERE id > ? AND effective_on <= ?) AS late
+    WHERE name IN ({doubted}) GROUP BY name
+"""  # of a name put together no index knows, so the newest rows are read, and not all of the metric's
+_DAYS = """
+(SELECT metric, employee_id, day, CAST(SUM(amount) AS BIGINT) AS amount FROM daily_total
+    WHERE (metric IN ({metrics}) OR metric IN ({late})) AND day BETWEEN ? AND ?
+    GROUP BY metric, employee_id, day HAVING SUM(amount) > 0) AS credited
+"""
+
+
+async def gathered_days(
+    metrics: Collection[str], *, first: date, last: date, doubted: Collection[str] = (), after: int = 0
+) -> gathered.Texts:
+    """Return what was credited within the days, in all teams together, where it is above zero: of each of the metrics,
+    and of those doubted that had a posting for up to the last day after that entry.
+
+    "days:METRIC"  whom, on which day, how much
+    "late:METRIC"  the last such entry of a metric that is doubted
+    "line"         the ledger's last entry
+    """
+    marks = {"doubted": database.marks([*doubted])}
+    late, values = _LATE.format(what="name", **marks), [after, last, *sorted(doubted)]
+    source = _DAYS.format(metrics=database.marks([*metrics]), late=late)
+    return await gathered.gather(
+        [
+            gathered.portions(("employee_id", "day", "amount"), source, part="'days:' || metric", by="metric"),
+            _LATE.format(what="'late:' || name, CAST(MAX(id) AS TEXT)", **marks),
+            "SELECT 'line', CAST(COALESCE(MAX(id), 0) AS TEXT) FROM score_entry",
+        ],
+        [*sorted(metrics), *values, first, last, *values],
     )
-
-
-async def first_day(metric: str) -> date | None:
-    """Return the first day for which anything was counted."""
-    row = await DailyTotal.filter(metric=metric).order_by("day").first()
-    return row.day if row else None
-
-
-async def reaches_back(*, metric: str, since: datetime, before: date) -> bool:
-    """Return whether anything was posted from that moment on for a day before that one."""
-    return await ScoreEntry.filter(metric=metric, recorded_at__gte=since, effective_on__lt=before).exists()

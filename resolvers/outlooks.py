@@ -1,7 +1,7 @@
 """What a process knows for its forecasts: the deals as columns, and what was learnt from them today.
 
-Reading goes on in pages and counting in a thread of its own, so nothing here keeps the
-event loop. Both are shared by everybody who asks: whoever asks while something is being
+All is read in one statement, and taken apart and counted in a thread of its own, so nothing here
+keeps the event loop. Both are shared by everybody who asks: whoever asks while something is being
 worked out waits for the same answer. The past is learnt once a day and again only when the
 past itself is changed; a deal that is won, moved or recorded today is but an entry of today.
 """
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
@@ -24,15 +24,19 @@ from domain.columns import Ints
 from domain.deal_table import DealTable, known_at
 from domain.forecasting import Fit, Outlook
 from domain.learning import Learner
-from models import activities, changes, deal_tables, known_deals
+from models import changes, deal_tables, known_deals
+from models.company import Rates
 from models.deal_tables import Basis, Market, Staff, Stays
+from models.gathered import Texts
 from models.known_deals import Book
 from resolvers.context import Context
+from resolvers.metric_pasts import MetricPast, MetricPasts
 
 Result = TypeVar("Result")
 _KEPT: Final = 256  # answers that may be asked for again
-_OF_NOW: Final = frozenset({"open", "outlook", "ever"})  # their keys go on with the number of the present
+_MANY: Final = 4000  # changed deals, beyond which the past counts as changed without a look
 _MOVING: Final = frozenset({"*", "deals", "people", "company"})  # the news after which something else is known
+_OF_NOW: Final = frozenset({"open", "outlook", "ever"})  # their keys go on with the number of the present
 _OF_PAST: Final = frozenset({"learner", "fit", "window", "origin"})  # theirs with the number of the past and the day
 
 
@@ -53,10 +57,15 @@ class Known:
     calendar: Calendar
     currency: str
     book: Book
-    stays: Stays
-    staged: bool
+    visits: Stays
     staff: Staff
+    rates: Rates
     market: Market
+
+    @property
+    def stays(self) -> Stays:
+        """Return the entries into stages; none where no deal has ever moved, and stages say nothing."""
+        return self.visits if self.visits.moved else deal_tables.no_stays()
 
     def table(self, basis: Basis) -> DealTable:
         return deal_tables.table(self.book, self.stays, self.staff, self.market, basis)
@@ -64,8 +73,7 @@ class Known:
     def open_now(self, basis: Basis) -> DealTable:
         """Return the deals that are open at this moment."""
         book = self.book.open_ones()
-        use = np.isin(self.stays.deal, book.id)
-        stays = Stays(self.stays.deal[use], self.stays.stage[use], self.stays.day[use])
+        stays = self.stays.of(book.id)
         return known_at(deal_tables.table(book, stays, self.staff, self.market, basis), self.today)
 
 
@@ -78,7 +86,7 @@ class Forecaster:
         self._heard: tuple[int, date] | None = None  # the news and the day at which that was all there was to know
         self._tasks: OrderedDict[Any, asyncio.Task[Any]] = OrderedDict()
         self._worker = ThreadPoolExecutor(1, "forecast")
-        self.metrics: dict[tuple[str, int], tuple[datetime, int]] = {}  # by day: learnt when, and how often
+        self._metric_pasts = MetricPasts()
 
     async def known(self, context: Context) -> Known:
         """Return what is known now; to a live stream, what is known by the news that it has heard of."""
@@ -93,6 +101,13 @@ class Forecaster:
                 self._forget(found)
             self._heard = heard or self._heard
             return found
+
+    async def metric_pasts(self, context: Context, known: Known, metrics: Collection[str]) -> Mapping[str, MetricPast]:
+        """Return what was counted of each of the metrics up to the end of yesterday."""
+        async with self._reading:
+            if context.known is not None:  # a live stream has not looked at the news by itself
+                self._metric_pasts.doubt({"*"})
+            return await self._metric_pasts.up_to(known.today - 1, metrics, self.in_thread)
 
     def _forget(self, known: Known) -> None:
         """Let go of what nobody can ask for any more."""
@@ -150,69 +165,72 @@ class Forecaster:
     # reading
 
     async def _read(self, context: Context) -> Known:
-        known = self._known
         calendar, currency = await context.calendar(), (await context.company()).currency
         today = (await context.today()).toordinal()
+        known = self._known
         if known is None or (known.calendar, known.currency) != (calendar, currency):
-            position = await changes.newest()  # before the reads: they may be newer than it, never older
-            moved = frozenset("*")
-        else:
-            position, moved = await changes.since(known.position)
-            if today == known.today and not moved & _MOVING:
-                return known if position == known.position else replace(known, position=position)
-        line, book, stays, staged, past = await self._read_deals(known, calendar, currency, moved)
-        staff, prices = known.staff if known else None, known.market.prices if known else None
-        if staff is None or moved & {"*", "people"}:
-            staff = await deal_tables.staff()
-        if prices is None or moved & {"*", "company"}:
-            prices = await known_deals.prices()
-        market = deal_tables.market(currency, await context.rates(), book.currencies, prices, date.fromordinal(today))
-        if known and (prices != known.market.prices or not _same_staff(staff, known.staff)):
-            past += 1
-        return Known(position, position, line, past, today, calendar, currency, book, stays, staged, staff, market)
+            return await self._read_all(calendar, currency, today, known.past + 1 if known else 0)
+        position, moved = await changes.since(known.position)
+        self._metric_pasts.doubt(moved)
+        if moved & _MOVING:
+            return await self._read_on(known, position, today)
+        if today != known.today:
+            market = _market(known.rates, known.book, known.market.prices, today)
+            return replace(known, position=position, today=today, market=market)
+        return known if position == known.position else replace(known, position=position)
 
-    async def _read_deals(
-        self, known: Known | None, calendar: Calendar, currency: str, moved: frozenset[str]
-    ) -> tuple[int, Book, Stays, bool, int]:
-        if known and not moved & {"*", "deals"}:
-            return known.line, known.book, known.stays, known.staged, known.past
-        line = await activities.newest_id()
-        same = known is not None and (known.calendar, known.currency) == (calendar, currency)
-        ids = await known_deals.changed_after(known.line) if known and same else None
-        if known is None or ids is None:
-            return line, *await self._read_all(known, calendar)
-        return line, *await self._read_some(known, ids, calendar)
+    async def _read_all(self, calendar: Calendar, currency: str, today: int, past: int) -> Known:
+        texts = await deal_tables.read(None)
+        book, visits, _ = await self._taken_apart(texts, known_deals.empty(), deal_tables.no_stays())
+        staff, prices, rates = deal_tables.staff(texts), deal_tables.prices(texts), deal_tables.rates(texts, currency)
+        position, line = (int(texts[name][0]) for name in ("position", "line"))
+        market = _market(rates, book, prices, today)
+        return Known(position, position, line, past, today, calendar, currency, book, visits, staff, rates, market)
 
-    async def _read_all(self, known: Known | None, calendar: Calendar) -> tuple[Book, Stays, bool, int]:
-        book, stays = known_deals.empty(), deal_tables.no_stays()
-        async for page in known_deals.pages():
-            book = await self.in_thread(partial(book.with_rows, page))
-        staged = await known_deals.have_moved()
-        if staged:
-            async for page in known_deals.visits():
-                stays = await self.in_thread(partial(stays.with_rows, page, calendar))
-        return book, stays, staged, known.past + 1 if known else 0
+    async def _read_on(self, known: Known, position: int, today: int) -> Known:
+        """Return what is known at the position or, as it is read later, after it: what moved in between is read again."""
+        texts = await deal_tables.read(known.line)
+        book, visits, ids = await self._taken_apart(texts, known.book, known.visits)
+        staff, prices = deal_tables.staff(texts), deal_tables.prices(texts)
+        rates = deal_tables.rates(texts, known.currency)
+        fresh = replace(
+            known, position=position, present=position, line=int(texts["line"][0]), today=today, book=book, visits=visits, staff=staff,
+            rates=rates, market=_market(rates, book, prices, today),
+        )  # fmt: skip
+        same = prices == known.market.prices and _same_staff(staff, known.staff)
+        same = same and await self.in_thread(partial(_same_past, known, fresh, ids))
+        return fresh if same else replace(fresh, past=known.past + 1)
 
-    async def _read_some(self, known: Known, ids: list[int], calendar: Calendar) -> tuple[Book, Stays, bool, int]:
-        staged = known.staged or (bool(ids) and await known_deals.have_moved())
-        if staged and not known.staged:
-            return await self._read_all(known, calendar)
-        book, stays = known.book, known.stays
-        async for page in known_deals.pages(ids):
-            book = await self.in_thread(partial(book.with_rows, page))
-        if staged and ids:
-            async for page in known_deals.visits(ids):
-                stays = await self.in_thread(partial(stays.with_rows, page, calendar, ids))
-        before = past_of(known.book, known.stays, ids, known.today - 1)
-        changed = before != past_of(book, stays, ids, known.today - 1)
-        return book, stays, staged, known.past + changed
+    async def _taken_apart(self, texts: Texts, book: Book, visits: Stays) -> tuple[Book, Stays, Ints]:
+        """Return the deals and their stays with those that were read, and the ids of these."""
+        fresh = known_deals.Fresh([*book.currencies], [*book.products])
+        for text in texts.get("deal", ()):
+            await self.in_thread(partial(fresh.read, text))
+        stays = [await self.in_thread(partial(deal_tables.stays, text)) for text in texts.get("visit", ())]
+        ids = fresh.ids
+        book = await self.in_thread(partial(book.with_fresh, fresh))
+        return book, await self.in_thread(partial(visits.with_fresh, stays, ids)), ids
+
+
+def _market(rates: Rates, book: Book, prices: Mapping[str, tuple[int, str]], today: int) -> Market:
+    return deal_tables.market(rates.own, rates, book.currencies, prices, date.fromordinal(today))
 
 
 def _same_staff(one: Staff, other: Staff) -> bool:
     return one.keys == other.keys and one.ids == other.ids and bool((one.active == other.active).all())
 
 
-def past_of(book: Book, stays: Stays, ids: list[int], day: int) -> list[tuple[Any, ...]]:
+def _same_past(one: Known, other: Known, ids: Ints) -> bool:
+    """Return whether two knowledges have the same past, where only these deals may differ."""
+    if len(ids) > _MANY or one.visits.moved != other.visits.moved:
+        return False
+    yesterday = one.today - 1
+    return past_of(one.book, one.stays, ids.tolist(), yesterday) == past_of(
+        other.book, other.stays, ids.tolist(), yesterday
+    )
+
+
+def past_of(book: Book, stays: Stays, ids: Sequence[int], day: int) -> list[tuple[Any, ...]]:
     """Return what of these deals the past up to the end of the day is made of."""
     there = np.array([id_ for id_, known in zip(ids, book.has(ids), strict=True) if known], dtype=np.int64)
     at = book.places(there.tolist())

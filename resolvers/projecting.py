@@ -6,11 +6,9 @@ While there is too little history, the pace so far goes on, and nothing is said 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from fractions import Fraction
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -21,11 +19,10 @@ from domain.forecasting import FARTHEST, Confidence, Distribution, Outlook
 from domain.metric_forecasting import MetricFit
 from domain.progress import percent
 from domain.units import Unit
-from models import scores
 from models.deal_tables import Basis, Staff
 from models.goals import Goal, OwnerKind
-from models.known_deals import day as ordinal
 from resolvers.context import Context
+from resolvers.metric_pasts import MetricPast
 from resolvers.outlooks import Known, forecaster
 from resolvers.progress import Reached
 
@@ -34,8 +31,6 @@ _OF_DEALS: Final = {
     "deals_won_amount": Basis.REVENUE,
     "deals_won_profit": Basis.PROFIT,
 }
-_PAST: Final = timedelta(days=400)  # of a metric's history that is looked at
-_A_MONTH: Final = timedelta(days=31)
 
 # by goal: what was asked, for which days and staff (which is held, so that its id stays its own), and what is to come
 Coming = dict[int, tuple[Outlook | MetricFit, tuple[int, int, int], Staff, Distribution]]
@@ -58,10 +53,15 @@ def topics(rows: Sequence[Goal]) -> set[str]:
 async def projections(context: Context, rows: Sequence[Reached], coming: Coming | None = None) -> list[Projection]:
     """Return where each goal will stand; `coming` keeps what a stream needs again when only the value has moved."""
     today = await context.today()
-    known = await forecaster(context).known(context) if any(row.goal.last_day >= today for row in rows) else None
-    kept = {} if coming is None else coming
+    open_ = [row for row in rows if row.goal.last_day >= today]
+    if not open_:
+        return [_over(row) for row in rows]
+    desk, kept = forecaster(context), {} if coming is None else coming
+    known = await desk.known(context)
+    metrics = {row.goal.metric for row in open_} - _OF_DEALS.keys()
+    pasts = await desk.metric_pasts(context, known, metrics) if metrics else {}
     return [
-        await _projection(context, known, row, today, kept) if known and row.goal.last_day >= today else _over(row)
+        await _projection(context, known, pasts, row, kept) if row.goal.last_day >= today else _over(row)
         for row in rows
     ]
 
@@ -71,10 +71,12 @@ def _over(row: Reached) -> Projection:
     return Projection(value, row.sums.percent, float(row.sums.value >= row.sums.target))
 
 
-async def _projection(context: Context, known: Known, row: Reached, today: date, kept: Coming) -> Projection:
+async def _projection(
+    context: Context, known: Known, pasts: Mapping[str, MetricPast], row: Reached, kept: Coming
+) -> Projection:
     goal, sums = row.goal, row.sums
-    first, last = max(goal.first_day, today).toordinal(), goal.last_day.toordinal()
-    source = await _source(context, known, row, first, last)
+    first, last = max(goal.first_day.toordinal(), known.today), goal.last_day.toordinal()
+    source = await _source(context, known, pasts, row, first, last)
     if source is None:
         reached = 1.0 if sums.value >= sums.target else None
         return Projection(sums.projected, sums.projected_percent, reached)
@@ -96,14 +98,16 @@ def _members(context: Context, goal: Goal, staff: Staff) -> Bools:
     return staff.in_teams(context.tree.below(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None)
 
 
-async def _source(context: Context, known: Known, row: Reached, first: int, last: int) -> Outlook | MetricFit | None:
+async def _source(
+    context: Context, known: Known, pasts: Mapping[str, MetricPast], row: Reached, first: int, last: int
+) -> Outlook | MetricFit | None:
     """Return what tells what is still to come; None while there is too little history to say."""
     desk, metric = forecaster(context), row.goal.metric
     if last - known.today > FARTHEST:
         return None
     basis = _OF_DEALS.get(metric)
     if basis is None:
-        fit = await _metric_fit(context, known, metric, row.unit)
+        fit = await _metric_fit(context, known, metric, pasts[metric], row.unit)
         if fit.confidence is Confidence.NONE:
             return None
         window = ("metric window", metric, fit, first, last)
@@ -114,42 +118,20 @@ async def _source(context: Context, known: Known, row: Reached, first: int, last
     return await desk.outlook(known, basis, first, last)
 
 
-async def _metric_fit(context: Context, known: Known, metric: str, unit: Unit) -> MetricFit:
+async def _metric_fit(context: Context, known: Known, metric: str, past: MetricPast, unit: Unit) -> MetricFit:
     """Return what the past teaches of the metric; learnt once a day, and again when its past is changed."""
-    desk = forecaster(context)
-    now, today = context.now(), date.fromordinal(known.today)
-    since, times = desk.metrics.get((metric, known.today), (None, 0))
-    if since is None or await scores.reaches_back(metric=metric, since=since, before=today):
-        desk.metrics[metric, known.today] = now, times + 1
-        times += 1
-    key = ("metric", metric, known.today, times, known.staff.keys, known.staff.active.tobytes())
-    return await desk.once(key, lambda: _learnt(context, known, metric, unit))
+    staff, calendar = known.staff, known.calendar
+    key = ("metric", metric, past.until, past.line, staff.keys, staff.active.tobytes(), calendar)
+    return await forecaster(context).work(key, lambda: _learnt(past, staff, calendar, unit is Unit.COUNT))
 
 
-async def _learnt(context: Context, known: Known, metric: str, unit: Unit) -> MetricFit:
-    yesterday = date.fromordinal(known.today - 1)
-    began = await scores.first_day(metric)
-    start = max(began or yesterday, yesterday - _PAST)
-    found: list[tuple[int, int, int]] = []
-    while start <= yesterday:
-        end = min(start + _A_MONTH, yesterday)
-        page = await scores.days_of(metric=metric, first=start, last=end)
-        found += [(ordinal(row["day"]), row["employee_id"], int(row["amount"])) for row in page]
-        start = end + timedelta(days=1)
-    work = partial(_metric_fit_of, sorted(found), known.staff, known.calendar, known.today - 1, unit is Unit.COUNT)
-    return await forecaster(context).in_thread(work)
-
-
-def _metric_fit_of(
-    found: list[tuple[int, int, int]], staff: Staff, calendar: Calendar, day: int, whole: bool
-) -> MetricFit:
-    days, employees, amounts = np.array(found, dtype=np.int64).reshape(-1, 3).T
+def _learnt(past: MetricPast, staff: Staff, calendar: Calendar, whole: bool) -> MetricFit:
     return MetricFit(
-        days,
-        staff.of(employees) if len(employees) else employees,
-        amounts.astype(np.float64),
+        past.day,
+        staff.of(past.employee) if len(past.employee) else past.employee,
+        past.amount.astype(np.float64),
         whole=whole,
-        day=day,
+        day=past.until,
         calendar=calendar,
         names=staff.keys,
         active=staff.active,

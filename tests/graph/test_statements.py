@@ -49,7 +49,6 @@ async def grown(world: World, size: int) -> None:
 
 
 async def asked(world: World, document: str) -> list[str]:
-    await world.ask(document)  # forecasts keep what they have read, and read what has moved since by 500 deals at once
     with counted() as statements:
         await world.ask(document)
     return statements
