@@ -110,6 +110,7 @@ async def running(server: Server) -> AsyncIterator[None]:
             asyncio.create_task(server.attendance.keep_saying(), name="attendance"),
             asyncio.create_task(server.rights.keep(), name="rights"),
             asyncio.create_task(keep_forecasts(server.gate), name="forecasts"),
+            asyncio.create_task(server.endpoint.keep_alive(), name="signs of life"),
         ]
         gc.collect()
         gc.freeze()  # what is there now stays: looking through it again would stop all requests for a moment each time

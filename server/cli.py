@@ -24,8 +24,9 @@ from resolvers import company
 from resolvers.reconciling import reconcile as reconciled
 from server import logs, settings
 from server.app import app, clock
+from server.frames import Wire
 from server.settings import Settings, SettingsError
-from server.wire import Frames, Http
+from server.wire import Http
 
 Result = TypeVar("Result")
 _MANY_FILES: Final = 4_096
@@ -185,7 +186,7 @@ def server_config(found: Settings, made_by: str | None = None) -> uvicorn.Config
         host=found.host,
         port=found.port,
         http=Http,
-        ws=Frames,
+        ws=Wire,
         ws_max_size=65_536,
         ws_per_message_deflate=found.compress,
         log_config=None,

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final, NoReturn
 
 import orjson
 import strawberry
@@ -21,10 +21,12 @@ from resolvers.caller import Caller
 from server import pages
 from server.answering import Answer, Answering, count_unread
 from server.door import METHODS, Door, known
+from server.frames import Wire
 from server.gate import Gate
 from server.groups import Groups
+from server.opening import WIRE
 from server.rights import Rights
-from server.socket import NOT_SPOKEN, PROTOCOL, RESTART, Socket
+from server.socket import NOT_SPOKEN, PROTOCOL, Socket
 from server.strict import Asked, BadRequest, decoded, envelope
 
 JSON: Final = "application/json"
@@ -34,6 +36,7 @@ LONGEST_URL: Final = 16_384
 SLOWEST: Final = 30.0  # seconds that a body may take to arrive
 LINGER: Final = 2.0  # seconds in which a client that was refused may go on sending, to hear why
 LINGER_BYTES: Final = 32_000_000
+ROUND: Final = 20  # seconds in which each socket is asked once whether it lives
 
 _STATUS: Final = {
     "UNAUTHENTICATED": 401, "TOKEN_EXPIRED": 401, "FORBIDDEN": 403, "THROTTLED": 429, "INTERNAL": 500,
@@ -91,7 +94,8 @@ class Endpoint:
         self._groups = Groups(self._answering, rights)
         self._door = Door(origins, trusted_proxies)
         self._page = page
-        self._sockets: dict[Socket, asyncio.Task[Any]] = {}
+        self._sockets: dict[Socket, float] = {}  # open since, by the clock that only runs
+        self._alone = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -103,10 +107,21 @@ class Endpoint:
 
     async def close_all(self) -> None:
         """Send all sockets away to come again elsewhere, and wait until they are gone."""
-        for socket in self._sockets:
-            socket.close(RESTART, "The server restarts: connect again after a random pause")
-        if self._sockets:
-            await asyncio.wait(self._sockets.values())
+        for socket in list(self._sockets):
+            socket.stop()
+        while self._sockets:
+            self._alone.clear()
+            await self._alone.wait()
+
+    async def keep_alive(self) -> NoReturn:
+        """Ask every socket for a sign of life, once a round, and let go of those that gave none since the last."""
+        while True:
+            sockets = list(self._sockets)
+            share = -(-len(sockets) // ROUND) or 1
+            for turn in range(ROUND):
+                for socket in sockets[turn * share : (turn + 1) * share]:
+                    socket.keep()
+                await asyncio.sleep(1)
 
     # HTTP
 
@@ -210,18 +225,16 @@ class Endpoint:
             await send({"type": "websocket.close", "code": NOT_SPOKEN, "reason": f"Speak {PROTOCOL}"})
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        caller, authorization = self._door.stranger(scope, headers), headers.get("authorization")
-        socket = Socket(self._answering, self._groups, caller, authorization, receive, send)
-        del headers
-        me = asyncio.current_task()
-        assert me is not None
-        self._sockets[socket] = me
-        began, code = time.perf_counter(), 1006
-        try:
-            code = await socket.run()
-        finally:
-            del self._sockets[socket]
-            self.ended("WS", scope["path"], code, time.perf_counter() - began)
+        wire: Wire = scope["extensions"][WIRE]
+        stranger, authorization = self._door.stranger(scope, headers), headers.get("authorization")
+        socket = Socket(self._answering, self._groups, stranger, authorization, wire, self._over)
+        self._sockets[socket] = time.perf_counter()
+        wire.attach(socket)
+
+    def _over(self, socket: Socket, code: int) -> None:
+        self.ended("WS", "/graphql", code, time.perf_counter() - self._sockets.pop(socket))
+        if not self._sockets:
+            self._alone.set()
 
 
 async def _left(receive: Receive) -> None:

@@ -26,6 +26,7 @@ from graph.operations import Operation
 from resolvers.context import Context
 from server import logs, metrics
 from server.answering import Answer, Answering
+from server.frames import Text
 from server.rights import Rights
 from subscriptions.asking import NOW
 from subscriptions.hub import ended
@@ -52,29 +53,29 @@ class Member:
 
     def __init__(self, socket: Socket, id_: str, operation: Operation) -> None:
         self.socket, self.id, self.operation = socket, id_, operation
-        self.start = f'{{"id":{orjson.dumps(id_).decode()},"type":"next","payload":'
+        self.start = b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
         self.group: Group | None = None
         self.behind: dict[Hashable, int] | None = None
-        self.held: dict[int, str] | None = None
+        self.held: dict[int, Text] | None = None
         self.last = 0
 
-    def told(self, state: Hashable, version: int, rest: str) -> None:
+    def told(self, state: Hashable, version: int, text: Text) -> None:
         if self.behind is not None and version < self.behind.get(state, 0):
             return
-        self.socket.push((self.id, state), self.start + rest)
+        self.socket.push(self.id, state, self.start, text)
 
-    def happened(self, position: int, rest: str) -> None:
+    def happened(self, position: int, text: Text) -> None:
         if self.held is not None:
-            self.held[position] = rest
+            self.held[position] = text
             if len(self.held) > HELD:
                 self.socket.too_slow()
         else:
-            self.hear(position, rest)
+            self.hear(position, text)
 
-    def hear(self, position: int, rest: str) -> None:
+    def hear(self, position: int, text: Text) -> None:
         if position > self.last:
             self.last = position
-            self.socket.push((self.id, position), self.start + rest)
+            self.socket.push(self.id, position, self.start, text)
 
     def release(self) -> None:
         """Hear what came while it was catching up, and from now on what comes."""
@@ -93,17 +94,17 @@ class Group:
     def __init__(self, groups: Groups, key: Hashable, first: Member) -> None:
         self._groups, self.key = groups, key
         self.members: dict[Member, None] = {}
-        self.newest: dict[Hashable, tuple[int, str]] = {}
+        self.newest: dict[Hashable, tuple[int, Text]] = {}
         self.happening = first.operation.field in HAPPENINGS
         self.position: int | None = None
         self.begun = asyncio.Event()
-        self._task = asyncio.create_task(self._run(first.operation, first.socket), name="question")
+        self._task = asyncio.create_task(self._run(first), name="question")
 
     def join(self, member: Member) -> None:
         member.group = self
         self.members[member] = None
-        for state, (version, rest) in self.newest.items():
-            member.told(state, version, rest)
+        for state, (version, text) in self.newest.items():
+            member.told(state, version, text)
 
     def leave(self, member: Member) -> None:
         self.members.pop(member, None)
@@ -112,10 +113,12 @@ class Group:
             self._groups.forget(self)
             self._task.cancel()
 
-    async def _run(self, operation: Operation, asker: Socket) -> None:
+    async def _run(self, first: Member) -> None:
         with logs.request() as request:
+            operation = first.operation
             logs.name_operation(operation.name or operation.field)
-            context = self._groups.context(asker, request.id)
+            context = self._groups.context(first.socket, request.id)
+            del first  # it may leave before the stream ends
             context.settled = partial(self._settled, context)
             if self.happening:
                 context.start, context.caught_up = NOW, self._caught_up
@@ -142,19 +145,19 @@ class Group:
         self.begun.set()
 
     async def _tell(self, event: Any, answer: Answer, standing: set[int] | None) -> None:
-        rest = _rest(answer)
+        text = _text(answer)
         key, version = getattr(event, "id", 0), getattr(event, "version", 0)
         if self.happening:
             self.position = key
         else:
-            self.newest[key] = version, rest
+            self.newest[key] = version, text
         for number, member in enumerate(list(self.members), 1):
             if member.group is not self:
                 continue
             if self.happening:
-                member.happened(key, rest)
+                member.happened(key, text)
             else:
-                member.told(key, version, rest)
+                member.told(key, version, text)
             if number % BREATH == 0:
                 await asyncio.sleep(0)
         metrics.PUSHES.inc(len(self.members))
@@ -258,8 +261,8 @@ class Groups:
                     self.leave(member)
                     member.socket.failed(member, answer)
                     return
-                member.hear(event.id, _rest(answer))
+                member.hear(event.id, _text(answer))
 
 
-def _rest(answer: Answer) -> str:
-    return orjson.dumps(answer.payload).decode() + "}"
+def _text(answer: Answer) -> Text:
+    return Text(orjson.dumps(answer.payload) + b"}")

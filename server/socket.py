@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import types
-from collections.abc import Generator, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final
 
 import orjson
-from starlette.types import Receive, Send
 
 from domain.failures import Throttled, Unauthenticated
 from graph.operations import Operation
@@ -26,6 +23,7 @@ from resolvers.viewer import Viewer
 from server import logs, metrics
 from server.answering import Answer, Answering, count_unread
 from server.door import known, spoken
+from server.frames import Text, Wire
 from server.groups import Groups, Member
 from server.strict import Malformed, Message, envelope, message
 from subscriptions.hub import ended
@@ -39,9 +37,9 @@ log = logging.getLogger(__name__)
 
 
 class Closed(Exception):
-    """The socket is to be closed, with this code and reason; a code of 0: it is closed already."""
+    """The socket is to be closed, with this code and reason."""
 
-    def __init__(self, code: int, reason: str = "") -> None:
+    def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code, self.reason = code, reason
 
@@ -67,6 +65,7 @@ class Socket:
     """One client that is connected.
 
     authorization  of the handshake, for clients that can set its headers.
+    over           called with the close code when the client is gone and all that ran for it has ended.
     patience       seconds in which it must introduce itself, and in which it must take what is sent.
     most           operations that it may have running.
 
@@ -75,8 +74,8 @@ class Socket:
     """
 
     __slots__ = (
-        "_answering", "_authorization", "_begun", "_budget", "_closed", "_code", "_finishing", "_groups", "_me", "_members",
-        "_most", "_patience", "_receive", "_running", "_send", "_sending", "_waiting", "caller", "viewer",
+        "_answering", "_authorization", "_begun", "_budget", "_ended", "_finishing", "_groups", "_handling", "_members",
+        "_most", "_over", "_patience", "_room", "_running", "_timer", "_waiting", "_wire", "caller", "viewer",
     )  # fmt: skip
 
     def __init__(
@@ -85,114 +84,125 @@ class Socket:
         groups: Groups,
         caller: Caller,
         authorization: str | None,
-        receive: Receive,
-        send: Send,
+        wire: Wire,
+        over: Callable[[Socket, int], None],
         *,
         patience: float = 10,
         most: int = 256,
     ) -> None:
         self._answering, self._groups, self.caller, self._authorization = answering, groups, caller, authorization
-        self._receive, self._send = receive, send
+        self._wire, self._over = wire, over
         self._patience, self._most = patience, most
         self._budget = Budget(burst=300, rate=50)
         self._members: dict[str, Member] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._finishing: set[asyncio.Task[None]] = set()  # mutations whose client does not wait any more
-        self._waiting: dict[Hashable, str] = {}  # what could not be sent yet, by what it replaces
-        self._sending: asyncio.Task[None] | None = None
-        self._begun = False
-        self._code = 1006
-        self._closed: Closed | None = None
-        self._me: asyncio.Task[Any] | None = None
+        self._waiting: dict[Hashable, tuple[bytes, Text]] = {}  # what could not be sent yet, by what it replaces
+        self._room: asyncio.Event | None = None
+        self._handling: asyncio.Task[None] | None = None
+        self._begun = self._ended = False
+        self._timer: asyncio.TimerHandle | None = None
         self.viewer: Viewer
-
-    async def run(self) -> int:
-        """Serve until either side closes, and return the close code.
-
-        What was running is stopped then, and mutations brought to their end.
-        """
-        self._me = asyncio.current_task()
         metrics.SOCKETS.inc()
+        self._time(self._late)
+
+    # What comes
+
+    def heard(self, text: str | None) -> None:
+        if not self._budget.spend():
+            self.close(MALFORMED, "Too many messages")
+            return
         try:
-            await self._hear()
-        except Closed as closed:
-            self.close(closed.code, closed.reason)
-        except asyncio.CancelledError:
-            if self._closed is None:
-                raise
-            assert self._me is not None
-            self._me.uncancel()
+            said = message(text)
+        except Malformed as error:
+            self.close(MALFORMED, error.reason)
+            return
+        match said.type:
+            case "connection_init":
+                self._handle(self._begin(said))
+            case "ping":
+                self._send(b'{"type":"pong"}')
+            case "subscribe":
+                self._handle(self._subscribe(said))
+            case "complete":
+                self._stop(said.id)
+
+    def noise(self) -> None:
+        if not self._budget.spend():
+            self.close(MALFORMED, "Too many messages")
+
+    def _handle(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what a message asks for; the next one waits as long."""
+        self._wire.hold()
+        self._handling = asyncio.create_task(self._handled(work), name="socket message")
+
+    async def _handled(self, work: Coroutine[Any, Any, None]) -> None:
+        closed: Closed | None = None
+        try:
+            await work
+        except Closed as error:
+            closed = error
         except Exception:  # ours: this client comes again, all others go on
             log.exception("A socket failed.")
-            self.close(1011, "Something failed on our side")
-        finally:
-            self._me = None
-            metrics.SOCKETS.dec()
-            self._groups.rights.leave(self)
-            for member in self._members.values():
-                self._groups.leave(member)
-            self._members.clear()
-            sending = [self._sending] if self._sending else []
-            await ended(*sending, *(task for task in self._running.values() if task not in self._finishing))
-            self.close(RESTART, "The server stops")  # unless somebody had a reason before
-            await self._say_goodbye()
-            if self._finishing:
-                await asyncio.wait(self._finishing)
-        return self._code
+            closed = Closed(1011, "Something failed on our side")
+        self._handling = None
+        if closed is not None:
+            self.close(closed.code, closed.reason)
+        else:
+            self._wire.go_on()
+
+    # Its end
 
     def close(self, code: int, reason: str) -> None:
-        """Ask for the end; the first who does decides the code. A code of 0: it is closed already."""
-        if self._closed is None:
-            self._closed = Closed(code, reason)
-            if self._me is not None and self._me is not asyncio.current_task():
-                self._me.cancel()
-
-    async def _say_goodbye(self) -> None:
-        closed = self._closed
-        if closed is None or not closed.code:
+        """Send the client away; the first who does decides the code."""
+        if self._ended:
             return
-        self._code = closed.code
-        if closed.code == MALFORMED:
-            log.info("A socket was closed: %s.", closed.reason)
-        try:
-            async with asyncio.timeout(1):
-                await self._send({"type": "websocket.close", "code": closed.code, "reason": closed.reason})
-        except (TimeoutError, OSError, RuntimeError) as error:
-            log.debug("The client did not hear the close: %r.", error)
+        if code == MALFORMED:
+            log.info("A socket was closed: %s.", reason)
+        self._wire.close(code, reason)
+        self.gone(code)
 
-    async def _hear(self) -> None:
-        """Hear the client, until one of us closes."""
-        until = asyncio.get_running_loop().time() + self._patience
-        while self._closed is None:
-            if self._begun:
-                event = await self._receive()
-            else:
-                try:
-                    async with asyncio.timeout_at(until):
-                        event = await self._receive()
-                except TimeoutError:
-                    raise Closed(LATE, "Connection initialisation timeout") from None
-            if event["type"] == "websocket.disconnect":
-                self._code = event.get("code", 1005)
-                raise Closed(0)
-            if not self._budget.spend():
-                raise Closed(MALFORMED, "Too many messages")
-            try:
-                heard = message(event.get("text"))
-            except Malformed as error:
-                raise Closed(MALFORMED, error.reason) from None
-            await self._heed(heard)
+    def stop(self) -> None:
+        self.close(RESTART, "The server restarts: connect again after a random pause")
 
-    async def _heed(self, heard: Message) -> None:
-        match heard.type:
-            case "connection_init":
-                await self._begin(heard)
-            case "ping":
-                self.push("pong", '{"type":"pong"}')
-            case "subscribe":
-                await self._subscribe(heard)
-            case "complete":
-                self._stop(heard.id)
+    def gone(self, code: int) -> None:
+        """Stop what runs for the client, and bring its mutations to their end."""
+        if self._ended:
+            return
+        self._ended = True
+        self._time(None)
+        metrics.SOCKETS.dec()
+        self._groups.rights.leave(self)
+        for member in self._members.values():
+            self._groups.leave(member)
+        self._members.clear()
+        self._waiting.clear()
+        self._make_room()
+        running = [task for task in self._running.values() if task not in self._finishing]
+        if self._handling is not None:
+            running.append(self._handling)
+        if running or self._finishing:
+            self._handling = asyncio.create_task(self._wind_up(running, code), name="socket's end")
+        else:
+            self._over(self, code)
+
+    async def _wind_up(self, running: Sequence[asyncio.Task[None]], code: int) -> None:
+        await ended(*running)
+        if self._finishing:
+            await asyncio.wait(self._finishing)
+        self._handling = None
+        self._over(self, code)
+
+    def _time(self, late: Callable[[], None] | None) -> None:
+        """Have this called when the client's patience is over, in place of what was to be called before."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(self._patience, late) if late else None
+
+    def _late(self) -> None:
+        self.close(LATE, "Connection initialisation timeout")
+
+    # What it asks for
 
     async def _begin(self, heard: Message) -> None:
         """Let the client in by the token of its first message, or by that of the handshake."""
@@ -211,10 +221,14 @@ class Socket:
             raise Closed(TRY_AGAIN, "The database cannot be reached at the moment") from None
         if context.who is None:
             raise Closed(FORBIDDEN, "UNAUTHENTICATED: send an access token as `Authorization` of connection_init")
+        if self._ended:
+            return
         self.viewer = context.who
         self._begun = True
+        self._authorization = None
+        self._time(None)
         self._groups.rights.enter(self)
-        self.push("ack", '{"type":"connection_ack"}')
+        self._send(b'{"type":"connection_ack"}')
 
     # Its rights, as they change
 
@@ -251,6 +265,8 @@ class Socket:
                 )
                 return
         await self._groups.rights.settled()
+        if self._ended:
+            return
         member = self._members[heard.id] = Member(self, heard.id, operation)
         self._groups.join(member)
 
@@ -291,66 +307,62 @@ class Socket:
         self._say({"id": id_, "type": "error", "payload": answer.payload["errors"]})
 
     def _say(self, what: dict[str, Any]) -> None:
-        self.push(object(), orjson.dumps(what).decode())
+        self._send(orjson.dumps(what))
 
     # What is sent
 
-    def push(self, slot: Hashable, text: str) -> None:
-        """Send a text now; if the client is not reading, as soon as it does, unless another took its slot."""
-        if self._closed is not None:
+    def push(self, id_: str, state: Hashable, start: bytes, text: Text) -> None:
+        """Send a text now; if the client is not reading, as soon as it does, unless a newer one of its state took its place."""
+        if self._ended:
             return
-        if self._sending is not None:
-            self._waiting[slot] = text
-            if len(self._waiting) > MOST_WAITING:
-                self.too_slow()
-            return
-        sending = self._send({"type": "websocket.send", "text": text})
-        try:
-            waiting = sending.send(None)  # type: ignore[attr-defined]  # done at once, unless the client is slow
-        except StopIteration:
-            return
-        except (OSError, RuntimeError) as error:  # gone; the reader hears of it too
-            log.debug("A client is gone: %r.", error)
-            return
-        self._sending = asyncio.create_task(self._send_on(_resumed(sending, waiting)), name="slow socket")
+        if self._wire.paused:
+            self._wait((id_, state), start, text)
+        else:
+            self._wire.tell(start, text)
 
-    async def _send_on(self, first: Any) -> None:
-        """Send what could not be sent at once, and then all that waits."""
-        try:
-            async with asyncio.timeout(self._patience):
-                await first
-            while self._waiting:
-                text = self._waiting.pop(next(iter(self._waiting)))
-                async with asyncio.timeout(self._patience):
-                    await self._send({"type": "websocket.send", "text": text})
-        except TimeoutError:
+    def _send(self, text: bytes) -> None:
+        """Send a text that none takes the place of."""
+        if self._ended:
+            return
+        if self._wire.paused:
+            self._wait(object(), b"", Text(text))
+        else:
+            self._wire.say(text)
+
+    def _wait(self, slot: Hashable, start: bytes, text: Text) -> None:
+        self._waiting[slot] = start, text
+        if len(self._waiting) > MOST_WAITING:
             self.too_slow()
-        except (OSError, RuntimeError) as error:
-            log.debug("A client is gone: %r.", error)
-        finally:
-            self._sending = None
+
+    def paused(self) -> None:
+        if self._timer is None:
+            self._time(self.too_slow)
+
+    def drained(self) -> None:
+        """Send what waits, until the client is behind again."""
+        if self._begun:
+            self._time(None)
+        while self._waiting and not self._wire.paused:
+            start, text = self._waiting.pop(next(iter(self._waiting)))
+            self._wire.tell(start, text)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     async def room(self) -> None:
         """Return once the client has read enough to be sent more."""
-        while self._sending is not None and len(self._waiting) > MOST_WAITING // 2:
-            await asyncio.wait([self._sending], timeout=0.05)
+        while len(self._waiting) > MOST_WAITING // 2:
+            self._room = self._room or asyncio.Event()
+            await self._room.wait()
+
+    def keep(self) -> None:
+        """Look whether the client still lives: it has answered since this was last called."""
+        if not self._ended and not self._wire.ping():
+            self.close(1011, "No sign of life")
 
     def too_slow(self) -> None:
         self._waiting.clear()
         self.close(TRY_AGAIN, "The client does not read")
-
-
-@types.coroutine
-def _resumed(begun: Any, waiting: Any) -> Generator[Any, Any, None]:
-    """Go on with a coroutine that was begun by hand and waits."""
-    while True:
-        try:
-            sent = yield waiting
-        except BaseException as error:  # noqa: BLE001 - it is the coroutine's
-            step = partial(begun.throw, error)
-        else:
-            step = partial(begun.send, sent)
-        try:
-            waiting = step()
-        except StopIteration:
-            return

@@ -1,9 +1,7 @@
 """What uvicorn reads from a connection without an end of its own, given one.
 
 The head of a request goes on as long as a client sends it, and what was read of a line is
-copied again with every packet; frames of a socket that are no messages are answered as
-long as they come. Here a head has a length, and such frames count as messages, for which
-the application has a budget.
+copied again with every packet. Here a head has a length.
 """
 
 from __future__ import annotations
@@ -11,13 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
 
 LONGEST_HEAD: Final = 32_768  # bytes, with 32 more for each header as RFC 9113, 6.5.2, counts them
 _PIECE: Final = 16_384  # bytes that are parsed before they are counted
 _TOO_LONG: Final = f"The address and headers of a request have at most {LONGEST_HEAD} bytes.".encode()
-_NOTHING: Final = '{"type":"pong"}'  # as a message, what says nothing and asks for nothing
 
 
 class TooLong(Exception):
@@ -65,33 +60,3 @@ class Http(HttpToolsProtocol):
         head = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
         self.transport.write(head + b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_TOO_LONG), _TOO_LONG))
         self.transport.close()
-
-
-class Frames(WebSocketsSansIOProtocol):
-    """A socket on which frames that are no messages use up the client's budget of messages."""
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if not self.handshake_initiated and not self.transport.is_closing():
-            self.transport.write(b"".join(self.conn.data_to_send()))  # a refusal, of which uvicorn tells nobody
-            self.transport.close()
-
-    def handle_ping(self) -> None:
-        super().handle_ping()
-        self._count()
-
-    def handle_pong(self, event: Frame) -> None:
-        super().handle_pong(event)
-        self._count()
-
-    def handle_cont(self, event: Frame) -> None:
-        super().handle_cont(event)
-        if not event.fin:
-            self._count()
-
-    def _count(self) -> None:
-        if not self.close_sent:
-            self.queue.put_nowait({"type": "websocket.receive", "text": _NOTHING})
-            if not self.read_paused:
-                self.read_paused = True
-                self.transport.pause_reading()
