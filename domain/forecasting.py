@@ -65,7 +65,7 @@ class Fit:
     def day(self) -> int:
         return self.learner.day
 
-    @property
+    @cached_property
     def confidence(self) -> Confidence:
         return confidence(self.learner.wins.complete_months, self.learner.wins.total(self.day))
 

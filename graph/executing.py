@@ -27,6 +27,7 @@ from strawberry.types.field import StrawberryField
 from tortoise.models import Model
 
 PLAN: Final = "scoreline-plan"
+_ROOT: Final[Any] = "root"  # in place of the type and the list by which the library remembers
 _DEFINITION: Final = "strawberry-definition"
 _AWAITABLE: Final[dict[type, bool]] = {}
 
@@ -97,6 +98,23 @@ def _called(read: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
+    def execute_collected_root_fields(
+        self,
+        root_type: GraphQLObjectType,
+        root_value: Any,
+        grouped_field_set: Any,
+        serially: bool,
+        new_defer_usages: Any,
+    ) -> Any:
+        """Take the fields that the first event of a stream collected: the executors of its events share what they collect.
+
+        The library remembers what is below a field by the very list it was collected in. Of lists that are
+        made anew for each event it would find none again, and let go of none.
+        """
+        kept: dict[Any, Any] = self._relevant_sub_fields
+        fields = kept.setdefault(_ROOT, grouped_field_set)
+        return super().execute_collected_root_fields(root_type, root_value, fields, serially, new_defer_usages)
+
     def execute_field(
         self,
         parent_type: GraphQLObjectType,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from tortoise import fields
 from tortoise.models import Model
@@ -30,12 +31,13 @@ class Company(Model):
 
     @property
     def calendar(self) -> Calendar:
-        return Calendar(
-            self.time_zone,
-            Weekday(self.week_start),
-            frozenset(Weekday(day) for day in self.working_days),
-            self.holiday_country,
-        )
+        return _calendar(self.time_zone, self.week_start, tuple(self.working_days), self.holiday_country)
+
+
+@lru_cache(maxsize=16)
+def _calendar(zone: str, week_start: int, working: tuple[int, ...], country: str | None) -> Calendar:
+    """Return it for what is kept of it: it is asked for many times in every operation."""
+    return Calendar(zone, Weekday(week_start), frozenset(Weekday(day) for day in working), country)
 
 
 class ExchangeRate(Model):

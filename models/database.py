@@ -170,9 +170,9 @@ def _dialect() -> str:
     return str(connection().capabilities.dialect)
 
 
-def _spoken(sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+def _spoken(client: BaseDBAsyncClient, sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
     """Return the statement and its values as the connected database writes them."""
-    if _dialect() == "sqlite":
+    if client.capabilities.dialect == "sqlite":
         return sql, [_as_text(value) if isinstance(value, date) else value for value in values]
     return _numbered(sql), list(values)
 
@@ -195,12 +195,14 @@ def marks(values: Sequence[Any]) -> str:
 
 async def execute(sql: str, values: Sequence[Any] = ()) -> None:
     """Run one statement; its values stand as `?`."""
-    await connection().execute_query(*_spoken(sql, values))
+    client = connection()
+    await client.execute_query(*_spoken(client, sql, values))
 
 
 async def rows(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Return the rows of one statement; its values stand as `?`."""
-    return await connection().execute_query_dict(*_spoken(sql, values))
+    client = connection()
+    return await client.execute_query_dict(*_spoken(client, sql, values))
 
 
 async def by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:

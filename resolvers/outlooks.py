@@ -156,6 +156,8 @@ class Forecaster:
         self._tasks.move_to_end(key)
         while len(self._tasks) > _KEPT:
             self._tasks.popitem(last=False)
+        if task.done():
+            return cast(Result, task.result())
         return cast(Result, await asyncio.shield(task))  # who leaves must not take the work of the others along
 
     async def in_thread(self, count: Callable[[], Result]) -> Result:
