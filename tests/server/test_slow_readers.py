@@ -106,9 +106,9 @@ async def test_no_more_waits_than_is_bounded() -> None:
     line.paused = True
     for state in range(MOST_WAITING):
         push(socket, state, 1)
-    assert line.closed is None
+    full = line.closed
     push(socket, MOST_WAITING, 1)
-    assert line.closed == STUCK
+    assert (full, line.closed) == (None, STUCK)
     push(socket, 1, 2)  # nobody is there any more
     line.paused = False
     socket.drained()
