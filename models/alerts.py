@@ -127,6 +127,10 @@ async def resolve(raised: Sequence[Raised], at: datetime) -> None:
         await Raised.filter(id__in=[row.id for row in raised], resolved_at=None).update(resolved_at=at)
 
 
+async def resolve_all_of(rule: int, at: datetime) -> None:
+    await Raised.filter(rule_id=rule, resolved_at=None).update(resolved_at=at)
+
+
 def _about(subjects: Collection[Subject]) -> Q | None:
     numbers: dict[str, list[int]] = {}
     for kind, number in subjects:

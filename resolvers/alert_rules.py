@@ -84,11 +84,13 @@ async def create(context: Context, given: Given) -> AlertRule:
 
 
 async def update(context: Context, id_: str, given: Given) -> AlertRule:
-    """Replace the whole rule."""
+    """Replace the whole rule; one of another kind has told nothing yet."""
     old = await _existing(context, id_)
     row = await draft(context, given)
     row.id, row.created_at, row._saved_in_db = old.id, old.created_at, True
     await row.save()
+    if row.kind is not old.kind:
+        await alerts.resolve_all_of(old.id, context.now())
     return row
 
 

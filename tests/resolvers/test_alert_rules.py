@@ -90,6 +90,17 @@ async def test_an_update_replaces_the_whole_rule_and_a_deleted_one_raises_nothin
     assert await told(world) == {}
 
 
+async def test_what_a_rule_told_when_it_was_of_another_kind_keeps_nothing_back(world: World) -> None:
+    rule = await only(world, "DEAL_LOST")
+    deal = await lost(world)
+    document = "mutation($id: ID!, $input: AlertRuleInput!) { updateAlertRule(id: $id, input: $input) { rule { id } } }"
+    await world.ask(document, id=rule, input={"kind": "DEAL_HAS_PROBLEMS", "recipients": ["MANAGER"]})
+    await world.act("flagDeal", "Ann", id=deal, problem="they want it back")
+
+    assert await told(world) == {"Mia": ["DEAL_LOST", "DEAL_HAS_PROBLEMS"]}
+    assert [alert["resolvedAt"] is None for alert in await inbox(world, "Mia")] == [False, True]
+
+
 async def test_the_same_key_makes_one_rule(world: World) -> None:
     first, again = [await world.act("createAlertRule", **LOSSES, idempotencyKey="k") for _ in range(2)]
 
