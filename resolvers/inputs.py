@@ -22,9 +22,9 @@ class MoneyGiven(TypedDict):
     currency: str | None
 
 
-def _fit(check: Callable[..., str], value: str, path: tuple[str, ...], **how: Any) -> str:
+def _fit(check: Callable[..., str], value: str | None, path: tuple[str, ...], **how: Any) -> str:
     try:
-        return check(value, **how)
+        return check(value or "", **how)
     except text.UnfitText as error:
         if error.constraint == "REQUIRED":
             raise Required(str(error), *path) from error
@@ -32,8 +32,8 @@ def _fit(check: Callable[..., str], value: str, path: tuple[str, ...], **how: An
         raise kind(str(error), *path) from error
 
 
-def name(value: str, *path: str, limit: int = 200) -> str:
-    """Return a line of text; refuses an empty, over-long or unprintable one."""
+def name(value: str | None, *path: str, limit: int = 200) -> str:
+    """Return a line of text; refuses a missing, empty, over-long or unprintable one."""
     return _fit(text.name, value, path, limit=limit)
 
 
@@ -51,8 +51,8 @@ def email(value: str | None, *path: str) -> str | None:
     return None if value is None or not value.strip() else address(value, *path)
 
 
-def address(value: str, *path: str) -> str:
-    """Return an e-mail address; refuses an empty one too."""
+def address(value: str | None, *path: str) -> str:
+    """Return an e-mail address; refuses a missing or empty one too."""
     return _fit(text.email, value, path)
 
 

@@ -91,6 +91,17 @@ async def test_what_a_field_cannot_take_is_refused_by_its_place_and_changes_noth
     assert answer == {"data": {mutation: {"userErrors": []}}}
 
 
+@pytest.mark.parametrize("mutation", MUTATIONS)
+async def test_null_where_the_schema_allows_it_is_taken_or_is_the_users_to_mend(sqlite: Edge, mutation: str) -> None:
+    for place, type_ in places(mutation):
+        if type_ is get_nullable_type(type_):
+            arguments = calls.right(sqlite.ids)[mutation]
+            holder, name = at(arguments, place)
+            holder[name] = None
+            answer = await sqlite.act(mutation, arguments)
+            assert "errors" not in answer, f"{called(mutation, place)}: {answer['errors'][0]}"
+
+
 async def test_postgresql_refuses_the_same_and_in_russian_too(postgres: Edge) -> None:
     """All that may come as far as the database; what GraphQL itself refuses it says in English."""
     wrong = []
