@@ -58,7 +58,7 @@ class Result:
         ]
         for kind, names in self.made.items():
             more = ", …" if len(names) > _SHOWN else ""
-            lines.append(f"{len(names)} {kind} made as they were named: {', '.join(names[:_SHOWN])}{more}")
+            lines.append(f"{kind} made as they were named, {len(names)}: {', '.join(names[:_SHOWN])}{more}")
         if self.ignored:
             lines.append(f"Not in the map, and not read: {', '.join(self.ignored)}.")
         return "\n".join(lines)

@@ -64,7 +64,7 @@ async def bring_in(found: Settings, source: Path, map_: str, *, dry_run: bool, r
 def _told(result: Result, dry_run: bool, rejects: Path) -> str:
     lines = [str(result)]
     if result.rejected:
-        lines.append(f"The {result.rejected} rejected rows are in {rejects}, each with its reason.")
+        lines.append(f"What was rejected is in {rejects}, each row with its reason.")
     if dry_run:
         lines.append("This was a dry run: nothing has been changed.")
     return "\n".join(lines)

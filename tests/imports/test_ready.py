@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -34,6 +35,12 @@ Deal - ID,Deal - Title,Deal - Value,Deal - Currency,Deal - Status,Deal - Stage,D
 2,Lift,400,EUR,Open,Qualified,Machines,Bob Ray,,2026-01-06 08:00:00,,2026-01-20 08:00:00,,2026-12-01
 3,Digger,900.5,EUR,Lost,Qualified,Machines,Ann Lee,Initech,2026-01-07 08:00:00,,2026-05-01 12:00:00,Too late,
 """
+
+LATER = {
+    "Deal - Currency": "Deal - Currency of value",
+    "Deal - Stage": "Deal - Stage (pipeline)",
+    "Deal - Deal created": "Deal - Creation date",
+}
 
 
 @pytest.fixture
@@ -87,6 +94,26 @@ async def test_hubspot_expects_the_closing_of_what_is_open(office: Office) -> No
     assert deals["9001"]["closed"] == "2026-03-02T14:05:00+00:00"
     assert (deals["9002"]["status"], deals["9002"]["expected"]) == ("OPEN", "2026-12-24")
     assert (deals["9003"]["status"], deals["9003"]["reason"]) == ("LOST", "Too dear")
+
+
+async def test_hubspot_names_the_pipeline_behind_the_stage_where_there_are_several(office: Office) -> None:
+    named = re.sub("(Closed Won|Closed Lost|Contract Sent),", r"\1 (Sales Pipeline),", HUBSPOT)
+    result = await office.bring("hubspot", {"hubspot-crm-exports-all-deals.csv": named})
+
+    assert result.counts["deals"] == {"read": 3, "new": 3}
+    assert {deal["status"] for deal in (await office.deals()).values()} == {"WON", "OPEN", "LOST"}
+
+
+async def test_pipedrive_names_some_columns_otherwise_of_late(office: Office) -> None:
+    late = PIPEDRIVE
+    for before, now in LATER.items():
+        assert before in late
+        late = late.replace(before, now)
+    await office.bring("pipedrive", {"deals-123-1.csv": late})
+    found = await office.deals()
+
+    await office.bring("pipedrive", {"deals-123-1.csv": PIPEDRIVE})
+    assert await office.deals() == found
 
 
 async def test_pipedrive_is_won_by_status_and_dated_by_how_it_ended(office: Office) -> None:
