@@ -309,7 +309,7 @@ async def _bare_events(rig: Rig, goals: list[tuple[int, int]], events: int, text
             )
             await connection.execute("UPDATE goal SET version = $1 WHERE id = $2", position, goal)
             if text is None:
-                await redis.publish("scoreline:news", "bench")
+                await redis.publish("scoreline:news", json.dumps(["bench", position, [f"goal:{goal}"]]))
             else:
                 await redis.publish("scoreline:floor", json.dumps([place, goal, text]))
             await asyncio.sleep(0.02)

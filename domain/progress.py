@@ -87,7 +87,7 @@ def progress(value: int, target: int, period: Period, *, today: date, calendar: 
 
 def percent(value: int | Fraction, target: int) -> float:
     """Return 100 × value / target as the nearest float, but 100 only for what has reached the target."""
-    shown = float(Fraction(100 * value) / target)
+    shown = (100 * value.numerator) / (value.denominator * target)  # of whole numbers, this is rounded but once
     return math.nextafter(100.0, 0.0) if shown >= 100 and value < target else shown
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 from tortoise import Tortoise
-from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.connection import get_connection
 from tortoise.exceptions import DBConnectionError, OperationalError
@@ -143,6 +143,11 @@ async def writing() -> AsyncIterator[None]:
         if connection.capabilities.dialect == "postgres":
             await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [LEDGER_LOCK])
         yield
+
+
+def committed() -> bool:
+    """Return whether what was written here is there for everybody: no transaction is open around it."""
+    return not isinstance(connection(), TransactionalDBClient)
 
 
 async def within(seconds: float, work: Awaitable[Result]) -> Result:

@@ -8,7 +8,7 @@ in by the server: the only inversion.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -80,6 +80,9 @@ class Services:
     access_seconds: int = 900
     refresh_days: int = 30
     demo: bool = False
+    tell: Callable[[int, Collection[str]], None] | None = (
+        None  # in place of that, where it is at hand: what it says there
+    )
     channels: frozenset[str] = frozenset()  # the names of the outside channels that alerts may go through
 
 
@@ -246,7 +249,11 @@ class Context:
                             goal.version = position
             finally:
                 self.work = None
-        if work.topics:
+        if not work.topics:
+            return
+        if self.services.tell is not None and database.committed():
+            self.services.tell(position, sorted(work.topics))
+        else:
             self.services.ring()
 
     def require(self, allowed: bool, sentence: str) -> None:

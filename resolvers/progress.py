@@ -20,9 +20,9 @@ from resolvers import scopes
 from resolvers.context import Context
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reached:
-    """A goal's arithmetic, with what is needed to show it."""
+    """A goal's arithmetic, with what is needed to show it. Each is its own: what is found out for it is kept by it."""
 
     goal: Goal
     sums: Progress

@@ -80,6 +80,7 @@ def assembled(settings: Settings) -> Server:
         access_seconds=settings.access_minutes * 60,
         refresh_days=settings.refresh_days,
         demo=settings.demo,
+        tell=hub.tell,
         channels=frozenset(settings.channel_addresses),
     )
     attendance = Attendance(clock, hub.ring)

@@ -3,7 +3,8 @@
 News says that something moved, never what it became: whoever hears it reads again,
 with their own rights. The truth about what moved is the change log, written in the
 same transaction as the change. The broadcast is only a doorbell that says "look at the
-log"; every process also looks by itself. So a broadcast that is away, frozen or emptied
+log", and which row it rings for: where that is the very next one, there is no need to look.
+Every process also looks by itself. So a broadcast that is away, frozen or emptied
 costs a moment, and no news. A listener has one flag, never a queue.
 """
 
@@ -12,19 +13,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, NoReturn, TypeVar
 from uuid import uuid4
 
+import orjson
 from broadcaster import Broadcast
 
 CHANNEL: Final = "scoreline:news"
 EVERYBODY: Final = "*"  # as a topic of news: all listeners, whatever they listen to
 RESYNC: Final = "resync"  # from the broadcast: connected, perhaps after a gap
 LOST: Final = "lost"  # from the broadcast: the connection is gone, or could not be made
+LONGEST: Final = 4_000  # characters of a message that says what has moved; of more it only says that something has
 DEADLINE: Final = 5.0  # seconds for one read of the log, or one publication
 
 log = logging.getLogger(__name__)
@@ -171,6 +174,7 @@ class Hub:
         self._ears: set[Ear] = set()
         self._index: dict[str, set[Ear]] = {}
         self._due, self._unsaid = Flag(), Flag()
+        self._saying: str | None = None  # what is to be said next
         self._position: int | None = None
         self._seen: set[int] = set()  # positions told, no further back than the overlap
         self._tasks: list[asyncio.Task[NoReturn]] = []
@@ -192,6 +196,15 @@ class Hub:
     def ring(self) -> None:
         """Say that something was committed: wakes the local look and, in the background, the other processes."""
         self._due.ring()
+        self._saying = self._me
+        self._unsaid.ring()
+
+    def tell(self, position: int, topics: Collection[str]) -> None:
+        """Say what was committed, and as which row of the log: the same, but nobody has to look who knows all before it."""
+        self._news(position, topics)
+        said = orjson.dumps([self._me, position, list(topics)]).decode()
+        waits = self._saying is not None
+        self._saying = self._me if waits or len(said) > LONGEST else said
         self._unsaid.ring()
 
     @contextmanager
@@ -259,8 +272,13 @@ class Hub:
                 said = (await news.get()).message
                 if said == LOST:
                     self._doorbell = False
-                elif said != self._me:
-                    self._due.ring()
+                elif not said.startswith("["):
+                    if said != self._me:
+                        self._due.ring()
+                else:
+                    sender, position, topics = orjson.loads(said)
+                    if sender != self._me:
+                        self._news(position, topics)
                 if said == RESYNC:
                     self._doorbell = True
                     self._connects += 1
@@ -269,9 +287,10 @@ class Hub:
     async def _speak(self) -> NoReturn:
         while True:
             await self._unsaid.wait()
+            said, self._saying = self._saying or self._me, None
             try:
                 async with asyncio.timeout(DEADLINE):
-                    await self._broadcast.publish(CHANNEL, self._me)
+                    await self._broadcast.publish(CHANNEL, said)
             except Exception as error:  # noqa: BLE001 - of whatever broadcast; the others look by themselves
                 if not self._mute:
                     log.warning("News cannot be published (%r); other processes find it by themselves.", error)
@@ -307,13 +326,22 @@ class Hub:
                     self._seen.add(position)
                     self._tell(topics)
             at = rows[-1][0]
-            self._position = max(known, at)
+            self._position = max(known, at, self._position or 0)
             self._seen = {position for position in self._seen if position > self._position - self._overlap}
             if len(rows) < self._full:
                 break
         if at < known:
             log.warning("The change log ends at %d, before %d: it was cut. Everybody is woken.", at, known)
             await self._begin()
+
+    def _news(self, position: int, topics: Iterable[str]) -> None:
+        """Tell of a row that is the next of the log; for any other, look what was before it."""
+        if self._position is None or position != self._position + 1:
+            self._due.ring()
+        elif position not in self._seen:
+            self._seen.add(position)
+            self._position = position
+            self._tell(topics)
 
     async def _begin(self) -> None:
         self._position = await _soon(self._newest())

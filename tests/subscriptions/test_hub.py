@@ -240,3 +240,44 @@ async def test_a_hub_that_has_stopped_leaves_no_task(running):
     await asyncio.sleep(0)
 
     assert asyncio.all_tasks() == before
+
+
+async def test_a_row_that_is_the_next_is_told_without_a_look(running, change_log):
+    wire = Wire()
+    async with running(Broadcast(backend=wire)) as hub:
+        with hub.listen(["goal:1"]) as bell:
+            change_log.away = True
+            hub.tell(change_log.commit("goal:1"), ["goal:1"])
+            assert await bell.wait(0)
+
+            wire.say(f'["another", {change_log.commit("goal:1")}, ["goal:1"]]')
+            assert await bell.wait()
+
+
+async def test_a_row_that_is_not_the_next_leads_to_a_look_at_what_was_before_it(running, change_log):
+    async with running(overlap=10) as hub:
+        with hub.listen(["first"]) as first, hub.listen(["second"]) as second, hub.listen(["third"]) as third:
+            change_log.commit("first")
+            hub.tell(change_log.commit("second"), ["second"])
+            assert await first.wait()
+            assert await second.wait()
+            hub.tell(change_log.commit("third"), ["third"])
+            assert await third.wait(0)
+
+            hub.ring()  # and nothing is told twice
+            change_log.commit("first")
+            assert await first.wait()
+            assert not await second.wait(0)
+            assert not await third.wait(0)
+
+
+async def test_what_waits_to_be_said_is_one_message_however_much_it_is(running, change_log):
+    wire = Wire()
+    async with running(Broadcast(backend=wire)) as hub:
+        wire.frozen.clear()
+        for _ in range(100):
+            hub.tell(change_log.commit("goal:1"), ["goal:1"])
+            await asyncio.sleep(0)
+        wire.frozen.set()
+        await asyncio.sleep(0.05)
+        assert wire.publications == 2
