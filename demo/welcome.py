@@ -18,7 +18,6 @@ def text(address: str, people: Sequence[Person], made: Made) -> str:
 
     address  "host:port" as a browser reaches the server
     """
-    as_whom = "\n".join(f"{role:<10} {person.email}" for role, person in _to_be(people).items())
     return f"""
 {cast.COMPANY} is open, and its people are at work.
 
@@ -28,11 +27,7 @@ def text(address: str, people: Sequence[Person], made: Made) -> str:
   Live       ws://{address}/graphql  (graphql-transport-ws)
   Health     http://{address}/health/ready
 
-Sign in as, always with the password "{PASSWORD}":
-{indent(as_whom, "  ")}
-
-  Wallboard token    {made.wallboard}
-  Integration token  {made.integration}
+{sign_ins(people, made)}
 
 Who leads this month:
   curl -s http://{address}/graphql -H 'Content-Type: application/json' \\
@@ -41,6 +36,16 @@ Who leads this month:
 
 Ctrl-C ends it; `--fresh` begins with a new company.
 """
+
+
+def sign_ins(people: Sequence[Person], made: Made) -> str:
+    """Return whom to sign in as, and the tokens of the devices."""
+    as_whom = "\n".join(f"{role:<10} {person.email}" for role, person in _to_be(people).items())
+    return f"""Sign in as, always with the password "{PASSWORD}":
+{indent(as_whom, "  ")}
+
+  Wallboard token    {made.wallboard}
+  Integration token  {made.integration}"""
 
 
 def _to_be(people: Sequence[Person]) -> dict[str, Person]:

@@ -280,8 +280,20 @@ def schema(check: bool, write: bool) -> None:
 @click.option("--host", default=None, help="Address to listen on [SCORELINE_HOST].")
 @click.option("--port", type=int, default=None, help="Port to listen on [SCORELINE_PORT].")
 @click.option("--fresh", is_flag=True, help="Begin with a new company instead of the last one.")
-def demo(host: str | None, port: int | None, fresh: bool) -> None:
-    """Serve a made-up company that is at work: with SQLite, without Redis; sign-ins are printed."""
-    from server.showing import show
+@click.option("--fill", is_flag=True, help="Only make it, in the empty database of SCORELINE_DATABASE_URL.")
+def demo(host: str | None, port: int | None, fresh: bool, fill: bool) -> None:
+    """Serve a made-up company that is at work: with SQLite, without Redis; sign-ins are printed.
 
-    show(host=host, port=port, fresh=fresh)
+    With --fill it is made where the settings say, PostgreSQL too, for `./run serve`: from as many
+    servers as you like, and nobody is at work but you.
+    """
+    from server import showing
+
+    if not fill:
+        showing.show(host=host, port=port, fresh=fresh)
+    elif fresh or host or port:
+        raise click.UsageError("--fill serves nothing and replaces nothing: it takes no other option.")
+    else:
+        found = _settings()
+        asyncio.run(migrating.migrate(found.database_url))
+        click.echo(_within(found, lambda: showing.fill(found)))

@@ -27,6 +27,7 @@ from demo.asking import Ask, over_http
 from demo.making import PASSWORD, Made, make
 from demo.story import Story
 from models import database, migrating
+from models.company import the_company
 from resolvers.context import Services
 from server import logs, settings
 from server.app import clock
@@ -99,18 +100,26 @@ async def _company(found: Settings, fresh: bool) -> tuple[Story, Made]:
     card.unlink(missing_ok=True)  # first: without it, what is half made is made anew
     for suffix in ("", "-wal", "-shm"):
         _beside(suffix).unlink(missing_ok=True)
-    made = await _made(found, told)
+    await migrating.migrate(found.database_url)
+    async with database.connected(found.database_url):
+        made = await _made(found, told)
     card.touch(0o600)
     card.write_text(json.dumps({**same, **asdict(made)}))
     return told, made
 
 
+async def fill(found: Settings) -> str:
+    """Make the company in the connected database, which has none, and return who may sign in there."""
+    if await the_company() is not None:
+        raise click.ClickException("There is a company already: name an empty database in SCORELINE_DATABASE_URL.")
+    told = Story(SEED, clock())
+    return welcome.sign_ins(told.people, await _made(found, told))
+
+
 async def _made(found: Settings, told: Story) -> Made:
-    await migrating.migrate(found.database_url)
     services = Services(found.secret_text, throttle(), ring=lambda: None)
-    async with database.connected(found.database_url):
-        with click.progressbar(length=100, label="Making a company with a year of history") as bar, _keeping_all():
-            return await make(told, services, lambda share: bar.update(int(share * 100) - bar.pos))
+    with click.progressbar(length=100, label="Making a company with a year of history") as bar, _keeping_all():
+        return await make(told, services, lambda share: bar.update(int(share * 100) - bar.pos))
 
 
 @contextlib.contextmanager
