@@ -63,45 +63,46 @@ class DailyTotal(Model):
         indexes = (("metric", "day"), ("metric", "team_id", "day"))
 
 
-async def post(scores: Sequence[tuple[Score, bool, str, int]], at: datetime) -> None:
-    """Write the postings, each with whether it is late and its source, and add them to the daily totals."""
-    if not scores:
-        return
-    await ScoreEntry.bulk_create(
-        [
-            ScoreEntry(
-                metric=score.metric,
-                employee_id=score.employee,
-                team_id=score.team,
-                amount=score.amount,
-                effective_on=score.day,
-                late=late,
-                recorded_at=at,
-                source_kind=kind,
-                source_id=source,
-            )
-            for score, late, kind, source in scores
-        ],
-        batch_size=1000,
-    )
-    await add_to_totals(score for score, *_ in scores)
-
-
+_POST = """
+INSERT INTO score_entry
+    (metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind, source_id)
+VALUES {rows}
+"""
 _ADD = """
 INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES {rows}
 ON CONFLICT (metric, employee_id, day, team_id) DO UPDATE SET amount = daily_total.amount + excluded.amount
 """
+_MOST: Final = 900  # values of one statement; SQLite takes 999 in old builds
+
+
+async def post(scores: Sequence[tuple[Score, bool, str, int]], at: datetime) -> None:
+    """Write the postings, each with whether it is late and its source, and add them to the daily totals."""
+    await _insert(
+        _POST,
+        [
+            (score.metric, score.employee, score.team, score.amount, score.day, late, at, kind, source)
+            for score, late, kind, source in scores
+        ],
+    )
+    await add_to_totals(score for score, *_ in scores)
 
 
 async def add_to_totals(scores: Iterable[Score]) -> None:
     totals: dict[tuple[str, int, int, date], int] = defaultdict(int)
     for score in scores:
         totals[score.metric, score.employee, score.team, score.day] += score.amount
-    rows = [(*key, amount) for key, amount in sorted(totals.items()) if amount]
-    for start in range(0, len(rows), 150):  # SQLite takes at most 999 values in old builds
-        part = rows[start : start + 150]
+    await _insert(_ADD, [(*key, amount) for key, amount in sorted(totals.items()) if amount])
+
+
+async def _insert(sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write rows below each other, without an object for each."""
+    if not rows:
+        return
+    row, many = f"({database.marks(rows[0])})", _MOST // len(rows[0])
+    for start in range(0, len(rows), many):
+        part = rows[start : start + many]
         await database.execute(
-            _ADD.format(rows=", ".join(["(?, ?, ?, ?, ?)"] * len(part))), [value for row in part for value in row]
+            sql.format(rows=", ".join([row] * len(part))), [value for each in part for value in each]
         )
 
 
