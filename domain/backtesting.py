@@ -22,6 +22,7 @@ from domain.forecasting import Confidence, Fit
 from domain.learning import Learner
 from domain.scoring_rules import Scored, Scores, scores
 from domain.seasons import first_day, last_day, month_of
+from domain.steps import Steps
 
 
 class Horizon(StrEnum):
@@ -31,6 +32,7 @@ class Horizon(StrEnum):
 
 MONTHS: Final[Mapping[Horizon, int]] = {Horizon.MONTH: 1, Horizon.QUARTER: 3}
 MODEL: Final = "this forecast"
+_AT_ONCE: Final = 64  # groups, in a step
 
 
 class Level(StrEnum):
@@ -87,22 +89,27 @@ def forecasts(
     sellers: Sequence[str],
     active: Bools,
     groups: Sequence[Group],
-) -> list[Made]:
-    """Return what would have been forecast at the end of the day `origin`; empty where there was too little to say.
+) -> Steps[list[Made]]:
+    """Work out what would have been forecast at the end of the day `origin`; empty where there was too little to say.
 
     table            all deals; what came after the origin is masked before anything is looked at
     sellers, active  as for `Fit` and `Learner`, as known at the origin;  groups  whose forecasts to make
     """
     then = known_at(table, origin)
     fit = Fit(Learner(then, origin, calendar, active), then, sellers)
+    yield
     if fit.confidence is Confidence.NONE:
         return []
     made = []
     for horizon, months in MONTHS.items():
         days = _days(origin, horizon)
-        outlook = fit.window(*days).outlook(then)
+        window = yield from fit.window(*days)
+        outlook = window.outlook(then)
+        yield
         plain = Baselines(fit.learner, then, outlook.amounts, days, months)
-        for group in groups:
+        for number, group in enumerate(groups):
+            if number % _AT_ONCE == 0:
+                yield
             found = outlook.of(group.members)
             made.append(Made(origin, horizon, group, *found.quantiles, found.mean, tuple(plain.of(group.members))))
     return made

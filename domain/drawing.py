@@ -10,14 +10,15 @@ import numpy as np
 from domain import simulation
 from domain.columns import Floats, Ints
 from domain.simulation import DRAWS, SHUFFLED, Seeds
+from domain.steps import Steps
 
-_AT_ONCE: Final = 64  # sellers, drawn together: no step takes long
+_AT_ONCE: Final = 32  # sellers, drawn together: no step takes long
 _LEAST: Final = 0.05  # of what is expected, that the error all sellers share leaves
 _COMMON, _OWN = 3, 4  # purposes of random numbers; those of what comes are 10 and more
 
 
-def shocks(seeds: Seeds, common: float, own: float) -> Floats:
-    """Return what the errors do to each draw of each seller, 1 on average; shape (sellers, DRAWS).
+def shocks(seeds: Seeds, common: float, own: float) -> Steps[Floats]:
+    """Work out what the errors do to each draw of each seller, 1 on average; shape (sellers, DRAWS).
 
     common  standard deviation of what all have in common: normal, as relative errors are counted
     own     the same of what is each one's own: log-normal
@@ -29,11 +30,12 @@ def shocks(seeds: Seeds, common: float, own: float) -> Floats:
     for rows in pieces(len(found)):
         z = simulation.quantile(simulation.levels(seeds.each(_OWN, rows)))
         found[rows] = shared * np.exp(own * z - own**2 / 2)
+        yield
     return found
 
 
-def coming(expected: Floats, shocked: Floats, tables: Floats | None, seeds: Seeds, purpose: int) -> Floats:
-    """Return what the wins bring in that are expected of each seller; shape (sellers, DRAWS), whole numbers.
+def coming(expected: Floats, shocked: Floats, tables: Floats | None, seeds: Seeds, purpose: int) -> Steps[Floats]:
+    """Work out what the wins bring in that are expected of each seller; shape (sellers, DRAWS), whole numbers.
 
     expected  how many wins, on average; shape (sellers,);  shocked  what `shocks` gives
     tables    of each seller, equally likely amounts of a win, shape (sellers, entries); None to count the wins
@@ -48,6 +50,7 @@ def coming(expected: Floats, shocked: Floats, tables: Floats | None, seeds: Seed
         else:
             drawn = simulation.of_new(wins, shuffled(tables, rows), seeds.each(10 * purpose + 1, rows))
             found[rows] = to_mean(drawn, expected[rows] * tables[rows].mean(axis=1))
+        yield
     return found
 
 

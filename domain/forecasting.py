@@ -22,6 +22,7 @@ from domain.columns import NEVER, Bools, Floats, Ints, summed
 from domain.deal_table import DealTable
 from domain.learning import Learner
 from domain.simulation import DRAWS, Opened, Seeds
+from domain.steps import Steps
 
 _MONTHS: Final = 2  # complete ones, to say anything
 _WINS: Final = 20
@@ -82,11 +83,13 @@ class Fit:
         """The mean of that; shape (sellers,)."""
         return np.asarray(self.tables.mean(axis=1))
 
-    def window(self, first: int, last: int) -> Window:
-        """Return what is known of the days from `first` to `last` before any open deal is looked at."""
+    def window(self, first: int, last: int) -> Steps[Window]:
+        """Work out what is known of the days from `first` to `last` before any open deal is looked at."""
         key = (first, last)
         if key not in self._windows:
-            self._windows[key] = Window(self, first, last)
+            window = Window(self, first, last)
+            yield from window.drawn()
+            self._windows[key] = window
         return self._windows[key]
 
     def ever(self, then: DealTable, rows: Ints) -> Floats:
@@ -105,19 +108,25 @@ class Window:
 
     def __init__(self, fit: Fit, first: int, last: int) -> None:
         self.fit, self.first, self.last = fit, first, last
-        learner = fit.learner
-        self.chances = learner.chances(fit.day, first, last)
-        expected = learner.expectation(fit.day, first, last)
-        errors = learner.errors(last - first + 1)
+        self.chances = fit.learner.chances(fit.day, first, last)
+
+    def drawn(self) -> Steps[None]:
+        """Draw, before anything else is asked of the window."""
+        fit, first, last = self.fit, self.first, self.last
+        errors = yield from fit.learner.errors(last - first + 1)
+        expected = fit.learner.expectation(fit.day, first, last)
+        yield
+        _ = fit.tables
+        yield
         plain, pipeline = float(expected.plain.sum()), float((expected.open + expected.new).sum())
         level = (1 - errors.weight) * plain + errors.weight * pipeline
         self.times = level / pipeline if pipeline > 0 else 1.0
         self.parts = round(_PARTS * errors.sharing)
         seeds = Seeds(first * 10_000 + last - first, fit.words)
-        self.shocks = drawing.shocks(seeds, errors.common(expected.log_sd), errors.own)
+        self.shocks = yield from drawing.shocks(seeds, errors.common(expected.log_sd), errors.own)
         by_counts = expected.plain * (level / plain if plain > 0 else 1.0)
-        self.plain = drawing.coming(by_counts, self.shocks, fit.tables, seeds, 1)
-        self.new = drawing.coming(expected.new * self.times, self.shocks, fit.tables, seeds, 2)
+        self.plain = yield from drawing.coming(by_counts, self.shocks, fit.tables, seeds, 1)
+        self.new = yield from drawing.coming(expected.new * self.times, self.shocks, fit.tables, seeds, 2)
 
     def outlook(self, then: DealTable) -> Outlook:
         """Return the forecast from the deals that are open in `then`."""

@@ -21,6 +21,7 @@ from domain.combining import Errors
 from domain.deal_table import DealTable, known_at
 from domain.hazards import Exposure, Hazards, ages_on, exposure, hazards
 from domain.seasons import MONTH, first_day, last_day, month_of, months_of
+from domain.steps import Steps
 from domain.tallying import Presence, Tally, presence
 
 _LOOK_BACK: Final = 6  # month ends
@@ -145,20 +146,23 @@ class Learner:
         plain, new, log_sd = self._coming(day, first, last)
         return Expectation(plain, summed(then.seller[rows], chances, self.sellers), new, log_sd)
 
-    def errors(self, length: int) -> Errors:
-        """Return how the models did at recent month ends, for windows of about as many days."""
+    def errors(self, length: int) -> Steps[Errors]:
+        """Work out how the models did at recent month ends, for windows of about as many days."""
         months = min(_LONGEST, max(1, round(length / MONTH)))
         if months not in self._errors:
-            self._errors[months] = self._learn_errors(months)
+            self._errors[months] = yield from self._learn_errors(months)
         return self._errors[months]
 
-    def _learn_errors(self, months: int) -> Errors:
+    def _learn_errors(self, months: int) -> Steps[Errors]:
         last = self.wins.last_month - months
         ends = [month for month in range(self.wins.first_month, last + 1) if self.wins.total(last_day(month)) >= _WINS][
             -_LOOK_BACK:
         ]
         windows = [(last_day(month), first_day(month + 1), last_day(month + months)) for month in ends]
-        expected = [self.expectation(*window) for window in windows]
+        expected: list[Expectation] = []
+        for window in windows:
+            expected.append(self.expectation(*window))
+            yield
         came = [self.wins.by_seller(first, until) for _, first, until in windows]
         return combining.errors(
             [each.plain for each in expected], [each.open + each.new for each in expected], came, months

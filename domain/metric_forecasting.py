@@ -20,6 +20,7 @@ from domain.combining import Errors
 from domain.forecasting import Confidence, Distribution, confidence
 from domain.seasons import MONTH, first_day, last_day
 from domain.simulation import DRAWS, Seeds
+from domain.steps import at_once
 from domain.tallying import Presence, Tally, presence
 
 _LOOK_BACK: Final = 6  # month ends
@@ -73,8 +74,8 @@ class MetricFit:
             expected, log_sd = self._expected(self.day, first, last)
             errors = self._errors_of(last - first + 1)
             seeds = Seeds(first * 10_000 + last - first, self.words)
-            shocked = drawing.shocks(seeds, errors.common(log_sd), errors.own)
-            self._windows[key] = drawing.coming(expected, shocked, self.tables, seeds, 1)
+            shocked = at_once(drawing.shocks(seeds, errors.common(log_sd), errors.own))
+            self._windows[key] = at_once(drawing.coming(expected, shocked, self.tables, seeds, 1))
         return self._windows[key]
 
     def _expected(self, day: int, first: int, last: int) -> tuple[Floats, float]:

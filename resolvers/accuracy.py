@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from domain.backtesting import Horizon, Made, came, over
@@ -14,6 +15,7 @@ from resolvers import backtests
 from resolvers.backtests import Past
 from resolvers.context import Context
 from resolvers.forecasts import Forecast
+from resolvers.outlooks import forecaster
 
 _MONTH_ENDS: Final = 12  # that are looked back at
 _QUARTERLY_FROM: Final = 46  # days of a period
@@ -31,15 +33,22 @@ class Accuracy:
 
 
 async def of(context: Context, forecast: Forecast) -> Accuracy | None:
-    """Return how the forecasts of the scope did for months, or for a long period for quarters; None without a past."""
-    past = await backtests.past(context, forecast.basis)
+    """Return how the forecasts of the scope did for months, or for a long period for quarters; None without a past.
+
+    Worked out once for all who ask, until the day is over or the past is changed.
+    """
+    desk, past = forecaster(context), await backtests.past(context, forecast.basis)
     horizon = Horizon.QUARTER if forecast.period.days >= _QUARTERLY_FROM else Horizon.MONTH
-    key = (forecast.scope.kind, forecast.scope.number)
-    made: list[Made] = []
-    for origin in _origins(past):
-        by_scope = await backtests.of(context, past, origin, forecast.basis)
-        made += [each for each in by_scope.get(key, ()) if each.horizon is horizon]
-    return _scored(past, over(past.table, made, past.known.today - 1))
+    scope = forecast.scope.kind, forecast.scope.number
+
+    async def work() -> Accuracy | None:
+        made: list[Made] = []
+        for origin in await desk.in_thread(partial(_origins, past)):
+            by_scope = await backtests.of(context, past, origin, forecast.basis)
+            made += [each for each in by_scope.get(scope, ()) if each.horizon is horizon]
+        return await desk.in_thread(partial(_scored, past, made))
+
+    return await desk.once(("accuracy", past.known.past, past.known.today, forecast.basis, horizon, scope), work)
 
 
 def _origins(past: Past) -> list[int]:
@@ -52,6 +61,7 @@ def _origins(past: Past) -> list[int]:
 
 
 def _scored(past: Past, made: list[Made]) -> Accuracy | None:
+    made = over(past.table, made, past.known.today - 1)
     actual = [came(past.table, each) for each in made]
     pairs = list(zip(made, actual, strict=True))
     ours = scores([Scored(each.low, each.median, each.high, float(each.mean), value) for each, value in pairs])

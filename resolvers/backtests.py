@@ -16,6 +16,7 @@ import numpy as np
 from domain.backtesting import Group, Level, Made, forecasts
 from domain.columns import Bools
 from domain.deal_table import DealTable
+from domain.steps import Steps
 from models import deal_history, deal_tables
 from models.deal_history import Histories
 from models.deal_tables import Basis, Staff
@@ -42,12 +43,12 @@ class Past:
         moment = self.known.calendar.start_of(date.fromordinal(origin) + timedelta(days=1))
         return self.whereabouts.at(self.staff, moment)
 
-    def forecasts(self, origin: int) -> dict[Key, list[Made]]:
-        """Return what would have been forecast at the end of the day `origin` of every scope; empty while too little was known."""
+    def forecasts(self, origin: int) -> Steps[dict[Key, list[Made]]]:
+        """Work out what would have been forecast at the end of the day `origin` of every scope; empty while too little was known."""
         staff = self.at(origin)
         groups = _groups(self.table, staff, self.tree, origin)
         calendar = self.known.calendar
-        made = forecasts(self.table, origin, calendar, staff.keys, staff.active, list(groups.values()))
+        made = yield from forecasts(self.table, origin, calendar, staff.keys, staff.active, list(groups.values()))
         keys = {id(group): key for key, group in groups.items()}
         found: dict[Key, list[Made]] = {}
         for each in made:
@@ -95,7 +96,8 @@ async def of(context: Context, looked: Past, origin: int, basis: Basis = Basis.R
     """Return the forecasts at one origin, worked out once."""
     known = looked.known
     key = ("origin", known.past, known.today, origin, basis)
-    return await forecaster(context).work(key, partial(looked.forecasts, origin))
+    desk = forecaster(context)
+    return await desk.once(key, lambda: desk.in_steps(looked.forecasts(origin)))
 
 
 def _groups(table: DealTable, staff: Staff, tree: Tree, origin: int) -> dict[Key, Group]:

@@ -24,6 +24,7 @@ from domain.columns import Ints
 from domain.deal_table import DealTable, known_at
 from domain.forecasting import Fit, Outlook
 from domain.learning import Learner
+from domain.steps import Steps
 from models import changes, deal_tables, known_deals
 from models.company import Rates
 from models.deal_tables import Basis, Market, Staff, Stays
@@ -37,7 +38,9 @@ _KEPT: Final = 256  # answers that may be asked for again
 _MANY: Final = 4000  # changed deals, beyond which the past counts as changed without a look
 _MOVING: Final = frozenset({"*", "deals", "people", "company"})  # the news after which something else is known
 _OF_NOW: Final = frozenset({"open", "outlook", "ever"})  # their keys go on with the number of the present
-_OF_PAST: Final = frozenset({"learner", "fit", "window", "origin"})  # theirs with the number of the past and the day
+_OF_PAST: Final = frozenset(
+    {"learner", "fit", "window", "past", "origin", "accuracy"}
+)  # theirs with the number of the past and the day
 
 
 @dataclass(frozen=True)
@@ -118,12 +121,12 @@ class Forecaster:
 
     async def learner(self, known: Known) -> Learner:
         """Return what the past teaches, up to the end of yesterday."""
-        return await self.once(("learner", known.past, known.today), lambda: self.in_thread(partial(_learner, known)))
+        return await self.once(("learner", known.past, known.today), lambda: self.in_steps(_learner(known)))
 
     async def fit(self, known: Known, basis: Basis) -> Fit:
         async def work() -> Fit:
             learner = await self.learner(known)
-            return await self.in_thread(partial(_fit, known, learner, basis))
+            return await self.in_steps(_fit(known, learner, basis))
 
         return await self.once(("fit", known.past, known.today, basis), work)
 
@@ -138,7 +141,7 @@ class Forecaster:
             fit, then = await self.fit(known, basis), await self.open_now(known, basis)
             window = await self.once(
                 ("window", known.past, known.today, basis, first, last),
-                lambda: self.in_thread(partial(fit.window, first, last)),
+                lambda: self.in_steps(fit.window(first, last)),
             )
             return await self.in_thread(partial(window.outlook, then))
 
@@ -163,6 +166,20 @@ class Forecaster:
     async def in_thread(self, count: Callable[[], Result]) -> Result:
         """Count in the thread, after whatever is being counted there."""
         return await asyncio.get_running_loop().run_in_executor(self._worker, count)
+
+    async def in_steps(self, steps: Steps[Result]) -> Result:
+        """Do work in the thread step by step; whatever else is to be counted there gets its turn in between."""
+
+        def step() -> tuple[Result] | None:
+            try:
+                next(steps)
+            except StopIteration as ended:
+                return (ended.value,)
+            return None
+
+        while (found := await self.in_thread(step)) is None:
+            pass
+        return found[0]
 
     # reading
 
@@ -254,13 +271,20 @@ def past_of(book: Book, stays: Stays, ids: Sequence[int], day: int) -> list[tupl
     return [*zip(*(column.tolist() for column in columns), strict=True), *entered]
 
 
-def _learner(known: Known) -> Learner:
+def _learner(known: Known) -> Steps[Learner]:
     day = known.today - 1
-    return Learner(known_at(known.table(Basis.COUNT), day), day, known.calendar, known.staff.active)
+    table = known.table(Basis.COUNT)
+    yield
+    then = known_at(table, day)
+    yield
+    return Learner(then, day, known.calendar, known.staff.active)
 
 
-def _fit(known: Known, learner: Learner, basis: Basis) -> Fit:
-    fit = Fit(learner, known_at(known.table(basis), known.today - 1), known.staff.keys)
+def _fit(known: Known, learner: Learner, basis: Basis) -> Steps[Fit]:
+    table = known.table(basis)
+    yield
+    fit = Fit(learner, known_at(table, known.today - 1), known.staff.keys)
+    yield
     _ = fit.means  # worked out here, in the thread
     return fit
 

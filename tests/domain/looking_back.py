@@ -4,6 +4,7 @@ import numpy as np
 
 from domain.backtesting import MODEL, Group, Horizon, Level, forecasts, over, table_of_scores
 from domain.seasons import last_day, month_of
+from domain.steps import at_once
 from tests.domain.worlds import OFFICE, START, world
 
 EVER = 10**7
@@ -26,7 +27,7 @@ def end_of(month):
 
 
 def forecast(law, table, origin):
-    return forecasts(table, origin, OFFICE, names(law), np.ones(law.sellers, dtype=bool), groups(law))
+    return at_once(forecasts(table, origin, OFFICE, names(law), np.ones(law.sellers, dtype=bool), groups(law)))
 
 
 def looked_back(law):

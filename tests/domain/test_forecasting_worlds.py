@@ -10,6 +10,7 @@ from domain.deal_table import known_at
 from domain.forecasting import Confidence, Fit
 from domain.learning import Learner
 from domain.seasons import last_day, month_of
+from domain.steps import at_once
 from tests.domain.looking_back import end_of, looked_back, mean, names
 from tests.domain.worlds import OFFICE, START, Law, world
 
@@ -81,7 +82,7 @@ def fitted(table, month, law):
 
 def next_month(fit, then):
     month = month_of(fit.day) + 1
-    return fit.window(fit.day + 1, last_day(month)).outlook(then)
+    return at_once(fit.window(fit.day + 1, last_day(month))).outlook(then)
 
 
 def everybody(law):

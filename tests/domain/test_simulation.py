@@ -7,6 +7,7 @@ import pytest
 
 from domain import drawing, simulation
 from domain.simulation import DRAWS, Opened, Seeds
+from domain.steps import at_once
 from domain.worth import TABLE
 
 WORDS = np.array([drawing.word(name) for name in ("ann", "bob", "cem")], dtype=np.uint64)
@@ -116,24 +117,25 @@ def test_new_wins_take_their_amounts_from_the_table():
 
 def test_nobody_s_draws_depend_on_anybody_else():
     expected, tables = np.array([3.0, 5.0, 2.0]), np.stack([np.linspace(1, 9, TABLE)] * 3)
-    shocked = drawing.shocks(SEEDS, 0.1, 0.1)
-    more = drawing.coming(expected * [1, 9, 1], shocked, tables, SEEDS, 1)
+    shocked = at_once(drawing.shocks(SEEDS, 0.1, 0.1))
+    more = at_once(drawing.coming(expected * [1, 9, 1], shocked, tables, SEEDS, 1))
 
-    drawn = drawing.coming(expected, shocked, tables, SEEDS, 1)
+    drawn = at_once(drawing.coming(expected, shocked, tables, SEEDS, 1))
 
     assert drawn[0].tolist() == more[0].tolist()
     assert drawn[2].tolist() == more[2].tolist()
 
 
 def test_draws_are_whole_numbers_around_the_expected_mean():
-    drawn = drawing.coming(np.array([3.0, 0.0, 40.0]), drawing.shocks(SEEDS, 0.1, 0.2), flat(250.0, 3), SEEDS, 1)
+    shocked = at_once(drawing.shocks(SEEDS, 0.1, 0.2))
+    drawn = at_once(drawing.coming(np.array([3.0, 0.0, 40.0]), shocked, flat(250.0, 3), SEEDS, 1))
 
     assert (drawn == np.rint(drawn)).all()
     assert drawn.mean(axis=1) == pytest.approx([750, 0, 10_000], abs=0.5)
 
 
 def test_shocks_have_the_width_they_are_given():
-    found = drawing.shocks(SEEDS, 0.2, 0.0)
+    found = at_once(drawing.shocks(SEEDS, 0.2, 0.0))
 
     assert found.std() == pytest.approx(0.2, rel=0.05)
     assert found.mean() == pytest.approx(1)

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from domain.backtesting import Made
+from domain.steps import Steps
+from resolvers.backtests import Key, Past
 from tests.resolvers.office import MONTH, goal, two_sellers, won
 from tests.resolvers.seasoned import amounts, forecast, history, seasoned
 from tests.world import World
@@ -229,6 +232,31 @@ async def test_a_quarter_is_judged_by_quarters(world: World) -> None:
     document = "query($period: PeriodInput) { forecast(period: $period) { accuracy { periods } } }"
 
     assert (await world.ask(document, period=QUARTER))["forecast"]["accuracy"]["periods"] == 2
+
+
+async def test_how_past_forecasts_did_is_worked_out_once_for_all_who_ask(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def counted(past: Past, origin: int) -> Steps[dict[Key, list[Made]]]:
+        made.append(origin)
+        return (yield from forecasts_of(past, origin))
+
+    forecasts_of = Past.forecasts
+    monkeypatch.setattr(Past, "forecasts", counted)
+    twenty = " ".join(f"a{n}: forecast(period: $p) {{ accuracy {{ periods wape }} }}" for n in range(20))
+    document = f"query($p: PeriodInput) {{ {twenty} teams {{ members {{ forecast(period: $p) {{ accuracy {{ wape }} }} }} }} }}"
+
+    first = await world.ask(document, p=NEXT)
+    assert len(made) == len(set(made)) > 3
+    await world.act("winDeal", "Ann", id=await open_deal(world))  # of today: the past is what it was
+    assert await world.ask(document, p=NEXT) == first
+    assert len(made) == len(set(made))
+    await won(world, "Ann", "50", closedAt=(world.now - timedelta(days=40)).isoformat())
+
+    assert (await world.ask(document, p=NEXT))["a0"] != first["a0"]
+    assert len(made) == 2 * len(set(made))
 
 
 async def test_without_a_past_to_test_on_there_is_no_accuracy() -> None:
