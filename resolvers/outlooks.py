@@ -73,6 +73,12 @@ class Known:
     def table(self, basis: Basis) -> DealTable:
         return deal_tables.table(self.book, self.stays, self.staff, self.market, basis)
 
+    def goes_on_from(self, before: Known) -> bool:
+        """Return whether nothing but single deals is otherwise than before."""
+        same = before.past, before.today, before.calendar, before.currency, before.market
+        same_now = self.past, self.today, self.calendar, self.currency, self.market
+        return same == same_now and self.staff is before.staff
+
     def open_now(self, basis: Basis) -> DealTable:
         """Return the deals that are open at this moment."""
         book = self.book.open_ones()
@@ -86,6 +92,7 @@ class Forecaster:
     def __init__(self) -> None:
         self._reading = asyncio.Lock()
         self._known: Known | None = None
+        self._moved: set[int] | None = set()  # whose deals have; None: all may have, or the past of all
         self._heard: tuple[int, date] | None = None  # the news and the day at which that was all there was to know
         self._tasks: OrderedDict[Any, asyncio.Task[Any]] = OrderedDict()
         self._worker = ThreadPoolExecutor(1, "forecast")
@@ -100,6 +107,8 @@ class Forecaster:
                 return self._known
             found = await self._read(context)
             if found is not self._known:
+                if self._known is None or not found.goes_on_from(self._known):
+                    self._moved = None
                 self._known = found
                 self._forget(found)
             self._heard = heard or self._heard
@@ -111,6 +120,11 @@ class Forecaster:
             if context.known is not None:  # a live stream has not looked at the news by itself
                 self._metric_pasts.doubt({"*"})
             return await self._metric_pasts.up_to(known.today - 1, metrics, self.in_thread)
+
+    def whose_moved(self) -> set[int] | None:
+        """Return the employees whose deals have moved since this was last asked; None where everybody may be concerned."""
+        found, self._moved = self._moved, set()
+        return found
 
     def _forget(self, known: Known) -> None:
         """Let go of what nobody can ask for any more."""
@@ -211,6 +225,10 @@ class Forecaster:
         texts = await deal_tables.read(known.line)
         book, visits, ids = await self._taken_apart(texts, known.book, known.visits)
         staff, prices = deal_tables.staff(texts), deal_tables.prices(texts)
+        if _same_places(staff, known.staff):
+            staff = known.staff  # the same object: what was worked out for it is kept
+        if self._moved is not None:
+            self._moved |= sellers_of(known.book, ids.tolist()) | sellers_of(book, ids.tolist())
         rates = deal_tables.rates(texts, known.currency)
         fresh = replace(
             known, position=position, present=position, line=int(texts["line"][0]), today=today, book=book, visits=visits, staff=staff,
@@ -239,6 +257,11 @@ def _same_staff(one: Staff, other: Staff) -> bool:
     return one.keys == other.keys and one.ids == other.ids and bool((one.active == other.active).all())
 
 
+def _same_places(one: Staff, other: Staff) -> bool:
+    """Return whether nobody has come, gone, moved or been renamed."""
+    return _same_staff(one, other) and one.names == other.names and bool((one.teams == other.teams).all())
+
+
 def _same_past(one: Known, other: Known, ids: Ints) -> bool:
     """Return whether two knowledges have the same past, where only these deals may differ."""
     if len(ids) > _MANY or one.visits.moved != other.visits.moved:
@@ -247,6 +270,12 @@ def _same_past(one: Known, other: Known, ids: Ints) -> bool:
     return past_of(one.book, one.stays, ids.tolist(), yesterday) == past_of(
         other.book, other.stays, ids.tolist(), yesterday
     )
+
+
+def sellers_of(book: Book, ids: Sequence[int]) -> set[int]:
+    """Return whose these deals are, as far as they are known."""
+    at = book.places([id_ for id_, known in zip(ids, book.has(ids), strict=True) if known])
+    return {*book.owner[at].tolist(), *book.winner[at].tolist()}
 
 
 def past_of(book: Book, stays: Stays, ids: Sequence[int], day: int) -> list[tuple[Any, ...]]:

@@ -31,6 +31,7 @@ _OF_DEALS: Final = {
     "deals_won_amount": Basis.REVENUE,
     "deals_won_profit": Basis.PROFIT,
 }
+CHANCES: Final = "chances"  # news within the process: everybody's chances have moved; with an employee's id, his
 
 # by goal: what was asked, for which days and staff (which is held, so that its id stays its own), and what is to come
 Coming = dict[int, tuple[Outlook | MetricFit, tuple[int, int, int], Staff, Distribution]]
@@ -45,9 +46,17 @@ class Projection:
     probability: float | None
 
 
-def topics(rows: Sequence[Goal]) -> set[str]:
-    """Return the news by which these goals' chances move though they themselves do not."""
-    return {"deals"} if any(row.metric in _OF_DEALS for row in rows) else set()
+def topics(context: Context, rows: Sequence[Goal]) -> set[str]:
+    """Return the news by which these goals' chances move though they themselves do not.
+
+    Where the process finds out whose deals have moved, an employee's goals need not hear of the others'.
+    """
+    found = set()
+    for row in rows:
+        if row.metric in _OF_DEALS:
+            own = context.known is not None and row.owner_kind is OwnerKind.EMPLOYEE
+            found |= {CHANCES, f"{CHANCES}:{row.owner_id}"} if own else {"deals"}
+    return found
 
 
 async def projections(context: Context, rows: Sequence[Reached], coming: Coming | None = None) -> list[Projection]:

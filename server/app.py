@@ -30,6 +30,7 @@ from server.rights import Rights
 from server.settings import Settings, load
 from server.throttle import Throttling, throttle
 from server.timekeeping import Timekeeper
+from subscriptions.chances import Chances
 from subscriptions.hub import Hub, ended
 from subscriptions.known import Known
 from subscriptions.redis import broadcast
@@ -55,6 +56,7 @@ class Server:
     timekeeper: Timekeeper
     rights: Rights
     gate: Gate
+    chances: Chances
     endpoint: Endpoint
     draining: bool = False
 
@@ -98,7 +100,8 @@ def assembled(settings: Settings) -> Server:
         page=pages.query_page() if settings.demo else None,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Server(settings, hub, services, throttling, attendance, timekeeper, rights, gate, endpoint)
+    chances = Chances(hub, gate.live)
+    return Server(settings, hub, services, throttling, attendance, timekeeper, rights, gate, chances, endpoint)
 
 
 @asynccontextmanager
@@ -110,6 +113,7 @@ async def running(server: Server) -> AsyncIterator[None]:
         keeping = [
             asyncio.create_task(server.attendance.keep_saying(), name="attendance"),
             asyncio.create_task(server.rights.keep(), name="rights"),
+            asyncio.create_task(server.chances.keep(), name="chances"),
             asyncio.create_task(keep_forecasts(server.gate), name="forecasts"),
             asyncio.create_task(server.endpoint.keep_alive(), name="signs of life"),
         ]

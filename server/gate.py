@@ -24,6 +24,12 @@ class Gate:
     def context(self, caller: Caller) -> Context:
         return Context(caller, self.services, self.clock, lambda by_keys: DataLoader(load_fn=by_keys, cache=False))
 
+    def live(self) -> Context:
+        """Return what the process itself reads with for its live streams: for nobody, from what is kept for them."""
+        context = self.context(Caller(address="live"))
+        context.known = self.services.known
+        return context
+
     async def admit(self, caller: Caller) -> Context:
         """Return what one operation of the caller works with; a stranger's has no viewer. Raises Unauthenticated."""
         context = self.context(caller)

@@ -49,7 +49,7 @@ async def goal_progress(
             found = await projecting.projections(context, reached, coming)
             context.ready[projecting.projections] = dict(zip(reached, found, strict=True))
             chances.update((one.goal.id, each) for one, each in zip(reached, found, strict=True))
-            topics |= projecting.topics([one.goal for one in reached])
+            topics |= projecting.topics(context, [one.goal for one in reached])
         return Reading(reached, topics, wake_in=await until_tomorrow(context))
 
     async for reached in states(

@@ -207,6 +207,13 @@ class Hub:
         self._saying = self._me if waits or len(said) > LONGEST else said
         self._unsaid.ring()
 
+    def tell_here(self, topics: Iterable[str]) -> None:
+        """Tell what nobody else needs to hear: the listeners of this process alone."""
+        self._tell(topics)
+
+    def is_heard(self, topic: str) -> bool:
+        return topic in self._index
+
     @contextmanager
     def listen(self, topics: Iterable[str]) -> Iterator[Bell]:
         """Give a bell rung by news of any of the topics, until the block is left."""

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from copy import copy
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from domain.ids import decoded
+from models import scores
+from resolvers.context import Context
+from subscriptions.chances import Chances
+from subscriptions.known import Known
 from tests.graph.test_live import listening
 from tests.resolvers.office import goal, won
 from tests.resolvers.seasoned import seasoned
@@ -107,3 +116,54 @@ async def test_a_forecast_out_of_sight_cannot_be_listened_to(world: World) -> No
         await heard.until(lambda: heard.errors)
 
         assert heard.errors[0].original_error.code == "NOT_FOUND"
+
+
+async def test_a_colleagues_deal_moves_nobody_elses_chances_and_does_not_even_wake_him(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = world.services.hub
+    known = Known(hub)
+
+    async def admitted(who: str | None = None, language: str = "en") -> Context:
+        context = await world.admitted(who, language)
+        context.known = known
+        return context
+
+    live: Any = copy(world)
+    live.admitted = admitted
+    whose = {name: await goal(world, name, "deals_won_amount", "12000") for name in ("Ann", "Bob")}
+    reads: list[tuple[int, ...]] = []
+    read = scores.goals_with_values
+
+    async def noted(ids: Sequence[int]) -> Any:
+        reads.append(tuple(sorted(ids)))
+        return await read(ids)
+
+    monkeypatch.setattr(scores, "goals_with_values", noted)
+    document = f"subscription($goals: [ID!]) {{ goalProgress(goals: $goals) {{ {GOAL} }} }}"
+    context = await admitted("admin")
+    keeping = asyncio.create_task(Chances(hub, lambda: replace(context)).keep())
+    try:
+        async with (
+            listening(live, document, goals=[whose["Ann"]]) as ann,
+            listening(live, document, goals=[whose["Bob"]]) as bob,
+        ):
+            await bob.until(lambda: len(bob.heard) == 1)
+            for number in (1, 2):  # what was known when the streams began, nobody can go on from
+                await ann.until(lambda: len(ann.heard) == number)  # noqa: B023 - waited for at once
+                await asyncio.sleep(0.2)
+                reads.clear()
+                await world.act("recordDeal", "Ann", title="Tables", amount={"amount": "9000"})
+            await ann.until(lambda: len(ann.heard) == 3)
+            await asyncio.sleep(0.2)
+
+            chances = [each["goalProgress"]["progress"]["attainmentProbability"] for each in ann.heard]
+            assert chances == sorted(set(chances))
+            assert not [each for each in reads if decoded(whose["Bob"])[1] in each]
+            for name, listener in (("Ann", ann), ("Bob", bob)):
+                fresh = await world.ask(
+                    f"query($id: ID!) {{ node(id: $id) {{ ... on Goal {{ {GOAL} }} }} }}", id=whose[name]
+                )
+                assert listener.heard[-1]["goalProgress"] == fresh["node"]
+    finally:
+        keeping.cancel()
