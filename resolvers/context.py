@@ -42,9 +42,11 @@ Row = TypeVar("Row", bound=Model)
 class Known(Protocol):
     """What is kept of the company between the reads of live streams.
 
+    turn         how often there was news of the company, its metrics or its people
     deals_heard  how often there was news of what forecasts are made of
     """
 
+    turn: int
     deals_heard: int
 
     async def company(self) -> Company | None: ...

@@ -150,7 +150,11 @@ class Group:
         if self.happening:
             self.position = key
         else:
+            same = key in self.newest and self.newest[key][1].rest == text.rest
             self.newest[key] = version, text
+            if same:
+                self._keep(standing)
+                return
         for number, member in enumerate(list(self.members), 1):
             if member.group is not self:
                 continue
@@ -161,6 +165,10 @@ class Group:
             if number % BREATH == 0:
                 await asyncio.sleep(0)
         metrics.PUSHES.inc(len(self.members))
+        self._keep(standing)
+
+    def _keep(self, standing: set[int] | None) -> None:
+        """Let go of the states that are no longer any of the question's."""
         if standing is not None:
             self.newest = {state: found for state, found in self.newest.items() if state in standing}
 

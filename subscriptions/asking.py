@@ -35,6 +35,11 @@ def everything(context: Context, topics: Iterable[str]) -> set[str]:
     return {*topics, *sessions.topics(context.viewer), "company", "metrics"}
 
 
+def turn(context: Context) -> int:
+    """Return what changes with whatever may be shown of people, the company and its metrics beside what a stream is about."""
+    return context.known.turn if context.known else 0
+
+
 async def until_tomorrow(context: Context) -> float:
     """Return the seconds until the company's next day begins, when "today" and "this month" may turn."""
     calendar, now = await context.calendar(), context.now()

@@ -9,7 +9,7 @@ from models.goals import Goal
 from resolvers import goals, progress, projecting
 from resolvers.context import Context
 from resolvers.progress import Reached
-from subscriptions.asking import PASSING, again, everything, hub, until_tomorrow
+from subscriptions.asking import PASSING, again, everything, hub, turn, until_tomorrow
 from subscriptions.shapes import Reading, states
 
 
@@ -30,7 +30,7 @@ async def goal_progress(
     coming: projecting.Coming = {}
 
     def state(one: Reached) -> object:
-        return standing(one), chances.get(one.goal.id)
+        return standing(one), chances.get(one.goal.id), turn(context)
 
     async def read() -> Reading[list[Reached]]:
         await again(context)

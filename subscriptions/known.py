@@ -23,10 +23,12 @@ _PEOPLE: Final = 20_000  # rows that are kept, at most
 
 
 class Known:
+    """What is kept; `turn` grows whenever it is dropped, and with it whatever may be shown of people, company and metrics."""
+
     def __init__(self, hub: Hub) -> None:
         self._kept: dict[Any, Any] = {}
         self._people: dict[int, Employee | None] = {}
-        self._turn = 0
+        self.turn = 0
         self.deals_heard = 0
         self._wanted: set[int] = set()  # goals that are asked for at this moment
         self._goals: asyncio.Task[dict[int, tuple[Goal, int]]] | None = None
@@ -38,7 +40,7 @@ class Known:
 
     def _forget(self) -> None:
         self._kept, self._people = {}, {}
-        self._turn += 1
+        self.turn += 1
 
     async def company(self) -> Company | None:
         return await self._once("company", company.the_company)
@@ -48,8 +50,8 @@ class Known:
 
     async def _once(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
         if key not in self._kept:
-            turn, found = self._turn, await read()
-            if turn != self._turn:
+            turn, found = self.turn, await read()
+            if turn != self.turn:
                 return found  # news came meanwhile: it may be of before
             self._kept[key] = found
         return self._kept[key]  # type: ignore[no-any-return]
@@ -61,10 +63,10 @@ class Known:
     async def employees(self, numbers: Any) -> list[Employee | None]:
         """Return the people of these numbers, in their order, and keep them."""
         missing = [number for number in set(numbers) if number not in self._people]
-        kept, turn = self._people, self._turn
+        kept, turn = self._people, self.turn
         if missing:
             found = dict(zip(missing, await people.by_ids(missing), strict=True))
-            if turn != self._turn or len(kept) + len(found) > _PEOPLE:
+            if turn != self.turn or len(kept) + len(found) > _PEOPLE:
                 return [found[number] if number in found else kept[number] for number in numbers]
             kept.update(found)
         return [kept[number] for number in numbers]

@@ -9,7 +9,7 @@ from models.activities import Bell
 from resolvers import leaderboards, records
 from resolvers.context import Context
 from resolvers.leaderboards import Board, Question
-from subscriptions.asking import NOW, PASSING, again, everything, hub, until_tomorrow
+from subscriptions.asking import NOW, PASSING, again, everything, hub, turn, until_tomorrow
 from subscriptions.shapes import Reading, happenings, states
 
 
@@ -23,7 +23,9 @@ async def leaderboard(context: Context, question: Question) -> AsyncGenerator[Bo
         return Reading(board, topics, (board.period.start, board.period.end), await until_tomorrow(context))
 
     topics = everything(context, ("goals",))
-    async for board in states(hub(context), topics, read, key=lambda board: board.shown, transient=PASSING):
+    async for board in states(
+        hub(context), topics, read, key=lambda board: (board.shown, turn(context)), transient=PASSING
+    ):
         yield board
 
 
