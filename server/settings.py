@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     )
     compress: bool = _setting(
         False,
-        "Compress what goes over sockets: for slow lines, at four times the CPU and twice the memory of a socket.",
+        "Compress what goes over sockets: for slow lines, at several times the CPU and memory of a socket.",
         "`true` or `false`",
     )
     log_format: Literal["console", "json"] = _setting("console", "How the log is written.", "`console` or `json`")
