@@ -104,7 +104,7 @@ def forecasts(
     for horizon, months in MONTHS.items():
         days = _days(origin, horizon)
         window = yield from fit.window(*days)
-        outlook = window.outlook(then)
+        outlook = yield from window.outlook(then)
         yield
         plain = Baselines(fit.learner, then, outlook.amounts, days, months)
         for number, group in enumerate(groups):

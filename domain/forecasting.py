@@ -108,12 +108,13 @@ class Window:
 
     def __init__(self, fit: Fit, first: int, last: int) -> None:
         self.fit, self.first, self.last = fit, first, last
-        self.chances = fit.learner.chances(fit.day, first, last)
 
     def drawn(self) -> Steps[None]:
         """Draw, before anything else is asked of the window."""
         fit, first, last = self.fit, self.first, self.last
         errors = yield from fit.learner.errors(last - first + 1)
+        yield from fit.learner.looked_back(fit.day)
+        self.chances = fit.learner.chances(fit.day, first, last)
         expected = fit.learner.expectation(fit.day, first, last)
         yield
         _ = fit.tables
@@ -128,8 +129,8 @@ class Window:
         self.plain = yield from drawing.coming(by_counts, self.shocks, fit.tables, seeds, 1)
         self.new = yield from drawing.coming(expected.new * self.times, self.shocks, fit.tables, seeds, 2)
 
-    def outlook(self, then: DealTable) -> Outlook:
-        """Return the forecast from the deals that are open in `then`."""
+    def outlook(self, then: DealTable) -> Steps[Outlook]:
+        """Work out the forecast from the deals that are open in `then`."""
         fit = self.fit
         rows = np.flatnonzero(then.open)
         plain = fit.learner.of_open(then, rows, self.chances, fit.day)
@@ -144,6 +145,7 @@ class Window:
             means = summed(own.row, own.chances * own.amounts, len(piece))
             drawn = simulation.of_open(own, drawing.shuffled(fit.tables, piece)) * self.shocks[piece]
             opened[piece] = drawing.to_mean(drawn, means)
+            yield
         return Outlook(self, then, rows, chances, amounts, opened)
 
 

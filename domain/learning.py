@@ -90,8 +90,17 @@ class Learner:
 
     def calibration(self, month: int) -> Calibration:
         """Return the corrections known at the end of the month."""
-        marks = [self._landmark(each) for each in range(max(self.wins.first_month, month - _LOOK_BACK), month)]
+        marks = [self._landmark(each) for each in self._landmarks_of(month)]
         return calibrating.calibration(marks, month, self.sellers, calibrating.cell_count(self.table.visits))
+
+    def looked_back(self, day: int) -> Steps[None]:
+        """Look at the month ends before that day, one after the other: what `chances` goes by."""
+        for month in self._landmarks_of(_month_over(day)):
+            self._landmark(month)
+            yield
+
+    def _landmarks_of(self, month: int) -> range:
+        return range(max(self.wins.first_month, month - _LOOK_BACK), month)
 
     def _landmark(self, month: int) -> Landmark:
         if month not in self._landmarks:
@@ -102,9 +111,8 @@ class Learner:
         """Return what is to be made of open deals for the days from `first` to `last`, as known at the end of `day`."""
         key = (day, first, last)
         if key not in self._chances:
-            month = month_of(day)
-            over = month if day == last_day(month) else month - 1
-            self._chances[key] = Chances(self.hazards(month).win_by_age(day + 1, first, last), self.calibration(over))
+            by_age = self.hazards(month_of(day)).win_by_age(day + 1, first, last)
+            self._chances[key] = Chances(by_age, self.calibration(_month_over(day)))
         return self._chances[key]
 
     def of_open(self, then: DealTable, rows: Ints, chances: Chances, day: int) -> Floats:
@@ -161,9 +169,16 @@ class Learner:
         windows = [(last_day(month), first_day(month + 1), last_day(month + months)) for month in ends]
         expected: list[Expectation] = []
         for window in windows:
+            yield from self.looked_back(window[0])
             expected.append(self.expectation(*window))
             yield
         came = [self.wins.by_seller(first, until) for _, first, until in windows]
         return combining.errors(
             [each.plain for each in expected], [each.open + each.new for each in expected], came, months
         )
+
+
+def _month_over(day: int) -> int:
+    """Return the last month that is over at the end of the day."""
+    month = month_of(day)
+    return month if day == last_day(month) else month - 1

@@ -14,7 +14,7 @@ import numpy as np
 
 from domain.calendar import Calendar
 from domain.columns import NEVER, Bools, Floats, Ints
-from domain.deal_table import DealTable, Past, Undo, Visits, in_order, no_undo, no_visits
+from domain.deal_table import DealTable, Past, Undo, Visits, no_undo, no_visits
 from domain.money import minor_digits
 from domain.records import DealStatus
 from models import gathered, known_deals
@@ -218,7 +218,7 @@ def table(
     sure: Bools | None = None,
     undo: Undo | None = None,
 ) -> DealTable:
-    """Return the deals, deleted ones too, in the order that they are counted in.
+    """Return the deals, deleted ones too, in the book's order: `in_order` gives them that in which they are counted.
 
     own, sure, undo  what the history says of them (`deal_history`), in the book's order; by itself a deal closed
                      says only what it was closed with
@@ -242,25 +242,23 @@ def table(
     if basis is not Basis.REVENUE:  # the history tells of amounts, and not of profits
         sure, undo = None, _without_amounts(undo)
     place = {"row": np.searchsorted(book.id, stays.deal)} if len(stays.deal) else {}
-    return in_order(
-        DealTable(
-            key=book.id,
-            word=book.word,
-            created=book.created,
-            closed=np.where(book.state == STATES[DealStatus.OPEN], NEVER, book.closed),
-            deleted=book.deleted,
-            won=won,
-            seller=people.of(np.where(won & (book.winner > 0), book.winner, book.owner)),
-            product=book.product,
-            worth=np.where(won, worth, np.nan),
-            own=said,
-            gross=gross,
-            price=price,
-            sure=np.zeros(book.size, dtype=np.bool_) if sure is None else sure,
-            due=book.due,
-            visits=Visits(place["row"], _dense(stays.stage), stays.day) if place else no_visits(),
-            undo=undo or no_undo(),
-        )
+    return DealTable(
+        key=book.id,
+        word=book.word,
+        created=book.created,
+        closed=np.where(book.state == STATES[DealStatus.OPEN], NEVER, book.closed),
+        deleted=book.deleted,
+        won=won,
+        seller=people.of(np.where(won & (book.winner > 0), book.winner, book.owner)),
+        product=book.product,
+        worth=np.where(won, worth, np.nan),
+        own=said,
+        gross=gross,
+        price=price,
+        sure=np.zeros(book.size, dtype=np.bool_) if sure is None else sure,
+        due=book.due,
+        visits=Visits(place["row"], _dense(stays.stage), stays.day) if place else no_visits(),
+        undo=undo or no_undo(),
     )
 
 

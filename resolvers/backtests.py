@@ -15,7 +15,7 @@ import numpy as np
 
 from domain.backtesting import Group, Level, Made, forecasts
 from domain.columns import Bools
-from domain.deal_table import DealTable
+from domain.deal_table import DealTable, in_order
 from domain.steps import Steps
 from models import deal_history, deal_tables
 from models.deal_history import Histories
@@ -67,14 +67,16 @@ async def _read(desk: Forecaster, known: Known, basis: Basis, tree: Tree) -> Pas
     histories = Histories(known.book, known.staff, known.market, known.calendar)
     async for page in deal_history.lines():
         await desk.in_thread(partial(histories.read, page))
-    table = await desk.in_thread(partial(_table, known, histories, basis))
+    table = await desk.in_steps(_table(known, histories, basis))
     return Past(table, known, known.staff, await deal_tables.whereabouts(), tree)
 
 
-def _table(known: Known, histories: Histories, basis: Basis) -> DealTable:
-    return deal_tables.table(
+def _table(known: Known, histories: Histories, basis: Basis) -> Steps[DealTable]:
+    found = deal_tables.table(
         known.book, known.stays, known.staff, known.market, basis, sure=histories.sure, undo=histories.undo
     )
+    yield
+    return in_order(found)
 
 
 async def made(

@@ -21,7 +21,7 @@ import numpy as np
 
 from domain.calendar import Calendar
 from domain.columns import Ints
-from domain.deal_table import DealTable, known_at
+from domain.deal_table import DealTable, in_order, known_at
 from domain.forecasting import Fit, Outlook
 from domain.learning import Learner
 from domain.steps import Steps
@@ -70,8 +70,10 @@ class Known:
         """Return the entries into stages; none where no deal has ever moved, and stages say nothing."""
         return self.visits if self.visits.moved else deal_tables.no_stays()
 
-    def table(self, basis: Basis) -> DealTable:
-        return deal_tables.table(self.book, self.stays, self.staff, self.market, basis)
+    def table(self, basis: Basis) -> Steps[DealTable]:
+        found = deal_tables.table(self.book, self.stays, self.staff, self.market, basis)
+        yield
+        return in_order(found)
 
     def goes_on_from(self, before: Known) -> bool:
         """Return whether nothing but single deals is otherwise than before."""
@@ -83,7 +85,8 @@ class Known:
         """Return the deals that are open at this moment."""
         book = self.book.open_ones()
         stays = self.stays.of(book.id)
-        return known_at(deal_tables.table(book, stays, self.staff, self.market, basis), self.today)
+        table = deal_tables.table(book, stays, self.staff, self.market, basis)
+        return known_at(in_order(table), self.today)
 
 
 class Forecaster:
@@ -157,7 +160,7 @@ class Forecaster:
                 ("window", known.past, known.today, basis, first, last),
                 lambda: self.in_steps(fit.window(first, last)),
             )
-            return await self.in_thread(partial(window.outlook, then))
+            return await self.in_steps(window.outlook(then))
 
         return await self.once(("outlook", known.present, known.today, basis, first, last), work)
 
@@ -302,7 +305,7 @@ def past_of(book: Book, stays: Stays, ids: Sequence[int], day: int) -> list[tupl
 
 def _learner(known: Known) -> Steps[Learner]:
     day = known.today - 1
-    table = known.table(Basis.COUNT)
+    table = yield from known.table(Basis.COUNT)
     yield
     then = known_at(table, day)
     yield
@@ -310,7 +313,7 @@ def _learner(known: Known) -> Steps[Learner]:
 
 
 def _fit(known: Known, learner: Learner, basis: Basis) -> Steps[Fit]:
-    table = known.table(basis)
+    table = yield from known.table(basis)
     yield
     fit = Fit(learner, known_at(table, known.today - 1), known.staff.keys)
     yield

@@ -82,7 +82,7 @@ def fitted(table, month, law):
 
 def next_month(fit, then):
     month = month_of(fit.day) + 1
-    return at_once(fit.window(fit.day + 1, last_day(month))).outlook(then)
+    return at_once(at_once(fit.window(fit.day + 1, last_day(month))).outlook(then))
 
 
 def everybody(law):
