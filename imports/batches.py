@@ -19,7 +19,7 @@ from models.deals import Deal
 from resolvers import products, visits
 from resolvers.calls import Calls
 from resolvers.clients import Clients, Contacts
-from resolvers.deals import keeper as deals_keeper
+from resolvers.deals import Deals
 from resolvers.keeping import Keeper, Outcome, bring_in
 from resolvers.leads import Leads
 from resolvers.tasks import Tasks
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Fate = Outcome | Refusal | Unreadable
 
 _KEEPERS: Final[dict[str, Callable[[], Keeper]]] = {
+    "deals": Deals,
     "clients": Clients,
     "contacts": Contacts,
     "leads": Leads,
@@ -104,16 +105,13 @@ class Batch:
             except (Unreadable, Refusal) as why:
                 fates[n] = why
         await self._new_clients()
-        outcomes = await bring_in(self.loading.context, await self._keeper(), list(givens.values()))
+        outcomes = await bring_in(self.loading.context, _KEEPERS[self.file.kind](), list(givens.values()))
         fates.update(zip(givens, outcomes, strict=True))
         kept = [n for n in givens if not isinstance(fates[n], Refusal)]
         await visits.bring_in(self.loading.context, [visit for n in kept for visit in entries[n]])
         if self.file.kind == "clients":
             self._met(list(givens.values()), outcomes)
         return [fates[n] for n in range(len(rows))]
-
-    async def _keeper(self) -> Keeper:
-        return await deals_keeper() if self.file.kind == "deals" else _KEEPERS[self.file.kind]()
 
     async def _known(self, externals: Sequence[str]) -> set[str]:
         """Return which of these deals are there already."""

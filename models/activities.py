@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import orjson
 from tortoise import fields
 from tortoise.expressions import Q
 from tortoise.functions import Max
 from tortoise.models import Model
 
 from domain.alerting import Event
+from models import database
 from models.fields import currency_code, link, minor, short_text
 
 _AT_ONCE: Final = 1000
@@ -96,9 +98,35 @@ class Bell(Model):
         indexes = (("deal_id", "id"),)
 
 
+class Row(NamedTuple):
+    """A line that is about to be added."""
+
+    kind: ActivityKind
+    employee_id: int | None
+    team_id: int | None
+    actor_id: int | None
+    at: datetime
+    recorded_at: datetime
+    subject_kind: str
+    subject_id: int
+    client_id: int | None
+    data: Mapping[str, Any]
+
+
+async def add(rows: Iterable[Row]) -> None:
+    """Add lines to the history, in their order."""
+    kept = [(*row[:-1], orjson.dumps(row.data).decode()) for row in rows]
+    await database.insert("activity", Row._fields, kept)
+
+
 async def by_ids(ids: Sequence[int]) -> list[Activity | None]:
     found = await Activity.in_bulk(set(ids), "id")
     return [found.get(id_) for id_ in ids]
+
+
+async def ring(**win: Any) -> None:
+    """Ring the bell, or take a win back: the columns of a `Bell`."""
+    await database.insert_one("bell", win)
 
 
 async def newest_id() -> int:

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from tortoise import fields
-from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -113,8 +112,11 @@ async def newest_id() -> int:
 
 async def standing(subjects: Collection[Subject]) -> list[Raised]:
     """Return the alerts that stand about any of the subjects."""
-    condition = _about(subjects)
-    return await Raised.filter(condition, resolved_at=None) if condition else []
+    if not subjects:
+        return []
+    condition, values = _about(subjects)
+    found = await database.rows(f"SELECT * FROM raised_alert WHERE resolved_at IS NULL AND ({condition})", values)  # noqa: S608
+    return [Raised._init_from_db(**row) for row in found]
 
 
 async def of_kind(kind: AlertKind) -> list[Raised]:
@@ -131,12 +133,12 @@ async def resolve_all_of(rule: int, at: datetime) -> None:
     await Raised.filter(rule_id=rule, resolved_at=None).update(resolved_at=at)
 
 
-def _about(subjects: Collection[Subject]) -> Q | None:
+def _about(subjects: Collection[Subject]) -> tuple[str, list[Any]]:
     numbers: dict[str, list[int]] = {}
-    for kind, number in subjects:
+    for kind, number in sorted(set(subjects)):
         numbers.setdefault(kind, []).append(number)
-    parts = [Q(subject_kind=kind, subject_id__in=ids) for kind, ids in sorted(numbers.items())]
-    return Q(*parts, join_type="OR") if parts else None
+    parts = [f"(subject_kind = ? AND subject_id IN ({database.marks(ids)}))" for ids in numbers.values()]
+    return " OR ".join(parts), [value for kind, ids in numbers.items() for value in (kind, *ids)]
 
 
 _LAST_TOLD = """

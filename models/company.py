@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
@@ -12,9 +13,14 @@ from tortoise.models import Model
 from domain.calendar import Calendar, Weekday
 from models.fields import currency_code, short_text
 
+POSITION: Final = "(SELECT moved FROM company WHERE id = 1)"  # of the office: see `models.office`
+
 
 class Company(Model):
-    """Whose days, currency and calendar everything else is counted in."""
+    """Whose days, currency and calendar everything else is counted in.
+
+    `moved` is the change log's position of the last change of it, its teams, metrics, rates or stages.
+    """
 
     id = fields.IntField(primary_key=True)
     name: str = short_text()
@@ -25,6 +31,7 @@ class Company(Model):
     holiday_country: str | None = fields.CharField(max_length=2, null=True)  # type: ignore[assignment]
     close_after_workdays: int | None = fields.IntField(null=True)
     created_at = fields.DatetimeField()
+    moved: int | None = fields.BigIntField(null=True)
 
     class Meta:
         table = "company"

@@ -8,10 +8,10 @@ of commits, totals never deadlock, and a goal is announced once. docs/decisions/
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -48,6 +48,8 @@ MODULES: Final = (
     "models.forecasts",
 )
 
+
+_VALUES: Final = 900  # of one statement: SQLite takes at most 999 in old builds
 
 Row = TypeVar("Row", bound=Model)
 
@@ -168,11 +170,21 @@ async def within(seconds: float, work: Awaitable[Result]) -> Result:
 
 def connection() -> BaseDBAsyncClient:
     """Return the connection that is open, within a transaction that of the transaction."""
-    return get_connection(Tortoise.apps["models"]["Company"]._meta.default_connection)
+    return get_connection(_named())
+
+
+def _named() -> str:
+    """Return the name of the connection, which is its dialect's."""
+    return str(_a_model()._meta.default_connection)
+
+
+@cache
+def _a_model() -> type[Model]:
+    return Tortoise.apps["models"]["Company"]  # type: ignore[no-any-return]
 
 
 def _dialect() -> str:
-    return str(connection().capabilities.dialect)
+    return _named()
 
 
 def _spoken(client: BaseDBAsyncClient, sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
@@ -217,6 +229,26 @@ async def by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
         return {}
     sql = f'SELECT * FROM "{model._meta.db_table}" WHERE id IN ({marks(wanted)})'  # noqa: S608
     return {row["id"]: model._init_from_db(**row) for row in await rows(sql, wanted)}
+
+
+async def insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write rows, whose values are in the order of the columns, in as few statements as SQLite's old builds allow."""
+    at_once = _VALUES // len(columns)
+    for start in range(0, len(rows), at_once):
+        part = rows[start : start + at_once]
+        await execute(_insertion(table, tuple(columns), len(part)), [value for row in part for value in row])
+
+
+@lru_cache(maxsize=512)
+def _insertion(table: str, columns: Sequence[str], rows: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"  # noqa: S608
+
+
+async def insert_one(table: str, values: Mapping[str, Any]) -> int:
+    """Write one row and return its id."""
+    found = await rows(f"{_insertion(table, tuple(values), 1)} RETURNING id", list(values.values()))
+    return int(found[0]["id"])
 
 
 async def reserve(model: type[Model], count: int) -> list[int]:

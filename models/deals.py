@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from tortoise.queryset import QuerySet
 
 from domain.records import Credit, DealFacts, DealStatus, SaleKind
 from domain.text import search_key
+from models import database
 from models.fields import choice, currency_code, external, link, minor, short_text
 
 
@@ -108,6 +109,11 @@ class StageVisit(Model):
     class Meta:
         table = "stage_visit"
         indexes = (("deal_id", "entered_at"), ("stage_id", "entered_at"), ("stage_id", "entered_on"))
+
+
+async def enter(visits: Iterable[tuple[int, int, datetime, date]]) -> None:
+    """Note that deals have entered stages: deal, stage, moment and its day."""
+    await database.insert("stage_visit", ("deal_id", "stage_id", "entered_at", "entered_on"), list(visits))
 
 
 def standing() -> QuerySet[Deal]:

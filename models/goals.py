@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -104,14 +105,50 @@ async def by_ids(ids: Sequence[int]) -> list[Goal | None]:
     return [found.get(id_) for id_ in ids]
 
 
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """A goal that postings may move.
+
+    reached  what it stands at, in the smallest unit; None for one of a team or the company, which is not looked at
+    told     whether any alert stands about it
+    """
+
+    goal: Goal
+    reached: int | None
+    told: bool
+
+
+_CONCERNED = """
+SELECT goal.*,
+    CASE WHEN owner_kind = 'EMPLOYEE' THEN (SELECT COALESCE(SUM(total.amount), 0) FROM daily_total total
+        WHERE total.metric = goal.metric AND total.employee_id = goal.owner_id
+        AND total.day BETWEEN goal.first_day AND goal.last_day) END AS reached,
+    EXISTS (SELECT 1 FROM raised_alert
+        WHERE subject_kind = 'Goal' AND subject_id = goal.id AND resolved_at IS NULL) AS told
+FROM goal WHERE archived_at IS NULL AND (
+    (owner_kind = 'EMPLOYEE' AND owner_id IN ({employees})) OR (owner_kind = 'TEAM' AND owner_id IN ({teams}))
+    OR owner_kind = 'COMPANY'
+) AND metric IN ({metrics}) AND first_day <= ? AND last_day >= ? ORDER BY id
+"""
+
+
 async def concerned(
     metrics: Collection[str], days: Collection[date], employees: Collection[int], teams: Collection[int]
-) -> list[Goal]:
+) -> list[Concerned]:
     """Return the goals that postings of these metrics, on these days, of these employees and teams may move."""
-    owners = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employees)) | Q(owner_kind=OwnerKind.COMPANY)
-    if teams:
-        owners |= Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(teams))
-    return await current().filter(owners, metric__in=list(metrics), first_day__lte=max(days), last_day__gte=min(days))
+    sql = _CONCERNED.format(
+        employees=database.marks([*employees]), teams=database.marks([*teams]), metrics=database.marks([*metrics])
+    )
+    values = [*sorted(employees), *sorted(teams), *sorted(metrics), max(days), min(days)]
+    return [
+        Concerned(Goal._init_from_db(**row), None if row["reached"] is None else int(row["reached"]), bool(row["told"]))
+        for row in await database.rows(sql, values)
+    ]
+
+
+async def versioned(goals: Collection[int], version: int) -> None:
+    """Note the position of a change that touched these goals."""
+    await database.execute(f"UPDATE goal SET version = ? WHERE id IN ({database.marks([*goals])})", [version, *goals])  # noqa: S608
 
 
 async def targets(metric: str, first: date, last: date) -> dict[tuple[OwnerKind, int], int]:

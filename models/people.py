@@ -15,6 +15,7 @@ from tortoise.queryset import QuerySet
 from domain.access import Role
 from domain.text import search_key
 from models import database
+from models.company import POSITION
 from models.fields import choice, external, link, short_text
 
 
@@ -85,8 +86,10 @@ class Tree:
     def __init__(self, teams: Iterable[Team]) -> None:
         self.teams = {team.id: team for team in teams}
         self._children: dict[int | None, list[int]] = {}
+        self._managed: dict[int | None, list[int]] = {}
         for team in sorted(self.teams.values(), key=lambda team: (search_key(team.name), team.id)):
             self._children.setdefault(team.parent_id, []).append(team.id)
+            self._managed.setdefault(team.manager_id, []).append(team.id)
 
     def children(self, team: int | None) -> list[int]:
         """Return the teams right below, in name order; None asks for those at the top."""
@@ -112,11 +115,7 @@ class Tree:
 
     def managed_by(self, employee: int) -> list[int]:
         """Return the teams that the employee manages himself, in name order."""
-        return [
-            team.id
-            for team in sorted(self.teams.values(), key=lambda team: (search_key(team.name), team.id))
-            if team.manager_id == employee
-        ]
+        return self._managed.get(employee, [])
 
     def manager_of(self, employee: int, team: int | None) -> int | None:
         """Return who stands above by the teams: the team's manager, for him himself the nearest above."""
@@ -168,21 +167,51 @@ def matching(search: str | None, team: int | None, active: bool | None) -> Query
 class Places:
     """In which team employees were when; before his first place somebody counts as having been in it."""
 
-    def __init__(self, stays: Iterable[Membership]) -> None:
-        self._stays: dict[int, list[Membership]] = {}
-        for stay in stays:
-            self._stays.setdefault(stay.employee_id, []).append(stay)
+    def __init__(self) -> None:
+        self._stays: dict[int, list[tuple[datetime, int]]] = {}
+
+    def add(self, employee: int, since: datetime, team: int) -> None:
+        """Note a stay; those of one employee in their order."""
+        self._stays.setdefault(employee, []).append((since, team))
 
     def team(self, employee: Employee, moment: datetime) -> int:
         """Return the team (0 for none) that the employee was in at that moment."""
         stays = self._stays.get(employee.id)
         if not stays:
             return employee.team_id or 0
-        return next((stay.team_id for stay in reversed(stays) if stay.since <= moment), stays[0].team_id)
+        return next((team for since, team in reversed(stays) if since <= moment), stays[0][1])
 
 
-async def places(employees: Collection[int]) -> Places:
-    return Places(await Membership.filter(employee_id__in=list(employees)).order_by("since", "id"))
+_PLACED = """
+SELECT employee.*, stay.since AS stayed_since, stay.team_id AS stayed_in, {position} AS position FROM employee
+LEFT JOIN membership stay ON stay.employee_id = employee.id WHERE {which} ORDER BY stay.since, stay.id
+"""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Employees with their places, and the position of the office (see `models.office`) at that moment."""
+
+    rows: dict[int, Employee]
+    places: Places
+    position: int | None
+
+
+async def placed(numbers: Collection[int], externals: Collection[str] = (), into: Places | None = None) -> Placed:
+    """Return the employees of these numbers or of these ids of other systems; their places are added to `into`."""
+    which = f"employee.id IN ({database.marks([*numbers])})"
+    if externals:
+        which += f" OR employee.external_id IN ({database.marks([*externals])})"
+    sql = _PLACED.format(which=which, position=POSITION)
+    found = await database.rows(sql, [*sorted(numbers), *sorted(externals)])
+    rows: dict[int, Employee] = {}
+    places = Places() if into is None else into
+    for row in found:
+        if row["id"] not in rows:
+            rows[row["id"]] = Employee._init_from_db(**row)
+        if row["stayed_since"] is not None:
+            places.add(row["id"], database.instant(row["stayed_since"]), row["stayed_in"])
+    return Placed(rows, places, found[0]["position"] if found else None)
 
 
 @dataclass(frozen=True, slots=True)

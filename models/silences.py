@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from tortoise import fields
-from tortoise.expressions import Q
 from tortoise.models import Model
 
 from domain.access import Role
@@ -76,11 +75,14 @@ async def gone(deals: Collection[int]) -> None:
 async def of(subjects: Collection[Subject]) -> dict[Subject, Silence]:
     """Return the silences of those subjects that have one."""
     numbers: dict[str, list[int]] = {}
-    for kind, number in subjects:
+    for kind, number in sorted(set(subjects)):
         numbers.setdefault(kind, []).append(number)
-    parts = [Q(kind=kind, subject_id__in=ids) for kind, ids in sorted(numbers.items())]
-    rows = await Silence.filter(Q(*parts, join_type="OR")) if parts else []
-    return {(row.kind, row.subject_id): row for row in rows}
+    parts = [f"(kind = ? AND subject_id IN ({database.marks(ids)}))" for ids in numbers.values()]
+    if not parts:
+        return {}
+    values = [value for kind, ids in numbers.items() for value in (kind, *ids)]
+    rows = await database.rows(f"SELECT * FROM silence WHERE {' OR '.join(parts)}", values)  # noqa: S608
+    return {(row["kind"], row["subject_id"]): Silence._init_from_db(**row) for row in rows}
 
 
 _DEALS = """

@@ -191,9 +191,12 @@ async def _settle(context: Context, heard: Collection[Subject], changes: Sequenc
     await alerts.resolve(over, context.now())
 
 
-async def goals_moved(context: Context, moved: Sequence[tuple[Goal, int]]) -> None:
-    """Resolve what no longer holds of goals that stand at these values."""
-    standing = await alerts.standing([("Goal", goal.id) for goal, _ in moved])
+async def goals_moved(context: Context, moved: Sequence[tuple[Goal, int]], told: Collection[int] | None = None) -> None:
+    """Resolve what no longer holds of goals that stand at these values.
+
+    told  those that any alert stands about; None: not known
+    """
+    standing = await alerts.standing([("Goal", goal.id) for goal, _ in moved if told is None or goal.id in told])
     if not standing:
         return
     today, calendar = await context.today(), await context.calendar()

@@ -33,9 +33,11 @@ class Staff:
 
 
 async def staff(numbers: Iterable[int | None]) -> Staff:
-    ids = sorted({number for number in numbers if number})
-    rows = {row.id: row for row in await people.by_ids(ids) if row}
-    return Staff(rows, await people.places(ids))
+    ids = {number for number in numbers if number}
+    if not ids:
+        return Staff({}, Places())
+    found = await people.placed(ids)
+    return Staff(found.rows, found.places)
 
 
 async def cases_of(context: Context, events: Sequence[Event], known: Staff | None = None) -> list[Case]:

@@ -50,7 +50,7 @@ async def set_up(
 async def update(context: Context, given: Given) -> Company:
     """Change the company; what is already counted stays as it was counted."""
     _require_admin(context)
-    company = await context.company()
+    company = await the_company() or await context.company()
     if given.get("name") is not None:
         company.name = inputs.name(given["name"], "input", "name")
     if given.get("currency") is not None:

@@ -22,11 +22,13 @@ from domain.access import Action, Reach
 from domain.calendar import Calendar
 from domain.failures import Forbidden, Unauthenticated, Unavailable
 from domain.scoring import Metric
-from models import changes, company, database, metrics, people
+from models import changes, company, database, goals, metrics, people, pipelines
+from models import office as offices
 from models.company import Company, Rates
 from models.goals import Goal
 from models.office import Office
 from models.people import Employee, Tree
+from models.pipelines import Stage
 from models.together import Count, together
 from resolvers.caller import Caller
 from resolvers.viewer import Viewer
@@ -86,6 +88,15 @@ class Services:
         None  # in place of that, where it is at hand: what it says there
     )
     channels: frozenset[str] = frozenset()  # the names of the outside channels that alerts may go through
+    office: Office | None = None  # as it was when it was last read
+
+    async def office_at(self, position: offices.Position) -> Office:
+        """Return the office, which was just seen to be at that position of the change log."""
+        kept = self.office
+        if kept is None or kept.position != position:
+            kept = await offices.read()
+            self.office = kept if kept.company else None
+        return kept
 
 
 @dataclass
@@ -106,6 +117,7 @@ class Context:
     who: Viewer | None = None
     work: Work | None = None
     loaders: dict[Any, Any] = field(default_factory=dict)
+    reached: dict[int, int] = field(default_factory=dict)  # by goal: what this operation's changes have brought it to
     met: dict[int, Employee] = field(default_factory=dict)  # employees that this operation has read
     known: Known | None = None  # of a live stream: what need not be read for each event
     ready: dict[Any, dict[Any, Any]] = field(default_factory=dict)  # of a live stream: what it has just found out
@@ -170,13 +182,22 @@ class Context:
         own = (await self.company()).currency
         async with self._reading:
             if self._rates is None:
-                self._rates = Rates(await company.rates(), own)
+                self._rates = Rates(self._office.rates if self._office else await company.rates(), own)
             return self._rates
 
     def forget(self) -> None:
         """Drop what was read for this operation: something has changed, or the next event begins."""
         self._company = self._metrics = self._rates = None
         self._outdated = self.who
+
+    async def first_stage(self) -> Stage | None:
+        """Return where a deal begins unless told otherwise."""
+        return self._office.first_stage if self._office else await pipelines.first_stage()
+
+    def office_is_at(self, position: offices.Position) -> None:
+        """Drop what was read with who asks if the office has moved since, as was just seen."""
+        if self._office and self._office.position != position:
+            self.forget()
 
     @property
     def _office(self) -> Office | None:
@@ -245,8 +266,10 @@ class Context:
                 yield work
                 if work.topics:
                     position = await changes.note(work.topics, at)
+                    if not offices.TOPICS.isdisjoint(work.topics):
+                        await offices.moved(position)
                     if work.goals:
-                        await Goal.filter(id__in=list(work.goals)).update(version=position)
+                        await goals.versioned(work.goals, position)
                         for goal in work.goals.values():
                             goal.version = position
             finally:

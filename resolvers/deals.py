@@ -11,7 +11,7 @@ from domain.alerting import AlertKind
 from domain.money import convert, from_minor
 from domain.records import DealFacts, DealStatus, SaleKind
 from domain.refusals import Conflict, Invalid, NotFound, OutOfRange, Refusal, Required
-from models import deals, pipelines
+from models import deals
 from models.activities import ActivityKind
 from models.deals import Deal
 from models.goals import Goal
@@ -47,13 +47,13 @@ _SANE: Final = 1 << 57  # a sum of a few dozen such still fits the database's in
 
 
 class Deals(Keeper):
-    """How deals are kept. Made anew for each use: it holds the stages at hand."""
+    """How deals are kept."""
 
     kind = "Deal"
     refers = {"owner": "Employee", "client": "Client", "stage": "Stage"}
+    staged = True
 
-    def __init__(self, first_stage: int | None = None, client: int | None = None) -> None:
-        self.first_stage = first_stage
+    def __init__(self, client: int | None = None) -> None:
         self.client = client  # of a new deal, unless another is given; in sight or not
 
     def concerned(self, refs: References) -> Collection[int | None]:
@@ -62,9 +62,9 @@ class Deals(Keeper):
 
     def begin(self, bench: Bench, given: Given) -> Deal:
         owner = bench.refs.new_owner(given.get("owner"), "input", "owner")
-        if self.first_stage is None:
+        if bench.first_stage is None:
             raise NotFound("There is no pipeline yet: an administrator makes one with savePipeline.", "input", "stage")
-        deal = Deal(status=DealStatus.OPEN, stage_id=self.first_stage, client_id=self.client)
+        deal = Deal(status=DealStatus.OPEN, stage_id=bench.first_stage, client_id=self.client)
         at = created(bench, given)
         if given.get("closedAt") and not given.get("createdAt"):  # a deal that is already closed was there before
             at = min(at, inputs.past(given["closedAt"], bench.now, "input", "closedAt"))
@@ -193,17 +193,11 @@ class Deals(Keeper):
                 await ring(bench.context, bell, revoked=had)
 
 
-async def keeper(client: int | None = None) -> Deals:
-    """Return what keeps deals, knowing where a new one begins, and with whom unless that is given."""
-    stage = await pipelines.first_stage()
-    return Deals(stage.id if stage else None, client)
-
-
 async def record(
     context: Context, givens: Sequence[Given], *, aloud: bool = True, path: Sequence[str] = ("input",)
 ) -> tuple[list[Deal], list[Goal]]:
     """Record deals, or change those whose externalId is known."""
-    return await record_many(context, await keeper(), givens, aloud=aloud, path=path)
+    return await record_many(context, Deals(), givens, aloud=aloud, path=path)
 
 
 async def update(context: Context, id_: str, given: Given) -> tuple[Deal, list[Goal]]:

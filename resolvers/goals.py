@@ -234,7 +234,7 @@ async def seen(context: Context, numbers: Sequence[int]) -> list[Goal | None]:
 async def within_sight(context: Context, rows: Sequence[Goal]) -> list[Goal]:
     """Return those of the goals that the viewer may see: work can move others too."""
     viewer = context.viewer
-    known = {viewer.id: viewer.employee} if viewer.employee else {}
+    known = context.met | ({viewer.employee.id: viewer.employee} if viewer.employee else {})
     unknown = {row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE} - known.keys()
     owners = await context.people(sorted(unknown)) if unknown else []
     known |= {owner.id: owner for owner in owners if owner}

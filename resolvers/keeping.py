@@ -20,7 +20,7 @@ from domain.alerting import AlertKind
 from domain.calendar import Calendar
 from domain.records import Facts
 from domain.refusals import Refusal
-from models import database, people
+from models import database
 from models.activities import ActivityKind
 from models.company import Company, Rates
 from models.goals import Goal
@@ -44,6 +44,7 @@ class Bench:
     refs: References
     places: Places
     now: datetime
+    first_stage: int | None = None  # of what is in stages: where a new one begins
 
 
 @dataclass
@@ -73,6 +74,7 @@ class Keeper:
     kind: ClassVar[str]
     refers: ClassVar[Mapping[str, str]] = {}  # the input's fields that hold ids, and of what
     added: ClassVar[ActivityKind | None] = None
+    staged: ClassVar[bool] = False  # whether its records are in stages
 
     def concerned(self, refs: References) -> Collection[int | None]:
         """Return which employees, beside those named and the owners, must be at hand."""
@@ -206,13 +208,18 @@ async def _bench(context: Context, keeper: Keeper, givens: Sequence[Given]) -> B
         await refs.want(kind, (given.get(name) for given in givens))
     await refs.want(keeper.kind, (given.get("id") for given in givens))
     await refs.want_external(keeper.kind, (given.get("externalId") for given in givens))
-    await refs.want_numbers("Employee", keeper.concerned(refs))
-    if context.viewer.employee:
-        refs.add("Employee", context.viewer.employee)
+    await refs.want_numbers("Employee", [*keeper.concerned(refs), context.viewer.id])
     company = await context.company()
-    employees = refs.numbers("Employee")
+    stage = await context.first_stage() if keeper.staged else None
     return Bench(
-        context, company, company.calendar, await context.rates(), refs, await people.places(employees), context.now()
+        context,
+        company,
+        company.calendar,
+        await context.rates(),
+        refs,
+        refs.places,
+        context.now(),
+        stage.id if stage else None,
     )
 
 
@@ -244,7 +251,9 @@ async def _save(bench: Bench, keeper: Keeper, drafts: Sequence[Draft], *, aloud:
     model = RECORDS[keeper.kind]
     fresh = [draft for draft in drafts if draft.is_new]
     edited = [draft for draft in drafts if not draft.is_new and draft.differences]
-    if fresh:
+    if len(fresh) == 1:
+        await fresh[0].row.save(force_create=True)
+    elif fresh:
         for draft, id_ in zip(fresh, await database.reserve(model, len(fresh)), strict=True):
             draft.row.id, draft.row._custom_generated_pk = id_, True
         await model.bulk_create([draft.row for draft in fresh], batch_size=200)

@@ -11,8 +11,9 @@ from models.activities import ActivityKind
 from models.deals import Deal
 from models.goals import Goal
 from models.leads import Lead
-from resolvers import deals, inputs
+from resolvers import inputs
 from resolvers.context import Context
+from resolvers.deals import Deals
 from resolvers.keeping import (
     Bench,
     Draft,
@@ -88,8 +89,9 @@ async def convert(context: Context, id_: str, deal_given: Given) -> tuple[Lead, 
     if lead.status is LeadStatus.CONVERTED:
         raise Conflict("This lead has been converted already.", "input", "id")
     inherited = {} if deal_given.get("owner") is not None else {"owner": encoded("Employee", lead.owner_id)}
-    keeper = await deals.keeper(lead.client_id)
-    made, moved = await record_many(context, keeper, [{**deal_given, **inherited}], path=("input", "deal"))
+    made, moved = await record_many(
+        context, Deals(lead.client_id), [{**deal_given, **inherited}], path=("input", "deal")
+    )
     deal = made[0]
 
     def converted(bench: Bench, draft: Draft) -> None:

@@ -8,7 +8,7 @@ deal, a call, a lead or a task, for a correction, a deletion, and for an import 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
@@ -18,8 +18,8 @@ from domain.calendar import Calendar
 from domain.periods import is_closed
 from domain.records import Facts
 from domain.scoring import Score, all_postings
-from models import goals, scores
-from models.activities import Activity, ActivityKind, Bell
+from models import activities, goals, scores
+from models.activities import ActivityKind, Bell
 from models.goals import Goal, OwnerKind
 from resolvers import alerting
 from resolvers.context import Context
@@ -80,9 +80,11 @@ async def record(context: Context, changes: Sequence[Changed], *, aloud: bool = 
         context.announce("deals")
     if not posted:
         return []
-    touched = await _goals_touched(context, posted)
+    candidates = await _candidates(context, posted)
+    touched = [each.goal for each in candidates]
     context.announce(*_moved(context, posted))
-    await touch(context, touched, aloud=aloud)
+    known = {each.goal.id: each.reached for each in candidates if each.reached is not None}
+    await touch(context, touched, aloud=aloud, known=known, told={each.goal.id for each in candidates if each.told})
     return touched
 
 
@@ -102,36 +104,45 @@ async def write_lines(context: Context, lines: Sequence[Line]) -> None:
     """Add lines to the history."""
     if not lines:
         return
-    await Activity.bulk_create(
-        [
-            Activity(
-                kind=line.kind,
-                employee_id=line.employee_id,
-                team_id=line.team_id,
-                actor_id=None if line.kind is ActivityKind.TASK_OVERDUE else context.viewer.id,  # time's doing
-                at=line.at,
-                recorded_at=context.now(),
-                subject_kind=line.subject,
-                subject_id=line.subject_id,
-                client_id=line.client_id,
-                data=line.data,
-            )
-            for line in lines
-        ],
-        batch_size=500,
+    now = context.now()
+    await activities.add(
+        activities.Row(
+            line.kind,
+            line.employee_id,
+            line.team_id,
+            None if line.kind is ActivityKind.TASK_OVERDUE else context.viewer.id,  # time's doing
+            line.at,
+            now,
+            line.subject,
+            line.subject_id,
+            line.client_id,
+            line.data,
+        )
+        for line in lines
     )
     context.announce("activities")
 
 
-async def touch(context: Context, touched: Sequence[Goal], *, aloud: bool = True) -> None:
-    """Note that these goals have moved, and announce those that were reached for the first time for their target."""
+async def touch(
+    context: Context,
+    touched: Sequence[Goal],
+    *,
+    aloud: bool = True,
+    known: Mapping[int, int] | None = None,
+    told: Collection[int] | None = None,
+) -> None:
+    """Note that these goals have moved, and announce those that were reached for the first time for their target.
+
+    known  what some of them have reached, where that is at hand;  told  those that alerts stand about; None: not known
+    """
     if not touched:
         return
     assert context.work is not None
     context.work.goals.update((goal.id, goal) for goal in touched)
     context.announce(*(f"goal:{goal.id}" for goal in touched))
-    values = await scores.goal_values(touched)
-    await alerting.goals_moved(context, list(zip(touched, values, strict=True)))
+    values = await _values(touched, known or {})
+    context.reached.update((goal.id, value) for goal, value in zip(touched, values, strict=True))
+    await alerting.goals_moved(context, list(zip(touched, values, strict=True)), told)
     reached = []
     for goal, value in zip(touched, values, strict=True):
         if value < goal.target or goal.target in goal.announced or goal.archived_at is not None:
@@ -187,7 +198,15 @@ class _Closing:
         return self._months[month]
 
 
-async def _goals_touched(context: Context, posted: Sequence[Score]) -> list[Goal]:
+async def _values(touched: Sequence[Goal], known: Mapping[int, int]) -> list[int]:
+    """Return what each goal has reached."""
+    other = [goal for goal in touched if goal.id not in known]
+    found = dict(zip((goal.id for goal in other), await scores.goal_values(other), strict=True))
+    return [known[goal.id] if goal.id in known else found[goal.id] for goal in touched]
+
+
+async def _candidates(context: Context, posted: Sequence[Score]) -> list[goals.Concerned]:
+    """Return the goals that the postings have moved."""
     tree = context.tree
     teams = {up for team in {score.team for score in posted} for up in tree.above(team)}
     candidates = await goals.concerned(
@@ -196,7 +215,7 @@ async def _goals_touched(context: Context, posted: Sequence[Score]) -> list[Goal
         {score.employee for score in posted},
         teams,
     )
-    return [goal for goal in candidates if any(_moves(score, goal, tree.above(score.team)) for score in posted)]
+    return [each for each in candidates if any(_moves(score, each.goal, tree.above(score.team)) for score in posted)]
 
 
 def _moves(score: Score, goal: Goal, teams: Sequence[int]) -> bool:
@@ -216,7 +235,7 @@ async def ring(context: Context, win: Ring, revoked: bool) -> None:
         if last is None or last.revoked or (now - last.rung_at).total_seconds() > 86_400:
             return
         first = last.win_id or last.id
-    await Bell.create(
+    await activities.ring(
         win_id=first,
         revoked=revoked,
         deal_id=win.deal_id,

@@ -16,12 +16,13 @@ from tortoise.models import Model
 from domain.access import Action
 from domain.ids import LONGEST_EXTERNAL, decoded, external
 from domain.refusals import Conflict, Forbidden, NotFound, Required
+from models import people
 from models.calls import Call
 from models.clients import Client, Contact
 from models.deals import Deal
 from models.leads import Lead
 from models.metrics import Result
-from models.people import Employee, Team
+from models.people import Employee, Places, Team
 from models.pipelines import Stage
 from models.tasks import Task
 from resolvers.context import Context
@@ -59,6 +60,7 @@ class References:
         self.context = context
         self._rows: dict[tuple[str, int], Any] = {}
         self._external: dict[tuple[str, str], Any] = {}
+        self.places = Places()  # of the employees at hand
 
     async def want(self, kind: str, ids: Iterable[str | None]) -> None:
         """Fetch what these ids of one kind mean, in one question, and whom the records belong to."""
@@ -92,11 +94,25 @@ class References:
     async def _fetch(self, kind: str, numbers: set[int], externals: set[str]) -> None:
         if not numbers and not externals:
             return
+        if kind == "Employee":
+            await self._fetch_people(numbers, externals)
+            return
         conditions = [Q(id__in=list(numbers))] if numbers else []
         if externals:
             conditions.append(Q(external_id__in=list(externals)))
         for row in await _KINDS[kind].filter(Q(*conditions, join_type="OR")):
             self.add(kind, row)
+
+    async def _fetch_people(self, numbers: set[int], externals: set[str]) -> None:
+        """Fetch employees and their places, with them the viewer's own; and see whether the office has moved."""
+        own = {self.context.viewer.id} if self.context.viewer.id else set()
+        new = (numbers | own) - self.numbers("Employee")
+        found = await people.placed(new, externals, self.places)
+        for row in found.rows.values():
+            self.add("Employee", row)
+        self.context.met |= found.rows
+        if found.rows:
+            self.context.office_is_at(found.position)
 
     def add(self, kind: str, row: Any) -> None:
         self._rows[kind, row.id] = row

@@ -113,7 +113,7 @@ async def _of_employee(employee: Employee, session: int, expires: datetime) -> V
 async def viewer(token: str, services: Services, now: datetime) -> Viewer:
     """Return whom a token stands for, as things are now. Raises Unauthenticated, the same for all that is wrong."""
     if token.startswith(DEVICE_PREFIX):
-        return await _device(token, now)
+        return await _device(token, services, now)
     try:
         claims = jwt.decode(
             token,
@@ -129,23 +129,25 @@ async def viewer(token: str, services: Services, now: datetime) -> Viewer:
         raise Unauthenticated(_WRONG)
     if expires + LEEWAY <= now:
         raise Unauthenticated("The access token has expired: refresh the session.", code="TOKEN_EXPIRED")
-    session, leads, office = await offices.by_session(session_id, number)
-    if session is None or session.revoked_at is not None or not session.employee.active:
+    signed, position = await offices.by_session(session_id, number)
+    if signed is None or signed.revoked or not signed.employee.active:
         raise Unauthenticated(_WRONG)
-    found = Viewer.of_employee(session.employee, office.tree, session.id, expires, leads=leads)
+    office = await services.office_at(position)
+    found = Viewer.of_employee(signed.employee, office.tree, session_id, expires, leads=signed.leads)
     return replace(found, office=office)
 
 
 _WRONG: Final = "This token is not valid: sign in again."
 
 
-async def _device(token: str, now: datetime) -> Viewer:
-    device, office = await offices.by_device(_digest(token))
+async def _device(token: str, services: Services, now: datetime) -> Viewer:
+    device, position = await offices.by_device(_digest(token))
     if device is None or device.revoked_at is not None:
         raise Unauthenticated(_WRONG)
     if device.last_seen_at is None or now - device.last_seen_at >= _SEEN_EVERY:
         device.last_seen_at = now
         await device.save(update_fields=["last_seen_at"])
+    office = await services.office_at(position)
     return replace(Viewer.of_device(device, office.tree), office=office)
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from domain.records import DealStatus
 from domain.refusals import Refusal
+from models import deals
 from models.deals import StageVisit
 from resolvers import inputs
 from resolvers.context import Context
@@ -29,12 +30,7 @@ async def follow(bench: Bench, drafts: Sequence[Draft]) -> None:
         if draft.untold or not (draft.changed("stage_id") or reopened):
             continue
         entries.append((deal.id, deal.stage_id, draft.at or (deal.created_at if draft.is_new else bench.now)))
-    await StageVisit.bulk_create(
-        [
-            StageVisit(deal_id=deal, stage_id=stage, entered_at=at, entered_on=bench.calendar.day_of(at))
-            for deal, stage, at in entries
-        ]
-    )
+    await deals.enter((deal, stage, at, bench.calendar.day_of(at)) for deal, stage, at in entries)
     for draft in drafts:
         if not draft.is_new and draft.changed("created_at"):  # it entered its first stage when it was created
             deal, was = draft.row, draft.was
@@ -62,7 +58,7 @@ async def bring_in(context: Context, told: Sequence[Visit]) -> list[Outcome | Re
     there = {(visit.deal_id, visit.stage_id, visit.entered_at) for visit in known}
     calendar, now = await context.calendar(), context.now()
     found: list[Outcome | Refusal] = []
-    new: list[StageVisit] = []
+    new: list[tuple[int, int, datetime, date]] = []
     for visit in told:
         try:
             deal = refs.to_change("Deal", visit.deal, "input", "deal")
@@ -74,7 +70,6 @@ async def bring_in(context: Context, told: Sequence[Visit]) -> list[Outcome | Re
         found.append(Outcome.UNCHANGED if key in there else Outcome.NEW)
         if key not in there:
             there.add(key)
-            day = calendar.day_of(at)
-            new.append(StageVisit(deal_id=deal.id, stage_id=visit.stage, entered_at=at, entered_on=day))
-    await StageVisit.bulk_create(new, batch_size=500)
+            new.append((deal.id, visit.stage, at, calendar.day_of(at)))
+    await deals.enter(new)
     return found

@@ -11,7 +11,7 @@ from domain.ids import encoded
 from domain.periods import PeriodKind
 from domain.records import DealStatus
 from resolvers import goals, people
-from resolvers.deals import keeper
+from resolvers.deals import Deals
 from resolvers.keeping import record_many
 from tests.counting import counted
 from tests.world import World, opened
@@ -45,7 +45,7 @@ async def grown(world: World, size: int) -> None:
                 {"title": "Chairs", "owner": owner, "status": status, "amount": {"amount": Decimal(5 + number)}}
                 for status in (DealStatus.WON, DealStatus.OPEN)
             ]
-            await record_many(admin, await keeper(), deals, path=("inputs",))
+            await record_many(admin, Deals(), deals, path=("inputs",))
 
 
 async def asked(world: World, document: str) -> list[str]:
