@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import click
 
-from benchmarks import scenes
-from benchmarks.filling import fill
-from benchmarks.rig import Rig, rig
-from benchmarks.scenes import Figure, Office, _id
+from benchmarks import growth, scenes
+from benchmarks.rig import rig
+from benchmarks.scenes import Figure, Office, opened
 
 SCENES: dict[str, Callable[[Office, bool], Iterator[Figure]]] = {
     "board": lambda office, quick: scenes.board_push(office, 200 if quick else 1_000, 10 if quick else 30),
@@ -21,9 +20,11 @@ SCENES: dict[str, Callable[[Office, bool], Iterator[Figure]]] = {
     "idle": lambda office, quick: scenes.idle(office, 500 if quick else 3_000, 5 if quick else 30),
 }
 
+GROWTH: Final = "growth"  # opens companies of its own
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("names", nargs=-1, type=click.Choice(list(SCENES)))
+@click.argument("names", nargs=-1, type=click.Choice([*SCENES, GROWTH]))
 @click.option("--quick", is_flag=True, help="Fewer sockets and rounds: noisier, done in a minute.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures there, too.")
 def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
@@ -33,12 +34,21 @@ def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
     can be compared between machines. Without NAMES everything is measured: some minutes.
     """
     figures: list[Figure] = []
-    with rig() as machines:
-        office = opened(machines, sellers=200, deals=10_000)
-        for name in names or SCENES:
-            for figure in SCENES[name](office, quick):
-                figures.append(figure)
-                click.echo(line(figure))
+
+    def found(some: Iterator[Figure]) -> None:
+        for figure in some:
+            figures.append(figure)
+            click.echo(line(figure))
+
+    wanted = names or (*SCENES, GROWTH)
+    if set(wanted) - {GROWTH}:
+        with rig() as machines:
+            office = opened(machines, sellers=200, deals=10_000)
+            for name in wanted:
+                if name != GROWTH:
+                    found(SCENES[name](office, quick))
+    if GROWTH in wanted:
+        found(growth.grown(quick))
     if file:
         shown = [{**vars(figure), "ratio": figure.ratio} for figure in figures]
         file.write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
@@ -48,28 +58,6 @@ def line(figure: Figure) -> str:
     floor = "" if figure.floor is None else f" floor {figure.floor:9.1f}  ratio {figure.ratio:5.2f}"
     more = "  ".join(f"{name}={value}" for name, value in figure.more.items())
     return f"{figure.name:<48} {figure.ours:9.1f} {figure.unit:<3}{floor}  ({figure.aim})  {more}"
-
-
-def opened(machines: Rig, *, sellers: int, deals: int) -> Office:
-    """Set up a company of that size and sign in as its administrator."""
-    machines.command("migrate")
-    machines.command(
-        "setup", "--name", "Bench", "--currency", "EUR", "--zone", "UTC", "--admin", "Ada", "--email", "ada@example.com"
-    )
-    asyncio.run(fill(machines.url, sellers=sellers, deals=deals))
-    server = machines.serve()
-    office = Office(machines, "", {})
-    signed = office.ask(
-        server,
-        "mutation($input: SignInInput!) { signIn(input: $input) { accessToken } }",
-        input={"email": "ada@example.com", "password": "correct horse"},
-    )
-    office.token = signed["signIn"]["accessToken"]
-    found = office.ask(server, '{ employees(search: "seller 00001") { edges { node { id team { id } } } } }')
-    seller = found["employees"]["edges"][0]["node"]
-    office.ids.update(seller=seller["id"], team=seller["team"]["id"], company=_id("Company", 1))
-    server.stop()
-    return office
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import asyncpg
@@ -24,7 +25,7 @@ INSERT INTO deal (title, needle, owner_id, stage_id, status, amount, currency, c
 SELECT 'Deal ' || n, 'deal ' || n, e.id, (SELECT min(id) FROM stage), 'WON', 100 * (1 + n % 900), 'EUR',
     d - interval '20 days', d, (d - interval '20 days')::date, d::date, e.id, e.team_id, e.id, e.team_id, 1,
     100 * (1 + n % 900), 'FIRST', false
-FROM generate_series(1, $1) n
+FROM generate_series($1::int, $5::int) n
 CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => (n * 7919) % $2) AS d) moment
 JOIN employee e ON e.id = $3 + n % $4
 """
@@ -33,6 +34,7 @@ INSERT INTO score_entry (metric, employee_id, team_id, amount, effective_on, lat
 SELECT metric, owner_id, won_team, CASE metric WHEN 'deals_won_amount' THEN value ELSE 1 END,
     CASE metric WHEN 'deals_created' THEN created_on ELSE closed_on END, false, closed_at, 'Deal', id
 FROM deal CROSS JOIN unnest(ARRAY['deals_won', 'deals_won_amount', 'first_deals_won', 'deals_created']) AS metric
+WHERE deal.id BETWEEN $1 AND $2
 """
 _TOTALS = """
 INSERT INTO daily_total (metric, employee_id, team_id, day, amount)
@@ -45,8 +47,24 @@ FROM employee WHERE name LIKE 'Seller %'
 """
 
 
-async def fill(url: str, *, sellers: int, deals: int, hours: int = 8_700) -> None:
-    """Give a company that was just set up so many sellers in teams of twenty, a goal each, and won deals over a year."""
+_INDEXES = """
+SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('deal', 'score_entry') AND indexdef LIKE 'CREATE INDEX%'
+"""
+_PAGE = 20_000  # deals
+
+
+def steps(deals: int) -> int:
+    """Return into how many steps the filling falls."""
+    return -(-deals // _PAGE) + 3
+
+
+async def fill(
+    url: str, *, sellers: int, deals: int, hours: int = 8_700, told: Callable[[int], None] = lambda steps: None
+) -> None:
+    """Give a company that was just set up so many sellers in teams of twenty, a goal each, and won deals over a year.
+
+    told  called with how many more steps are done, of `steps(deals)`
+    """
     connection = await asyncpg.connect(url)
     try:
         top = await connection.fetchval("INSERT INTO team (name, created_at) VALUES ('Sales', now()) RETURNING id")
@@ -60,13 +78,25 @@ async def fill(url: str, *, sellers: int, deals: int, hours: int = 8_700) -> Non
         await connection.execute(_PEOPLE, sellers, first, TEAM)
         await connection.execute(_PLACES)
         lowest = await connection.fetchval("SELECT min(id) FROM employee WHERE name LIKE 'Seller %'")
-        await connection.execute(_DEALS, deals, hours, lowest, sellers, timeout=600)
-        await connection.execute(_ENTRIES, timeout=600)
+        indexes = await connection.fetch(_INDEXES)
+        for index in indexes:  # made once at the end: far quicker than with each row
+            await connection.execute(f"DROP INDEX {index['indexname']}")
+        for first_deal in range(1, deals + 1, _PAGE):
+            await connection.execute(
+                _DEALS, first_deal, hours, lowest, sellers, min(first_deal + _PAGE - 1, deals), timeout=600
+            )
+            await connection.execute(_ENTRIES, first_deal, first_deal + _PAGE - 1, timeout=600)
+            told(1)
         await connection.execute(_TOTALS, timeout=600)
+        told(1)
+        for index in indexes:
+            await connection.execute(index["indexdef"], timeout=600)
+        told(1)
         today = date.today()  # noqa: DTZ011 - the benchmark's company is in UTC
         start = today.replace(day=1)
         end = date(start.year + start.month // 12, start.month % 12 + 1, 1)
         await connection.execute(_GOALS, start, date.fromordinal(end.toordinal() - 1))
         await connection.execute("VACUUM ANALYZE", timeout=600)
+        told(1)
     finally:
         await connection.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from graph.schema import make
@@ -40,7 +40,10 @@ def noted(statements: list[Statement]) -> Iterator[None]:
 
 
 async def statements_of(url: str, token: str, query: str, variables: dict[str, Any]) -> list[Statement]:
-    """Return the statements that the operation runs, with their values, in order."""
+    """Return the statements that the operation runs, with their values, in order.
+
+    It is run twice, and what it writes stays: the second time it reads no more than in a server that has been asked before.
+    """
     from strawberry.dataloader import DataLoader
 
     from benchmarks.rig import SECRET
@@ -48,18 +51,22 @@ async def statements_of(url: str, token: str, query: str, variables: dict[str, A
     found: list[Statement] = []
     services = Services(SECRET, throttle(), lambda: None)
     async with database.connected(url):
-        context = Context(
-            Caller(token, "en", "", "bench"), services, clock, lambda by_keys: DataLoader(load_fn=by_keys, cache=False)
-        )
+        caller = Caller(token, "en", "", "bench")
         schema = make()
-        with suppress(Undone), noted(found):
-            async with database.writing():
+        for statements in ([], found):
+            context = Context(caller, services, clock, lambda by_keys: DataLoader(load_fn=by_keys, cache=False))
+            with noted(statements):
                 context.who = await sessions.viewer(token, services, clock())
                 result = await schema.execute(query, variable_values=variables, context_value=context)
-                assert not result.errors, result.errors
-                raise Undone
-    return [(sql, values) for sql, values in found if not sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK"))]
+            assert not result.errors, result.errors
+    return found
 
 
-class Undone(Exception):
-    """What was written for a measurement is taken back: the same statements can be run again."""
+def parted(statements: list[Statement]) -> tuple[list[Statement], list[Statement], list[Statement]]:
+    """Return what is run before the transaction, within it and after it."""
+    begins = [number for number, (sql, _) in enumerate(statements) if "pg_advisory_xact_lock" in sql]
+    if not begins:
+        return statements, [], []
+    writes = [n for n, (sql, _) in enumerate(statements) if sql.lstrip().startswith(("INSERT", "UPDATE", "DELETE"))]
+    first, end = begins[0], writes[-1] + 1
+    return statements[:first], statements[first:end], statements[end:]

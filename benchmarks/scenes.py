@@ -18,7 +18,8 @@ from urllib.request import Request, urlopen
 import asyncpg
 import orjson
 
-from benchmarks.inside import Undone, statements_of
+from benchmarks.filling import fill
+from benchmarks.inside import Statement, parted, statements_of
 from benchmarks.rig import ROOT, Process, Rig, cpu, median, resident
 
 BOARD: Final = """subscription($scope: ID) { leaderboard(scope: $scope, first: 20) { total version standings {
@@ -72,6 +73,28 @@ class Office:
         return found["data"]
 
 
+def opened(machines: Rig, *, sellers: int, deals: int, told: Callable[[int], None] = lambda steps: None) -> Office:
+    """Set up a company of that size and sign in as its administrator."""
+    machines.command("migrate")
+    machines.command(
+        "setup", "--name", "Bench", "--currency", "EUR", "--zone", "UTC", "--admin", "Ada", "--email", "ada@example.com"
+    )
+    asyncio.run(fill(machines.url, sellers=sellers, deals=deals, told=told))
+    server = machines.serve()
+    office = Office(machines, "", {})
+    signed = office.ask(
+        server,
+        "mutation($input: SignInInput!) { signIn(input: $input) { accessToken } }",
+        input={"email": "ada@example.com", "password": "correct horse"},
+    )
+    office.token = signed["signIn"]["accessToken"]
+    found = office.ask(server, '{ employees(search: "seller 00001") { edges { node { id team { id } } } } }')
+    seller = found["employees"]["edges"][0]["node"]
+    office.ids.update(seller=seller["id"], team=seller["team"]["id"], company=id_of("Company", 1))
+    server.stop()
+    return office
+
+
 @contextmanager
 def listeners(
     office: Office, server: Process, asked: list[dict[str, Any]]
@@ -117,14 +140,14 @@ def board_push(office: Office, sockets: int, wins: int) -> Iterator[Figure]:
     variables = {"scope": office.ids["team"]}
     with listeners(office, server, [{"query": BOARD, "variables": variables}] * sockets) as heard:
         for _ in range(3):
-            _win(office, writer)
+            win(office, writer)
             time.sleep(0.3)
         at_rest(server)
         heard("reset")
         began, delays = rig.cpu(server), []
         for _ in range(wins):
             until, started = heard("tell")["messages"] + sockets, time.perf_counter()
-            _win(office, writer)
+            win(office, writer)
             while heard("tell")["messages"] < until and time.perf_counter() - started < 2:
                 time.sleep(0.01)
             delays.append(time.perf_counter() - started)
@@ -161,7 +184,7 @@ def goals_push(office: Office, sockets: int, events: int) -> Iterator[Figure]:
     server = rig.serve()
     floor = rig.serve("benchmarks.floor", rig.url, rig.valkey.url, path="/")
     goals = asyncio.run(_goals(rig.url, sockets))
-    asked = [{"query": GOAL, "variables": {"goals": [_id("Goal", goal)]}} for goal, _ in goals]
+    asked = [{"query": GOAL, "variables": {"goals": [id_of("Goal", goal)]}} for goal, _ in goals]
     with listeners(office, server, asked) as heard:
         asyncio.run(_bare_events(rig, goals, 20, None))
         at_rest(server)
@@ -224,7 +247,7 @@ def requests(office: Office, times: int) -> Iterator[Figure]:
     for name, query, given, aim in scenes:
 
         def once(query: str = query, given: dict[str, Any] | None = given) -> Any:
-            return office.ask(server, query, **(given or {"input": _deal(office)}))
+            return office.ask(server, query, **(given or {"input": deal_of(office)}))
 
         for _ in range(10):
             answer = once()
@@ -233,7 +256,7 @@ def requests(office: Office, times: int) -> Iterator[Figure]:
             once()
         used = rig.cpu(server, databases=True) - began
         least, statements = asyncio.run(
-            _bare_statements(office, query, given or {"input": _deal(office)}, answer, times)
+            _bare_statements(office, query, given or {"input": deal_of(office)}, answer, times)
         )
         yield Figure(name, used / times * 1e6, least / times * 1e6, aim, more={"statements": statements})
     server.stop()
@@ -244,43 +267,39 @@ async def _bare_statements(
 ) -> tuple[float, int]:
     """Return the CPU seconds of the statements behind an operation, run through the driver alone, and how many they are."""
     found = await statements_of(office.rig.url, office.token, query, variables)
+    before, within, after = parted(found)
     connection = await asyncpg.connect(office.rig.url)
     mine = [os.getpid()]
     pids = [*mine, office.rig.postgres._pid]
 
+    async def run(statements: list[Statement]) -> None:
+        for sql, values in statements:
+            await connection.fetch(sql, *values)
+
     async def once() -> None:
-        async with connection.transaction():
-            for sql, values in found:
-                if values and isinstance(values[0], list | tuple):
-                    await connection.executemany(sql, values)
-                else:
-                    await connection.fetch(sql, *values)
-            orjson.dumps(answer)
-            raise Undone
+        await run(before)
+        if within:
+            async with connection.transaction():
+                await run(within)
+        await run(after)
+        orjson.dumps(answer)
 
     for _ in range(10):
-        await _undone(once)
+        await once()
     began = cpu(pids)
     for _ in range(times):
-        await _undone(once)
+        await once()
     used = cpu(pids) - began
     await connection.close()
     return used, len(found)
 
 
-async def _undone(once: Callable[[], Any]) -> None:
-    try:
-        await once()
-    except Undone:
-        return
-
-
-def _deal(office: Office) -> dict[str, Any]:
+def deal_of(office: Office) -> dict[str, Any]:
     return {"title": "Chairs", "status": "WON", "amount": {"amount": "100.00"}, "owner": office.ids["seller"]}
 
 
-def _win(office: Office, server: Process) -> None:
-    office.ask(server, WIN, input=_deal(office))
+def win(office: Office, server: Process) -> None:
+    office.ask(server, WIN, input=deal_of(office))
 
 
 def _post(server: Process, text: str) -> None:
@@ -288,7 +307,7 @@ def _post(server: Process, text: str) -> None:
         return
 
 
-def _id(kind: str, number: int) -> str:
+def id_of(kind: str, number: int) -> str:
     from domain.ids import encoded
 
     return encoded(kind, number)

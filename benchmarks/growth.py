@@ -1,0 +1,121 @@
+"""How costs grow with the company: the same work in one of 10,000 deals and in one of a million, of 100 employees and of 10,000.
+
+Each company is in a PostgreSQL of its own, filled straight into its tables. SQLite is left out: it is for one
+office, and its CPU is the server's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+import asyncpg
+import click
+
+from benchmarks.filling import steps
+from benchmarks.rig import Process, Rig, rig
+from benchmarks.scenes import BOARD, BOARD_QUERY, Figure, Office, listeners, opened, win
+from domain.ids import decoded
+
+
+class Size(NamedTuple):
+    employees: int
+    deals: int
+
+
+FULL: Final = (Size(100, 10_000), Size(100, 1_000_000), Size(10_000, 10_000))
+QUICK: Final = (Size(20, 500), Size(20, 5_000), Size(200, 500))
+WIN, TEAM, COMPANY, COLD = (
+    "a won deal",
+    "a push of a team's board",
+    "a push of the company's board",
+    "a cold board's first 100",
+)
+AIMS: Final = {WIN: ("≤ 1.2", "≤ 1.2"), TEAM: ("≤ 1.2", "≤ 1.2"), COMPANY: ("≤ 1.2", "≤ 1.2"), COLD: ("≤ 1.2", "≤ 4")}
+
+
+def grown(quick: bool) -> Iterator[Figure]:
+    """Yield for each piece of work its cost in the large company beside that in the small one."""
+    small, more_deals, more_people = [_costs(size, 20 if quick else 100) for size in (QUICK if quick else FULL)]
+    names = [f"{size.employees:,} employees, {size.deals:,} deals" for size in (QUICK if quick else FULL)]
+    for work, aims in AIMS.items():
+        for large, name, aim in zip((more_deals, more_people), names[1:], aims, strict=True):
+            yield Figure(f"{work}: {name}", large[work], small[work], aim, more={"floor is": names[0]})
+
+
+def _costs(size: Size, times: int) -> Mapping[str, float]:
+    """Return the CPU of server and PostgreSQL for each piece of work in a company of that size, in microseconds."""
+    label = f"{size.employees:,} employees, {size.deals:,} deals"
+    with rig() as machines:
+        with click.progressbar(length=steps(size.deals), label=label, file=sys.stderr) as bar:
+            office = opened(machines, sellers=size.employees, deals=size.deals, told=bar.update)
+        server = machines.serve()
+        _settled(machines, server)
+        found = {
+            WIN: _each(machines, server, times, lambda: win(office, server)),
+            COLD: _each(machines, server, times, lambda: office.ask(server, BOARD_QUERY, first=100)),
+            TEAM: _push(office, server, office.ids["team"], times),
+            COMPANY: _push(office, server, office.ids["company"], times),
+        }
+        server.stop()
+    return found
+
+
+def _settled(machines: Rig, server: Process) -> None:
+    """Wait until what a server does once, after its start, is done: learning what the forecasts need."""
+    quiet = 0
+    while quiet < 3:
+        began = machines.cpu(server, databases=True)
+        time.sleep(1)
+        quiet = quiet + 1 if machines.cpu(server, databases=True) - began < 0.1 else 0
+
+
+def _each(machines: Rig, server: Process, times: int, work: Callable[[], object]) -> float:
+    for _ in range(10):
+        work()
+    began = machines.cpu(server, databases=True)
+    for _ in range(times):
+        work()
+    return (machines.cpu(server, databases=True) - began) / times * 1e6
+
+
+def _push(office: Office, server: Process, scope: str, times: int) -> float:
+    """Move the scores of a seller by bare statements, which cost the same in every company, while a socket shows the board."""
+    seller, team = (decoded(office.ids[name]) for name in ("seller", "team"))
+    assert seller is not None
+    assert team is not None
+    with listeners(office, server, [{"query": BOARD, "variables": {"scope": scope}}]) as heard:
+        asyncio.run(_moves(office.rig, seller[1], team[1], 5))
+        heard("reset")
+        began = office.rig.cpu(server, databases=True)
+        asyncio.run(_moves(office.rig, seller[1], team[1], times))
+        time.sleep(0.2)
+        used, pushed = office.rig.cpu(server, databases=True) - began, heard("tell")["messages"]
+    return float(used / pushed * 1e6)
+
+
+async def _moves(machines: Rig, seller: int, team: int, times: int) -> None:
+    from redis.asyncio import Redis
+
+    connection = await asyncpg.connect(machines.url)
+    day = datetime.now(UTC).date()
+    topics = [f"score:deals_won_amount:{whose}@{day}" for whose in (f"employee:{seller}", f"team:{team}", "team:0")]
+    async with Redis.from_url(machines.valkey.url) as redis:
+        for _ in range(times):
+            await connection.execute(
+                "INSERT INTO daily_total (metric, employee_id, team_id, day, amount)"
+                " VALUES ('deals_won_amount', $1, $2, $3, 100)"
+                " ON CONFLICT (metric, employee_id, day, team_id) DO UPDATE SET amount = daily_total.amount + 100",
+                seller,
+                team,
+                day,
+            )
+            await connection.execute("INSERT INTO change (topics, at) VALUES ($1, now())", json.dumps(topics))
+            await redis.publish("scoreline:news", "bench")
+            await asyncio.sleep(0.15)
+    await connection.close()
