@@ -48,7 +48,7 @@ def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
                 if name != GROWTH:
                     found(SCENES[name](office, quick))
     if GROWTH in wanted:
-        found(growth.grown(quick))
+        found(growth.grown(growth.QUICK, 20) if quick else growth.grown(growth.FULL, 100))
     if file:
         shown = [{**vars(figure), "ratio": figure.ratio} for figure in figures]
         file.write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
@@ -57,7 +57,7 @@ def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
 def line(figure: Figure) -> str:
     floor = "" if figure.floor is None else f" floor {figure.floor:9.1f}  ratio {figure.ratio:5.2f}"
     more = "  ".join(f"{name}={value}" for name, value in figure.more.items())
-    return f"{figure.name:<48} {figure.ours:9.1f} {figure.unit:<3}{floor}  ({figure.aim})  {more}"
+    return f"{figure.name:<64} {figure.ours:9.1f} {figure.unit:<3}{floor}  ({figure.aim})  {more}"
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ SELECT 'Deal ' || n, 'deal ' || n, e.id, (SELECT min(id) FROM stage), 'WON', 100
     d - interval '20 days', d, (d - interval '20 days')::date, d::date, e.id, e.team_id, e.id, e.team_id, 1,
     100 * (1 + n % 900), 'FIRST', false
 FROM generate_series($1::int, $5::int) n
-CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => (n * 7919) % $2) AS d) moment
+CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => ((n::bigint * 7919) % $2)::int) AS d) moment
 JOIN employee e ON e.id = $3 + n % $4
 """
 _ENTRIES = """

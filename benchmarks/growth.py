@@ -10,7 +10,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -39,20 +39,22 @@ WIN, TEAM, COMPANY, COLD = (
 AIMS: Final = {WIN: ("≤ 1.2", "≤ 1.2"), TEAM: ("≤ 1.2", "≤ 1.2"), COMPANY: ("≤ 1.2", "≤ 1.2"), COLD: ("≤ 1.2", "≤ 4")}
 
 
-def grown(quick: bool) -> Iterator[Figure]:
-    """Yield for each piece of work its cost in the large company beside that in the small one."""
-    small, more_deals, more_people = [_costs(size, 20 if quick else 100) for size in (QUICK if quick else FULL)]
-    names = [f"{size.employees:,} employees, {size.deals:,} deals" for size in (QUICK if quick else FULL)]
+def grown(sizes: Sequence[Size], times: int) -> Iterator[Figure]:
+    """Yield for each piece of work its cost in each larger company beside that in the first, which stands as its floor."""
+    small, *larger = [_costs(size, times) for size in sizes]
     for work, aims in AIMS.items():
-        for large, name, aim in zip((more_deals, more_people), names[1:], aims, strict=True):
-            yield Figure(f"{work}: {name}", large[work], small[work], aim, more={"floor is": names[0]})
+        for size, costs, aim in zip(sizes[1:], larger, aims, strict=True):
+            yield Figure(f"{work}: {_called(size)}", costs[work], small[work], aim)
+
+
+def _called(size: Size) -> str:
+    return f"{size.employees:,} employees, {size.deals:,} deals"
 
 
 def _costs(size: Size, times: int) -> Mapping[str, float]:
     """Return the CPU of server and PostgreSQL for each piece of work in a company of that size, in microseconds."""
-    label = f"{size.employees:,} employees, {size.deals:,} deals"
     with rig() as machines:
-        with click.progressbar(length=steps(size.deals), label=label, file=sys.stderr) as bar:
+        with click.progressbar(length=steps(size.deals), label=_called(size), file=sys.stderr) as bar:
             office = opened(machines, sellers=size.employees, deals=size.deals, told=bar.update)
         server = machines.serve()
         _settled(machines, server)

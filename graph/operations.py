@@ -116,6 +116,7 @@ class Operations:
         self._open = open
         self._rules = specified_rules if open else (*specified_rules, NoSchemaIntrospectionCustomRule)
         self._known: OrderedDict[str, DocumentNode | Unanswerable] = OrderedDict()
+        self._light: OrderedDict[Hashable, None] = OrderedDict()  # what was weighed and is not too much
         self._forms: OrderedDict[str, str] = OrderedDict()  # of subscriptions
 
     def asked(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Operation:
@@ -129,8 +130,25 @@ class Operations:
             raise document
         definition = _chosen(document, name)
         given: dict[str, Any] = clean(dict(variables or {}))
-        weigh(document, definition, given, self.limits)
+        self._check_weight(text, name, document, definition, given)
         return Operation(text, document, definition, given, definition.operation.value, _root(document, definition))
+
+    def _check_weight(
+        self,
+        text: str,
+        name: str | None,
+        document: DocumentNode,
+        definition: OperationDefinitionNode,
+        given: dict[str, Any],
+    ) -> None:
+        """Refuse what is too much; looked at once for a text and the numbers given with it, which sizes of pages may be."""
+        key = (text, name, tuple((each, _number(value)) for each, value in given.items()))
+        if key not in self._light:
+            weigh(document, definition, given, self.limits)
+            self._light[key] = None
+            while len(self._light) > KEPT:
+                self._light.popitem(last=False)
+        self._light.move_to_end(key)
 
     def key(self, operation: Operation, viewer: Viewer, language: str, ignored: Sequence[str] = ()) -> Hashable:
         """Return what is equal for two who may be given one and the same answer to a subscription.
@@ -220,6 +238,11 @@ class Operations:
             async for event in events:
                 result = execute_subscription_event(executor.build_per_event_executor(event))
                 yield event, await result if isawaitable(result) else result
+
+
+def _number(value: Any) -> Hashable:
+    """Return what of a variable's value matters to a weight: the number, or that it is none, or anything else."""
+    return value if value is None or isinstance(value, int | float) else "other"
 
 
 def _root(document: DocumentNode, definition: OperationDefinitionNode) -> FieldNode | None:

@@ -7,6 +7,8 @@ from graphql import parse
 
 from domain.failures import TooComplex
 from graph.limits import Limits, parsed
+from graph.operations import Operations
+from graph.schema import make
 from graph.weights import Circular, Scale
 
 
@@ -64,3 +66,15 @@ def test_a_fragment_that_spreads_itself_is_told_where(text: str) -> None:
         parsed(text, Limits())
 
     assert refused.value.locations
+
+
+def test_a_text_that_was_light_is_weighed_again_with_other_numbers() -> None:
+    operations = Operations(make(), Limits())
+    text = "query($n: Int, $m: Int) { employees(first: $n) { edges { node { deals(first: $m) { edges { node { id } } } } } } }"
+    operations.asked(text, None, {"n": 1, "m": 1})
+    operations.asked(text, None, {"n": 1, "m": 1})
+
+    for heavy in ({"n": 500, "m": 500}, {"n": 1, "m": "many"} | {"n": 500}):
+        with pytest.raises(TooComplex):
+            operations.asked(text, None, heavy)
+    operations.asked(text, None, {"n": 1, "m": None})
