@@ -54,7 +54,7 @@ class _Acting(_Refusing):
     async def act(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
         context = info.context
         context.viewer  # noqa: B018 - a stranger must not get as far as the lock
-        call = repeating.call(info.field_name, {name: given(value) for name, value in arguments.items()})
+        call = repeating.call(info.field_name, arguments, given)
         async with context.unit() as work:
             answer = await repeating.recall(context, call) if call else None
             if answer is None:

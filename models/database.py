@@ -251,6 +251,17 @@ async def insert_one(table: str, values: Mapping[str, Any]) -> int:
     return int(found[0]["id"])
 
 
+async def save_new(row: Model) -> None:
+    """Write a new row whose id the database gives."""
+    meta = row._meta
+    fields = [
+        (meta.fields_map[name], name, column) for name, column in meta.fields_db_projection.items() if name != "id"
+    ]
+    values = {column: field.to_db_value(getattr(row, name), row) for field, name, column in fields}
+    row.pk = await insert_one(meta.db_table, values)
+    row._saved_in_db = True
+
+
 async def reserve(model: type[Model], count: int) -> list[int]:
     """Return ids for as many new rows of the table; only for a writer, who alone can take them."""
     table = model._meta.db_table

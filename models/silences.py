@@ -112,16 +112,18 @@ _EMPLOYEES = """
 SELECT employee.id, membership.since AS stay, silence.since AS since, silence.known AS known FROM employee
 JOIN membership ON membership.employee_id = employee.id AND membership.until IS NULL AND membership.active
 LEFT JOIN silence ON silence.kind = 'Employee' AND silence.subject_id = employee.id
-WHERE employee.active AND {which} ORDER BY employee.id
+WHERE employee.active AND {which} AND (silence.since IS NULL OR silence.since < ?) ORDER BY employee.id
 """
 
 
-async def of_employees(alone: int | None) -> Sequence[tuple[int, datetime, datetime | None]]:
+async def of_employees(alone: int | None, *, before: datetime) -> Sequence[tuple[int, datetime, datetime | None]]:
     """Return the active employees whose work is selling (or the one), since when each is silent, and until when that is history.
 
-    Who has just come, come back or changed teams has been silent since then.
+    Who has just come, come back or changed teams has been silent since then. Who was heard of after `before` is left out:
+    of a large company at work nearly everybody.
     """
     which, values = ("employee.id = ?", [alone]) if alone else ("employee.role = ?", [Role.EMPLOYEE.value])
+    values = [*values, ticks(before)]
     found = []
     for row in await database.rows(_EMPLOYEES.format(which=which), values):
         since: Any = database.instant(row["stay"])

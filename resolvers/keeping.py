@@ -252,7 +252,7 @@ async def _save(bench: Bench, keeper: Keeper, drafts: Sequence[Draft], *, aloud:
     fresh = [draft for draft in drafts if draft.is_new]
     edited = [draft for draft in drafts if not draft.is_new and draft.differences]
     if len(fresh) == 1:
-        await fresh[0].row.save(force_create=True)
+        await database.save_new(fresh[0].row)
     elif fresh:
         for draft, id_ in zip(fresh, await database.reserve(model, len(fresh)), strict=True):
             draft.row.id, draft.row._custom_generated_pk = id_, True

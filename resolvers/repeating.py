@@ -41,15 +41,20 @@ class Call:
     digest: str
 
 
-def call(name: str, arguments: Mapping[str, Any]) -> Call | None:
-    """Return what identifies the call; None for one without a key."""
-    input_ = arguments.get("input")
+def call(name: str, arguments: Mapping[str, Any], given: Callable[[Any], Any]) -> Call | None:
+    """Return what identifies the call; None for one without a key.
+
+    given  makes of an argument what is given with it, by the contract's names
+    """
+    if "input" not in arguments:
+        return None
+    input_ = given(arguments["input"])
     if not isinstance(input_, Mapping):
         return None
     outer = _key(input_, "input")
     inner = _key(input_["deal"], "input", "deal") if isinstance(input_.get("deal"), Mapping) else None  # of a lead
     key = outer or inner
-    return _call(name, arguments, key) if key else None
+    return _call(name, {each: given(value) for each, value in arguments.items()}, key) if key else None
 
 
 def _key(input_: Mapping[str, Any], *path: str) -> str | None:

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import jwt
@@ -115,14 +116,7 @@ async def viewer(token: str, services: Services, now: datetime) -> Viewer:
     if token.startswith(DEVICE_PREFIX):
         return await _device(token, services, now)
     try:
-        claims = jwt.decode(
-            token,
-            services.secret,
-            algorithms=[_ALGORITHM],
-            options={"require": ["exp", "sub", "sid"], "verify_exp": False, "verify_iat": False},
-        )
-        expires = datetime.fromtimestamp(claims["exp"], UTC)
-        number, session_id = int(claims["sub"]), int(claims["sid"])
+        number, session_id, expires = _claimed(token, services.secret)
     except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, OSError) as error:
         raise Unauthenticated(_WRONG) from error
     if not max(number, session_id) < 1 << 31:  # no row has such a number
@@ -135,6 +129,18 @@ async def viewer(token: str, services: Services, now: datetime) -> Viewer:
     office = await services.office_at(position)
     found = Viewer.of_employee(signed.employee, office.tree, session_id, expires, leads=signed.leads)
     return replace(found, office=office)
+
+
+@lru_cache(maxsize=1024)
+def _claimed(token: str, secret: str) -> tuple[int, int, datetime]:
+    """Return the employee, the session and the end of a token that we have signed, over or not; the same for ever."""
+    claims = jwt.decode(
+        token,
+        secret,
+        algorithms=[_ALGORITHM],
+        options={"require": ["exp", "sub", "sid"], "verify_exp": False, "verify_iat": False},
+    )
+    return int(claims["sub"]), int(claims["sid"]), datetime.fromtimestamp(claims["exp"], UTC)
 
 
 _WRONG: Final = "This token is not valid: sign in again."

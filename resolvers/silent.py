@@ -65,7 +65,7 @@ async def deals(
 
 async def employees(context: Context, known: Known, among: Collection[int] | None = None) -> list[Case]:
     """Return the employees, or those among some, who have been silent for too long and of whom nothing stands yet."""
-    rows = await silences.of_employees(known.rule.employee)
+    rows = await silences.of_employees(known.rule.employee, before=context.now() - _SHORTEST)
     moments = {number: (since, until) for number, since, until in rows if among is None or number in among}
     due = await _too_long(context, known, moments)
     subjects = [("Employee", number) for number in due]
