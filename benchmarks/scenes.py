@@ -186,7 +186,7 @@ def goals_push(office: Office, sockets: int, events: int) -> Iterator[Figure]:
     goals = asyncio.run(_goals(rig.url, sockets))
     asked = [{"query": GOAL, "variables": {"goals": [id_of("Goal", goal)]}} for goal, _ in goals]
     with listeners(office, server, asked) as heard:
-        asyncio.run(_bare_events(rig, goals, 20, None))
+        asyncio.run(_bare_events(rig, goals, sockets, None))  # each once before it counts
         at_rest(server)
         heard("reset")
         began = rig.cpu(server, databases=True)
@@ -195,7 +195,7 @@ def goals_push(office: Office, sockets: int, events: int) -> Iterator[Figure]:
         used, told = rig.cpu(server, databases=True) - began, heard("tell")
     text = told["last"]
     with listeners(office, floor, [{"query": "x"}] * sockets) as heard:
-        asyncio.run(_bare_events(rig, goals, 20, text))
+        asyncio.run(_bare_events(rig, goals, sockets, text))
         at_rest(floor)
         heard("reset")
         began = rig.cpu(floor, databases=True)
