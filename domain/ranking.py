@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
+from typing import Final
 
 from domain.progress import percent
 from domain.text import search_key
@@ -51,6 +53,24 @@ def by_attainment(rows: Sequence[Row]) -> list[Ranked]:
     return aiming + [Ranked(key, name, value, None, last, None, None) for key, name, value, _ in idle]
 
 
+def ranks_by_value(rows: Sequence[Row]) -> dict[int, int]:
+    """Return each one's rank on the board `by_value`, and nothing else of it."""
+    return _ranks([(row[0], row[2]) for row in rows])
+
+
+def ranks_by_attainment(rows: Sequence[Row]) -> dict[int, int]:
+    """The same on the board `by_attainment`."""
+    aiming = [(row[0], _attainment(row)) for row in rows if row[3] is not None]
+    return dict.fromkeys((row[0] for row in rows), len(aiming) + 1) | _ranks(aiming)
+
+
+def _ranks(measured: Sequence[tuple[int, int | Fraction]]) -> dict[int, int]:
+    first: dict[int | Fraction, int] = {}
+    for position, measure in enumerate(sorted((measure for _, measure in measured), reverse=True), start=1):
+        first.setdefault(measure, position)
+    return {key: first[measure] for key, measure in measured}
+
+
 def window(ranked: Sequence[Ranked], first: int, around_key: int | None = None) -> list[Ranked]:
     """Return the `first` rows nearest the one with that key, or the first rows when it is None or not ranked.
 
@@ -77,7 +97,10 @@ def _ranked(
 
 
 def _name_order(row: Row) -> tuple[str, int]:
-    return search_key(row[1]), row[0]
+    return _needle(row[1]), row[0]
+
+
+_needle: Final = lru_cache(maxsize=20_000)(search_key)  # of the same people for each board
 
 
 def _attainment(row: Row) -> Fraction:

@@ -11,11 +11,12 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final
 
+from domain import ranking
 from domain.access import Action, Reach
 from domain.calendar import Calendar
 from domain.failures import BadInput, NotFound
 from domain.periods import Period
-from domain.ranking import Ranked, by_attainment, by_value, window
+from domain.ranking import Ranked, window
 from domain.refusals import Refusal
 from domain.scoring import WORK, Metric
 from domain.units import shown
@@ -93,12 +94,6 @@ class Board:
         )
 
 
-@dataclass(frozen=True)
-class _Ranking:
-    rows: list[Ranked]
-    total: int
-
-
 async def answer(context: Context, question: Question) -> Board:
     """Return the board as it is, or as it stood at `as_of`. Raises a Failure for what cannot be asked."""
     if not 1 <= question.first <= LARGEST:
@@ -125,12 +120,14 @@ async def _made(context: Context, question: Question, version: int = 0) -> Board
     days: dict[str, Any] = {"metric": metric.key, "first": period.start, "last": period.end, "teams": asked.teams}
     sums, since_dawn = await scores.totals_and_later(dawn, **days)
     later = await scores.recorded_after(as_of, **days) if question.as_of else {}
-    ranking = await _rank(asked, sums, later, stays, as_of, aimed=True)
-    before = await _rank(asked, sums, since_dawn, stays, dawn, aimed=question.rank_by is RankBy.ATTAINMENT)
+    by_attainment = question.rank_by is RankBy.ATTAINMENT
+    standing, total = await _scored(asked, sums, later, stays, as_of, aimed=True)
+    ranked = ranking.by_attainment(standing) if by_attainment else ranking.by_value(standing)
+    before, _ = await _scored(asked, sums, since_dawn, stays, dawn, aimed=by_attainment)
+    was = ranking.ranks_by_attainment(before) if by_attainment else ranking.ranks_by_value(before)
     around = await _around(context, question.around)
     currency = (await context.company()).currency
-    was = {row.key: row.rank for row in before.rows}
-    rows = await _in_sight(context, ranking.rows) if metric.key == WORK else ranking.rows
+    rows = await _in_sight(context, ranked) if metric.key == WORK else ranked
     return Board(
         metric,
         period,
@@ -139,8 +136,8 @@ async def _made(context: Context, question: Question, version: int = 0) -> Board
         scope,
         question.rank_by,
         [_standing(row, was.get(row.key), metric, currency) for row in window(rows, question.first, around)],
-        len(ranking.rows),
-        shown(ranking.total, metric.unit, currency),
+        len(ranked),
+        shown(total, metric.unit, currency),
         version,
         as_of,
     )
@@ -155,7 +152,7 @@ class _Asked:
     rank_by: RankBy
 
 
-async def _rank(
+async def _scored(
     asked: _Asked,
     sums: dict[int, int],
     later: dict[int, int],
@@ -163,8 +160,8 @@ async def _rank(
     moment: datetime,
     *,
     aimed: bool,
-) -> _Ranking:
-    """Rank who was active at that moment: by what is recorded now, less what was recorded later than then.
+) -> tuple[list[ranking.Row], int]:
+    """Return who was active at that moment with their scores, what is recorded now less what was later than then; and the total.
 
     aimed  with the targets of then: of the board that only ranks are taken of they matter by ATTAINMENT alone
     """
@@ -181,8 +178,7 @@ async def _rank(
         (number, name, sums.get(number, 0) - later.get(number, 0), targets.get(number))
         for number, name in members.items()
     ]
-    ranked = by_attainment(rows) if asked.rank_by is RankBy.ATTAINMENT else by_value(rows)
-    return _Ranking(ranked, sum(sums.values()) - sum(later.values()))
+    return rows, sum(sums.values()) - sum(later.values())
 
 
 async def _in_sight(context: Context, rows: Sequence[Ranked]) -> list[Ranked]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.ranking import by_attainment, by_value, window
+from domain.ranking import by_attainment, by_value, ranks_by_attainment, ranks_by_value, window
 from domain.text import search_key
 
 rows_ = st.lists(
@@ -82,6 +82,8 @@ def test_a_board_does_not_depend_on_the_order_it_came_in(rows, random):
     shuffled = random.sample(rows, len(rows))
 
     assert by_value(rows) == by_value(shuffled)
+    assert ranks_by_value(rows) == {row.key: row.rank for row in by_value(rows)}
+    assert ranks_by_attainment(rows) == {row.key: row.rank for row in by_attainment(rows)}
     assert by_attainment(rows) == by_attainment(shuffled)
 
 
