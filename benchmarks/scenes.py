@@ -122,6 +122,7 @@ def listeners(
     finally:
         stdin.close()
         running.wait(20)
+        stdout.close()
 
 
 def at_rest(process: Process) -> None:
