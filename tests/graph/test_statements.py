@@ -20,7 +20,7 @@ BOARD = "{ leaderboard { total standings { rank previousRank employee { name ava
 FORECASTS = """{ employees(first: 50) { edges { node { name forecast { expected low high target } } } } }"""
 GOALS = """{ goals { name owner { name } metric { name } target allocated createdBy { name } period { label workdaysLeft }
   progress { value pace projected } changes { field by { name } } } }"""
-MOST = {BOARD: 8, GOALS: 9, FORECASTS: 8}
+MOST = {BOARD: 8, GOALS: 10, FORECASTS: 8}  # with the office and the deals read anew, as both have moved
 
 
 @pytest.fixture
