@@ -21,8 +21,10 @@ def text(address: str, people: Sequence[Person], made: Made) -> str:
     return f"""
 {cast.COMPANY} is open, and its people are at work.
 
-  Look       http://{address}/graphql#token={made.wallboard}
-             (the board, live; and whatever else you ask)
+  Watch      http://{address}/wallboard#token={made.wallboard}
+             (the screen in the office, live)
+  Ask        http://{address}/graphql#token={made.wallboard}
+             (whatever you like, and see it move)
   GraphQL    http://{address}/graphql
   Live       ws://{address}/graphql  (graphql-transport-ws)
   Health     http://{address}/health/ready

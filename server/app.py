@@ -140,6 +140,7 @@ def of_environment() -> ASGIApp:
 def app(settings: Settings) -> ASGIApp:
     """Return the ASGI application of one process."""
     server = assembled(settings)
+    board = pages.wallboard()
 
     async def live(request: Request) -> Response:
         return JSONResponse(health.live())
@@ -156,13 +157,21 @@ def app(settings: Settings) -> ASGIApp:
     async def measured(request: Request) -> Response:
         return metrics.response(request, settings, server.hub, clock=server.timekeeper)
 
+    async def wallboard(request: Request) -> Response:
+        return pages.response(board)
+
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         async with running(server):
             yield
 
     around = Starlette(
-        routes=[Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", measured)],
+        routes=[
+            Route("/health/live", live),
+            Route("/health/ready", ready),
+            Route("/metrics", measured),
+            Route("/wallboard", wallboard),
+        ],
         lifespan=lifespan,
     )
 

@@ -131,9 +131,7 @@ class Endpoint:
         if method == "OPTIONS":
             return Response(status_code=204, headers={"allow": METHODS, **cors})
         if method == "GET" and self._page is not None and "text/html" in headers.get("accept", ""):
-            return Response(
-                self._page, media_type="text/html", headers={"content-security-policy": pages.policy(self._page)}
-            )
+            return pages.response(self._page)
         response = await self._answered(scope, headers, receive)
         response.headers.update({"cache-control": "no-store", "vary": "Accept, Origin", **cors})
         return response

@@ -1,4 +1,4 @@
-"""The query page of the demo: one file of ours, nothing loaded from elsewhere."""
+"""The pages: each one file of ours, nothing loaded from elsewhere."""
 
 from __future__ import annotations
 
@@ -8,12 +8,32 @@ import re
 from pathlib import Path
 from typing import Final
 
-_QUERY_PAGE: Final = Path(__file__).parent / "assets" / "query.html"
+from starlette.responses import HTMLResponse
+
+_ASSETS: Final = Path(__file__).parent / "assets"
 
 
 def query_page() -> bytes:
     """Return the page on which a person writes queries and sees subscriptions move."""
-    return _QUERY_PAGE.read_bytes()
+    return (_ASSETS / "query.html").read_bytes()
+
+
+def wallboard() -> bytes:
+    """Return the page of the office screen: a client of the public API, which holds no secret and no number."""
+    return (_ASSETS / "wallboard.html").read_bytes()
+
+
+def response(page: bytes) -> HTMLResponse:
+    """Return a page with its policy; a browser asks each time, so that a new version is seen at once."""
+    return HTMLResponse(
+        page,
+        headers={
+            "content-security-policy": policy(page),
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "no-referrer",
+            "cache-control": "no-cache",
+        },
+    )
 
 
 def policy(page: bytes) -> str:

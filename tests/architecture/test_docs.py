@@ -217,15 +217,6 @@ def test_every_setting_that_is_named_is_one() -> None:
     assert named - {"SCORELINE_"} <= known
 
 
-def test_what_is_said_not_to_be_there_is_not_there(schema: GraphQLSchema) -> None:
-    missing = text_of("README.md").partition("## Not there yet")[2]
-    named = set(re.findall(r"`(\w+)`", missing.partition("so that")[0]))
-    roots = (schema.query_type, schema.mutation_type, schema.subscription_type)
-
-    assert named
-    assert named.isdisjoint(field for root in roots if root for field in root.fields)
-
-
 def test_the_one_who_signs_in_is_the_one_that_the_demo_names() -> None:
     told = Story(SEED, datetime(2026, 11, 24, 15, tzinfo=UTC), days=0)
     greeting = welcome.text("127.0.0.1:8000", told.people, Made("sld_w", "sld_i"))
