@@ -133,10 +133,12 @@ class Reader:
 
     def _decimal(self, text: str) -> Decimal:
         if len(text) > 60 or not self._number.fullmatch(text):
-            raise Unreadable(f"“{text[:60]}” is not a number written with the decimal sign “{self.file.decimal}”.")
+            signs = "” or “".join(self.file.decimal)
+            thousands = ", or may be meant in thousands" if len(self.file.decimal) > 1 else ""
+            raise Unreadable(f"“{text[:60]}” is not a number written with the decimal sign “{signs}”{thousands}.")
         plain = _BLANKS.sub("", text)
         plain = plain.replace(self.file.thousands, "") if self.file.thousands else plain
-        return Decimal(plain.replace(self.file.decimal, "."))
+        return Decimal(plain.replace(",", ".") if "," in self.file.decimal else plain)
 
     def _moment(self, text: str) -> Moment:
         for form in self.file.dates:
@@ -156,5 +158,7 @@ class Reader:
 
 def _number(decimal: str, thousands: str) -> re.Pattern[str]:
     groups = f"[{SPACES}{re.escape(thousands)}]"
-    point = re.escape(decimal)
+    point = f"[{re.escape(decimal)}]"
+    if len(decimal) > 1:
+        point += "(?![0-9]{3}$)"  # "1,234" may be either
     return re.compile(rf"[-+]?(?:[0-9]+|[0-9]{{1,3}}(?:{groups}[0-9]{{3}})+)(?:{point}[0-9]+)?")

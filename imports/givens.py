@@ -67,7 +67,11 @@ class Giving:
         if not text:
             if unknown == "importer" or self.file.kind in ("clients", "contacts"):
                 return importer
-            raise Unreadable("The row names nobody.", column)
+            raise Unreadable(
+                'The row names nobody: `owner = "importer"` under file.unknown, in a copy of the map, '
+                "gives such rows to the first administrator.",
+                column,
+            )
         found = self.directory.person(text, self.file.prefix)
         if found is not None:
             return found

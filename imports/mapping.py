@@ -47,6 +47,7 @@ class FileMap:
 
     columns     field → the columns that hold it, of which the first that is not empty counts
     separators  of which the first counts with which the columns are found
+    decimal     the decimal sign; of several (".,") a number may have any, where it cannot be meant otherwise
     constants   field → the same value for every row
     templates   field → texts with {columns}, of which the first whose columns are all filled is
                 taken where the columns give nothing
@@ -168,9 +169,11 @@ def _file(given: Table) -> FileMap:
     values = given.table("values")
     unknown = given.table("unknown")
     stages = given.table("stages")
-    decimal = given.one_of("decimal", (".", ","), ".")
+    decimal = "".join(given.texts("decimal")) or "."
+    if not {".", ","}.issuperset(decimal):
+        raise MapError(f"{given.place}.decimal", "give `.` or `,`, or both as a list")
     thousands = given.text("thousands") or ""
-    if thousands not in {"", ".", ",", "'"} - {decimal}:
+    if thousands not in {"", ".", ",", "'"} - {*decimal}:
         raise MapError(f"{given.place}.thousands", "give `.`, `,` or `'`, not the decimal sign")
     separators = given.texts("separator") or [","]
     if any(len(separator) != 1 or separator in '"\r\n' for separator in separators):

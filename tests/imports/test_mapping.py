@@ -34,6 +34,7 @@ DEALS = f'[[file]]\nkind = "deals"\n{COLUMNS}'
         ('[[file]]\nkind = "deals"\nseparator = ";;"\n' + COLUMNS, r"file 1\.separator: give one character"),
         ('[[file]]\nkind = "deals"\nencoding = "latin-1"\n' + COLUMNS, r"file 1\.encoding: take one of utf-8, cp1251"),
         ('[[file]]\nkind = "deals"\ndecimal = ","\nthousands = ","\n' + COLUMNS, r"file 1\.thousands"),
+        ('[[file]]\nkind = "deals"\ndecimal = ";"\n' + COLUMNS, r"file 1\.decimal: give"),
         ('[[file]]\nkind = "deals"\ndates = ["%H:%M"]\n' + COLUMNS, r"file 1\.dates: “%H:%M” is not a day"),
         ('[[file]]\nkind = "deals"\nopen_closing = "won"\n' + COLUMNS, r"file 1\.open_closing: take one of"),
         (DEALS + '[file.stages]\nDone = "finished"\n', r"file 1\.stages\.Done: take one of open, won, lost"),

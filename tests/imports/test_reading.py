@@ -99,6 +99,9 @@ def test_a_file_without_its_columns_is_refused_whole(tmp_path: Path, content: by
         rows(tmp_path, content)
 
 
+EITHER = {"decimal": '[".", ","]'}
+
+
 @pytest.mark.parametrize(
     ("text", "how", "number"),
     [
@@ -106,6 +109,11 @@ def test_a_file_without_its_columns_is_refused_whole(tmp_path: Path, content: by
         ("1\u00a0234\u202f567,5", {"decimal": '","'}, "1234567.5"),
         ("1.234,50", {"decimal": '","', "thousands": '"."'}, "1234.50"),
         ("1,234,567.89", {"thousands": '","'}, "1234567.89"),
+        ("120000.50", EITHER, "120000.50"),
+        ("120 000,50", EITHER, "120000.50"),
+        ("120000,5", EITHER, "120000.5"),
+        ("120 000", EITHER, "120000"),
+        ("0,0000", EITHER, "0"),
         ("-17", {}, "-17"),
         ("0.10", {}, "0.10"),
     ],
@@ -121,6 +129,12 @@ def test_what_is_not_a_number_in_that_writing_is_not_guessed(text: str) -> None:
     with pytest.raises(Unreadable) as caught:
         value("amount", text)
     assert caught.value.column == "Amount"
+
+
+@pytest.mark.parametrize("text", ["1,234", "1.234", "12 345.678", "1,234.50", "1.234,50", "1,2,3"])
+def test_where_both_signs_may_stand_what_may_be_thousands_is_not_guessed(text: str) -> None:
+    with pytest.raises(Unreadable, match="or may be meant in thousands"):
+        value("amount", text, **EITHER)
 
 
 def test_a_day_stays_a_day_and_a_time_is_of_the_zone() -> None:

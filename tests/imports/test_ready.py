@@ -67,6 +67,26 @@ async def test_bitrix24_plans_the_closing_of_what_is_open_and_leaves_unknown_sta
     assert set(result.made) == {"employees", "clients", "stages"}
 
 
+@pytest.mark.parametrize(("name", "text"), [("bitrix24", BITRIX), ("amocrm", AMO.replace(",", ";"))])
+async def test_amounts_that_a_russian_spreadsheet_has_saved_again_are_read(
+    moscow: Office, name: str, text: str
+) -> None:
+    saved = text.replace("150000.50", "150 000,50").replace(";120000;", ";120\u00a0000,5;")
+    await moscow.bring(name, {"export.csv": saved})
+
+    deals = await moscow.deals()
+    assert {"17": 15000050, "101": 12000050}[next(iter(deals))] == next(iter(deals.values()))["money"][0]
+
+
+async def test_a_deal_of_nobody_is_rejected_with_the_way_to_take_it(tmp_path: Path) -> None:
+    async with opened("sqlite://:memory:", tmp_path) as office:
+        await office.bring("hubspot", {"deals.csv": HUBSPOT.replace("Bob Ray", "")})
+
+        [(line, column, reason)] = office.rejects
+    assert (line, column) == ("3", "owner")
+    assert '`owner = "importer"` under file.unknown' in reason
+
+
 @pytest.mark.parametrize("separator", [",", ";"])
 async def test_amocrm_leaves_open_what_is_not_closed_and_has_a_pipeline_for_each_funnel(
     moscow: Office, separator: str
