@@ -17,7 +17,7 @@ DIGITS: Final = 40  # more than any number of ours has
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _BITS: Final = 128  # about as many digits
 _NESTED: Final = 20  # lists and objects within each other
-_VALUES: Final = 25_000  # 500 records with every field given
+VALUES: Final = 25_000  # 500 records with every field given
 _PATH: Final = 100  # characters of a path that are shown
 
 
@@ -27,13 +27,13 @@ def clean(value: Any) -> Any:
     raises  BadInput, with the path of what cannot: null characters and lone surrogates, NaN and infinity,
             numbers of absurd length; too deep a nesting, too many values
     """
-    left = _VALUES
+    left = VALUES
     waiting: list[tuple[Any, str, int]] = [(value, "", 0)]
     while waiting:
         each, path, level = waiting.pop()
         left -= 1
         if left < 0:
-            raise BadInput(f"Send fewer values: at most {_VALUES} in all variables together.", field="variables")
+            raise BadInput(f"Send fewer values: at most {VALUES} in all variables together.", field="variables")
         if isinstance(each, dict | list | tuple):
             if level > _NESTED:
                 raise BadInput(f"The variables are nested too deep: at most {_NESTED} levels.", field=_shown(path))

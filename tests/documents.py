@@ -17,6 +17,7 @@ from domain.access import Action, DeviceKind, Reach, Role
 from domain.refusals import Code
 from domain.scoring import METRICS
 from graph.limits import Limits
+from graph.values import VALUES
 from imports.fields import KINDS, NEEDED
 from models.pages import LARGEST
 from server import settings
@@ -80,7 +81,7 @@ def limits() -> str:
             ["bytes of the document", f"{at_most.document:,}"],
             ["tokens in it", f"{at_most.tokens:,}"],
             ["operations, and with fragments", f"{at_most.operations}, {at_most.definitions}"],
-            ["variables declared", at_most.variables],
+            ["variables declared, values in all of them", f"{at_most.variables}, {VALUES:,}"],
             ["root fields", at_most.roots],
             ["fields within each other", at_most.depth],
             ["fields, fragments spread out", at_most.fields],
