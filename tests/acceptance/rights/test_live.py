@@ -29,7 +29,7 @@ async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Offi
 
 
 async def test_of_a_teams_goals_each_hears_those_he_may_see(office: Office) -> None:
-    text = 'subscription { goalProgress(scope: "$who") { owner { name } metric { key } } }'
+    text = 'subscription { goalProgress(scope: "$who") { owner { name } metric { key } progress { value } } }'
     async with office.subscribed(await office.written(text, "North"), "Ann", "Max") as [ann, max_]:
         for listener, owners in ((ann, {"Ann", "North"}), (max_, {"Ann", "Cid", "Max", "Fay", "North", "Far"})):
             while len(listener.heard) < 2 * len(owners):
