@@ -53,6 +53,12 @@ FROM session JOIN employee ON employee.id = session.employee_id WHERE session.id
 _DEVICE: Final = f"SELECT device.*, {POSITION} AS position FROM device WHERE digest = ?"  # noqa: S608
 
 
+async def position() -> Position:
+    """Return at which position the office is."""
+    found = await database.rows(f"SELECT {POSITION} AS position", [])
+    return found[0]["position"]  # type: ignore[no-any-return]
+
+
 async def by_session(session: int, employee: int) -> tuple[Signed | None, Position]:
     """Return whom the session is of, and at which position the office is."""
     found = await database.rows(_SESSION, [session, employee])

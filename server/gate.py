@@ -6,11 +6,12 @@ Each operation gets a context of its own, with the rights as they are now.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from strawberry.dataloader import DataLoader
 
-from models import people
+from models import office as offices
 from resolvers import sessions
 from resolvers.caller import Caller
 from resolvers.context import Context, Services
@@ -40,5 +41,6 @@ class Gate:
     async def admit_clock(self) -> Context:
         """Return what is done with when time, and nobody, asks for it."""
         context = self.context(Caller(address="clock"))
-        context.who = Viewer.of_clock(await people.tree())
+        office = await self.services.office_at(await offices.position())
+        context.who = replace(Viewer.of_clock(office.tree), office=office)
         return context
