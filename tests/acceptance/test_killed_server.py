@@ -126,7 +126,7 @@ async def test_told_to_stop_a_server_finishes_what_runs_and_sends_its_sockets_el
             type="subscribe",
             payload={"query": RECORD, "variables": {"input": {"title": "Slow over a socket"}}},
         )
-        await locked(holding, 2)
+        await locked(holding, 6)  # these two, and the four who write: whoever waits has begun
 
         pair.one.process.terminate()
         began = time.monotonic()
