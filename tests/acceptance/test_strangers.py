@@ -70,7 +70,7 @@ async def test_in_demo_mode_strangers_see_the_schema_and_the_query_page(demo: Ru
 async def test_what_nobody_foresaw_is_told_by_a_number_that_is_in_the_log_with_the_rest(here: Running) -> None:
     database = here.home.settings["database_url"].removeprefix("sqlite://")
     with closing(sqlite3.connect(database)) as rows, rows:
-        rows.execute("UPDATE company SET time_zone = 'Nowhere/At_All'")
+        rows.execute("UPDATE company SET time_zone = 'Nowhere/At_All', moved = -1")
     try:
         response = await here.post(BOARD)
         async with here.socket() as socket:
@@ -78,7 +78,7 @@ async def test_what_nobody_foresaw_is_told_by_a_number_that_is_in_the_log_with_t
             heard = await hear(socket)
     finally:
         with closing(sqlite3.connect(database)) as rows, rows:
-            rows.execute("UPDATE company SET time_zone = 'Europe/Berlin'")
+            rows.execute("UPDATE company SET time_zone = 'Europe/Berlin', moved = -2")
 
     (over_http,), (over_socket,) = response.json()["errors"], heard["payload"]["errors"]
     for error in (over_http, over_socket):
