@@ -7,11 +7,8 @@ import logging
 from typing import Final, NoReturn
 
 from domain.failures import Unavailable
-from models import people
 from models.database import AWAY
 from resolvers import snapshots
-from resolvers.caller import Caller
-from resolvers.viewer import Viewer
 from server.gate import Gate
 from subscriptions.asking import until_tomorrow
 
@@ -25,8 +22,7 @@ async def keep_forecasts(gate: Gate) -> NoReturn:
     """Keep each day's forecasts, soon after the day begins or the process does."""
     while True:
         try:
-            context = gate.context(Caller(None, "en", "", "clock"))
-            context.who = Viewer.of_clock(await people.tree())
+            context = await gate.admit_clock()
             if await snapshots.take(context):
                 log.info("The forecasts of the day are kept.")
             pause = min(await until_tomorrow(context), _LOOK_EVERY)
