@@ -35,6 +35,7 @@ from resolvers import company
 from resolvers.caller import Caller
 from resolvers.context import Context, Services
 from resolvers.viewer import Viewer
+from tests.world import Unthrottled
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 NEXT = {"kind": "MONTH", "offset": 1}
@@ -46,14 +47,6 @@ ACCURACY = "query($p: PeriodInput) { forecast(period: $p) { accuracy { periods w
 SAME = " ".join(f"a{n}: forecast(period: $p) {{ accuracy {{ periods wape }} }}" for n in range(20))
 TWENTY = f"query($p: PeriodInput) {{ {SAME} }}"
 ALL_ACCURACY = "query($p: PeriodInput) { teams { members { forecast(period: $p) { accuracy { periods wape } } } } }"
-
-
-class Unthrottled:
-    async def hit(self, *key: str) -> float:
-        return 0.0
-
-    async def clear(self, *key: str) -> None:
-        return None
 
 
 @dataclass

@@ -22,18 +22,11 @@ from resolvers.caller import Caller
 from resolvers.context import Context, Services
 from resolvers.viewer import Viewer
 from tests import tables
+from tests.world import Unthrottled
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 TABLES = ("deal", "client", "contact", "lead", "call", "task", "employee", "team", "membership", "product", "stage",
           "stage_visit", "activity", "bell", "score_entry", "daily_total")  # fmt: skip
-
-
-class Unthrottled:
-    async def hit(self, *key: str) -> float:
-        return 0.0
-
-    async def clear(self, *key: str) -> None:
-        return None
 
 
 @dataclass
