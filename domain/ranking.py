@@ -1,4 +1,4 @@
-"""Who is ahead: standard competition ranking, 1, 2, 2, 4.
+"""Who is ahead: standard competition ranking, 1, 2, 2, 4; kept in order while scores move.
 
 Source: https://en.wikipedia.org/wiki/Ranking ("1224" ranking). Equal ones are in name
 order, then by id, so that a board never shuffles by itself.
@@ -6,16 +6,26 @@ order, then by id, so that a board never shuffles by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
-from typing import Final
+from typing import Final, Self
 
-from domain.progress import percent
 from domain.text import search_key
 
-Row = tuple[int, str, int, int | None]  # id, name, value, target (above zero, None without a goal)
+_BITS: Final = 24  # of a place in name order: as many people as nobody employs
+_FINE: Final = 1 << 128  # of a share: those of targets below 2^63 differ by more than 2^-126, or not at all
+_LAST: Final = 1 << 256  # behind every share there is: who has no target
+
+
+class Roll:
+    """People in the order in which equal ones stand: their keys, their names, and the place of each."""
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        self.keys = sorted(names, key=lambda key: (_needle(names[key]), key))
+        self.names = [names[key] for key in self.keys]
+        self.places = {key: place for place, key in enumerate(self.keys)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,88 +35,97 @@ class Ranked:
     key          the employee's id
     gap_to_next  how much more is needed to be level with the next rank up; None at the top and
                  where no amount would do
-    percent      100 × value / target; None without a goal
     """
 
     key: int
     name: str
     value: int
-    target: int | None
     rank: int
     gap_to_next: int | None
-    percent: float | None
 
 
-def by_value(rows: Sequence[Row]) -> list[Ranked]:
-    """Return the rows ranked by value, the highest first."""
-    return _ranked(rows, lambda row: row[2], lambda row, above: above[2] - row[2])
+class Ladder:
+    """Who of the roll is ahead. To move somebody takes the logarithm of how many there are.
 
-
-def by_attainment(rows: Sequence[Row]) -> list[Ranked]:
-    """Return the rows ranked by value / target, the highest first.
-
-    Those without a goal come last, in name order, and share one rank: one more than there are others.
+    values   of everybody who has a score, on the roll or not; who has none stands at zero
+    targets  above zero. With them the ladder is ranked by value / target, and those without one come last, in name
+             order, and share one rank: one more than there are others. Without them (None) it is ranked by value.
+    total    of all values, also of those who are not on the roll
     """
-    aiming = _ranked([row for row in rows if row[3] is not None], _attainment, _missing)
-    last = len(aiming) + 1
-    idle = sorted((row for row in rows if row[3] is None), key=_name_order)
-    return aiming + [Ranked(key, name, value, None, last, None, None) for key, name, value, _ in idle]
 
+    def __init__(self, roll: Roll, values: Mapping[int, int], targets: Mapping[int, int] | None = None) -> None:
+        self.roll, self.values, self.targets = roll, dict(values), targets
+        self.total = sum(values.values())
+        behind = [self._behind(key) for key in roll.keys]
+        # an entry is how far behind, with the place in name order below it: one number is quick to compare and to keep
+        self._entries = [
+            (behind[place] << _BITS) + place for place in sorted(range(len(behind)), key=behind.__getitem__)
+        ]
 
-def ranks_by_value(rows: Sequence[Row]) -> dict[int, int]:
-    """Return each one's rank on the board `by_value`, and nothing else of it."""
-    return _ranks([(row[0], row[2]) for row in rows])
+    def __len__(self) -> int:
+        return len(self._entries)
 
+    def copy(self) -> Self:
+        """Return another one that stands the same, and moves by itself."""
+        twin = self.__class__.__new__(self.__class__)
+        twin.roll, twin.values, twin.targets = self.roll, dict(self.values), self.targets
+        twin.total, twin._entries = self.total, self._entries[:]
+        return twin
 
-def ranks_by_attainment(rows: Sequence[Row]) -> dict[int, int]:
-    """The same on the board `by_attainment`."""
-    aiming = [(row[0], _attainment(row)) for row in rows if row[3] is not None]
-    return dict.fromkeys((row[0] for row in rows), len(aiming) + 1) | _ranks(aiming)
+    def move(self, key: int, value: int) -> None:
+        """Set what somebody has scored."""
+        place = self.roll.places.get(key)
+        if place is not None:
+            del self._entries[bisect_left(self._entries, (self._behind(key) << _BITS) + place)]
+        self.total += value - self.values.get(key, 0)
+        self.values[key] = value
+        if place is not None:
+            insort(self._entries, (self._behind(key) << _BITS) + place)
 
+    def rank(self, key: int) -> int | None:
+        """Return somebody's rank; None for who is not on the roll."""
+        return 1 + self._first(self._behind(key)) if key in self.roll.places else None
 
-def _ranks(measured: Sequence[tuple[int, int | Fraction]]) -> dict[int, int]:
-    first: dict[int | Fraction, int] = {}
-    for position, measure in enumerate(sorted((measure for _, measure in measured), reverse=True), start=1):
-        first.setdefault(measure, position)
-    return {key: first[measure] for key, measure in measured}
+    def window(self, first: int, around: int | None = None) -> list[Ranked]:
+        """Return the `first` rows nearest the one with that key, or the first rows when it is None or not ranked.
 
+        The row is in the middle, with one more above than below when it cannot be, unless an end of the board is near.
+        """
+        place = 0
+        if around is not None and around in self.roll.places:
+            place = bisect_left(self._entries, (self._behind(around) << _BITS) + self.roll.places[around])
+        start = max(0, min(place - first // 2, len(self) - first))
+        rows: list[Ranked] = []
+        rank, above, level = 0, None, None  # `above`: anybody of the next rank up
+        for position, entry in enumerate(self._entries[start : start + first], start=start):
+            behind, place = entry >> _BITS, entry & ((1 << _BITS) - 1)
+            if behind != level:
+                top = position if rows else self._first(behind)
+                rank, level = top + 1, behind
+                above = self._entries[top - 1] & ((1 << _BITS) - 1) if top and behind != _LAST else None
+            key = self.roll.keys[place]
+            gap = None if above is None else self._missing(key, self.roll.keys[above])
+            rows.append(Ranked(key, self.roll.names[place], self.values.get(key, 0), rank, gap))
+        return rows
 
-def window(ranked: Sequence[Ranked], first: int, around_key: int | None = None) -> list[Ranked]:
-    """Return the `first` rows nearest the one with that key, or the first rows when it is None or not ranked.
+    def _behind(self, key: int) -> int:
+        """Return what is the smaller the further ahead somebody is, and equal for equal ones."""
+        value = self.values.get(key, 0)
+        if self.targets is None:
+            return -value
+        target = self.targets.get(key)
+        return _LAST if target is None else -(value * _FINE // target)
 
-    The row is in the middle, with one more above than below when it cannot be, unless an end of the board is near.
-    """
-    place = next((n for n, row in enumerate(ranked) if row.key == around_key), 0)
-    start = max(0, min(place - first // 2, len(ranked) - first))
-    return list(ranked[start : start + first])
+    def _first(self, behind: int) -> int:
+        """Return the position of the first who is so far behind."""
+        return bisect_left(self._entries, behind << _BITS)
 
-
-def _ranked(
-    rows: Sequence[Row], measure: Callable[[Row], int | Fraction], missing: Callable[[Row, Row], int]
-) -> list[Ranked]:
-    ordered = sorted(((-measure(row), _name_order(row), row) for row in rows), key=lambda item: item[:2])
-    ranked: list[Ranked] = []
-    rank, above, level = 0, None, None  # `above`: any row of the next rank up
-    for position, (behind, _, row) in enumerate(ordered, start=1):
-        if behind != level:
-            rank, above, level = position, ordered[position - 2][2] if position > 1 else None, behind
-        key, name, value, target = row
-        gap = None if above is None else missing(row, above)
-        ranked.append(Ranked(key, name, value, target, rank, gap, None if target is None else percent(value, target)))
-    return ranked
-
-
-def _name_order(row: Row) -> tuple[str, int]:
-    return _needle(row[1]), row[0]
+    def _missing(self, key: int, above: int) -> int:
+        """Return what brings somebody level with the one above; of a share rounded up, for less would not do."""
+        value, ahead = self.values.get(key, 0), self.values.get(above, 0)
+        if self.targets is None:
+            return ahead - value
+        return -(-self.targets[key] * ahead // self.targets[above]) - value
 
 
 _needle: Final = lru_cache(maxsize=20_000)(search_key)  # of the same people for each board
-
-
-def _attainment(row: Row) -> Fraction:
-    return Fraction(row[2], row[3] or 1)
-
-
-def _missing(row: Row, above: Row) -> int:
-    """Return what brings the row's percentage to that of the one above; rounded up, for less would not do."""
-    return -(-(row[3] or 1) * above[2] // (above[3] or 1)) - row[2]

@@ -17,7 +17,7 @@ from graph.people import Employee
 from graph.scopes import Days, Period, Scope
 from models import activities, people
 from resolvers import leaderboards as board
-from resolvers.leaderboards import EVERYBODY, Place, Question, places
+from resolvers.leaderboards import Place, Question, places
 
 
 @strawberry.type(description="One row of a board, in the metric's unit.")
@@ -82,4 +82,4 @@ class DealWon:
     )
     @staticmethod
     async def standing(root: strawberry.Parent[activities.Bell], info: Info) -> Any:
-        return await info.context.ask(places, Place(root.employee_id, Question(first=EVERYBODY)))
+        return await info.context.ask(places, Place(root.employee_id, Question()))

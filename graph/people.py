@@ -32,7 +32,7 @@ from models import company as companies
 from models import people as rows
 from models.pages import Span
 from resolvers import clients, people, records, worktime
-from resolvers.leaderboards import EVERYBODY, Place, Question, places
+from resolvers.leaderboards import Place, Question, places
 
 TheStanding = Annotated["Standing", strawberry.lazy("graph.leaderboards")]  # type: ignore[name-defined]  # noqa: F821
 
@@ -153,7 +153,7 @@ class Employee(Scope):
         period: PeriodInput | None = None,
         rank_by: RankBy = RankBy.VALUE,
     ) -> Any:
-        question = Question(metric=metric, period=period_key(period), rank_by=rank_by, first=EVERYBODY)
+        question = Question(metric=metric, period=period_key(period), rank_by=rank_by)
         return await info.context.ask(places, Place(root.id, question))
 
     @strawberry.field(graphql_type=Connection[Activity], description="His history, the newest first.")

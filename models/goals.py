@@ -164,18 +164,31 @@ async def changes_of(goals: Sequence[int]) -> list[list[GoalChange]]:
 
 
 _TARGETS = """
-SELECT goal.owner_id, goal.target, (
-    SELECT goal_change.before FROM goal_change
+SELECT owner_id, target FROM goal WHERE owner_kind = 'EMPLOYEE' AND metric = ? AND first_day = ? AND last_day = ?
+    AND archived_at IS NULL {more} ORDER BY id
+"""
+_OLD_TARGETS = """
+SELECT owner_id, COALESCE((
+    SELECT CAST(goal_change.before AS BIGINT) FROM goal_change
     WHERE goal_change.goal_id = goal.id AND goal_change.field = 'target' AND goal_change.at > ?
     ORDER BY goal_change.id LIMIT 1
-) AS before FROM goal
-WHERE goal.owner_kind = 'EMPLOYEE' AND goal.metric = ? AND goal.first_day = ? AND goal.last_day = ?
-    AND goal.created_at <= ? AND (goal.archived_at IS NULL OR goal.archived_at > ?)
-ORDER BY goal.id
+), target) AS target FROM goal
+WHERE owner_kind = 'EMPLOYEE' AND metric = ? AND first_day = ? AND last_day = ?
+    AND created_at <= ? AND (archived_at IS NULL OR archived_at > ?) {more} ORDER BY id
 """
 
 
-async def targets_of_employees(metric: str, first: date, last: date, moment: datetime) -> dict[int, int]:
-    """Return each employee's target for the metric and those very days, as it stood at that moment."""
-    found = await database.rows(_TARGETS, [moment, metric, first, last, moment, moment])
-    return {row["owner_id"]: int(row["before"] or row["target"]) for row in found}
+async def targets_of_employees(
+    metric: str, first: date, last: date, moment: datetime | None, employees: Collection[int] | None = None
+) -> dict[int, int]:
+    """Return the target of each of the employees for the metric and those very days; None: of all who have one.
+
+    moment  the targets are those of then; None for as they are now, whatever the clocks of those who wrote them said
+    """
+    sql, values = _TARGETS, [metric, first, last]
+    if moment is not None:
+        sql, values = _OLD_TARGETS, [moment, *values, moment, moment]
+    more = ""
+    if employees is not None:
+        more, values = f"AND owner_id IN ({database.marks([*employees])})", [*values, *sorted(employees)]
+    return {row["owner_id"]: int(row["target"]) for row in await database.rows(sql.format(more=more), values)}

@@ -223,23 +223,31 @@ class Stay:
     since: datetime
     until: datetime | None
 
-    def holds(self, moment: datetime) -> bool:
+    def holds(self, moment: datetime | None) -> bool:
+        """Return whether it is of that moment; None for as it is now, whatever the clocks of those who wrote it said."""
+        if moment is None:
+            return self.until is None
         return self.since <= moment and (self.until is None or self.until > moment)
 
 
 _STAYS = """
 SELECT membership.employee_id, employee.name, membership.since, membership.until FROM membership
 JOIN employee ON employee.id = membership.employee_id
-WHERE membership.active AND membership.since <= ? AND (membership.until IS NULL OR membership.until > ?) {more}
+WHERE membership.active AND (membership.until IS NULL OR membership.until > ?) {more}
 """
 
 
-async def stays(first: datetime, last: datetime, teams: Collection[int] | None) -> list[Stay]:
-    """Return who was active at any time from the first moment to the last, in these teams (None: anywhere)."""
+async def stays(first: datetime, teams: Collection[int] | None, employee: int | None = None) -> list[Stay]:
+    """Return who has been active at any time since that moment, in these teams (None: anywhere).
+
+    employee  the only one that is asked about; None for everybody
+    """
     more = ""
-    values: list[Any] = [last, first]
+    values: list[Any] = [first]
     if teams is not None:
         more, values = f"AND membership.team_id IN ({database.marks([*teams])})", [*values, *sorted(teams)]
+    if employee is not None:
+        more, values = f"{more} AND membership.employee_id = ?", [*values, employee]
     return [
         Stay(
             row["employee_id"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -106,17 +107,6 @@ async def _insert(sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
         )
 
 
-_SCORES = """
-SELECT employee_id, SUM(amount) AS total FROM {table}
-WHERE metric = ? AND {day} BETWEEN ? AND ? {more} GROUP BY employee_id
-"""
-
-
-async def totals(*, metric: str, first: date, last: date, teams: Collection[int] | None = None) -> dict[int, int]:
-    """Return each employee's score within the days, both included; with `teams` only what was credited to those."""
-    return await _scores("daily_total", "day", [metric, first, last], teams)
-
-
 async def by_employee_and_team(*, metric: str, first: date, last: date) -> dict[tuple[int, int], int]:
     """Return the score within the days, both included, of each employee in each team he was credited in."""
     rows = (
@@ -128,45 +118,57 @@ async def by_employee_and_team(*, metric: str, first: date, last: date) -> dict[
     return {(employee, team): int(total) for employee, team, total in rows}
 
 
-async def recorded_after(
-    moment: datetime, *, metric: str, first: date, last: date, teams: Collection[int] | None = None
-) -> dict[int, int]:
-    """Return what was posted to each employee's score from that moment on, for the days."""
-    return await _scores("score_entry", "effective_on", [metric, first, last], teams, moment)
+@dataclass(frozen=True)
+class Whose:
+    """Which scores: of a metric within days, both included; credited to these teams alone, or of this employee alone."""
+
+    metric: str
+    first: date
+    last: date
+    teams: frozenset[int] | None = None
+    employee: int | None = None
+
+    def condition(self, day: str) -> tuple[str, list[Any]]:
+        """Return what stands behind WHERE, and its values."""
+        sql, values = f"metric = ? AND {day} BETWEEN ? AND ?", [self.metric, self.first, self.last]
+        if self.teams is not None:
+            sql, values = f"{sql} AND team_id IN ({database.marks([*self.teams])})", [*values, *sorted(self.teams)]
+        return (sql, values) if self.employee is None else (f"{sql} AND employee_id = ?", [*values, self.employee])
 
 
-_BOTH = """
-SELECT 'total' AS part, employee_id, SUM(amount) AS total FROM daily_total
-    WHERE metric = ? AND day BETWEEN ? AND ? {more} GROUP BY employee_id
-UNION ALL
-SELECT 'later', employee_id, SUM(amount) FROM score_entry
-    WHERE metric = ? AND effective_on BETWEEN ? AND ? {more} AND recorded_at >= ? GROUP BY employee_id
+_SUMS = """
+(SELECT employee_id, CAST(SUM(amount) AS BIGINT) AS total FROM {table} WHERE {which} GROUP BY employee_id) AS sums
 """
 
 
-async def totals_and_later(
-    moment: datetime, *, metric: str, first: date, last: date, teams: Collection[int] | None = None
-) -> tuple[dict[int, int], dict[int, int]]:
-    """Return `totals`, and `recorded_after` a moment, in one statement."""
-    more, values = "", [metric, first, last]
-    if teams is not None:
-        more, values = f"AND team_id IN ({database.marks([*teams])})", [*values, *sorted(teams)]
-    found: dict[str, dict[int, int]] = {"total": {}, "later": {}}
-    for row in await database.rows(_BOTH.format(more=more), [*values, *values, moment]):
-        found[row["part"]][row["employee_id"]] = int(row["total"])
-    return found["total"], found["later"]
+async def sums(whose: Whose, since: Sequence[datetime]) -> tuple[dict[int, int], ...]:
+    """Return each employee's score, and then what of it was recorded from each of the moments on; all in one statement."""
+    which, values = whose.condition("day")
+    sources, bound = [_SUMS.format(table="daily_total", which=which)], values
+    for moment in since:
+        which, values = whose.condition("effective_on")
+        sources.append(_SUMS.format(table="score_entry", which=f"{which} AND recorded_at >= ?"))
+        bound = [*bound, *values, moment]
+    of_each = ("employee_id", "total")
+    found = await gathered.gather(
+        [gathered.portions(of_each, source, part=f"'{n}'", by="1") for n, source in enumerate(sources)], bound
+    )
+    return tuple(dict(gathered.rows(found.get(str(n), ()))) for n in range(len(sources)))
 
 
-async def _scores(
-    table: str, day: str, values: list[Any], teams: Collection[int] | None, moment: datetime | None = None
-) -> dict[int, int]:
-    more = ""
-    if moment is not None:
-        more, values = "AND recorded_at >= ?", [*values, moment]
-    if teams is not None:
-        more, values = f"{more} AND team_id IN ({database.marks([*teams])})", [*values, *sorted(teams)]
-    found = await database.rows(_SCORES.format(table=table, day=day, more=more), values)
-    return {row["employee_id"]: int(row["total"]) for row in found}
+_SOME = """
+SELECT employee_id, SUM(amount) AS total FROM daily_total WHERE {which} AND employee_id IN ({employees}) GROUP BY employee_id
+UNION ALL SELECT 0, COALESCE(MAX(id), 0) FROM change
+"""
+
+
+async def sums_of(whose: Whose, employees: Collection[int]) -> tuple[dict[int, int], int]:
+    """Return the scores of these employees, and the position of the change log at which they are so."""
+    which, values = whose.condition("day")
+    sql = _SOME.format(which=which, employees=database.marks([*employees]))
+    found = {row["employee_id"]: int(row["total"]) for row in await database.rows(sql, [*values, *sorted(employees)])}
+    position = found.pop(0)
+    return {employee: found.get(employee, 0) for employee in employees}, position
 
 
 _OF_EMPLOYEES = """

@@ -81,6 +81,7 @@ class Services:
     known: Known | None = None
     idle: timedelta = timedelta(minutes=5)  # of silence, after which somebody counts as not at work
     forecaster: Any = None  # resolvers.outlooks.Forecaster, made when it is first asked
+    boards: Any = None  # resolvers.boards.Boards, the same
     access_seconds: int = 900
     refresh_days: int = 30
     demo: bool = False

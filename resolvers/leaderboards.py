@@ -7,31 +7,29 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
-from domain import ranking
 from domain.access import Action, Reach
 from domain.calendar import Calendar
 from domain.failures import BadInput, NotFound
 from domain.periods import Period
-from domain.ranking import Ranked, window
+from domain.progress import percent
+from domain.ranking import Ladder, Ranked
 from domain.refusals import Refusal
 from domain.scoring import WORK, Metric
 from domain.units import shown
-from models import changes, goals, people, scores
+from models import changes, people
 from models.goals import OwnerKind
 from models.pages import LARGEST
-from models.people import Stay
-from resolvers import inputs, scopes
+from models.scores import Whose
+from resolvers import boards, inputs, scopes
+from resolvers.boards import Boards, Moment, Standings
 from resolvers.context import Context
 from resolvers.goals import period as period_of
 from resolvers.metrics import metric as metric_of
 from resolvers.references import References
 from resolvers.scopes import Scope
-
-EVERYBODY: Final = 1_000_000  # as `first`: the whole board, for finding a place on it
 
 
 class RankBy(StrEnum):
@@ -47,7 +45,7 @@ class Question:
     period: tuple[tuple[str, Any], ...] | None = None  # of the contract's PeriodInput, as sorted pairs
     scope: str | None = None
     rank_by: RankBy = RankBy.VALUE
-    first: int = 100
+    first: int = 100  # rows, nearest the one of `around`
     around: str | None = None
     as_of: datetime | None = None
 
@@ -94,98 +92,99 @@ class Board:
         )
 
 
-async def answer(context: Context, question: Question) -> Board:
-    """Return the board as it is, or as it stood at `as_of`. Raises a Failure for what cannot be asked."""
+async def answer(context: Context, question: Question, heard: int | None = None) -> Board:
+    """Return the board as it is, or as it stood at `as_of`. Raises a Failure for what cannot be asked.
+
+    heard  of a live stream: the position of the change log up to which it wants to know; None for all
+    """
     if not 1 <= question.first <= LARGEST:
         raise BadInput(f"first must be 1 to {LARGEST}.", field="first")
-    version = await changes.newest()  # before the reads: they may be newer than it, never older
-    return await _made(context, question, version)
-
-
-async def _made(context: Context, question: Question, version: int = 0) -> Board:
-    scope = await scopes.for_board(context, question.scope)
-    try:
-        metric = await metric_of(context, question.metric, "metric")
-        period = await period_of(context, dict(question.period) if question.period else None, "period")
-        asked_as_of = inputs.moment(question.as_of, "asOf") if question.as_of else None
-    except Refusal as refusal:
-        raise BadInput(refusal.message, field=".".join(refusal.path)) from refusal
-    now = context.now()
-    as_of = min(asked_as_of, now) if asked_as_of else now
-    calendar = await context.calendar()
-    today = calendar.day_of(as_of)
-    dawn = calendar.start_of(today)
-    asked = _Asked(metric.key, period, scope, scope.teams(context), question.rank_by)
-    stays = await people.stays(dawn, as_of, asked.teams)
-    days: dict[str, Any] = {"metric": metric.key, "first": period.start, "last": period.end, "teams": asked.teams}
-    sums, since_dawn = await scores.totals_and_later(dawn, **days)
-    later = await scores.recorded_after(as_of, **days) if question.as_of else {}
-    by_attainment = question.rank_by is RankBy.ATTAINMENT
-    standing, total = await _scored(asked, sums, later, stays, as_of, aimed=True)
-    ranked = ranking.by_attainment(standing) if by_attainment else ranking.by_value(standing)
-    before, _ = await _scored(asked, sums, since_dawn, stays, dawn, aimed=by_attainment)
-    was = ranking.ranks_by_attainment(before) if by_attainment else ranking.ranks_by_value(before)
+    asked = await _asked(context, question)
     around = await _around(context, question.around)
-    currency = (await context.company()).currency
-    rows = await _in_sight(context, ranked) if metric.key == WORK else ranked
+    standings, version = await _standings(context, asked, heard)
+    count, total = len(standings.ladder), standings.ladder.total
+    if asked.metric.key == WORK:
+        rows = _window(await _in_sight(context, standings.ladder), question.first, around)
+    else:
+        rows = standings.ladder.window(question.first, around)
     return Board(
-        metric,
-        period,
-        calendar,
-        today,
-        scope,
+        asked.metric,
+        asked.period,
+        asked.calendar,
+        asked.moment.today,
+        asked.scope,
         question.rank_by,
-        [_standing(row, was.get(row.key), metric, currency) for row in window(rows, question.first, around)],
-        len(ranked),
-        shown(total, metric.unit, currency),
+        await _shown(asked, standings, rows),
+        count,
+        shown(total, asked.metric.unit, asked.currency),
         version,
-        as_of,
+        asked.as_of,
     )
 
 
 @dataclass(frozen=True)
 class _Asked:
-    metric: str
+    """A question, with what its words mean at this moment."""
+
+    metric: Metric
     period: Period
     scope: Scope
-    teams: frozenset[int] | None
-    rank_by: RankBy
+    calendar: Calendar
+    as_of: datetime
+    moment: Moment
+    currency: str
+    board: boards.Asked
 
 
-async def _scored(
-    asked: _Asked,
-    sums: dict[int, int],
-    later: dict[int, int],
-    stays: Sequence[Stay],
-    moment: datetime,
-    *,
-    aimed: bool,
-) -> tuple[list[ranking.Row], int]:
-    """Return who was active at that moment with their scores, what is recorded now less what was later than then; and the total.
-
-    aimed  with the targets of then: of the board that only ranks are taken of they matter by ATTAINMENT alone
-    """
-    period = asked.period
-    members = {stay.employee: stay.name for stay in stays if stay.holds(moment)}
-    if asked.scope.kind is OwnerKind.EMPLOYEE:
-        own = asked.scope.number
-        members = {own: members[own]} if own in members else {}
-        sums, later = {own: sums.get(own, 0)}, {own: later.get(own, 0)}
-    targets: dict[int, int] = {}
-    if aimed:
-        targets = await goals.targets_of_employees(asked.metric, period.start, period.end, moment)
-    rows = [
-        (number, name, sums.get(number, 0) - later.get(number, 0), targets.get(number))
-        for number, name in members.items()
-    ]
-    return rows, sum(sums.values()) - sum(later.values())
+async def _asked(context: Context, question: Question) -> _Asked:
+    scope = await scopes.for_board(context, question.scope)
+    try:
+        metric = await metric_of(context, question.metric, "metric")
+        period = await period_of(context, dict(question.period) if question.period else None, "period")
+        as_of = inputs.moment(question.as_of, "asOf") if question.as_of else None
+    except Refusal as refusal:
+        raise BadInput(refusal.message, field=".".join(refusal.path)) from refusal
+    calendar, now = await context.calendar(), context.now()
+    at = min(as_of, now) if as_of else now
+    today = calendar.day_of(at)
+    employee = scope.number if scope.kind is OwnerKind.EMPLOYEE else None
+    whose = Whose(metric.key, period.start, period.end, scope.teams(context), employee)
+    return _Asked(
+        metric,
+        period,
+        scope,
+        calendar,
+        at,
+        Moment(at if as_of else None, today, calendar.start_of(today)),
+        (await context.company()).currency,
+        boards.Asked(whose, question.rank_by is RankBy.ATTAINMENT),
+    )
 
 
-async def _in_sight(context: Context, rows: Sequence[Ranked]) -> list[Ranked]:
+async def _standings(context: Context, asked: _Asked, heard: int | None) -> tuple[Standings, int]:
+    """Return the standings, which stay as they are until the next await, and the position of the log they are of."""
+    if asked.moment.at is not None:
+        version = await changes.newest()  # before the reads: they may be newer than it, never older
+        return await boards.as_it_stood(asked.board, asked.moment), version
+    if context.services.boards is None:
+        context.services.boards = Boards()
+    kept: Boards = context.services.boards
+    return await kept.now(asked.board, asked.moment, heard)
+
+
+def _window(rows: Sequence[Ranked], first: int, around: int | None) -> Sequence[Ranked]:
+    """Return of rows that were picked out what a ladder's window would show of all."""
+    place = next((n for n, row in enumerate(rows) if row.key == around), 0)
+    start = max(0, min(place - first // 2, len(rows) - first))
+    return rows[start : start + first]
+
+
+async def _in_sight(context: Context, ladder: Ladder) -> list[Ranked]:
     """Return the rows of those whose time at work the viewer may see; ranks stay those of the whole board.
 
     How much is missing to the next rank up is left out where it would tell the hours of somebody else.
     """
+    rows = ladder.window(len(ladder))
     people_ = [row for row in await people.by_ids([row.key for row in rows]) if row is not None]
     seen = {row.id for row in people_ if context.viewer.may(Action.VIEW_WORK_TIME, row)}
     ranks = sorted({row.rank for row in rows})
@@ -194,20 +193,25 @@ async def _in_sight(context: Context, rows: Sequence[Ranked]) -> list[Ranked]:
     return [row if above.get(row.rank) in known else replace(row, gap_to_next=None) for row in rows if row.key in seen]
 
 
-def _standing(row: Ranked, previous: int | None, metric: Metric, currency: str) -> Standing:
-    def shown_(amount: int | Fraction | None) -> Decimal | None:
-        return None if amount is None else shown(amount, metric.unit, currency)
+async def _shown(asked: _Asked, standings: Standings, rows: Sequence[Ranked]) -> list[Standing]:
+    def shown_(amount: int | None) -> Decimal | None:
+        return None if amount is None else shown(amount, asked.metric.unit, asked.currency)
 
-    return Standing(
-        row.rank,
-        previous,
-        row.key,
-        shown(row.value, metric.unit, currency),
-        shown_(row.target),
-        row.percent,
-        shown_(row.gap_to_next),
-        row.name,
-    )
+    ranks = [standings.dawn.rank(row.key) for row in rows]
+    targets = await standings.targets_of([row.key for row in rows])
+    return [
+        Standing(
+            row.rank,
+            before,
+            row.key,
+            shown(row.value, asked.metric.unit, asked.currency),
+            shown_(target),
+            None if target is None else percent(row.value, target),
+            shown_(row.gap_to_next),
+            row.name,
+        )
+        for row, before, target in zip(rows, ranks, (targets.get(row.key) for row in rows), strict=True)
+    ]
 
 
 async def _around(context: Context, id_: str | None) -> int | None:
@@ -230,14 +234,22 @@ class Place:
 
 
 async def places(context: Context, asked: Sequence[Place]) -> list[Standing | None]:
-    """Return the standing of each on his board, None for who sees no boards; each board is made once."""
+    """Return the standing of each on his board, None for who sees no boards or is not on it."""
     if context.viewer.reach(Action.VIEW_BOARD) is Reach.NONE:
         return [None] * len(asked)
-    found: dict[Question, dict[int, Standing]] = {}
-    for question in {place.question for place in asked}:  # `first` there is as large as any company
-        board = await _made(context, question)
-        found[question] = {standing.employee_id: standing for standing in board.standings}
-    return [found[place.question].get(place.employee) for place in asked]
+    found: dict[Place, Standing] = {}
+    for question in {place.question for place in asked}:
+        meant = await _asked(context, question)
+        whose = {place.employee for place in asked if place.question == question}
+        standings, _ = await _standings(context, meant, None)
+        ladder = standings.ladder
+        if meant.metric.key == WORK:
+            rows = [row for row in await _in_sight(context, ladder) if row.key in whose]
+        else:
+            rows = [row for key in whose if key in ladder.roll.places for row in ladder.window(1, key)]
+        shown_ = await _shown(meant, standings, rows)
+        found |= {Place(standing.employee_id, question): standing for standing in shown_}
+    return [found.get(place) for place in asked]
 
 
 def topics(question: Question, board: Board) -> list[str]:

@@ -239,6 +239,11 @@ class Hub:
             ear.hear()
 
     @property
+    def position(self) -> int | None:
+        """The last position of the log that was told; None before it was first read."""
+        return self._position
+
+    @property
     def pulse(self) -> Pulse:
         listening = bool(self._tasks) and not self._down and not any(task.done() for task in self._tasks)
         looked = None if self._looked is None else asyncio.get_running_loop().time() - self._looked

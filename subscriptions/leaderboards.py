@@ -16,9 +16,14 @@ from subscriptions.shapes import Reading, happenings, states
 async def leaderboard(context: Context, question: Question) -> AsyncGenerator[Board, None]:
     """Yield the board as it is now, and again after each change that moves it."""
 
+    began = False
+
     async def read() -> Reading[Board]:
+        nonlocal began
         await again(context)
-        board = await leaderboards.answer(context, question)
+        # what has moved is known from the news; but who has just come may have written what is not told yet
+        board = await leaderboards.answer(context, question, hub(context).position if began else None)
+        began = True
         topics = everything(context, leaderboards.topics(question, board))
         return Reading(board, topics, (board.period.start, board.period.end), await until_tomorrow(context))
 

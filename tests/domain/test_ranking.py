@@ -8,19 +8,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.ranking import by_attainment, by_value, ranks_by_attainment, ranks_by_value, window
+from domain.ranking import Ladder, Roll
 from domain.text import search_key
 
+keys_ = st.integers(1, 50)
+values_ = st.integers(-3, 6)
 rows_ = st.lists(
     st.tuples(
-        st.integers(1, 50),
+        keys_,
         st.sampled_from(["Анна", "анна", "Борис", "Ёлка", "Ежов", "Zoe", ""]),
-        st.integers(-3, 6),
+        values_,
         st.none() | st.integers(1, 4),
     ),
     unique_by=lambda row: row[0],
     max_size=15,
 )
+moves_ = st.lists(st.tuples(keys_, values_), max_size=20)
+
+
+def ladder(rows, *, by_attainment=False):
+    targets = {key: target for key, _, _, target in rows if target is not None} if by_attainment else None
+    return Ladder(Roll({key: name for key, name, *_ in rows}), {row[0]: row[2] for row in rows}, targets)
+
+
+def whole(found):
+    return found.window(len(found))
+
+
+def by_value(rows):
+    return whole(ladder(rows))
+
+
+def by_attainment(rows):
+    return whole(ladder(rows, by_attainment=True))
 
 
 def ranks(ranked):
@@ -52,7 +72,15 @@ def test_by_attainment_a_small_goal_counts_as_much_as_a_large_one():
     board = by_attainment([(1, "Large", 500, 1000), (2, "Small", 60, 100), (3, "Same", 30, 50)])
 
     assert ranks(board) == [("Same", 1), ("Small", 1), ("Large", 3)]
-    assert [row.percent for row in board] == [60.0, 60.0, 50.0]
+
+
+def test_by_attainment_shares_that_differ_by_the_least_there_is_are_told_apart_and_equal_ones_are_not():
+    large = (1 << 63) - 1
+    board = by_attainment(
+        [(1, "A", 1, large), (2, "B", 1, large - 1), (3, "C", 2, 2 * (large // 3)), (4, "D", 1, large // 3)]
+    )
+
+    assert ranks(board) == [("C", 1), ("D", 1), ("B", 3), ("A", 4)]
 
 
 def test_by_attainment_the_gap_is_in_the_metrics_unit_and_rounded_up():
@@ -66,7 +94,6 @@ def test_by_attainment_those_without_a_goal_share_the_rank_after_all_others():
 
     assert ranks(board) == [("Bob", 1), ("Cat", 1), ("Amy", 3), ("Zed", 3)]
     assert [row.gap_to_next for row in board] == [None, None, None, None]
-    assert [row.percent for row in board] == [10.0, 10.0, None, None]
 
 
 def test_where_nobody_has_a_goal_all_are_first():
@@ -74,7 +101,27 @@ def test_where_nobody_has_a_goal_all_are_first():
 
 
 def test_an_empty_board_is_empty():
-    assert by_value([]) == by_attainment([]) == window([], 5) == []
+    assert by_value([]) == by_attainment([]) == ladder([]).window(5, 1) == []
+
+
+def test_the_total_counts_who_is_not_ranked_too():
+    found = Ladder(Roll({1: "Anna"}), {1: 5, 2: 7})
+    assert (found.total, len(found), found.rank(2)) == (12, 1, None)
+
+    found.move(2, 10)
+    found.move(3, 1)
+    found.move(1, 0)
+
+    assert (found.total, [row.value for row in whole(found)]) == (11, [0])
+
+
+def test_a_copy_moves_by_itself():
+    before = ladder([(1, "A", 5, None), (2, "B", 3, None)])
+    after = before.copy()
+    after.move(2, 9)
+
+    assert [before.rank(2), after.rank(2)] == [2, 1]
+    assert [before.total, after.total] == [8, 14]
 
 
 @given(rows_, st.randoms())
@@ -82,9 +129,21 @@ def test_a_board_does_not_depend_on_the_order_it_came_in(rows, random):
     shuffled = random.sample(rows, len(rows))
 
     assert by_value(rows) == by_value(shuffled)
-    assert ranks_by_value(rows) == {row.key: row.rank for row in by_value(rows)}
-    assert ranks_by_attainment(rows) == {row.key: row.rank for row in by_attainment(rows)}
     assert by_attainment(rows) == by_attainment(shuffled)
+
+
+@given(rows_, moves_, st.booleans())
+def test_a_ladder_that_was_moved_stands_as_one_made_anew(rows, moves, by_attainment):
+    moved = ladder(rows, by_attainment=by_attainment)
+    values = {row[0]: row[2] for row in rows}
+    for key, value in moves:
+        moved.move(key, value)
+        values[key] = value
+    anew = Ladder(moved.roll, values, moved.targets)
+
+    assert whole(moved) == whole(anew)
+    assert moved.total == anew.total == sum(values.values())
+    assert [moved.rank(row.key) for row in whole(anew)] == [row.rank for row in whole(anew)]
 
 
 @given(rows_)
@@ -101,20 +160,22 @@ def test_a_rank_by_value_is_one_more_than_the_number_of_those_ahead(rows):
 @given(rows_)
 def test_a_rank_by_attainment_is_one_more_than_the_number_of_those_ahead(rows):
     board = by_attainment(rows)
-    aiming = [row for row in rows if row[3]]
+    aiming = {row[0]: row for row in rows if row[3]}
 
     assert sorted(row.key for row in board) == sorted(row[0] for row in rows)
     for row in board:
-        if row.target is None:
+        if row.key not in aiming:
             assert row.rank == 1 + len(aiming)
             assert row.gap_to_next is None
             continue
-        reached = Fraction(row.value, row.target)
-        ahead = [Fraction(other[2], other[3]) for other in aiming if Fraction(other[2], other[3]) > reached]
+        target = aiming[row.key][3]
+        reached = Fraction(row.value, target)
+        shares = [Fraction(other[2], other[3]) for other in aiming.values()]
+        ahead = [share for share in shares if share > reached]
         assert row.rank == 1 + len(ahead)
         if ahead:
-            assert Fraction(row.value + row.gap_to_next, row.target) >= min(ahead)
-            assert Fraction(row.value + row.gap_to_next - 1, row.target) < min(ahead)
+            assert Fraction(row.value + row.gap_to_next, target) >= min(ahead)
+            assert Fraction(row.value + row.gap_to_next - 1, target) < min(ahead)
         else:
             assert row.gap_to_next is None
 
@@ -134,15 +195,17 @@ def test_a_rank_by_attainment_is_one_more_than_the_number_of_those_ahead(rows):
     ],
 )
 def test_a_window_shows_the_rows_nearest_somebody(first, around, keys):
-    board = by_value([(n, "", -n, None) for n in range(1, 10)])
+    board = ladder([(n, "", -n, None) for n in range(1, 10)])
 
-    assert [row.key for row in window(board, first, around)] == keys
+    assert [row.key for row in board.window(first, around)] == keys
 
 
-@given(rows_, st.integers(1, 20), st.integers(1, 50))
-def test_a_window_is_full_and_holds_whom_it_is_around(rows, first, key):
-    board = by_value(rows)
-    shown = window(board, first, key)
+@given(rows_, st.integers(1, 20), keys_, st.booleans())
+def test_a_window_is_a_part_of_the_whole_board_and_holds_whom_it_is_around(rows, first, key, by_attainment):
+    board = ladder(rows, by_attainment=by_attainment)
+    shown = board.window(first, key)
+    start = whole(board).index(shown[0]) if shown else 0
 
+    assert shown == whole(board)[start : start + first]
     assert len(shown) == min(first, len(board))
-    assert (key in {row.key for row in shown}) is (key in {row.key for row in board})
+    assert (key in {row.key for row in shown}) is (key in board.roll.places)

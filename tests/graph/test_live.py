@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.counting import counted
 from tests.world import World, opened
 
 BOARD = "leaderboard { total totalCount standings { rank previousRank employee { name } value target gapToNext } }"
@@ -92,6 +93,22 @@ async def test_what_does_not_move_a_board_is_not_sent(world: World) -> None:
 
         await board.until(lambda: len(board.heard) == 2)
         assert [one["leaderboard"]["total"] for one in board.heard] == ["0.00", "10.00"]
+
+
+async def test_a_win_moves_all_questions_about_a_board_by_one_read_of_the_winner(world: World) -> None:
+    first = f"subscription {{ {BOARD} }}"
+    second = first.replace("leaderboard", "leaderboard(first: 1)")
+    async with listening(world, first) as one, listening(world, second) as two:
+        for board in (one, two):
+            await board.until(lambda: len(board.heard) == 1)  # noqa: B023 - waited for at once
+        await world.act("recordDeal", "Bob", title="Chairs", status="WON", amount={"amount": "10"})
+        with counted() as statements:
+            for board in (one, two):
+                await board.until(lambda: len(board.heard) == 2)  # noqa: B023
+
+        assert len([each for each in statements if "FROM daily_total" in each]) == 1
+        assert not [each for each in statements if "membership" in each or "SELECT goal.owner_id" in each]
+        assert two.heard[-1]["leaderboard"]["standings"] == one.heard[-1]["leaderboard"]["standings"][:1]
 
 
 async def test_every_goal_is_sent_first_and_then_each_that_moved(world: World) -> None:
