@@ -11,8 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -20,7 +19,7 @@ import click
 
 from benchmarks.filling import steps
 from benchmarks.rig import Process, Rig, rig
-from benchmarks.scenes import BOARD, BOARD_QUERY, Figure, Office, listeners, opened, win
+from benchmarks.scenes import BOARD, BOARD_QUERY, Figure, Office, listeners, opened, other_days, win
 from domain.ids import decoded
 
 
@@ -42,8 +41,6 @@ AIMS: Final = {
     **dict.fromkeys((WIN, TEAM, COMPANY, AGAIN), ("≤ 1.2", "≤ 1.2")),
     COLD: ("≤ 1.2", "≤ 4"),
 }
-COLD_BOARD: Final = """query($period: PeriodInput) { leaderboard(first: 100, period: $period) { total version standings {
-  rank previousRank value gapToNext attainmentPercent employee { id name avatarUrl } } } }"""
 
 
 def grown(sizes: Sequence[Size], times: int) -> Iterator[Figure]:
@@ -65,28 +62,21 @@ def _costs(size: Size, times: int) -> Mapping[str, float]:
             office = opened(machines, sellers=size.employees, deals=size.deals, told=bar.update)
         server = machines.serve()
         _settled(machines, server)
-        periods = _periods()
+        days = other_days()
 
         def again() -> None:
             win(office, server)
-            office.ask(server, BOARD_QUERY, first=100)
+            office.ask(server, BOARD_QUERY)
 
         found = {
             WIN: _each(machines, server, times, lambda: win(office, server)),
             AGAIN: _each(machines, server, times, again),
-            COLD: _each(machines, server, times, lambda: office.ask(server, COLD_BOARD, period=next(periods))),
+            COLD: _each(machines, server, times, lambda: office.ask(server, BOARD_QUERY, **next(days))),
             TEAM: _push(office, server, office.ids["team"], times),
             COMPANY: _push(office, server, office.ids["company"], times),
         }
         server.stop()
     return found
-
-
-def _periods() -> Iterator[dict[str, str]]:
-    """Yield as many days as a month has, again and again others of the past year: nobody has asked for them before."""
-    today = datetime.now(UTC).date()
-    for days in count():
-        yield {"kind": "CUSTOM", "start": str(today - timedelta(days + 30)), "end": str(today - timedelta(days))}
 
 
 def _settled(machines: Rig, server: Process) -> None:

@@ -39,10 +39,11 @@ def noted(statements: list[Statement]) -> Iterator[None]:
         log.setLevel(level)
 
 
-async def statements_of(url: str, token: str, query: str, variables: dict[str, Any]) -> list[Statement]:
+async def statements_of(url: str, token: str, query: str, asked: Iterator[dict[str, Any]]) -> list[Statement]:
     """Return the statements that the operation runs, with their values, in order.
 
-    It is run twice, and what it writes stays: the second time it reads no more than in a server that has been asked before.
+    It is run twice, each time with the next variables, and what it writes stays: the second time it reads no more
+    than in a server that has been asked before.
     """
     from strawberry.dataloader import DataLoader
 
@@ -57,7 +58,7 @@ async def statements_of(url: str, token: str, query: str, variables: dict[str, A
             context = Context(caller, services, clock, lambda by_keys: DataLoader(load_fn=by_keys, cache=False))
             with noted(statements):
                 context.who = await sessions.viewer(token, services, clock())
-                result = await schema.execute(query, variable_values=variables, context_value=context)
+                result = await schema.execute(query, variable_values=next(asked), context_value=context)
             assert not result.errors, result.errors
     return found
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from domain.ranking import Ladder, Roll
 from models import changes, goals, people, scores
+from models.people import Employee
 from models.scores import Whose
 
 _ROWS: Final = 200_000  # of all boards that are kept: some sixty megabytes
@@ -48,16 +49,25 @@ class Standings:
     at: datetime | None
     ladder: Ladder
     dawn: Ladder
-    targets: dict[int, int | None] = field(default_factory=dict)  # by employee, of those who were shown
+    # of those who were shown, by number; news replaces these, so what is read before it is not kept after it
+    targets: dict[int, int | None] = field(default_factory=dict)
+    people: dict[int, Employee] = field(default_factory=dict)
 
     async def targets_of(self, employees: Iterable[int]) -> Mapping[int, int | None]:
         """Return the targets of these employees, and perhaps of others; None, or nothing, for who has none."""
         if self.ladder.targets is not None:
             return self.ladder.targets
-        known, whose = self.targets, self.asked.whose  # news replaces the dict: what is read here is not of after it
+        known, whose = self.targets, self.asked.whose
         if missing := [employee for employee in employees if employee not in known]:
             found = await goals.targets_of_employees(whose.metric, whose.first, whose.last, self.at, missing)
             known.update((employee, found.get(employee)) for employee in missing)
+        return known
+
+    async def people_of(self, employees: Iterable[int]) -> Mapping[int, Employee]:
+        """Return the rows of these employees, and perhaps of others."""
+        known = self.people
+        if missing := [employee for employee in employees if employee not in known]:
+            known.update((row.id, row) for row in await people.by_ids(missing) if row)
         return known
 
 
@@ -116,6 +126,7 @@ class Boards:
         self._reading = asyncio.Lock()
         self._kept: OrderedDict[Asked, _Kept] = OrderedDict()
         self._rolls: dict[tuple[frozenset[int] | None, int | None], tuple[Roll, Roll]] = {}
+        self._people: dict[int, Employee] = {}
         self._today: date | None = None
 
     async def now(self, asked: Asked, moment: Moment, heard: int | None = None) -> tuple[Standings, int]:
@@ -174,15 +185,16 @@ class Boards:
             )
 
     def _forget(self) -> None:
-        self._kept, self._rolls = OrderedDict(), {}
+        self._kept, self._rolls, self._people = OrderedDict(), {}, {}
 
     async def _make(self, kept: _Kept, asked: Asked, moment: Moment) -> None:
-        rolls, which = self._rolls, (asked.whose.teams, asked.whose.employee)
+        rolls, known, which = self._rolls, self._people, (asked.whose.teams, asked.whose.employee)
         if which not in rolls:
             rolls[which] = await _rolls(asked.whose, moment)  # if all is forgotten meanwhile, then this dict is too
         kept.stale.clear()  # what moves from here on is noted again
         now, since_dawn = await scores.sums(asked.whose, [moment.dawn])
         kept.standings = await _standings(asked, moment, rolls[which], now, _less(now, since_dawn))
+        kept.standings.people = known
         rows = sum(len(each.standings.ladder) for each in self._kept.values() if each.standings is not None)
         while rows > _ROWS and len(self._kept) > 1:
             _, oldest = self._kept.popitem(last=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -22,6 +22,7 @@ from domain.units import shown
 from models import changes, people
 from models.goals import OwnerKind
 from models.pages import LARGEST
+from models.people import Employee
 from models.scores import Whose
 from resolvers import boards, inputs, scopes
 from resolvers.boards import Boards, Moment, Standings
@@ -62,6 +63,7 @@ class Standing:
     attainment_percent: float | None
     gap_to_next: Decimal | None
     name: str = ""  # as it was when ranked
+    _employee: Employee | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,7 @@ async def _shown(asked: _Asked, standings: Standings, rows: Sequence[Ranked]) ->
 
     ranks = [standings.dawn.rank(row.key) for row in rows]
     targets = await standings.targets_of([row.key for row in rows])
+    known = await standings.people_of([row.key for row in rows])
     return [
         Standing(
             row.rank,
@@ -209,6 +212,7 @@ async def _shown(asked: _Asked, standings: Standings, rows: Sequence[Ranked]) ->
             None if target is None else percent(row.value, target),
             shown_(row.gap_to_next),
             row.name,
+            known.get(row.key),
         )
         for row, before, target in zip(rows, ranks, (targets.get(row.key) for row in rows), strict=True)
     ]
