@@ -7,6 +7,8 @@ from datetime import date
 
 import asyncpg
 
+from models.scores import COMPANY
+
 TEAM = 20  # sellers in each
 
 _PEOPLE = """
@@ -39,6 +41,11 @@ WHERE deal.id BETWEEN $1 AND $2
 _TOTALS = """
 INSERT INTO daily_total (metric, employee_id, team_id, day, amount)
 SELECT metric, employee_id, team_id, effective_on, sum(amount) FROM score_entry GROUP BY 1, 2, 3, 4
+"""
+_TEAM_TOTALS = f"""
+INSERT INTO team_total (metric, team_id, day, amount)
+SELECT metric, team_id, day, sum(amount) FROM daily_total GROUP BY 1, 2, 3
+UNION ALL SELECT metric, {COMPANY}, day, sum(amount) FROM daily_total GROUP BY 1, 3
 """
 _GOALS = """
 INSERT INTO goal (name, owner_kind, owner_id, metric, target, kind, first_day, last_day, recurring, announced, version, created_at)
@@ -104,6 +111,7 @@ async def fill(
         told(1)
         today = date.today()  # noqa: DTZ011 - the benchmark's company is in UTC
         start = today.replace(day=1)
+        await connection.execute(_TEAM_TOTALS, timeout=600)
         end = date(start.year + start.month // 12, start.month % 12 + 1, 1)
         await connection.execute(_GOALS, start, date.fromordinal(end.toordinal() - 1))
         await connection.execute(_HEARD)

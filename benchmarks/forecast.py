@@ -25,12 +25,12 @@ from strawberry.dataloader import DataLoader
 
 from domain.ids import encoded
 from domain.records import DealStatus
+from domain.scoring import Score
 from graph.schema import make
-from models import database, migrating, people
+from models import database, migrating, people, scores
 from models.deals import Deal, StageVisit
 from models.people import Employee, Team
 from models.pipelines import Stage
-from models.scores import DailyTotal
 from resolvers import company
 from resolvers.caller import Caller
 from resolvers.context import Context, Services
@@ -139,12 +139,8 @@ async def fill(sellers: int, closed: int, open_: int) -> None:
             totals[key] = totals.get(key, 0) + amount
     await Deal.bulk_create(deals, batch_size=200)
     await StageVisit.bulk_create(visits, batch_size=1000)
-    await DailyTotal.bulk_create(
-        [
-            DailyTotal(metric="deals_won_amount", employee_id=owner, team_id=top.id, day=day, amount=amount)
-            for (owner, day), amount in totals.items()
-        ],
-        batch_size=200,
+    await scores.add_to_totals(
+        Score("deals_won_amount", owner, top.id, day, amount) for (owner, day), amount in totals.items()
     )
 
 

@@ -21,6 +21,7 @@ from benchmarks.filling import steps
 from benchmarks.rig import Process, Rig, rig
 from benchmarks.scenes import BOARD, BOARD_QUERY, Figure, Office, listeners, opened, other_days, win
 from domain.ids import decoded
+from models import scores
 
 
 class Size(NamedTuple):
@@ -125,6 +126,14 @@ async def _moves(machines: Rig, seller: int, team: int, times: int) -> None:
                 " VALUES ('deals_won_amount', $1, $2, $3, 100)"
                 " ON CONFLICT (metric, employee_id, day, team_id) DO UPDATE SET amount = daily_total.amount + 100",
                 seller,
+                team,
+                day,
+            )
+            await connection.execute(
+                "INSERT INTO team_total (metric, team_id, day, amount)"
+                " VALUES ('deals_won_amount', $1, $3, 100), ('deals_won_amount', $2, $3, 100)"
+                " ON CONFLICT (metric, team_id, day) DO UPDATE SET amount = team_total.amount + 100",
+                scores.COMPANY,
                 team,
                 day,
             )

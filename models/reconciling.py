@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, TypeVar
 
 from tortoise.models import Model
 from tortoise.transactions import in_transaction
@@ -14,9 +14,20 @@ from tortoise.transactions import in_transaction
 from domain.records import DealFacts, SaleKind
 from models import database
 from models.deals import Deal
+from models.scores import COMPANY
 
 _WINDOW: Final = 2000  # ids looked at together
 _LAST: Final = (1 << 31) - 1
+
+
+@dataclass(frozen=True)
+class TeamStand:
+    """The sum that stands for a team, metric and day; of the company where the team is `COMPANY`."""
+
+    metric: str
+    team: int
+    day: date
+    amount: int
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,10 @@ class Stand:
     team: int
     day: date
     amount: int
+
+
+Total = TypeVar("Total", Stand, TeamStand)
+Wrong = Sequence[tuple[Total, int]]  # what stands, each with what it should be; what is missing stands at 0
 
 
 @dataclass(frozen=True)
@@ -53,8 +68,9 @@ async def snapshot() -> AsyncIterator[None]:
 
 async def metrics() -> list[str]:
     """Return the key of every metric that has a posting or a total."""
-    found = await database.rows("SELECT metric FROM score_entry UNION SELECT metric FROM daily_total ORDER BY metric")
-    return [row["metric"] for row in found]
+    tables = ("score_entry", "daily_total", "team_total")
+    found = await database.rows(" UNION ".join(f"SELECT metric FROM {table}" for table in tables))  # noqa: S608
+    return sorted(row["metric"] for row in found)
 
 
 _TOTALS: Final = """
@@ -67,14 +83,34 @@ GROUP BY employee_id, team_id, day HAVING SUM(stands) <> SUM(due) ORDER BY day, 
 """
 
 
-async def wrong_totals(metric: str) -> list[tuple[Stand, int]]:
-    """Return the daily totals that differ from the postings, each with what it should be; a missing one stands at 0."""
+async def wrong_totals(metric: str) -> Wrong[Stand]:
+    """Return the daily totals that differ from the postings."""
     return [
         (
             Stand(metric, row["employee_id"], row["team_id"], database.day(row["day"]), int(row["stands"])),
             int(row["due"]),
         )
         for row in await database.rows(_TOTALS, [metric, metric])
+    ]
+
+
+_OF_TEAMS: Final = f"""
+SELECT team_id, day, SUM(stands) AS stands, SUM(due) AS due FROM (
+    SELECT team_id, day, amount AS stands, 0 AS due FROM team_total WHERE metric = ?
+    UNION ALL
+    SELECT team_id, effective_on, 0, amount FROM score_entry WHERE metric = ?
+    UNION ALL
+    SELECT {COMPANY}, effective_on, 0, amount FROM score_entry WHERE metric = ?
+) AS both_sides
+GROUP BY team_id, day HAVING SUM(stands) <> SUM(due) ORDER BY day, team_id
+"""  # noqa: S608 - our own words
+
+
+async def wrong_team_totals(metric: str) -> Wrong[TeamStand]:
+    """Return the totals of teams and the company that differ from the postings."""
+    return [
+        (TeamStand(metric, row["team_id"], database.day(row["day"]), int(row["stands"])), int(row["due"]))
+        for row in await database.rows(_OF_TEAMS, [metric] * 3)
     ]
 
 

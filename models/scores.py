@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -64,6 +64,26 @@ class DailyTotal(Model):
         indexes = (("metric", "day"), ("metric", "team_id", "day"))
 
 
+COMPANY: Final = -1  # in the place of a team: the company as a whole
+
+
+class TeamTotal(Model):
+    """The sum of the entries of a team, metric and day, and that of the company: what its employees' totals add up to.
+
+    A team's holds what was credited to that very team, not to those below; 0 is those in no team, `COMPANY` everybody.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    team_id: int = fields.IntField()
+    day: date = fields.DateField()
+    amount: int = fields.BigIntField()
+
+    class Meta:
+        table = "team_total"
+        unique_together = (("metric", "team_id", "day"),)
+
+
 _POST = """
 INSERT INTO score_entry
     (metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind, source_id)
@@ -72,6 +92,10 @@ VALUES {rows}
 _ADD = """
 INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES {rows}
 ON CONFLICT (metric, employee_id, day, team_id) DO UPDATE SET amount = daily_total.amount + excluded.amount
+"""
+_ADD_TO_TEAMS = """
+INSERT INTO team_total (metric, team_id, day, amount) VALUES {rows}
+ON CONFLICT (metric, team_id, day) DO UPDATE SET amount = team_total.amount + excluded.amount
 """
 _MOST: Final = 900  # values of one statement; SQLite takes 999 in old builds
 
@@ -89,10 +113,22 @@ async def post(scores: Sequence[tuple[Score, bool, str, int]], at: datetime) -> 
 
 
 async def add_to_totals(scores: Iterable[Score]) -> None:
+    """Add to the totals of employees, and as much to those of their teams and the company."""
     totals: dict[tuple[str, int, int, date], int] = defaultdict(int)
+    of_teams: dict[tuple[str, int, date], int] = defaultdict(int)
     for score in scores:
         totals[score.metric, score.employee, score.team, score.day] += score.amount
-    await _insert(_ADD, [(*key, amount) for key, amount in sorted(totals.items()) if amount])
+        for team in (COMPANY, score.team):
+            of_teams[score.metric, team, score.day] += score.amount
+    await correct_totals(totals, of_teams)
+
+
+async def correct_totals(
+    totals: Mapping[tuple[str, int, int, date], int], of_teams: Mapping[tuple[str, int, date], int]
+) -> None:
+    """Add to the totals, by metric, employee, team and day, and to those of teams and the company each by itself."""
+    for sql, amounts in ((_ADD, totals), (_ADD_TO_TEAMS, of_teams)):
+        await _insert(sql, [(*key, amount) for key, amount in sorted(amounts.items()) if amount])
 
 
 async def _insert(sql: str, rows: Sequence[tuple[Any, ...]]) -> None:

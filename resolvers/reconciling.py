@@ -1,7 +1,7 @@
 """Do the numbers still say what the records say?
 
-Every number shown is a sum of daily totals; the totals must be the sums of the ledger,
-and the ledger what the records as they stand are worth. Here both are worked out anew,
+Every number shown is a sum of daily totals, an employee's or a team's; these must be the sums of the
+ledger, and the ledger what the records as they stand are worth. Here both are worked out anew,
 by the same rules that posted them, and each difference is told. A system that is at
 work gives none: all is read as of one moment.
 """
@@ -26,16 +26,17 @@ from models import database, metrics, reconciling, scores
 from models.company import the_company
 from models.deals import Deal
 from models.people import Employee, Team
-from models.reconciling import Posted, Stand
+from models.reconciling import Posted, Stand, TeamStand, Wrong
 from models.worktime import WorkDay
 from resolvers.references import RECORDS
 
 _COUNTED: Final[dict[str, type[Model]]] = {**RECORDS, "WorkDay": WorkDay}
-_Key = tuple[str, int, int, date | None]  # metric, employee, team, day; no day stands for all days together
+_Key = tuple[str, int | None, int, date | None]  # metric, employee, team, day; without one, all of them together
 
 
 class Where(StrEnum):
     TOTAL = "in daily totals"
+    TEAM = "in team totals"
     LEDGER = "in the ledger"
     RECORD = "in records"
 
@@ -44,16 +45,17 @@ class Where(StrEnum):
 class Difference:
     """Something that stands otherwise than it should.
 
-    where       a daily total that is not the sum of the ledger, a ledger that is not what the
-                record is worth, or a record whose own worth is not what it was frozen from
-    record      the kind and number of the record; None for a daily total
+    where       a daily total of an employee or of a team that is not the sum of the ledger, a ledger that is
+                not what the record is worth, or a record whose own worth is not what it was frozen from
+    employee    None for the total of a whole team;  team  None for none
+    record      the kind and number of the record; None for a total
     day         None where a late posting lets only all days together be compared
     stands, due what is there, and what should be, as the metric is shown to people
     repaired    whether it has been put right in this run
     """
 
     where: Where
-    employee: str
+    employee: str | None
     team: str | None
     metric: str
     day: date | None
@@ -65,10 +67,14 @@ class Difference:
     def __str__(self) -> str:
         place = {
             Where.TOTAL: "Daily total",
+            Where.TEAM: "Team total",
             Where.LEDGER: f"Ledger of {self.record}",
             Where.RECORD: f"{self.record} itself",
         }[self.where]
-        whose = f"{self.employee} ({self.team})" if self.team else self.employee
+        if self.employee is None:
+            whose = self.team or "those in no team"
+        else:
+            whose = f"{self.employee} ({self.team})" if self.team else self.employee
         what = f"{place}: {whose}, {self.metric}, {self.day or 'all days together'}"
         return f"{what}: stands at {self.stands}, should be {self.due}" + (" (repaired)." if self.repaired else ".")
 
@@ -122,14 +128,14 @@ class _Names:
     async def read(cls, currency: str) -> _Names:
         employees, teams = [dict(await model.all().values_list("id", "name")) for model in (Employee, Team)]
         units = {key: metric.unit for key, metric in (await metrics.catalogue()).items()}
-        return cls(employees, teams, units, currency)
+        return cls(employees, {**teams, scores.COMPANY: "the company"}, units, currency)
 
     def difference(self, where: Where, key: _Key, stands: int, due: int, record: str | None = None) -> Difference:
         metric, employee, team, day = key
         unit = self.units.get(metric, Unit.COUNT)
         return Difference(
             where,
-            self.employees.get(employee, f"employee {employee}"),
+            None if employee is None else self.employees.get(employee, f"employee {employee}"),
             self.teams.get(team, f"team {team}") if team else None,
             metric,
             day,
@@ -152,18 +158,24 @@ class _Run:
         for metric in await reconciling.metrics():
             async with database.writing():
                 wrong = await reconciling.wrong_totals(metric)
-                await scores.add_to_totals(
-                    Score(metric, stand.employee, stand.team, stand.day, due - stand.amount) for stand, due in wrong
+                of_teams = await reconciling.wrong_team_totals(metric)
+                await scores.correct_totals(
+                    {(metric, one.employee, one.team, one.day): due - one.amount for one, due in wrong},
+                    {(metric, one.team, one.day): due - one.amount for one, due in of_teams},
                 )
-            self.differences += [replace(self._wrong_total(stand, due), repaired=True) for stand, due in wrong]
+            self.differences += [replace(found, repaired=True) for found in self._wrong_totals(wrong, of_teams)]
 
     async def compare_totals(self) -> None:
         for metric in await reconciling.metrics():
-            self.differences += [self._wrong_total(*wrong) for wrong in await reconciling.wrong_totals(metric)]
+            wrong = await reconciling.wrong_totals(metric)
+            self.differences += self._wrong_totals(wrong, await reconciling.wrong_team_totals(metric))
 
-    def _wrong_total(self, stand: Stand, due: int) -> Difference:
-        key = (stand.metric, stand.employee, stand.team, stand.day)
-        return self.names.difference(Where.TOTAL, key, stand.amount, due)
+    def _wrong_totals(self, wrong: Wrong[Stand], of_teams: Wrong[TeamStand]) -> Iterator[Difference]:
+        for one, due in wrong:
+            key = (one.metric, one.employee, one.team, one.day)
+            yield self.names.difference(Where.TOTAL, key, one.amount, due)
+        for each, due in of_teams:
+            yield self.names.difference(Where.TEAM, (each.metric, None, each.team, each.day), each.amount, due)
 
     async def compare_ledger(self, kind: str) -> None:
         """Compare what was posted for the records of a kind, also for those that are gone, with what they are worth."""

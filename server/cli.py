@@ -251,7 +251,7 @@ def forecast(origin: datetime, file: Path | None) -> None:
 
 
 @main.command()
-@click.option("--repair", is_flag=True, help="Rebuild the daily totals where they differ from the ledger.")
+@click.option("--repair", is_flag=True, help="Rebuild the totals where they differ from the ledger.")
 def reconcile(repair: bool) -> None:
     """Work totals and postings out anew from the records, and report every difference. Ends with 1 if there is any."""
     findings = _within(_settings(), lambda: reconciled(repair=repair))

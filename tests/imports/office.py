@@ -26,7 +26,7 @@ from tests.world import Unthrottled
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 TABLES = ("deal", "client", "contact", "lead", "call", "task", "employee", "team", "membership", "product", "stage",
-          "stage_visit", "activity", "bell", "score_entry", "daily_total")  # fmt: skip
+          "stage_visit", "activity", "bell", "score_entry", "daily_total", "team_total")  # fmt: skip
 
 
 @dataclass

@@ -11,6 +11,7 @@ from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.transactions import in_transaction
 
 from models import database, migrating
+from models.scores import COMPANY
 
 
 async def as_it_was(url: str, last: str) -> None:
@@ -44,6 +45,9 @@ RECORDS = (
     f"INSERT INTO deal (id, status, {DEAL}) VALUES (2, 'OPEN', 'y', 'y', 5, 1, {TIMES}, '2026-01-01', false, 5, 1)",
     "INSERT INTO stage_visit (deal_id, stage_id, entered_at)"
     " VALUES (1, 1, '2026-01-31 14:59:59+00:00'), (2, 1, '2026-01-31 15:00:00+00:00')",
+    "INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES"
+    " ('calls_made', 5, 1, '2026-02-10', 2), ('calls_made', 6, 1, '2026-02-10', 3), ('calls_made', 5, 2, '2026-02-10', 4),"
+    " ('calls_made', 6, 0, '2026-02-11', 5), ('deals_won', 5, 1, '2026-02-10', 1)",
 )
 
 
@@ -66,6 +70,23 @@ async def test_stage_history_and_losses_get_their_days_and_whose_they_are(empty_
     days: list[Any] = [str(row["entered_on"]) for row in visits]
     assert days == ["2026-01-31", "2026-02-01"]  # midnight in Tokyo lies between
     assert await migrating.migrate(empty_url) == []
+
+
+async def test_teams_and_the_company_get_the_totals_of_their_employees(empty_url: str) -> None:
+    await as_it_was(empty_url, "0005_office")
+    await migrating.migrate(empty_url)
+    async with database.connected(empty_url):
+        found = await database.rows("SELECT metric, day, team_id, amount FROM team_total ORDER BY metric, day, team_id")
+
+    assert [(row["metric"], str(row["day"]), row["team_id"], row["amount"]) for row in found] == [
+        ("calls_made", "2026-02-10", COMPANY, 9),
+        ("calls_made", "2026-02-10", 1, 5),
+        ("calls_made", "2026-02-10", 2, 4),
+        ("calls_made", "2026-02-11", COMPANY, 5),
+        ("calls_made", "2026-02-11", 0, 5),
+        ("deals_won", "2026-02-10", COMPANY, 1),
+        ("deals_won", "2026-02-10", 1, 1),
+    ]
 
 
 async def test_an_empty_database_takes_all_steps(empty_url: str) -> None:
