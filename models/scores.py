@@ -213,21 +213,17 @@ SELECT goal.id AS goal, SUM(total.amount) AS value FROM goal JOIN daily_total to
     AND total.day BETWEEN goal.first_day AND goal.last_day
     WHERE goal.id IN ({ids}) GROUP BY goal.id
 """
-_OF_TEAMS = """
-WITH RECURSIVE below(root, id) AS (
-    SELECT DISTINCT owner_id, owner_id FROM goal WHERE id IN ({ids})
-    UNION SELECT below.root, team.id FROM team JOIN below ON team.parent_id = below.id
-)
-SELECT goal.id AS goal, SUM(total.amount) AS value FROM goal JOIN below ON below.root = goal.owner_id
-    JOIN daily_total total ON total.metric = goal.metric AND total.team_id = below.id
+_BY_TEAMS = """
+SELECT SUM(total.amount) FROM team_total total WHERE total.metric = goal.metric AND total.team_id {teams}
     AND total.day BETWEEN goal.first_day AND goal.last_day
-    WHERE goal.id IN ({ids}) GROUP BY goal.id
 """
-_OF_COMPANY = """
-SELECT goal.id AS goal, SUM(total.amount) AS value FROM goal JOIN daily_total total
-    ON total.metric = goal.metric AND total.day BETWEEN goal.first_day AND goal.last_day
-    WHERE goal.id IN ({ids}) GROUP BY goal.id
+_BELOW: Final = """
+WITH RECURSIVE below(id) AS (
+    SELECT goal.owner_id UNION SELECT team.id FROM team JOIN below ON team.parent_id = below.id
+) SELECT id FROM below
 """
+_OF_TEAMS = f"SELECT goal.id AS goal, ({_BY_TEAMS}) AS value FROM goal WHERE goal.id IN ({{ids}})"  # noqa: S608
+_OF_COMPANY = _OF_TEAMS.replace("{teams}", f"= {COMPANY}")
 _VALUES: Final = {OwnerKind.EMPLOYEE: _OF_EMPLOYEES, OwnerKind.TEAM: _OF_TEAMS, OwnerKind.COMPANY: _OF_COMPANY}
 
 
@@ -239,26 +235,19 @@ async def goal_values(goals: Sequence[Goal]) -> list[int]:
     values: dict[int, int] = {}
     for kind, numbers in by_kind.items():
         ids = sorted(numbers)
-        sql = _VALUES[kind].format(ids=database.marks(ids))
-        found = await database.rows(sql, [*ids, *ids] if kind is OwnerKind.TEAM else ids)
-        values |= {row["goal"]: int(row["value"]) for row in found}
+        sql = _VALUES[kind].format(ids=database.marks(ids), teams=database.among(_BELOW))
+        values |= {row["goal"]: int(row["value"] or 0) for row in await database.rows(sql, ids)}
     return [values.get(goal.id, 0) for goal in goals]
 
 
-_GOALS_AND_VALUES = """
+_GOALS_AND_VALUES = f"""
 SELECT goal.*, CASE goal.owner_kind
     WHEN 'EMPLOYEE' THEN (SELECT SUM(total.amount) FROM daily_total total WHERE total.metric = goal.metric
         AND total.employee_id = goal.owner_id AND total.day BETWEEN goal.first_day AND goal.last_day)
-    WHEN 'TEAM' THEN (
-        WITH RECURSIVE below(id) AS (
-            SELECT goal.owner_id UNION SELECT team.id FROM team JOIN below ON team.parent_id = below.id
-        )
-        SELECT SUM(total.amount) FROM below JOIN daily_total total ON total.metric = goal.metric
-        AND total.team_id = below.id AND total.day BETWEEN goal.first_day AND goal.last_day)
-    ELSE (SELECT SUM(total.amount) FROM daily_total total WHERE total.metric = goal.metric
-        AND total.day BETWEEN goal.first_day AND goal.last_day)
-END AS reached FROM goal WHERE goal.id IN ({ids})
-"""
+    WHEN 'TEAM' THEN ({_BY_TEAMS})
+    ELSE ({_BY_TEAMS.format(teams=f"= {COMPANY}")})
+END AS reached FROM goal WHERE goal.id IN ({{ids}})
+"""  # noqa: S608 - our own words
 
 
 async def goals_with_values(ids: Collection[int]) -> dict[int, tuple[Goal, int]]:
@@ -268,7 +257,8 @@ async def goals_with_values(ids: Collection[int]) -> dict[int, tuple[Goal, int]]
         return {}
     places = 1 << (len(wanted) - 1).bit_length()  # as few different statements as there are powers of two
     wanted += wanted[-1:] * (places - len(wanted))
-    found = await database.rows(_GOALS_AND_VALUES.format(ids=database.marks(wanted)), wanted)
+    sql = _GOALS_AND_VALUES.format(ids=database.marks(wanted), teams=database.among(_BELOW))
+    found = await database.rows(sql, wanted)
     return {row["id"]: (Goal._init_from_db(**row), int(row["reached"] or 0)) for row in found}
 
 

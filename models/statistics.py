@@ -11,6 +11,7 @@ from domain.records import DealStatus
 from domain.statistics import Closed
 from models import database
 from models.goals import OwnerKind
+from models.scores import COMPANY
 
 Owner = tuple[OwnerKind, int]  # whose numbers; the company's number is 0
 Days = tuple[date, date]  # the first and the last, both included
@@ -23,7 +24,7 @@ WITH RECURSIVE below(root, id) AS (
 """
 
 
-def parts(owners: Iterable[Owner], team: str, employee: str) -> Iterator[tuple[str, str, str, str, list[int]]]:
+def parts(owners: Iterable[Owner], team: str, employee: str) -> Iterator[tuple[OwnerKind, str, str, str, list[int]]]:
     """Yield what a statement about several owners is put together of, for each kind of owner there is.
 
     team, employee  the expressions that say whose a row is
@@ -58,7 +59,7 @@ class Read:
 _DAILY: Final = """
 SELECT '{kind}' AS kind, {owner} AS owner, total.metric AS name, total.day AS day, CAST(NULL AS INTEGER) AS cycle,
     COUNT(*) AS deals, SUM(total.amount) AS amount
-FROM daily_total total {join}
+FROM {table} total {join}
 WHERE total.metric IN ({metrics}) AND ({days}) AND {condition} GROUP BY {owner}, total.metric, total.day
 """
 _CLOSED: Final = """
@@ -81,8 +82,12 @@ async def read(owners: Collection[Owner], metrics: Sequence[str], period: Days, 
     selects = []
     for kind, owner, join, condition, numbers in parts(owners, "total.team_id", "total.employee_id"):
         how = {"kind": kind, "owner": owner, "join": join, "condition": condition}
+        table = "daily_total"
+        if kind is not OwnerKind.EMPLOYEE:  # teams are joined already, and named for PostgreSQL to look them up
+            teams = f"= {COMPANY}" if kind is OwnerKind.COMPANY else database.among("SELECT id FROM below")
+            table, how["condition"] = "team_total", f"total.team_id {teams}"
         days = "total.day BETWEEN ? AND ? OR total.day BETWEEN ? AND ?"
-        selects.append(_DAILY.format(**how, metrics=database.marks(metrics), days=days))
+        selects.append(_DAILY.format(**how, table=table, metrics=database.marks(metrics), days=days))
         given += [*metrics, *period, *before, *numbers]
     cycle = f"CASE WHEN deal.status = 'WON' THEN {database.days_between('deal.created_on', 'deal.closed_on')} END"
     closer, team = "COALESCE(deal.won_by, deal.lost_by)", "COALESCE(deal.won_team, deal.lost_team)"

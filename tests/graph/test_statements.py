@@ -65,3 +65,26 @@ async def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(wo
     print(f"{len(many)} statements")
     assert len(many) == len(few), "\n".join(sorted(many))
     assert len(many) <= MOST[document]
+
+
+async def test_a_win_that_moves_goals_of_a_team_and_the_company_takes_as_many_statements_however_many_sell(
+    world: World,
+) -> None:
+    await world.team("North", "Sales")
+    await world.hire("Ann", "North")
+    for owner in ("Ann", "North", "Sales", "company"):
+        aim = {"owner": world.ids[owner], "metric": "deals_won_amount", "target": "1000000"}
+        await world.act("setGoal", **aim, period={"kind": "MONTH"})
+    few = await won(world)
+    await grown(world, 100)
+    many = await won(world)
+
+    assert len(many) == len(few) == 17, "\n".join(many)
+
+
+async def won(world: World) -> list[str]:
+    """Return the statements of a win of Ann's, to a server that has read the office before."""
+    for _ in range(2):
+        with counted() as statements:
+            await world.act("recordDeal", "Ann", title="Chairs", status="WON", amount={"amount": "5"})
+    return [each for each in statements if "pg_advisory_xact_lock" not in each]
