@@ -9,9 +9,9 @@ work gives none: all is read as of one moment.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
@@ -22,7 +22,7 @@ from domain.money import convert
 from domain.records import DealFacts, Facts, SaleKind
 from domain.scoring import Score, all_postings
 from domain.units import Unit, shown
-from models import database, metrics, reconciling, scores
+from models import changes, database, metrics, reconciling, scores
 from models.company import the_company
 from models.deals import Deal
 from models.people import Employee, Team
@@ -99,17 +99,17 @@ class Findings:
         return f"{compared}: {_many(len(self.differences), 'difference')} ({places}){end}."
 
 
-async def reconcile(*, repair: bool = False) -> Findings:
+async def reconcile(*, repair: Callable[[], datetime] | None = None) -> Findings:
     """Compare the daily totals with the ledger and the ledger with the records.
 
-    repair  rewrite the totals that differ; ledger and records are never touched.
+    repair  the clock, to rewrite the totals that differ and tell everybody; ledger and records are never touched.
     """
     company = await the_company()
     if company is None:
         return Findings([], 0, 0)
     run = _Run(await _Names.read(company.currency))
     if repair:
-        await run.rebuild_totals()
+        await run.rebuild_totals(repair)
     async with reconciling.snapshot():
         await run.compare_totals()
         for kind in sorted({*_COUNTED, *await reconciling.sources()}):
@@ -153,16 +153,18 @@ class _Run:
         self.differences: list[Difference] = []
         self.records = self.postings = 0
 
-    async def rebuild_totals(self) -> None:
+    async def rebuild_totals(self, clock: Callable[[], datetime]) -> None:
         """Put right the totals that differ from the ledger, a metric at a time so that nobody waits long to write."""
         for metric in await reconciling.metrics():
             async with database.writing():
                 wrong = await reconciling.wrong_totals(metric)
                 of_teams = await reconciling.wrong_team_totals(metric)
-                await scores.correct_totals(
-                    {(metric, one.employee, one.team, one.day): due - one.amount for one, due in wrong},
-                    {(metric, one.team, one.day): due - one.amount for one, due in of_teams},
-                )
+                if wrong or of_teams:
+                    await scores.correct_totals(
+                        {(metric, one.employee, one.team, one.day): due - one.amount for one, due in wrong},
+                        {(metric, one.team, one.day): due - one.amount for one, due in of_teams},
+                    )
+                    await changes.note({"*"}, clock())  # what is shown, and kept to be shown, is read anew
             self.differences += [replace(found, repaired=True) for found in self._wrong_totals(wrong, of_teams)]
 
     async def compare_totals(self) -> None:

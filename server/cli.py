@@ -254,7 +254,7 @@ def forecast(origin: datetime, file: Path | None) -> None:
 @click.option("--repair", is_flag=True, help="Rebuild the totals where they differ from the ledger.")
 def reconcile(repair: bool) -> None:
     """Work totals and postings out anew from the records, and report every difference. Ends with 1 if there is any."""
-    findings = _within(_settings(), lambda: reconciled(repair=repair))
+    findings = _within(_settings(), lambda: reconciled(repair=clock if repair else None))
     for difference in findings.differences:
         click.echo(str(difference))
     click.echo(findings.summary)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from models import database
+from resolvers.reconciling import reconcile
 from tests.counting import counted
 from tests.world import World, opened
 
@@ -215,3 +217,23 @@ async def test_who_is_deactivated_hears_no_more(world: World) -> None:
         await board.until(lambda: board.errors)
 
         assert board.errors[0].original_error.code == "UNAUTHENTICATED"
+
+
+async def test_a_repair_of_totals_is_heard_by_goals_and_boards(world: World) -> None:
+    period = {"kind": "MONTH"}
+    await world.act("setGoal", owner=world.ids["company"], metric="deals_won", target="9", period=period)
+    await world.act("recordDeal", "Ann", title="Chairs", status="WON", amount={"amount": "10"})
+    await database.execute("DELETE FROM team_total")
+    await database.execute("DELETE FROM daily_total")
+    goal = f"subscription($scope: ID) {{ goalProgress(scope: $scope) {{ {GOAL} }} }}"
+    async with (
+        listening(world, goal, scope=world.ids["company"]) as goals,
+        listening(world, f"subscription {{ {BOARD} }}") as board,
+    ):
+        await goals.until(lambda: goals.heard and goals.heard[-1]["goalProgress"]["progress"]["value"] == "0")
+        await board.until(lambda: board.heard and board.heard[-1]["leaderboard"]["total"] == "0.00")
+        await reconcile(repair=lambda: world.now)
+        world.services.ring()
+
+        await goals.until(lambda: goals.heard[-1]["goalProgress"]["progress"]["value"] == "1")
+        await board.until(lambda: board.heard[-1]["leaderboard"]["total"] == "10.00")

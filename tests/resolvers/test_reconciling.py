@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from domain.records import Credit, TaskFacts
-from models import database, reconciling
+from models import changes, database, reconciling
 from models.reconciling import Posted
 from resolvers.reconciling import Findings, Where, ledger_differences, reconcile
 from tests.world import World, opened
@@ -74,6 +74,10 @@ def beyond_totals(findings: Findings) -> list[str]:
     return [str(found) for found in findings.differences if found.where not in (Where.TOTAL, Where.TEAM)]
 
 
+async def repaired(world: World) -> Findings:
+    return await reconcile(repair=lambda: world.now)
+
+
 async def number(sql: str, *values: Any) -> int:
     [row] = await database.rows(sql, values)
     return int(next(iter(row.values())))
@@ -97,7 +101,7 @@ async def test_a_total_that_is_off_by_one_is_found_and_rebuilt(world: World) -> 
     line = f"Daily total: Bob (South), demos_held, {DAY}: stands at 4, should be 3"
 
     assert told(await reconcile()) == [f"{line}."]
-    repairing = await reconcile(repair=True)
+    repairing = await repaired(world)
     assert told(repairing) == [f"{line} (repaired)."]
     assert repairing.summary.endswith(": 1 difference (1 in daily totals), 1 repaired.")
     assert told(await reconcile()) == []
@@ -109,7 +113,7 @@ async def test_a_total_that_is_missing_is_found_and_rebuilt(world: World) -> Non
     line = f"Daily total: Ann (South), call_hours, {DAY}: stands at 0, should be 0.025"
 
     assert told(await reconcile()) == [f"{line}."]
-    assert told(await reconcile(repair=True)) == [f"{line} (repaired)."]
+    assert told(await repaired(world)) == [f"{line} (repaired)."]
     assert told(await reconcile()) == []
     assert await number("SELECT amount FROM daily_total WHERE metric = 'call_hours'") == 90
 
@@ -122,7 +126,7 @@ async def test_a_total_of_which_the_ledger_knows_nothing_is_found_and_comes_to_n
     line = "Daily total: employee 777, never_made, 2026-11-02: stands at 5, should be 0"
 
     assert told(await reconcile()) == [f"{line}."]
-    assert told(await reconcile(repair=True)) == [f"{line} (repaired)."]
+    assert told(await repaired(world)) == [f"{line} (repaired)."]
     assert told(await reconcile()) == []
 
 
@@ -139,7 +143,7 @@ async def test_a_team_total_that_is_off_or_missing_or_of_nothing_is_found_and_re
     ]
 
     assert told(await reconcile()) == [f"{line}." for line in lines]
-    repairing = await reconcile(repair=True)
+    repairing = await repaired(world)
     assert told(repairing) == [f"{line} (repaired)." for line in lines]
     assert repairing.summary.endswith(": 3 differences (3 in team totals), 3 repaired.")
     assert told(await reconcile()) == []
@@ -149,7 +153,7 @@ async def test_all_totals_can_be_rebuilt_from_the_ledger_alone(world: World) -> 
     kept = await totals()
     await database.execute("DELETE FROM daily_total")
     await database.execute("DELETE FROM team_total")
-    await reconcile(repair=True)
+    await repaired(world)
 
     assert await totals() == kept
     assert told(await reconcile()) == []
@@ -161,6 +165,18 @@ async def totals() -> list[list[str]]:
         sorted(map(str, await database.rows(f"SELECT metric, {whose}, day, amount FROM {table} WHERE amount <> 0")))
         for table, whose in (("daily_total", "employee_id, team_id"), ("team_total", "team_id"))
     ]
+
+
+async def test_only_a_repair_that_changes_something_is_told_to_everybody(world: World) -> None:
+    before = await changes.newest()
+    await repaired(world)
+    assert await changes.after(before) == []
+    await database.execute("UPDATE team_total SET amount = amount + 1 WHERE metric = 'demos_held'")
+    await reconcile()
+    assert await changes.after(before) == []
+    await repaired(world)
+
+    assert [topics for _, topics in await changes.after(before)] == [["*"]]
 
 
 # A ledger that is wrong
@@ -179,7 +195,7 @@ async def test_a_posting_that_was_removed_is_missed_by_its_record_and_by_the_tot
 
 async def test_a_repair_of_totals_leaves_a_wrong_ledger_as_it_is_and_goes_on_telling_of_it(world: World) -> None:
     await database.execute("DELETE FROM score_entry WHERE metric = 'demos_held'")
-    await reconcile(repair=True)
+    await repaired(world)
     missing = f"Ledger of Result 1: Bob (South), demos_held, {DAY}: stands at 0, should be 3."
 
     assert told(await reconcile()) == [missing]
