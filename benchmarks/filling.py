@@ -33,9 +33,11 @@ JOIN employee e ON e.id = $3 + n % $4
 """
 _ENTRIES = """
 INSERT INTO score_entry (metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind, source_id)
-SELECT metric, owner_id, won_team, CASE metric WHEN 'deals_won_amount' THEN value ELSE 1 END,
+SELECT metric, owner_id, won_team, CASE WHEN metric LIKE '%_amount' THEN value ELSE 1 END,
     CASE metric WHEN 'deals_created' THEN created_on ELSE closed_on END, false, closed_at, 'Deal', id
-FROM deal CROSS JOIN unnest(ARRAY['deals_won', 'deals_won_amount', 'first_deals_won', 'deals_created']) AS metric
+FROM deal CROSS JOIN unnest(
+    ARRAY['deals_won', 'deals_won_amount', 'first_deals_won', 'first_deals_won_amount', 'deals_created']
+) AS metric
 WHERE deal.id BETWEEN $1 AND $2
 """
 _TOTALS = """
@@ -49,8 +51,13 @@ UNION ALL SELECT metric, {COMPANY}, day, sum(amount) FROM daily_total GROUP BY 1
 """
 _GOALS = """
 INSERT INTO goal (name, owner_kind, owner_id, metric, target, kind, first_day, last_day, recurring, announced, version, created_at)
-SELECT 'Plan of ' || name, 'EMPLOYEE', id, 'deals_won_amount', 100000000, 'MONTH', $1, $2, false, '[]', 1, now() - interval '40 days'
-FROM employee WHERE name LIKE 'Seller %'
+SELECT 'Plan of ' || name, owner_kind, owner_id, 'deals_won_amount', 100000000 * sellers, 'MONTH', $1, $2, false, '[]', 1,
+    now() - interval '40 days'
+FROM (
+    SELECT name::text, 'EMPLOYEE' AS owner_kind, id AS owner_id, 1::bigint AS sellers FROM employee WHERE name LIKE 'Seller %'
+    UNION ALL SELECT name, 'TEAM', id, CASE WHEN parent_id IS NULL THEN $3::int ELSE $4::int END FROM team
+    UNION ALL SELECT name, 'COMPANY', 0, $3::int FROM company
+) AS owner ORDER BY owner_kind = 'EMPLOYEE' DESC, owner_kind, owner_id
 """
 
 
@@ -77,7 +84,8 @@ def steps(deals: int) -> int:
 async def fill(
     url: str, *, sellers: int, deals: int, hours: int = 8_700, told: Callable[[int], None] = lambda steps: None
 ) -> None:
-    """Give a company that was just set up so many sellers in teams of twenty, a goal each, and won deals over a year.
+    """Give a company that was just set up so many sellers in teams of twenty, won deals over a year, and a goal to each
+    seller, each team and the company.
 
     told  called with how many more steps are done, of `steps(deals)`
     """
@@ -105,15 +113,15 @@ async def fill(
             await connection.execute(_ENTRIES, first_deal, first_deal + _PAGE - 1, timeout=600)
             told(1)
         await connection.execute(_TOTALS, timeout=600)
+        await connection.execute(_TEAM_TOTALS, timeout=600)
         told(1)
         for index in indexes:
             await connection.execute(index["indexdef"], timeout=600)
         told(1)
         today = date.today()  # noqa: DTZ011 - the benchmark's company is in UTC
         start = today.replace(day=1)
-        await connection.execute(_TEAM_TOTALS, timeout=600)
         end = date(start.year + start.month // 12, start.month % 12 + 1, 1)
-        await connection.execute(_GOALS, start, date.fromordinal(end.toordinal() - 1))
+        await connection.execute(_GOALS, start, date.fromordinal(end.toordinal() - 1), sellers, TEAM)
         await connection.execute(_HEARD)
         await connection.execute(_FORESEEN, today)
         await connection.execute("VACUUM ANALYZE", timeout=600)

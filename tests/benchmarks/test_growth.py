@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from benchmarks import growth
+from benchmarks.filling import fill
 from benchmarks.growth import AIMS, Size
+from models import scores
+from models.goals import Goal, OwnerKind
+from resolvers.reconciling import reconcile
+from tests.world import opened
 
 
 @pytest.mark.timeout(300)
@@ -15,3 +22,17 @@ def test_every_piece_of_work_is_measured_in_every_company(postgres_url: str, red
 
     assert len(figures) == 2 * len(AIMS)
     assert all(figure.ours > 0 and figure.floor for figure in figures)
+
+
+async def test_in_a_filled_company_every_number_agrees_with_every_other(postgres_tables_url: str) -> None:
+    async with opened(postgres_tables_url):
+        await fill(postgres_tables_url, sellers=25, deals=300, hours=24)
+        goals = await Goal.all().order_by("id")
+        values = await scores.goal_values(goals)
+        by_kind = Counter[OwnerKind]()
+        for goal, value in zip(goals, values, strict=True):
+            by_kind[goal.owner_kind] += value
+
+        assert (await reconcile()).differences == []
+    assert by_kind[OwnerKind.EMPLOYEE] == by_kind[OwnerKind.COMPANY] > 0
+    assert by_kind[OwnerKind.TEAM] == 2 * by_kind[OwnerKind.COMPANY]  # once in each team, once in that above them all
