@@ -50,13 +50,14 @@ def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
     if GROWTH in wanted:
         found(growth.grown(growth.QUICK, 20) if quick else growth.grown(growth.FULL, 100))
     if file:
-        shown = [{**vars(figure), "ratio": figure.ratio} for figure in figures]
+        shown = [{**vars(figure), "ratio": figure.ratio, "rate": figure.rate} for figure in figures]
         file.write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
 
 
 def line(figure: Figure) -> str:
     floor = "" if figure.floor is None else f" floor {figure.floor:9.1f}  ratio {figure.ratio:5.2f}"
-    more = "  ".join(f"{name}={value}" for name, value in figure.more.items())
+    rate = {} if figure.rate is None else {"per_core_second": round(figure.rate)}
+    more = "  ".join(f"{name}={value}" for name, value in (rate | figure.more).items())
     return f"{figure.name:<64} {figure.ours:9.1f} {figure.unit:<3}{floor}  ({figure.aim})  {more}"
 
 

@@ -142,6 +142,11 @@ def rig() -> Iterator[Rig]:
         found.stop()
 
 
-def median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    return ordered[len(ordered) // 2] if ordered else 0.0
+def percentiles(seconds: Sequence[float]) -> dict[str, float]:
+    """Return the milliseconds within which half, 95 % and 99 % were done, by names that say so."""
+    ordered = sorted(seconds)
+    return {
+        f"p{share}_ms": round(ordered[min(len(ordered) * share // 100, len(ordered) - 1)] * 1000, 1)
+        for share in (50, 95, 99)
+        if ordered
+    }

@@ -22,7 +22,7 @@ import orjson
 
 from benchmarks.filling import fill
 from benchmarks.inside import Statement, parted, statements_of
-from benchmarks.rig import ROOT, Process, Rig, cpu, median, resident
+from benchmarks.rig import ROOT, Process, Rig, cpu, percentiles, resident
 
 BOARD: Final = """subscription($scope: ID) { leaderboard(scope: $scope, first: 20) { total version standings {
   rank previousRank value gapToNext attainmentPercent employee { id name avatarUrl } } } }"""
@@ -54,6 +54,11 @@ class Figure:
     @property
     def ratio(self) -> float | None:
         return None if not self.floor else self.ours / self.floor
+
+    @property
+    def rate(self) -> float | None:
+        """How many of it a core does in a second."""
+        return 1e6 / self.ours if self.unit == "µs" and self.ours else None
 
 
 @dataclass
@@ -177,7 +182,7 @@ def board_push(office: Office, sockets: int, wins: int) -> Iterator[Figure]:
         used / told["messages"] * 1e6,
         least / bare["messages"] * 1e6,
         "≤ 1.3",
-        more={"bytes": len(text), "delivered": told["messages"], "delay_ms": round(median(delays) * 1000)},
+        more={"bytes": len(text), "delivered": told["messages"], **percentiles(delays)},
     )
 
 
@@ -263,12 +268,17 @@ def requests(office: Office, times: int) -> Iterator[Figure]:
         for _ in range(10):
             answer = office.ask(server, query, **next(given))
         began = rig.cpu(server, databases=True)
+        waited = []
         for _ in range(times):
+            started = time.perf_counter()
             office.ask(server, query, **next(given))
+            waited.append(time.perf_counter() - started)
         used = rig.cpu(server, databases=True) - began
         asked = other_days() if query is BOARD_QUERY else given
         least, statements = asyncio.run(_bare_statements(office, query, asked, answer, times))
-        yield Figure(name, used / times * 1e6, least / times * 1e6, aim, more={"statements": statements})
+        yield Figure(
+            name, used / times * 1e6, least / times * 1e6, aim, more={"statements": statements, **percentiles(waited)}
+        )
     server.stop()
 
 
