@@ -14,7 +14,7 @@ from models.fields import link
 class Delivery(Model):
     """A message to somebody through a channel, about one alert of his inbox or several.
 
-    `key` goes with the message, the same at each attempt. `due_at` is the next attempt, `since` when
+    `also` are the others whom the same message is for, in a place that they share. `key` goes with the message, the same at each attempt. `due_at` is the next attempt, `since` when
     the first was made. One that waits for its hour still takes further alerts in; `attempts` says that it no longer does.
     """
 
@@ -23,6 +23,7 @@ class Delivery(Model):
     channel: str = fields.CharField(max_length=100)  # type: ignore[assignment]
     recipient = link("Employee")
     recipient_id: int
+    also: list[int] | None = fields.JSONField(null=True)
     alerts: list[int] = fields.JSONField(default=list)
     created_at: datetime = fields.DatetimeField()
     since: datetime | None = fields.DatetimeField(null=True)
@@ -35,17 +36,22 @@ class Delivery(Model):
         table = "delivery"
         indexes = (("due_at",), ("recipient_id", "channel", "due_at"))
 
+    @property
+    def recipients(self) -> tuple[int, ...]:
+        return (self.recipient_id, *(self.also or ()))
+
 
 async def take_in(delivery: Delivery, more: Collection[int]) -> bool:
     """Add alerts to a message that waits; return whether it still took them."""
     return bool(await Delivery.filter(id=delivery.id, attempts=0).update(alerts=[*delivery.alerts, *more]))
 
 
-async def waiting(recipient: int, channel: str, after: datetime, until: datetime) -> Delivery | None:
-    """Return the message that somebody will get within that time and that still takes alerts in."""
-    return await Delivery.filter(
-        recipient_id=recipient, channel=channel, due_at__gt=after, due_at__lte=until, attempts=0
-    ).first()
+async def waiting(recipients: tuple[int, ...], channel: str, after: datetime, until: datetime) -> Delivery | None:
+    """Return the message that just these will get within that time and that still takes alerts in."""
+    rows = await Delivery.filter(
+        recipient_id=recipients[0], channel=channel, due_at__gt=after, due_at__lte=until, attempts=0
+    ).order_by("id")
+    return next((row for row in rows if row.recipients == recipients), None)
 
 
 async def due(now: datetime, limit: int, *, channel: str | None = None, but: Collection[str] = ()) -> list[Delivery]:

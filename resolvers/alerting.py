@@ -124,7 +124,7 @@ async def tell(context: Context, pairs: Sequence[tuple[Known, Case]]) -> None:
     await deliveries.put(
         context,
         [
-            Told(alert.id, person, known.row.channels, row.occurred_at)
+            Told(alert.id, person, known.row.channels, row)
             for alert, (row, known, person) in zip(inbox, heard, strict=True)
         ],
     )

@@ -36,18 +36,19 @@ async def look(context: Context, after: int) -> int | None:
             (row, progress(value, row.target, row.period, today=today, calendar=calendar))
             for row, value in zip(rows, values, strict=True)
         ]
-        for each in known:
-            await _tell(context, each, sums, calendar.start_of(today))
+        await _tell(context, known, sums, calendar.start_of(today))
         reached = [row for row, found in sums if found.value >= row.target and row.target not in row.announced]
         await touch(context, reached)  # a team that moved below another brings what it has won
     return rows[-1].id if len(rows) == _AT_ONCE else None
 
 
-async def _tell(context: Context, known: Known, sums: Sequence[tuple[Goal, Progress]], at: datetime) -> None:
-    behind = [
-        figures(goal, found, known.rule, at) for goal, found in sums if alerting.is_behind(found, known.rule.percent)
-    ]
-    await tell(context, [(known, case) for case in await cases_of(context, behind)])
+async def _tell(context: Context, rules: Sequence[Known], sums: Sequence[tuple[Goal, Progress]], at: datetime) -> None:
+    pairs = []
+    for known in rules:
+        rule = known.rule
+        behind = [figures(goal, found, rule, at) for goal, found in sums if alerting.is_behind(found, rule.percent)]
+        pairs += [(known, case) for case in await cases_of(context, behind)]
+    await tell(context, pairs)
 
 
 def figures(goal: Goal, sums: Progress, rule: Rule, at: datetime) -> Event:

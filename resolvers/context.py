@@ -89,6 +89,7 @@ class Services:
         None  # in place of that, where it is at hand: what it says there
     )
     channels: frozenset[str] = frozenset()  # the names of the outside channels that alerts may go through
+    shared: frozenset[str] = frozenset()  # those of them that are one place, whoever is told: a chat
     office: Office | None = None  # as it was when it was last read
 
     async def office_at(self, position: offices.Position) -> Office:

@@ -2,17 +2,20 @@
 
 Each message is for one person through one channel. His quiet hours and his digest decide
 when it leaves; alerts that come late, all at once or while he wants quiet become one message.
+In a place that several share, such as a chat, a message is for all of them, so that each
+happening is told there once: as soon as one of them may be told, if one of them may see it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
 from domain.access import Action
+from domain.alerting import AlertKind, Subject
 from domain.delivery import FEW, GIVEN_UP, leaves_at, pause
 from domain.ids import encoded
 from domain.messages import heading, message, settled, together
@@ -36,34 +39,46 @@ class Told:
     alert: int
     recipient: Employee
     channels: Sequence[str]
-    occurred_at: datetime
+    raised: Raised
+
+    @property
+    def happening(self) -> tuple[AlertKind, Subject, datetime]:
+        """What several rules may tell of."""
+        return self.raised.kind, self.raised.subject, self.raised.occurred_at
 
 
 async def put(context: Context, told: Sequence[Told]) -> None:
     """Write down what is to be sent."""
-    groups: dict[tuple[int, str], list[Told]] = {}
+    shared = context.services.shared
+    same: dict[tuple[str, Hashable], list[Told]] = {}  # through a channel, what is told once
     for each in told:
         for channel in each.channels:
-            groups.setdefault((each.recipient.id, channel), []).append(each)
-    for (_, channel), group in groups.items():
-        await _put(context, channel, group)
+            same.setdefault((channel, each.happening if channel in shared else each.alert), []).append(each)
+    groups: dict[tuple[str, tuple[int, ...]], list[Told]] = {}
+    for (channel, _), alike in same.items():
+        recipients = tuple(dict.fromkeys(each.recipient.id for each in alike))
+        groups.setdefault((channel, recipients), []).append(alike[0])
+    staff = {each.recipient.id: each.recipient for each in told}
+    for (channel, recipients), group in groups.items():
+        await _put(context, channel, [staff[number] for number in recipients], group)
 
 
-async def _put(context: Context, channel: str, group: Sequence[Told]) -> None:
-    now, person = context.now(), group[0].recipient
-    leaves = leaves_at(now, await context.calendar(), quiet=_quiet(person), digest=person.digest_at)
-    if any(now - each.occurred_at > _LATE for each in group):
+async def _put(context: Context, channel: str, recipients: Sequence[Employee], group: Sequence[Told]) -> None:
+    now, calendar = context.now(), await context.calendar()
+    leaves = min(leaves_at(now, calendar, quiet=_quiet(person), digest=person.digest_at) for person in recipients)
+    if any(now - each.raised.occurred_at > _LATE for each in group):
         leaves = max(leaves, now + _GATHERS)
-    ids = [each.alert for each in group]
+    ids, (first, *also) = [each.alert for each in group], [person.id for person in recipients]
     if leaves > now:
-        open_ = await deliveries.waiting(person.id, channel, now, leaves)
+        open_ = await deliveries.waiting((first, *also), channel, now, leaves)
         if open_ is not None and await deliveries.take_in(open_, ids):
             return
     for part in [ids] if leaves > now or len(ids) > FEW else [[id_] for id_ in ids]:
         await Delivery.create(
             key=str(uuid4()),
             channel=channel,
-            recipient_id=person.id,
+            recipient_id=first,
+            also=also or None,
             alerts=part,
             created_at=now,
             due_at=leaves,
@@ -76,16 +91,17 @@ def _quiet(person: Employee) -> tuple[int, int] | None:
 
 
 async def awake(rows: Sequence[Delivery], now: datetime) -> list[Delivery]:
-    """Return the messages whose recipients want no quiet now; the others wait for its end.
+    """Return the messages of which a recipient wants no quiet now; the others wait for its end.
 
-    They were due in time, but their channel was down, or nobody kept the clock.
+    They were due in time, but their channel was down, or nobody kept the clock. In a shared place
+    only those count who may still see something of the message: it waits for nobody else.
     """
-    recipients = await people.by_ids([row.recipient_id for row in rows])
-    company = await the_company()
-    found = []
-    for row, person in zip(rows, recipients, strict=True):
-        quiet = _quiet(person) if person else None
-        until = leaves_at(now, company.calendar, quiet=quiet) if company and quiet else now
+    alone = await people.by_ids([row.recipient_id for row in rows])
+    company, found = await the_company(), []
+    for row, person in zip(rows, alone, strict=True):
+        heard_by = [each for each, _ in await _listeners(row)] if row.also else [person]
+        quiet = [_quiet(each) for each in heard_by if each]
+        until = min((leaves_at(now, company.calendar, quiet=hours) for hours in quiet), default=now) if company else now
         if until > now:
             await deliveries.postpone([row], until)
         else:
@@ -105,16 +121,14 @@ class Message:
 
 
 async def written(delivery: Delivery) -> Message | None:
-    """Return the message in the recipient's language; None when he has left, or no longer sees any of it."""
-    person, leads, known = await office.by_employee(delivery.recipient_id)
-    if not person.active:
+    """Return the message in the first recipient's language; None when all have left, or no longer see any of it."""
+    listeners = await _listeners(delivery)
+    if not listeners:
         return None
+    person = listeners[0][0]
     language = person.language or "en"
-    seen = await _within_sight(
-        Viewer.of_employee(person, known.tree, leads=leads), await alerts.by_ids(delivery.alerts)
-    )
     said, told = [], []
-    for alert in seen:
+    for _, alert in sorted({alert.id: alert for _, seen in listeners for alert in seen}.items()):
         row = alert.raised
         sentence = message(row.kind, row.data, language)
         said.append(settled(sentence, language) if row.resolved_at else sentence)
@@ -130,11 +144,20 @@ async def written(delivery: Delivery) -> Message | None:
                 "resolvedAt": row.resolved_at.isoformat() if row.resolved_at else None,
             }
         )
-    if not seen:
-        return None
     recipient = {"id": encoded("Employee", person.id), "name": person.name, "email": person.email}
     payload = {"id": delivery.key, "recipient": recipient, "alerts": told}
     return Message(delivery.key, person.email, heading(len(said), language), together(said), payload)
+
+
+async def _listeners(delivery: Delivery) -> list[tuple[Employee, list[Alert]]]:
+    """Return the recipients who are still there and still see some of the message, each with what he sees."""
+    rows, found = await alerts.by_ids(delivery.alerts), []
+    for number in delivery.recipients:
+        person, leads, known = await office.by_employee(number)
+        if person.active:
+            seen = await _within_sight(Viewer.of_employee(person, known.tree, leads=leads), rows)
+            found += [(person, seen)] if seen else []
+    return found
 
 
 async def _within_sight(viewer: Viewer, rows: Sequence[Alert]) -> list[Alert]:

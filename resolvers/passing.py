@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from domain.alerting import AlertKind
+from domain.alerting import AlertKind, Subject
 from models import cleaning, silences, tasks
 from resolvers import alert_rules, behind, renewals, silent, worktime
+from resolvers.alert_rules import Known
 from resolvers.alerting import tell
 from resolvers.context import Context
 from resolvers.recording import Changed, record
@@ -63,20 +64,26 @@ async def overdue(context: Context) -> bool:
 
 async def stalled(context: Context) -> bool:
     """Tell of open deals with which nothing has happened for too long."""
-    for known in await alert_rules.at_work(context, {AlertKind.DEAL_STALLED}):
-        span, after = timedelta(days=known.rule.days or 0), 0
-        while True:
-            before = context.clock() - span
-            found = await silences.of_deals(known.row.id, before=before, span=span, after=after, limit=_AT_ONCE)
-            if not found:
-                break
-            after = found[-1][0]
-            subjects = [("Deal", deal) for _, deal, _ in found]
-            if await silent.deals(context, known, await silences.of(subjects)):
-                async with context.unit():  # again, as things are under the lock
-                    cases = await silent.deals(context, known, await silences.of(subjects))
-                    await tell(context, [(known, case) for case in cases])
+    rules = await alert_rules.at_work(context, {AlertKind.DEAL_STALLED})
+    found = sorted({subject for known in rules for subject in await _stalled(context, known)})
+    for start in range(0, len(found), _AT_ONCE):
+        async with context.unit():  # again, as things are under the lock
+            rows = await silences.of(found[start : start + _AT_ONCE])
+            await tell(context, [(known, case) for known in rules for case in await silent.deals(context, known, rows)])
     return False
+
+
+async def _stalled(context: Context, known: Known) -> list[Subject]:
+    """Return the open deals with which nothing has happened for too long for the rule, and of which nothing stands."""
+    span, after, stalled = timedelta(days=known.rule.days or 0), 0, list[Subject]()
+    while True:
+        before = context.clock() - span
+        found = await silences.of_deals(known.row.id, before=before, span=span, after=after, limit=_AT_ONCE)
+        if not found:
+            return stalled
+        after = found[-1][0]
+        cases = await silent.deals(context, known, await silences.of([("Deal", deal) for _, deal, _ in found]))
+        stalled += [case.subject for case in cases]
 
 
 async def silences_of_employees(context: Context) -> bool:

@@ -84,6 +84,7 @@ def assembled(settings: Settings) -> Server:
         demo=settings.demo,
         tell=hub.tell,
         channels=frozenset(settings.channel_addresses),
+        shared=channels.shared(settings.channel_addresses),
     )
     attendance = Attendance(clock, hub.ring)
     rights = Rights(hub, clock, attendance)

@@ -89,6 +89,15 @@ def senders(channels: Mapping[str, str], clock: Callable[[], datetime]) -> dict[
     }
 
 
+def shared(channels: Mapping[str, str]) -> frozenset[str]:
+    """Return the channels that are one place whoever is told: all but webhooks, which learn who, and mail to each."""
+    return frozenset(
+        name
+        for name, address in channels.items()
+        if urlsplit(address).scheme.lower() not in _OWN and not _is_to_each(address)
+    )
+
+
 def amiss(channels: Mapping[str, str]) -> str | None:
     """Return what keeps some of the channels from working, as a sentence that names them; None when all may work."""
     foreign = {name: address for name, address in channels.items() if urlsplit(address).scheme.lower() not in _OWN}
@@ -170,9 +179,7 @@ class Outside:
     """Sends through one of Apprise's services: mail to the recipient himself, unless the address says to whom."""
 
     def __init__(self, address: str) -> None:
-        self._address, parts = address, urlsplit(address)
-        says = parts.path.strip("/") or re.search(r"(^|&)to=", parts.query, re.IGNORECASE)
-        self._to_each = parts.scheme.lower() in _MAIL and not says
+        self._address, self._to_each = address, _is_to_each(address)
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
@@ -195,6 +202,13 @@ class Outside:
             raise NotSent(type(error).__name__) from None
         if not sent:
             raise NotSent("the service refused it, or did not answer")
+
+
+def _is_to_each(address: str) -> bool:
+    """Return whether the address is of mail, and says not to whom."""
+    parts = urlsplit(address)
+    says = parts.path.strip("/") or re.search(r"(^|&)to=", parts.query, re.IGNORECASE)
+    return parts.scheme.lower() in _MAIL and not says
 
 
 def _notify(address: str, message: Message) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from models import deliveries as outbox
 from models.deliveries import Delivery
+from models.people import Employee
 from resolvers import deliveries
 from tests.resolvers.inboxes import inbox, lost, office, only
 from tests.resolvers.office import goal, won
@@ -213,3 +214,101 @@ async def test_who_has_left_is_sent_nothing_more(world: World) -> None:
     [row] = await Delivery.all()
 
     assert await deliveries.written(row) is None
+
+
+@pytest.fixture
+async def room(world: World) -> World:
+    """The same office, with a chat that several read; Mia and the directors are to hear of lost deals there."""
+    world.services.channels |= {"room"}
+    world.services.shared = frozenset({"room"})
+    await only(world, "DEAL_LOST", recipients=["MANAGER", "DIRECTORS"], channels=["room", "mail"])
+    return world
+
+
+async def heard_by() -> list[list[str]]:
+    """Return for whom each message to the chat is, the oldest first."""
+    names = {row.id: row.name for row in await Employee.all()}
+    rows = await Delivery.filter(channel="room").order_by("id")
+    return [[names[number] for number in row.recipients] for row in rows]
+
+
+async def said_in_the_room(world: World) -> list[str] | None:
+    """Return the lines of the one message to the chat that may leave now; None while it waits."""
+    rows = await deliveries.awake(await outbox.due(world.now, 10, channel="room"), world.now)
+    messages = [await deliveries.written(row) for row in rows]
+    return [line for message in messages if message for line in message.text.splitlines()] if rows else None
+
+
+async def test_a_chat_is_told_once_whoever_hears_it_and_mail_goes_to_each(room: World) -> None:
+    await lost(room)
+
+    assert [channel for channel, *_ in await waiting()] == ["room", "mail", "mail"]
+    assert await heard_by() == [["Mia", "Dora"]]
+    assert await said_in_the_room(room) == ["Ann: deal lost: “Chairs”, 100.00 EUR"]
+
+
+async def test_several_rules_that_tell_of_the_same_tell_a_chat_once(room: World) -> None:
+    await only(room, "DEAL_STALLED", days=14, channels=["room"])
+    await room.act("createAlertRule", kind="DEAL_STALLED", days=14, recipients=["DIRECTORS"], channels=["room"])
+    await room.act("createAlertRule", kind="DEAL_STALLED", days=15, recipients=["DIRECTORS"], channels=["room"])
+    await room.act("recordDeal", "Ann", title="Chairs", amount={"amount": "100"})
+    await room.passes(days=14, seconds=1)
+    assert await heard_by() == [["Mia", "Dora"]]
+
+    await room.passes(days=1)
+    assert await heard_by() == [["Mia", "Dora"], ["Dora"]]
+    assert [len(await inbox(room, who)) for who in ("Mia", "Dora")] == [1, 2]
+
+
+async def test_a_goal_behind_by_two_rules_is_told_a_chat_once(room: World) -> None:
+    await only(room, "GOAL_BEHIND", percent=10, channels=["room"])
+    await room.act("createAlertRule", kind="GOAL_BEHIND", percent=20, recipients=["DIRECTORS"], channels=["room"])
+    await goal(room, "Ann", "deals_won", "10")
+    await room.passes(seconds=1)
+
+    assert await heard_by() == [["Mia", "Dora"]]
+
+
+async def test_a_chat_hears_when_the_first_of_those_it_is_for_may(room: World) -> None:
+    await room.act("updateProfile", "Mia", quietFrom=9 * 60, quietTo=12 * 60)  # it is ten in Berlin
+    await lost(room, title="Chairs")
+    await room.act("updateProfile", "Dora", quietFrom=9 * 60, quietTo=11 * 60)
+    for title in ("Tables", "Lamps"):
+        await lost(room, title=title)
+        room.later(minutes=5)
+
+    rows = await Delivery.filter(channel="room").order_by("id")
+    assert [(len(row.alerts), row.due_at) for row in rows] == [
+        (1, datetime(2026, 11, 18, 9, tzinfo=UTC)),
+        (2, datetime(2026, 11, 18, 10, tzinfo=UTC)),
+    ]
+
+
+async def test_what_is_for_others_too_is_another_message_to_a_chat(room: World) -> None:
+    for who in ("Mia", "Max", "Dora"):
+        await room.act("updateProfile", who, digestAt=18 * 60)
+    for who in ("Ann", "Bob", "Ann"):
+        await lost(room, who)
+
+    assert await heard_by() == [["Mia", "Dora"], ["Max", "Dora"]]
+    assert [len(row.alerts) for row in await Delivery.filter(channel="room").order_by("id")] == [2, 1]
+
+
+async def test_when_it_leaves_a_chat_waits_only_for_those_who_may_still_see_it(room: World) -> None:
+    await lost(room)
+    await room.act("updateProfile", "Mia", quietFrom=10 * 60, quietTo=12 * 60)
+    assert await said_in_the_room(room) is not None
+
+    await room.act("updateEmployee", id=room.ids["Dora"], role="EMPLOYEE")
+    assert await said_in_the_room(room) is None
+    room.now = datetime(2026, 11, 18, 11, tzinfo=UTC)
+    assert await said_in_the_room(room) == ["Ann: deal lost: “Chairs”, 100.00 EUR"]
+
+
+async def test_a_chat_is_not_told_what_none_of_those_it_is_for_may_see(room: World) -> None:
+    await lost(room)
+    await room.act("updateTeam", id=room.ids["North"], manager=room.ids["Max"])
+    assert await said_in_the_room(room) == ["Ann: deal lost: “Chairs”, 100.00 EUR"]
+
+    await room.act("updateEmployee", id=room.ids["Dora"], active=False)
+    assert await said_in_the_room(room) == []

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from resolvers.deliveries import Message
-from server.channels import NotSent, Outside, Webhook, parsed, senders
+from server.channels import NotSent, Outside, Webhook, parsed, senders, shared
 from server.settings import SettingsError, load
 from tests.receivers import SECRET, Postbox, Receiver, postbox, receiver
 from tests.services import free_port
@@ -236,6 +236,18 @@ async def test_mail_to_somebody_without_an_address_is_given_up_at_once():
         await Outside("mailto://u:p@h").send(nobody)
 
     assert failure.value.for_good
+
+
+def test_whether_a_channel_is_one_place_or_everybodys_own_is_told_by_its_address():
+    addresses = {
+        "crm": HOOK,
+        "mail": "mailtos://robot:secret@smtp.example.com?from=robot@example.com",
+        "list": "mailtos://robot:secret@smtp.example.com?from=robot@example.com&to=all@example.com",
+        "box": "mailto://robot:secret@smtp.example.com/all@example.com",
+        "team-chat": "slack://TokenA/TokenB/TokenC",
+    }
+
+    assert shared(addresses) == {"list", "box", "team-chat"}
 
 
 def test_an_address_that_the_library_does_not_know_is_named_before_anything_starts(monkeypatch):

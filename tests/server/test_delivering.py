@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
+from models import deliveries as outbox
 from models.deliveries import Delivery
 from models.people import Employee
 from server import metrics
@@ -165,6 +167,41 @@ async def test_mail_for_those_without_an_address_does_not_hold_the_others_up(wor
 
     assert [letter.recipients for letter in mail.letters] == [["bob@example.com"]]
     assert await Delivery.filter(due_at=None, dead_at__not_isnull=True).count() == 4
+
+
+async def test_a_chat_reads_everything_once_also_after_it_was_down_and_with_two_senders(world: World) -> None:
+    world.services.channels = world.services.shared = frozenset({"chat"})
+    await only(world, "DEAL_LOST", channels=["chat"], recipients=["EMPLOYEE", "MANAGER", "DIRECTORS"])
+    async with receiver() as chat:
+        senders = {"chat": Outside(f"json://127.0.0.1:{chat.port}/")}
+        posts = [Delivering(senders, lambda: world.now, lambda: 0.5) for _ in range(2)]
+        await chat.down()
+        for number in range(5):
+            await lost(world, title=f"Deal {number}")
+        await posts[0].turn("chat")
+
+        await chat.up()
+        for _ in range(20):
+            await asyncio.gather(*(each.turn("chat") for each in posts))
+            world.later(seconds=30)
+
+    said = sorted(body["message"] for body in chat.bodies)
+    assert said == [f"Ann: deal lost: “Deal {number}”, 100.00 EUR" for number in range(5)]
+
+
+async def test_what_a_chat_was_not_told_because_the_sender_died_is_told_by_the_next(world: World) -> None:
+    world.services.channels = world.services.shared = frozenset({"chat"})
+    await only(world, "DEAL_LOST", channels=["chat"], recipients=["EMPLOYEE", "MANAGER"])
+    await lost(world)
+    [row] = await Delivery.all()
+    await outbox.claim(row, world.now, world.now + timedelta(minutes=2))  # and is heard of no more
+    async with receiver() as chat:
+        deliver = Delivering({"chat": Outside(f"json://127.0.0.1:{chat.port}/")}, lambda: world.now)
+        for _ in range(5):
+            await deliver.turn("chat")
+            world.later(minutes=1)
+
+    assert [body["message"] for body in chat.bodies] == ["Ann: deal lost: “Chairs”, 100.00 EUR"]
 
 
 async def test_a_channel_that_is_no_longer_set_up_is_waited_for(world: World, crm: Receiver) -> None:
