@@ -7,6 +7,7 @@ Moments are whole microseconds since 1970, so that databases subtract them alike
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -19,14 +20,17 @@ from models import database
 
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
-_AT_ONCE: Final = 200  # rows of one statement: SQLite takes at most 999 values in old builds
+NEVER: Final = (1 << 63) - 1
+SHORTEST: Final = timedelta(days=1)  # of silence, that a rule can be about
+_AT_ONCE: Final = 190  # rows of one statement: SQLite takes at most 999 values in old builds
 
 
 class Silence(Model):
     """When something last happened with a deal or was done by an employee.
 
     `known` is until when an import has told what happened (0 when the last was no import's): a
-    silence that was too long by then is history.
+    silence that was too long by then is history. `look_at` is when the clock is to look whether an
+    employee's has become too long, NEVER when there is nothing more to come of it.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -34,6 +38,7 @@ class Silence(Model):
     subject_id: int = fields.IntField()
     since: int = fields.BigIntField()
     known: int = fields.BigIntField(default=0)
+    look_at: int = fields.BigIntField(default=0, db_default=0)
 
     class Meta:
         table = "silence"
@@ -50,8 +55,8 @@ def moment(value: int) -> datetime:
 
 
 _HEARD = """
-INSERT INTO silence (kind, subject_id, since, known) VALUES {rows}
-ON CONFLICT (kind, subject_id) DO UPDATE SET known = excluded.known,
+INSERT INTO silence (kind, subject_id, since, known, look_at) VALUES {rows}
+ON CONFLICT (kind, subject_id) DO UPDATE SET known = excluded.known, look_at = excluded.look_at,
     since = CASE WHEN excluded.since > silence.since THEN excluded.since ELSE silence.since END
 """
 
@@ -59,11 +64,11 @@ ON CONFLICT (kind, subject_id) DO UPDATE SET known = excluded.known,
 async def heard(moments: Mapping[Subject, datetime], *, known: datetime | None = None) -> None:
     """Note when something last happened with each subject; the latest counts."""
     until = ticks(known) if known else 0
-    found = sorted((*subject, ticks(at), until) for subject, at in moments.items())
+    found = sorted((*subject, ticks(at), until, ticks(at + SHORTEST)) for subject, at in moments.items())
     for start in range(0, len(found), _AT_ONCE):
         part = found[start : start + _AT_ONCE]
         values = [value for row in part for value in row]
-        await database.execute(_HEARD.format(rows=", ".join(["(?, ?, ?, ?)"] * len(part))), values)
+        await database.execute(_HEARD.format(rows=", ".join(["(?, ?, ?, ?, ?)"] * len(part))), values)
 
 
 async def gone(deals: Collection[int]) -> None:
@@ -109,28 +114,66 @@ async def of_deals(
 
 
 _EMPLOYEES = """
-SELECT employee.id, membership.since AS stay, silence.since AS since, silence.known AS known FROM employee
+SELECT employee.id, employee.role, membership.since AS stay, silence.since AS since, silence.known AS known FROM employee
 JOIN membership ON membership.employee_id = employee.id AND membership.until IS NULL AND membership.active
 LEFT JOIN silence ON silence.kind = 'Employee' AND silence.subject_id = employee.id
-WHERE employee.active AND {which} AND (silence.since IS NULL OR silence.since < ?) ORDER BY employee.id
+WHERE employee.active AND employee.id IN ({marks}) ORDER BY employee.id
 """
 
 
-async def of_employees(alone: int | None, *, before: datetime) -> Sequence[tuple[int, datetime, datetime | None]]:
-    """Return the active employees whose work is selling (or the one), since when each is silent, and until when that is history.
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """An active employee, since when he is silent, and until when an import has told of that.
 
-    Who has just come, come back or changed teams has been silent since then. Who was heard of after `before` is left out:
-    of a large company at work nearly everybody.
+    Who has just come, come back or changed teams has been silent since then.
     """
-    which, values = ("employee.id = ?", [alone]) if alone else ("employee.role = ?", [Role.EMPLOYEE.value])
-    values = [*values, ticks(before)]
+
+    employee: int
+    role: Role
+    since: datetime
+    known: datetime | None
+
+
+async def of_employees(numbers: Collection[int]) -> list[Quiet]:
+    """Return the silences of those of the employees who are active."""
     found = []
-    for row in await database.rows(_EMPLOYEES.format(which=which), values):
+    for row in await database.rows(_EMPLOYEES.format(marks=database.marks([*numbers])), [*numbers]):
         since: Any = database.instant(row["stay"])
         if row["since"] is not None:
             since = max(since, moment(row["since"]))
-        found.append((row["id"], since, moment(row["known"]) if row["known"] else None))
+        known = moment(row["known"]) if row["known"] else None
+        found.append(Quiet(row["id"], Role(row["role"]), since, known))
     return found
+
+
+async def to_look_at(now: datetime, limit: int) -> list[int]:
+    """Return employees whom the clock is to look at, the longest due first."""
+    sql = "SELECT subject_id FROM silence WHERE kind = 'Employee' AND look_at < ? ORDER BY look_at, id LIMIT ?"
+    return [row["subject_id"] for row in await database.rows(sql, [ticks(now), limit])]
+
+
+_LOOK = """
+INSERT INTO silence (kind, subject_id, since, known, look_at) VALUES {rows}
+ON CONFLICT (kind, subject_id) DO UPDATE SET look_at = excluded.look_at
+"""
+
+
+async def look(moments: Mapping[int, datetime | None]) -> None:
+    """Note when to look at each employee; None: not until he is heard of."""
+    found = sorted((number, NEVER if at is None else ticks(at)) for number, at in moments.items())
+    for start in range(0, len(found), _AT_ONCE):
+        part = found[start : start + _AT_ONCE]
+        values = [value for row in part for value in row]
+        await database.execute(_LOOK.format(rows=", ".join(["('Employee', ?, 0, 0, ?)"] * len(part))), values)
+
+
+async def look_at_all() -> None:
+    """Have the clock look at everybody, whoever has been heard of before or not."""
+    await database.execute("UPDATE silence SET look_at = 0 WHERE kind = 'Employee' AND look_at <> 0")
+    await database.execute(
+        "INSERT INTO silence (kind, subject_id, since, known, look_at) SELECT 'Employee', id, 0, 0, 0 FROM employee"
+        " WHERE NOT EXISTS (SELECT 1 FROM silence WHERE kind = 'Employee' AND subject_id = employee.id)"
+    )
 
 
 _LAST: Final = (

@@ -91,6 +91,7 @@ class Services:
     channels: frozenset[str] = frozenset()  # the names of the outside channels that alerts may go through
     shared: frozenset[str] = frozenset()  # those of them that are one place, whoever is told: a chat
     office: Office | None = None  # as it was when it was last read
+    silences_by: Any = None  # the rules and the calendar by which the clock last looked at everybody's silence
 
     async def office_at(self, position: offices.Position) -> Office:
         """Return the office, which was just seen to be at that position of the change log."""

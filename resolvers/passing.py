@@ -87,12 +87,27 @@ async def _stalled(context: Context, known: Known) -> list[Subject]:
 
 
 async def silences_of_employees(context: Context) -> bool:
-    """Tell of employees of whose work nothing was recorded for too long."""
-    for known in await alert_rules.at_work(context, {AlertKind.NO_ACTIVITY}):
-        if await silent.employees(context, known):
-            async with context.unit():
-                await tell(context, [(known, case) for case in await silent.employees(context, known)])
-    return False
+    """Tell of the next employees of whose work nothing was recorded for too long.
+
+    Looked at is whoever may have become too silent since he was last heard of or looked at; everybody is when the
+    clock begins here, and when the rules or the company's calendar are others than at the last look.
+    """
+    rules = await alert_rules.at_work(context, {AlertKind.NO_ACTIVITY})
+    if not rules:
+        return False
+    by = (*(known.rule for known in rules), await context.calendar())
+    if context.services.silences_by != by:
+        async with context.unit():
+            await silences.look_at_all()
+        context.services.silences_by = by
+    if not await silences.to_look_at(context.clock(), 1):
+        return False
+    async with context.unit():
+        numbers = await silences.to_look_at(context.now(), _AT_ONCE)
+        pairs, looks = await silent.employees(context, rules, numbers)
+        await tell(context, pairs)
+        await silences.look(looks)
+    return len(numbers) == _AT_ONCE
 
 
 async def paces(context: Context) -> bool:

@@ -11,7 +11,7 @@ from tortoise.queryset import QuerySet
 
 from domain.access import Action, Reach, Role
 from domain.refusals import Conflict, Forbidden, Invalid, NotFound, OutOfRange
-from models import changes, database, people, presence, sessions
+from models import changes, database, people, presence, sessions, silences
 from models.people import Employee, Team, Tree
 from resolvers import alerting, inputs, passwords, scopes
 from resolvers.context import Context
@@ -75,6 +75,7 @@ async def _changed(context: Context, employee: Employee, given: Given) -> Employ
     await people.moved(employee, context.now())
     if {"team_id", "role", "active"} & set(differing):  # his silence begins anew, for another manager, or is nobody's
         await alerting.no_more([("Employee", employee.id)], context.now())
+    await silences.look({employee.id: context.now()})
     if not employee.active or (was["password_hash"] and "password_hash" in differing):
         await sessions.revoke_all(employee.id, context.now())
     context.announce("people", f"employee:{employee.id}")

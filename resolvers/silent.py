@@ -6,20 +6,20 @@ whoever breaks it, so what is raised depends on what happened alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from domain import alerting
+from domain.access import Role
 from domain.alerting import OF_SILENCE, AlertKind, Case, Event, Subject
 from models import alerts, silences
 from models.deals import Deal
-from models.silences import Silence
+from models.silences import SHORTEST, Quiet, Silence
 from resolvers.alert_rules import Known, at_work
 from resolvers.cases import cases_of, stood
 from resolvers.context import Context
 
-_SHORTEST: Final = timedelta(days=1)  # that a rule can be about
 _STOOD: Final = ("title", "amount", "currency", "owner_id")
 _NOTHING: Final[Mapping[int, Mapping[str, Any]]] = {}
 
@@ -32,14 +32,14 @@ async def broken(
     was  the columns of deals that have just been edited, as they were
     """
     now, rows = context.now(), await silences.of(heard)
-    long = {subject: row for subject, row in rows.items() if now - silences.moment(row.since) > _SHORTEST}
+    long = {subject: row for subject, row in rows.items() if now - silences.moment(row.since) > SHORTEST}
     found = []
     for known in await at_work(context, OF_SILENCE) if long else ():
         if known.rule.kind is AlertKind.DEAL_STALLED:
             cases = await deals(context, known, long, was)
         else:
             among = {number for kind, number in long if kind == "Employee"}
-            cases = await employees(context, known, among) if among else []
+            cases = [case for _, case in (await employees(context, [known], among))[0]] if among else []
         found += [(known, case) for case in cases]
     return found
 
@@ -63,19 +63,36 @@ async def deals(
     return await _concerned(context, known, events)
 
 
-async def employees(context: Context, known: Known, among: Collection[int] | None = None) -> list[Case]:
-    """Return the employees, or those among some, who have been silent for too long and of whom nothing stands yet."""
-    rows = await silences.of_employees(known.rule.employee, before=context.now() - _SHORTEST)
-    moments = {number: (since, until) for number, since, until in rows if among is None or number in among}
-    due = await _too_long(context, known, moments)
-    subjects = [("Employee", number) for number in due]
-    standing = {row.subject_id for row in await alerts.standing(subjects) if row.rule_id == known.row.id}
+async def employees(
+    context: Context, rules: Sequence[Known], among: Collection[int]
+) -> tuple[list[tuple[Known, Case]], dict[int, datetime | None]]:
+    """Return who of them has been silent for too long, each for a rule, as far as nothing of it stands yet.
+
+    Beside it: when each is to be looked at next, None for whoever no rule will be about unless he is heard of.
+    """
+    quiet = await silences.of_employees(among)
+    looks: dict[int, datetime | None] = dict.fromkeys(among)
+    due = []
+    for known in rules:
+        about = {row.employee: (row.since, row.known) for row in quiet if _is_about(known, row)}
+        too_long, coming = await _parted(context, known, about)
+        due += [(known, number, at) for number, at in too_long.items()]
+        looks |= {number: min(at, looks[number] or at) for number, at in coming.items()}
+    subjects = {("Employee", number) for _, number, _ in due}
+    standing = {(row.rule_id, row.subject_id) for row in await alerts.standing(subjects)}
     events = [
-        Event("NO_ACTIVITY", ("Employee", number), at, number, data={"days": known.rule.days})
-        for number, at in due.items()
-        if number not in standing
+        (known, Event("NO_ACTIVITY", ("Employee", number), at, number, data={"days": known.rule.days}))
+        for known, number, at in sorted(due, key=lambda each: each[2])
+        if (known.row.id, number) not in standing
     ]
-    return await _concerned(context, known, events)
+    cases = await cases_of(context, [event for _, event in events])
+    pairs = [(known, case) for (known, _), case in zip(events, cases, strict=True)]
+    return [(known, case) for known, case in pairs if alerting.concerns(known.rule, case)], looks
+
+
+def _is_about(known: Known, quiet: Quiet) -> bool:
+    alone = known.rule.employee
+    return quiet.role is Role.EMPLOYEE if alone is None else quiet.employee == alone
 
 
 async def _concerned(context: Context, known: Known, events: list[Event]) -> list[Case]:
@@ -86,11 +103,18 @@ async def _concerned(context: Context, known: Known, events: list[Event]) -> lis
 async def _too_long(
     context: Context, known: Known, moments: Mapping[int, tuple[datetime, datetime | None]]
 ) -> dict[int, datetime]:
-    """Return since when each silence is too long that is.
+    return (await _parted(context, known, moments))[0]
+
+
+async def _parted(
+    context: Context, known: Known, moments: Mapping[int, tuple[datetime, datetime | None]]
+) -> tuple[dict[int, datetime], dict[int, datetime]]:
+    """Return since when each silence is too long that is, and when each will be that may become so.
 
     moments  when it began, and until when an import has told of it: what was too long by then is history
     """
     calendar, now = await context.calendar(), context.now()
-    due = {number: alerting.too_long(known.rule, since, calendar) for number, (since, _) in moments.items()}
+    ends = {number: alerting.too_long(known.rule, since, calendar) for number, (since, _) in moments.items()}
     known_until = {number: until for number, (_, until) in moments.items() if until}
-    return {number: at for number, at in due.items() if at < now and at > known_until.get(number, at - _SHORTEST)}
+    due = {number: at for number, at in ends.items() if at < now and at > known_until.get(number, at - SHORTEST)}
+    return due, {number: at for number, at in ends.items() if at >= now}

@@ -11,10 +11,13 @@ import pytest
 from models import changes, cleaning
 from models.alerts import Alert, AlertRule, Raised
 from models.changes import Change
+from models.people import Employee, Membership
 from models.sessions import RefreshToken, RepeatableCall, Session
 from models.silences import Silence
 from models.tasks import Task
-from tests.resolvers.inboxes import lost, office, told
+from resolvers import passing
+from tests.counting import counted
+from tests.resolvers.inboxes import inbox, lost, office, only, told
 from tests.world import World, opened
 
 
@@ -64,6 +67,96 @@ async def test_rules_that_were_deleted_do_not_come_back(world: World) -> None:
     await world.passes(days=1)
 
     assert (await world.ask("{ alertRules { id } }"))["alertRules"] == []
+
+
+async def crowd(world: World, size: int) -> None:
+    """Take so many sellers in at once."""
+    ann = await Employee.get(name="Ann")
+    given = {"needle": "s", "team_id": ann.team_id, "active": True, "created_at": world.now, "role": ann.role}
+    await Employee.bulk_create([Employee(name=f"Seller {number}", **given) for number in range(size)], batch_size=100)
+    ids = await Employee.filter(needle="s").values_list("id", flat=True)
+    stays = [Membership(employee_id=id_, team_id=ann.team_id, active=True, since=world.now) for id_ in ids]
+    await Membership.bulk_create(stays, batch_size=100)
+
+
+async def looked(world: World) -> int:
+    """Look for silent employees as the clock does each minute; return how many statements it took."""
+    world.later(minutes=1)
+    context = await world.admitted("admin")
+    with counted() as statements:
+        while await passing.silences_of_employees(context):
+            pass
+    return len(statements)
+
+
+async def test_the_clock_pays_for_who_becomes_silent_and_not_for_who_is(world: World) -> None:
+    await only(world, "NO_ACTIVITY", days=2)
+    spent = []
+    for more in (10, 440):
+        await crowd(world, more)
+        world.services.silences_by = None  # they came past the resolvers, as to a server that begins
+        await world.passes(days=7)
+        await looked(world)
+        nothing = await looked(world)
+        await world.act("recordCall", "Ann", direction="OUTBOUND")
+        await world.passes(days=1, hours=12)
+        await looked(world)
+        world.later(days=6)
+        spent.append((nothing, await looked(world)))
+
+    assert spent[0] == spent[1]
+    assert spent[0][0] == 2  # the rules, and whether it is time to look at anybody
+    assert await Raised.filter(resolved_at=None).count() == 451
+
+
+async def test_a_server_that_begins_looks_at_everybody_and_tells_nothing_twice(world: World) -> None:
+    await only(world, "NO_ACTIVITY", days=2)
+    await crowd(world, 250)
+    await world.passes(days=7)
+    world.services.silences_by = None
+    await world.passes(days=7)
+
+    assert await Raised.all().count() == 251
+
+
+async def test_a_rule_that_is_made_later_or_shorter_tells_of_those_who_are_silent_by_then(world: World) -> None:
+    rule = await only(world, "NO_ACTIVITY", days=8)
+    await world.passes(days=7)
+    assert await inbox(world, "Mia") == []
+
+    await world.act("createAlertRule", kind="NO_ACTIVITY", days=2, recipients=["MANAGER"], scope=world.ids["Ann"])
+    await world.passes(seconds=1)
+    assert len(await inbox(world, "Mia")) == 1
+    document = "mutation($id: ID!, $input: AlertRuleInput!) { updateAlertRule(id: $id, input: $input) { userErrors { code } } }"
+    await world.ask(document, id=rule, input={"kind": "NO_ACTIVITY", "days": 3, "recipients": ["MANAGER"]})
+    await world.passes(seconds=1)
+    assert len(await inbox(world, "Mia")) == 2
+
+
+async def test_who_is_heard_of_late_and_is_too_silent_since_then_too_is_told_of_again(world: World) -> None:
+    await only(world, "NO_ACTIVITY", days=2)
+    await world.passes(days=7)
+    started = (world.now - timedelta(days=5)).isoformat()
+    await world.act("recordCall", "Ann", direction="OUTBOUND", startedAt=started)
+    assert [alert["resolvedAt"] is None for alert in await inbox(world, "Mia")] == [False]
+
+    await world.passes(minutes=1)
+    assert [alert["resolvedAt"] is None for alert in await inbox(world, "Mia")] == [False, True]
+
+
+async def test_who_becomes_a_seller_or_comes_back_is_looked_at_from_then_on(world: World) -> None:
+    await only(world, "NO_ACTIVITY", days=2)
+    await world.act("updateEmployee", id=world.ids["Ann"], role="MANAGER")
+    await world.passes(days=7)
+    await world.act("updateEmployee", id=world.ids["Ann"], active=False)
+    await world.passes(days=7)
+    assert await inbox(world, "Mia") == []
+
+    await world.act("updateEmployee", id=world.ids["Ann"], role="EMPLOYEE", active=True)
+    await world.passes(days=1)
+    assert await inbox(world, "Mia") == []
+    await world.passes(days=7)
+    assert [alert["kind"] for alert in await inbox(world, "Mia")] == ["NO_ACTIVITY"]
 
 
 async def test_what_nobody_needs_any_more_goes_and_what_is_needed_stays(world: World) -> None:
