@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from benchmarks import growth, scenes
+from benchmarks.importing import importing
 from benchmarks.rig import rig
 from benchmarks.scenes import Figure, Office, opened
 
@@ -17,6 +18,7 @@ SCENES: dict[str, Callable[[Office, bool], Iterator[Figure]]] = {
     "board": lambda office, quick: scenes.board_push(office, 200 if quick else 1_000, 10 if quick else 30),
     "goals": lambda office, quick: scenes.goals_push(office, 50 if quick else 200, 100 if quick else 400),
     "requests": lambda office, quick: scenes.requests(office, 50 if quick else 300),
+    "import": lambda office, quick: importing(office, 1_000 if quick else 10_000, 3 if quick else 10),
     "idle": lambda office, quick: scenes.idle(office, 500 if quick else 3_000, 5 if quick else 30),
 }
 
@@ -30,8 +32,8 @@ GROWTH: Final = "growth"  # opens companies of its own
 def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
     """Measure what a unit of work costs, each beside its floor in the same run.
 
-    Starts its own PostgreSQL, Valkey and servers. Figures are CPU time (steadier than the clock's); their ratios
-    can be compared between machines. Without NAMES everything is measured: some minutes.
+    Starts its own PostgreSQL, Valkey and servers. Figures are CPU time (steadier than the clock's), but for what
+    an import makes others wait; their ratios can be compared between machines. Without NAMES everything is measured: some minutes.
     """
     figures: list[Figure] = []
 
