@@ -51,4 +51,6 @@ async def since(position: int) -> tuple[int, frozenset[str]]:
     found = await after(position - 1, BATCH + 1)  # with that one itself: where it is gone, more may be
     if found and found[0][0] == position and len(found) <= BATCH:
         return found[-1][0], frozenset(topic for _, topics in found[1:] for topic in topics)
+    if not found and not position:
+        return 0, frozenset()  # nothing has ever moved
     return await newest(), frozenset("*")

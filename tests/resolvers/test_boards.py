@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from models import scores
+from models import database, scores
 from resolvers import boards as kept_boards
 from tests.counting import counted
 from tests.resolvers.office import goal, two_sellers, won
@@ -155,6 +155,16 @@ async def test_news_of_another_metric_or_another_time_asks_for_nothing(world: Wo
     with counted() as statements:
         await board(world)
     assert not [each for each in statements if "daily_total" in each]
+
+
+async def test_a_board_of_a_company_in_which_nothing_has_ever_moved_is_asked_again(world: World) -> None:
+    await database.execute("DELETE FROM change")
+    world.services.boards = None
+
+    for _ in range(3):
+        assert (await board(world))["total"] == "0.00"
+    await won(world)
+    assert (await board(world))["total"] == "100.00"
 
 
 async def test_a_read_that_fails_loses_no_news(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
