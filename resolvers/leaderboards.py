@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -116,7 +116,7 @@ async def answer(context: Context, question: Question, heard: int | None = None)
         asked.moment.today,
         asked.scope,
         question.rank_by,
-        await _shown(asked, standings, rows),
+        await _shown(asked, standings, rows, await standings.people_of([row.key for row in rows])),
         count,
         shown(total, asked.metric.unit, asked.currency),
         version,
@@ -195,13 +195,17 @@ async def _in_sight(context: Context, ladder: Ladder) -> list[Ranked]:
     return [row if above.get(row.rank) in known else replace(row, gap_to_next=None) for row in rows if row.key in seen]
 
 
-async def _shown(asked: _Asked, standings: Standings, rows: Sequence[Ranked]) -> list[Standing]:
+async def _shown(
+    asked: _Asked, standings: Standings, rows: Sequence[Ranked], known: Mapping[int, Employee] | None = None
+) -> list[Standing]:
+    """Return the rows as they are shown; `known`: the people of them that are at hand."""
+    known = known or {}
+
     def shown_(amount: int | None) -> Decimal | None:
         return None if amount is None else shown(amount, asked.metric.unit, asked.currency)
 
     ranks = [standings.dawn.rank(row.key) for row in rows]
     targets = await standings.targets_of([row.key for row in rows])
-    known = await standings.people_of([row.key for row in rows])
     return [
         Standing(
             row.rank,
