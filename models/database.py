@@ -239,6 +239,16 @@ async def insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any
         await execute(_insertion(table, tuple(columns), len(part)), [value for row in part for value in row])
 
 
+async def write(sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """The same by a statement that has `{rows}` where they are to stand, below each other."""
+    if not rows:
+        return
+    row, at_once = f"({marks(rows[0])})", _VALUES // len(rows[0])
+    for start in range(0, len(rows), at_once):
+        part = rows[start : start + at_once]
+        await execute(sql.format(rows=", ".join([row] * len(part))), [value for each in part for value in each])
+
+
 @lru_cache(maxsize=512)
 def _insertion(table: str, columns: Sequence[str], rows: int) -> str:
     row = f"({', '.join('?' * len(columns))})"

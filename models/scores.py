@@ -97,12 +97,11 @@ _ADD_TO_TEAMS = """
 INSERT INTO team_total (metric, team_id, day, amount) VALUES {rows}
 ON CONFLICT (metric, team_id, day) DO UPDATE SET amount = team_total.amount + excluded.amount
 """
-_MOST: Final = 900  # values of one statement; SQLite takes 999 in old builds
 
 
 async def post(scores: Sequence[tuple[Score, bool, str, int]], at: datetime) -> None:
     """Write the postings, each with whether it is late and its source, and add them to the daily totals."""
-    await _insert(
+    await database.write(
         _POST,
         [
             (score.metric, score.employee, score.team, score.amount, score.day, late, at, kind, source)
@@ -128,19 +127,7 @@ async def correct_totals(
 ) -> None:
     """Add to the totals, by metric, employee, team and day, and to those of teams and the company each by itself."""
     for sql, amounts in ((_ADD, totals), (_ADD_TO_TEAMS, of_teams)):
-        await _insert(sql, [(*key, amount) for key, amount in sorted(amounts.items()) if amount])
-
-
-async def _insert(sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write rows below each other, without an object for each."""
-    if not rows:
-        return
-    row, many = f"({database.marks(rows[0])})", _MOST // len(rows[0])
-    for start in range(0, len(rows), many):
-        part = rows[start : start + many]
-        await database.execute(
-            sql.format(rows=", ".join([row] * len(part))), [value for each in part for value in each]
-        )
+        await database.write(sql, [(*key, amount) for key, amount in sorted(amounts.items()) if amount])
 
 
 async def by_employee_and_team(*, metric: str, first: date, last: date) -> dict[tuple[int, int], int]:

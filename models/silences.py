@@ -22,7 +22,6 @@ _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
 NEVER: Final = (1 << 63) - 1
 SHORTEST: Final = timedelta(days=1)  # of silence, that a rule can be about
-_AT_ONCE: Final = 190  # rows of one statement: SQLite takes at most 999 values in old builds
 
 
 class Silence(Model):
@@ -65,10 +64,7 @@ async def heard(moments: Mapping[Subject, datetime], *, known: datetime | None =
     """Note when something last happened with each subject; the latest counts."""
     until = ticks(known) if known else 0
     found = sorted((*subject, ticks(at), until, ticks(at + SHORTEST)) for subject, at in moments.items())
-    for start in range(0, len(found), _AT_ONCE):
-        part = found[start : start + _AT_ONCE]
-        values = [value for row in part for value in row]
-        await database.execute(_HEARD.format(rows=", ".join(["(?, ?, ?, ?, ?)"] * len(part))), values)
+    await database.write(_HEARD, found)
 
 
 async def gone(deals: Collection[int]) -> None:
@@ -160,11 +156,8 @@ ON CONFLICT (kind, subject_id) DO UPDATE SET look_at = excluded.look_at
 
 async def look(moments: Mapping[int, datetime | None]) -> None:
     """Note when to look at each employee; None: not until he is heard of."""
-    found = sorted((number, NEVER if at is None else ticks(at)) for number, at in moments.items())
-    for start in range(0, len(found), _AT_ONCE):
-        part = found[start : start + _AT_ONCE]
-        values = [value for row in part for value in row]
-        await database.execute(_LOOK.format(rows=", ".join(["('Employee', ?, 0, 0, ?)"] * len(part))), values)
+    found = ((number, NEVER if at is None else ticks(at)) for number, at in sorted(moments.items()))
+    await database.write(_LOOK, [("Employee", number, 0, 0, at) for number, at in found])
 
 
 async def look_at_all() -> None:
