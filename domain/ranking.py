@@ -15,6 +15,7 @@ from typing import Final, Self
 from domain.text import search_key
 
 _BITS: Final = 24  # of a place in name order: as many people as nobody employs
+_PLACE: Final = (1 << _BITS) - 1
 _FINE: Final = 1 << 128  # of a share: those of targets below 2^63 differ by more than 2^-126, or not at all
 _LAST: Final = 1 << 256  # behind every share there is: who has no target
 
@@ -74,35 +75,30 @@ class Ladder:
 
     def move(self, key: int, value: int) -> None:
         """Set what somebody has scored."""
-        place = self.roll.places.get(key)
-        if place is not None:
-            del self._entries[bisect_left(self._entries, (self._behind(key) << _BITS) + place)]
+        ranked = key in self.roll.places
+        if ranked:
+            del self._entries[self._position(key)]
         self.total += value - self.values.get(key, 0)
         self.values[key] = value
-        if place is not None:
-            insort(self._entries, (self._behind(key) << _BITS) + place)
+        if ranked:
+            insort(self._entries, self._entry(key))
 
     def rank(self, key: int) -> int | None:
         """Return somebody's rank; None for who is not on the roll."""
         return 1 + self._first(self._behind(key)) if key in self.roll.places else None
 
     def window(self, first: int, around: int | None = None) -> list[Ranked]:
-        """Return the `first` rows nearest the one with that key, or the first rows when it is None or not ranked.
-
-        The row is in the middle, with one more above than below when it cannot be, unless an end of the board is near.
-        """
-        place = 0
-        if around is not None and around in self.roll.places:
-            place = bisect_left(self._entries, (self._behind(around) << _BITS) + self.roll.places[around])
-        start = max(0, min(place - first // 2, len(self) - first))
+        """Return the `first` rows nearest the one with that key, or the first rows when it is None or not ranked."""
+        position = self._position(around) if around is not None and around in self.roll.places else 0
+        start = window_start(position, first, len(self))
         rows: list[Ranked] = []
         rank, above, level = 0, None, None  # `above`: anybody of the next rank up
         for position, entry in enumerate(self._entries[start : start + first], start=start):
-            behind, place = entry >> _BITS, entry & ((1 << _BITS) - 1)
+            behind, place = entry >> _BITS, entry & _PLACE
             if behind != level:
                 top = position if rows else self._first(behind)
                 rank, level = top + 1, behind
-                above = self._entries[top - 1] & ((1 << _BITS) - 1) if top and behind != _LAST else None
+                above = self._entries[top - 1] & _PLACE if top and behind != _LAST else None
             key = self.roll.keys[place]
             gap = None if above is None else self._missing(key, self.roll.keys[above])
             rows.append(Ranked(key, self.roll.names[place], self.values.get(key, 0), rank, gap))
@@ -116,6 +112,13 @@ class Ladder:
         target = self.targets.get(key)
         return _LAST if target is None else -(value * _FINE // target)
 
+    def _entry(self, key: int) -> int:
+        return (self._behind(key) << _BITS) + self.roll.places[key]
+
+    def _position(self, key: int) -> int:
+        """Return at which position somebody of the roll stands."""
+        return bisect_left(self._entries, self._entry(key))
+
     def _first(self, behind: int) -> int:
         """Return the position of the first who is so far behind."""
         return bisect_left(self._entries, behind << _BITS)
@@ -126,6 +129,14 @@ class Ladder:
         if self.targets is None:
             return ahead - value
         return -(-self.targets[key] * ahead // self.targets[above]) - value
+
+
+def window_start(position: int, first: int, count: int) -> int:
+    """Return where the `first` rows of a board of `count` begin that are nearest a position.
+
+    Its row is in the middle, with one more above than below when it cannot be, unless an end of the board is near.
+    """
+    return max(0, min(position - first // 2, count - first))
 
 
 _needle: Final = lru_cache(maxsize=20_000)(search_key)  # of the same people for each board

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,11 +15,11 @@ from domain.calendar import Calendar
 from domain.failures import BadInput, NotFound
 from domain.periods import Period
 from domain.progress import percent
-from domain.ranking import Ladder, Ranked
+from domain.ranking import Ranked, window_start
 from domain.refusals import Refusal
 from domain.scoring import WORK, Metric
 from domain.units import shown
-from models import changes, people
+from models import changes
 from models.goals import OwnerKind
 from models.pages import LARGEST
 from models.people import Employee
@@ -106,9 +106,10 @@ async def answer(context: Context, question: Question, heard: int | None = None)
     standings, version = await _standings(context, asked, heard)
     count, total = len(standings.ladder), standings.ladder.total
     if asked.metric.key == WORK:
-        rows = _window(await _in_sight(context, standings.ladder), question.first, around)
+        rows = _window(await _in_sight(context, standings), question.first, around)
     else:
         rows = standings.ladder.window(question.first, around)
+    await standings.people_of([row.key for row in rows])  # the board shows them all
     return Board(
         asked.metric,
         asked.period,
@@ -116,7 +117,7 @@ async def answer(context: Context, question: Question, heard: int | None = None)
         asked.moment.today,
         asked.scope,
         question.rank_by,
-        await _shown(asked, standings, rows, await standings.people_of([row.key for row in rows])),
+        await _shown(asked, standings, rows),
         count,
         shown(total, asked.metric.unit, asked.currency),
         version,
@@ -176,30 +177,26 @@ async def _standings(context: Context, asked: _Asked, heard: int | None) -> tupl
 
 def _window(rows: Sequence[Ranked], first: int, around: int | None) -> Sequence[Ranked]:
     """Return of rows that were picked out what a ladder's window would show of all."""
-    place = next((n for n, row in enumerate(rows) if row.key == around), 0)
-    start = max(0, min(place - first // 2, len(rows) - first))
+    start = window_start(next((n for n, row in enumerate(rows) if row.key == around), 0), first, len(rows))
     return rows[start : start + first]
 
 
-async def _in_sight(context: Context, ladder: Ladder) -> list[Ranked]:
+async def _in_sight(context: Context, standings: Standings) -> list[Ranked]:
     """Return the rows of those whose time at work the viewer may see; ranks stay those of the whole board.
 
     How much is missing to the next rank up is left out where it would tell the hours of somebody else.
     """
-    rows = ladder.window(len(ladder))
-    people_ = [row for row in await people.by_ids([row.key for row in rows]) if row is not None]
-    seen = {row.id for row in people_ if context.viewer.may(Action.VIEW_WORK_TIME, row)}
+    rows = standings.ladder.window(len(standings.ladder))
+    staff = await standings.people_of([row.key for row in rows])
+    seen = {row.key for row in rows if context.viewer.may(Action.VIEW_WORK_TIME, staff[row.key])}
     ranks = sorted({row.rank for row in rows})
     above = dict(pairwise(reversed(ranks)))
     known = {row.rank for row in rows if row.key in seen}
     return [row if above.get(row.rank) in known else replace(row, gap_to_next=None) for row in rows if row.key in seen]
 
 
-async def _shown(
-    asked: _Asked, standings: Standings, rows: Sequence[Ranked], known: Mapping[int, Employee] | None = None
-) -> list[Standing]:
-    """Return the rows as they are shown; `known`: the people of them that are at hand."""
-    known = known or {}
+async def _shown(asked: _Asked, standings: Standings, rows: Sequence[Ranked]) -> list[Standing]:
+    """Return the rows as they are shown, with the people of them that are at hand."""
 
     def shown_(amount: int | None) -> Decimal | None:
         return None if amount is None else shown(amount, asked.metric.unit, asked.currency)
@@ -216,7 +213,7 @@ async def _shown(
             None if target is None else percent(row.value, target),
             shown_(row.gap_to_next),
             row.name,
-            known.get(row.key),
+            standings.people.get(row.key),
         )
         for row, before, target in zip(rows, ranks, (targets.get(row.key) for row in rows), strict=True)
     ]
@@ -252,7 +249,7 @@ async def places(context: Context, asked: Sequence[Place]) -> list[Standing | No
         standings, _ = await _standings(context, meant, None)
         ladder = standings.ladder
         if meant.metric.key == WORK:
-            rows = [row for row in await _in_sight(context, ladder) if row.key in whose]
+            rows = [row for row in await _in_sight(context, standings) if row.key in whose]
         else:
             rows = [row for key in whose if key in ladder.roll.places for row in ladder.window(1, key)]
         shown_ = await _shown(meant, standings, rows)
