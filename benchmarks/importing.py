@@ -14,28 +14,10 @@ from typing import Final
 from benchmarks.filling import TEAM
 from benchmarks.rig import Process, percentiles
 from benchmarks.scenes import Figure, Office, at_rest
+from tests.exports import COLUMNS, DAY, MAP, SEPARATOR
 
 QUERY: Final = "{ company { name } }"
 _PAUSE: Final = 0.01  # seconds between two questions
-_MAP: Final = """
-currency = "EUR"
-[[file]]
-pattern = "*.csv"
-kind = "deals"
-[file.columns]
-id = "number"
-title = "title"
-owner = "seller"
-client = "client"
-stage = "stage"
-created = "created"
-closed = "closed"
-amount = "amount"
-[file.stages]
-Offer = "open"
-Won = "won"
-Lost = "lost"
-"""
 _STAGES: Final = ("Won", "Lost", "Offer", "Won")
 
 
@@ -83,12 +65,14 @@ def _waits(office: Office, server: Process, on: Callable[[], bool]) -> list[floa
 
 def _write(folder: Path, rows: int) -> None:
     """Write an export of deals of a year, sold by those who are there to clients who are not, and its map."""
-    (folder / "map.toml").write_text(_MAP)
+    (folder / "map.toml").write_text(MAP)
     with (folder / "deals.csv").open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file)
-        out.writerow(("number", "title", "seller", "client", "stage", "created", "closed", "amount"))
+        out = csv.writer(file, delimiter=SEPARATOR)
+        out.writerow(COLUMNS)
         for row in range(rows):
             stage, created = _STAGES[row % len(_STAGES)], date(2025, 1, 1) + timedelta(days=row * 7 % 365)
-            closed = "" if stage == "Offer" else created + timedelta(days=row % 30)
+            closed = "" if stage == "Offer" else f"{created + timedelta(days=row % 30):{DAY}}"
             seller, client = f"Seller {1 + row * 3 % TEAM:05}", f"Client {row * 5 % (1 + rows // 4)}"
-            out.writerow((f"D-{row}", f"Delivery {row}", seller, client, stage, created, closed, 100 + row % 900))
+            out.writerow(
+                (f"D-{row}", f"Delivery {row}", seller, client, stage, f"{created:{DAY}}", closed, 100 + row % 900)
+            )

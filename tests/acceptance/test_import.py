@@ -16,6 +16,7 @@ import asyncpg
 import pytest
 
 from tests.acceptance.pair import watching, won
+from tests.exports import COLUMNS, DAY, MAP, SEPARATOR
 from tests.processes import PATIENCE, Done, Home, ending, measured, prepared, serving
 from tests.tables import finished
 
@@ -28,30 +29,6 @@ WRONG = {  # line of the file → what is put there, and the column that is to b
     2_345: ({"stage": "Nobody knows"}, "stage"),
 }
 BROKEN = 1_999  # the line of a row with a cell too many
-MAP = """
-currency = "EUR"
-[[file]]
-pattern = "*.csv"
-kind = "deals"
-separator = ";"
-dates = ["%d.%m.%Y"]
-[file.columns]
-id = "number"
-title = "title"
-owner = "seller"
-client = "client"
-stage = "stage"
-created = "created"
-closed = "closed"
-amount = "amount"
-[file.stages]
-Offer = "open"
-Won = "won"
-Lost = "lost"
-[file.unknown]
-stage = "reject"
-"""
-COLUMNS = ("number", "title", "seller", "client", "stage", "created", "closed", "amount")
 STATE = {  # what an import leaves behind, but for the numbers of rows and the moments of recording
     "deals": """SELECT deal.external_id, title, employee.name, client.name, status, amount, closed_on, sale_kind
         FROM deal JOIN employee ON employee.id = deal.owner_id LEFT JOIN client ON client.id = deal.client_id""",
@@ -77,8 +54,8 @@ def deal(line: int) -> dict[str, str]:
         "seller": f"Seller {line * 3 % 11}",
         "client": f"Client {line * 5 % 701}",
         "stage": stage,
-        "created": f"{created:%d.%m.%Y}",
-        "closed": "" if stage == "Offer" else f"{created + timedelta(days=line % 30):%d.%m.%Y}",
+        "created": f"{created:{DAY}}",
+        "closed": "" if stage == "Offer" else f"{created + timedelta(days=line % 30):{DAY}}",
         "amount": f"{line % 997}.{line % 100:02}",
     }
 
@@ -96,7 +73,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("export")
     (folder / "map.toml").write_text(MAP)
     with (folder / "deals.csv").open("w", newline="", encoding="utf-8-sig") as file:
-        out = csv.writer(file, delimiter=";")
+        out = csv.writer(file, delimiter=SEPARATOR)
         out.writerow(COLUMNS)
         for line in range(2, ROWS + 2):
             row = deal(line) | WRONG.get(line, ({}, ""))[0]

@@ -1,0 +1,27 @@
+"""An export of deals from another system, and the map by which it is read."""
+
+SEPARATOR, DAY = ";", "%d.%m.%Y"
+MAP = f"""
+currency = "EUR"
+[[file]]
+pattern = "*.csv"
+kind = "deals"
+separator = "{SEPARATOR}"
+dates = ["{DAY}"]
+[file.columns]
+id = "number"
+title = "title"
+owner = "seller"
+client = "client"
+stage = "stage"
+created = "created"
+closed = "closed"
+amount = "amount"
+[file.stages]
+Offer = "open"
+Won = "won"
+Lost = "lost"
+[file.unknown]
+stage = "reject"
+"""
+COLUMNS = ("number", "title", "seller", "client", "stage", "created", "closed", "amount")
