@@ -2,8 +2,9 @@
 
 Most fields are a column of the row, or a small function of it. GraphQL's executor makes a dozen
 objects for each before it gets there, Strawberry some more. Here the schema's fields are looked at once:
-a plain leaf is read and coerced at once, a small function is called as it is. Whatever is unusual (an
-argument, an extension, an error, a missing value) goes the executor's own way, so the results are the same.
+a plain leaf is read and coerced at once, a plain object is gone into at once, a small function is called as
+it is. Whatever is unusual (an argument, an extension, an error, a missing value) goes the executor's own
+way, so the results are the same.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
 from graphql import (
+    GraphQLField,
     GraphQLInterfaceType,
     GraphQLLeafType,
     GraphQLNonNull,
     GraphQLObjectType,
+    GraphQLOutputType,
     GraphQLSchema,
     is_leaf_type,
 )
-from graphql.pyutils import Path, Undefined
+from graphql.pyutils import Path, Undefined, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 from tortoise.models import Model
@@ -50,15 +53,16 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a leaf is read: from the row and the context, and as what it is coerced."""
+    """How a field is read, from the row and the context, and the leaf or the object that it is."""
 
     read: Callable[[Any, Any], Any]
-    leaf: GraphQLLeafType
+    leaf: GraphQLLeafType | None
+    whole: GraphQLObjectType | None
     needed: bool
 
 
 def planned(schema: GraphQLSchema) -> None:
-    """Look at every field once: note how a plain leaf is read, and call small resolvers as they are."""
+    """Look at every field once: note how a plain one is read, and call small resolvers as they are."""
     for kind in schema.type_map.values():
         if not isinstance(kind, GraphQLObjectType | GraphQLInterfaceType) or kind.name.startswith("__"):
             continue
@@ -71,8 +75,9 @@ def planned(schema: GraphQLSchema) -> None:
                 continue
             needed = isinstance(field.type, GraphQLNonNull)
             inner = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
-            if is_leaf_type(inner):
-                field.extensions[PLAN] = Plan(read, inner, needed)
+            leaf, whole = is_leaf_type(inner), isinstance(inner, GraphQLObjectType)
+            if leaf or whole:
+                field.extensions[PLAN] = Plan(read, inner if leaf else None, inner if whole else None, needed)
             if definition.base_resolver is not None:
                 field.resolve = _called(read)
 
@@ -115,31 +120,86 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         fields = kept.setdefault(_ROOT, grouped_field_set)
         return super().execute_collected_root_fields(root_type, root_value, fields, serially, new_defer_usages)
 
-    def execute_field(
+    def execute_fields(
         self,
         parent_type: GraphQLObjectType,
-        source: Any,
-        field_details_list: list[Any],
-        path: Path,
+        source_value: Any,
+        path: Path | None,
+        grouped_field_set: Any,
         position_context: Any,
     ) -> Any:
-        field = parent_type.fields.get(field_details_list[0].node.name.value)
-        plan = field.extensions.get(PLAN) if field else None
-        if plan is not None and field is not None:
-            try:
-                value = plan.read(source, self.context_value)
-                if value is None and not plan.needed:
-                    return None
-                if not self.is_awaitable(value):
-                    coerced = plan.leaf.coerce_output_value(value)
-                    if coerced is not None and coerced is not Undefined:
-                        return coerced
+        fields, context = parent_type.fields, self.context_value
+        results: dict[str, Any] = {}
+        waiting: list[str] = []
+        try:
+            for name, details in grouped_field_set.items():
+                field = fields.get(details[0].node.name.value)
+                plan: Plan | None = field.extensions.get(PLAN) if field else None
+                value = None  # stands for what is left to the executor
+                if plan is not None:
+                    try:
+                        value = plan.read(source_value, context)
+                        if value is None and not plan.needed:
+                            results[name] = None
+                            continue
+                        if plan.leaf is not None and not is_awaitable(value):
+                            coerced = plan.leaf.coerce_output_value(value)
+                            if coerced is not None and coerced is not Undefined:
+                                results[name] = coerced
+                                continue
+                            value = None
+                    except Exception:  # noqa: BLE001 - it is met again, and told in the executor's way
+                        value = None
+                here = Path(path, name, parent_type.name)
+                if field is None or value is None or isinstance(value, Exception):
+                    result = self.execute_field(parent_type, source_value, details, here, position_context)
                 else:
-                    nodes = [each.node for each in field_details_list]
-                    info = self.build_resolve_info(field, nodes, parent_type, path)
-                    return self.complete_awaitable_value(
-                        field.type, field_details_list, info, path, value, position_context
-                    )
-            except Exception:  # noqa: BLE001, S110 - it is met again, and told in the executor's way
-                pass
-        return super().execute_field(parent_type, source, field_details_list, path, position_context)
+                    result = self._completed(parent_type, field, details, here, value, position_context)
+                if result is not Undefined:
+                    results[name] = result
+                    if is_awaitable(result):
+                        waiting.append(name)
+        except Exception:
+            if waiting:
+                self.settle_in_background([results[name] for name in waiting])
+            raise
+        return _awaited(results, waiting) if waiting else results
+
+    def _completed(
+        self,
+        parent_type: GraphQLObjectType,
+        field: GraphQLField,
+        details: list[Any],
+        path: Path,
+        value: Any,
+        position_context: Any,
+    ) -> Any:
+        """Return what a value that is to be awaited, or an object, comes to; its errors are told where they belong."""
+        if is_awaitable(value):
+            info = self.build_resolve_info(field, [each.node for each in details], parent_type, path)
+            return self.complete_awaitable_value(field.type, details, info, path, value, position_context)
+        whole: Any = field.extensions[PLAN].whole
+        no_info: Any = None  # none of our types looks at it
+        try:
+            result = self.complete_object_value(whole, details, no_info, path, value, position_context)
+        except Exception as error:  # noqa: BLE001 - whatever it was, as the executor does
+            self.handle_field_error(error, field.type, details, path)
+            return None
+        return self._caught(result, field.type, details, path) if is_awaitable(result) else result
+
+    async def _caught(self, result: Awaitable[Any], kind: GraphQLOutputType, details: list[Any], path: Path) -> Any:
+        try:
+            return await result
+        except Exception as error:  # noqa: BLE001 - as above
+            self.handle_field_error(error, kind, details, path)
+            return None
+
+
+async def _awaited(results: dict[str, Any], waiting: list[str]) -> dict[str, Any]:
+    """Put what is waited for in its place, all of it at once."""
+    if len(waiting) == 1:
+        results[waiting[0]] = await results[waiting[0]]
+    else:
+        found = await gather_with_cancel(*(results[name] for name in waiting))
+        results.update(zip(waiting, found, strict=True))
+    return results
