@@ -74,7 +74,7 @@ def from_minor(minor: int, currency: str) -> Decimal:
 
 def with_places(scaled: int, places: int) -> Decimal:
     """Return scaled / 10**places as a decimal of exactly so many places, whatever its size."""
-    return Decimal((int(scaled < 0), tuple(map(int, str(abs(scaled)))), -places))
+    return Decimal(f"{scaled}E-{places}")
 
 
 def convert(minor: int, source: str, target: str, rate: Decimal) -> int:

@@ -15,7 +15,8 @@ from resolvers.context import Context
 from resolvers.outlooks import forecaster
 from resolvers.projecting import CHANCES
 from subscriptions.asking import PASSING
-from subscriptions.hub import Flag, Hub, pauses
+from subscriptions.flags import Flag
+from subscriptions.hub import Hub, pauses
 
 _SETTLE: Final = (
     0.005  # seconds in which news of deals become one; shorter than any window, so no question is read twice

@@ -23,6 +23,8 @@ from uuid import uuid4
 import orjson
 from broadcaster import Broadcast
 
+from subscriptions.flags import Flag
+
 CHANNEL: Final = "scoreline:news"
 EVERYBODY: Final = "*"  # as a topic of news: all listeners, whatever they listen to
 RESYNC: Final = "resync"  # from the broadcast: connected, perhaps after a gap
@@ -56,30 +58,6 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
 async def _soon(reading: Awaitable[T]) -> T:
     async with asyncio.timeout(DEADLINE):
         return await reading
-
-
-class Flag:
-    """Raised or not: raising it often before anyone looks is raising it once."""
-
-    def __init__(self) -> None:
-        self._raised = asyncio.Event()
-
-    def ring(self) -> None:
-        self._raised.set()
-
-    def clear(self) -> None:
-        """Forget what was rung so far: for one who is about to read."""
-        self._raised.clear()
-
-    async def wait(self, timeout: float | None = None) -> bool:
-        """Return True once rung since the last wait, and lower the flag; False after `timeout` seconds."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self._raised.wait()
-        except TimeoutError:
-            return False
-        self.clear()
-        return True
 
 
 class Ear:

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+from typing import NoReturn
 
 from broadcaster import Broadcast, BroadcastBackend, Event
-from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -37,9 +39,12 @@ class RedisDoorbell(BroadcastBackend):
     """
 
     def __init__(self, url: str, *, quiet: float = 1.0, deadline: float = 2.0, room: int = 100) -> None:
-        # A retry inside the client would connect again without anyone noticing the gap, so the listening one has none;
-        # the publishing one has one, for a pooled connection that a restart of the server left stale.
-        self._listening = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=deadline)
+        # What is heard is read off the connection itself: the client's way sets a timeout and asks for a retry around
+        # each message, and would connect again without anyone noticing the gap. In the old protocol it is plain lists.
+        self._listening = ConnectionPool.from_url(
+            url, protocol=2, retry=Retry(NoBackoff(), 0), socket_connect_timeout=deadline
+        )
+        # The publishing one has a retry, for a pooled connection that a restart of the server left stale.
         self._publishing = Redis.from_url(
             url, retry=Retry(NoBackoff(), 1), socket_connect_timeout=deadline, socket_timeout=deadline
         )
@@ -48,6 +53,7 @@ class RedisDoorbell(BroadcastBackend):
         self._events: asyncio.Queue[Event] = asyncio.Queue(room)
         self._ear: asyncio.Task[None] | None = None
         self._connected: bool | None = None
+        self._heard = 0  # how often anything was
 
     async def connect(self) -> None:
         """Do nothing yet: the connection is made with the first subscription, and Redis may be absent."""
@@ -55,7 +61,6 @@ class RedisDoorbell(BroadcastBackend):
     async def disconnect(self) -> None:
         self._channels.clear()
         await self._listen()
-        await self._listening.aclose()
         await self._publishing.aclose()
 
     async def subscribe(self, group: str) -> None:
@@ -82,34 +87,51 @@ class RedisDoorbell(BroadcastBackend):
     async def _keep_listening(self) -> None:
         waits = pauses()
         while True:
+            connection: AbstractConnection = self._listening.make_connection()  # type: ignore[no-untyped-call]
             try:
-                async with self._listening.pubsub() as pubsub:
-                    async with asyncio.timeout(self._deadline):
-                        await pubsub.subscribe(*self._channels)
-                    await self._hear(pubsub)
+                async with asyncio.timeout(self._deadline):
+                    await connection.connect()  # type: ignore[no-untyped-call]
+                    await connection.send_command("SUBSCRIBE", *self._channels)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._hear(connection), name="redis messages")
+                    group.create_task(self._check(connection), name="redis signs of life")
             except Exception as error:  # noqa: BLE001 - whatever it was, nobody else connects again
+                reason = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
                 if self._connected:
                     waits = pauses()
                 if self._connected is not False:
-                    log.warning("Redis is lost (%r); connecting again until it answers.", error)
+                    log.warning("Redis is lost (%r); connecting again until it answers.", reason)
                     self._put(LOST, *self._channels)
                 self._connected = False
+            finally:
+                await connection.disconnect(nowait=True)
             await asyncio.sleep(next(waits))
 
-    async def _hear(self, pubsub: PubSub) -> None:
+    async def _hear(self, connection: AbstractConnection) -> NoReturn:
         while True:
-            heard = await pubsub.get_message(timeout=self._quiet)
-            if heard is None:
-                await pubsub.ping()
-                async with asyncio.timeout(self._deadline):
-                    heard = await pubsub.get_message(timeout=None)
-            if heard is None or heard["type"] not in ("subscribe", "message"):
+            heard = await connection.read_response(timeout=math.inf)
+            self._heard += 1
+            match heard:
+                case [b"message", channel, said]:
+                    self._put(said.decode(errors="replace"), channel.decode())
+                case [b"subscribe", channel, _]:
+                    if not self._connected:
+                        log.info("Redis is connected.")
+                        self._connected = True
+                    self._put(RESYNC, channel.decode())
+
+    async def _check(self, connection: AbstractConnection) -> NoReturn:
+        """Ask for a sign of life after each silence. Raises TimeoutError where none comes."""
+        while True:
+            heard = self._heard
+            await asyncio.sleep(self._quiet)
+            if heard != self._heard:
                 continue
-            confirmed = heard["type"] == "subscribe"
-            if confirmed and not self._connected:
-                log.info("Redis is connected.")
-                self._connected = True
-            self._put(RESYNC if confirmed else heard["data"].decode(errors="replace"), heard["channel"].decode())
+            async with asyncio.timeout(self._deadline):
+                await connection.send_command("PING")
+            await asyncio.sleep(self._deadline)
+            if heard == self._heard:
+                raise TimeoutError("no sign of life")
 
     def _put(self, message: str, *channels: str) -> None:
         for channel in channels:

@@ -8,14 +8,14 @@ when they are closed or cancelled.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Generic, TypeVar
 
-from subscriptions.hub import Flag, Hub, pauses
+from subscriptions.flags import Flag
+from subscriptions.hub import Hub, pauses
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +65,7 @@ async def states(
             if found != sent:
                 sent = found
                 yield reading.value
-            if await bell.wait(reading.wake_in):
-                await asyncio.sleep(hub.window if window is None else window)
+            await bell.wait(reading.wake_in, pause=hub.window if window is None else window)
 
 
 async def happenings(
