@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
 from graphql import (
+    ExecutionResult,
+    GraphQLError,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLLeafType,
@@ -24,13 +26,14 @@ from graphql import (
     GraphQLSchema,
     is_leaf_type,
 )
+from graphql.execution.collect_fields import collect_fields
+from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import Path, Undefined, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 from tortoise.models import Model
 
 PLAN: Final = "scoreline-plan"
-_ROOT: Final[Any] = "root"  # in place of the type and the list by which the library remembers
 _DEFINITION: Final = "strawberry-definition"
 _AWAITABLE: Final[dict[type, bool]] = {}
 
@@ -68,9 +71,10 @@ def planned(schema: GraphQLSchema) -> None:
             continue
         for field in kind.fields.values():
             definition = field.extensions.get(_DEFINITION)
-            if not isinstance(definition, StrawberryField) or definition.extensions or field.args:
+            if not isinstance(definition, StrawberryField) or definition.extensions:
                 continue
-            read = _reading(definition)
+            streamed = definition.is_subscription  # its arguments were looked at when it began
+            read = _event if streamed else None if field.args else _reading(definition)
             if read is None:
                 continue
             needed = isinstance(field.type, GraphQLNonNull)
@@ -78,13 +82,15 @@ def planned(schema: GraphQLSchema) -> None:
             leaf, whole = is_leaf_type(inner), isinstance(inner, GraphQLObjectType)
             if leaf or whole:
                 field.extensions[PLAN] = Plan(read, inner if leaf else None, inner if whole else None, needed)
-            if definition.base_resolver is not None:
+            if definition.base_resolver is not None and not streamed:
                 field.resolve = _called(read)
 
 
+def _event(source: Any, context: Any) -> Any:
+    return source
+
+
 def _reading(field: StrawberryField) -> Callable[[Any, Any], Any] | None:
-    if field.is_subscription:
-        return None
     if field.base_resolver is None:
         name = field.python_name
         return lambda source, context: getattr(source, name)
@@ -103,22 +109,35 @@ def _called(read: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
-    def execute_collected_root_fields(
-        self,
-        root_type: GraphQLObjectType,
-        root_value: Any,
-        grouped_field_set: Any,
-        serially: bool,
-        new_defer_usages: Any,
-    ) -> Any:
-        """Take the fields that the first event of a stream collected: the executors of its events share what they collect.
+    """Executes an operation; of a stream, each of its events.
 
-        The library remembers what is below a field by the very list it was collected in. Of lists that are
-        made anew for each event it would find none again, and let go of none.
-        """
-        kept: dict[Any, Any] = self._relevant_sub_fields
-        fields = kept.setdefault(_ROOT, grouped_field_set)
-        return super().execute_collected_root_fields(root_type, root_value, fields, serially, new_defer_usages)
+    What is collected of the document is collected once for all events of a stream. The library would do it for each,
+    and remembers what is below a field by the very list it was collected in: of lists made anew it would find none
+    again, and let go of none.
+    """
+
+    _root: tuple[GraphQLObjectType, Any] | None = None
+
+    async def event(self, payload: Any) -> ExecutionResult:
+        """Return the result for one event of the stream."""
+        if self._root is None:
+            kind = self.schema.get_root_type(self.operation.operation)
+            assert kind is not None, "a stream has begun by its field of this type"
+            fields, _, _ = collect_fields(
+                self.schema, self.fragments, self.variable_values, kind, self.operation, self.hide_suggestions
+            )
+            self._root = kind, fields
+        executor = Executor.__new__(Executor)
+        executor.__dict__.update(self.__dict__)
+        executor.root_value, executor.collected_errors = payload, CollectedErrors()
+        try:
+            data = executor.execute_fields(self._root[0], payload, None, self._root[1], None)
+            if is_awaitable(data):
+                data = await data
+        except GraphQLError as error:
+            executor.collected_errors.add(error, None)
+            data = None
+        return ExecutionResult(data, executor.collected_errors.errors or None)
 
     def execute_fields(
         self,

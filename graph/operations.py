@@ -30,7 +30,6 @@ from graphql import (
     VariableNode,
     create_source_event_stream,
     execute,
-    execute_subscription_event,
     print_ast,
     specified_rules,
     validate,
@@ -229,6 +228,7 @@ class Operations:
         if isinstance(executor, list):
             yield None, ExecutionResult(None, errors=executor)
             return
+        assert isinstance(executor, Executor), "it was built as one"
         source: Any = create_source_event_stream(executor)
         found = await source if isawaitable(source) else source
         if isinstance(found, ExecutionResult):
@@ -236,8 +236,7 @@ class Operations:
             return
         async with aclosing(found) as events:
             async for event in events:
-                result = execute_subscription_event(executor.build_per_event_executor(event))
-                yield event, await result if isawaitable(result) else result
+                yield event, await executor.event(event)
 
 
 def _number(value: Any) -> Hashable:

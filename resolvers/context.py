@@ -156,12 +156,13 @@ class Context:
         return self.work.at if self.work else self.clock()
 
     async def company(self) -> Company:
-        async with self._reading:  # many fields ask at the same moment; one reads
-            if self._company is None:
-                if self.known is not None:
-                    self._company = await self.known.company()
-                else:
-                    self._company = self._office.company if self._office else await company.the_company()
+        if self._company is None:
+            async with self._reading:  # many fields ask at the same moment; one reads
+                if self._company is None:
+                    if self.known is not None:
+                        self._company = await self.known.company()
+                    else:
+                        self._company = self._office.company if self._office else await company.the_company()
         if self._company is None:
             raise Unavailable("There is no company yet: run `./run setup` on the server first.")
         return self._company
@@ -173,6 +174,8 @@ class Context:
         return (await self.calendar()).day_of(self.now())
 
     async def metrics(self) -> dict[str, Metric]:
+        if self._metrics is not None:
+            return self._metrics
         async with self._reading:
             if self._metrics is None:
                 if self.known is not None:

@@ -25,7 +25,7 @@ async def test_a_stream_keeps_nothing_of_its_past_events() -> None:
     kept = []
     for total in range(5):
         board = {"total": total, "best": {"rank": 1}}
-        result = stream.build_per_event_executor({"board": board}).execute_operation()
+        result = await stream.event({"board": board})
         assert (result.data, result.errors) == ({"board": board}, None)
         kept.append(len(stream._relevant_sub_fields))
     assert kept == [kept[0]] * 5
