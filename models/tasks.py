@@ -11,6 +11,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.records import Credit, TaskFacts, TaskKind
+from models import database
 from models.fields import choice, external, link, short_text
 
 _NEVER = 1 << 50  # beyond any second since 1970
@@ -81,6 +82,12 @@ def standing() -> QuerySet[Task]:
 def awaited(now: datetime) -> QuerySet[Task]:
     """Return the open tasks whose due time has passed without the history saying so."""
     return standing().filter(completed_at=None, overdue_at=None, due_at__lte=now)
+
+
+async def are_awaited(now: datetime) -> bool:
+    """Return whether there is any such; asked all the time, so in plain SQL."""
+    open_ = "deleted_at IS NULL AND completed_at IS NULL AND overdue_at IS NULL"
+    return bool(await database.rows(f"SELECT 1 FROM task WHERE {open_} AND due_at <= ? LIMIT 1", [now]))  # noqa: S608
 
 
 async def noted(rows: Sequence[Task]) -> None:

@@ -49,7 +49,7 @@ async def begin(context: Context) -> bool:
 
 async def overdue(context: Context) -> bool:
     """Say of the next tasks that their due time has passed."""
-    if not await tasks.awaited(context.clock()).exists():
+    if not await tasks.are_awaited(context.clock()):
         return False
     async with context.unit():
         rows = await tasks.awaited(context.now()).order_by("due_at", "id").limit(_AT_ONCE)

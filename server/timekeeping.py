@@ -175,28 +175,31 @@ class Timekeeper:
 
     async def turn(self) -> None:
         """Do what is due by now. Raises what the database raises while it is away."""
+        context = await self._context()
         try:
-            today = await (await self._context()).today()
+            today = await context.today()
         except Unavailable:  # there is no company yet
             return
         now = self._clock()
-        for job in self._jobs:
-            if self._is_due(job, now):
-                await self._run(job, now)
-        if today != self._day and self._is_due(self._each_day, now) and await self._run(self._each_day, now):
+        due = [job for job in self._jobs if self._is_due(job, now)]
+        for job in due:
+            await self._run(job, now, context if job is due[0] else await self._context())
+        dawned = today != self._day and self._is_due(self._each_day, now)
+        if dawned and await self._run(self._each_day, now, await self._context()):
             self._day = today
 
     def _is_due(self, job: Job, now: datetime) -> bool:
         left = self._next.get(job.name, now) - now
         return not timedelta(0) < left <= job.every  # more is left only after the clock was set back
 
-    async def _run(self, job: Job, now: datetime) -> bool:
-        """Do a job; return whether it came to its end."""
+    async def _run(self, job: Job, now: datetime, context: Context) -> bool:
+        """Do a job, its first part with this context; return whether it came to its end."""
         ended = False
         try:
-            while await job.run(await self._context()):
+            while await job.run(context):
                 if not self.holding.held:
                     return False
+                context = await self._context()
             ended = True
         except AWAY:
             raise
