@@ -16,7 +16,7 @@ from typing import Final
 from domain.calendar import Calendar
 from domain.periods import Period, paced
 
-_TOLERANCE: Final = Fraction(5, 100)  # of the target
+_TOLERANCE: Final = 20  # how often it goes into the target: 5 %
 
 
 class Pace(StrEnum):
@@ -38,24 +38,49 @@ class Pace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A goal's arithmetic; amounts are in the metric's smallest unit.
+    """A goal's arithmetic; amounts are in the metric's smallest unit. What follows from the rest is worked out when asked.
 
-    percent             100 × value / target, uncapped; `projected_percent` the same of `projected`
-    remaining           what is missing, never below zero
-    expected_by_now     what an even pace would have brought by the end of yesterday
-    projected           where the value will stand at the end if it goes on as it has
-    needed_per_workday  what each working day left, today among them, must bring; None when none is left
+    elapsed, whole  of the days that an even pace goes by: those that are over, and all
+    left            those that are not, today among them; 0 once the period is over
     """
 
     value: int
     target: int
-    percent: float
-    remaining: int
-    expected_by_now: Fraction
     pace: Pace
-    projected: Fraction
-    projected_percent: float
-    needed_per_workday: Fraction | None
+    elapsed: int
+    whole: int
+    left: int
+
+    @property
+    def percent(self) -> float:
+        """100 × value / target, uncapped."""
+        return percent(self.value, self.target)
+
+    @property
+    def remaining(self) -> int:
+        """What is missing, never below zero."""
+        return max(0, self.target - self.value)
+
+    @property
+    def expected_by_now(self) -> Fraction:
+        """What an even pace would have brought by the end of yesterday."""
+        return Fraction(self.target * self.elapsed, self.whole)
+
+    @property
+    def projected(self) -> Fraction:
+        """Where the value will stand at the end if it goes on as it has."""
+        running = self.elapsed and self.left
+        return Fraction(self.value * self.whole, self.elapsed) if running else Fraction(self.value)
+
+    @property
+    def projected_percent(self) -> float:
+        """100 × projected / target, uncapped."""
+        return percent(self.projected, self.target)
+
+    @property
+    def needed_per_workday(self) -> Fraction | None:
+        """What each working day left, today among them, must bring; None when none is left."""
+        return Fraction(self.remaining, self.left) if self.left else None
 
 
 def progress(value: int, target: int, period: Period, *, today: date, calendar: Calendar) -> Progress:
@@ -68,21 +93,7 @@ def progress(value: int, target: int, period: Period, *, today: date, calendar: 
         raise ValueError("A target is above zero.")
     elapsed, whole = paced(period, today, calendar)
     left = 0 if today > period.end else whole - elapsed
-    expected = Fraction(target * elapsed, whole)
-    remaining = max(0, target - value)
-    running = bool(elapsed and left)
-    projected = Fraction(value * whole, elapsed) if running else Fraction(value)
-    return Progress(
-        value,
-        target,
-        percent(value, target),
-        remaining,
-        expected,
-        _pace(value, target, expected, period, today),
-        projected,
-        percent(projected, target),
-        Fraction(remaining, left) if left else None,
-    )
+    return Progress(value, target, _pace(value, target, elapsed, whole, period, today), elapsed, whole, left)
 
 
 def percent(value: int | Fraction, target: int) -> float:
@@ -91,13 +102,14 @@ def percent(value: int | Fraction, target: int) -> float:
     return math.nextafter(100.0, 0.0) if shown >= 100 and value < target else shown
 
 
-def _pace(value: int, target: int, expected: Fraction, period: Period, today: date) -> Pace:
+def _pace(value: int, target: int, elapsed: int, whole: int, period: Period, today: date) -> Pace:
     if value >= target:
         return Pace.ACHIEVED
     if today > period.end:
         return Pace.MISSED
     if today < period.start and value == 0:
         return Pace.NOT_STARTED
-    if abs(value - expected) <= _TOLERANCE * target:
+    ahead = value * whole - target * elapsed  # of an even pace, times `whole`: of whole numbers, so exact
+    if abs(ahead) * _TOLERANCE <= target * whole:
         return Pace.ON_TRACK
-    return Pace.AHEAD if value > expected else Pace.BEHIND
+    return Pace.AHEAD if ahead > 0 else Pace.BEHIND

@@ -35,14 +35,13 @@ class Subscription:
 Each goal is a state of its own: all are sent first, then each that moved, is new or was archived; when the period turns,
 those of the new one.""",
     )
-    async def goal_progress(
+    def goal_progress(
         self, info: Info, goals: list[strawberry.ID] | None = None, scope: strawberry.ID | None = None
     ) -> Any:
-        async for row in _goals(info, goals, scope):
-            yield row
+        return _goals(info, goals, scope)
 
     @strawberry.subscription(graphql_type=AsyncGenerator[Leaderboard, None])
-    async def leaderboard(
+    def leaderboard(
         self,
         info: Info,
         metric: str = "deals_won_amount",
@@ -53,28 +52,25 @@ those of the new one.""",
         around: strawberry.ID | None = None,
     ) -> Any:
         question = Question(metric, period_key(period), scope, rank_by, first, around)
-        async for board in leaderboards.leaderboard(info.context, question):
-            yield board
+        return leaderboards.leaderboard(info.context, question)
 
     @strawberry.subscription(graphql_type=AsyncGenerator[Forecast, None])
-    async def forecast(
+    def forecast(
         self,
         info: Info,
         scope: strawberry.ID | None = None,
         period: PeriodInput | None = None,
         basis: MoneyBasis = MoneyBasis.REVENUE,
     ) -> Any:
-        async for found in forecasts.forecast(info.context, scope, forecast_question(period, basis)):
-            yield found
+        return forecasts.forecast(info.context, scope, forecast_question(period, basis))
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[DealWon, None],
         description="""For the bell in the sales office: wins as they happen; imports and wins dated over a day back ring
 no bell. `after`, the id of the last win heard, first sends all since.""",
     )
-    async def deal_won(self, info: Info, scope: strawberry.ID | None = None, after: strawberry.ID | None = None) -> Any:
-        async for bell in leaderboards.deal_won(info.context, scope, after):
-            yield bell
+    def deal_won(self, info: Info, scope: strawberry.ID | None = None, after: strawberry.ID | None = None) -> Any:
+        return leaderboards.deal_won(info.context, scope, after)
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[Activity, None],
@@ -82,33 +78,30 @@ no bell. `after`, the id of the last win heard, first sends all since.""",
 recorded since, in order of recording: nothing is missed between two connections. One that is not known ends the
 subscription with the error CURSOR_UNKNOWN.""",
     )
-    async def activities(
+    def activities(
         self,
         info: Info,
         scope: strawberry.ID | None = None,
         kinds: list[ActivityKind] | None = None,
         after: str | None = None,
     ) -> Any:
-        async for line in activities.activities(info.context, scope, kinds, after):
-            yield line
+        return activities.activities(info.context, scope, kinds, after)
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[Alert, None],
         description="""The viewer's own inbox as it fills. `after`, a cursor of the `alerts` query or the id of the last
 alert received, first sends all since; one that is not known ends the subscription with the error CURSOR_UNKNOWN.""",
     )
-    async def alerts(self, info: Info, after: str | None = None) -> Any:
-        async for alert in alerts.inbox(info.context, after):
-            yield alert
+    def alerts(self, info: Info, after: str | None = None) -> Any:
+        return alerts.inbox(info.context, after)
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[Employee, None],
         description="""Who is online: every active employee of the scope (null: the widest the viewer may see), then each who came
 or went, is new, has left the scope or has changed as colleagues see him.""",
     )
-    async def presence(self, info: Info, scope: strawberry.ID | None = None) -> Any:
-        async for row in presence.presence(info.context, scope):
-            yield row
+    def presence(self, info: Info, scope: strawberry.ID | None = None) -> Any:
+        return presence.presence(info.context, scope)
 
 
 def _goals(info: Info, ids: list[strawberry.ID] | None, scope: strawberry.ID | None) -> AsyncGenerator[Any, None]:

@@ -78,7 +78,7 @@ class Ear:
         """Replace what is listened to; what is new is heard, as what moved there before was not."""
         wider = self.days is not None and (days is None or days[0] < self.days[0] or self.days[1] < days[1])
         self.days = days
-        if not self._move(frozenset(topics)) or wider:
+        if (topics != self._topics and not self._move(frozenset(topics))) or wider:
             self.hear()
 
     def close(self) -> None:

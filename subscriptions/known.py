@@ -30,8 +30,8 @@ class Known:
         self._people: dict[int, Employee | None] = {}
         self.turn = 0
         self.deals_heard = 0
-        self._wanted: set[int] = set()  # goals that are asked for at this moment
-        self._goals: asyncio.Task[dict[int, tuple[Goal, int]]] | None = None
+        self._asking: dict[asyncio.Future[dict[int, tuple[Goal, int]]], Iterable[int]] = {}  # for goals, at this moment
+        self._reading: set[asyncio.Task[None]] = set()
         hub.watch(("company", "metrics", "people"), self._forget)
         hub.watch(("company", "deals", "people"), self._hear_of_deals)
 
@@ -76,12 +76,23 @@ class Known:
 
         There may be others among them: news that moves several questions wakes them together.
         """
-        self._wanted.update(numbers)
-        if self._goals is None:
-            self._goals = asyncio.create_task(self._read_goals(), name="goals of a moment")
-        return await asyncio.shield(self._goals)
+        if not self._asking:
+            task = asyncio.create_task(self._read_goals(), name="goals of a moment")
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
+        waiting: asyncio.Future[dict[int, tuple[Goal, int]]] = asyncio.get_running_loop().create_future()
+        self._asking[waiting] = numbers
+        return await waiting
 
-    async def _read_goals(self) -> dict[int, tuple[Goal, int]]:
-        await asyncio.sleep(0)
-        wanted, self._wanted, self._goals = self._wanted, set(), None
-        return await scores.goals_with_values(wanted)
+    async def _read_goals(self) -> None:
+        asking, self._asking = self._asking, {}
+        try:
+            found = await scores.goals_with_values({number for numbers in asking.values() for number in numbers})
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is theirs who asked
+            for waiting in asking:
+                if not waiting.done():
+                    waiting.set_exception(error)
+        else:
+            for waiting in asking:
+                if not waiting.done():
+                    waiting.set_result(found)
