@@ -19,6 +19,13 @@ GOAL = "SELECT id, name, owner_kind, owner_id, metric, target, first_day, last_d
 VALUE = "SELECT SUM(amount)::bigint FROM daily_total WHERE metric = $1 AND employee_id = $2 AND day BETWEEN $3 AND $4"
 
 
+class Bare(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that is handed on as it is: the driver would have the server reset it after each use."""
+
+    async def reset(self, *, timeout: float | None = None) -> None:
+        await self._reset()
+
+
 class Floor:
     def __init__(self) -> None:
         self.sends: list[Any] = []
@@ -57,7 +64,7 @@ class Floor:
 
     async def listen(self, database: str, redis: str) -> None:
         """At each message, which names a goal and the socket's number, run the bare statements and send a text."""
-        pool = await asyncpg.create_pool(database, min_size=1, max_size=4)
+        pool = await asyncpg.create_pool(database, min_size=1, max_size=4, connection_class=Bare)
         async with Redis.from_url(redis, socket_timeout=None).pubsub() as pubsub:
             await pubsub.subscribe("scoreline:floor")
             async for message in pubsub.listen():

@@ -55,10 +55,10 @@ Row = TypeVar("Row", bound=Model)
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]
-    """A connection that needs no reset between two users: nothing of ours outlives a transaction."""
+    """A connection on which nothing of ours outlives a transaction: between two users it asks the server nothing."""
 
-    def get_reset_query(self) -> str:
-        return ""
+    async def reset(self, *, timeout: float | None = None) -> None:
+        await self._reset()
 
 
 AWAY: Final = (

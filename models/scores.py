@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Final
 
 from tortoise import fields
@@ -237,6 +238,11 @@ END AS reached FROM goal WHERE goal.id IN ({{ids}})
 """  # noqa: S608 - our own words
 
 
+@cache
+def _goals_and_values(places: int, teams: str) -> str:
+    return _GOALS_AND_VALUES.format(ids=database.marks(range(places)), teams=teams)
+
+
 async def goals_with_values(ids: Collection[int]) -> dict[int, tuple[Goal, int]]:
     """Return the goals of these ids, each with what it has reached, as `goal_values` counts it, in one statement."""
     wanted = sorted(ids)
@@ -244,8 +250,7 @@ async def goals_with_values(ids: Collection[int]) -> dict[int, tuple[Goal, int]]
         return {}
     places = 1 << (len(wanted) - 1).bit_length()  # as few different statements as there are powers of two
     wanted += wanted[-1:] * (places - len(wanted))
-    sql = _GOALS_AND_VALUES.format(ids=database.marks(wanted), teams=database.among(_BELOW))
-    found = await database.rows(sql, wanted)
+    found = await database.rows(_goals_and_values(places, database.among(_BELOW)), wanted)
     return {row["id"]: (Goal._init_from_db(**row), int(row["reached"] or 0)) for row in found}
 
 
