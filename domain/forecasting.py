@@ -231,7 +231,7 @@ class Distribution:
 
     def reaches(self, missing: float) -> float:
         """Return the probability that at least so much comes."""
-        below = int(np.searchsorted(self.draws, missing))
+        below = int(self.draws.searchsorted(missing))
         return (len(self.draws) - below) / len(self.draws)
 
 

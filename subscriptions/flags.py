@@ -1,8 +1,41 @@
-"""The one thing a listener has: a flag, never a queue."""
+"""The one thing a listener has, a flag and never a queue; and the pace at which those who were rung go on."""
 
 from __future__ import annotations
 
 import asyncio
+
+
+class Pace:
+    """Lets those who were rung go on together, at most every `window` seconds.
+
+    Each rests for half a window at least, so that changes close together become one, and for one and a half at most;
+    for one where nobody else was rung. Those who go on together read together.
+    """
+
+    def __init__(self, window: float) -> None:
+        self._window = window
+        self._at = 0.0
+        self._next: list[asyncio.Future[None]] = []
+        self._after: list[asyncio.Future[None]] = []
+
+    def join(self, waiting: asyncio.Future[None]) -> None:
+        """Wake who waits with the others."""
+        if not self._next:
+            self._set()
+        late = self._at - asyncio.get_running_loop().time() < self._window / 2
+        (self._after if late else self._next).append(waiting)
+
+    def _set(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._at = loop.time() + self._window
+        loop.call_at(self._at, self._go)
+
+    def _go(self) -> None:
+        going, self._next, self._after = self._next, self._after, []
+        if self._next:
+            self._set()
+        for waiting in going:
+            _awake(waiting)
 
 
 class Flag:
@@ -10,7 +43,7 @@ class Flag:
 
     def __init__(self) -> None:
         self._raised = False
-        self._pause = 0.0
+        self._pace: Pace | None = None
         self._waiting: asyncio.Future[None] | None = None
 
     def ring(self) -> None:
@@ -18,8 +51,8 @@ class Flag:
             return
         self._raised = True
         if self._waiting is not None:
-            if self._pause:
-                asyncio.get_running_loop().call_later(self._pause, _awake, self._waiting)
+            if self._pace is not None:
+                self._pace.join(self._waiting)
             else:
                 _awake(self._waiting)
 
@@ -27,22 +60,21 @@ class Flag:
         """Forget what was rung so far: for one who is about to read."""
         self._raised = False
 
-    async def wait(self, timeout: float | None = None, *, pause: float = 0.0) -> bool:
+    async def wait(self, timeout: float | None = None, *, pace: Pace | None = None) -> bool:
         """Return True once rung since the last wait, and lower the flag; False after `timeout` seconds.
 
-        pause  seconds to rest after it was rung; what is rung within them is the same.
+        pace  by which to go on after it was rung; what is rung until then is the same. Who waits is woken but once
         """
-        if self._raised:
-            if pause:
-                await asyncio.sleep(pause)
-        else:
+        if not self._raised or pace is not None:
             loop = asyncio.get_running_loop()
-            self._waiting, self._pause = loop.create_future(), pause
-            timer = None if timeout is None else loop.call_later(timeout, _awake, self._waiting)
+            waiting, timer = loop.create_future(), None
+            if self._raised and pace is not None:
+                pace.join(waiting)
+            else:
+                self._waiting, self._pace = waiting, pace
+                timer = None if timeout is None else loop.call_later(timeout, _awake, waiting)
             try:
-                await (
-                    self._waiting
-                )  # whoever waits is woken once, also where he rests: a wake-up is most of a push's cost
+                await waiting
             finally:
                 self._waiting = None
                 if timer is not None:

@@ -23,7 +23,7 @@ from uuid import uuid4
 import orjson
 from broadcaster import Broadcast
 
-from subscriptions.flags import Flag
+from subscriptions.flags import Flag, Pace
 
 CHANNEL: Final = "scoreline:news"
 EVERYBODY: Final = "*"  # as a topic of news: all listeners, whatever they listen to
@@ -145,7 +145,7 @@ class Hub:
         window: float = 0.03,
         full: int = 0,
     ) -> None:
-        self.window, self._full = window, full
+        self.pace, self._full = Pace(window), full
         self._broadcast, self._read_log, self._newest = broadcast, read_log, newest
         self._look_every, self._overlap = look_every, overlap
         self._me = uuid4().hex

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Generic, TypeVar
 
-from subscriptions.flags import Flag
+from subscriptions.flags import Flag, Pace
 from subscriptions.hub import Hub, pauses
 
 log = logging.getLogger(__name__)
@@ -44,13 +44,14 @@ async def states(
     read: Callable[[], Awaitable[Reading[T]]],
     *,
     key: Callable[[T], object],
-    window: float | None = None,
+    pace: Pace | None = None,
     transient: Transient = (),
 ) -> AsyncGenerator[T, None]:
     """Yield what `read` finds now, and again after news of the topics, the newest always arriving.
 
     key        what tells one value from the next (a version, or the value itself); an equal one is not sent twice.
-    window     seconds between the news and the read, in which more news asks for no more reads; the hub's unless given.
+    pace       how long after the news it is read, with which others; until then more news asks for no more reads.
+               The hub's unless given.
     transient  errors that pass (the database is away): they are retried, at the latest after some seconds.
     raises     whatever else `read` raises; the stream has ended then.
     """
@@ -65,7 +66,7 @@ async def states(
             if found != sent:
                 sent = found
                 yield reading.value
-            await bell.wait(reading.wake_in, pause=hub.window if window is None else window)
+            await bell.wait(reading.wake_in, pace=pace or hub.pace)
 
 
 async def happenings(

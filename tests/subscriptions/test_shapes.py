@@ -4,6 +4,7 @@ from contextlib import aclosing
 
 import pytest
 
+from subscriptions.flags import Pace
 from subscriptions.shapes import Reading, happenings, states
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
@@ -56,7 +57,7 @@ async def test_the_last_state_always_arrives(running, change_log):
                 board.move(value)
                 await asyncio.sleep(random.choice([0, 0, 0.001]))
 
-        async with board.stream(window=0.001) as stream, asyncio.TaskGroup() as group:
+        async with board.stream(pace=Pace(0.001)) as stream, asyncio.TaskGroup() as group:
             group.create_task(write())
             heard = []
             while not heard or heard[-1] != 500:
@@ -82,7 +83,7 @@ async def test_a_change_during_the_first_read_is_read_again(running, change_log)
 async def test_changes_close_together_are_one_read(running, change_log):
     async with running() as hub:
         board = Board(change_log, hub)
-        async with board.stream(window=0.2) as stream:
+        async with board.stream(pace=Pace(0.2)) as stream:
             await anext(stream)
             for value in range(1, 101):
                 board.move(value)
