@@ -7,7 +7,7 @@ from datetime import date
 
 import asyncpg
 
-from models.scores import COMPANY
+from models.scores import ABOVE
 
 TEAM = 20  # sellers in each
 
@@ -46,8 +46,10 @@ SELECT metric, employee_id, team_id, effective_on, sum(amount) FROM score_entry 
 """
 _TEAM_TOTALS = f"""
 INSERT INTO team_total (metric, team_id, day, amount)
-SELECT metric, team_id, day, sum(amount) FROM daily_total GROUP BY 1, 2, 3
-UNION ALL SELECT metric, {COMPANY}, day, sum(amount) FROM daily_total GROUP BY 1, 3
+WITH RECURSIVE credited AS (
+    SELECT metric, team_id, day, sum(amount) AS amount FROM daily_total GROUP BY 1, 2, 3
+), {ABOVE}
+SELECT metric, above.id, day, sum(amount) FROM credited JOIN above ON above.below = credited.team_id GROUP BY 1, 2, 3
 """
 _GOALS = """
 INSERT INTO goal (name, owner_kind, owner_id, metric, target, kind, first_day, last_day, recurring, announced, version, created_at)

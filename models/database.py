@@ -239,14 +239,19 @@ async def insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any
         await execute(_insertion(table, tuple(columns), len(part)), [value for row in part for value in row])
 
 
-async def write(sql: str, rows: Sequence[Sequence[Any]]) -> None:
-    """The same by a statement that has `{rows}` where they are to stand, below each other."""
+async def write(sql: str, rows: Sequence[Sequence[Any]], kinds: Sequence[str] | None = None) -> None:
+    """The same by a statement that has `{rows}` where they are to stand, below each other.
+
+    kinds  what is in each column, for PostgreSQL to know where the rows do not go straight into a table
+    """
     if not rows:
         return
     row, at_once = f"({marks(rows[0])})", _VALUES // len(rows[0])
+    first = f"({', '.join(f'CAST(? AS {kind})' for kind in kinds)})" if kinds and _dialect() != "sqlite" else row
     for start in range(0, len(rows), at_once):
         part = rows[start : start + at_once]
-        await execute(sql.format(rows=", ".join([row] * len(part))), [value for each in part for value in each])
+        below = ", ".join([first] + [row] * (len(part) - 1))
+        await execute(sql.format(rows=below), [value for each in part for value in each])
 
 
 @lru_cache(maxsize=512)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 
 from tortoise import fields
 from tortoise.expressions import Q
@@ -21,6 +22,9 @@ class OwnerKind(StrEnum):
     EMPLOYEE = "EMPLOYEE"
     TEAM = "TEAM"
     COMPANY = "COMPANY"
+
+
+COMPANY: Final = -1  # in the place of a team, where totals are kept: the company as a whole
 
 
 class Goal(Model):
@@ -109,27 +113,34 @@ async def by_ids(ids: Sequence[int]) -> list[Goal | None]:
 class Concerned:
     """A goal that postings may move.
 
-    reached  what it stands at, in the smallest unit; None for one of a team or the company, which is not looked at
+    reached  what it stands at, in the smallest unit
     told     whether any alert stands about it
     """
 
     goal: Goal
-    reached: int | None
+    reached: int
     told: bool
 
 
-_CONCERNED = """
-SELECT goal.*,
-    CASE WHEN owner_kind = 'EMPLOYEE' THEN (SELECT COALESCE(SUM(total.amount), 0) FROM daily_total total
+REACHED: Final = f"""
+COALESCE(CASE goal.owner_kind
+    WHEN 'EMPLOYEE' THEN (SELECT SUM(total.amount) FROM daily_total total
         WHERE total.metric = goal.metric AND total.employee_id = goal.owner_id
-        AND total.day BETWEEN goal.first_day AND goal.last_day) END AS reached,
-    EXISTS (SELECT 1 FROM raised_alert
+        AND total.day BETWEEN goal.first_day AND goal.last_day)
+    ELSE (SELECT SUM(total.amount) FROM team_total total
+        WHERE total.metric = goal.metric
+        AND total.team_id = CASE goal.owner_kind WHEN 'TEAM' THEN goal.owner_id ELSE {COMPANY} END
+        AND total.day BETWEEN goal.first_day AND goal.last_day)
+END, 0) AS reached
+"""  # noqa: S608 - our own words; what a row of `goal` has reached, in the smallest unit
+_CONCERNED: Final = f"""
+SELECT goal.*, {REACHED}, EXISTS (SELECT 1 FROM raised_alert
         WHERE subject_kind = 'Goal' AND subject_id = goal.id AND resolved_at IS NULL) AS told
 FROM goal WHERE archived_at IS NULL AND (
-    (owner_kind = 'EMPLOYEE' AND owner_id IN ({employees})) OR (owner_kind = 'TEAM' AND owner_id IN ({teams}))
+    (owner_kind = 'EMPLOYEE' AND owner_id IN ({{employees}})) OR (owner_kind = 'TEAM' AND owner_id IN ({{teams}}))
     OR owner_kind = 'COMPANY'
-) AND metric IN ({metrics}) AND first_day <= ? AND last_day >= ? ORDER BY id
-"""
+) AND metric IN ({{metrics}}) AND first_day <= ? AND last_day >= ? ORDER BY id
+"""  # noqa: S608 - our own words
 
 
 async def concerned(
@@ -141,7 +152,7 @@ async def concerned(
     )
     values = [*sorted(employees), *sorted(teams), *sorted(metrics), max(days), min(days)]
     return [
-        Concerned(Goal._init_from_db(**row), None if row["reached"] is None else int(row["reached"]), bool(row["told"]))
+        Concerned(Goal._init_from_db(**row), int(row["reached"]), bool(row["told"]))
         for row in await database.rows(sql, values)
     ]
 

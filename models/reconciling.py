@@ -14,7 +14,7 @@ from tortoise.transactions import in_transaction
 from domain.records import DealFacts, SaleKind
 from models import database
 from models.deals import Deal
-from models.scores import COMPANY
+from models.scores import ABOVE
 
 _WINDOW: Final = 2000  # ids looked at together
 _LAST: Final = (1 << 31) - 1
@@ -22,7 +22,7 @@ _LAST: Final = (1 << 31) - 1
 
 @dataclass(frozen=True)
 class TeamStand:
-    """The sum that stands for a team, metric and day; of the company where the team is `COMPANY`."""
+    """The sum that stands for a team with all below it, metric and day; of the company where the team is `COMPANY`."""
 
     metric: str
     team: int
@@ -95,22 +95,24 @@ async def wrong_totals(metric: str) -> Wrong[Stand]:
 
 
 _OF_TEAMS: Final = f"""
+WITH RECURSIVE credited AS (
+    SELECT team_id, effective_on AS day, SUM(amount) AS amount FROM score_entry WHERE metric = ?
+    GROUP BY team_id, effective_on
+), {ABOVE}
 SELECT team_id, day, SUM(stands) AS stands, SUM(due) AS due FROM (
     SELECT team_id, day, amount AS stands, 0 AS due FROM team_total WHERE metric = ?
     UNION ALL
-    SELECT team_id, effective_on, 0, amount FROM score_entry WHERE metric = ?
-    UNION ALL
-    SELECT {COMPANY}, effective_on, 0, amount FROM score_entry WHERE metric = ?
+    SELECT above.id, day, 0, amount FROM credited JOIN above ON above.below = credited.team_id
 ) AS both_sides
 GROUP BY team_id, day HAVING SUM(stands) <> SUM(due) ORDER BY day, team_id
 """  # noqa: S608 - our own words
 
 
 async def wrong_team_totals(metric: str) -> Wrong[TeamStand]:
-    """Return the totals of teams and the company that differ from the postings."""
+    """Return the totals of teams and the company that differ from the postings, by the tree as it stands."""
     return [
         (TeamStand(metric, row["team_id"], database.day(row["day"]), int(row["stands"])), int(row["due"]))
-        for row in await database.rows(_OF_TEAMS, [metric] * 3)
+        for row in await database.rows(_OF_TEAMS, [metric] * 2)
     ]
 
 

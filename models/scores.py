@@ -16,7 +16,7 @@ from tortoise.models import Model
 from domain.scoring import Score
 from models import database, gathered
 from models.fields import link
-from models.goals import Goal, OwnerKind
+from models.goals import COMPANY, REACHED, Goal
 
 
 class ScoreEntry(Model):
@@ -65,13 +65,11 @@ class DailyTotal(Model):
         indexes = (("metric", "day"), ("metric", "team_id", "day"))
 
 
-COMPANY: Final = -1  # in the place of a team: the company as a whole
-
-
 class TeamTotal(Model):
-    """The sum of the entries of a team, metric and day, and that of the company: what its employees' totals add up to.
+    """The sum of the entries of a team and all teams below it, of a metric and day, and that of the company.
 
-    A team's holds what was credited to that very team, not to those below; 0 is those in no team, `COMPANY` everybody.
+    Which teams are below is as the tree stands: one that moves carries its totals from those it stood below to those
+    it stands below (`carry`). 0 is those in no team, `COMPANY` everybody.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -94,10 +92,21 @@ _ADD = """
 INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES {rows}
 ON CONFLICT (metric, employee_id, day, team_id) DO UPDATE SET amount = daily_total.amount + excluded.amount
 """
-_ADD_TO_TEAMS = """
-INSERT INTO team_total (metric, team_id, day, amount) VALUES {rows}
-ON CONFLICT (metric, team_id, day) DO UPDATE SET amount = team_total.amount + excluded.amount
-"""
+_AND_ADD = "ON CONFLICT (metric, team_id, day) DO UPDATE SET amount = team_total.amount + excluded.amount"
+_CORRECT = f"INSERT INTO team_total (metric, team_id, day, amount) VALUES {{rows}} {_AND_ADD}"  # noqa: S608
+HOLDING: Final = f"""
+above(below, id) AS (
+    SELECT team_id, team_id FROM credited UNION SELECT team_id, {COMPANY} FROM credited
+    UNION SELECT below, (SELECT parent_id FROM team WHERE team.id = above.id) FROM above WHERE id > 0
+), holding AS (SELECT below, id FROM above WHERE id IS NOT NULL)
+"""  # noqa: S608 - our own words; each team of `credited` with every one whose total holds what was credited to it
+_ADD_UPWARDS = f"""
+INSERT INTO team_total (metric, team_id, day, amount)
+WITH RECURSIVE credited(metric, team_id, day, amount) AS (VALUES {{rows}}), {HOLDING}
+SELECT metric, holding.id, day, SUM(amount) FROM credited JOIN holding ON holding.below = credited.team_id
+GROUP BY metric, holding.id, day HAVING SUM(amount) <> 0 {_AND_ADD}
+"""  # noqa: S608
+_KINDS: Final = ("VARCHAR", "INTEGER", "DATE", "BIGINT")
 
 
 async def post(scores: Sequence[tuple[Score, bool, str, int]], at: datetime) -> None:
@@ -113,22 +122,47 @@ async def post(scores: Sequence[tuple[Score, bool, str, int]], at: datetime) -> 
 
 
 async def add_to_totals(scores: Iterable[Score]) -> None:
-    """Add to the totals of employees, and as much to those of their teams and the company."""
+    """Add to the totals of employees, and as much to those of their teams, all teams above and the company.
+
+    Which teams are above is asked of the tables, and by the one writer: somebody may just have moved them.
+    """
     totals: dict[tuple[str, int, int, date], int] = defaultdict(int)
     of_teams: dict[tuple[str, int, date], int] = defaultdict(int)
     for score in scores:
         totals[score.metric, score.employee, score.team, score.day] += score.amount
-        for team in (COMPANY, score.team):
-            of_teams[score.metric, team, score.day] += score.amount
-    await correct_totals(totals, of_teams)
+        of_teams[score.metric, score.team, score.day] += score.amount
+    await database.write(_ADD, _lines(totals))
+    await database.write(_ADD_UPWARDS, _lines(of_teams), kinds=_KINDS)
 
 
 async def correct_totals(
     totals: Mapping[tuple[str, int, int, date], int], of_teams: Mapping[tuple[str, int, date], int]
 ) -> None:
     """Add to the totals, by metric, employee, team and day, and to those of teams and the company each by itself."""
-    for sql, amounts in ((_ADD, totals), (_ADD_TO_TEAMS, of_teams)):
-        await database.write(sql, [(*key, amount) for key, amount in sorted(amounts.items()) if amount])
+    await database.write(_ADD, _lines(totals))
+    await database.write(_CORRECT, _lines(of_teams))
+
+
+def _lines(amounts: Mapping[Any, int]) -> list[tuple[Any, ...]]:
+    return [(*key, amount) for key, amount in sorted(amounts.items()) if amount]
+
+
+_CARRY = f"""
+INSERT INTO team_total (metric, team_id, day, amount)
+SELECT total.metric, team.id, total.day, {{amount}} FROM team_total total JOIN team ON team.id IN ({{teams}})
+WHERE total.team_id = ? AND total.amount <> 0 {_AND_ADD}
+"""  # noqa: S608
+
+
+async def carry(team: int, before: Collection[int], after: Collection[int]) -> None:
+    """Take a team's totals from those of the teams it stood below, and add them to those of the teams it stands below.
+
+    It costs as many rows as the team has totals, for each team that it leaves or gets above it.
+    """
+    for teams, amount in ((set(before) - set(after), "-total.amount"), (set(after) - set(before), "total.amount")):
+        if teams:
+            sql = _CARRY.format(amount=amount, teams=database.marks([*teams]))
+            await database.execute(sql, [*sorted(teams), team])
 
 
 async def by_employee_and_team(*, metric: str, first: date, last: date) -> dict[tuple[int, int], int]:
@@ -195,52 +229,22 @@ async def sums_of(whose: Whose, employees: Collection[int]) -> tuple[dict[int, i
     return {employee: found.get(employee, 0) for employee in employees}, position
 
 
-_OF_EMPLOYEES = """
-SELECT goal.id AS goal, SUM(total.amount) AS value FROM goal JOIN daily_total total
-    ON total.metric = goal.metric AND total.employee_id = goal.owner_id
-    AND total.day BETWEEN goal.first_day AND goal.last_day
-    WHERE goal.id IN ({ids}) GROUP BY goal.id
-"""
-_BY_TEAMS = """
-SELECT SUM(total.amount) FROM team_total total WHERE total.metric = goal.metric AND total.team_id {teams}
-    AND total.day BETWEEN goal.first_day AND goal.last_day
-"""
-_BELOW: Final = """
-WITH RECURSIVE below(id) AS (
-    SELECT goal.owner_id UNION SELECT team.id FROM team JOIN below ON team.parent_id = below.id
-) SELECT id FROM below
-"""
-_OF_TEAMS = f"SELECT goal.id AS goal, ({_BY_TEAMS}) AS value FROM goal WHERE goal.id IN ({{ids}})"  # noqa: S608
-_OF_COMPANY = _OF_TEAMS.replace("{teams}", f"= {COMPANY}")
-_VALUES: Final = {OwnerKind.EMPLOYEE: _OF_EMPLOYEES, OwnerKind.TEAM: _OF_TEAMS, OwnerKind.COMPANY: _OF_COMPANY}
+_VALUES = f"SELECT goal.id AS goal, {REACHED} FROM goal WHERE goal.id IN ({{ids}})"  # noqa: S608
 
 
 async def goal_values(goals: Sequence[Goal]) -> list[int]:
     """Return what each goal has reached, in the smallest unit: a team's counts all teams below, each entry once."""
-    by_kind: dict[OwnerKind, set[int]] = {}
-    for goal in goals:
-        by_kind.setdefault(goal.owner_kind, set()).add(goal.id)
-    values: dict[int, int] = {}
-    for kind, numbers in by_kind.items():
-        ids = sorted(numbers)
-        sql = _VALUES[kind].format(ids=database.marks(ids), teams=database.among(_BELOW))
-        values |= {row["goal"]: int(row["value"] or 0) for row in await database.rows(sql, ids)}
+    if not goals:
+        return []
+    ids = sorted({goal.id for goal in goals})
+    found = await database.rows(_VALUES.format(ids=database.marks(ids)), ids)
+    values = {row["goal"]: int(row["reached"]) for row in found}
     return [values.get(goal.id, 0) for goal in goals]
 
 
-_GOALS_AND_VALUES = f"""
-SELECT goal.*, CASE goal.owner_kind
-    WHEN 'EMPLOYEE' THEN (SELECT SUM(total.amount) FROM daily_total total WHERE total.metric = goal.metric
-        AND total.employee_id = goal.owner_id AND total.day BETWEEN goal.first_day AND goal.last_day)
-    WHEN 'TEAM' THEN ({_BY_TEAMS})
-    ELSE ({_BY_TEAMS.format(teams=f"= {COMPANY}")})
-END AS reached FROM goal WHERE goal.id IN ({{ids}})
-"""  # noqa: S608 - our own words
-
-
 @cache
-def _goals_and_values(places: int, teams: str) -> str:
-    return _GOALS_AND_VALUES.format(ids=database.marks(range(places)), teams=teams)
+def _goals_and_values(places: int) -> str:
+    return f"SELECT goal.*, {REACHED} FROM goal WHERE goal.id IN ({database.marks(range(places))})"  # noqa: S608
 
 
 async def goals_with_values(ids: Collection[int]) -> dict[int, tuple[Goal, int]]:
@@ -250,8 +254,8 @@ async def goals_with_values(ids: Collection[int]) -> dict[int, tuple[Goal, int]]
         return {}
     places = 1 << (len(wanted) - 1).bit_length()  # as few different statements as there are powers of two
     wanted += wanted[-1:] * (places - len(wanted))
-    found = await database.rows(_goals_and_values(places, database.among(_BELOW)), wanted)
-    return {row["id"]: (Goal._init_from_db(**row), int(row["reached"] or 0)) for row in found}
+    found = await database.rows(_goals_and_values(places), wanted)
+    return {row["id"]: (Goal._init_from_db(**row), int(row["reached"])) for row in found}
 
 
 async def posted(

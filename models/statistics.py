@@ -10,8 +10,7 @@ from typing import Any, Final
 from domain.records import DealStatus
 from domain.statistics import Closed
 from models import database
-from models.goals import OwnerKind
-from models.scores import COMPANY
+from models.goals import COMPANY, OwnerKind
 
 Owner = tuple[OwnerKind, int]  # whose numbers; the company's number is 0
 Days = tuple[date, date]  # the first and the last, both included
@@ -81,13 +80,14 @@ async def read(owners: Collection[Owner], metrics: Sequence[str], period: Days, 
     given: list[Any] = [*values]
     selects = []
     for kind, owner, join, condition, numbers in parts(owners, "total.team_id", "total.employee_id"):
-        how = {"kind": kind, "owner": owner, "join": join, "condition": condition}
-        table = "daily_total"
-        if kind is not OwnerKind.EMPLOYEE:  # teams are joined already, and named for PostgreSQL to look them up
-            teams = f"= {COMPANY}" if kind is OwnerKind.COMPANY else database.among("SELECT id FROM below")
-            table, how["condition"] = "team_total", f"total.team_id {teams}"
+        how = {"kind": kind, "owner": owner, "join": join, "condition": condition, "table": "daily_total"}
+        if kind is OwnerKind.TEAM:  # a team's total holds those of all below it
+            how |= {"table": "team_total", "owner": "total.team_id", "join": ""}
+            how["condition"], numbers = f"total.team_id IN ({database.marks(values)})", values
+        elif kind is OwnerKind.COMPANY:
+            how |= {"table": "team_total", "condition": f"total.team_id = {COMPANY}"}
         days = "total.day BETWEEN ? AND ? OR total.day BETWEEN ? AND ?"
-        selects.append(_DAILY.format(**how, table=table, metrics=database.marks(metrics), days=days))
+        selects.append(_DAILY.format(**how, metrics=database.marks(metrics), days=days))
         given += [*metrics, *period, *before, *numbers]
     cycle = f"CASE WHEN deal.status = 'WON' THEN {database.days_between('deal.created_on', 'deal.closed_on')} END"
     closer, team = "COALESCE(deal.won_by, deal.lost_by)", "COALESCE(deal.won_team, deal.lost_team)"

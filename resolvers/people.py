@@ -11,8 +11,8 @@ from tortoise.queryset import QuerySet
 
 from domain.access import Action, Reach, Role
 from domain.refusals import Conflict, Forbidden, Invalid, NotFound, OutOfRange
-from models import changes, database, people, presence, sessions, silences
-from models.people import Employee, Team, Tree
+from models import changes, database, people, presence, scores, sessions, silences
+from models.people import Employee, Team
 from resolvers import alerting, inputs, passwords, scopes
 from resolvers.context import Context
 from resolvers.references import References
@@ -156,18 +156,22 @@ async def _changed_team(context: Context, team: Team, given: Given) -> Team:
     refs = References(context)
     await refs.want("Team", [given.get("parent")])
     await refs.want("Employee", [given.get("manager")])
+    was = team.parent_id
     if given.get("name") is not None:
         team.name = inputs.name(given["name"], "input", "name")
     if given.get("externalId") is not None:  # of an import
         team.external_id = inputs.external_id(given["externalId"], "input", "externalId")
     if "parent" in given:
         parent = None if given["parent"] is None else refs.team(given["parent"], "input", "parent").id
-        if team.id is not None and parent is not None and team.id in Tree(await Team.all()).above(parent):
-            raise Invalid("A team cannot stand below itself.", "input", "parent")
         team.parent_id = parent
     if "manager" in given:
         manager = given["manager"]
         team.manager_id = None if manager is None else refs.employee(manager, "input", "manager").id
+    if team.id is not None and team.parent_id != was:
+        tree = await people.tree()
+        if team.id in tree.above(team.parent_id):
+            raise Invalid("A team cannot stand below itself.", "input", "parent")
+        await scores.carry(team.id, tree.above(was), tree.above(team.parent_id))
     await team.save()
     context.who = replace(context.viewer, tree=await people.tree())  # who goes on in this unit sees the team
     context.announce("people")

@@ -25,6 +25,7 @@ from domain.units import Unit, shown
 from models import changes, database, metrics, reconciling, scores
 from models.company import the_company
 from models.deals import Deal
+from models.goals import COMPANY
 from models.people import Employee, Team
 from models.reconciling import Posted, Stand, TeamStand, Wrong
 from models.worktime import WorkDay
@@ -128,7 +129,7 @@ class _Names:
     async def read(cls, currency: str) -> _Names:
         employees, teams = [dict(await model.all().values_list("id", "name")) for model in (Employee, Team)]
         units = {key: metric.unit for key, metric in (await metrics.catalogue()).items()}
-        return cls(employees, {**teams, scores.COMPANY: "the company"}, units, currency)
+        return cls(employees, {**teams, COMPANY: "the company"}, units, currency)
 
     def difference(self, where: Where, key: _Key, stands: int, due: int, record: str | None = None) -> Difference:
         metric, employee, team, day = key

@@ -83,7 +83,7 @@ async def record(context: Context, changes: Sequence[Changed], *, aloud: bool = 
     candidates = await _candidates(context, posted)
     touched = [each.goal for each in candidates]
     context.announce(*_moved(context, posted))
-    known = {each.goal.id: each.reached for each in candidates if each.reached is not None}
+    known = {each.goal.id: each.reached for each in candidates}
     await touch(context, touched, aloud=aloud, known=known, told={each.goal.id for each in candidates if each.told})
     return touched
 

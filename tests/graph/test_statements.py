@@ -79,7 +79,7 @@ async def test_a_win_that_moves_goals_of_a_team_and_the_company_takes_as_many_st
     await grown(world, 100)
     many = await won(world)
 
-    assert len(many) == len(few) == 17, "\n".join(many)
+    assert len(many) == len(few) == 15, "\n".join(many)
 
 
 async def won(world: World) -> list[str]:

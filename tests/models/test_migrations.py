@@ -11,7 +11,7 @@ from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.transactions import in_transaction
 
 from models import database, migrating
-from models.scores import COMPANY
+from models.goals import COMPANY
 
 
 async def as_it_was(url: str, last: str) -> None:
