@@ -7,7 +7,7 @@ from datetime import date
 
 import asyncpg
 
-from models.scores import ABOVE
+from models.scores import HOLDING
 
 TEAM = 20  # sellers in each
 
@@ -48,8 +48,8 @@ _TEAM_TOTALS = f"""
 INSERT INTO team_total (metric, team_id, day, amount)
 WITH RECURSIVE credited AS (
     SELECT metric, team_id, day, sum(amount) AS amount FROM daily_total GROUP BY 1, 2, 3
-), {ABOVE}
-SELECT metric, above.id, day, sum(amount) FROM credited JOIN above ON above.below = credited.team_id GROUP BY 1, 2, 3
+), {HOLDING}
+SELECT metric, holding.id, day, sum(amount) FROM credited JOIN holding ON holding.below = credited.team_id GROUP BY 1, 2, 3
 """
 _GOALS = """
 INSERT INTO goal (name, owner_kind, owner_id, metric, target, kind, first_day, last_day, recurring, announced, version, created_at)

@@ -14,7 +14,7 @@ from tortoise.transactions import in_transaction
 from domain.records import DealFacts, SaleKind
 from models import database
 from models.deals import Deal
-from models.scores import ABOVE
+from models.scores import HOLDING
 
 _WINDOW: Final = 2000  # ids looked at together
 _LAST: Final = (1 << 31) - 1
@@ -98,11 +98,11 @@ _OF_TEAMS: Final = f"""
 WITH RECURSIVE credited AS (
     SELECT team_id, effective_on AS day, SUM(amount) AS amount FROM score_entry WHERE metric = ?
     GROUP BY team_id, effective_on
-), {ABOVE}
+), {HOLDING}
 SELECT team_id, day, SUM(stands) AS stands, SUM(due) AS due FROM (
     SELECT team_id, day, amount AS stands, 0 AS due FROM team_total WHERE metric = ?
     UNION ALL
-    SELECT above.id, day, 0, amount FROM credited JOIN above ON above.below = credited.team_id
+    SELECT holding.id, day, 0, amount FROM credited JOIN holding ON holding.below = credited.team_id
 ) AS both_sides
 GROUP BY team_id, day HAVING SUM(stands) <> SUM(due) ORDER BY day, team_id
 """  # noqa: S608 - our own words

@@ -10,9 +10,9 @@ WITH RECURSIVE credited AS (
     SELECT metric, team_id, day, SUM(amount) AS amount FROM daily_total GROUP BY metric, team_id, day
 ), above(below, id) AS (
     SELECT team_id, team_id FROM credited UNION SELECT team_id, -1 FROM credited
-    UNION SELECT above.below, team.parent_id FROM above JOIN team ON team.id = above.id WHERE team.parent_id IS NOT NULL
+    UNION SELECT below, (SELECT parent_id FROM team WHERE team.id = above.id) FROM above WHERE id > 0
 )
-SELECT metric, above.id, day, SUM(amount) FROM credited JOIN above ON above.below = credited.team_id
+SELECT metric, above.id, day, SUM(amount) FROM credited JOIN above ON above.below = credited.team_id AND above.id IS NOT NULL
 GROUP BY metric, above.id, day
 """  # -1 is the company
 _AS_IT_WAS = """

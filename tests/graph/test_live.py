@@ -219,6 +219,20 @@ async def test_who_is_deactivated_hears_no_more(world: World) -> None:
         assert board.errors[0].original_error.code == "UNAUTHENTICATED"
 
 
+async def test_a_goal_hears_that_a_team_was_moved_away_from_below_it(world: World) -> None:
+    await world.team("North", "Sales")
+    await world.act("updateEmployee", id=world.ids["Ann"], team=world.ids["North"])
+    period = {"kind": "MONTH"}
+    await world.act("setGoal", owner=world.ids["Sales"], metric="deals_won", target="9", period=period)
+    await world.act("recordDeal", "Ann", title="Chairs", status="WON", amount={"amount": "10"})
+    goal = f"subscription($scope: ID) {{ goalProgress(scope: $scope) {{ {GOAL} }} }}"
+    async with listening(world, goal, scope=world.ids["Sales"]) as goals:
+        await goals.until(lambda: goals.heard and goals.heard[-1]["goalProgress"]["progress"]["value"] == "1")
+        await world.act("updateTeam", id=world.ids["North"], parent=None)
+
+        await goals.until(lambda: goals.heard[-1]["goalProgress"]["progress"]["value"] == "0")
+
+
 async def test_a_repair_of_totals_is_heard_by_goals_and_boards(world: World) -> None:
     period = {"kind": "MONTH"}
     await world.act("setGoal", owner=world.ids["company"], metric="deals_won", target="9", period=period)

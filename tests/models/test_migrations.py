@@ -14,8 +14,11 @@ from models import database, migrating
 from models.goals import COMPANY
 
 
-async def as_it_was(url: str, last: str) -> None:
-    """Make the tables as they stood after a step, with a deal lost after a change of teams and one on its way."""
+async def as_it_was(url: str, last: str, *more: str) -> None:
+    """Make the tables as they stood after a step, with a deal lost after a change of teams and one on its way.
+
+    more  statements that put something else there
+    """
     found = database.config(url)
     await Tortoise.init(found, _enable_global_fallback=True)
     try:
@@ -23,7 +26,7 @@ async def as_it_was(url: str, last: str) -> None:
             executor = MigrationExecutor(connection, found["apps"])
             await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
             await executor.migrate([MigrationTarget("models", last)], direction="forward")
-        for statement in RECORDS:
+        for statement in (*RECORDS, *more):
             await database.execute(statement)
     finally:
         await Tortoise.close_connections()
@@ -72,13 +75,17 @@ async def test_stage_history_and_losses_get_their_days_and_whose_they_are(empty_
     assert await migrating.migrate(empty_url) == []
 
 
+async def team_totals(url: str) -> list[tuple[str, str, int, int]]:
+    async with database.connected(url):
+        found = await database.rows("SELECT metric, day, team_id, amount FROM team_total ORDER BY metric, day, team_id")
+    return [(row["metric"], str(row["day"]), row["team_id"], row["amount"]) for row in found]
+
+
 async def test_teams_and_the_company_get_the_totals_of_their_employees(empty_url: str) -> None:
     await as_it_was(empty_url, "0005_office")
     await migrating.migrate(empty_url)
-    async with database.connected(empty_url):
-        found = await database.rows("SELECT metric, day, team_id, amount FROM team_total ORDER BY metric, day, team_id")
 
-    assert [(row["metric"], str(row["day"]), row["team_id"], row["amount"]) for row in found] == [
+    assert await team_totals(empty_url) == [
         ("calls_made", "2026-02-10", COMPANY, 9),
         ("calls_made", "2026-02-10", 1, 5),
         ("calls_made", "2026-02-10", 2, 4),
@@ -86,6 +93,31 @@ async def test_teams_and_the_company_get_the_totals_of_their_employees(empty_url
         ("calls_made", "2026-02-11", 0, 5),
         ("deals_won", "2026-02-10", COMPANY, 1),
         ("deals_won", "2026-02-10", 1, 1),
+    ]
+
+
+async def test_a_team_gets_the_totals_of_all_teams_below_it(empty_url: str) -> None:
+    chain = (
+        "UPDATE team SET parent_id = 2 WHERE id = 1",
+        f"INSERT INTO team (id, name, created_at) VALUES (3, 'Team 3', {TIMES})",
+        "UPDATE team SET parent_id = 3 WHERE id = 2",
+        "INSERT INTO team_total (metric, team_id, day, amount) VALUES ('calls_made', 1, '2026-02-10', 5),"
+        " ('calls_made', 2, '2026-02-10', 4), ('calls_made', -1, '2026-02-10', 9)",
+    )
+    await as_it_was(empty_url, "0008_silences", *chain)
+    await migrating.migrate(empty_url)
+
+    assert await team_totals(empty_url) == [
+        ("calls_made", "2026-02-10", COMPANY, 9),
+        ("calls_made", "2026-02-10", 1, 5),
+        ("calls_made", "2026-02-10", 2, 9),
+        ("calls_made", "2026-02-10", 3, 9),
+        ("calls_made", "2026-02-11", COMPANY, 5),
+        ("calls_made", "2026-02-11", 0, 5),
+        ("deals_won", "2026-02-10", COMPANY, 1),
+        ("deals_won", "2026-02-10", 1, 1),
+        ("deals_won", "2026-02-10", 2, 1),
+        ("deals_won", "2026-02-10", 3, 1),
     ]
 
 

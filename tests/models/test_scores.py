@@ -8,12 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from domain.ids import encoded
 from domain.periods import PeriodKind
 from domain.scoring import Score
-from models import database, people, scores
+from models import people, reconciling, scores
 from models.goals import Goal, OwnerKind
 from models.people import Employee, Team
 from models.scores import ScoreEntry
+from resolvers.people import update_team
 from tests.world import World, opened
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
@@ -54,7 +56,9 @@ async def slow(goal: Goal) -> int:
 @pytest.mark.parametrize("seed", range(3))
 async def test_goals_of_teams_and_the_company_are_the_sums_of_the_ledger(world: World, seed: int) -> None:
     dice = random.Random(seed)
-    teams = [(await Team.create(name=f"Team {number}", created_at=NOW)).id for number in range(6)]
+    for number in range(6):
+        await world.team(f"Team {number}")
+    teams = [team.id for team in await Team.all().order_by("id")]
     goals = await goals_of(teams)
     [seller] = await Employee.all().values_list("id", flat=True)
 
@@ -64,13 +68,24 @@ async def test_goals_of_teams_and_the_company_are_the_sums_of_the_ledger(world: 
         score = Score(dice.choice((DEMOS, TRIALS)), seller, dice.choice((0, *teams)), day, amount)
         return score, dice.random() < 0.2, "Result", dice.randint(1, 9)
 
+    async def move() -> None:
+        """Set any team below any other, or to the top."""
+        team = dice.choice(teams)
+        below = (await people.tree()).below(team)
+        place = dice.choice([None, *(other for other in teams if other not in below)])
+        await update_team(admin, {"id": encoded("Team", team), "parent": place and encoded("Team", place)})
+
+    admin = await world.admitted("admin")
     for _ in range(10):
-        async with database.writing():
-            await scores.post([posting() for _ in range(dice.randint(1, 20))], NOW)
-            place = dice.randrange(1, len(teams))
-            await Team.filter(id=teams[place]).update(parent_id=dice.choice((None, *teams[:place])))
+        async with admin.unit():
+            for what in dice.choices("pm", k=dice.randint(1, 4)):
+                if what == "p":
+                    await scores.post([posting() for _ in range(dice.randint(1, 20))], NOW)
+                else:
+                    await move()
 
         due = [await slow(goal) for goal in goals]
         assert await scores.goal_values(goals) == due
         found = await scores.goals_with_values([goal.id for goal in goals])
         assert [found[goal.id][1] for goal in goals] == due
+        assert [await reconciling.wrong_team_totals(metric) for metric in (DEMOS, TRIALS)] == [[], []]

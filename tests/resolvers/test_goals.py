@@ -24,6 +24,28 @@ async def test_a_goal_counts_its_team_and_all_below_each_entry_once(world: World
     assert (await value(world, sales), await value(world, company)) == ("2", "2")
 
 
+async def test_a_team_that_moves_counts_for_those_it_stands_below_and_no_more_for_those_it_left(world: World) -> None:
+    goals = [await goal(world, owner, "deals_won") for owner in ("North", "South", "Sales", "company")]
+    await won(world, "Ann")
+    await won(world, "Ann")
+    await won(world, "Bob")
+
+    async def values() -> list[str]:
+        return [await value(world, goal) for goal in goals]
+
+    assert await values() == ["2", "1", "3", "3"]
+    await world.act("updateTeam", id=world.ids["North"], parent=world.ids["South"])
+    assert await values() == ["2", "3", "3", "3"]
+    await won(world, "Ann")
+    assert await values() == ["3", "4", "4", "4"]
+    await world.act("updateTeam", id=world.ids["South"], parent=None)
+    assert await values() == ["3", "4", "0", "4"]
+    await world.act("updateTeam", id=world.ids["North"], parent=world.ids["Sales"])
+    assert await values() == ["3", "1", "3", "4"]
+    await world.act("updateTeam", id=world.ids["South"], name="Far south")
+    assert await values() == ["3", "1", "3", "4"]
+
+
 async def test_a_second_goal_for_the_same_metric_owner_and_period_is_a_conflict(world: World) -> None:
     first = await goal(world, "Ann", "deals_won")
     again = {"owner": world.ids["Ann"], "metric": "deals_won", "target": "5", "period": MONTH}

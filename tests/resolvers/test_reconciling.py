@@ -149,6 +149,28 @@ async def test_a_team_total_that_is_off_or_missing_or_of_nothing_is_found_and_re
     assert told(await reconcile()) == []
 
 
+async def test_a_team_that_was_moved_leaves_nothing_to_find(world: World) -> None:
+    await world.team("Sales")
+    await world.act("updateTeam", id=world.ids["South"], parent=world.ids["North"])
+    await world.act("updateTeam", id=world.ids["North"], parent=world.ids["Sales"])
+    await won(world, "Bob", "8")
+
+    assert told(await reconcile()) == []
+
+
+async def test_totals_of_the_teams_above_one_that_was_moved_behind_our_back_are_found_and_rebuilt(world: World) -> None:
+    await database.execute(
+        "UPDATE team SET parent_id = (SELECT id FROM team WHERE name = 'North') WHERE name = 'South'"
+    )
+    line = f"Team total: North, demos_held, {DAY}: stands at 0, should be 3"
+    found = told(await reconcile())
+
+    assert f"{line}." in found
+    assert all("Team total: North" in each for each in found)
+    assert f"{line} (repaired)." in told(await repaired(world))
+    assert told(await reconcile()) == []
+
+
 async def test_all_totals_can_be_rebuilt_from_the_ledger_alone(world: World) -> None:
     kept = await totals()
     await database.execute("DELETE FROM daily_total")

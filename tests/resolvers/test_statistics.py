@@ -59,6 +59,21 @@ async def test_each_scope_sees_what_was_credited_to_it(world: World) -> None:
     }
 
 
+async def test_a_team_that_moves_takes_what_was_credited_to_it_from_one_chart_to_another(world: World) -> None:
+    await world.team("East")
+    await won(world, "Ann", "100", closedAt="2026-11-02T10:00:00Z")
+    await won(world, "Bob", "7", closedAt="2026-11-02T10:00:00Z")
+    await world.act("updateTeam", id=world.ids["North"], parent=world.ids["East"])
+
+    north, south, east, sales, company = [
+        points(await charts(world, scope=scope, metrics=WON), "deals_won_amount")
+        for scope in ("North", "South", "East", "Sales", "company")
+    ]
+    assert north == east == {"2026-11-02": "100.00"}
+    assert south == sales == {"2026-11-02": "7.00"}
+    assert company == {"2026-11-02": "107.00"}
+
+
 async def test_weeks_and_months_add_up_to_the_total(world: World) -> None:
     await world.act("updateCompany", weekStart="SUNDAY")
     for day in ("02", "07", "08", "15"):
