@@ -1,7 +1,8 @@
 """How costs grow with the company: the same work in one of 10,000 deals and in one of a million, of 100 employees and of 10,000.
 
-Each company is in a PostgreSQL of its own, filled straight into its tables. SQLite is left out: it is for one
-office, and its CPU is the server's.
+Each company is in a PostgreSQL of its own, filled straight into its tables, and all are measured in turns: how fast a
+machine is changes within minutes by more than what is looked for. SQLite is left out: it is for one office, and its CPU
+is the server's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from statistics import median
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -31,6 +34,7 @@ class Size(NamedTuple):
 
 FULL: Final = (Size(100, 10_000), Size(100, 1_000_000), Size(10_000, 10_000))
 QUICK: Final = (Size(20, 500), Size(20, 5_000), Size(200, 500))
+_ROUNDS: Final = 5
 WIN, TEAM, EVERYBODY, COLD, AGAIN = (
     "a won deal",
     "a push of a team's board",
@@ -46,18 +50,25 @@ AIMS: Final = {
 
 def grown(sizes: Sequence[Size], times: int) -> Iterator[Figure]:
     """Yield for each piece of work its cost in each larger company beside that in the first, which stands as its floor."""
-    small, *larger = [_costs(size, times) for size in sizes]
+    with ExitStack() as opened_:
+        companies = [opened_.enter_context(_company(size)) for size in sizes]
+        costs: dict[str, list[list[float]]] = {work: [] for work in AIMS}
+        for _ in range(_ROUNDS):
+            for work, rounds in costs.items():
+                rounds.append([company[work](-(-times // _ROUNDS)) for company in companies])
     for work, aims in AIMS.items():
-        for size, costs, aim in zip(sizes[1:], larger, aims, strict=True):
-            yield Figure(f"{work}: {_called(size)}", costs[work], small[work], aim)
+        small, *larger = map(median, zip(*costs[work], strict=True))
+        for size, cost, aim in zip(sizes[1:], larger, aims, strict=True):
+            yield Figure(f"{work}: {_called(size)}", cost, small, aim)
 
 
 def _called(size: Size) -> str:
     return f"{size.employees:,} employees, {size.deals:,} deals"
 
 
-def _costs(size: Size, times: int) -> Mapping[str, float]:
-    """Return the CPU of server and PostgreSQL for each piece of work in a company of that size, in microseconds."""
+@contextmanager
+def _company(size: Size) -> Iterator[Mapping[str, Callable[[int], float]]]:
+    """Serve a company of that size; each piece of work there, so many times, costs so many µs of server and PostgreSQL."""
     with rig() as machines:
         with click.progressbar(length=steps(size.deals), label=_called(size), file=sys.stderr) as bar:
             office = opened(machines, sellers=size.employees, deals=size.deals, told=bar.update)
@@ -69,15 +80,13 @@ def _costs(size: Size, times: int) -> Mapping[str, float]:
             win(office, server)
             office.ask(server, BOARD_QUERY)
 
-        found = {
-            WIN: _each(machines, server, times, lambda: win(office, server)),
-            AGAIN: _each(machines, server, times, again),
-            COLD: _each(machines, server, times, lambda: office.ask(server, BOARD_QUERY, **next(days))),
-            TEAM: _push(office, server, office.ids["team"], times),
-            EVERYBODY: _push(office, server, office.ids["company"], times),
+        yield {
+            WIN: lambda times: _each(machines, server, times, lambda: win(office, server)),
+            AGAIN: lambda times: _each(machines, server, times, again),
+            COLD: lambda times: _each(machines, server, times, lambda: office.ask(server, BOARD_QUERY, **next(days))),
+            TEAM: lambda times: _push(office, server, office.ids["team"], times),
+            EVERYBODY: lambda times: _push(office, server, office.ids["company"], times),
         }
-        server.stop()
-    return found
 
 
 def _settled(machines: Rig, server: Process) -> None:
