@@ -43,7 +43,7 @@ class ScoreEntry(Model):
         table = "score_entry"
         indexes = (
             ("metric", "effective_on"),
-            ("metric", "recorded_at"),
+            ("metric", "recorded_at", "effective_on"),
             ("employee_id", "metric", "effective_on"),
             ("source_kind", "source_id"),
         )
