@@ -73,8 +73,10 @@ class Ladder:
         twin.total, twin._entries = self.total, self._entries[:]
         return twin
 
-    def move(self, key: int, value: int) -> None:
-        """Set what somebody has scored."""
+    def move(self, key: int, value: int) -> bool:
+        """Set what somebody has scored; return whether that is something else."""
+        if value == self.values.get(key, 0):
+            return False
         ranked = key in self.roll.places
         if ranked:
             del self._entries[self._position(key)]
@@ -82,6 +84,7 @@ class Ladder:
         self.values[key] = value
         if ranked:
             insort(self._entries, self._entry(key))
+        return True
 
     def rank(self, key: int) -> int | None:
         """Return somebody's rank; None for who is not on the roll."""

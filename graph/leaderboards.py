@@ -44,7 +44,9 @@ class Leaderboard:
     )
     total_count: int = strawberry.field(description="How many employees are ranked, shown or not.")
     total: Decimal = strawberry.field(description="Of everybody's values, also of those no longer ranked.")
-    version: int = strawberry.field(description="Never goes back; a client that sees a lower one drops it.")
+    version: int = strawberry.field(
+        description="Grows when the board moves, and never goes back; a client that sees a lower one drops it."
+    )
     as_of: datetime
 
     @strawberry.field(graphql_type=Period)

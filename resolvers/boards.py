@@ -43,10 +43,14 @@ class Moment:
 
 @dataclass
 class Standings:
-    """A board as it stands at a moment, and as it stood at dawn; amounts in the metric's smallest unit."""
+    """A board as it stands at a moment, and as it stood at dawn; amounts in the metric's smallest unit.
+
+    moved  a position of the change log since which nothing of it has moved: what it is, it was there
+    """
 
     asked: Asked
     at: datetime | None
+    moved: int
     ladder: Ladder
     dawn: Ladder
     # of those who were shown, by number; news replaces these, so what is read before it is not kept after it
@@ -74,9 +78,10 @@ class Standings:
 async def as_it_stood(asked: Asked, moment: Moment) -> Standings:
     """Return a board of a moment that is over; nothing of it is kept."""
     assert moment.at is not None
+    position = await changes.newest()  # before the reads: they may be newer than it, never older
     rolls = await _rolls(asked.whose, moment)
     now, since_dawn, since = await scores.sums(asked.whose, [moment.dawn, moment.at])
-    return await _standings(asked, moment, rolls, now | _less(now, since), _less(now, since_dawn))
+    return await _standings(asked, moment, position, rolls, now | _less(now, since), _less(now, since_dawn))
 
 
 def _less(values: dict[int, int], later: dict[int, int]) -> dict[int, int]:
@@ -93,7 +98,12 @@ async def _rolls(whose: Whose, moment: Moment) -> tuple[Roll, Roll]:
 
 
 async def _standings(
-    asked: Asked, moment: Moment, rolls: tuple[Roll, Roll], values: dict[int, int], at_dawn: dict[int, int]
+    asked: Asked,
+    moment: Moment,
+    position: int,
+    rolls: tuple[Roll, Roll],
+    values: dict[int, int],
+    at_dawn: dict[int, int],
 ) -> Standings:
     """Return the standings by these values, of which those at dawn were others."""
     targets, old = None, None
@@ -102,11 +112,11 @@ async def _standings(
         targets, old = [await goals.targets_of_employees(*which, at) for at in (moment.at, moment.dawn)]
     ladder = Ladder(rolls[0], values, targets)
     if rolls[0] is not rolls[1] or targets != old:
-        return Standings(asked, moment.at, ladder, Ladder(rolls[1], values | at_dawn, old))
+        return Standings(asked, moment.at, position, ladder, Ladder(rolls[1], values | at_dawn, old))
     dawn = ladder.copy()
     for employee, value in at_dawn.items():
         dawn.move(employee, value)
-    return Standings(asked, moment.at, ladder, dawn)
+    return Standings(asked, moment.at, position, ladder, dawn)
 
 
 class _Kept:
@@ -129,8 +139,8 @@ class Boards:
         self._people: dict[int, Employee] = {}
         self._today: date | None = None
 
-    async def now(self, asked: Asked, moment: Moment, heard: int | None = None) -> tuple[Standings, int]:
-        """Return the board as it is, until the next await, and the position of the log that it is of.
+    async def now(self, asked: Asked, moment: Moment, heard: int | None = None) -> Standings:
+        """Return the board as it is, until the next await.
 
         heard  the position up to which the caller wants to know; None for all that is committed
         """
@@ -144,7 +154,7 @@ class Boards:
                 position = await self._follow(heard)
                 while self._kept.get(asked) is kept:
                     if kept.standings is None or len(kept.stale) > _MANY:
-                        await self._make(kept, asked, moment)
+                        await self._make(kept, asked, moment, position)
                     elif kept.stale:
                         read_at = await self._refresh(kept)
                         if read_at != position:  # somebody else may have moved before these were read, and be due too
@@ -152,7 +162,7 @@ class Boards:
                             continue
                     if self._kept.get(asked) is kept:
                         assert kept.standings is not None
-                        return kept.standings, position
+                        return kept.standings
 
     async def _follow(self, heard: int | None) -> int:
         """Note what has moved, once for all boards; return the position up to which that is done."""
@@ -161,11 +171,11 @@ class Boards:
                 self._position = await changes.newest()
             elif heard is None or self._position < heard:
                 position, moved = await changes.since(self._position)
-                self._note(moved)
+                self._note(moved, position)
                 self._position = position
             return self._position
 
-    def _note(self, moved: Collection[str]) -> None:
+    def _note(self, moved: Collection[str], position: int) -> None:
         if not _OTHERS.isdisjoint(moved):
             self._forget()
             return
@@ -174,7 +184,7 @@ class Boards:
                 if asked.by_attainment:
                     del self._kept[asked]
                 elif kept.standings is not None:
-                    kept.standings.targets = {}
+                    kept.standings.targets, kept.standings.moved = {}, position
         scored = _scored(moved)
         for asked, kept in self._kept.items():
             whose = asked.whose
@@ -187,13 +197,13 @@ class Boards:
     def _forget(self) -> None:
         self._kept, self._rolls, self._people = OrderedDict(), {}, {}
 
-    async def _make(self, kept: _Kept, asked: Asked, moment: Moment) -> None:
+    async def _make(self, kept: _Kept, asked: Asked, moment: Moment, position: int) -> None:
         rolls, known, which = self._rolls, self._people, (asked.whose.teams, asked.whose.employee)
         if which not in rolls:
             rolls[which] = await _rolls(asked.whose, moment)  # if all is forgotten meanwhile, then this dict is too
         kept.stale.clear()  # what moves from here on is noted again
         now, since_dawn = await scores.sums(asked.whose, [moment.dawn])
-        kept.standings = await _standings(asked, moment, rolls[which], now, _less(now, since_dawn))
+        kept.standings = await _standings(asked, moment, position, rolls[which], now, _less(now, since_dawn))
         kept.standings.people = known
         rows = sum(len(each.standings.ladder) for each in self._kept.values() if each.standings is not None)
         while rows > _ROWS and len(self._kept) > 1:
@@ -202,15 +212,17 @@ class Boards:
 
     async def _refresh(self, kept: _Kept) -> int:
         """Read the scores that have moved, and return the position at which they were read."""
-        assert kept.standings is not None
+        standings = kept.standings
+        assert standings is not None
         stale, kept.stale = kept.stale, set()
         try:
-            found, position = await scores.sums_of(kept.standings.asked.whose, stale)
+            found, position = await scores.sums_of(standings.asked.whose, stale)
         except BaseException:
             kept.stale |= stale
             raise
         for employee, value in found.items():
-            kept.standings.ladder.move(employee, value)
+            if standings.ladder.move(employee, value):
+                standings.moved = position
         return position
 
 

@@ -19,7 +19,6 @@ from domain.ranking import Ranked, window_start
 from domain.refusals import Refusal
 from domain.scoring import WORK, Metric
 from domain.units import shown
-from models import changes
 from models.goals import OwnerKind
 from models.pages import LARGEST
 from models.people import Employee
@@ -103,7 +102,7 @@ async def answer(context: Context, question: Question, heard: int | None = None)
         raise BadInput(f"first must be 1 to {LARGEST}.", field="first")
     asked = await _asked(context, question)
     around = await _around(context, question.around)
-    standings, version = await _standings(context, asked, heard)
+    standings = await _standings(context, asked, heard)
     count, total = len(standings.ladder), standings.ladder.total
     if asked.metric.key == WORK:
         rows = _window(await _in_sight(context, standings), question.first, around)
@@ -120,7 +119,7 @@ async def answer(context: Context, question: Question, heard: int | None = None)
         await _shown(asked, standings, rows),
         count,
         shown(total, asked.metric.unit, asked.currency),
-        version,
+        standings.moved,
         asked.as_of,
     )
 
@@ -164,11 +163,10 @@ async def _asked(context: Context, question: Question) -> _Asked:
     )
 
 
-async def _standings(context: Context, asked: _Asked, heard: int | None) -> tuple[Standings, int]:
-    """Return the standings, which stay as they are until the next await, and the position of the log they are of."""
+async def _standings(context: Context, asked: _Asked, heard: int | None) -> Standings:
+    """Return the standings, which stay as they are until the next await."""
     if asked.moment.at is not None:
-        version = await changes.newest()  # before the reads: they may be newer than it, never older
-        return await boards.as_it_stood(asked.board, asked.moment), version
+        return await boards.as_it_stood(asked.board, asked.moment)
     if context.services.boards is None:
         context.services.boards = Boards()
     kept: Boards = context.services.boards
@@ -246,7 +244,7 @@ async def places(context: Context, asked: Sequence[Place]) -> list[Standing | No
     for question in {place.question for place in asked}:
         meant = await _asked(context, question)
         whose = {place.employee for place in asked if place.question == question}
-        standings, _ = await _standings(context, meant, None)
+        standings = await _standings(context, meant, None)
         ladder = standings.ladder
         if meant.metric.key == WORK:
             rows = [row for row in await _in_sight(context, standings) if row.key in whose]

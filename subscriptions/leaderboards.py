@@ -29,7 +29,11 @@ async def leaderboard(context: Context, question: Question) -> AsyncGenerator[Bo
 
     topics = everything(context, ("goals",))
     async for board in states(
-        hub(context), topics, read, key=lambda board: (board.shown, turn(context)), transient=PASSING
+        hub(context),
+        topics,
+        read,
+        key=lambda board: (board.shown, board.version, turn(context)),
+        transient=PASSING,
     ):
         yield board
 

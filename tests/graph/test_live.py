@@ -210,6 +210,20 @@ async def test_a_colleagues_history_is_not_heard(world: World) -> None:
         assert history.heard[0]["activities"]["employee"] == {"name": "Bob"}
 
 
+async def test_a_boards_version_is_that_of_its_last_move_live_and_in_a_fresh_query(world: World) -> None:
+    board = "leaderboard { version total }"
+    async with listening(world, f"subscription {{ {board} }}") as live:
+        await live.until(lambda: live.heard)
+        for amount, total in (("10", "10.00"), ("5", "15.00")):
+            await world.act("recordDeal", "Ann", title="Chairs", status="WON", amount={"amount": amount})
+            await live.until(lambda total=total: live.heard[-1]["leaderboard"]["total"] == total)
+            await world.act("recordLead", "Ann", title="Somebody")  # news, but none of the board
+
+            assert await world.ask(f"{{ {board} }}") == live.heard[-1]
+        versions = [each["leaderboard"]["version"] for each in live.heard]
+        assert versions == sorted(versions)
+
+
 async def test_who_is_deactivated_hears_no_more(world: World) -> None:
     async with listening(world, f"subscription {{ {BOARD} }}", "Bob") as board:
         await board.until(lambda: len(board.heard) == 1)
