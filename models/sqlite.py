@@ -6,9 +6,6 @@ lock at once. Who waits for that lock waits without the connection, which is the
 one: who only reads need not wait for another process that writes. And a task that is
 cancelled while it enters or leaves a transaction must not keep the connection, or
 nobody would ever get it again.
-
-SQLite keeps times as texts, as Python writes them, so Python reads them: the library's
-own reader knows more kinds of text and takes ten times as long, a tenth of a long list.
 """
 
 from __future__ import annotations
@@ -16,15 +13,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.exceptions import OperationalError
-from tortoise.fields import data as columns
-
-columns.parse_datetime = datetime.fromisoformat  # type: ignore[attr-defined]
 
 _AGAIN: Final = 0.02  # seconds between two tries
 

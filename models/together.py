@@ -12,9 +12,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 import orjson
+from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from models import database
@@ -81,27 +84,36 @@ async def _told(asked: Asked, rows: Sequence[str], on_sqlite: bool) -> Any:
     if on_sqlite:  # it keeps texts and numbers, which JSON leaves as they are
         found = [dict(zip(columns, orjson.loads(row), strict=True)) for row in rows]
     else:
-        makers = _makers(query)
-        decoded = (json.loads(row, parse_float=Decimal) for row in rows)
-        found = [{name: make(row[name]) for name, make in zip(columns, makers, strict=True)} for row in decoded]
+        makers = _makers(tuple((model, count) for model, count, *_ in query._select_related_idx), tuple(columns))
+        exact = any(kind is Decimal for _, kind, _ in makers)
+        found = [json.loads(row, parse_float=Decimal) if exact else orjson.loads(row) for row in rows]
+        for each in found:
+            for name, _, make in makers:
+                each[name] = make(each[name])
     executor = query._db.executor_class(query.model, query._db, select_related_idx=query._select_related_idx)
     executor.db = _Held(found)
     return await executor.execute_select("")
 
 
-def _makers(query: Any) -> list[Callable[[Any], Any]]:
-    """Return for each column what makes the value of it that the driver would have given."""
-    fields = [
-        model._meta.fields_map[model._meta.fields_db_projection_reverse[name.rpartition(".")[2]]]
-        for (model, count, *_), start in zip(query._select_related_idx, _starts(query), strict=True)
-        for name in _columns(query)[start : start + count]
-    ]
-    return [field.to_python_value for field in fields]
+@lru_cache(maxsize=512)
+def _makers(
+    parts: tuple[tuple[type[Model], int], ...], columns: tuple[str, ...]
+) -> list[tuple[str, Any, Callable[[Any], Any]]]:
+    """Return for each column that JSON has no kind of, and that the library takes as the driver gives it, its kind and what
+    makes such a value of it.
 
-
-def _starts(query: Any) -> list[int]:
-    counts = [count for _, count, *_ in query._select_related_idx]
-    return [sum(counts[:n]) for n in range(len(counts))]
+    parts  the tables of a row, each with how many of the columns are its own
+    """
+    found: list[tuple[str, Any, Callable[[Any], Any]]] = []
+    left = iter(columns)
+    for model, count in parts:
+        meta = model._meta
+        native = {key: field for key, _, field in meta.db_native_fields if field.field_type not in (int, str, bool)}
+        for name in islice(left, count):
+            field = native.get(name.rpartition(".")[2])
+            if field is not None:
+                found.append((name, field.field_type, field.to_python_value))
+    return found
 
 
 @dataclass(frozen=True)
