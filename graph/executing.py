@@ -19,7 +19,6 @@ from graphql import (
     GraphQLError,
     GraphQLField,
     GraphQLInterfaceType,
-    GraphQLLeafType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
@@ -56,10 +55,10 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a field is read, from the row and the context, and the leaf or the object that it is."""
+    """How a field is read, from the row and the context, and what makes a leaf of it, or the object that it is."""
 
     read: Callable[[Any, Any], Any]
-    leaf: GraphQLLeafType | None
+    coerce: Callable[[Any], Any] | None
     whole: GraphQLObjectType | None
     needed: bool
 
@@ -79,9 +78,10 @@ def planned(schema: GraphQLSchema) -> None:
                 continue
             needed = isinstance(field.type, GraphQLNonNull)
             inner = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
-            leaf, whole = is_leaf_type(inner), isinstance(inner, GraphQLObjectType)
-            if leaf or whole:
-                field.extensions[PLAN] = Plan(read, inner if leaf else None, inner if whole else None, needed)
+            if is_leaf_type(inner):
+                field.extensions[PLAN] = Plan(read, inner.coerce_output_value, None, needed)
+            elif isinstance(inner, GraphQLObjectType):
+                field.extensions[PLAN] = Plan(read, None, inner, needed)
             if definition.base_resolver is not None and not streamed:
                 field.resolve = _called(read)
 
@@ -118,6 +118,10 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
     _root: tuple[GraphQLObjectType, Any] | None = None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._planned: dict[int, tuple[Any, list[tuple[str, list[Any], Any, Plan | None]]]] = {}
+
     async def event(self, payload: Any) -> ExecutionResult:
         """Return the result for one event of the stream."""
         if self._root is None:
@@ -147,13 +151,11 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         grouped_field_set: Any,
         position_context: Any,
     ) -> Any:
-        fields, context = parent_type.fields, self.context_value
+        context = self.context_value
         results: dict[str, Any] = {}
         waiting: list[str] = []
         try:
-            for name, details in grouped_field_set.items():
-                field = fields.get(details[0].node.name.value)
-                plan: Plan | None = field.extensions.get(PLAN) if field else None
+            for name, details, field, plan in self._steps(parent_type, grouped_field_set):
                 value = None  # stands for what is left to the executor
                 if plan is not None:
                     try:
@@ -161,8 +163,11 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                         if value is None and not plan.needed:
                             results[name] = None
                             continue
-                        if plan.leaf is not None and not is_awaitable(value):
-                            coerced = plan.leaf.coerce_output_value(value)
+                        waits = _AWAITABLE.get(type(value))
+                        if waits is None:
+                            waits = is_awaitable(value)
+                        if plan.coerce is not None and not waits:
+                            coerced = plan.coerce(value)
                             if coerced is not None and coerced is not Undefined:
                                 results[name] = coerced
                                 continue
@@ -170,7 +175,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                     except Exception:  # noqa: BLE001 - it is met again, and told in the executor's way
                         value = None
                 here = Path(path, name, parent_type.name)
-                if field is None or value is None or isinstance(value, Exception):
+                if plan is None or value is None or isinstance(value, Exception):
                     result = self.execute_field(parent_type, source_value, details, here, position_context)
                 else:
                     result = self._completed(parent_type, field, details, here, value, position_context)
@@ -184,6 +189,17 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             raise
         return _awaited(results, waiting) if waiting else results
 
+    def _steps(self, parent_type: GraphQLObjectType, grouped: Any) -> list[tuple[str, list[Any], Any, Plan | None]]:
+        """Return the names of collected fields, each with where it was written, what it is and its plan."""
+        kept = self._planned.get(id(grouped))
+        if kept is None:
+            steps = []
+            for name, details in grouped.items():
+                field = parent_type.fields.get(details[0].node.name.value)
+                steps.append((name, details, field, field.extensions.get(PLAN) if field else None))
+            kept = self._planned[id(grouped)] = grouped, steps  # held, so that nothing else gets its id
+        return kept[1]
+
     def _completed(
         self,
         parent_type: GraphQLObjectType,
@@ -194,13 +210,13 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> Any:
         """Return what a value that is to be awaited, or an object, comes to; its errors are told where they belong."""
+        whole: Any = field.extensions[PLAN].whole
         if is_awaitable(value):
             info = self.build_resolve_info(field, [each.node for each in details], parent_type, path)
             return self.complete_awaitable_value(field.type, details, info, path, value, position_context)
-        whole: Any = field.extensions[PLAN].whole
         no_info: Any = None  # none of our types looks at it
         try:
-            result = self.complete_object_value(whole, details, no_info, path, value, position_context)
+            result: Any = self.complete_object_value(whole, details, no_info, path, value, position_context)
         except Exception as error:  # noqa: BLE001 - whatever it was, as the executor does
             self.handle_field_error(error, field.type, details, path)
             return None
