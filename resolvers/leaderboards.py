@@ -103,7 +103,7 @@ async def answer(context: Context, question: Question, heard: int | None = None)
     asked = await _asked(context, question)
     around = await _around(context, question.around)
     standings = await _standings(context, asked, heard)
-    count, total = len(standings.ladder), standings.ladder.total
+    count, total, version = len(standings.ladder), standings.ladder.total, standings.moved
     if asked.metric.key == WORK:
         rows = _window(await _in_sight(context, standings), question.first, around)
     else:
@@ -119,7 +119,7 @@ async def answer(context: Context, question: Question, heard: int | None = None)
         await _shown(asked, standings, rows),
         count,
         shown(total, asked.metric.unit, asked.currency),
-        standings.moved,
+        version,
         asked.as_of,
     )
 
