@@ -88,6 +88,11 @@ def overlapping(first: date, last: date) -> QuerySet[Goal]:
     return Goal.filter(first_day__lte=last, last_day__gte=first)
 
 
+async def of_teams(teams: Collection[int]) -> list[Goal]:
+    """Return the goals that these teams own, of all periods."""
+    return await current().filter(owner_kind=OwnerKind.TEAM, owner_id__in=list(teams))
+
+
 def to_renew(today: date) -> QuerySet[Goal]:
     """Return the recurring goals whose period is over and whose recurrence has not gone on yet."""
     return current().filter(Q(renewed_until=None) | Q(renewed_until__lt=today), recurring=True, last_day__lt=today)

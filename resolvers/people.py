@@ -11,10 +11,11 @@ from tortoise.queryset import QuerySet
 
 from domain.access import Action, Reach, Role
 from domain.refusals import Conflict, Forbidden, Invalid, NotFound, OutOfRange
-from models import changes, database, people, presence, scores, sessions, silences
+from models import changes, database, goals, people, presence, scores, sessions, silences
 from models.people import Employee, Team
 from resolvers import alerting, inputs, passwords, scopes
 from resolvers.context import Context
+from resolvers.recording import touch
 from resolvers.references import References
 from resolvers.scopes import Asked
 
@@ -156,7 +157,7 @@ async def _changed_team(context: Context, team: Team, given: Given) -> Team:
     refs = References(context)
     await refs.want("Team", [given.get("parent")])
     await refs.want("Employee", [given.get("manager")])
-    was = team.parent_id
+    was, gained_or_lost = team.parent_id, set[int]()
     if given.get("name") is not None:
         team.name = inputs.name(given["name"], "input", "name")
     if given.get("externalId") is not None:  # of an import
@@ -171,10 +172,14 @@ async def _changed_team(context: Context, team: Team, given: Given) -> Team:
         tree = await people.tree()
         if team.id in tree.above(team.parent_id):
             raise Invalid("A team cannot stand below itself.", "input", "parent")
-        await scores.carry(team.id, tree.above(was), tree.above(team.parent_id))
+        before, after = tree.above(was), tree.above(team.parent_id)
+        await scores.carry(team.id, before, after)
+        gained_or_lost = set(before) ^ set(after)
     await team.save()
     context.who = replace(context.viewer, tree=await people.tree())  # who goes on in this unit sees the team
     context.announce("people")
+    if gained_or_lost:
+        await touch(context, await goals.of_teams(gained_or_lost), aloud=False)
     return team
 
 

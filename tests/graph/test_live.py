@@ -242,9 +242,11 @@ async def test_a_goal_hears_that_a_team_was_moved_away_from_below_it(world: Worl
     goal = f"subscription($scope: ID) {{ goalProgress(scope: $scope) {{ {GOAL} }} }}"
     async with listening(world, goal, scope=world.ids["Sales"]) as goals:
         await goals.until(lambda: goals.heard and goals.heard[-1]["goalProgress"]["progress"]["value"] == "1")
+        before = goals.heard[-1]["goalProgress"]["progress"]["version"]
         await world.act("updateTeam", id=world.ids["North"], parent=None)
 
         await goals.until(lambda: goals.heard[-1]["goalProgress"]["progress"]["value"] == "0")
+        assert goals.heard[-1]["goalProgress"]["progress"]["version"] > before
 
 
 async def test_a_repair_of_totals_is_heard_by_goals_and_boards(world: World) -> None:
