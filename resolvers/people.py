@@ -179,7 +179,7 @@ async def _changed_team(context: Context, team: Team, given: Given) -> Team:
     context.who = replace(context.viewer, tree=await people.tree())  # who goes on in this unit sees the team
     context.announce("people")
     if gained_or_lost:
-        await touch(context, await goals.of_teams(gained_or_lost), aloud=False)
+        await touch(context, await goals.of_teams(gained_or_lost))
     return team
 
 
