@@ -21,7 +21,7 @@ import asyncpg
 import click
 
 from benchmarks.filling import steps
-from benchmarks.rig import Process, Rig, rig
+from benchmarks.rig import ROUNDS, Process, Rig, rig
 from benchmarks.scenes import BOARD, BOARD_QUERY, Figure, Office, listeners, opened, other_days, win
 from domain.ids import decoded
 from models.goals import COMPANY
@@ -34,7 +34,6 @@ class Size(NamedTuple):
 
 FULL: Final = (Size(100, 10_000), Size(100, 1_000_000), Size(10_000, 10_000))
 QUICK: Final = (Size(20, 500), Size(20, 5_000), Size(200, 500))
-_ROUNDS: Final = 5
 WIN, TEAM, EVERYBODY, COLD, AGAIN = (
     "a won deal",
     "a push of a team's board",
@@ -53,9 +52,9 @@ def grown(sizes: Sequence[Size], times: int) -> Iterator[Figure]:
     with ExitStack() as opened_:
         companies = [opened_.enter_context(_company(size)) for size in sizes]
         costs: dict[str, list[list[float]]] = {work: [] for work in AIMS}
-        for _ in range(_ROUNDS):
+        for _ in range(ROUNDS):
             for work, rounds in costs.items():
-                rounds.append([company[work](-(-times // _ROUNDS)) for company in companies])
+                rounds.append([company[work](-(-times // ROUNDS)) for company in companies])
     for work, aims in AIMS.items():
         small, *larger = map(median, zip(*costs[work], strict=True))
         for size, cost, aim in zip(sizes[1:], larger, aims, strict=True):
@@ -127,7 +126,7 @@ async def _moves(machines: Rig, seller: int, team: int, times: int) -> None:
 
     connection = await asyncpg.connect(machines.url)
     day = datetime.now(UTC).date()
-    whose = [COMPANY, team, await connection.fetchval("SELECT parent_id FROM team WHERE id = $1", team)]
+    holding = [COMPANY, team, await connection.fetchval("SELECT parent_id FROM team WHERE id = $1", team)]
     topics = [f"score:deals_won_amount:{whose}@{day}" for whose in (f"employee:{seller}", f"team:{team}", "team:0")]
     async with Redis.from_url(machines.valkey.url) as redis:
         for _ in range(times):
@@ -143,7 +142,7 @@ async def _moves(machines: Rig, seller: int, team: int, times: int) -> None:
                 "INSERT INTO team_total (metric, team_id, day, amount)"
                 " SELECT 'deals_won_amount', whose, $2, 100 FROM unnest($1::int[]) whose"
                 " ON CONFLICT (metric, team_id, day) DO UPDATE SET amount = team_total.amount + 100",
-                whose,
+                holding,
                 day,
             )
             await connection.execute("INSERT INTO change (topics, at) VALUES ($1, now())", json.dumps(topics))

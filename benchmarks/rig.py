@@ -17,6 +17,7 @@ from tests.services import Postgres, Valkey, free_port
 
 ROOT = Path(__file__).parent.parent
 SECRET = "b" * 64
+ROUNDS = 5  # in which what is held against each other is measured in turns: a machine's pace changes within seconds
 
 
 def cpu(pids: Iterable[int]) -> float:
@@ -140,6 +141,12 @@ def rig() -> Iterator[Rig]:
         yield found
     finally:
         found.stop()
+
+
+def of_each(rounds: Sequence[tuple[float, float]], times: int) -> tuple[float, float]:
+    """Return what a unit of ours and of the floor's took, in microseconds, of CPU seconds of so many units a round."""
+    ours, floor = (sum(costs) / times / len(rounds) * 1e6 for costs in zip(*rounds, strict=True))
+    return ours, floor
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float]:

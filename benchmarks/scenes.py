@@ -24,7 +24,7 @@ from redis.asyncio import Redis
 
 from benchmarks.filling import fill
 from benchmarks.inside import Statement, parted, statements_of
-from benchmarks.rig import ROOT, Process, Rig, cpu, percentiles, resident
+from benchmarks.rig import ROOT, ROUNDS, Process, Rig, cpu, of_each, percentiles, resident
 
 BOARD: Final = """subscription($scope: ID) { leaderboard(scope: $scope, first: 20) { total version standings {
   rank previousRank value gapToNext attainmentPercent employee { id name avatarUrl } } } }"""
@@ -40,9 +40,6 @@ CARD: Final = """query($id: ID!) { employee(id: $id) { name email team { name } 
   deals(first: 20) { edges { node { title status amount { amount } stage { name } } } } } }"""
 WIN: Final = """mutation($input: RecordDealInput!) { recordDeal(input: $input) {
   deal { id status } goals { id progress { value } } userErrors { path message } } }"""
-
-
-_ROUNDS: Final = 5  # in which what is held against each other is measured in turns
 
 
 @dataclass
@@ -223,16 +220,16 @@ def goals_push(office: Office, sockets: int, events: int) -> Iterator[Figure]:
                 assert delivered == part, f"{delivered} messages for {part} events"
                 return used
 
-            part = events // _ROUNDS
+            part = events // ROUNDS
             floor.running.send_signal(signal.SIGSTOP)
-            rounds = [(cost(server, ours, None), cost(floor, bare, text)) for _ in range(_ROUNDS)]
+            rounds = [(cost(server, ours, None), cost(floor, bare, text)) for _ in range(ROUNDS)]
             for process in (server, floor):
                 process.running.send_signal(signal.SIGCONT)
         runner.run(moves.end())
     server.stop()
     floor.stop()
-    used, least = (sum(costs) / part / _ROUNDS * 1e6 for costs in zip(*rounds, strict=True))
-    yield Figure(f"goals, {sockets} different, an event", used, least, "≤ 2", more={"delivered": part * _ROUNDS})
+    used, least = of_each(rounds, part)
+    yield Figure(f"goals, {sockets} different, an event", used, least, "≤ 2", more={"delivered": part * ROUNDS})
 
 
 def idle(office: Office, sockets: int, seconds: int) -> Iterator[Figure]:
@@ -279,7 +276,7 @@ def requests(office: Office, times: int) -> Iterator[Figure]:
         ("board of 100 rows, asked for again", BOARD_QUERY, repeat({}), "≤ 10"),
         ("a won deal", WIN, repeat({"input": deal_of(office)}), "≤ 2.5"),
     )
-    part = times // _ROUNDS
+    part = times // ROUNDS
     with asyncio.Runner() as runner:
         for name, query, given, aim in scenes:
             for _ in range(10):
@@ -288,7 +285,7 @@ def requests(office: Office, times: int) -> Iterator[Figure]:
             bare = runner.run(Statements.found(office, query, asked, answer))
             runner.run(bare.cost(10))
             rounds, waited = list[tuple[float, float]](), list[float]()
-            for _ in range(_ROUNDS):
+            for _ in range(ROUNDS):
                 began = rig.cpu(server, databases=True)
                 for _ in range(part):
                     started = time.perf_counter()
@@ -296,7 +293,7 @@ def requests(office: Office, times: int) -> Iterator[Figure]:
                     waited.append(time.perf_counter() - started)
                 rounds.append((rig.cpu(server, databases=True) - began, runner.run(bare.cost(part))))
             runner.run(bare.connection.close())
-            used, least = (sum(costs) / part / _ROUNDS * 1e6 for costs in zip(*rounds, strict=True))
+            used, least = of_each(rounds, part)
             yield Figure(name, used, least, aim, more={"statements": bare.count, **percentiles(waited)})
     server.stop()
 
