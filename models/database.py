@@ -306,14 +306,6 @@ def day(value: date | str) -> date:
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
-def among(select: str) -> str:
-    """Return the condition that what stands before it is among what a statement selects.
-
-    PostgreSQL looks each of a list up in an index; a statement within IN it may take for a table to be read first.
-    """
-    return f"IN ({select})" if _dialect() == "sqlite" else f"= ANY (ARRAY({select}))"
-
-
 def days_between(first: str, last: str) -> str:
     """Return the expression that counts the days from one date column to another."""
     if _dialect() == "sqlite":
