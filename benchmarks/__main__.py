@@ -9,17 +9,17 @@ from typing import Final
 
 import click
 
-from benchmarks import growth, scenes
-from benchmarks.importing import importing
-from benchmarks.rig import rig
-from benchmarks.scenes import Figure, Office, opened
+from benchmarks import scaling, scenarios
+from benchmarks.harness import rig
+from benchmarks.import_latency import importing
+from benchmarks.scenarios import Figure, Office, opened
 
 SCENES: dict[str, Callable[[Office, bool], Iterator[Figure]]] = {
-    "board": lambda office, quick: scenes.board_push(office, 200 if quick else 1_000, 10 if quick else 30),
-    "goals": lambda office, quick: scenes.goals_push(office, 50 if quick else 200, 100 if quick else 400),
-    "requests": lambda office, quick: scenes.requests(office, 50 if quick else 300),
+    "board": lambda office, quick: scenarios.board_push(office, 200 if quick else 1_000, 10 if quick else 30),
+    "goals": lambda office, quick: scenarios.goals_push(office, 50 if quick else 200, 100 if quick else 400),
+    "requests": lambda office, quick: scenarios.requests(office, 50 if quick else 300),
     "import": lambda office, quick: importing(office, 1_000 if quick else 10_000, 3 if quick else 10),
-    "idle": lambda office, quick: scenes.idle(office, 500 if quick else 3_000, 5 if quick else 30),
+    "idle": lambda office, quick: scenarios.idle(office, 500 if quick else 3_000, 5 if quick else 30),
 }
 
 GROWTH: Final = "growth"  # opens companies of its own
@@ -50,7 +50,7 @@ def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
                 if name != GROWTH:
                     found(SCENES[name](office, quick))
     if GROWTH in wanted:
-        found(growth.grown(growth.QUICK, 20) if quick else growth.grown(growth.FULL, 100))
+        found(scaling.grown(scaling.QUICK, 20) if quick else scaling.grown(scaling.FULL, 100))
     if file:
         shown = [{**vars(figure), "ratio": figure.ratio, "rate": figure.rate} for figure in figures]
         file.write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")

@@ -14,12 +14,12 @@ import time
 from itertools import count
 from pathlib import Path
 
-from tests import tables
-from tests.acceptance import replay
+from tests import empty_database
+from tests.acceptance import year_replay
 from tests.acceptance.test_alerts import Office, losses
+from tests.backing_services import Postgres
+from tests.notification_receivers import Receiver, receiver
 from tests.processes import Home, prepared, serving
-from tests.receivers import Receiver, receiver
-from tests.services import Postgres
 from tests.world import opened
 
 ROUNDS, LOSSES = 8, 150
@@ -27,16 +27,16 @@ SETTLES = 4.0  # seconds after each round in which the clock does what is left o
 
 
 async def year() -> None:
-    tables.script()
+    empty_database.script()
     number, began = count(1), time.perf_counter()
 
-    def told(step: replay.Step) -> None:
+    def told(step: year_replay.Step) -> None:
         if (done := next(number)) % 500 == 0:
             print(f"{done} steps, {step.at:%Y-%m-%d}, {time.perf_counter() - began:.0f} s", flush=True)
 
     async with opened("sqlite://:memory:", currency="USD") as world:
-        await replay.lived(world, 1, told)
-        counts = await replay.compared(world)
+        await year_replay.lived(world, 1, told)
+        counts = await year_replay.compared(world)
     for kind, (lived, said) in counts.items():
         print(f"{kind:20} raised {lived:6}  testAlertRule {said:6}  {'equal' if lived == said else 'DIFFERENT'}")
 

@@ -23,18 +23,22 @@ from typing import Any
 import click
 from strawberry.dataloader import DataLoader
 
-from domain.ids import encoded
-from domain.records import DealStatus
-from domain.scoring import Score
+from domain.ledger.metrics import Score
+from domain.ledger.record_facts import DealStatus
+from domain.primitives.global_ids import encoded
 from graph.schema import make
-from models import database, migrating, people, scores
-from models.deals import Deal, StageVisit
-from models.people import Employee, Team
-from models.pipelines import Stage
-from resolvers import company
-from resolvers.caller import Caller
-from resolvers.context import Context, Services
-from resolvers.viewer import Viewer
+from models import migrator
+from models.crm.deals import Deal, StageVisit
+from models.crm.pipelines import Stage
+from models.db import connection
+from models.ledger import scores
+from models.organization import people
+from models.organization.people import Employee, Team
+from resolvers.organization import company
+from resolvers.request.client_info import Caller
+from resolvers.request.context import Context
+from resolvers.request.services import Services
+from resolvers.request.viewer import Viewer
 from tests.world import Unthrottled
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
@@ -147,8 +151,8 @@ async def fill(sellers: int, closed: int, open_: int) -> None:
 async def run(sellers: int, closed: int, open_: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite://{Path(folder) / 'bench.db'}"
-        await migrating.migrate(url)
-        async with database.connected(url):
+        await migrator.migrate(url)
+        async with connection.connected(url):
             _, admin = await company.set_up(
                 name="Bench", currency="EUR", zone="Europe/Berlin", country="DE", admin="Ada",
                 email="ada@example.com", password="correct horse", now=NOW,

@@ -7,29 +7,38 @@ from typing import Any
 
 import strawberry
 
-from graph.activities import Activity
-from graph.alerts import AlertQuery
-from graph.deals import Client, Deal, DealFilter, Pipeline
-from graph.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordType
-from graph.forecasts import Forecast
-from graph.funnels import Funnel
-from graph.goals import Goal
-from graph.inputs import PeriodInput, WhatIfInput, forecast_question, given, period_key
-from graph.leaderboards import Leaderboard
-from graph.leads import Lead, LeadFilter
-from graph.lens import Info, Node
-from graph.metrics import Metric
-from graph.pages import Connection, paged
-from graph.people import Company, Employee, Team
-from graph.scopes import charted, staged
-from graph.sessions import Device, Viewer
-from graph.statistics import Statistics
-from graph.work import Call, Task, TaskFilter
-from models import pipelines
-from models.pages import Span
-from resolvers import clients, devices, forecasts, funnels, goals, leaderboards, people, records, statistics
-from resolvers.context import Context
-from resolvers.leaderboards import Question
+from graph.base.connections import Connection, paged
+from graph.base.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordType
+from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_question, given, period_key
+from graph.base.row_types import Info, Node
+from graph.base.scopes import charted, staged
+from graph.types.activities import Activity
+from graph.types.alerts import AlertQuery
+from graph.types.calls import Call
+from graph.types.deals import Client, Deal, DealFilter, Pipeline
+from graph.types.forecasts import Forecast
+from graph.types.funnels import Funnel
+from graph.types.goals import Goal
+from graph.types.leaderboards import Leaderboard
+from graph.types.leads import Lead, LeadFilter
+from graph.types.metrics import Metric
+from graph.types.people import Company, Employee, Team
+from graph.types.sessions import Device, Viewer
+from graph.types.statistics import Statistics
+from graph.types.tasks import Task, TaskFilter
+from models.crm import pipelines
+from models.db.keyset_pagination import Span
+from resolvers import node as node_lookup
+from resolvers.activities import queries as activity_queries
+from resolvers.analytics import funnels, statistics
+from resolvers.auth import devices
+from resolvers.crm import clients, queries
+from resolvers.forecasting import forecasts
+from resolvers.goals import goals
+from resolvers.leaderboards import leaderboards
+from resolvers.leaderboards.leaderboards import Question
+from resolvers.organization import people
+from resolvers.request.context import Context
 
 
 def _asking(info: Info) -> Context:
@@ -43,11 +52,11 @@ def _asking(info: Info) -> Context:
 class Query(AlertQuery):
     @strawberry.field(graphql_type=Node | None, description="Anything by its id; null when absent or out of sight.")
     async def node(self, info: Info, id: strawberry.ID) -> Any:
-        return await records.node(_asking(info), id)
+        return await node_lookup.node(_asking(info), id)
 
     @strawberry.field(graphql_type=Node | None, description="The record of that type that carries the `externalId`.")
     async def by_external_id(self, info: Info, type: RecordType, external_id: str) -> Any:
-        return await records.by_external(_asking(info), type.value.title(), external_id)
+        return await node_lookup.by_external(_asking(info), type.value.title(), external_id)
 
     @strawberry.field(graphql_type=Viewer, description="Who asks.")
     async def viewer(self, info: Info) -> Any:
@@ -59,7 +68,7 @@ class Query(AlertQuery):
 
     @strawberry.field(graphql_type=Employee | None, description="Null when absent or out of sight.")
     async def employee(self, info: Info, id: strawberry.ID) -> Any:
-        return await records.found(_asking(info), "Employee", id)
+        return await node_lookup.found(_asking(info), "Employee", id)
 
     @strawberry.field(
         graphql_type=Connection[Employee],
@@ -81,7 +90,7 @@ class Query(AlertQuery):
 
     @strawberry.field(graphql_type=Team | None, description="Null when absent or out of sight.")
     async def team(self, info: Info, id: strawberry.ID) -> Any:
-        return await records.found(_asking(info), "Team", id)
+        return await node_lookup.found(_asking(info), "Team", id)
 
     @strawberry.field(graphql_type=list[Team], description="Each after the one it stands below, in name order.")
     async def teams(self, info: Info) -> Any:
@@ -183,7 +192,7 @@ moment. Ranks are always those of the whole scope.""",
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await records.activity_list(_asking(info), scope, kinds)
+        query = await activity_queries.activity_list(_asking(info), scope, kinds)
         return await paged(info, query, ("-id",), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Deal], description="The newest first.")
@@ -197,7 +206,7 @@ moment. Ranks are always those of the whole scope.""",
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await records.deal_list(_asking(info), scope, given(filter))
+        query = await queries.deal_list(_asking(info), scope, given(filter))
         return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(
@@ -213,7 +222,7 @@ moment. Ranks are always those of the whole scope.""",
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await records.task_list(_asking(info), scope, given(filter))
+        query = await queries.task_list(_asking(info), scope, given(filter))
         return await paged(info, query, ("place", "id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Lead], description="The newest first.")
@@ -227,7 +236,7 @@ moment. Ranks are always those of the whole scope.""",
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await records.lead_list(_asking(info), scope, given(filter))
+        query = await queries.lead_list(_asking(info), scope, given(filter))
         return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Call], description="The newest first.")
@@ -241,7 +250,7 @@ moment. Ranks are always those of the whole scope.""",
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await records.call_list(_asking(info), scope, given(period))
+        query = await queries.call_list(_asking(info), scope, given(period))
         return await paged(info, query, ("-started_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Client], description="The newest first.")

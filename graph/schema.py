@@ -6,18 +6,51 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from graph.alerts import AlertMutation
-from graph.deals import Contact
-from graph.executing import Executor, planned
-from graph.live import Subscription
-from graph.office_actions import OfficeMutation, SessionMutation
+from graph.base.scalars import SCALARS
+from graph.execution.fast_executor import Executor, planned
+from graph.mutations.alerts import AlertMutation
+from graph.mutations.calls import CallMutation
+from graph.mutations.clients import ClientMutation
+from graph.mutations.company import CompanyMutation
+from graph.mutations.deals import DealMutation
+from graph.mutations.devices import DeviceMutation
+from graph.mutations.goals import GoalMutation
+from graph.mutations.leads import LeadMutation
+from graph.mutations.metrics import MetricMutation
+from graph.mutations.people import PeopleMutation
+from graph.mutations.pipelines import PipelineMutation
+from graph.mutations.records import RecordMutation
+from graph.mutations.results import ResultMutation
+from graph.mutations.sessions import SessionMutation
+from graph.mutations.tasks import TaskMutation
+from graph.mutations.worktime import WorkMutation
 from graph.queries import Query
-from graph.record_actions import RecordMutation
-from graph.scalars import SCALARS
-from graph.sessions import Device
-from graph.worktime import WorkMutation
+from graph.subscriptions import Subscription
+from graph.types.deals import Contact
+from graph.types.sessions import Device
 
-Mutation = merge_types("Mutation", (SessionMutation, OfficeMutation, RecordMutation, WorkMutation, AlertMutation))
+# in the order in which the schema lists them
+Mutation = merge_types(
+    "Mutation",
+    (
+        SessionMutation,
+        PeopleMutation,
+        CompanyMutation,
+        PipelineMutation,
+        DeviceMutation,
+        MetricMutation,
+        GoalMutation,
+        DealMutation,
+        RecordMutation,
+        LeadMutation,
+        ClientMutation,
+        CallMutation,
+        ResultMutation,
+        TaskMutation,
+        WorkMutation,
+        AlertMutation,
+    ),
+)
 
 
 def make(*, open_: bool = False) -> strawberry.Schema:

@@ -1,5 +1,5 @@
 """`python -m server`: the command line, which people know as `./run`."""
 
-from server.cli import main
+from server.commands.cli import main
 
 main(prog_name="./run")

@@ -16,24 +16,28 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph.limits import Limits
+from graph.execution.query_limits import Limits
 from graph.schema import make
-from models import changes, database, migrating
-from resolvers.context import Services
-from server import channels, health, logs, metrics, pages
-from server.daily import keep_forecasts
-from server.delivering import Delivering
-from server.endpoint import Endpoint
-from server.gate import Gate
-from server.presence import Attendance
-from server.rights import Rights
+from models import migrator
+from models.db import connection
+from models.live import change_log
+from resolvers.request.services import Services
+from server.background import notification_channels
+from server.background.forecast_snapshots import keep_forecasts
+from server.background.notification_worker import Delivering
+from server.background.scheduler import Timekeeper
+from server.context_factory import Gate
+from server.http import static_pages
+from server.http.graphql_endpoint import Endpoint
+from server.http.rate_limit import Throttling, throttle
+from server.observability import health, logging, prometheus
 from server.settings import Settings, load
-from server.throttle import Throttling, throttle
-from server.timekeeping import Timekeeper
-from subscriptions.chances import Chances
-from subscriptions.hub import Hub, ended
-from subscriptions.known import Known
-from subscriptions.redis import broadcast
+from server.websocket.presence_reporter import Attendance
+from server.websocket.session_permissions import Rights
+from subscriptions.core.hub import Hub, ended
+from subscriptions.core.redis_broadcast import broadcast
+from subscriptions.core.reference_cache import Known
+from subscriptions.goal_probabilities import Chances
 
 
 def clock() -> datetime:
@@ -65,10 +69,10 @@ def assembled(settings: Settings) -> Server:
     """Put the parts together; nothing is connected yet."""
     hub = Hub(
         broadcast(settings.redis_url),
-        changes.after,
-        changes.newest,
+        change_log.after,
+        change_log.newest,
         overlap=10,
-        full=changes.BATCH,
+        full=change_log.BATCH,
         window=settings.push_window_ms / 1000,
     )
     throttling = throttle(settings.redis_url)
@@ -84,12 +88,12 @@ def assembled(settings: Settings) -> Server:
         demo=settings.demo,
         tell=hub.tell,
         channels=frozenset(settings.channel_addresses),
-        shared=channels.shared(settings.channel_addresses),
+        shared=notification_channels.shared(settings.channel_addresses),
     )
     attendance = Attendance(clock, hub.ring)
     rights = Rights(hub, clock, attendance)
     gate = Gate(services, clock)
-    deliver = Delivering(channels.senders(settings.channel_addresses, clock), clock)
+    deliver = Delivering(notification_channels.senders(settings.channel_addresses, clock), clock)
     timekeeper = Timekeeper(gate.admit_clock, clock, deliver)
     endpoint = Endpoint(
         make(open_=settings.demo),
@@ -98,7 +102,7 @@ def assembled(settings: Settings) -> Server:
         origins=settings.origins,
         open=settings.demo,
         limits=Limits(deadline=settings.deadline_seconds, body=settings.body_limit),
-        page=pages.query_page() if settings.demo else None,
+        page=static_pages.query_page() if settings.demo else None,
         trusted_proxies=settings.trusted_proxies,
     )
     chances = Chances(hub, gate.live)
@@ -108,7 +112,7 @@ def assembled(settings: Settings) -> Server:
 @asynccontextmanager
 async def running(server: Server) -> AsyncIterator[None]:
     """Connect what was put together, for as long as the process serves."""
-    async with database.connected(server.settings.database_url, pool=server.settings.pool_size):
+    async with connection.connected(server.settings.database_url, pool=server.settings.pool_size):
         await server.hub.start()
         await server.timekeeper.start()
         keeping = [
@@ -134,14 +138,14 @@ async def running(server: Server) -> AsyncIterator[None]:
 def of_environment() -> ASGIApp:
     """Return the application of one of several processes, each of which reads the settings for itself."""
     found = load()
-    logs.configure(found)
+    logging.configure(found)
     return app(found)
 
 
 def app(settings: Settings) -> ASGIApp:
     """Return the ASGI application of one process."""
     server = assembled(settings)
-    board = pages.wallboard()
+    board = static_pages.wallboard()
 
     async def live(request: Request) -> Response:
         return JSONResponse(health.live())
@@ -149,17 +153,17 @@ def app(settings: Settings) -> ASGIApp:
     async def ready(request: Request) -> Response:
         state = await health.ready(
             draining=server.draining,
-            pending=migrating.pending,
+            pending=migrator.pending,
             hub=server.hub,
             clock=server.timekeeper.healthy,
         )
         return JSONResponse(state.body, status_code=state.code)
 
     async def measured(request: Request) -> Response:
-        return metrics.response(request, settings, server.hub, clock=server.timekeeper)
+        return prometheus.response(request, settings.metrics_token, server.hub, tick=server.timekeeper.tick)
 
     async def wallboard(request: Request) -> Response:
-        return pages.response(board)
+        return static_pages.response(board)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -180,7 +184,7 @@ def app(settings: Settings) -> ASGIApp:
         at_graphql = scope["type"] == "http" and scope["path"] in GRAPHQL
         await (server.endpoint if at_graphql else around)(scope, receive, send)
 
-    requests = logs.RequestLog(dispatch, metrics.count_request)
+    requests = logging.RequestLog(dispatch, prometheus.count_request)
     server.endpoint.ended = requests.finish
 
     async def outermost(scope: Scope, receive: Receive, send: Send) -> None:

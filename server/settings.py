@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from models.database import is_sqlite
-from server import channels
+from models.db.connection import is_sqlite
+from server.background import notification_channels
 
 PREFIX: Final = "SCORELINE_"
 LEAST_SECRET: Final = 32  # bytes: as long as what HS256 makes of it
@@ -174,13 +174,13 @@ class Settings(BaseSettings):
     @field_validator("channels")
     @classmethod
     def _channels(cls, value: SecretStr) -> SecretStr:
-        channels.parsed(value.get_secret_value())
+        notification_channels.parsed(value.get_secret_value())
         return value
 
     @property
     def channel_addresses(self) -> dict[str, str]:
         """The addresses, which are secret, of the outside channels by their names, which are not."""
-        return channels.parsed(self.channels.get_secret_value()) if self.channels else {}
+        return notification_channels.parsed(self.channels.get_secret_value()) if self.channels else {}
 
     @property
     def database_file(self) -> Path | None:
@@ -213,7 +213,7 @@ class Settings(BaseSettings):
                 f"WEB_CONCURRENCY is {self.workers}, but without Redis each process keeps its news and its "
                 f"sign-in limits to itself: set {PREFIX}REDIS_URL, or WEB_CONCURRENCY to 1."
             )
-        if amiss := channels.amiss(self.channel_addresses):
+        if amiss := notification_channels.amiss(self.channel_addresses):
             wrong.append(f"{PREFIX}CHANNELS, {amiss}")
         if wrong:
             raise SettingsError("\n".join(wrong))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
-from domain.failures import CursorUnknown
-from models.activities import Activity, ActivityKind, newest_id
-from resolvers import records
-from resolvers.context import Context
-from subscriptions.asking import NOW, PASSING, again, everything, hub
-from subscriptions.shapes import happenings
+from domain.errors.operation_errors import CursorUnknown
+from models.crm.activities import Activity, ActivityKind, newest_id
+from resolvers.activities import queries as activity_queries
+from resolvers.request.context import Context
+from subscriptions.core.stream_context import NOW, PASSING, again, everything, hub
+from subscriptions.core.streams import happenings
 
 
 async def activities(
@@ -17,7 +17,7 @@ async def activities(
 ) -> AsyncGenerator[Activity, None]:
     """Yield each line recorded after `after`, else from now on, in order, once. Raises CursorUnknown."""
     if context.start is None:
-        position = await newest_id() if after is None else await records.activity_position(after)
+        position = await newest_id() if after is None else await activity_queries.activity_position(after)
     else:
         position = await newest_id() if context.start == NOW else context.start
     if position is None:
@@ -25,7 +25,7 @@ async def activities(
 
     async def read_after(position: int) -> Sequence[Activity]:
         await again(context)
-        query = await records.activity_list(context, scope, kinds)
+        query = await activity_queries.activity_list(context, scope, kinds)
         return await query.filter(id__gt=position).order_by("id").limit(100)
 
     async for line in happenings(

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
-from domain.failures import CursorUnknown
-from models.alerts import Alert, newest_id
-from resolvers import alerts
-from resolvers.context import Context
-from subscriptions.asking import NOW, PASSING, again, everything, hub
-from subscriptions.shapes import happenings
+from domain.errors.operation_errors import CursorUnknown
+from models.alerts.alerts import Alert, newest_id
+from resolvers.alerts import inbox as alert_inbox
+from resolvers.request.context import Context
+from subscriptions.core.stream_context import NOW, PASSING, again, everything, hub
+from subscriptions.core.streams import happenings
 
 
 async def inbox(context: Context, after: str | None) -> AsyncGenerator[Alert, None]:
     """Yield each alert of the viewer's after `after`, else from now on, in order, once. Raises CursorUnknown."""
     if context.start is None:
-        position = await newest_id() if after is None else await alerts.position(context, after)
+        position = await newest_id() if after is None else await alert_inbox.position(context, after)
     else:
         position = await newest_id() if context.start == NOW else context.start
     if position is None:
@@ -23,7 +23,7 @@ async def inbox(context: Context, after: str | None) -> AsyncGenerator[Alert, No
 
     async def read_after(position: int) -> Sequence[Alert]:
         await again(context)
-        return await alerts.inbox(context).filter(id__gt=position).order_by("id").limit(100)
+        return await alert_inbox.inbox(context).filter(id__gt=position).order_by("id").limit(100)
 
     async for alert in happenings(
         hub(context),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from resolvers import forecasts
-from resolvers.context import Context
-from resolvers.forecasts import Forecast, Question
-from subscriptions.asking import PASSING, again, everything, hub, until_tomorrow
-from subscriptions.shapes import Reading, states
+from resolvers.forecasting import forecasts
+from resolvers.forecasting.forecasts import Forecast, Question
+from resolvers.request.context import Context
+from subscriptions.core.stream_context import PASSING, again, everything, hub, until_tomorrow
+from subscriptions.core.streams import Reading, states
 
 
 async def forecast(context: Context, scope: str | None, question: Question) -> AsyncGenerator[Forecast, None]:

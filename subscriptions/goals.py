@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
-from domain.failures import NotFound
-from models.goals import Goal
-from resolvers import goals, progress, projecting
-from resolvers.context import Context
-from resolvers.progress import Reached
-from subscriptions.asking import PASSING, again, everything, hub, turn, until_tomorrow
-from subscriptions.shapes import Reading, states
+from domain.errors.operation_errors import NotFound
+from models.goals.goals import Goal
+from resolvers.goals import goals, progress, projection
+from resolvers.goals.progress import Reached
+from resolvers.request.context import Context
+from subscriptions.core.stream_context import PASSING, again, everything, hub, turn, until_tomorrow
+from subscriptions.core.streams import Reading, states
 
 
 async def goal_progress(
@@ -27,7 +27,7 @@ async def goal_progress(
     numbers = goals.numbers_of(ids or ())
     sent: dict[int, object] = {}
     chances: dict[int, object] = {}
-    coming: projecting.Coming = {}
+    coming: projection.Coming = {}
 
     def state(one: Reached) -> object:
         return standing(one), chances.get(one.goal.id), turn(context)
@@ -46,10 +46,10 @@ async def goal_progress(
         context.ready[progress.reached] = {one.goal: one for one in reached}
         topics = everything(context, ("goals", *(f"goal:{one.goal.id}" for one in reached)))
         if foreseen:
-            found = await projecting.projections(context, reached, coming)
-            context.ready[projecting.projections] = dict(zip(reached, found, strict=True))
+            found = await projection.projections(context, reached, coming)
+            context.ready[projection.projections] = dict(zip(reached, found, strict=True))
             chances.update((one.goal.id, each) for one, each in zip(reached, found, strict=True))
-            topics |= projecting.topics(context, [one.goal for one in reached])
+            topics |= projection.topics(context, [one.goal for one in reached])
         return Reading(reached, topics, wake_in=await until_tomorrow(context))
 
     async for reached in states(

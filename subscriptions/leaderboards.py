@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
-from domain.failures import CursorUnknown
-from models.activities import Bell
-from resolvers import leaderboards, records
-from resolvers.context import Context
-from resolvers.leaderboards import Board, Question
-from subscriptions.asking import NOW, PASSING, again, everything, hub, turn, until_tomorrow
-from subscriptions.shapes import Reading, happenings, states
+from domain.errors.operation_errors import CursorUnknown
+from models.crm.activities import Bell
+from resolvers.leaderboards import leaderboards, wins
+from resolvers.leaderboards.leaderboards import Board, Question
+from resolvers.request.context import Context
+from subscriptions.core.stream_context import NOW, PASSING, again, everything, hub, turn, until_tomorrow
+from subscriptions.core.streams import Reading, happenings, states
 
 
 async def leaderboard(context: Context, question: Question) -> AsyncGenerator[Board, None]:
@@ -41,16 +41,16 @@ async def leaderboard(context: Context, question: Question) -> AsyncGenerator[Bo
 async def deal_won(context: Context, scope: str | None, after: str | None) -> AsyncGenerator[Bell, None]:
     """Yield each win and each taking back as the bell rings. Raises CursorUnknown for an `after` that is no win's."""
     if context.start is None:
-        position = await records.newest_bell() if after is None else await records.bell_position(after)
+        position = await wins.newest_bell() if after is None else await wins.bell_position(after)
     else:
-        position = await records.newest_bell() if context.start == NOW else context.start
+        position = await wins.newest_bell() if context.start == NOW else context.start
     if position is None:
         raise CursorUnknown("`after` is not the id of a win that was heard: subscribe without it.", field="after")
-    await records.bells_after(context, scope, position, 1)  # who may not hear is told at once
+    await wins.bells_after(context, scope, position, 1)  # who may not hear is told at once
 
     async def read_after(position: int) -> Sequence[Bell]:
         await again(context)
-        return await records.bells_after(context, scope, position, 100)
+        return await wins.bells_after(context, scope, position, 100)
 
     async for bell in happenings(
         hub(context),

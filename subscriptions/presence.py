@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from datetime import datetime
 
-from models.people import Employee
-from resolvers import people
-from resolvers.context import Context
-from resolvers.people import Presence
-from subscriptions.asking import PASSING, again, everything, hub, until_tomorrow
-from subscriptions.shapes import Reading, states
+from models.organization.people import Employee
+from resolvers.organization import people
+from resolvers.organization.people import Presence
+from resolvers.request.context import Context
+from subscriptions.core.stream_context import PASSING, again, everything, hub, until_tomorrow
+from subscriptions.core.streams import Reading, states
 
 
 async def presence(context: Context, scope: str | None) -> AsyncGenerator[Employee, None]:

@@ -20,9 +20,9 @@ import asyncpg
 import pytest
 import redis
 
-from models import migrating
-from tests.services import Postgres, Server, Unavailable, Valkey, version
-from tests.tables import finished, script
+from models import migrator
+from tests.backing_services import Postgres, Server, Unavailable, Valkey, version
+from tests.empty_database import finished, script
 
 POSTGRES, REDIS = "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"  # servers that exist, to be used instead
 HANDED_DOWN = "scoreline_postgres"
@@ -159,7 +159,7 @@ def postgres_url(services: Services) -> Iterator[str]:
 def postgres_tables(services: Services) -> Iterator[str]:
     """The name of a database with empty tables, to be copied."""
     with _database(services) as url:
-        finished(migrating.migrate(url))
+        finished(migrator.migrate(url))
         yield url.rpartition("/")[2]
 
 

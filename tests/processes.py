@@ -21,12 +21,13 @@ from typing import Any
 import httpx2
 import pytest
 
-from models import database, migrating
-from resolvers import company
+from models import migrator
+from models.db import connection
+from resolvers.organization import company
 from server.app import clock
-from tests.services import free_port
-from tests.serving import ADMIN, Served
-from tests.tables import finished
+from tests.backing_services import free_port
+from tests.empty_database import finished
+from tests.http_server import ADMIN, Served
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60.0  # seconds after which something that has not happened has failed
@@ -213,8 +214,8 @@ def prepared(url: str, **company_: Any) -> str:
     about = {"name": "Acme", "currency": "EUR", "zone": "Europe/Berlin", "country": None, "admin": "Ada Admin"}
 
     async def made() -> None:
-        await migrating.migrate(url)
-        async with database.connected(url), database.writing():
+        await migrator.migrate(url)
+        async with connection.connected(url), connection.writing():
             await company.set_up(**{**about, **ADMIN, **company_}, now=clock())
 
     finished(made())

@@ -14,13 +14,18 @@ from broadcaster import Broadcast
 from strawberry.dataloader import DataLoader
 
 from graph.schema import make
-from models import changes, database, people
-from resolvers import company, passing, sessions
-from resolvers.caller import Caller
-from resolvers.context import Context, Services
-from resolvers.viewer import Viewer
-from subscriptions.hub import Hub
-from tests import tables
+from models.db import connection
+from models.live import change_log
+from models.organization import people
+from resolvers import scheduled_jobs
+from resolvers.auth import sessions
+from resolvers.organization import company
+from resolvers.request.client_info import Caller
+from resolvers.request.context import Context
+from resolvers.request.services import Services
+from resolvers.request.viewer import Viewer
+from subscriptions.core.hub import Hub
+from tests import empty_database
 
 PASSWORD = "correct horse"
 START = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)  # a Wednesday
@@ -120,7 +125,7 @@ class World:
             context.who = Viewer.of_clock(await people.tree())
             return context
 
-        await passing.everything(nobody)
+        await scheduled_jobs.everything(nobody)
 
     def later(self, **delta: float) -> None:
         self.now += timedelta(**delta)
@@ -167,9 +172,9 @@ _SHOWN = {
 @asynccontextmanager
 async def opened(url: str, currency: str = "EUR") -> AsyncIterator[World]:
     """Set up a company with its first administrator in the empty database, with a hub that hears news at once."""
-    async with database.connected(url):
-        await tables.make()
-        hub = Hub(Broadcast("memory://"), changes.after, changes.newest)
+    async with connection.connected(url):
+        await empty_database.make()
+        hub = Hub(Broadcast("memory://"), change_log.after, change_log.newest)
         await hub.start()
         try:
             services = Services("s" * 32, Unthrottled(), hub.ring, hub, access_seconds=400 * 86_400, refresh_days=400)

@@ -5,12 +5,12 @@ from tortoise.fields.data import JSON_DUMPS
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
-from domain.access import DeviceKind, Role
-from domain.periods import PeriodKind
-from domain.records import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
-from domain.units import Unit
-from models.activities import ActivityKind
-from models.goals import OwnerKind
+from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
+from domain.permissions import DeviceKind, Role
+from domain.primitives.periods import PeriodKind
+from domain.primitives.units import Unit
+from models.crm.activities import ActivityKind
+from models.goals.goals import OwnerKind
 
 
 class Migration(migrations.Migration):

@@ -8,20 +8,20 @@ from tortoise.fields.base import OnDelete
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
-from domain.calendar import Calendar, Weekday
-from models import database
+from domain.primitives.calendar import Calendar, Weekday
+from models.db import connection
 
 
 async def _date_visits(_apps: Any, _editor: Any) -> None:
     """Give every entry into a stage its day of the company's calendar."""
-    companies = await database.rows("SELECT time_zone FROM company")
-    [span] = await database.rows("SELECT MIN(entered_at) AS first, MAX(entered_at) AS last FROM stage_visit")
+    companies = await connection.rows("SELECT time_zone FROM company")
+    [span] = await connection.rows("SELECT MIN(entered_at) AS first, MAX(entered_at) AS last FROM stage_visit")
     if not companies or span["first"] is None:
         return
     calendar = Calendar(companies[0]["time_zone"], Weekday.MONDAY, frozenset(Weekday), None)
-    day, last = (calendar.day_of(database.instant(span[end])) for end in ("first", "last"))
+    day, last = (calendar.day_of(connection.instant(span[end])) for end in ("first", "last"))
     while day <= last:
-        await database.execute(
+        await connection.execute(
             "UPDATE stage_visit SET entered_on = ? WHERE entered_at >= ? AND entered_at < ?",
             [day, calendar.start_of(day), calendar.start_of(day + timedelta(days=1))],
         )

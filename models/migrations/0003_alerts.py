@@ -5,8 +5,8 @@ from tortoise.fields.data import JSON_DUMPS
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
-from domain.alerting import AlertKind
-from models.goals import OwnerKind
+from domain.alerts.rules import AlertKind
+from models.goals.goals import OwnerKind
 
 
 class Migration(migrations.Migration):

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.http_server import hear, say
+from tests.notification_receivers import Receiver, receiver
 from tests.processes import Home, Running, measured, prepared, serving
-from tests.receivers import Receiver, receiver
-from tests.serving import hear, say
 
 SOON = 5.0  # seconds within which somebody is told
 TAKEN_OVER = 30.0  # seconds within which another server does what a dead one did

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from tests.services import free_port
+from tests.backing_services import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0  # seconds after which a server that is not ready has failed

@@ -15,10 +15,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.acceptance.pair import watching, won
-from tests.exports import COLUMNS, DAY, MAP, SEPARATOR
+from tests.acceptance.two_servers import watching, won
+from tests.empty_database import finished
 from tests.processes import PATIENCE, Done, Home, ending, measured, prepared, serving
-from tests.tables import finished
+from tests.sample_exports import COLUMNS, DAY, MAP, SEPARATOR
 
 MAVEN = Path(__file__).parents[3] / "shared" / "data" / "maven_crm"
 ROWS = 2_500

@@ -13,11 +13,11 @@ import asyncpg
 import httpx2
 import pytest
 
-from models.database import LEDGER_LOCK
-from tests.acceptance.pair import PATIENCE, RECORD, Pair, paired, rows, watching, won
+from models.db.connection import LEDGER_LOCK
+from tests.acceptance.two_servers import PATIENCE, RECORD, Pair, paired, rows, watching, won
+from tests.backing_services import Valkey
+from tests.http_server import say
 from tests.processes import Running
-from tests.services import Valkey
-from tests.serving import say
 
 LONGEST_STOP = 15.0  # seconds that a server may take to end once it is told to
 SOCKETS = 100

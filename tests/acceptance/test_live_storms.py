@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.acceptance.pair import BOARD, Pair, Watch, paired, watching, won
+from tests.acceptance.two_servers import BOARD, Pair, Watch, paired, watching, won
+from tests.backing_services import Valkey
 from tests.processes import Running
-from tests.services import Valkey
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

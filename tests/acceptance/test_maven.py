@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from imports import mapping
-from imports.loading import Loading, Result, sources
-from imports.rejects import Rejects
+from imports import map_file
+from imports.importer import Loading, Result, sources
+from imports.rejected_rows import Rejects
 from tests.world import World, opened
 
 SET = Path(__file__).parents[3] / "shared" / "data" / "maven_crm"
@@ -30,7 +30,7 @@ YEAR = {"kind": "CUSTOM", "start": "2017-01-01", "end": "2017-12-31"}
 
 
 async def brought_in(world: World, folder: Path) -> Result:
-    map_ = mapping.load("maven")
+    map_ = map_file.load("maven")
     files, _ = sources(SET, map_)
     with Rejects(folder / "rejects.csv") as rejects:
         return await Loading(await world.admitted("admin"), map_, rejects, lambda _: None).run(files)

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from domain.backtesting import MODEL, Horizon, Level, Made, origins, over, table_of_scores
-from imports import mapping
-from imports.loading import Loading, sources
-from imports.rejects import Rejects
-from resolvers import backtests
-from resolvers.backtests import Past
+from domain.forecasting.backtest import MODEL, Horizon, Level, Made, origins, over, table_of_scores
+from imports import map_file
+from imports.importer import Loading, sources
+from imports.rejected_rows import Rejects
+from resolvers.forecasting import backtests
+from resolvers.forecasting.backtests import Past
 from tests.world import World, opened
 
 SET = Path(__file__).parents[3] / "shared" / "data" / "maven_crm"
@@ -41,7 +41,7 @@ EACH = pytest.mark.parametrize(("horizon", "level"), WAPE, ids=lambda value: val
 
 
 async def bring_in(world: World, source: Path, rejects: Path) -> None:
-    map_ = mapping.load("maven")
+    map_ = map_file.load("maven")
     files, _ = sources(source, map_)
     with Rejects(rejects) as rejected:
         await Loading(await world.admitted("admin"), map_, rejected, lambda _: None).run(files)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from server.cli import main
-from tests.acceptance.pair import won
+from server.commands.cli import main
+from tests.acceptance.two_servers import won
 from tests.processes import ROOT, Done, Home, serving
 
 SETUP = ("setup", "--name", "Acme", "--currency", "EUR", "--zone", "Europe/Berlin", "--admin", "Ada Admin",

@@ -16,10 +16,10 @@ import pytest_asyncio
 import redis
 import redis.asyncio
 
-from subscriptions.hub import CHANNEL
-from tests.acceptance.pair import PATIENCE, Pair, paired, rows, watching, won
+from subscriptions.core.hub import CHANNEL
+from tests.acceptance.two_servers import PATIENCE, Pair, paired, rows, watching, won
+from tests.backing_services import Valkey
 from tests.processes import measured
-from tests.services import Valkey
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -15,18 +15,19 @@ from typing import Any
 import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 
-from demo import welcome
-from demo.making import PASSWORD, Made
-from demo.story import Story
-from domain.failures import Failure
-from graph import failures
-from imports import mapping
-from server import settings, socket
-from server.cli import main
-from server.showing import SEED
-from server.strict import BadRequest
-from tests import documents
-from tests.documents import PART, PARTS, PLAYED, ROOT, pages
+from demo import banner
+from demo.history_generator import Story
+from demo.seeding import PASSWORD, Made
+from domain.errors.operation_errors import Failure
+from graph.execution import error_formatting
+from imports import map_file
+from server import settings
+from server.commands.cli import main
+from server.commands.demo import SEED
+from server.requests.request_parsing import BadRequest
+from server.websocket import graphql_transport_ws
+from tests import generated_docs
+from tests.generated_docs import PART, PARTS, PLAYED, ROOT, pages
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BODY = re.compile(r"-d '(\{.*\})'|^[→←] (\{.*\})$")  # as curl sends it, and as a socket does
@@ -158,7 +159,7 @@ def test_what_the_code_knows_better_is_as_the_code_has_it(name: str) -> None:
 
     assert {name: text for name, text in parts.items() if name != PLAYED} == {
         name: PARTS[name]() for name in parts if name != PLAYED
-    }, "python -m tests.documents writes it"
+    }, "python -m tests.generated_docs writes it"
 
 
 def test_every_such_part_stands_in_a_page() -> None:
@@ -168,12 +169,12 @@ def test_every_such_part_stands_in_a_page() -> None:
 
 
 async def test_the_ledger_of_the_worked_example_is_what_the_page_shows() -> None:
-    assert await documents.worked_example() in text_of("docs/ledger.md")
+    assert await generated_docs.worked_example() in text_of("docs/ledger.md")
 
 
 def test_every_code_of_a_failure_is_explained() -> None:
     codes = {each.code for each in _below(Failure)} | {BadRequest.code, "TOKEN_EXPIRED"}
-    codes |= {failures.PARSE, failures.VALIDATION, failures.INPUT, failures.INTERNAL}
+    codes |= {error_formatting.PARSE, error_formatting.VALIDATION, error_formatting.INPUT, error_formatting.INTERNAL}
 
     assert _first_column("docs/api.md", r"`([A-Z_]+)`") >= codes
 
@@ -185,7 +186,7 @@ def _below(kind: type[Failure]) -> Iterator[type[Failure]]:
 
 
 def test_every_code_that_closes_a_socket_is_explained() -> None:
-    tree = ast.parse(Path(socket.__file__).read_text())
+    tree = ast.parse(Path(graphql_transport_ws.__file__).read_text())
     closing = {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant) and _closes(node.value)}
 
     assert _first_column("docs/api.md", r"(\d{4})") == closing
@@ -200,13 +201,13 @@ def _first_column(name: str, cell: str) -> set[str]:
 
 
 def test_every_ready_map_is_told_of() -> None:
-    assert _first_column("docs/import.md", r"`(\w+)`") == set(mapping.ready())
+    assert _first_column("docs/import.md", r"`(\w+)`") == set(map_file.ready())
 
 
 def test_the_map_that_is_shown_is_one() -> None:
     [shown] = [code for language, code in FENCE.findall(text_of("docs/import.md")) if language == "toml"]
 
-    assert mapping.parsed(shown, "ours").files[0].stages
+    assert map_file.parsed(shown, "ours").files[0].stages
 
 
 def test_every_setting_that_is_named_is_one() -> None:
@@ -219,7 +220,7 @@ def test_every_setting_that_is_named_is_one() -> None:
 
 def test_the_one_who_signs_in_is_the_one_that_the_demo_names() -> None:
     told = Story(SEED, datetime(2026, 11, 24, 15, tzinfo=UTC), days=0)
-    greeting = welcome.text("127.0.0.1:8000", told.people, Made("sld_w", "sld_i"))
+    greeting = banner.text("127.0.0.1:8000", told.people, Made("sld_w", "sld_i"))
     [named] = re.findall(r"employee +(\S+@\S+)", greeting)
 
     assert f'email: \\"{named}\\"' in text_of("README.md")

@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from server.cli import SCHEMA, main
+from server.commands.cli import SCHEMA, main
 
 
 @pytest.mark.skipif(not SCHEMA.exists(), reason="graph/schema.graphql has not been written yet: ./run schema --write")

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 import pytest
 from broadcaster import Broadcast
 
-from demo.making import Made, make
-from demo.story import Story
+from demo.history_generator import Story
+from demo.seeding import Made, make
 from graph.schema import make as schema
-from models import changes, database
-from resolvers.context import Services
-from subscriptions.hub import Hub
-from tests import tables
+from models.db import connection
+from models.live import change_log
+from resolvers.request.services import Services
+from subscriptions.core.hub import Hub
+from tests import empty_database
 from tests.world import Unthrottled, World
 
 NOW = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)  # a Wednesday that is a public holiday in Latvia
@@ -30,9 +31,9 @@ class Demo:
 
 @pytest.fixture
 async def demo() -> AsyncIterator[Demo]:
-    async with database.connected("sqlite://:memory:"):
-        await tables.make()
-        hub = Hub(Broadcast("memory://"), changes.after, changes.newest)
+    async with connection.connected("sqlite://:memory:"):
+        await empty_database.make()
+        hub = Hub(Broadcast("memory://"), change_log.after, change_log.newest)
         await hub.start()
         try:
             services = Services("s" * 32, Unthrottled(), hub.ring, hub)

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from demo.making import PASSWORD
-from domain.records import DealStatus
-from models.calls import Call
-from models.deals import Deal, StageVisit
-from models.people import Employee, Team, Tree
-from models.pipelines import Stage
+from demo.seeding import PASSWORD
+from domain.ledger.record_facts import DealStatus
+from models.crm.calls import Call
+from models.crm.deals import Deal, StageVisit
+from models.crm.pipelines import Stage
+from models.organization.people import Employee, Team, Tree
 from tests.demo.conftest import NOW, Demo
 
 FIGURES = """statistics(period: $period, metrics: ["deals_won", "deals_won_amount", "calls_made"]) {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports.office import Office, opened
+from tests.imports.import_company import Office, opened
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 from broadcaster import Broadcast
 
-from subscriptions.hub import Hub
-from subscriptions.redis import broadcast
+from subscriptions.core.hub import Hub
+from subscriptions.core.redis_broadcast import broadcast
 
 NEVER = 3600.0  # seconds between looks by itself, where a test is about the doorbell
 PATIENCE = 30.0  # seconds after which a test that waits for something has failed

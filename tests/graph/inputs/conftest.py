@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.graph.inputs.edge import Edge, Made, made, opened_again
-from tests.tables import finished
+from tests.empty_database import finished
+from tests.graph.inputs.request_client import Edge, Made, made, opened_again
 
 
 @pytest.fixture(scope="session")

@@ -20,9 +20,9 @@ from graphql import (
     is_list_type,
 )
 
-from tests.graph.inputs import calls, values
-from tests.graph.inputs.edge import SCHEMA, Edge, held
-from tests.graph.inputs.values import TOP, Bad
+from tests.graph.inputs import invalid_values, valid_inputs
+from tests.graph.inputs.invalid_values import TOP, Bad
+from tests.graph.inputs.request_client import SCHEMA, Edge, held
 
 MUTATIONS: Final = SCHEMA._schema.mutation_type.fields
 CYRILLIC: Final = re.compile("[а-яё]", re.IGNORECASE)
@@ -64,12 +64,12 @@ def called(mutation: str, place: Place) -> str:
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_a_right_call_fills_in_every_field(mutation: str) -> None:
-    arguments = calls.right(_Anything())[mutation]
+    arguments = valid_inputs.right(_Anything())[mutation]
 
     for place, type_ in places(mutation):
         holder, name = at(arguments, place)
         assert name in holder, f"{called(mutation, place)}: {type_}"
-        assert list(values.values(called(mutation, place), type_))
+        assert list(invalid_values.values(called(mutation, place), type_))
 
 
 class _Anything(dict[str, str]):
@@ -87,7 +87,7 @@ async def test_what_a_field_cannot_take_is_refused_by_its_place_and_changes_noth
     wrong = await differences(sqlite, mutation, lambda bad: True)
     assert not wrong, "\n".join(wrong)
 
-    answer = await sqlite.act(mutation, calls.right(sqlite.ids)[mutation])
+    answer = await sqlite.act(mutation, valid_inputs.right(sqlite.ids)[mutation])
     assert answer == {"data": {mutation: {"userErrors": []}}}
 
 
@@ -95,7 +95,7 @@ async def test_what_a_field_cannot_take_is_refused_by_its_place_and_changes_noth
 async def test_null_where_the_schema_allows_it_is_taken_or_is_the_users_to_mend(sqlite: Edge, mutation: str) -> None:
     for place, type_ in places(mutation):
         if type_ is get_nullable_type(type_):
-            arguments = calls.right(sqlite.ids)[mutation]
+            arguments = valid_inputs.right(sqlite.ids)[mutation]
             holder, name = at(arguments, place)
             holder[name] = None
             answer = await sqlite.act(mutation, arguments)
@@ -107,7 +107,7 @@ async def test_postgresql_refuses_the_same_and_in_russian_too(postgres: Edge) ->
     wrong = []
     for mutation in MUTATIONS:
         wrong += await differences(
-            postgres, mutation, lambda bad: bad.code != TOP or bad in values.UNSTORABLE, "ru", each=False
+            postgres, mutation, lambda bad: bad.code != TOP or bad in invalid_values.UNSTORABLE, "ru", each=False
         )
 
     assert not wrong, "\n".join(wrong)
@@ -122,8 +122,8 @@ async def differences(
     """
     wrong, before = [], await held()
     for place, type_ in places(mutation):
-        for bad in filter(telling, values.values(called(mutation, place), type_)):
-            arguments = calls.right(edge.ids)[mutation]
+        for bad in filter(telling, invalid_values.values(called(mutation, place), type_)):
+            arguments = valid_inputs.right(edge.ids)[mutation]
             holder, name = at(arguments, place)
             holder[name] = bad.value
             code, where, said = judged(mutation, await edge.act(mutation, arguments, language))

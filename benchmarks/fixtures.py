@@ -1,0 +1,132 @@
+"""Companies of any size, written straight into PostgreSQL's tables: every number agrees with every other, as reconcile says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import asyncpg
+
+from models.ledger.scores import HOLDING
+
+TEAM = 20  # sellers in each
+
+_PEOPLE = """
+INSERT INTO employee (name, needle, role, team_id, active, created_at)
+SELECT 'Seller ' || lpad(n::text, 5, '0'), 'seller ' || lpad(n::text, 5, '0'), 'EMPLOYEE', $2 + (n - 1) / $3, true,
+    now() - interval '400 days'
+FROM generate_series(1, $1) n
+"""
+_PLACES = """
+INSERT INTO membership (employee_id, team_id, active, since)
+SELECT id, team_id, true, created_at FROM employee WHERE name LIKE 'Seller %'
+"""
+_DEALS = """
+INSERT INTO deal (title, needle, owner_id, stage_id, status, amount, currency, created_at, closed_at, created_on,
+    closed_on, opened_by, opened_team, won_by, won_team, rate, value, sale_kind, sale_kind_given)
+SELECT 'Deal ' || n, 'deal ' || n, e.id, (SELECT min(id) FROM stage), 'WON', 100 * (1 + n % 900), 'EUR',
+    d - interval '20 days', d, (d - interval '20 days')::date, d::date, e.id, e.team_id, e.id, e.team_id, 1,
+    100 * (1 + n % 900), 'FIRST', false
+FROM generate_series($1::int, $5::int) n
+CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => ((n::bigint * 7919) % $2)::int) AS d) moment
+JOIN employee e ON e.id = $3 + n % $4
+"""
+_ENTRIES = """
+INSERT INTO score_entry (metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind, source_id)
+SELECT metric, owner_id, won_team, CASE WHEN metric LIKE '%_amount' THEN value ELSE 1 END,
+    CASE metric WHEN 'deals_created' THEN created_on ELSE closed_on END, false, closed_at, 'Deal', id
+FROM deal CROSS JOIN unnest(
+    ARRAY['deals_won', 'deals_won_amount', 'first_deals_won', 'first_deals_won_amount', 'deals_created']
+) AS metric
+WHERE deal.id BETWEEN $1 AND $2
+"""
+_TOTALS = """
+INSERT INTO daily_total (metric, employee_id, team_id, day, amount)
+SELECT metric, employee_id, team_id, effective_on, sum(amount) FROM score_entry GROUP BY 1, 2, 3, 4
+"""
+_TEAM_TOTALS = f"""
+INSERT INTO team_total (metric, team_id, day, amount)
+WITH RECURSIVE credited AS (
+    SELECT metric, team_id, day, sum(amount) AS amount FROM daily_total GROUP BY 1, 2, 3
+), {HOLDING}
+SELECT metric, holding.id, day, sum(amount) FROM credited JOIN holding ON holding.below = credited.team_id GROUP BY 1, 2, 3
+"""
+_GOALS = """
+INSERT INTO goal (name, owner_kind, owner_id, metric, target, kind, first_day, last_day, recurring, announced, version, created_at)
+SELECT 'Plan of ' || name, owner_kind, owner_id, 'deals_won_amount', 100000000 * sellers, 'MONTH', $1, $2, false, '[]', 1,
+    now() - interval '40 days'
+FROM (
+    SELECT name::text, 'EMPLOYEE' AS owner_kind, id AS owner_id, 1::bigint AS sellers FROM employee WHERE name LIKE 'Seller %'
+    UNION ALL SELECT name, 'TEAM', id, CASE WHEN parent_id IS NULL THEN $3::int ELSE $4::int END FROM team
+    UNION ALL SELECT name, 'COMPANY', 0, $3::int FROM company
+) AS owner ORDER BY owner_kind = 'EMPLOYEE' DESC, owner_kind, owner_id
+"""
+
+
+_HEARD = """
+INSERT INTO silence (kind, subject_id, since, known)
+SELECT 'Employee', id, (extract(epoch FROM now()) * 1000000)::bigint, 0 FROM employee WHERE name LIKE 'Seller %'
+"""  # everybody is at work: an alert for each of ten thousand is not what is measured
+_FORESEEN = """
+INSERT INTO forecast_snapshot (day, owner_kind, owner_id, first_day, last_day, basis, booked, expected, low, median, high,
+    confidence, taken_at)
+VALUES ($1, 'COMPANY', 0, $1, $1, 'FILLING', 0, 0, 0, 0, 0, 'NONE', now())
+"""  # today's forecasts count as kept: a server that starts does not learn from a million deals beside what is measured
+_INDEXES = """
+SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('deal', 'score_entry') AND indexdef LIKE 'CREATE INDEX%'
+"""
+_PAGE = 20_000  # deals
+
+
+def steps(deals: int) -> int:
+    """Return into how many steps the filling falls."""
+    return -(-deals // _PAGE) + 3
+
+
+async def fill(
+    url: str, *, sellers: int, deals: int, hours: int = 8_700, told: Callable[[int], None] = lambda steps: None
+) -> None:
+    """Give a company that was just set up so many sellers in teams of twenty, won deals over a year, and a goal to each
+    seller, each team and the company.
+
+    told  called with how many more steps are done, of `steps(deals)`
+    """
+    connection = await asyncpg.connect(url)
+    try:
+        top = await connection.fetchval("INSERT INTO team (name, created_at) VALUES ('Sales', now()) RETURNING id")
+        teams = -(-sellers // TEAM)
+        first = await connection.fetchval(
+            "WITH made AS (INSERT INTO team (name, parent_id, created_at) SELECT 'Team ' || n, $1, now()"
+            " FROM generate_series(1, $2) n RETURNING id) SELECT min(id) FROM made",
+            top,
+            teams,
+        )
+        await connection.execute(_PEOPLE, sellers, first, TEAM)
+        await connection.execute(_PLACES)
+        lowest = await connection.fetchval("SELECT min(id) FROM employee WHERE name LIKE 'Seller %'")
+        await connection.execute("SET session_replication_role = replica")  # what refers to rows is known to be there
+        indexes = await connection.fetch(_INDEXES)
+        for index in indexes:  # made once at the end: far quicker than with each row
+            await connection.execute(f"DROP INDEX {index['indexname']}")
+        for first_deal in range(1, deals + 1, _PAGE):
+            await connection.execute(
+                _DEALS, first_deal, hours, lowest, sellers, min(first_deal + _PAGE - 1, deals), timeout=600
+            )
+            await connection.execute(_ENTRIES, first_deal, first_deal + _PAGE - 1, timeout=600)
+            told(1)
+        await connection.execute(_TOTALS, timeout=600)
+        await connection.execute(_TEAM_TOTALS, timeout=600)
+        told(1)
+        for index in indexes:
+            await connection.execute(index["indexdef"], timeout=600)
+        told(1)
+        today = date.today()  # noqa: DTZ011 - the benchmark's company is in UTC
+        start = today.replace(day=1)
+        end = date(start.year + start.month // 12, start.month % 12 + 1, 1)
+        await connection.execute(_GOALS, start, date.fromordinal(end.toordinal() - 1), sellers, TEAM)
+        await connection.execute(_HEARD)
+        await connection.execute(_FORESEEN, today)
+        await connection.execute("VACUUM ANALYZE", timeout=600)
+        told(1)
+    finally:
+        await connection.close()

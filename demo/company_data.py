@@ -1,0 +1,193 @@
+"""Who and what the demo company is: its people, teams, pipelines, products and clients' names, all invented.
+
+"Marlowick" measures cold: it sells loggers and gateways to whoever keeps food or medicine
+cool. Half of its people write their names in Latin letters, half in Cyrillic, so that search,
+sorting and initials are seen with both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from domain.permissions import Role
+
+COMPANY: Final = "Marlowick"
+CURRENCY: Final = "EUR"
+ZONE: Final = "Europe/Riga"
+COUNTRY: Final = "LV"
+MAIL: Final = "marlowick.example"
+
+
+@dataclass(frozen=True)
+class Team:
+    key: str
+    name: str
+    parent: str | None
+    manager: str  # key of a person
+
+
+@dataclass(frozen=True)
+class Person:
+    """`talent` is around 1: how much more, and how much better, he sells than another; 0 for who sells nothing."""
+
+    key: str
+    name: str
+    email: str
+    role: Role
+    team: str | None
+    language: str
+    talent: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`days`: the median stay; `on`: how likely a deal goes on from here rather than being lost."""
+
+    name: str
+    days: float
+    on: float
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    name: str
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class Product:
+    name: str
+    price: int  # list price in EUR
+
+
+# Proposals get stuck: who waits for the client's own paperwork waits long.
+PIPELINES: Final = (
+    Pipeline(
+        "New business",
+        (
+            Stage("New", 2, 0.88),
+            Stage("Qualified", 5, 0.84),
+            Stage("Site visit", 7, 0.86),
+            Stage("Proposal", 16, 0.76),
+            Stage("Contract", 5, 0.92),
+        ),
+    ),
+    Pipeline(
+        "Renewals and extensions",
+        (Stage("Due", 4, 0.93), Stage("Offer", 7, 0.84), Stage("Approval", 8, 0.88)),
+    ),
+)
+PRODUCTS: Final = (
+    Product("Logger kit S", 1_450),
+    Product("Logger kit L", 3_900),
+    Product("Gateway", 2_600),
+    Product("Cold room package", 8_800),
+    Product("Fleet package", 14_500),
+    Product("Yearly calibration", 1_900),
+)
+SOURCES: Final = ("Website", "Trade fair", "Recommendation", "Phone", "Partner", "Newsletter")
+LOST: Final = (
+    "Price too high",
+    "Chose another supplier",
+    "No budget this year",
+    "No answer any more",
+    "Project postponed",
+    "Missing certificate",
+)
+PROBLEMS: Final = ("Waiting for the signed order", "Contact has left the client", "Price still disputed")
+ERRANDS: Final = (
+    "Call back about the offer",
+    "Send the calibration certificate",
+    "Prepare the site visit",
+    "Check the delivery date",
+    "Update the contact's details",
+    "Ask for feedback after delivery",
+    "Collect the signed order",
+    "Prepare figures for the meeting",
+)
+
+TEAMS: Final = (
+    Team("sales", "Sales", None, "p02"),
+    Team("west", "West", "sales", "p04"),
+    Team("east", "East", "sales", "p05"),
+    Team("accounts", "Key accounts", "sales", "p06"),
+    Team("food", "Food West", "west", "p07"),
+    Team("pharma", "Pharma West", "west", "p08"),
+    Team("logistics", "Logistics West", "west", "p09"),
+    Team("baltics", "Baltics", "east", "p10"),
+    Team("caucasus", "Caucasus", "east", "p11"),
+    Team("asia", "Central Asia", "east", "p12"),
+    Team("retail", "Retail chains", "accounts", "p13"),
+    Team("hospitals", "Hospitals", "accounts", "p14"),
+)
+SELLING: Final = tuple(team.key for team in TEAMS[4:])
+
+# Name, and the local part of the address. The first is the administrator, then the directors, the heads of
+# departments and the managers of teams in the order of TEAMS; who follows sells.
+_ENGLISH: Final = (
+    ("Harriet Quill", "harriet.quill"),
+    ("Edmund Farrow", "edmund.farrow"),
+    ("Rosalind Teal", "rosalind.teal"),
+    ("Gareth Lomond", "gareth.lomond"),
+    ("Beatrice Hale", "beatrice.hale"),
+    ("Miles Ashdown", "miles.ashdown"),
+    ("Winifred Stoke", "winifred.stoke"),
+    ("Callum Birch", "callum.birch"),
+    ("Imogen Fairley", "imogen.fairley"),
+    ("Rupert Gale", "rupert.gale"),
+    ("Nora Whitlock", "nora.whitlock"),
+    ("Toby Hartwell", "toby.hartwell"),
+    ("Esme Rowan", "esme.rowan"),
+    ("Jasper Colt", "jasper.colt"),
+    ("Phoebe Marsh", "phoebe.marsh"),
+    ("Declan Moor", "declan.moor"),
+    ("Ottilie Penn", "ottilie.penn"),
+    ("Fergus Dale", "fergus.dale"),
+    ("Mabel Crane", "mabel.crane"),
+    ("Hugo Linden", "hugo.linden"),
+)
+_RUSSIAN: Final = (
+    ("Вера Соколова", "vera.sokolova"),
+    ("Аркадий Мельников", "arkadiy.melnikov"),
+    ("Лидия Журавлёва", "lidiya.zhuravleva"),
+    ("Тимур Ясенев", "timur.yasenev"),
+    ("Нина Полевая", "nina.polevaya"),
+    ("Глеб Заречный", "gleb.zarechny"),
+    ("Алла Верещагина", "alla.vereshchagina"),
+    ("Степан Озеров", "stepan.ozerov"),
+    ("Майя Лугова", "maya.lugova"),
+    ("Фёдор Снегирёв", "fedor.snegirev"),
+    ("Зоя Калинина", "zoya.kalinina"),
+    ("Игнат Щербаков", "ignat.shcherbakov"),
+    ("Юлия Ёлкина", "yuliya.elkina"),
+    ("Роман Дубравин", "roman.dubravin"),
+    ("Тамара Ручьёва", "tamara.rucheva"),
+    ("Кирилл Осокин", "kirill.osokin"),
+    ("Ева Рябинина", "eva.ryabinina"),
+    ("Платон Вьюгин", "platon.vyugin"),
+    ("Ксения Берестова", "kseniya.berestova"),
+    ("Матвей Горин", "matvey.gorin"),
+)
+NAMES: Final = tuple(
+    (*person, language)
+    for pair in zip(_ENGLISH, _RUSSIAN, strict=True)
+    for person, language in zip(pair, ("en", "ru"), strict=True)
+)
+CLIENT_FIRST: Final = (
+    "Amberley", "Bright Harbour", "Cedar Lane", "Dunmoor", "Eastgate", "Fennel", "Glasswater", "Hollin", "Ivory Quay",
+    "Juniper", "Kestrel Field", "Larch", "Millrace", "Northfold", "Orchard Row", "Pinewater", "Quarry Bank", "Redmoss",
+    "Северный ветер", "Янтарь", "Белая бухта", "Зелёный мыс", "Горный ручей", "Лесная поляна", "Тихий берег",
+    "Новый причал", "Старый сад", "Медовый край", "Ясный день", "Речной дом", "Полярная звезда", "Тёплый хлеб",
+)  # fmt: skip
+CLIENT_LAST: Final = ("Dairy", "Foods", "Pharmacy", "Clinic", "Logistics", "Bakery", "Market", "Farms", "Cold Store")
+CLIENT_LAST_RUSSIAN: Final = (
+    "Молоко", "Продукты", "Аптека", "Клиника", "Логистика", "Хлеб", "Маркет", "Ферма", "Склад",
+)  # fmt: skip
+PLACES: Final = ("Riga", "Tallinn", "Vilnius", "Kaunas", "Tartu", "Ventspils", "Tbilisi", "Almaty")
+PLACES_RUSSIAN: Final = ("Рига", "Таллин", "Вильнюс", "Каунас", "Тарту", "Вентспилс", "Тбилиси", "Алматы")
+CONTACTS: Final = (
+    "Agnes Holt", "Piers Lowry", "Dora Finch", "Leonard Ash", "Sybil Crowe", "Noel Garland", "Thea Winslow",
+    "Марк Лесной", "Ольга Тропинина", "Егор Ключников", "Дина Садовская", "Павел Мостовой", "Инна Росина",
+)  # fmt: skip
+NOTES: Final = (None, None, "Asked for a new offer.", "Wants to see the loggers at work.", "Call again next week.")

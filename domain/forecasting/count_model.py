@@ -1,0 +1,200 @@
+"""How many there will be: a seasonal compound Poisson's counts, with honest uncertainty from little data.
+
+Monthly counts y ~ NB(mu, omega), whose variance is mu + omega² mu²:
+
+    log mu_m = log exposure_m + level_m + g (m - now) + s[position in the quarter] + c[calendar month]
+    level_m  = level_(m-1) + N(0, q²),   g ~ N(0, 0.01²)
+    s ~ N(0, tau_s²),   c ~ N(0, tau_c²), from 18 months on
+
+The posterior mode is found by Newton's method and the evidence by Laplace's approximation, for
+every point of a small grid of (omega, q, tau_s, tau_c); the answer is the average over the grid,
+weighted by evidence and prior. So "is there a season?" is never decided, only weighed.
+
+source  MacKay, "Bayesian Interpolation" (1992), for evidence by Laplace; Harvey, "Forecasting,
+        Structural Time Series Models and the Kalman Filter" (1989), for level and season;
+        Athanasopoulos et al., "Forecasting with temporal hierarchies" (2017), for the blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from domain.forecasting.arrays import Floats, Ints, summed
+from domain.forecasting.seasonality import MONTH
+
+_OMEGAS: Final = ((0.05, 0.40), (0.15, 0.45), (0.4, 0.12), (1.0, 0.03))  # value, prior
+_DRIFTS: Final = (0.02, 0.08, 0.2)  # q, of the logarithm a month
+_SEASONS: Final = (0.02, 0.25)  # tau_s
+_YEARS: Final = (0.02, 0.2)  # tau_c
+_TREND: Final = 0.01  # of the logarithm a month
+_YEARLY_FROM: Final = 18  # months
+_LONGEST: Final = 36  # months; what is older says little about the level
+_WIDEST: Final = 0.1  # of a variance of the logarithm, in the mean: a wide posterior must not inflate it
+_log_gamma: Final = np.vectorize(math.lgamma, otypes=[np.float64])
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What is expected of the months ahead.
+
+    means    of each month, shape (H,)
+    log_sd   standard deviation of the logarithm of their sum
+    """
+
+    means: Floats
+    log_sd: float
+
+    @property
+    def total(self) -> float:
+        return float(self.means.sum())
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The posterior, for G points of the grid and p parameters.
+
+    modes (G, p), covariances (G, p, p), drifts and omegas (G,), evidence (G,) sums to 1; p: levels, slope, seasons;
+    base is the logarithm of the mean rate, last the last month seen, size how many there are.
+    """
+
+    modes: Floats
+    covariances: Floats
+    drifts: Floats
+    omegas: Floats
+    evidence: Floats
+    base: float
+    last: int
+    size: int
+    quarterly: bool
+    yearly: bool
+
+    def ahead(self, months: Ints, exposure: Floats) -> Ahead:
+        """Return what the months ahead will bring; `exposure` in months, both of shape (H,)."""
+        horizon = len(months)
+        design = np.zeros((horizon, self.modes.shape[1]))
+        design[:, self.size - 1] = 1
+        design[:, self.size] = months - self.last
+        if self.quarterly:
+            design[np.arange(horizon), self.size + 1 + months % 3] = 1
+        if self.yearly:
+            design[np.arange(horizon), self.size + 4 + months % 12] = 1
+        steps = np.maximum(months - self.last, 0)
+        covariance = design @ self.covariances @ design.T
+        covariance += (self.drifts**2)[:, None, None] * np.minimum.outer(steps, steps)
+        logs = self.modes @ design.T + np.log(exposure) + self.base
+        variance = np.diagonal(covariance, axis1=1, axis2=2)
+        means = np.exp(logs + np.minimum(variance, _WIDEST) / 2)
+        totals = means.sum(axis=1)
+        shares = means / totals[:, None]
+        spread = np.einsum("gh,ghk,gk->g", shares, covariance, shares) + self.omegas**2 * (shares**2).sum(axis=1)
+        middle = float(self.evidence @ np.log(totals))
+        log_variance = float(self.evidence @ (spread + (np.log(totals) - middle) ** 2))
+        return Ahead(self.evidence @ means, math.sqrt(log_variance))
+
+
+def counts(months: Ints, seen: Floats, exposure: Floats, *, seasonal: bool = True) -> Counts:
+    """Return the posterior of a run of consecutive months.
+
+    months, seen, exposure  shape (M,): the month, how many there were, and how much of it was looked at, in months
+    seasonal                False for blocks that are no months: a level only
+    """
+    months, seen, exposure = months[-_LONGEST:], seen[-_LONGEST:], exposure[-_LONGEST:]
+    size = len(months)
+    quarterly, yearly = seasonal, seasonal and size >= _YEARLY_FROM
+    points = [
+        (omega, prior, q, tau_s, tau_c)
+        for omega, prior in _OMEGAS
+        for q in _DRIFTS
+        for tau_s in (_SEASONS if quarterly else (1.0,))
+        for tau_c in (_YEARS if yearly else (1.0,))
+    ]
+    omegas, priors, drifts, tau_s, tau_c = np.array(points).T
+    design, precision = _design(months, quarterly, yearly), _precision(size, drifts, tau_s, tau_c, quarterly, yearly)
+    base = math.log(max(float(seen.sum()), 0.5) / float(exposure.sum()))
+    offset = np.log(exposure) + base
+    modes, hessian, means = _newton(design, precision, offset, seen, omegas)
+    shape = 1 / omegas[:, None] ** 2
+    gammas = np.array([_log_gamma(seen + 1 / omega**2) - math.lgamma(1 / omega**2) for omega in omegas])
+    fit = gammas + shape * np.log(shape / (shape + means)) + seen * np.log(means / (shape + means))
+    penalty = np.einsum("gi,gij,gj->g", modes, precision, modes)
+    volume = np.linalg.slogdet(precision)[1] - np.linalg.slogdet(hessian)[1]
+    log_evidence = np.log(priors) + fit.sum(axis=1) - penalty / 2 + volume / 2
+    evidence = np.exp(log_evidence - log_evidence.max())
+    return Counts(
+        modes,
+        np.linalg.inv(hessian).astype(np.float64),
+        drifts,
+        omegas,
+        evidence / evidence.sum(),
+        base,
+        int(months[-1]),
+        size,
+        quarterly,
+        yearly,
+    )
+
+
+def blocks(days: Ints, amounts: Floats, weights: Floats, first: int, length: int) -> tuple[Floats, Floats]:
+    """Count in blocks of as many days as the window has, back from the last day.
+
+    days     ordinals on which something happened, in any order;  amounts  how many times
+    weights  of each day from `first` on, shape (D,): the last block ends with the last of them
+    returns  how many in each whole block, at least one, the oldest first, and each block's exposure in months
+    """
+    size = len(weights)
+    n = size // length
+    edges = size - length * np.arange(n, -1, -1)
+    happened = np.append(summed(days - first, amounts, size), 0.0)
+    return np.add.reduceat(happened, edges)[:-1], np.add.reduceat(np.append(weights, 0.0), edges)[:-1] / MONTH
+
+
+def _design(months: Ints, quarterly: bool, yearly: bool) -> Floats:
+    size = len(months)
+    columns = [np.eye(size), (months - months[-1])[:, None].astype(np.float64)]
+    if quarterly:
+        columns.append((months[:, None] % 3 == np.arange(3)).astype(np.float64))
+    if yearly:
+        columns.append((months[:, None] % 12 == np.arange(12)).astype(np.float64))
+    return np.concatenate(columns, axis=1)
+
+
+def _precision(size: int, drifts: Floats, tau_s: Floats, tau_c: Floats, quarterly: bool, yearly: bool) -> Floats:
+    """Return the prior's precision, shape (G, p, p): a random walk that begins near the mean, a slope, seasons."""
+    steps = np.diff(np.eye(size), axis=0)
+    walk = np.zeros((size, size))
+    walk += steps.T @ steps
+    parts: Sequence[tuple[int, Floats]] = [(3, tau_s)] * quarterly + [(12, tau_c)] * yearly
+    parts = [(1, np.full(len(drifts), _TREND)), *parts]
+    p = size + sum(n for n, _ in parts)
+    precision = np.zeros((len(drifts), p, p))
+    precision[:, :size, :size] = walk / (drifts**2)[:, None, None]
+    precision[:, 0, 0] += 1.0
+    at = size
+    for n, tau in parts:
+        index = np.arange(at, at + n)
+        precision[:, index, index] = (1 / tau**2)[:, None]
+        at += n
+    return precision
+
+
+def _newton(
+    design: Floats, precision: Floats, offset: Floats, seen: Floats, omegas: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return modes (G, p), the negative Hessians there (G, p, p), and the means (G, M)."""
+    squares = omegas[:, None] ** 2
+    modes = np.zeros((len(omegas), design.shape[1]))
+    for _ in range(40):
+        means = np.exp(modes @ design.T + offset)
+        slope = ((seen - means) / (1 + squares * means)) @ design - np.einsum("gij,gj->gi", precision, modes)
+        hessian = precision + np.matmul(design.T * (means / (1 + squares * means))[:, None, :], design)
+        step = np.clip(np.linalg.solve(hessian, slope[..., None])[..., 0], -2.0, 2.0)
+        modes = modes + step
+        if np.abs(step).max() < 1e-8:
+            break
+    means = np.exp(modes @ design.T + offset)
+    return modes, precision + np.matmul(design.T * (means / (1 + squares * means))[:, None, :], design), means

@@ -1,0 +1,242 @@
+"""Stretches of days that numbers are counted over.
+
+A period is known by its first and last day, both included; as instants it is half-open,
+from midnight to the midnight after, in the company's zone. One period follows another by
+index (the 24319th month is followed by the 24320th), never by adding days, so that none
+is skipped and none counted twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from domain.primitives.calendar import Calendar
+
+_DAY: Final = timedelta(days=1)
+_MOST_OFFSET: Final = 1200
+_MOST_DAYS: Final = 3700  # ten years
+_YEARS: Final = range(1900, 2201)
+
+# fmt: off
+_ENGLISH: Final = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)
+_RUSSIAN: Final = (
+    "Январь", "Февраль", "Март", "Апрель", "Май", "Июнь",
+    "Июль", "Август", "Сентябрь", "Октябрь", "Ноябрь", "Декабрь",
+)
+_RUSSIAN_OF: Final = (
+    "января", "февраля", "марта", "апреля", "мая", "июня",
+    "июля", "августа", "сентября", "октября", "ноября", "декабря",
+)
+# fmt: on
+
+
+class PeriodKind(StrEnum):
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
+    QUARTER = "QUARTER"
+    YEAR = "YEAR"
+    CUSTOM = "CUSTOM"
+
+
+_MONTHS_OF: Final = {PeriodKind.MONTH: 1, PeriodKind.QUARTER: 3, PeriodKind.YEAR: 12}
+
+
+class InvalidPeriod(ValueError):
+    """A period that cannot be meant; the message says what to do, `field` which part of the input is wrong."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The days from `start` to `end`, both included; a period whose end is the day before its start is empty."""
+
+    start: date
+    end: date
+    kind: PeriodKind
+
+    @property
+    def days(self) -> int:
+        """How many days of the calendar it has."""
+        return (self.end - self.start).days + 1
+
+    def contains(self, day: date) -> bool:
+        return self.start <= day <= self.end
+
+    def label(self, language: str = "en") -> str:
+        """Return what people call it, in English or Russian; in English for any other language."""
+        russian = language.lower().partition("-")[0] == "ru"
+        start, year = _written(self.start, russian), self.start.year
+        match self.kind:
+            case PeriodKind.DAY:
+                return start
+            case PeriodKind.WEEK:
+                return f"Неделя с {start}" if russian else f"Week of {start}"
+            case PeriodKind.MONTH:
+                return f"{(_RUSSIAN if russian else _ENGLISH)[self.start.month - 1]} {year}"
+            case PeriodKind.QUARTER:
+                number = (self.start.month + 2) // 3
+                return f"{number}-й квартал {year}" if russian else f"Q{number} {year}"
+            case PeriodKind.YEAR:
+                return f"{year} год" if russian else f"{year}"
+            case PeriodKind.CUSTOM:
+                return f"{start} – {_written(self.end, russian)}"
+
+
+def _written(day: date, russian: bool) -> str:
+    return f"{day.day} {(_RUSSIAN_OF if russian else _ENGLISH)[day.month - 1]} {day.year}"
+
+
+def period_of(kind: PeriodKind, day: date, calendar: Calendar) -> Period:
+    """Return the period of that kind that holds the day. Raises InvalidPeriod for CUSTOM: many would."""
+    match kind:
+        case PeriodKind.CUSTOM:
+            raise InvalidPeriod("A custom period needs its own days: give `start` and `end`.", "kind")
+        case PeriodKind.DAY:
+            return Period(day, day, kind)
+        case PeriodKind.WEEK:
+            start = day - timedelta(days=(day.weekday() - calendar.week_start) % 7)
+            return Period(start, start + 6 * _DAY, kind)
+        case _:
+            return _of_months(kind, (day.year * 12 + day.month - 1) // _MONTHS_OF[kind])
+
+
+def _of_months(kind: PeriodKind, index: int) -> Period:
+    """Return the index-th month, quarter or year, counted from the year 0."""
+    size = _MONTHS_OF[kind]
+    first, following = index * size, (index + 1) * size
+    end = date(following // 12, following % 12 + 1, 1) - _DAY
+    return Period(date(first // 12, first % 12 + 1, 1), end, kind)
+
+
+def shifted(period: Period, n: int, calendar: Calendar) -> Period:
+    """Return the n-th period of the same kind after this one (before it, when n is negative).
+
+    Stretches of a CUSTOM period's own length follow each other without a gap.
+    """
+    match period.kind:
+        case PeriodKind.CUSTOM:
+            by = timedelta(days=n * period.days)
+            return Period(period.start + by, period.end + by, period.kind)
+        case PeriodKind.DAY:
+            return period_of(period.kind, period.start + timedelta(days=n), calendar)
+        case PeriodKind.WEEK:
+            return period_of(period.kind, period.start + timedelta(weeks=n), calendar)
+        case kind:
+            return _of_months(kind, (period.start.year * 12 + period.start.month - 1) // _MONTHS_OF[kind] + n)
+
+
+def resolve(
+    kind: PeriodKind,
+    *,
+    today: date,
+    calendar: Calendar,
+    on: date | None = None,
+    offset: int = 0,
+    start: date | None = None,
+    end: date | None = None,
+) -> Period:
+    """Return the period that is asked for.
+
+    on, offset  the period that holds `on` (today, unless given), and from there so many on
+    start, end  the days of a CUSTOM period, both included
+    raises      InvalidPeriod for what cannot be meant; nothing is guessed
+    """
+    if kind is PeriodKind.CUSTOM:
+        if on is not None or offset:
+            field = "offset" if on is None else "on"
+            raise InvalidPeriod(f"A custom period is its `start` and `end`: leave `{field}` out.", field)
+        if start is None or end is None:
+            raise InvalidPeriod(
+                "Give the first and the last day of a custom period.", "start" if start is None else "end"
+            )
+        if end < start:
+            raise InvalidPeriod("The last day lies before the first: swap `start` and `end`.", "end")
+        if (end - start).days >= _MOST_DAYS:
+            raise InvalidPeriod(f"A custom period has at most {_MOST_DAYS} days: bring `end` nearer.", "end")
+        return _within_reach(Period(start, end, kind), "start")
+    if start is not None or end is not None:
+        field = "end" if start is None else "start"
+        raise InvalidPeriod("`start` and `end` are for kind CUSTOM: leave them out, or give `on`.", field)
+    if abs(offset) > _MOST_OFFSET:
+        raise InvalidPeriod(f"Give an offset from -{_MOST_OFFSET} to {_MOST_OFFSET}.", "offset")
+    if on is not None and on.year not in _YEARS:
+        raise InvalidPeriod(f"Give a day between {_YEARS[0]} and {_YEARS[-1]}.", "on")
+    return _within_reach(
+        shifted(period_of(kind, on or today, calendar), offset, calendar), "offset" if offset else "on"
+    )
+
+
+def _within_reach(period: Period, field: str) -> Period:
+    if period.start.year not in _YEARS or period.end.year not in _YEARS:
+        raise InvalidPeriod(f"Choose a period between {_YEARS[0]} and {_YEARS[-1]}.", field)
+    return period
+
+
+def workdays(period: Period, calendar: Calendar) -> int:
+    """Return how many working days the period has; 0 is possible."""
+    return calendar.workdays(period.start, period.end)
+
+
+def elapsed_workdays(period: Period, today: date, calendar: Calendar) -> int:
+    """Return how many of them are over; today is not."""
+    return calendar.workdays(period.start, min(period.end, today - _DAY))
+
+
+def paced(period: Period, today: date, calendar: Calendar) -> tuple[int, int]:
+    """Return elapsed and all days that an even pace goes by: working days, or those of the calendar where none is."""
+    whole = workdays(period, calendar)
+    if whole:
+        return elapsed_workdays(period, today, calendar), whole
+    return max(0, (min(period.end, today - _DAY) - period.start).days + 1), period.days
+
+
+def previous_comparable(period: Period, today: date, calendar: Calendar) -> Period:
+    """Return what the period is to be compared with.
+
+    That is the period of the same kind before it (before a CUSTOM one, as many days). While
+    the period is running, that one is cut so that as many of its working days have elapsed,
+    and of the days off that follow those as many as have passed this time: a Saturday's sales
+    have a Saturday's to be compared with. It is CUSTOM then, and empty while nothing has elapsed.
+    """
+    before = shifted(period, -1, calendar)
+    if not period.contains(today):
+        return before
+    elapsed = elapsed_workdays(period, today, calendar)
+    if workdays(period, calendar) == 0:
+        return _cut(before, before.start + (today - period.start) - _DAY)
+    last_worked = calendar.add_workdays(period.start - _DAY, elapsed)
+    days_off = today - _DAY - last_worked
+    last = calendar.add_workdays(before.start - _DAY, elapsed)
+    return _cut(before, min(last + days_off, calendar.add_workdays(last, 1) - _DAY))
+
+
+def _cut(period: Period, last: date) -> Period:
+    return period if last >= period.end else Period(period.start, last, PeriodKind.CUSTOM)
+
+
+def instants(period: Period, calendar: Calendar) -> tuple[datetime, datetime]:
+    """Return the first instant of the period and the first one after it, in UTC."""
+    return calendar.start_of(period.start), calendar.start_of(period.end + _DAY)
+
+
+def is_closed(day: date, *, today: date, calendar: Calendar, close_after: int | None) -> bool:
+    """Return whether the accounting period of the day, its calendar month, is closed.
+
+    It is closed once `close_after` whole working days have passed after the month's end: with 3,
+    from midnight after the third working day of the next month on; with 0, as soon as the month
+    is over; with None never.
+    """
+    if close_after is None:
+        return False
+    end = period_of(PeriodKind.MONTH, day, calendar).end
+    return today > end and today > calendar.add_workdays(end, close_after)

@@ -1,0 +1,72 @@
+"""From an input object to what was given: by the contract's names, without what was left out."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import strawberry
+from strawberry.types.base import get_object_definition
+from strawberry.utils.str_converters import to_camel_case
+
+from graph.base.enums import MoneyBasis, PeriodKind
+from resolvers.forecasting.forecasts import Question
+
+
+@strawberry.input(description="An amount of money.")
+class MoneyInput:
+    amount: Decimal
+    currency: str | None = strawberry.field(default=strawberry.UNSET, description="Null means the company's currency.")
+
+
+@strawberry.input(
+    description="""Which stretch of days. `{kind: MONTH}` is the current month in the company's time zone,
+`{kind: MONTH, offset: 1}` the next one, `{kind: QUARTER, on: "2026-02-10"}` the quarter that holds that day; CUSTOM
+takes `start` and `end`, both included, at most ten years apart, and cannot recur. Where a period may be null, that means the current month for
+boards, statistics, funnel, forecast and work time; for goals those whose period holds today; for lists no restriction."""
+)
+class PeriodInput:
+    kind: PeriodKind = PeriodKind.MONTH
+    on: date | None = strawberry.UNSET
+    offset: int = 0
+    start: date | None = strawberry.UNSET
+    end: date | None = strawberry.UNSET
+
+
+@strawberry.input(description="Deals to be taken as closed, for a question only: nothing is written.")
+class WhatIfInput:
+    win: list[strawberry.ID] | None = strawberry.field(
+        default=strawberry.UNSET, description="Taken as won within the period."
+    )
+    lose: list[strawberry.ID] | None = strawberry.field(default=strawberry.UNSET, description="Taken as lost.")
+
+
+@cache
+def _names(cls: Any) -> tuple[tuple[str, str], ...]:
+    definition = get_object_definition(cls, strict=True)
+    return tuple(
+        (field.python_name, field.graphql_name or to_camel_case(field.python_name)) for field in definition.fields
+    )
+
+
+def given(value: Any) -> Any:
+    """Return an input object as a mapping of what was provided, lists and inner inputs too; anything else as it is."""
+    if isinstance(value, list):
+        return [given(item) for item in value]
+    if value is None or get_object_definition(type(value)) is None:
+        return value
+    provided = ((name, getattr(value, attribute)) for attribute, name in _names(value.__class__))
+    return {name: given(inner) for name, inner in provided if inner is not strawberry.UNSET}
+
+
+def period_key(period: PeriodInput | None) -> tuple[tuple[str, Any], ...] | None:
+    """Return a period as a question of a board holds it."""
+    return tuple(sorted(given(period).items())) if period else None
+
+
+def forecast_question(period: PeriodInput | None, basis: MoneyBasis, what_if: WhatIfInput | None = None) -> Question:
+    """Return what a forecast is asked for."""
+    supposed = given(what_if) or {}
+    return Question(period_key(period), basis, tuple(supposed.get("win") or ()), tuple(supposed.get("lose") or ()))

@@ -1,0 +1,9 @@
+"""References to types that import each other, resolved when the schema is built."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+TheEmployee = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821

@@ -1,0 +1,91 @@
+"""Exact numbers and unmistakable times: what goes in is refused rather than guessed, what goes out has one form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import strawberry
+from graphql import GraphQLError, IntValueNode, StringValueNode, ValueNode
+from strawberry.types.scalar import ScalarDefinition
+
+from domain.primitives.units import canonical
+
+_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
+_MOMENT: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}(?::\d{2})?)(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_LONGEST: Final = 60
+
+
+def _decimal(value: Any) -> Decimal:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if abs(value) < 10**40 else "?"
+    if not isinstance(value, str) or len(value) > _LONGEST or not value.isascii() or not _NUMBER.fullmatch(value):
+        raise GraphQLError('A Decimal is a text like "1250.50" or an integer.')
+    try:
+        number = Decimal(value)
+    except InvalidOperation as error:
+        raise GraphQLError('A Decimal is a text like "1250.50" or an integer.') from error
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or number.adjusted() > 30 or exponent < -30:
+        raise GraphQLError("This Decimal is beyond what can be stored: at most 30 digits on either side of the point.")
+    return number
+
+
+def _moment(value: Any) -> datetime:
+    parts = _MOMENT.fullmatch(value) if isinstance(value, str) and value.isascii() else None
+    if parts is None:
+        raise GraphQLError('A DateTime has an offset, like "2026-11-23T09:30:00+03:00".')
+    day, time, fraction, offset = parts.groups()
+    try:
+        return datetime.fromisoformat(f"{day}T{time}{(fraction or '')[:7]}{offset.upper()}")
+    except ValueError as error:
+        raise GraphQLError(
+            'There is no such moment: a DateTime is like "2026-11-23T09:30:00+03:00", seconds 0 to 59.'
+        ) from error
+
+
+def _day(value: Any) -> date:
+    if not isinstance(value, str) or not value.isascii() or not _DAY.fullmatch(value):
+        raise GraphQLError('A Date is like "2026-11-23".')
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise GraphQLError('There is no such day: a Date is like "2026-11-23".') from error
+
+
+def _text_of(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def _scalar(
+    name: str, parse: Callable[[Any], Any], serialize: Callable[[Any], str], description: str
+) -> ScalarDefinition:
+    def literal(node: ValueNode, variables: Any = None) -> Any:
+        if isinstance(node, IntValueNode):
+            return parse(int(node.value) if len(node.value) < _LONGEST else None)
+        return parse(node.value if isinstance(node, StringValueNode) else None)
+
+    return strawberry.scalar(
+        name=name, serialize=serialize, parse_value=parse, parse_literal=literal, description=description
+    )
+
+
+SCALARS: Final[dict[object, ScalarDefinition]] = {
+    Decimal: _scalar(
+        "Decimal",
+        _decimal,
+        canonical,
+        'Exact decimal number as a JSON string, never a float: "1250000.50". Input takes a string or an integer.',
+    ),
+    datetime: _scalar(
+        "DateTime",
+        _moment,
+        _text_of,
+        'ISO 8601 with an offset: "2026-11-23T09:30:00+03:00"; without one it is refused.',
+    ),
+    date: _scalar("Date", _day, date.isoformat, 'ISO 8601 calendar date in the company\'s time zone: "2026-11-23".'),
+}

@@ -1,0 +1,271 @@
+"""One operation from its text to its result: read once, refused early, executed under a deadline.
+
+A text is parsed and validated once and remembered; what it may cost is looked at each
+time, before anything is executed. HTTP and socket both go through here.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Awaitable, Hashable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any, Final, Literal
+
+import orjson
+import strawberry
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    ValueNode,
+    VariableNode,
+    create_source_event_stream,
+    execute,
+    print_ast,
+    specified_rules,
+    validate,
+)
+
+from domain.errors.operation_errors import BadInput, Timeout
+from graph.execution import error_formatting
+from graph.execution.fast_executor import Executor, is_awaitable
+from graph.execution.query_cost import Circular
+from graph.execution.query_limits import Limits, clean, parsed, weigh
+from graph.execution.share_key import looks, sight
+from models.db.connection import GivenUp, within
+from resolvers.request.context import Context
+from resolvers.request.viewer import Viewer
+
+Kind = Literal["query", "mutation", "subscription"]
+KEPT: Final = 512  # texts; an attacker's push out an attacker's
+
+
+class Unanswerable(Exception):
+    """A text that is no operation of ours: its errors, and their code."""
+
+    def __init__(self, errors: list[GraphQLError], code: str) -> None:
+        super().__init__(code)
+        self.errors, self.code = errors, code
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation that may be executed.
+
+    root  its only root field, wherever it is written; None when it has several.
+    text   the document as it was sent.
+    """
+
+    text: str
+    document: DocumentNode
+    definition: OperationDefinitionNode
+    variables: dict[str, Any]
+    kind: Kind
+    root: FieldNode | None
+
+    @property
+    def field(self) -> str | None:
+        """The name of its only root field, as the schema has it."""
+        return self.root.name.value if self.root else None
+
+    @property
+    def name(self) -> str | None:
+        return self.definition.name.value if self.definition.name else None
+
+    def variable(self, argument: str) -> str | None:
+        """Return the name of the variable that its only root field takes for the argument."""
+        value = self._written(argument)
+        return value.name.value if isinstance(value, VariableNode) else None
+
+    def argument(self, name: str) -> Any:
+        """Return what its only root field is given for a scalar argument; None for null and for none."""
+        value = self._written(name)
+        if isinstance(value, VariableNode):
+            if value.name.value in self.variables:
+                return self.variables[value.name.value]
+            declared = self.definition.variable_definitions or ()
+            value = next(
+                (each.default_value for each in declared if each.variable.name.value == value.name.value), None
+            )
+        return getattr(value, "value", None)
+
+    def _written(self, argument: str) -> ValueNode | None:
+        arguments = self.root.arguments or () if self.root else ()
+        return next((each.value for each in arguments if each.name.value == argument), None)
+
+
+class Operations:
+    """What of a schema may be asked.
+
+    open  strangers may read the schema and have names suggested: for demos.
+    """
+
+    def __init__(self, schema: strawberry.Schema, limits: Limits, *, open: bool = False) -> None:
+        self.schema: GraphQLSchema = schema._schema
+        self.limits = limits
+        self._open = open
+        self._rules = specified_rules if open else (*specified_rules, NoSchemaIntrospectionCustomRule)
+        self._known: OrderedDict[str, DocumentNode | Unanswerable] = OrderedDict()
+        self._light: OrderedDict[Hashable, None] = OrderedDict()  # what was weighed and is not too much
+        self._forms: OrderedDict[str, str] = OrderedDict()  # of subscriptions
+
+    def asked(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Operation:
+        """Return what a text asks for with these variables.
+
+        raises  Unanswerable for what is no operation of this schema; TooComplex and BadInput for what is too much.
+        """
+        document = self._known.get(text) or self._read(text)
+        self._known.move_to_end(text)
+        if isinstance(document, Unanswerable):
+            raise document
+        definition = _chosen(document, name)
+        given: dict[str, Any] = clean(dict(variables or {}))
+        self._check_weight(text, name, document, definition, given)
+        return Operation(text, document, definition, given, definition.operation.value, _root(document, definition))
+
+    def _check_weight(
+        self,
+        text: str,
+        name: str | None,
+        document: DocumentNode,
+        definition: OperationDefinitionNode,
+        given: dict[str, Any],
+    ) -> None:
+        """Refuse what is too much; looked at once for a text and the numbers given with it, which sizes of pages may be."""
+        key = (text, name, tuple((each, _number(value)) for each, value in given.items()))
+        if key not in self._light:
+            weigh(document, definition, given, self.limits)
+            self._light[key] = None
+            while len(self._light) > KEPT:
+                self._light.popitem(last=False)
+        self._light.move_to_end(key)
+
+    def key(self, operation: Operation, viewer: Viewer, language: str, ignored: Sequence[str] = ()) -> Hashable:
+        """Return what is equal for two who may be given one and the same answer to a subscription.
+
+        ignored  arguments of its field whose variables make no other question of it
+        """
+        left_out = {operation.variable(argument) for argument in ignored}
+        looked_at = looks(self.schema, operation.document, operation.definition, operation.variables)
+        given = {name: value for name, value in operation.variables.items() if name not in left_out}
+        variables = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+        form = self._form(operation.text, operation.document)
+        return form, operation.name, variables, language, sight(viewer, looked_at)
+
+    def _form(self, text: str, document: DocumentNode) -> str:
+        """Return the document in the one form of all that mean the same; made once for each text."""
+        found = self._forms.get(text)
+        if found is None:
+            found = self._forms[text] = print_ast(document)
+            while len(self._forms) > KEPT:
+                self._forms.popitem(last=False)
+        return found
+
+    def _read(self, text: str) -> DocumentNode | Unanswerable:
+        found: DocumentNode | Unanswerable
+        try:
+            found = parsed(text, self.limits)
+        except GraphQLSyntaxError as error:
+            found = Unanswerable([error], error_formatting.PARSE)
+        except Circular as error:
+            found = Unanswerable([error], error_formatting.VALIDATION)
+        else:
+            for definition in found.definitions:
+                if isinstance(definition, OperationDefinitionNode):
+                    weigh(found, definition, {}, self.limits)  # before validation, which a large document makes slow
+            errors = validate(
+                self.schema, found, self._rules, max_errors=error_formatting.MOST, hide_suggestions=not self._open
+            )
+            if errors:
+                found = Unanswerable(errors[: error_formatting.MOST], error_formatting.VALIDATION)
+        self._known[text] = found
+        while len(self._known) > KEPT:
+            self._known.popitem(last=False)
+        return found
+
+    async def execute(self, operation: Operation, admitted: Awaitable[Context]) -> ExecutionResult:
+        """Return the result of a query or mutation for whoever is admitted. Raises Timeout after the deadline."""
+        try:
+            return await within(self.limits.deadline, self._executed(operation, admitted))
+        except GivenUp:
+            raise Timeout("This took too long and was given up: ask for less, or try again later.") from None
+
+    async def _executed(self, operation: Operation, admitted: Awaitable[Context]) -> ExecutionResult:
+        result = execute(
+            self.schema,
+            operation.document,
+            context_value=await admitted,
+            variable_values=operation.variables,
+            operation_name=operation.name,
+            executor_class=Executor,
+            is_awaitable=is_awaitable,
+            hide_suggestions=not self._open,
+            max_coercion_errors=error_formatting.MOST,
+        )
+        return await result if isawaitable(result) else result
+
+    async def events(self, operation: Operation, context: Context) -> AsyncGenerator[tuple[Any, ExecutionResult], None]:
+        """Yield what a subscription tells of, each with its result; one that cannot begin yields None and its errors."""
+        executor = Executor.build(
+            self.schema,
+            operation.document,
+            context_value=context,
+            raw_variable_values=operation.variables,
+            operation_name=operation.name,
+            is_awaitable=is_awaitable,
+            hide_suggestions=not self._open,
+            max_coercion_errors=error_formatting.MOST,
+        )
+        if isinstance(executor, list):
+            yield None, ExecutionResult(None, errors=executor)
+            return
+        assert isinstance(executor, Executor), "it was built as one"
+        source: Any = create_source_event_stream(executor)
+        found = await source if isawaitable(source) else source
+        if isinstance(found, ExecutionResult):
+            yield None, found
+            return
+        async with aclosing(found) as events:
+            async for event in events:
+                yield event, await executor.event(event)
+
+
+def _number(value: Any) -> Hashable:
+    """Return what of a variable's value matters to a weight: the number, or that it is none, or anything else."""
+    return value if value is None or isinstance(value, int | float) else "other"
+
+
+def _root(document: DocumentNode, definition: OperationDefinitionNode) -> FieldNode | None:
+    fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+    waiting, found = list(definition.selection_set.selections), []
+    while waiting:
+        selection = waiting.pop()
+        if isinstance(selection, FieldNode):
+            found.append(selection)
+        elif isinstance(selection, FragmentSpreadNode):
+            waiting += fragments[selection.name.value].selection_set.selections
+        else:
+            waiting += selection.selection_set.selections  # type: ignore[attr-defined]
+    return found[0] if len(found) == 1 else None
+
+
+def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    found = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    if name is not None:
+        found = [each for each in found if each.name and each.name.value == name]
+        if not found:
+            raise BadInput("The document has no operation with this `operationName`.", field="operationName")
+    elif len(found) > 1:
+        raise BadInput("The document has several operations: name one as `operationName`.", field="operationName")
+    if not found:
+        raise BadInput("The document has no operation: send a query, mutation or subscription.", field="query")
+    return found[0]

@@ -1,0 +1,41 @@
+"""Mutations of alert rules and of the alert inbox."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry import ID
+
+from graph.base.input_mapping import given
+from graph.base.mutations import action, payload
+from graph.base.row_types import Info
+from graph.types.alerts import AlertRule, AlertRuleInput
+from resolvers.alerts import inbox, rules
+
+
+@payload("The rule.")
+class AlertRulePayload:
+    rule: AlertRule | None
+
+
+@payload("How many alerts are unread.")
+class MarkAlertsReadPayload:
+    unread_alerts: int = 0
+
+
+@strawberry.type
+class AlertMutation:
+    @action("A new rule: told is what happens from now on, and which silences are too long by now.")
+    async def create_alert_rule(self, info: Info, input: AlertRuleInput) -> AlertRulePayload:
+        return AlertRulePayload(rule=await rules.create(info.context, given(input)))  # type: ignore[arg-type]
+
+    @action("Replace the whole rule.")
+    async def update_alert_rule(self, info: Info, id: ID, input: AlertRuleInput) -> AlertRulePayload:
+        return AlertRulePayload(rule=await rules.update(info.context, id, given(input)))  # type: ignore[arg-type]
+
+    @action("Take a rule out; what it raised stays in the inboxes.")
+    async def delete_alert_rule(self, info: Info, id: ID) -> AlertRulePayload:
+        return AlertRulePayload(rule=await rules.delete(info.context, id))  # type: ignore[arg-type]
+
+    @action("All of the inbox when `ids` is null.")
+    async def mark_alerts_read(self, info: Info, ids: list[ID] | None = None) -> MarkAlertsReadPayload:
+        return MarkAlertsReadPayload(unread_alerts=await inbox.mark_read(info.context, ids))

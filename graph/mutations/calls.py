@@ -1,0 +1,46 @@
+"""Mutations of calls."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+from strawberry import ID, UNSET
+
+from graph.base.enums import CallDirection, CallOutcome
+from graph.base.input_mapping import given
+from graph.base.mutations import action, payload
+from graph.base.row_types import Info
+from graph.mutations.records import _only
+from graph.types.calls import Call
+from graph.types.goals import Goal
+from resolvers.crm import calls
+
+
+@payload("The call, and the goals that moved.")
+class CallPayload:
+    call: Call | None
+    goals: list[Goal]
+
+
+@strawberry.type
+class CallMutation:
+    @action("Record a call, or change one.")
+    async def record_call(self, info: Info, input: RecordCallInput) -> CallPayload:
+        call, goals = _only(await calls.record(info.context, [given(input)]))
+        return CallPayload(call=call, goals=goals)
+
+
+@strawberry.input(description="`outcome` defaults to ANSWERED when the call took any time, else to NO_ANSWER.")
+class RecordCallInput:
+    id: ID | None = UNSET
+    employee: ID | None = UNSET
+    direction: CallDirection
+    outcome: CallOutcome | None = UNSET
+    started_at: datetime | None = UNSET
+    duration_seconds: int | None = UNSET
+    client: ID | None = UNSET
+    deal: ID | None = UNSET
+    note: str | None = UNSET
+    external_id: str | None = UNSET
+    idempotency_key: str | None = UNSET

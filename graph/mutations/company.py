@@ -1,0 +1,53 @@
+"""Mutations of the company and its exchange rates."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import strawberry
+from strawberry import UNSET
+
+from graph.base.enums import Weekday
+from graph.base.input_mapping import given
+from graph.base.mutations import action, payload
+from graph.base.row_types import Info
+from graph.types.people import Company
+from resolvers.organization import company
+
+
+@strawberry.input
+class UpdateCompanyInput:
+    name: str | None = UNSET
+    currency: str | None = UNSET
+    time_zone: str | None = UNSET
+    week_start: Weekday | None = UNSET
+    working_days: list[Weekday] | None = UNSET
+    holiday_country: str | None = UNSET
+    close_after_workdays: int | None = UNSET
+
+
+@strawberry.input(description="What one unit of the currency is worth in the company's own; `from` defaults to today.")
+class ExchangeRateInput:
+    currency: str
+    rate: Decimal
+    valid_from: date | None = strawberry.field(default=UNSET, name="from")
+
+
+@payload("The company.")
+class CompanyPayload:
+    company: Company | None
+
+
+@strawberry.type
+class CompanyMutation:
+    @action("Change the company; what is already counted stays as it was counted.")
+    async def update_company(self, info: Info, input: UpdateCompanyInput) -> CompanyPayload:
+        return CompanyPayload(company=await company.update(info.context, given(input)))  # type: ignore[arg-type]
+
+    @action("Say what a currency is worth from a day on.")
+    async def set_exchange_rate(self, info: Info, input: ExchangeRateInput) -> CompanyPayload:
+        row = await company.set_rate(
+            info.context, currency=input.currency, rate=input.rate, since=input.valid_from or None
+        )
+        return CompanyPayload(company=row)  # type: ignore[arg-type]

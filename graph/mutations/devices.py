@@ -1,0 +1,46 @@
+"""Mutations of devices."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry import ID, UNSET
+
+from graph.base.enums import DeviceKind
+from graph.base.input_mapping import given
+from graph.base.mutations import action, payload
+from graph.base.row_types import Info
+from graph.types.sessions import Device
+from resolvers.auth import devices
+
+
+@strawberry.input(
+    description="`scope`: the team or company whose numbers it may read or record; null means the company."
+)
+class CreateDeviceInput:
+    name: str
+    kind: DeviceKind
+    scope: ID | None = UNSET
+    idempotency_key: str | None = UNSET
+
+
+@payload("The device; `token` is shown this once.")
+class CreateDevicePayload:
+    device: Device | None
+    token: str | None
+
+
+@payload("The device.")
+class DevicePayload:
+    device: Device | None
+
+
+@strawberry.type
+class DeviceMutation:
+    @action("A new wallboard or integration; its token is shown this once.")
+    async def create_device(self, info: Info, input: CreateDeviceInput) -> CreateDevicePayload:
+        device, token = await devices.create(info.context, given(input))
+        return CreateDevicePayload(device=device, token=token)  # type: ignore[arg-type]
+
+    @action("Take a device's access away; its open sockets end.")
+    async def revoke_device(self, info: Info, id: ID) -> DevicePayload:
+        return DevicePayload(device=await devices.revoke(info.context, id))  # type: ignore[arg-type]

@@ -1,0 +1,55 @@
+"""Mutations of goals."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import strawberry
+from strawberry import ID, UNSET
+
+from graph.base.input_mapping import PeriodInput, given
+from graph.base.mutations import action, payload
+from graph.base.row_types import Info
+from graph.types.goals import Goal
+from resolvers.goals import goals
+
+
+@strawberry.input(description="`owner` is the id of an employee, a team or the company.")
+class SetGoalInput:
+    owner: ID
+    metric: str
+    target: Decimal
+    period: PeriodInput
+    name: str | None = UNSET
+    recurring: bool = False
+    idempotency_key: str | None = UNSET
+
+
+@strawberry.input(description="`ifVersion`: the progress version last seen; another one meanwhile is a CONFLICT.")
+class UpdateGoalInput:
+    id: ID
+    if_version: int | None = UNSET
+    name: str | None = UNSET
+    target: Decimal | None = UNSET
+    recurring: bool | None = UNSET
+    idempotency_key: str | None = UNSET
+
+
+@payload("The goal.")
+class GoalPayload:
+    goal: Goal | None
+
+
+@strawberry.type
+class GoalMutation:
+    @action("Set what an employee, a team or the company is to reach.")
+    async def set_goal(self, info: Info, input: SetGoalInput) -> GoalPayload:
+        return GoalPayload(goal=await goals.set_goal(info.context, given(input)))  # type: ignore[arg-type]
+
+    @action("Change a goal's name, target or recurrence; the change is kept.")
+    async def update_goal(self, info: Info, input: UpdateGoalInput) -> GoalPayload:
+        return GoalPayload(goal=await goals.update_goal(info.context, given(input)))  # type: ignore[arg-type]
+
+    @action("Hide a goal; nothing is deleted.")
+    async def archive_goal(self, info: Info, id: ID) -> GoalPayload:
+        return GoalPayload(goal=await goals.archive_goal(info.context, id))  # type: ignore[arg-type]

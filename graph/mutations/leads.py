@@ -1,0 +1,73 @@
+"""Mutations of leads."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+from strawberry import ID, UNSET
+
+from graph.base.enums import LeadStatus
+from graph.base.input_mapping import given
+from graph.base.mutations import action, payload
+from graph.base.row_types import Info
+from graph.mutations.deals import RecordDealInput
+from graph.mutations.records import _only
+from graph.types.deals import Deal
+from graph.types.goals import Goal
+from graph.types.leads import Lead
+from resolvers.crm import leads
+
+
+@payload("The lead, and the goals that moved.")
+class LeadPayload:
+    lead: Lead | None
+    goals: list[Goal]
+
+
+@payload("The lead, the deal made of it, and the goals that moved.")
+class ConvertLeadPayload:
+    lead: Lead | None
+    deal: Deal | None
+    goals: list[Goal]
+
+
+@strawberry.type
+class LeadMutation:
+    @action("Record a lead, or change one.")
+    async def record_lead(self, info: Info, input: RecordLeadInput) -> LeadPayload:
+        lead, goals = _only(await leads.record(info.context, [given(input)]))
+        return LeadPayload(lead=lead, goals=goals)
+
+    @action("Make a deal of a lead: the lead's owner and client unless others are given.")
+    async def convert_lead(self, info: Info, input: ConvertLeadInput) -> ConvertLeadPayload:
+        lead, deal, goals = await leads.convert(info.context, input.id, given(input.deal))
+        return ConvertLeadPayload(lead=lead, deal=deal, goals=goals)  # type: ignore[arg-type]
+
+    @action("Say that nothing will come of a lead.")
+    async def reject_lead(self, info: Info, id: ID, reason: str | None = None) -> LeadPayload:
+        lead, goals = await leads.reject(info.context, id, reason)
+        return LeadPayload(lead=lead, goals=goals)  # type: ignore[arg-type]
+
+
+@strawberry.input
+class RecordLeadInput:
+    id: ID | None = UNSET
+    title: str
+    owner: ID | None = UNSET
+    source: str | None = UNSET
+    status: LeadStatus | None = UNSET
+    client: ID | None = UNSET
+    contact_name: str | None = UNSET
+    phone: str | None = UNSET
+    email: str | None = UNSET
+    created_at: datetime | None = UNSET
+    external_id: str | None = UNSET
+    idempotency_key: str | None = UNSET
+
+
+@strawberry.input
+class ConvertLeadInput:
+    id: ID
+    deal: RecordDealInput
+    idempotency_key: str | None = UNSET

@@ -1,0 +1,35 @@
+"""The mutation that creates a metric."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry import UNSET
+
+from domain.primitives.units import Unit
+from graph.base.mutations import action, payload
+from graph.base.row_types import Info
+from graph.types.metrics import Metric
+from resolvers.crm import custom_metrics
+
+
+@strawberry.input
+class CreateMetricInput:
+    key: str
+    name: str
+    description: str | None = UNSET
+    unit: Unit = Unit.COUNT
+
+
+@payload("The metric.")
+class MetricPayload:
+    metric: Metric | None
+
+
+@strawberry.type
+class MetricMutation:
+    @action("A metric of the company's own: results recorded for it count.")
+    async def create_metric(self, info: Info, input: CreateMetricInput) -> MetricPayload:
+        row = await custom_metrics.create(
+            info.context, key=input.key, name=input.name, description=input.description or None, unit=input.unit
+        )
+        return MetricPayload(metric=row)  # type: ignore[arg-type]

@@ -1,0 +1,103 @@
+"""Mutations of employees and teams."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry import ID, UNSET
+
+from graph.base.enums import Role
+from graph.base.input_mapping import given
+from graph.base.mutations import action, payload
+from graph.base.row_types import Info
+from graph.types.people import Employee, Team
+from resolvers.organization import people
+
+
+@strawberry.input
+class CreateEmployeeInput:
+    name: str
+    email: str
+    password: str | None = UNSET
+    role: Role = Role.EMPLOYEE
+    team: ID | None = UNSET
+    manager: ID | None = UNSET
+    avatar_url: str | None = UNSET
+    external_id: str | None = UNSET
+    idempotency_key: str | None = UNSET
+
+
+@strawberry.input
+class UpdateEmployeeInput:
+    id: ID
+    name: str | None = UNSET
+    email: str | None = UNSET
+    password: str | None = UNSET
+    role: Role | None = UNSET
+    team: ID | None = UNSET
+    manager: ID | None = UNSET
+    avatar_url: str | None = UNSET
+    active: bool | None = UNSET
+    idempotency_key: str | None = UNSET
+
+
+@strawberry.input(
+    description="""`quietFrom` and `quietTo`: minutes of the day in the company's zone within which outside channels stay
+silent; `digestAt`: the minute at which one daily digest replaces single messages."""
+)
+class UpdateProfileInput:
+    language: str | None = UNSET
+    quiet_from: int | None = UNSET
+    quiet_to: int | None = UNSET
+    digest_at: int | None = UNSET
+    current_password: str | None = UNSET
+    password: str | None = UNSET
+
+
+@strawberry.input
+class CreateTeamInput:
+    name: str
+    parent: ID | None = UNSET
+    manager: ID | None = UNSET
+    idempotency_key: str | None = UNSET
+
+
+@strawberry.input
+class UpdateTeamInput:
+    id: ID
+    name: str | None = UNSET
+    parent: ID | None = UNSET
+    manager: ID | None = UNSET
+    idempotency_key: str | None = UNSET
+
+
+@payload("The employee.")
+class EmployeePayload:
+    employee: Employee | None
+
+
+@payload("The team.")
+class TeamPayload:
+    team: Team | None
+
+
+@strawberry.type
+class PeopleMutation:
+    @action("Take somebody in, or change the one who carries the `externalId`.")
+    async def create_employee(self, info: Info, input: CreateEmployeeInput) -> EmployeePayload:
+        return EmployeePayload(employee=await people.create_employee(info.context, given(input)))  # type: ignore[arg-type]
+
+    @action("Change an employee; `active: false` ends his sessions and takes him off the boards.")
+    async def update_employee(self, info: Info, input: UpdateEmployeeInput) -> EmployeePayload:
+        return EmployeePayload(employee=await people.update_employee(info.context, given(input)))  # type: ignore[arg-type]
+
+    @action("The viewer's own language, quiet hours, digest and password.")
+    async def update_profile(self, info: Info, input: UpdateProfileInput) -> EmployeePayload:
+        return EmployeePayload(employee=await people.update_profile(info.context, given(input)))  # type: ignore[arg-type]
+
+    @action("A new team.")
+    async def create_team(self, info: Info, input: CreateTeamInput) -> TeamPayload:
+        return TeamPayload(team=await people.create_team(info.context, given(input)))  # type: ignore[arg-type]
+
+    @action("Change a team: its name, what it stands below, who manages it.")
+    async def update_team(self, info: Info, input: UpdateTeamInput) -> TeamPayload:
+        return TeamPayload(team=await people.update_team(info.context, given(input)))  # type: ignore[arg-type]

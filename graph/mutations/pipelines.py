@@ -1,0 +1,40 @@
+"""The mutation of pipelines."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry import ID, UNSET
+
+from graph.base.input_mapping import given
+from graph.base.mutations import action, payload
+from graph.base.row_types import Info
+from graph.types.deals import Pipeline
+from resolvers.organization import company
+
+
+@strawberry.input
+class StageInput:
+    id: ID | None = UNSET
+    name: str
+
+
+@strawberry.input
+class SavePipelineInput:
+    id: ID | None = UNSET
+    name: str
+    stages: list[StageInput]
+    idempotency_key: str | None = UNSET
+
+
+@payload("The pipeline.")
+class PipelinePayload:
+    pipeline: Pipeline | None
+
+
+@strawberry.type
+class PipelineMutation:
+    @action(
+        "A new pipeline, or new names and order of an old one's stages; a stage that deals have been in stays, or is refused to go."
+    )
+    async def save_pipeline(self, info: Info, input: SavePipelineInput) -> PipelinePayload:
+        return PipelinePayload(pipeline=await company.save_pipeline(info.context, given(input)))  # type: ignore[arg-type]

@@ -1,0 +1,37 @@
+"""The deletion of any record, and helpers shared by record mutations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import strawberry
+from strawberry import ID
+
+from graph.base.mutations import action, payload
+from graph.base.row_types import Info
+from graph.types.goals import Goal
+from resolvers.crm import queries
+
+
+@payload("Which record is gone, and the goals that moved.")
+class DeletePayload:
+    deleted_id: ID | None
+    goals: list[Goal]
+
+
+def _only(made: tuple[Sequence[Any], Sequence[Any]]) -> tuple[Any, Any]:
+    rows, goals = made
+    return rows[0], goals
+
+
+@strawberry.type
+class RecordMutation:
+    @action(
+        "A call, lead, client, contact, task or result recorded by mistake: taken out of every score, kept in the history."
+    )
+    async def delete_record(self, info: Info, id: ID) -> DeletePayload:
+        row, goals = await queries.delete_record(
+            info.context, id, "Call", "Lead", "Client", "Contact", "Task", "Result"
+        )
+        return DeletePayload(deleted_id=ID(queries.id_of(row)), goals=goals)  # type: ignore[arg-type]

@@ -1,0 +1,43 @@
+"""Mutations of results of the company's own metrics."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import strawberry
+from strawberry import ID, UNSET
+
+from graph.base.input_mapping import given
+from graph.base.mutations import action, payload
+from graph.base.row_types import Info
+from graph.mutations.records import _only
+from graph.types.goals import Goal
+from graph.types.results import Result
+from resolvers.crm import custom_metrics
+
+
+@payload("The result, and the goals that moved.")
+class ResultPayload:
+    result: Result | None
+    goals: list[Goal]
+
+
+@strawberry.type
+class ResultMutation:
+    @action("Record a measured value of one of the company's own metrics, or change one.")
+    async def record_result(self, info: Info, input: RecordResultInput) -> ResultPayload:
+        result, goals = _only(await custom_metrics.record(info.context, [given(input)]))
+        return ResultPayload(result=result, goals=goals)
+
+
+@strawberry.input(description="`value` is in the metric's unit.")
+class RecordResultInput:
+    id: ID | None = UNSET
+    metric: str
+    value: Decimal
+    employee: ID | None = UNSET
+    at: datetime | None = UNSET
+    note: str | None = UNSET
+    external_id: str | None = UNSET
+    idempotency_key: str | None = UNSET

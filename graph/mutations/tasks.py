@@ -1,0 +1,54 @@
+"""Mutations of tasks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+from strawberry import ID, UNSET
+
+from graph.base.enums import TaskKind
+from graph.base.input_mapping import given
+from graph.base.mutations import action, payload
+from graph.base.row_types import Info
+from graph.mutations.records import _only
+from graph.types.goals import Goal
+from graph.types.tasks import Task
+from resolvers.crm import tasks
+
+
+@payload("The task, and the goals that moved.")
+class TaskPayload:
+    task: Task | None
+    goals: list[Goal]
+
+
+@strawberry.type
+class TaskMutation:
+    @action("Make a task or an assignment, or change one.")
+    async def create_task(self, info: Info, input: CreateTaskInput) -> TaskPayload:
+        task, goals = _only(await tasks.record(info.context, [given(input)]))
+        return TaskPayload(task=task, goals=goals)
+
+    @action("Complete a task; it counts for its assignee, on that day.")
+    async def complete_task(self, info: Info, id: ID, at: datetime | None = None) -> TaskPayload:
+        task, goals = await tasks.complete(info.context, id, at)
+        return TaskPayload(task=task, goals=goals)  # type: ignore[arg-type]
+
+    @action("Take a completed task up again; its score is taken back.")
+    async def reopen_task(self, info: Info, id: ID) -> TaskPayload:
+        task, goals = await tasks.reopen(info.context, id)
+        return TaskPayload(task=task, goals=goals)  # type: ignore[arg-type]
+
+
+@strawberry.input(description="`kind` defaults to ASSIGNMENT when it is for somebody else.")
+class CreateTaskInput:
+    id: ID | None = UNSET
+    title: str
+    kind: TaskKind | None = UNSET
+    assignee: ID | None = UNSET
+    due_at: datetime | None = UNSET
+    deal: ID | None = UNSET
+    client: ID | None = UNSET
+    external_id: str | None = UNSET
+    idempotency_key: str | None = UNSET

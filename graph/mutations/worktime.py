@@ -1,0 +1,23 @@
+"""The heartbeat mutation."""
+
+from __future__ import annotations
+
+import strawberry
+
+from graph.base.mutations import action, payload
+from graph.base.row_types import Info
+from resolvers.analytics import worktime as rows
+
+
+@payload("Whether the viewer counts as online, and what he has worked today.")
+class HeartbeatPayload:
+    online: bool = False
+    today_hours: float = 0.0
+
+
+@strawberry.type
+class WorkMutation:
+    @action("Sent about once a minute by the employee's client while it is in use; the moment is the server's.")
+    async def heartbeat(self, info: Info) -> HeartbeatPayload:
+        day = await rows.heartbeat(info.context)
+        return HeartbeatPayload(online=True, today_hours=day.hours)

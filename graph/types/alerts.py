@@ -1,0 +1,155 @@
+"""Alerts: the viewer's inbox, and the rules that say when to tell whom."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import strawberry
+from strawberry import ID, UNSET
+
+from domain.primitives.money import from_minor
+from graph.base.connections import Connection, paged
+from graph.base.enums import AlertKind, Recipient
+from graph.base.input_mapping import given
+from graph.base.row_types import Info, Node, lens
+from graph.base.scopes import Scope
+from graph.types.activities import ActivitySubject
+from models.alerts import alerts as rows
+from models.db.keyset_pagination import Span
+from models.organization import people
+from resolvers import node
+from resolvers.alerts import dry_run, inbox, rules
+from resolvers.alerts.dry_run import Rehearsed
+
+TheEmployee = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
+
+
+@lens(
+    rows.AlertRule,
+    description="When to tell whom. Every company starts with one rule for each kind, sent to the manager.",
+)
+class AlertRule(Node):
+    kind: AlertKind
+    enabled: bool
+    days: int | None = strawberry.field(
+        description="DEAL_STALLED: days of silence. NO_ACTIVITY: working days of silence."
+    )
+    percent: float | None = strawberry.field(description="GOAL_BEHIND: percentage points below the expected pace.")
+    channels: list[str] = strawberry.field(
+        description="""Beside the inbox: names of channels set up on the server (mail, chat, webhook); their secrets are
+never shown."""
+    )
+    cool_down_hours: int | None = strawberry.field(description="The same subject is not raised again within this.")
+
+    @strawberry.field(graphql_type=Scope)
+    @staticmethod
+    async def scope(root: strawberry.Parent[rows.AlertRule], info: Info) -> Any:
+        return await info.context.ask(rules.scopes_of, root)
+
+    @strawberry.field(
+        description="In the company's currency; deals below this amount, or of unknown amount, raise nothing."
+    )
+    @staticmethod
+    async def min_amount(root: strawberry.Parent[rows.AlertRule], info: Info) -> Decimal | None:
+        if root.min_amount is None:
+            return None
+        return from_minor(root.min_amount, (await info.context.company()).currency)
+
+    @strawberry.field
+    @staticmethod
+    def recipients(root: strawberry.Parent[rows.AlertRule]) -> list[Recipient]:
+        return [Recipient(name) for name in root.recipients]
+
+
+@lens(rows.Alert, description="In somebody's inbox.")
+class Alert(Node):
+    read_at: datetime | None
+
+    @strawberry.field
+    @staticmethod
+    def kind(root: strawberry.Parent[rows.Alert]) -> AlertKind:
+        return root.raised.kind
+
+    @strawberry.field(graphql_type=AlertRule | None, description="For administrators; null when it is gone.")
+    @staticmethod
+    async def rule(root: strawberry.Parent[rows.Alert], info: Info) -> Any:
+        return await info.context.ask(rules.seen, root.raised.rule_id)
+
+    @strawberry.field(description="Whom it is about; null where it is a team's or the company's goal.")
+    @staticmethod
+    async def employee(root: strawberry.Parent[rows.Alert], info: Info) -> TheEmployee | None:
+        number = root.raised.employee_id
+        return await info.context.load(people.by_ids, number) if number else None
+
+    @strawberry.field(graphql_type=ActivitySubject | None, description="Null when it is gone or out of sight.")
+    @staticmethod
+    async def subject(root: strawberry.Parent[rows.Alert], info: Info) -> Any:
+        return await info.context.ask(node.subjects, root.raised.subject)
+
+    @strawberry.field(description="For people, in the recipient's language.")
+    @staticmethod
+    def message(root: strawberry.Parent[rows.Alert], info: Info) -> str:
+        return inbox.said(info.context, root)
+
+    @strawberry.field
+    @staticmethod
+    def raised_at(root: strawberry.Parent[rows.Alert]) -> datetime:
+        return root.raised.raised_at
+
+    @strawberry.field(description="Its reason went away by itself.")
+    @staticmethod
+    def resolved_at(root: strawberry.Parent[rows.Alert]) -> datetime | None:
+        return root.raised.resolved_at
+
+
+@lens(Rehearsed, description="What a rule would have raised.")
+class AlertRuleTest:
+    alerts: int
+    per_day: float
+    examples: list[str] = strawberry.field(description="The newest of them.")
+
+
+@strawberry.input(description="What a kind of alert has no use for is left out.")
+class AlertRuleInput:
+    kind: AlertKind
+    scope: ID | None = strawberry.field(
+        default=UNSET, description="A team, an employee or the company; null means that."
+    )
+    enabled: bool = True
+    min_amount: Decimal | None = strawberry.field(default=UNSET, description="In the company's currency.")
+    days: int | None = strawberry.field(default=UNSET, description="DEAL_STALLED: 14 unless given; NO_ACTIVITY: 3.")
+    percent: float | None = strawberry.field(default=UNSET, description="GOAL_BEHIND: 10 unless given.")
+    recipients: list[Recipient]
+    channels: list[str] = strawberry.field(default_factory=list)
+    cool_down_hours: int | None = UNSET
+    idempotency_key: str | None = UNSET
+
+
+@strawberry.type
+class AlertQuery:
+    @strawberry.field(graphql_type=Connection[Alert], description="The viewer's inbox, the newest first.")
+    async def alerts(
+        self,
+        info: Info,
+        unread_only: bool = False,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Any:
+        return await paged(
+            info, inbox.inbox(info.context, unread_only=unread_only), ("-id",), Span(first, after, last, before)
+        )
+
+    @strawberry.field(graphql_type=list[AlertRule], description="For administrators; others see none.")
+    async def alert_rules(self, info: Info) -> Any:
+        return await rules.listed(info.context)
+
+    @strawberry.field(
+        graphql_type=AlertRuleTest,
+        description="What a rule would have raised over the past days, without raising anything. For administrators.",
+    )
+    async def test_alert_rule(self, info: Info, input: AlertRuleInput, days: int = 30) -> Any:
+        return await dry_run.rehearse(info.context, given(input), days)

@@ -1,0 +1,176 @@
+"""Pipelines, deals, clients and contacts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import strawberry
+from tortoise.queryset import QuerySet
+
+from domain.ledger.record_facts import SaleKind
+from domain.permissions import Action
+from domain.primitives.money import from_minor
+from graph.base.connections import Connection, paged
+from graph.base.enums import DealStatus
+from graph.base.input_mapping import PeriodInput
+from graph.base.row_types import Info, Node, asked, gathered, lens, one, within_sight
+from models.crm import activities, clients, pipelines
+from models.crm import deals as rows
+from models.db.keyset_pagination import Span
+from models.organization import people
+from resolvers.crm import clients as client_actions
+from resolvers.forecasting import forecasts
+
+TheActivity = Annotated["Activity", strawberry.lazy("graph.types.activities")]  # type: ignore[name-defined]  # noqa: F821
+TheEmployee = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
+
+
+@strawberry.type(description="An amount of money.")
+class Money:
+    amount: Decimal
+    currency: str = strawberry.field(description="ISO 4217.")
+
+
+def money(minor: int | None, currency: str | None) -> Money | None:
+    """Return an amount in the smallest unit as money; None where it is unknown."""
+    if minor is None or currency is None:
+        return None
+    return Money(amount=from_minor(minor, currency), currency=currency)
+
+
+@lens(pipelines.Pipeline, description="The stages that deals go through, in order.")
+class Pipeline(Node):
+    name: str
+    stages: list[Stage] = gathered(pipelines.stages_of)
+
+
+@lens(pipelines.Stage, description="One step of a pipeline.")
+class Stage(Node):
+    name: str
+    position: int
+    pipeline: Pipeline = one(pipelines.by_ids, "pipeline_id")
+
+
+@lens(rows.Deal, description="What may be sold to whom, for how much, and how it ended.")
+class Deal(Node):
+    external_id: str | None
+    title: str
+    owner: TheEmployee = one(people.by_ids, "owner_id")
+    client: Client | None = within_sight("Client", "client_id")
+    status: DealStatus
+    stage: Stage = one(pipelines.stages_by_ids, "stage_id")
+    product: str | None
+    problem: str | None
+    lost_reason: str | None
+    created_at: datetime
+    expected_close_on: date | None
+    closed_at: datetime | None
+
+    @strawberry.field(description="Null while unknown; a won deal always has one.")
+    @staticmethod
+    def amount(root: strawberry.Parent[rows.Deal]) -> Money | None:
+        return money(root.amount, root.currency)
+
+    @strawberry.field(
+        description="What it costs to deliver; null when unknown, and then it has no part in deals_won_profit."
+    )
+    @staticmethod
+    def cost(root: strawberry.Parent[rows.Deal]) -> Money | None:
+        return money(root.cost, root.cost_currency)
+
+    @strawberry.field(description="First or repeat sale; decided by the client's earlier wins unless given.")
+    @staticmethod
+    async def sale_kind(root: strawberry.Parent[rows.Deal], info: Info) -> SaleKind:
+        if root.sale_kind is not None:
+            return root.sale_kind
+        if root.client_id is None:
+            return SaleKind.FIRST
+        return SaleKind.REPEAT if (await info.context.load(rows.wins_of, root.client_id)).count else SaleKind.FIRST
+
+    @strawberry.field(
+        description="""Probability, 0 to 1, that it is ever won; 1 or 0 once closed; null while there is too little
+history to say."""
+    )
+    @staticmethod
+    async def win_probability(root: strawberry.Parent[rows.Deal], info: Info) -> float | None:
+        if root.status is not DealStatus.OPEN:
+            return float(root.status is DealStatus.WON)
+        return await info.context.ask(forecasts.chances_ever, root.id)
+
+    @strawberry.field
+    @staticmethod
+    def has_problems(root: strawberry.Parent[rows.Deal]) -> bool:
+        return root.problem is not None
+
+    @strawberry.field(graphql_type=Connection[TheActivity], description="Its history, the newest first.")
+    @staticmethod
+    async def activities(
+        root: strawberry.Parent[rows.Deal],
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Any:
+        query = activities.Activity.filter(subject_kind="Deal", subject_id=root.id)
+        return await paged(info, query, ("-id",), Span(first, after, last, before))
+
+
+@lens(clients.Client, description="Who buys.")
+class Client(Node):
+    external_id: str | None
+    name: str
+    owner: TheEmployee = one(people.by_ids, "owner_id")
+    email: str | None
+    phone: str | None
+    created_at: datetime
+    last_activity_at: datetime | None = gathered(
+        activities.last_of_clients, "When something was last recorded to have happened with the client."
+    )
+    contacts: list[Contact] = asked(client_actions.contacts, description="Those the viewer may see, in name order.")
+
+    @strawberry.field(description="What the client's standing wins brought in, in the company's currency.")
+    @staticmethod
+    async def won_amount(root: strawberry.Parent[clients.Client], info: Info) -> Decimal:
+        wins = await info.context.load(rows.wins_of, root.id)
+        return from_minor(wins.value, (await info.context.company()).currency)
+
+    @strawberry.field(graphql_type=Connection[Deal], description="Those the viewer may see, the newest first.")
+    @staticmethod
+    async def deals(
+        root: strawberry.Parent[clients.Client],
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Any:
+        query: QuerySet[Any] = rows.of_client(root.id).filter(info.context.viewer.within(Action.VIEW_CARD, "owner"))
+        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
+
+
+@lens(clients.Contact, description="A person in the client base.")
+class Contact(Node):
+    external_id: str | None
+    name: str
+    client: Client | None = within_sight("Client", "client_id")
+    owner: TheEmployee = one(people.by_ids, "owner_id")
+    email: str | None
+    phone: str | None
+    created_at: datetime
+
+
+@strawberry.input(description="Which deals; what is left out restricts nothing.")
+class DealFilter:
+    status: list[DealStatus] | None = strawberry.UNSET
+    stage: list[strawberry.ID] | None = strawberry.UNSET
+    client: strawberry.ID | None = strawberry.UNSET
+    product: str | None = strawberry.UNSET
+    owner: strawberry.ID | None = strawberry.UNSET
+    has_problems: bool | None = strawberry.UNSET
+    period: PeriodInput | None = strawberry.field(
+        default=strawberry.UNSET, description="By closing day for closed deals, by creation day for open ones."
+    )
+    search: str | None = strawberry.field(default=strawberry.UNSET, description="A part of the title, in any case.")

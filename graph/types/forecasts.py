@@ -1,0 +1,124 @@
+"""Forecasts: how much money is expected, from what, and how far to trust it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import strawberry
+
+from graph.base.enums import Confidence, MoneyBasis
+from graph.base.row_types import Info
+from graph.base.scopes import Period, Scope, days
+from graph.types.deals import Deal
+from resolvers.forecasting import accuracy, forecasts, snapshots
+from resolvers.forecasting.accuracy import Accuracy
+from resolvers.forecasting.forecasts import DealForecast as Contribution
+from resolvers.forecasting.forecasts import Forecast as Found
+from resolvers.forecasting.snapshots import Said
+
+
+@strawberry.type(description="An open deal's part in a forecast.")
+class DealForecast:
+    deal: Deal
+    win_probability: float = strawberry.field(description="Probability, 0 to 1, that it is won within the period.")
+    expected: Decimal = strawberry.field(description="What it adds to `pipeline`.")
+
+
+@strawberry.type(
+    description="How past forecasts of the scope did, each made only from what was known before its period began."
+)
+class ForecastAccuracy:
+    periods: int = strawberry.field(description="How many past periods were forecast and compared.")
+    wape: float = strawberry.field(description="Weighted absolute percentage error of what was expected, percent.")
+    bias_percent: float = strawberry.field(
+        description="Mean signed error over mean actual, percent: above 0 too much was promised."
+    )
+    interval_coverage_percent: float = strawberry.field(
+        description="Share of actuals within low..high, percent; 80 is perfect."
+    )
+    weighted_pipeline_wape: float = strawberry.field(
+        description="The same error for the plain stage-weighted pipeline."
+    )
+
+
+@strawberry.type(description="What was forecast at the beginning of an earlier day.")
+class ForecastSnapshot:
+    day: date
+    booked: Decimal
+    expected: Decimal
+    low: Decimal
+    median: Decimal
+    high: Decimal
+
+
+def _shown(name: str, description: str | None = None) -> Any:
+    def read(root: Any) -> Decimal:
+        return root.shown(getattr(root, name))  # type: ignore[no-any-return]
+
+    return strawberry.field(resolver=read, description=description)
+
+
+@strawberry.type(
+    description="Money expected to be won in a period, as a distribution and not one number; how, docs/forecast.md says."
+)
+class Forecast:
+    currency: str
+    basis: MoneyBasis
+    confidence: Confidence
+    as_of: datetime
+    booked: Decimal = _shown("booked", "Already won in the period.")
+    pipeline: Decimal = _shown("pipeline", "Expected from deals open now.")
+    undated: Decimal = _shown(
+        "undated", "Of that, from open deals whose expected closing day has passed or was never given."
+    )
+    new_business: Decimal = _shown("new_business", "Expected from deals that do not exist yet.")
+    expected: Decimal = _shown("expected", "booked + pipeline + newBusiness.")
+    low: Decimal = _shown("low", "10th percentile.")
+    median: Decimal = _shown("median", "50th percentile.")
+    high: Decimal = _shown("high", "90th percentile.")
+    attainment_probability: float | None = strawberry.field(
+        description="Probability, 0 to 1, that the target is reached; null without one, or with too little history."
+    )
+
+    @strawberry.field(graphql_type=Scope)
+    @staticmethod
+    def scope(root: strawberry.Parent[Found]) -> Any:
+        return root.scope.row
+
+    @strawberry.field(graphql_type=Period)
+    @staticmethod
+    async def period(root: strawberry.Parent[Found], info: Info) -> Any:
+        return await days(info.context, root.period)
+
+    @strawberry.field(
+        description="The scope's deals_won_amount goal for the period (deals_won_profit for PROFIT), if it has one."
+    )
+    @staticmethod
+    def target(root: strawberry.Parent[Found]) -> Decimal | None:
+        return None if root.target is None else root.shown(root.target)
+
+    @strawberry.field(
+        graphql_type=list[DealForecast],
+        description="Open deals by expected contribution, largest first; none for a screen, which sees no deals.",
+    )
+    @staticmethod
+    async def deals(root: strawberry.Parent[Found], info: Info, first: int = 20) -> list[Contribution]:
+        return await forecasts.deals_of(info.context, root, first)
+
+    @strawberry.field(
+        graphql_type=ForecastAccuracy | None,
+        description="How past forecasts of this scope did, month by month or quarter by quarter; null until there is a past to test on.",
+    )
+    @staticmethod
+    async def accuracy(root: strawberry.Parent[Found], info: Info) -> Accuracy | None:
+        return await accuracy.of(info.context, root)
+
+    @strawberry.field(
+        graphql_type=list[ForecastSnapshot],
+        description="What was said of this very period on earlier days, the oldest first; kept of teams and the company.",
+    )
+    @staticmethod
+    async def said_before(root: strawberry.Parent[Found]) -> list[Said]:
+        return await snapshots.said(root)

@@ -1,0 +1,38 @@
+"""Leads: incoming requests (заявки)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from graph.base.enums import LeadStatus
+from graph.base.input_mapping import PeriodInput
+from graph.base.row_types import Node, lens, one, within_sight
+from graph.types.deals import Client, Deal
+from models.crm import leads as rows
+from models.organization import people
+
+TheEmployee = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
+
+
+@lens(rows.Lead, description="An incoming request (заявка).")
+class Lead(Node):
+    external_id: str | None
+    title: str
+    owner: TheEmployee = one(people.by_ids, "owner_id")
+    source: str | None
+    client: Client | None = within_sight("Client", "client_id")
+    contact_name: str | None
+    phone: str | None
+    email: str | None
+    status: LeadStatus
+    created_at: datetime
+    deal: Deal | None = within_sight("Deal", "deal_id", "What it was converted into.")
+
+
+@strawberry.input(description="Which leads; what is left out restricts nothing.")
+class LeadFilter:
+    status: list[LeadStatus] | None = strawberry.UNSET
+    period: PeriodInput | None = strawberry.field(default=strawberry.UNSET, description="By creation day.")

@@ -1,0 +1,33 @@
+"""What can be counted."""
+
+from __future__ import annotations
+
+import strawberry
+
+from domain.ledger import metrics
+from domain.primitives.units import Unit
+from graph.base.row_types import Info, lens
+
+
+@lens(
+    metrics.Metric,
+    description=f"What can be counted. Built-in keys: {', '.join(metrics.METRICS)}. `createMetric` adds the company's own.",
+)
+class Metric:
+    key: str
+    unit: Unit
+
+    @strawberry.field(description="For people, in the viewer's language.")
+    @staticmethod
+    def name(root: strawberry.Parent[metrics.Metric], info: Info) -> str:
+        return root.called(info.context.language)
+
+    @strawberry.field(description="What it counts, in the viewer's language.")
+    @staticmethod
+    def description(root: strawberry.Parent[metrics.Metric], info: Info) -> str:
+        return root.described(info.context.language)
+
+    @strawberry.field(description="False for a metric of the company's own.")
+    @staticmethod
+    def built_in(root: strawberry.Parent[metrics.Metric]) -> bool:
+        return root.key in metrics.METRICS

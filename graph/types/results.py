@@ -1,0 +1,34 @@
+"""GraphQL type of a measured result."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import strawberry
+
+from domain.primitives.units import shown
+from graph.base.lazy_types import TheEmployee
+from graph.base.row_types import Info, Node, lens, one
+from graph.types.metrics import Metric
+from models.crm import custom_metrics
+from models.organization import people
+
+
+@lens(custom_metrics.Result, description="A measured value of one of the company's own metrics.")
+class Result(Node):
+    employee: TheEmployee = one(people.by_ids, "employee_id")
+    at: datetime
+    note: str | None
+
+    @strawberry.field(graphql_type=Metric)
+    @staticmethod
+    async def metric(root: strawberry.Parent[custom_metrics.Result], info: Info) -> Any:
+        return (await info.context.metrics())[root.metric]
+
+    @strawberry.field(description="In the metric's unit.")
+    @staticmethod
+    async def value(root: strawberry.Parent[custom_metrics.Result], info: Info) -> Decimal:
+        context = info.context
+        return shown(root.amount, (await context.metrics())[root.metric].unit, (await context.company()).currency)

@@ -1,0 +1,48 @@
+"""Who is signed in, and the devices."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+
+from domain.permissions import DeviceKind, Role
+from graph.base.row_types import Info, Node, lens
+from graph.base.scopes import Scope
+from graph.types.people import Employee
+from models.auth import sessions
+from resolvers.alerts import inbox
+from resolvers.request import viewer as viewers
+
+
+@lens(sessions.Device, description="A wallboard, or an integration that records for others.")
+class Device(Node):
+    name: str
+    kind: DeviceKind
+    created_at: datetime
+    last_seen_at: datetime | None
+    revoked_at: datetime | None
+
+    @strawberry.field(graphql_type=Scope, description="The team or company whose numbers it reads or records.")
+    @staticmethod
+    async def scope(root: strawberry.Parent[sessions.Device], info: Info) -> Any:
+        if root.team_id is not None:
+            return info.context.tree.teams[root.team_id]
+        return await info.context.company()
+
+
+@strawberry.type(description="Who asks.")
+class Viewer:
+    employee: Employee | None = strawberry.field(description="Null for a device.")
+    device: Device | None
+
+    @strawberry.field(description="Null for a device.")
+    @staticmethod
+    def role(root: strawberry.Parent[viewers.Viewer]) -> Role | None:
+        return root.employee.role if root.employee else None
+
+    @strawberry.field(description="Zero for a device.")
+    @staticmethod
+    async def unread_alerts(info: Info) -> int:
+        return await inbox.unread(info.context)

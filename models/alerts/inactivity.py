@@ -1,0 +1,185 @@
+"""How long nothing has been heard of whom: a row for each open deal and each employee.
+
+It is what makes "14 days of silence" a look at an index instead of at the whole history.
+Moments are whole microseconds since 1970, so that databases subtract them alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from tortoise import fields
+from tortoise.models import Model
+
+from domain.alerts.rules import Subject
+from domain.permissions import Role
+from models.db import connection
+
+_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK: Final = timedelta(microseconds=1)
+NEVER: Final = (1 << 63) - 1
+SHORTEST: Final = timedelta(days=1)  # of silence, that a rule can be about
+
+
+class Silence(Model):
+    """When something last happened with a deal or was done by an employee.
+
+    `known` is until when an import has told what happened (0 when the last was no import's): a
+    silence that was too long by then is history. `look_at` is when the clock is to look whether an
+    employee's has become too long, NEVER when there is nothing more to come of it.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    kind: str = fields.CharField(max_length=10)  # type: ignore[assignment]  # Deal or Employee
+    subject_id: int = fields.IntField()
+    since: int = fields.BigIntField()
+    known: int = fields.BigIntField(default=0)
+    look_at: int = fields.BigIntField(default=0, db_default=0)
+
+    class Meta:
+        table = "silence"
+        unique_together = (("kind", "subject_id"),)
+        indexes = (("kind", "since"),)
+
+
+def ticks(moment: datetime) -> int:
+    return (moment - _START) // _TICK
+
+
+def moment(value: int) -> datetime:
+    return _START + value * _TICK
+
+
+_HEARD = """
+INSERT INTO silence (kind, subject_id, since, known, look_at) VALUES {rows}
+ON CONFLICT (kind, subject_id) DO UPDATE SET known = excluded.known, look_at = excluded.look_at,
+    since = CASE WHEN excluded.since > silence.since THEN excluded.since ELSE silence.since END
+"""
+
+
+async def heard(moments: Mapping[Subject, datetime], *, known: datetime | None = None) -> None:
+    """Note when something last happened with each subject; the latest counts."""
+    until = ticks(known) if known else 0
+    found = sorted((*subject, ticks(at), until, ticks(at + SHORTEST)) for subject, at in moments.items())
+    await connection.write(_HEARD, found)
+
+
+async def gone(deals: Collection[int]) -> None:
+    """Forget deals that are no longer open."""
+    if deals:
+        await Silence.filter(kind="Deal", subject_id__in=list(deals)).delete()
+
+
+async def of(subjects: Collection[Subject]) -> dict[Subject, Silence]:
+    """Return the silences of those subjects that have one."""
+    numbers: dict[str, list[int]] = {}
+    for kind, number in sorted(set(subjects)):
+        numbers.setdefault(kind, []).append(number)
+    parts = [f"(kind = ? AND subject_id IN ({connection.marks(ids)}))" for ids in numbers.values()]
+    if not parts:
+        return {}
+    values = [value for kind, ids in numbers.items() for value in (kind, *ids)]
+    rows = await connection.rows(f"SELECT * FROM silence WHERE {' OR '.join(parts)}", values)  # noqa: S608
+    return {(row["kind"], row["subject_id"]): Silence._init_from_db(**row) for row in rows}
+
+
+_DEALS = """
+SELECT silence.id, silence.subject_id, silence.since FROM silence
+JOIN deal ON deal.id = silence.subject_id AND deal.status = 'OPEN' AND deal.deleted_at IS NULL
+WHERE silence.kind = 'Deal' AND silence.since < ? AND silence.known - silence.since < ? AND silence.id > ?
+AND NOT EXISTS (SELECT 1 FROM raised_alert WHERE rule_id = ? AND subject_kind = 'Deal'
+    AND raised_alert.subject_id = silence.subject_id AND resolved_at IS NULL)
+ORDER BY silence.id LIMIT ?
+"""
+
+
+async def of_deals(
+    rule: int, *, before: datetime, span: timedelta, after: int, limit: int
+) -> Sequence[tuple[int, int, datetime]]:
+    """Return the silences of open deals that began before, and about which no alert of the rule stands.
+
+    span     one that was longer than this when it was imported is history
+    after    the id of the last silence that was looked at
+    returns  the silence's own id, the deal, and since when
+    """
+    rows = await connection.rows(_DEALS, [ticks(before), span // _TICK, after, rule, limit])
+    return [(row["id"], row["subject_id"], moment(row["since"])) for row in rows]
+
+
+_EMPLOYEES = """
+SELECT employee.id, employee.role, membership.since AS stay, silence.since AS since, silence.known AS known FROM employee
+JOIN membership ON membership.employee_id = employee.id AND membership.until IS NULL AND membership.active
+LEFT JOIN silence ON silence.kind = 'Employee' AND silence.subject_id = employee.id
+WHERE employee.active AND employee.id IN ({marks}) ORDER BY employee.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """An active employee, since when he is silent, and until when an import has told of that.
+
+    Who has just come, come back or changed teams has been silent since then.
+    """
+
+    employee: int
+    role: Role
+    since: datetime
+    known: datetime | None
+
+
+async def of_employees(numbers: Collection[int]) -> list[Quiet]:
+    """Return the silences of those of the employees who are active."""
+    found = []
+    for row in await connection.rows(_EMPLOYEES.format(marks=connection.marks([*numbers])), [*numbers]):
+        since: Any = connection.instant(row["stay"])
+        if row["since"] is not None:
+            since = max(since, moment(row["since"]))
+        known = moment(row["known"]) if row["known"] else None
+        found.append(Quiet(row["id"], Role(row["role"]), since, known))
+    return found
+
+
+async def to_look_at(now: datetime, limit: int) -> list[int]:
+    """Return employees whom the clock is to look at, the longest due first."""
+    sql = "SELECT subject_id FROM silence WHERE kind = 'Employee' AND look_at < ? ORDER BY look_at, id LIMIT ?"
+    return [row["subject_id"] for row in await connection.rows(sql, [ticks(now), limit])]
+
+
+_LOOK = """
+INSERT INTO silence (kind, subject_id, since, known, look_at) VALUES {rows}
+ON CONFLICT (kind, subject_id) DO UPDATE SET look_at = excluded.look_at
+"""
+
+
+async def look(moments: Mapping[int, datetime | None]) -> None:
+    """Note when to look at each employee; None: not until he is heard of."""
+    found = ((number, NEVER if at is None else ticks(at)) for number, at in sorted(moments.items()))
+    await connection.write(_LOOK, [("Employee", number, 0, 0, at) for number, at in found])
+
+
+async def look_at_all() -> None:
+    """Have the clock look at everybody, whoever has been heard of before or not."""
+    await connection.execute("UPDATE silence SET look_at = 0 WHERE kind = 'Employee' AND look_at <> 0")
+    await connection.execute(
+        "INSERT INTO silence (kind, subject_id, since, known, look_at) SELECT 'Employee', id, 0, 0, 0 FROM employee"
+        " WHERE NOT EXISTS (SELECT 1 FROM silence WHERE kind = 'Employee' AND subject_id = employee.id)"
+    )
+
+
+_LAST: Final = (
+    ("Deal", "SELECT activity.subject_id AS id, MAX(activity.at) AS at FROM activity JOIN deal"
+             " ON deal.id = activity.subject_id AND deal.status = 'OPEN' AND deal.deleted_at IS NULL"
+             " WHERE activity.subject_kind = 'Deal' GROUP BY activity.subject_id"),
+    ("Employee", "SELECT employee_id AS id, MAX(at) AS at FROM activity WHERE employee_id IS NOT NULL"
+                 " GROUP BY employee_id"),
+)  # fmt: skip
+
+
+async def fill(known: datetime) -> None:
+    """Work the silences out from the history; what is too long by now is history too."""
+    for kind, sql in _LAST:
+        found = {(kind, row["id"]): connection.instant(row["at"]) for row in await connection.rows(sql)}
+        await heard(found, known=known)

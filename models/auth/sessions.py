@@ -1,0 +1,79 @@
+"""Who is signed in: families of rotating refresh tokens, devices, and keys of repeatable calls.
+
+Secrets are never stored: only the SHA-256 of random tokens and argon2 hashes of passwords.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+from domain.permissions import DeviceKind
+from models.db.columns import choice, link, short_text
+
+
+class Session(Model):
+    """One signing in. Its refresh tokens follow each other; using an old one again revokes them all."""
+
+    id = fields.IntField(primary_key=True)
+    employee = link("Employee")
+    employee_id: int
+    started_at: datetime = fields.DatetimeField()
+    expires_at: datetime = fields.DatetimeField()
+    revoked_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "session"
+        indexes = (("employee_id",),)
+
+
+class RefreshToken(Model):
+    id = fields.IntField(primary_key=True)
+    session = link("Session")
+    session_id: int
+    digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
+    used_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "refresh_token"
+
+
+class Device(Model):
+    """A wallboard, or an integration that records for others; `team_id` None means the company."""
+
+    id = fields.IntField(primary_key=True)
+    name: str = short_text()
+    kind: DeviceKind = choice(DeviceKind)
+    team = link("Team", null=True)
+    team_id: int | None
+    digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
+    created_at: datetime = fields.DatetimeField()
+    last_seen_at: datetime | None = fields.DatetimeField(null=True)
+    revoked_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "device"
+
+
+class RepeatableCall(Model):
+    """A mutation that was answered once under a key: the same key gives the same answer again."""
+
+    id = fields.IntField(primary_key=True)
+    actor: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    key: str = fields.CharField(max_length=200)  # type: ignore[assignment]
+    digest: str = fields.CharField(max_length=64)  # type: ignore[assignment]  # of the mutation and its input
+    answer: dict[str, Any] = fields.JSONField()
+    at: datetime = fields.DatetimeField()
+
+    class Meta:
+        table = "repeatable_call"
+        unique_together = (("actor", "key"),)
+        indexes = (("at",),)
+
+
+async def revoke_all(employee: int, at: datetime, *, but: int | None = None) -> None:
+    """End the employee's sessions, except one that may go on."""
+    await Session.filter(employee_id=employee, revoked_at=None).exclude(id=but or 0).update(revoked_at=at)

@@ -1,0 +1,161 @@
+"""The history: one line for each thing that happened; and the bell, rung for wins."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+import orjson
+from tortoise import fields
+from tortoise.expressions import Q
+from tortoise.functions import Max
+from tortoise.models import Model
+
+from domain.alerts.rules import Event
+from models.db import connection
+from models.db.columns import currency_code, link, minor, short_text
+
+_AT_ONCE: Final = 1000
+_OF_EVENTS: Final = ("id", "kind", "subject_kind", "subject_id", "at", "employee_id", "actor_id", "team_id", "data")
+
+
+class ActivityKind(StrEnum):
+    DEAL_CREATED = "DEAL_CREATED"
+    DEAL_UPDATED = "DEAL_UPDATED"
+    DEAL_STAGE_CHANGED = "DEAL_STAGE_CHANGED"
+    DEAL_WON = "DEAL_WON"
+    DEAL_LOST = "DEAL_LOST"
+    DEAL_REOPENED = "DEAL_REOPENED"
+    DEAL_FLAGGED = "DEAL_FLAGGED"
+    DEAL_DELETED = "DEAL_DELETED"
+    CALL_MADE = "CALL_MADE"
+    TASK_CREATED = "TASK_CREATED"
+    TASK_COMPLETED = "TASK_COMPLETED"
+    TASK_OVERDUE = "TASK_OVERDUE"
+    TASK_REOPENED = "TASK_REOPENED"
+    LEAD_CREATED = "LEAD_CREATED"
+    LEAD_CONVERTED = "LEAD_CONVERTED"
+    LEAD_REJECTED = "LEAD_REJECTED"
+    CONTACT_ADDED = "CONTACT_ADDED"
+    CLIENT_ADDED = "CLIENT_ADDED"
+    RESULT_RECORDED = "RESULT_RECORDED"
+    GOAL_SET = "GOAL_SET"
+    GOAL_CHANGED = "GOAL_CHANGED"
+    GOAL_ACHIEVED = "GOAL_ACHIEVED"
+    GOAL_ARCHIVED = "GOAL_ARCHIVED"
+    RECORD_DELETED = "RECORD_DELETED"
+
+
+class Activity(Model):
+    """One line of the history. Rows are added, never changed; their ids rise in the order of recording.
+
+    `data` holds what a sentence about it needs: title, amount, what was before and after.
+    `team_id` is whose goal it is about where no employee is meant (0: the company's).
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    kind: ActivityKind = fields.CharEnumField(ActivityKind, max_length=30)  # type: ignore[assignment]
+    employee = link("Employee", null=True)
+    employee_id: int | None
+    team_id: int | None = fields.IntField(null=True)
+    actor = link("Employee", null=True)
+    actor_id: int | None
+    at: datetime = fields.DatetimeField()
+    recorded_at: datetime = fields.DatetimeField()
+    subject_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    subject_id: int = fields.IntField()
+    client_id: int | None = fields.IntField(null=True)
+    data: dict[str, Any] = fields.JSONField(default=dict)
+
+    class Meta:
+        table = "activity"
+        indexes = (("employee_id", "id"), ("subject_kind", "subject_id", "id"), ("client_id", "at"), ("at", "id"))
+
+
+class Bell(Model):
+    """A win as the whole office may hear it, or its taking back.
+
+    The row that takes a win back carries as `win_id` the id of the row that rang.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    win_id: int | None = fields.BigIntField(null=True)
+    revoked: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    deal_id: int = fields.IntField()
+    employee = link("Employee")
+    employee_id: int
+    team_id: int = fields.IntField(default=0)
+    title: str = short_text()
+    amount: int = minor()
+    currency: str = currency_code()
+    at: datetime = fields.DatetimeField()
+    rung_at: datetime = fields.DatetimeField()
+
+    class Meta:
+        table = "bell"
+        indexes = (("deal_id", "id"),)
+
+
+class Row(NamedTuple):
+    """A line that is about to be added."""
+
+    kind: ActivityKind
+    employee_id: int | None
+    team_id: int | None
+    actor_id: int | None
+    at: datetime
+    recorded_at: datetime
+    subject_kind: str
+    subject_id: int
+    client_id: int | None
+    data: Mapping[str, Any]
+
+
+async def add(rows: Iterable[Row]) -> None:
+    """Add lines to the history, in their order."""
+    kept = [(*row[:-1], orjson.dumps(row.data).decode()) for row in rows]
+    await connection.insert("activity", Row._fields, kept)
+
+
+async def by_ids(ids: Sequence[int]) -> list[Activity | None]:
+    found = await Activity.in_bulk(set(ids), "id")
+    return [found.get(id_) for id_ in ids]
+
+
+async def ring(**win: Any) -> None:
+    """Ring the bell, or take a win back: the columns of a `Bell`."""
+    await connection.insert_one("bell", win)
+
+
+async def newest_id() -> int:
+    """Return the id of the last line, 0 before the first."""
+    row = await Activity.all().order_by("-id").first()
+    return row.id if row else 0
+
+
+async def events(first: datetime, last: datetime, kinds: Sequence[str] | None = None) -> AsyncIterator[Event]:
+    """Yield what happened between the two moments, both included, in the order in which it happened."""
+    query = Activity.filter(at__lte=last)
+    if kinds is not None:
+        query = query.filter(kind__in=[ActivityKind(kind) for kind in kinds])
+    after = Q(at__gte=first)
+    while rows := await query.filter(after).order_by("at", "id").limit(_AT_ONCE).values(*_OF_EVENTS):
+        for row in rows:
+            subject = (row["subject_kind"], row["subject_id"])
+            whose = (row["employee_id"], row["actor_id"], row["team_id"])
+            yield Event(row["kind"].value, subject, row["at"], *whose, row["data"])
+        after = Q(at__gt=rows[-1]["at"]) | Q(at=rows[-1]["at"], id__gt=rows[-1]["id"])
+
+
+async def last_of_clients(clients: Sequence[int]) -> list[datetime | None]:
+    """Return when something last happened with each client."""
+    rows = (
+        await Activity.filter(client_id__in=set(clients))
+        .annotate(last=Max("at"))
+        .group_by("client_id")
+        .values_list("client_id", "last")
+    )
+    found = dict(rows)
+    return [found.get(client) for client in clients]

@@ -1,0 +1,55 @@
+"""Calls, made and received."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from tortoise import fields
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.ledger.record_facts import CallDirection, CallFacts, CallOutcome, Credit
+from models.db.columns import choice, external, link
+
+
+class Call(Model):
+    id = fields.IntField(primary_key=True)
+    external_id: str | None = external()
+    employee = link("Employee")
+    employee_id: int
+    direction: CallDirection = choice(CallDirection)
+    outcome: CallOutcome = choice(CallOutcome)
+    started_at: datetime = fields.DatetimeField()
+    duration_seconds: int = fields.IntField(default=0)
+    client = link("Client", null=True)
+    client_id: int | None
+    deal = link("Deal", null=True)
+    deal_id: int | None
+    note: str | None = fields.TextField(null=True)
+    deleted_at: datetime | None = fields.DatetimeField(null=True)
+    made_on: date = fields.DateField()
+    credit_by: int = fields.IntField()
+    credit_team: int = fields.IntField(default=0)
+
+    class Meta:
+        table = "call"
+        indexes = (("employee_id", "started_at"), ("started_at", "id"), ("client_id",))
+
+    def facts(self) -> CallFacts | None:
+        """Return what of the call counts; None once it is deleted."""
+        if self.deleted_at is not None:
+            return None
+        return CallFacts(
+            self.id, Credit(self.credit_by, self.credit_team), self.made_on, self.outcome, self.duration_seconds
+        )
+
+
+def standing() -> QuerySet[Call]:
+    """Return the calls that are not deleted."""
+    return Call.filter(deleted_at=None)
+
+
+async def by_ids(ids: Sequence[int]) -> list[Call | None]:
+    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
+    return [found.get(id_) for id_ in ids]

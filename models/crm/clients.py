@@ -1,0 +1,82 @@
+"""Clients and the people who speak for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from tortoise import fields
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.ledger.record_facts import ClientFacts, ContactFacts, Credit
+from domain.primitives.text import search_key
+from models.db.columns import external, link, short_text
+
+
+class Client(Model):
+    id = fields.IntField(primary_key=True)
+    external_id: str | None = external()
+    name: str = short_text()
+    needle: str = fields.CharField(max_length=1000, default="")  # type: ignore[assignment]
+    owner = link("Employee")
+    owner_id: int
+    email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
+    phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
+    created_at: datetime = fields.DatetimeField()
+    deleted_at: datetime | None = fields.DatetimeField(null=True)
+    created_on: date = fields.DateField()
+    opened_by: int = fields.IntField()
+    opened_team: int = fields.IntField(default=0)
+
+    class Meta:
+        table = "client"
+        indexes = (("owner_id",), ("created_at", "id"))
+
+    def facts(self) -> ClientFacts | None:
+        """Return what of the client counts; None once it is deleted."""
+        if self.deleted_at is not None:
+            return None
+        return ClientFacts(self.id, Credit(self.opened_by, self.opened_team), self.created_on)
+
+    def renamed(self, value: str) -> None:
+        self.name, self.needle = value, search_key(value)
+
+
+class Contact(Model):
+    """A person in the client base."""
+
+    id = fields.IntField(primary_key=True)
+    external_id: str | None = external()
+    name: str = short_text()
+    client = link("Client", null=True)
+    client_id: int | None
+    owner = link("Employee")
+    owner_id: int
+    email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
+    phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
+    created_at: datetime = fields.DatetimeField()
+    deleted_at: datetime | None = fields.DatetimeField(null=True)
+    created_on: date = fields.DateField()
+    opened_by: int = fields.IntField()
+    opened_team: int = fields.IntField(default=0)
+
+    class Meta:
+        table = "contact"
+        indexes = (("owner_id",), ("client_id",))
+
+    def facts(self) -> ContactFacts | None:
+        """Return what of the contact counts; None once it is deleted."""
+        if self.deleted_at is not None:
+            return None
+        return ContactFacts(self.id, Credit(self.opened_by, self.opened_team), self.created_on)
+
+
+def standing() -> QuerySet[Client]:
+    """Return the clients that are not deleted."""
+    return Client.filter(deleted_at=None)
+
+
+def contacts_of(clients: Sequence[int]) -> QuerySet[Contact]:
+    """Return the contacts of these clients, in name order."""
+    return Contact.filter(client_id__in=set(clients), deleted_at=None).order_by("name", "id")

@@ -1,0 +1,74 @@
+"""The company's own metrics and the results measured for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from tortoise import fields
+from tortoise.models import Model
+
+from domain.ledger import metrics
+from domain.ledger.record_facts import Credit, ResultFacts
+from domain.primitives.units import Unit
+from models.db.columns import choice, external, link, minor, short_text
+
+
+class CompanyMetric(Model):
+    """A metric that the company made for itself; the built-in ones are in domain.scoring."""
+
+    id = fields.IntField(primary_key=True)
+    key: str = fields.CharField(max_length=40, unique=True)  # type: ignore[assignment]
+    name: str = short_text()
+    description: str = fields.TextField(default="")
+    unit: Unit = choice(Unit, default=Unit.COUNT)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "company_metric"
+
+
+class Result(Model):
+    """A measured value of one of the company's own metrics, in its smallest unit."""
+
+    id = fields.IntField(primary_key=True)
+    external_id: str | None = external()
+    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    employee = link("Employee")
+    employee_id: int
+    amount: int = minor()
+    at: datetime = fields.DatetimeField()
+    note: str | None = fields.TextField(null=True)
+    deleted_at: datetime | None = fields.DatetimeField(null=True)
+    achieved_on: date = fields.DateField()
+    credit_by: int = fields.IntField()
+    credit_team: int = fields.IntField(default=0)
+
+    class Meta:
+        table = "result"
+        indexes = (("employee_id", "at"),)
+
+    def facts(self) -> ResultFacts | None:
+        """Return what of the result counts; None once it is deleted."""
+        if self.deleted_at is not None:
+            return None
+        return ResultFacts(
+            self.id, self.metric, Credit(self.credit_by, self.credit_team), self.achieved_on, self.amount
+        )
+
+
+async def catalogue() -> dict[str, metrics.Metric]:
+    """Return every metric by its key: the built-in ones, then the company's own by name."""
+    return known(await CompanyMetric.all().order_by("name", "id"))
+
+
+def known(own: Sequence[CompanyMetric]) -> dict[str, metrics.Metric]:
+    """The same of the company's own that are at hand."""
+    return dict(metrics.METRICS) | {
+        row.key: metrics.of_company(row.key, row.unit, row.name, row.description) for row in own
+    }
+
+
+async def by_ids(ids: Sequence[int]) -> list[Result | None]:
+    found = {row.id: row for row in await Result.filter(id__in=set(ids), deleted_at=None)}
+    return [found.get(id_) for id_ in ids]

@@ -1,0 +1,66 @@
+"""Leads: incoming requests (заявки) that may become deals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from tortoise import fields
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.ledger.record_facts import Credit, LeadFacts, LeadStatus
+from models.db.columns import choice, external, link, short_text
+
+
+class Lead(Model):
+    id = fields.IntField(primary_key=True)
+    external_id: str | None = external()
+    title: str = short_text()
+    owner = link("Employee")
+    owner_id: int
+    source: str | None = short_text(null=True)
+    client = link("Client", null=True)
+    client_id: int | None
+    deal = link("Deal", null=True)
+    deal_id: int | None
+    contact_name: str | None = short_text(null=True)
+    phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
+    email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
+    status: LeadStatus = choice(LeadStatus, default=LeadStatus.NEW)
+    rejected_reason: str | None = fields.TextField(null=True)
+    created_at: datetime = fields.DatetimeField()
+    deleted_at: datetime | None = fields.DatetimeField(null=True)
+    created_on: date = fields.DateField()
+    opened_by: int = fields.IntField()
+    opened_team: int = fields.IntField(default=0)
+    converted_on: date | None = fields.DateField(null=True)
+    converted_by: int | None = fields.IntField(null=True)
+    converted_team: int | None = fields.IntField(null=True)
+
+    class Meta:
+        table = "lead"
+        indexes = (("owner_id", "status"), ("created_at", "id"))
+
+    def facts(self) -> LeadFacts | None:
+        """Return what of the lead counts; None once it is deleted."""
+        if self.deleted_at is not None:
+            return None
+        converted = self.status is LeadStatus.CONVERTED and self.converted_by is not None
+        return LeadFacts(
+            self.id,
+            Credit(self.opened_by, self.opened_team),
+            self.created_on,
+            Credit(self.converted_by or 0, self.converted_team or 0) if converted else None,
+            self.converted_on if converted else None,
+        )
+
+
+def standing() -> QuerySet[Lead]:
+    """Return the leads that are not deleted."""
+    return Lead.filter(deleted_at=None)
+
+
+async def by_ids(ids: Sequence[int]) -> list[Lead | None]:
+    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
+    return [found.get(id_) for id_ in ids]

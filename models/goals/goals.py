@@ -1,0 +1,213 @@
+"""Goals: what is to be reached, by whom and until when; and how they were changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Final
+
+from tortoise import fields
+from tortoise.expressions import Q
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.primitives.periods import Period, PeriodKind
+from models.db import connection
+from models.db.columns import choice, link, minor, short_text
+
+
+class OwnerKind(StrEnum):
+    EMPLOYEE = "EMPLOYEE"
+    TEAM = "TEAM"
+    COMPANY = "COMPANY"
+
+
+COMPANY: Final = -1  # in the place of a team, where totals are kept: the company as a whole
+
+
+class Goal(Model):
+    """A target in the metric's smallest unit for the days from `first_day` to `last_day`, both included.
+
+    `version` is the change log's position of the last change that touched it.
+    `announced` holds the targets whose crossing was announced already.
+    """
+
+    id = fields.IntField(primary_key=True)
+    name: str = short_text()
+    owner_kind: OwnerKind = choice(OwnerKind)
+    owner_id: int = fields.IntField()
+    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    target: int = minor()
+    kind: PeriodKind = choice(PeriodKind)
+    first_day: date = fields.DateField()
+    last_day: date = fields.DateField()
+    recurring: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    announced: list[int] = fields.JSONField(default=list)
+    version: int = fields.BigIntField(default=1)
+    created_by = link("Employee", null=True)
+    created_by_id: int | None
+    created_at: datetime = fields.DatetimeField()
+    archived_at: datetime | None = fields.DatetimeField(null=True)
+    renewed_until: date | None = fields.DateField(null=True)  # as long as its recurrence is seen to
+
+    class Meta:
+        table = "goal"
+        indexes = (("metric", "first_day", "last_day"), ("owner_kind", "owner_id", "last_day"))
+
+    @property
+    def period(self) -> Period:
+        return Period(start=self.first_day, end=self.last_day, kind=self.kind)
+
+
+class GoalChange(Model):
+    """One field of a goal that somebody changed. Rows are added, never changed."""
+
+    id = fields.BigIntField(primary_key=True)
+    goal = link("Goal")
+    goal_id: int
+    at: datetime = fields.DatetimeField()
+    by = link("Employee", null=True)
+    by_id: int | None
+    field: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    before: str | None = fields.TextField(null=True)
+    after: str | None = fields.TextField(null=True)
+
+    class Meta:
+        table = "goal_change"
+        indexes = (("goal_id", "at"),)
+
+
+def current() -> QuerySet[Goal]:
+    """Return the goals that are not archived."""
+    return Goal.filter(archived_at=None)
+
+
+def overlapping(first: date, last: date) -> QuerySet[Goal]:
+    return Goal.filter(first_day__lte=last, last_day__gte=first)
+
+
+async def of_teams(teams: Collection[int]) -> list[Goal]:
+    """Return the goals that these teams own, of all periods."""
+    return await current().filter(owner_kind=OwnerKind.TEAM, owner_id__in=list(teams))
+
+
+def to_renew(today: date) -> QuerySet[Goal]:
+    """Return the recurring goals whose period is over and whose recurrence has not gone on yet."""
+    return current().filter(Q(renewed_until=None) | Q(renewed_until__lt=today), recurring=True, last_day__lt=today)
+
+
+async def same(goal: Goal, period: Period) -> Goal | None:
+    """Return the goal of the same owner and metric for another period."""
+    return await current().get_or_none(
+        owner_kind=goal.owner_kind,
+        owner_id=goal.owner_id,
+        metric=goal.metric,
+        first_day=period.start,
+        last_day=period.end,
+    )
+
+
+async def by_ids(ids: Sequence[int]) -> list[Goal | None]:
+    found = await connection.by_ids(Goal, ids)
+    return [found.get(id_) for id_ in ids]
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """A goal that postings may move.
+
+    reached  what it stands at, in the smallest unit
+    told     whether any alert stands about it
+    """
+
+    goal: Goal
+    reached: int
+    told: bool
+
+
+REACHED: Final = f"""
+COALESCE(CASE goal.owner_kind
+    WHEN 'EMPLOYEE' THEN (SELECT SUM(total.amount) FROM daily_total total
+        WHERE total.metric = goal.metric AND total.employee_id = goal.owner_id
+        AND total.day BETWEEN goal.first_day AND goal.last_day)
+    ELSE (SELECT SUM(total.amount) FROM team_total total
+        WHERE total.metric = goal.metric
+        AND total.team_id = CASE goal.owner_kind WHEN 'TEAM' THEN goal.owner_id ELSE {COMPANY} END
+        AND total.day BETWEEN goal.first_day AND goal.last_day)
+END, 0) AS reached
+"""  # noqa: S608 - our own words; what a row of `goal` has reached, in the smallest unit
+_CONCERNED: Final = f"""
+SELECT goal.*, {REACHED}, EXISTS (SELECT 1 FROM raised_alert
+        WHERE subject_kind = 'Goal' AND subject_id = goal.id AND resolved_at IS NULL) AS told
+FROM goal WHERE archived_at IS NULL AND (
+    (owner_kind = 'EMPLOYEE' AND owner_id IN ({{employees}})) OR (owner_kind = 'TEAM' AND owner_id IN ({{teams}}))
+    OR owner_kind = 'COMPANY'
+) AND metric IN ({{metrics}}) AND first_day <= ? AND last_day >= ? ORDER BY id
+"""  # noqa: S608 - our own words
+
+
+async def concerned(
+    metrics: Collection[str], days: Collection[date], employees: Collection[int], teams: Collection[int]
+) -> list[Concerned]:
+    """Return the goals that postings of these metrics, on these days, of these employees and teams may move."""
+    sql = _CONCERNED.format(
+        employees=connection.marks([*employees]), teams=connection.marks([*teams]), metrics=connection.marks([*metrics])
+    )
+    values = [*sorted(employees), *sorted(teams), *sorted(metrics), max(days), min(days)]
+    return [
+        Concerned(Goal._init_from_db(**row), int(row["reached"]), bool(row["told"]))
+        for row in await connection.rows(sql, values)
+    ]
+
+
+async def versioned(goals: Collection[int], version: int) -> None:
+    """Note the position of a change that touched these goals."""
+    await connection.execute(
+        f"UPDATE goal SET version = ? WHERE id IN ({connection.marks([*goals])})",  # noqa: S608
+        [version, *goals],
+    )
+
+
+async def targets(metric: str, first: date, last: date) -> dict[tuple[OwnerKind, int], int]:
+    """Return the target of everybody who has a goal for the metric and those very days."""
+    rows = await current().filter(metric=metric, first_day=first, last_day=last).order_by("id")
+    return {(row.owner_kind, row.owner_id): row.target for row in rows}
+
+
+async def changes_of(goals: Sequence[int]) -> list[list[GoalChange]]:
+    """Return the changes of each goal, the newest first."""
+    rows = await GoalChange.filter(goal_id__in=set(goals)).order_by("-id")
+    return [[row for row in rows if row.goal_id == goal] for goal in goals]
+
+
+_TARGETS = """
+SELECT owner_id, target FROM goal WHERE owner_kind = 'EMPLOYEE' AND metric = ? AND first_day = ? AND last_day = ?
+    AND archived_at IS NULL {more} ORDER BY id
+"""
+_OLD_TARGETS = """
+SELECT owner_id, COALESCE((
+    SELECT CAST(goal_change.before AS BIGINT) FROM goal_change
+    WHERE goal_change.goal_id = goal.id AND goal_change.field = 'target' AND goal_change.at > ?
+    ORDER BY goal_change.id LIMIT 1
+), target) AS target FROM goal
+WHERE owner_kind = 'EMPLOYEE' AND metric = ? AND first_day = ? AND last_day = ?
+    AND created_at <= ? AND (archived_at IS NULL OR archived_at > ?) {more} ORDER BY id
+"""
+
+
+async def targets_of_employees(
+    metric: str, first: date, last: date, moment: datetime | None, employees: Collection[int] | None = None
+) -> dict[int, int]:
+    """Return the target of each of the employees for the metric and those very days; None: of all who have one.
+
+    moment  the targets are those of then; None for as they are now, whatever the clocks of those who wrote them said
+    """
+    sql, values = _TARGETS, [metric, first, last]
+    if moment is not None:
+        sql, values = _OLD_TARGETS, [moment, *values, moment, moment]
+    more = ""
+    if employees is not None:
+        more, values = f"AND owner_id IN ({connection.marks([*employees])})", [*values, *sorted(employees)]
+    return {row["owner_id"]: int(row["target"]) for row in await connection.rows(sql.format(more=more), values)}

@@ -1,0 +1,189 @@
+"""What the comparison of totals, ledger and records asks of the tables: of one moment, in pieces of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, TypeVar
+
+from tortoise.models import Model
+from tortoise.transactions import in_transaction
+
+from domain.ledger.record_facts import DealFacts, SaleKind
+from models.crm.deals import Deal
+from models.db import connection as db_connection
+from models.ledger.scores import HOLDING
+
+_WINDOW: Final = 2000  # ids looked at together
+_LAST: Final = (1 << 31) - 1
+
+
+@dataclass(frozen=True)
+class TeamStand:
+    """The sum that stands for a team with all below it, metric and day; of the company where the team is `COMPANY`."""
+
+    metric: str
+    team: int
+    day: date
+    amount: int
+
+
+@dataclass(frozen=True)
+class Stand:
+    """The sum that stands for an employee, team, metric and day, or for one record's part in it."""
+
+    metric: str
+    employee: int
+    team: int
+    day: date
+    amount: int
+
+
+Total = TypeVar("Total", Stand, TeamStand)
+Wrong = Sequence[tuple[Total, int]]  # what stands, each with what it should be; what is missing stands at 0
+
+
+@dataclass(frozen=True)
+class Posted(Stand):
+    """What the ledger holds for one record: the sum of its `entries` postings, and whether any of them is late."""
+
+    source: int
+    late: bool
+    entries: int
+
+
+@asynccontextmanager
+async def snapshot() -> AsyncIterator[None]:
+    """See the database as it is at this moment, however long it takes, in nobody's way."""
+    async with in_transaction() as connection:
+        if connection.capabilities.dialect == "postgres":
+            await connection.execute_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        else:  # our transactions begin with the write lock; a deferred one reads the same moment without it
+            await connection.execute_query("COMMIT")
+            await connection.execute_query("BEGIN DEFERRED")
+        yield
+
+
+async def metrics() -> list[str]:
+    """Return the key of every metric that has a posting or a total."""
+    tables = ("score_entry", "daily_total", "team_total")
+    found = await db_connection.rows(" UNION ".join(f"SELECT metric FROM {table}" for table in tables))  # noqa: S608
+    return sorted(row["metric"] for row in found)
+
+
+_TOTALS: Final = """
+SELECT employee_id, team_id, day, SUM(stands) AS stands, SUM(due) AS due FROM (
+    SELECT employee_id, team_id, day, amount AS stands, 0 AS due FROM daily_total WHERE metric = ?
+    UNION ALL
+    SELECT employee_id, team_id, effective_on, 0, amount FROM score_entry WHERE metric = ?
+) AS both_sides
+GROUP BY employee_id, team_id, day HAVING SUM(stands) <> SUM(due) ORDER BY day, employee_id, team_id
+"""
+
+
+async def wrong_totals(metric: str) -> Wrong[Stand]:
+    """Return the daily totals that differ from the postings."""
+    return [
+        (
+            Stand(metric, row["employee_id"], row["team_id"], db_connection.day(row["day"]), int(row["stands"])),
+            int(row["due"]),
+        )
+        for row in await db_connection.rows(_TOTALS, [metric, metric])
+    ]
+
+
+_OF_TEAMS: Final = f"""
+WITH RECURSIVE credited AS (
+    SELECT team_id, effective_on AS day, SUM(amount) AS amount FROM score_entry WHERE metric = ?
+    GROUP BY team_id, effective_on
+), {HOLDING}
+SELECT team_id, day, SUM(stands) AS stands, SUM(due) AS due FROM (
+    SELECT team_id, day, amount AS stands, 0 AS due FROM team_total WHERE metric = ?
+    UNION ALL
+    SELECT holding.id, day, 0, amount FROM credited JOIN holding ON holding.below = credited.team_id
+) AS both_sides
+GROUP BY team_id, day HAVING SUM(stands) <> SUM(due) ORDER BY day, team_id
+"""  # noqa: S608 - our own words
+
+
+async def wrong_team_totals(metric: str) -> Wrong[TeamStand]:
+    """Return the totals of teams and the company that differ from the postings, by the tree as it stands."""
+    return [
+        (TeamStand(metric, row["team_id"], db_connection.day(row["day"]), int(row["stands"])), int(row["due"]))
+        for row in await db_connection.rows(_OF_TEAMS, [metric] * 2)
+    ]
+
+
+async def sources() -> list[str]:
+    """Return every kind of record that has a posting."""
+    found = await db_connection.rows("SELECT DISTINCT source_kind FROM score_entry ORDER BY source_kind")
+    return [row["source_kind"] for row in found]
+
+
+async def windows(kind: str, model: type[Model] | None) -> AsyncIterator[tuple[int, int]]:
+    """Yield stretches of ids, ends included, that hold every record of the kind and every source of its postings."""
+    last = -_LAST
+    while True:
+        found = await db_connection.rows(
+            "SELECT MIN(source_id) AS first FROM score_entry WHERE source_kind = ? AND source_id > ?", [kind, last]
+        )
+        if model is not None:
+            table = model._meta.db_table
+            found += await db_connection.rows(f'SELECT MIN(id) AS first FROM "{table}" WHERE id > ?', [last])  # noqa: S608
+        firsts = [row["first"] for row in found if row["first"] is not None]
+        if not firsts:
+            return
+        first = min(firsts)
+        last = min(first + _WINDOW - 1, _LAST)
+        yield first, last
+
+
+_POSTED: Final = """
+SELECT source_id, metric, employee_id, team_id, effective_on AS day, SUM(amount) AS amount,
+    MAX(CASE WHEN late THEN 1 ELSE 0 END) AS late, COUNT(*) AS entries
+FROM score_entry WHERE source_kind = ? AND source_id BETWEEN ? AND ?
+GROUP BY source_id, metric, employee_id, team_id, effective_on
+"""
+
+
+async def posted(kind: str, first: int, last: int) -> list[Posted]:
+    """Return what the ledger holds for the records of a stretch of ids."""
+    return [
+        Posted(
+            row["metric"],
+            row["employee_id"],
+            row["team_id"],
+            db_connection.day(row["day"]),
+            int(row["amount"]),
+            row["source_id"],
+            bool(row["late"]),
+            row["entries"],
+        )
+        for row in await db_connection.rows(_POSTED, [kind, first, last])
+    ]
+
+
+_GRADED: Final = """
+SELECT id, due FROM (
+    SELECT id, sale_kind, sale_kind_given, CASE
+        WHEN client_id IS NULL THEN 'FIRST'
+        WHEN ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY closed_at, id) = 1 THEN 'FIRST'
+        ELSE 'REPEAT' END AS due
+    FROM deal WHERE status = 'WON' AND deleted_at IS NULL
+) AS graded
+WHERE NOT sale_kind_given AND (sale_kind IS NULL OR sale_kind <> due) ORDER BY id
+"""
+
+
+async def wrongly_graded() -> list[tuple[DealFacts, SaleKind]]:
+    """Return the wins whose kind of sale was not given and is not what the order of the client's wins says."""
+    due = {row["id"]: SaleKind(row["due"]) for row in await db_connection.rows(_GRADED)}
+    ids, found = sorted(due), []
+    for start in range(0, len(ids), 500):
+        for deal in await Deal.filter(id__in=ids[start : start + 500]).order_by("id"):
+            facts = deal.facts()
+            assert facts is not None
+            found.append((facts, due[deal.id]))
+    return found

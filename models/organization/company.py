@@ -1,0 +1,92 @@
+"""The company: one row, since one installation is one company; and its exchange rates."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final
+
+from tortoise import fields
+from tortoise.models import Model
+
+from domain.primitives.calendar import Calendar, Weekday
+from models.db.columns import currency_code, short_text
+
+POSITION: Final = "(SELECT moved FROM company WHERE id = 1)"  # of the office: see `models.office`
+
+
+class Company(Model):
+    """Whose days, currency and calendar everything else is counted in.
+
+    `moved` is the change log's position of the last change of it, its teams, metrics, rates or stages.
+    """
+
+    id = fields.IntField(primary_key=True)
+    name: str = short_text()
+    currency: str = currency_code()
+    time_zone: str = fields.CharField(max_length=64)  # type: ignore[assignment]
+    week_start = fields.SmallIntField(default=0)
+    working_days: list[int] = fields.JSONField(default=[0, 1, 2, 3, 4])
+    holiday_country: str | None = fields.CharField(max_length=2, null=True)  # type: ignore[assignment]
+    close_after_workdays: int | None = fields.IntField(null=True)
+    created_at = fields.DatetimeField()
+    moved: int | None = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "company"
+
+    @property
+    def calendar(self) -> Calendar:
+        return _calendar(self.time_zone, self.week_start, tuple(self.working_days), self.holiday_country)
+
+
+@lru_cache(maxsize=16)
+def _calendar(zone: str, week_start: int, working: tuple[int, ...], country: str | None) -> Calendar:
+    """Return it for what is kept of it: it is asked for many times in every operation."""
+    return Calendar(zone, Weekday(week_start), frozenset(Weekday(day) for day in working), country)
+
+
+class ExchangeRate(Model):
+    """What one unit of a currency is worth in the company's own, from a day on."""
+
+    id = fields.IntField(primary_key=True)
+    currency: str = currency_code()
+    rate: Decimal = fields.DecimalField(max_digits=30, decimal_places=12)
+    valid_from = fields.DateField()
+
+    class Meta:
+        table = "exchange_rate"
+        unique_together = (("currency", "valid_from"),)
+
+
+async def the_company() -> Company | None:
+    """Return the company, or None before `./run setup`."""
+    return await Company.get_or_none(id=1)
+
+
+async def rates() -> list[ExchangeRate]:
+    """Return all rates, by currency, the newest first."""
+    return await ExchangeRate.all().order_by("currency", "-valid_from")
+
+
+class Rates:
+    """The company's rates as a table to look things up in."""
+
+    def __init__(self, rows: list[ExchangeRate], own: str) -> None:
+        self.own = own
+        self._rows: dict[str, list[ExchangeRate]] = {}
+        for row in rows:
+            self._rows.setdefault(row.currency, []).append(row)
+
+    def on(self, foreign: str, day: date) -> Decimal | None:
+        """Return the rate of that day: the newest set on or before it, else the first ever; None without any."""
+        if foreign == self.own:
+            return Decimal(1)
+        rows = self._rows.get(foreign)
+        if not rows:
+            return None
+        return next((row.rate for row in rows if row.valid_from <= day), rows[-1].rate)
+
+    def knows(self, foreign: str) -> bool:
+        return foreign == self.own or foreign in self._rows

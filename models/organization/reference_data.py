@@ -1,0 +1,114 @@
+"""What nearly every operation needs: the teams, the company, its metrics, rates and stages.
+
+They change seldom and are asked of always, so a process keeps them. The company's row says at
+which position of the change log any of them last moved, and is read with who asks: what is kept is used
+only while it is of that very position, so nobody is ever shown what was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from domain.ledger.metrics import Metric
+from models.auth.sessions import Device
+from models.crm.custom_metrics import CompanyMetric, known
+from models.crm.pipelines import Stage
+from models.db import connection
+from models.db.query_batch import together
+from models.organization.company import POSITION, Company, ExchangeRate
+from models.organization.people import Employee, Team, Tree
+
+TOPICS: Final = frozenset({"people", "company", "metrics", "pipelines"})  # of the news that some of it has moved
+
+Position = int | None  # None: nothing has moved since the company was set up
+
+
+@dataclass(frozen=True)
+class Office:
+    """All of it at one position. Shared by every operation of the process: nobody may change it."""
+
+    position: Position
+    tree: Tree
+    company: Company | None
+    metrics: dict[str, Metric]
+    rates: list[ExchangeRate]
+    first_stage: Stage | None
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Whom a session is of; `leads`: somebody has him as manager set by hand."""
+
+    employee: Employee
+    revoked: bool
+    leads: bool
+
+
+_SESSION: Final = f"""
+SELECT employee.*, session.revoked_at AS ended, {POSITION} AS position,
+    EXISTS (SELECT 1 FROM employee below WHERE below.manager_id = employee.id) AS leads
+FROM session JOIN employee ON employee.id = session.employee_id WHERE session.id = ? AND employee.id = ?
+"""  # noqa: S608 - our own words
+_DEVICE: Final = f"SELECT device.*, {POSITION} AS position FROM device WHERE digest = ?"  # noqa: S608
+
+
+async def position() -> Position:
+    """Return at which position the office is."""
+    found = await connection.rows(f"SELECT {POSITION} AS position", [])
+    return found[0]["position"]  # type: ignore[no-any-return]
+
+
+async def by_session(session: int, employee: int) -> tuple[Signed | None, Position]:
+    """Return whom the session is of, and at which position the office is."""
+    found = await connection.rows(_SESSION, [session, employee])
+    if not found:
+        return None, None
+    row = found[0]
+    return Signed(Employee._init_from_db(**row), row["ended"] is not None, bool(row["leads"])), row["position"]
+
+
+async def by_device(digest: str) -> tuple[Device | None, Position]:
+    """Return the device whose token has that digest, and at which position the office is."""
+    found = await connection.rows(_DEVICE, [digest])
+    return (Device._init_from_db(**found[0]), found[0]["position"]) if found else (None, None)
+
+
+async def by_employee(number: int) -> tuple[Employee, bool, Office]:
+    """Return the employee of that number, whether anybody has him as manager set by hand, and the office as it is now."""
+    own: list[Any] = [Employee.filter(id=number), Employee.filter(manager_id=number).limit(1)]
+    found, below, *rest = await together([*own, *_asked()])
+    return found[0], bool(below), _office(*rest)
+
+
+async def read() -> Office:
+    """Return the office as it is now, all of one moment."""
+    return _office(*await together(_asked()))
+
+
+def _asked() -> list[Any]:
+    return [
+        Team.all(),
+        Company.filter(id=1),
+        CompanyMetric.all().order_by("name", "id"),
+        ExchangeRate.all().order_by("currency", "-valid_from"),
+        Stage.all().order_by("pipeline_id", "position", "id").limit(1),
+    ]
+
+
+def _office(
+    teams: list[Team],
+    companies: list[Company],
+    own: list[CompanyMetric],
+    rates: list[ExchangeRate],
+    stages: list[Stage],
+) -> Office:
+    company = companies[0] if companies else None
+    return Office(
+        company.moved if company else None, Tree(teams), company, known(own), rates, stages[0] if stages else None
+    )
+
+
+async def moved(at: int) -> None:
+    """Note the position of a change of any of it; in the unit of work that made it."""
+    await connection.execute("UPDATE company SET moved = ? WHERE id = 1", [at])

@@ -1,0 +1,22 @@
+"""Builds alert events of goals."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from domain.alerts.rules import Event, Rule
+from domain.goals.progress import Progress
+from models.goals.goals import Goal, OwnerKind
+
+
+def figures(goal: Goal, sums: Progress, rule: Rule, at: datetime) -> Event:
+    """Return that a goal is behind, with what to say of it."""
+    data = {
+        "title": goal.name,
+        "percent": int(sums.percent),
+        "expected": int(100 * sums.expected_by_now / sums.target),
+        "limit": rule.percent,
+    }
+    of_employee = goal.owner_kind is OwnerKind.EMPLOYEE
+    owner, team = (goal.owner_id, None) if of_employee else (None, goal.owner_id)
+    return Event("GOAL_BEHIND", ("Goal", goal.id), at, owner, None, team, data)

@@ -1,0 +1,34 @@
+"""Passwords, kept as argon2 hashes; hashing takes a while, so it runs beside the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from domain.errors.user_errors import OutOfRange
+
+SHORTEST, LONGEST = 8, 200
+_HASHER: Final = PasswordHasher()
+# What an unknown e-mail is compared with, so that it costs as much as a wrong password; made once, as that takes a while.
+_NOBODYS: Final = "$argon2id$v=19$m=65536,t=3,p=4$daG1+COGsrIOTzlmHqOpqQ$MpYg5GRoOof5VxjKtMCDzMQNWf3CwgK08mos2dQSEXY"
+
+
+async def hashed(password: str, *path: str) -> str:
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise OutOfRange(f"A password has {SHORTEST} to {LONGEST} characters.", *path)
+    return await asyncio.to_thread(_HASHER.hash, password)
+
+
+async def right(stored: str | None, password: str) -> bool:
+    """Return whether the password is the one that was hashed; takes as long when there is none."""
+
+    def verify() -> bool:
+        try:
+            return _HASHER.verify(stored or _NOBODYS, password[: LONGEST + 1]) and stored is not None
+        except (VerificationError, InvalidHashError):
+            return False
+
+    return await asyncio.to_thread(verify)

@@ -1,0 +1,15 @@
+"""Looks up a metric by its key."""
+
+from __future__ import annotations
+
+from domain.errors.user_errors import NotFound
+from domain.ledger.metrics import Metric
+from resolvers.request.context import Context
+
+
+async def metric(context: Context, key: str, *path: str) -> Metric:
+    """Return the metric with that key."""
+    found = (await context.metrics()).get(key)
+    if found is None:
+        raise NotFound("There is no such metric; `metrics` lists them.", *path)
+    return found

@@ -1,0 +1,120 @@
+"""What people send, made fit to be stored; each refusal names the field and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypedDict
+
+from domain.errors.user_errors import Invalid, OutOfRange, Required
+from domain.primitives import text
+from domain.primitives.money import InvalidAmount, known_currency, to_minor
+from domain.primitives.units import Unit, to_smallest
+
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_DAY = date(2200, 12, 31)
+_CLOCKS_DIFFER = timedelta(seconds=60)
+
+
+class MoneyGiven(TypedDict):
+    amount: Decimal
+    currency: str | None
+
+
+def _fit(check: Callable[..., str], value: str | None, path: tuple[str, ...], **how: Any) -> str:
+    try:
+        return check(value or "", **how)
+    except text.UnfitText as error:
+        if error.constraint == "REQUIRED":
+            raise Required(str(error), *path) from error
+        kind = OutOfRange if error.constraint == "TOO_LONG" else Invalid
+        raise kind(str(error), *path) from error
+
+
+def name(value: str | None, *path: str, limit: int = 200) -> str:
+    """Return a line of text; refuses a missing, empty, over-long or unprintable one."""
+    return _fit(text.name, value, path, limit=limit)
+
+
+def line(value: str | None, *path: str, limit: int = 200) -> str | None:
+    """The same for what may be missing: empty is as good as null."""
+    return None if value is None or not value.strip() else name(value, *path, limit=limit)
+
+
+def note(value: str | None, *path: str, limit: int = 2000) -> str | None:
+    """Return a text of several lines; empty is as good as null."""
+    return None if value is None or not value.strip() else _fit(text.note, value, path, limit=limit)
+
+
+def email(value: str | None, *path: str) -> str | None:
+    return None if value is None or not value.strip() else address(value, *path)
+
+
+def address(value: str | None, *path: str) -> str:
+    """Return an e-mail address; refuses a missing or empty one too."""
+    return _fit(text.email, value, path)
+
+
+def external_id(value: str | None, *path: str) -> str | None:
+    """Return the id another system gave, kept as it is but for surrounding spaces."""
+    return None if value is None else name(value, *path, limit=100)
+
+
+def past(value: datetime, now: datetime, *path: str) -> datetime:
+    """Return the moment in UTC; refuses one that lies ahead (but for a minute, since clocks differ)."""
+    moment = _plausible(value, *path)
+    if moment > now + _CLOCKS_DIFFER:
+        raise OutOfRange("This lies in the future: give a moment that has passed.", *path)
+    return min(moment, now)
+
+
+def moment(value: datetime, *path: str) -> datetime:
+    """Return any moment within reason, in UTC."""
+    return _plausible(value, *path)
+
+
+def _plausible(value: datetime, *path: str) -> datetime:
+    if value.tzinfo is None:
+        raise Invalid('Give the time with an offset, e.g. "2026-11-23T09:30:00+03:00".', *path)
+    try:
+        in_utc = value.astimezone(UTC)
+    except OverflowError as error:
+        raise OutOfRange("Give a moment between 1970 and 2200.", *path) from error
+    if not in_utc >= _EARLIEST or in_utc.year > _LATEST_DAY.year:
+        raise OutOfRange("Give a moment between 1970 and 2200.", *path)
+    return in_utc
+
+
+def day(value: date, *path: str) -> date:
+    if not _EARLIEST.date() <= value <= _LATEST_DAY:
+        raise OutOfRange("Give a day between 1970 and 2200.", *path)
+    return value
+
+
+def currency(value: str, *path: str) -> str:
+    code = value.strip().upper()
+    if not known_currency(code):
+        raise Invalid('Give the currency by its ISO 4217 code, e.g. "EUR".', *path)
+    return code
+
+
+def money(given: MoneyGiven, own: str, *path: str) -> tuple[int, str]:
+    """Return an amount in the smallest unit and its currency, the company's `own` unless given."""
+    named = given.get("currency")
+    code = own if named is None else currency(named, *path, "currency")
+    try:
+        minor = to_minor(given["amount"], code)
+    except InvalidAmount as error:
+        raise OutOfRange(str(error), *path, "amount") from error
+    if minor < 0:
+        raise OutOfRange("The amount must not be negative.", *path, "amount")
+    return minor, code
+
+
+def measured(value: Decimal, unit: Unit, own: str, *path: str) -> int:
+    """Return a value of a metric in its smallest unit."""
+    try:
+        return to_smallest(value, unit, own)
+    except InvalidAmount as error:
+        raise OutOfRange(str(error), *path) from error

@@ -1,0 +1,228 @@
+"""Outside channels: a chat, a mail server or somebody's program, each known by a name.
+
+`SCORELINE_CHANNELS` holds a line `NAME=ADDRESS` for each, or a JSON object. An address of http or
+https is a webhook of ours: what stands behind its `#` is the secret that signs. Every other
+is one of Apprise's, which is loaded only where a channel needs it. Addresses hold secrets: no
+error, log or answer repeats them.
+
+Channels are set up by whoever runs the server, so a webhook may be in a private network;
+redirects are not followed, proxies not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import logging
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import quote, urlsplit
+
+import orjson
+
+from resolvers.alerts.notifications import Message
+
+if TYPE_CHECKING:
+    from apprise import Apprise
+
+NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,49}")
+LEAST_SECRET: Final = 16  # characters
+PATIENCE: Final = 10.0  # seconds for a whole attempt
+_AS_IT_IS: Final = "/%:@!$&'()*+,;=~"  # in a path
+_OWN: Final = ("http", "https")
+_MAIL: Final = ("mailto", "mailtos")
+_REPEAT_ADDRESSES: Final = ("apprise", "urllib3")  # loggers
+
+
+class NotSent(Exception):
+    """An attempt failed; what it says is fit for the log. `for_good`: no further one would help."""
+
+    def __init__(self, why: str, *, for_good: bool = False) -> None:
+        super().__init__(why)
+        self.for_good = for_good
+
+
+class Sender(Protocol):
+    async def send(self, message: Message) -> None:
+        """Send a message. Raises NotSent."""
+
+
+def parsed(text: str) -> dict[str, str]:
+    """Return the addresses by name. Raises ValueError, which repeats nothing of the text."""
+    if text.lstrip().startswith("{"):
+        try:
+            found: dict[str, str] = json.loads(text)
+        except json.JSONDecodeError:
+            raise ValueError("not JSON") from None
+    else:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if not all("=" in line for line in lines):
+            raise ValueError("a line without =")
+        found = {name.strip(): address.strip() for name, _, address in (line.partition("=") for line in lines)}
+        if len(found) < len(lines):
+            raise ValueError("a name twice")
+    for name, address in found.items():
+        if not NAME.fullmatch(name) or not isinstance(address, str) or "://" not in address:
+            raise ValueError("no name, or no address")
+        parts = urlsplit(address)
+        if parts.scheme.lower() not in _OWN:
+            continue
+        if not parts.hostname or parts.port == 0 or len(parts.fragment) < LEAST_SECRET:
+            raise ValueError("a webhook without a host or a secret")
+        if parts.username is not None:
+            raise ValueError("a webhook with a password: it is signed, and signs in nowhere")
+    return found
+
+
+def senders(channels: Mapping[str, str], clock: Callable[[], datetime]) -> dict[str, Sender]:
+    """Return what sends through each channel."""
+    return {
+        name: Webhook(address, clock) if urlsplit(address).scheme.lower() in _OWN else Outside(address)
+        for name, address in channels.items()
+    }
+
+
+def shared(channels: Mapping[str, str]) -> frozenset[str]:
+    """Return the channels that are one place whoever is told: all but webhooks, which learn who, and mail to each."""
+    return frozenset(
+        name
+        for name, address in channels.items()
+        if urlsplit(address).scheme.lower() not in _OWN and not _is_to_each(address)
+    )
+
+
+def amiss(channels: Mapping[str, str]) -> str | None:
+    """Return what keeps some of the channels from working, as a sentence that names them; None when all may work."""
+    foreign = {name: address for name, address in channels.items() if urlsplit(address).scheme.lower() not in _OWN}
+    unknown = [name for name, address in foreign.items() if _service(address) is None]
+    return f"{', '.join(unknown)}: this is no address that Apprise knows." if unknown else None
+
+
+def signature(secret: str, timestamp: int, body: bytes) -> str:
+    """Return what a receiver works out again: HMAC-SHA256 over the timestamp, a point and the body."""
+    return hmac.new(secret.encode(), b"%d.%s" % (timestamp, body), hashlib.sha256).hexdigest()
+
+
+class Webhook:
+    """Posts messages as JSON, signed, to somebody's program; `patience`: seconds that it may take to answer."""
+
+    def __init__(self, address: str, clock: Callable[[], datetime], patience: float = PATIENCE) -> None:
+        parts = urlsplit(address)
+        self._tls = parts.scheme.lower() == "https"
+        self._host, self._port = parts.hostname or "", parts.port or (443 if self._tls else 80)
+        self._authority = parts.netloc.rpartition("@")[2]
+        self._path = (quote(parts.path, safe=_AS_IT_IS) or "/") + (
+            f"?{quote(parts.query, safe=_AS_IT_IS + '?')}" if parts.query else ""
+        )
+        self._secret, self._clock, self._patience = parts.fragment, clock, patience
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext | None:
+        return ssl.create_default_context() if self._tls else None
+
+    async def send(self, message: Message) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                status = await self._post(self._request(message))
+        except TimeoutError:
+            raise NotSent("no answer in time") from None
+        except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            raise NotSent(type(error).__name__) from None
+        if not 200 <= status < 300:
+            raise NotSent(f"answered {status}")
+
+    def _request(self, message: Message) -> bytes:
+        body, timestamp = orjson.dumps(message.payload), int(self._clock().timestamp())
+        lines = [
+            f"POST {self._path} HTTP/1.1",
+            f"Host: {self._authority}",
+            "User-Agent: Scoreline",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            f"X-Scoreline-Delivery: {message.id}",
+            f"X-Scoreline-Timestamp: {timestamp}",
+            f"X-Scoreline-Signature: v1={signature(self._secret, timestamp, body)}",
+            "Connection: close",
+        ]
+        return "\r\n".join([*lines, "", ""]).encode() + body
+
+    async def _post(self, request: bytes) -> int:
+        reader, writer = await asyncio.open_connection(self._host, self._port, ssl=self._context, limit=65_536)
+        try:
+            writer.write(request)
+            await writer.drain()
+            return await _status(reader)
+        finally:
+            writer.transport.abort()  # the answer is known, and a slow farewell is nobody's
+
+
+async def _status(reader: asyncio.StreamReader) -> int:
+    """Return the status of the answer; provisional ones are passed over."""
+    while True:
+        version, status, *_ = (await reader.readuntil(b"\n")).decode("latin-1").split(maxsplit=2)
+        if not version.startswith("HTTP/1."):
+            raise ValueError("not HTTP")
+        if int(status) >= 200:
+            return int(status)
+        while (await reader.readuntil(b"\n")).strip():
+            continue
+
+
+class Outside:
+    """Sends through one of Apprise's services: mail to the recipient himself, unless the address says to whom."""
+
+    def __init__(self, address: str) -> None:
+        self._address, self._to_each = address, _is_to_each(address)
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(2, thread_name_prefix="channel")  # a channel that hangs keeps no other thread busy
+
+    async def send(self, message: Message) -> None:
+        address = self._address
+        if self._to_each:
+            if message.email is None:
+                raise NotSent("the recipient has no e-mail address", for_good=True)
+            address += f"{'&' if '?' in address else '?'}to={quote(message.email)}"
+        notify = asyncio.get_running_loop().run_in_executor(self._threads, _notify, address, message)
+        try:
+            sent = await asyncio.wait_for(notify, 3 * PATIENCE)
+        except TimeoutError:
+            raise NotSent("no answer in time") from None
+        except NotSent:
+            raise
+        except Exception as error:  # noqa: BLE001 - of whichever of its many services
+            raise NotSent(type(error).__name__) from None
+        if not sent:
+            raise NotSent("the service refused it, or did not answer")
+
+
+def _is_to_each(address: str) -> bool:
+    """Return whether the address is of mail, and says not to whom."""
+    parts = urlsplit(address)
+    says = parts.path.strip("/") or re.search(r"(^|&)to=", parts.query, re.IGNORECASE)
+    return parts.scheme.lower() in _MAIL and not says
+
+
+def _notify(address: str, message: Message) -> bool:
+    service = _service(address)
+    if service is None:
+        raise NotSent("the address is none of Apprise's")
+    return bool(service.notify(title=message.title, body=message.text, body_format="text"))
+
+
+def _service(address: str) -> Apprise | None:
+    import apprise  # slow to load
+
+    for name in _REPEAT_ADDRESSES:
+        logging.getLogger(name).handlers[:] = [logging.NullHandler()]
+        logging.getLogger(name).propagate = False
+    service = apprise.Apprise()
+    return service if service.add(address) else None

@@ -1,0 +1,108 @@
+"""Who knocks: where from, in which language, with which token, and whether its page may."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from domain.errors.operation_errors import Unauthenticated
+from resolvers.request.client_info import Caller
+from server.observability import logging
+
+METHODS: Final = "GET, POST, OPTIONS"
+
+
+class Door:
+    """What of the settings decides who somebody is.
+
+    origins          pages of these, and of our own address, may use us from a browser.
+    trusted_proxies  networks whose X-Forwarded-For tells the client's address.
+    """
+
+    def __init__(self, origins: Sequence[str], trusted_proxies: Sequence[str]) -> None:
+        self._origins = frozenset(origins)
+        self._proxies = [ipaddress.ip_network(each, strict=False) for each in trusted_proxies]
+
+    def stranger(self, scope: Scope, headers: Headers) -> Caller:
+        """Return who knocks before his token is looked at."""
+        return Caller(
+            None, language(headers.get("accept-language", "")), self._address(scope, headers), logging.request_id()
+        )
+
+    def _address(self, scope: Scope, headers: Headers) -> str:
+        """Return the client's address: the last one on its way that is not a proxy of ours."""
+        address: str = scope["client"][0] if scope.get("client") else ""
+        hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+        while hops and self._trusted(address):
+            address = hops.pop()
+        return address[:100]
+
+    def _trusted(self, address: str) -> bool:
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(found in network for network in self._proxies)
+
+    def welcome(self, headers: Headers) -> bool:
+        """Return whether a page of this origin, or no page at all, may use us."""
+        origin = headers.get("origin")
+        return origin is None or origin in self._origins or urlsplit(origin).netloc == headers.get("host")
+
+    def cors(self, headers: Headers) -> dict[str, str]:
+        """Return what lets a page of another address read the answer, if it may."""
+        origin = headers.get("origin")
+        if origin is None or origin not in self._origins:
+            return {}
+        return {
+            "access-control-allow-origin": origin,
+            "access-control-allow-methods": METHODS,
+            "access-control-allow-headers": "authorization, content-type, accept-language",
+            "access-control-expose-headers": "x-request-id, retry-after",
+            "access-control-max-age": "600",
+        }
+
+
+def known(stranger: Caller, authorization: Any) -> Caller:
+    """Return the caller with the token of an `Authorization` value, if there is one.
+
+    raises  Unauthenticated for any other kind of value.
+    """
+    if authorization is None:
+        return stranger
+    if isinstance(authorization, str):
+        scheme, _, token = authorization.strip().partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            return dataclasses.replace(stranger, token=token.strip())
+    raise Unauthenticated("Send an access token as `Authorization: Bearer …`.")
+
+
+def language(accepted: str) -> str:
+    """Return "ru" or "en", whichever an Accept-Language prefers; nothing where it wants neither."""
+    weights = {"en": 0.0, "ru": 0.0}
+    for part in accepted[:500].split(","):
+        name, _, parameter = part.strip().lower().partition(";")
+        name = name.partition("-")[0].strip()
+        quality = parameter.replace(" ", "").removeprefix("q=")
+        if name in weights:
+            try:
+                weights[name] = max(weights[name], float(quality) if quality else 1.0)
+            except ValueError:
+                continue
+    if not any(weights.values()):
+        return ""
+    return "ru" if weights["ru"] > weights["en"] else "en"
+
+
+def spoken(stranger: Caller, said: Mapping[str, Any]) -> Caller:
+    """Return the caller with the language that the first message of a socket asks for, if it does."""
+    for key in ("Accept-Language", "accept-language", "acceptLanguage"):
+        if isinstance(said.get(key), str):
+            return dataclasses.replace(stranger, language=language(said[key]) or stranger.language)
+    return stranger

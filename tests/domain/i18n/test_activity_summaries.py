@@ -1,0 +1,107 @@
+"""Lines of the history as sentences, in English and Russian."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from domain.i18n.activity_summaries import counted, duration, money, number, plural, summary
+from models.crm.activities import ActivityKind
+
+CALLS = ("звонок", "звонка", "звонков")
+SUBJECTS = {"DEAL": "Deal", "CALL": "Call", "TASK": "Task", "LEAD": "Lead", "CONT": "Contact", "CLIE": "Client"}
+DATA = {
+    "title": "Стулья", "amount": "1250000.50", "currency": "RUB", "stage": "Договор", "reason": "дорого",
+    "problem": "нет склада", "direction": "OUTBOUND", "outcome": "ANSWERED", "seconds": 61, "kind": "TASK",
+    "metric": "Demos", "value": "3", "target": "10", "unit": "COUNT", "record": "Call", "changed": {"title": ["a", "b"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "0 звонков"), (1, "1 звонок"), (2, "2 звонка"), (4, "4 звонка"), (5, "5 звонков"), (11, "11 звонков"),
+        (12, "12 звонков"), (14, "14 звонков"), (21, "21 звонок"), (22, "22 звонка"), (25, "25 звонков"),
+        (100, "100 звонков"), (101, "101 звонок"), (111, "111 звонков"), (112, "112 звонков"), (1001, "1001 звонок"),
+        (1_000_004, "1000004 звонка"), (-1, "-1 звонок"), (-12, "-12 звонков"),
+    ],
+)  # fmt: skip
+def test_russian_has_three_forms(count, said):
+    assert counted(count, ("call", "calls"), CALLS, True) == said
+    assert plural(count, *CALLS) == said.partition(" ")[2]
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 calls"), (1, "1 call"), (2, "2 calls"), (21, "21 calls")])
+def test_english_has_two(count, said):
+    assert counted(count, ("call", "calls"), CALLS, False) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "russian"),
+    [
+        (0, "0 seconds", "0 секунд"),
+        (1, "1 second", "1 секунда"),
+        (61, "1 minute 1 second", "1 минута 1 секунда"),
+        (122, "2 minutes 2 seconds", "2 минуты 2 секунды"),
+        (660, "11 minutes", "11 минут"),
+        (3600, "1 hour", "1 час"),
+        (7500, "2 hours 5 minutes", "2 часа 5 минут"),
+        (75_659, "21 hours", "21 час"),
+    ],
+)
+def test_how_long_something_took(seconds, english, russian):
+    assert (duration(seconds, False), duration(seconds, True)) == (english, russian)
+
+
+def test_numbers_are_written_as_each_language_does():
+    assert money("1250000.50", "RUB", False) == "1,250,000.50 RUB"
+    assert money("1250000.50", "RUB", True) == "1\u00a0250\u00a0000,50 RUB"
+    assert (number("0", True), number("-1234.5", False), number("many", True)) == ("0", "-1,234.5", "many")
+
+
+@pytest.mark.parametrize("kind", ActivityKind)
+@pytest.mark.parametrize("data", [DATA, {}], ids=["everything", "nothing"])
+def test_every_kind_of_line_is_a_sentence_in_both_languages(kind, data):
+    subject = SUBJECTS.get(kind[:4], "Goal")
+    english, russian = (
+        summary(kind, subject, {**data, "title": "x"} if data else {}, language) for language in ("en", "ru")
+    )
+
+    assert re.search("[A-Za-z]", english)
+    assert re.match("[А-ЯЁ]", russian)
+    assert not re.search("[А-Яа-яЁё]", english) or data  # what people wrote stays as they wrote it
+    for said in (english, russian):
+        assert "{" not in said and "None" not in said and "  " not in said
+        assert not data or not said.endswith((" ", ":", ","))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "english", "russian"),
+    [
+        ("DEAL_WON", {"title": "Стулья", "amount": "1250000.50", "currency": "RUB"},
+         "Deal “Стулья” won, 1,250,000.50 RUB", "Выиграна сделка «Стулья», 1\u00a0250\u00a0000,50 RUB"),
+        ("DEAL_LOST", {"title": "Chairs", "reason": "too dear"},
+         "Deal “Chairs” lost: too dear", "Проиграна сделка «Chairs»: too dear"),
+        ("DEAL_STAGE_CHANGED", {"title": "Chairs", "stage": "Offer"},
+         "Deal “Chairs” moved to “Offer”", "Сделка «Chairs»: этап «Offer»"),
+        ("DEAL_FLAGGED", {"title": "Chairs", "problem": None},
+         "Problem solved: deal “Chairs”", "Проблема снята: сделка «Chairs»"),
+        ("CALL_MADE", {"direction": "INBOUND", "outcome": "NO_ANSWER"},
+         "Inbound call, no answer", "Входящий звонок, нет ответа"),
+        ("CALL_MADE", {"direction": "OUTBOUND", "outcome": "ANSWERED", "seconds": 125},
+         "Outbound call, answered, 2 minutes 5 seconds", "Исходящий звонок, есть ответ, 2 минуты 5 секунд"),
+        ("TASK_COMPLETED", {"title": "Ring", "kind": "ASSIGNMENT"},
+         "Assignment completed: “Ring”", "Поручение выполнено: «Ring»"),
+        ("TASK_OVERDUE", {"title": "Ring", "kind": "TASK"}, "Task overdue: “Ring”", "Задача просрочена: «Ring»"),
+        ("GOAL_CHANGED", {"title": "November", "changed": {"target": ["1", "2"]}},
+         "Goal “November” changed: target", "Изменена цель «November»: план"),
+    ],
+)  # fmt: skip
+def test_sentences(kind, data, english, russian):
+    assert summary(kind, "Deal", data, "en") == english
+    assert summary(kind, "Deal", data, "ru") == russian
+
+
+def test_any_other_language_is_english():
+    assert summary("LEAD_CREATED", "Lead", {"title": "x"}, "de") == "New lead “x”"

@@ -1,0 +1,105 @@
+"""A company to bring files into: the import as the command runs it, without the command."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from imports import map_file
+from imports.importer import Loading, Result, sources
+from imports.rejected_rows import Rejects
+from models.crm.deals import Deal
+from models.db import connection
+from models.db.connection import rows
+from models.organization import people
+from models.organization.people import Employee
+from resolvers.organization import company
+from resolvers.request.client_info import Caller
+from resolvers.request.context import Context
+from resolvers.request.services import Services
+from resolvers.request.viewer import Viewer
+from tests import empty_database
+from tests.world import Unthrottled
+
+NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
+TABLES = ("deal", "client", "contact", "lead", "call", "task", "employee", "team", "membership", "product", "stage",
+          "stage_visit", "activity", "bell", "score_entry", "daily_total", "team_total")  # fmt: skip
+
+
+@dataclass
+class Office:
+    directory: Path
+
+    async def context(self) -> Context:
+        services = Services("s" * 32, Unthrottled(), lambda: None)
+        context = Context(Caller(None, "en", "test", "test"), services, lambda: NOW, lambda _: None)
+        admin = await Employee.get(email="admin@example.com")
+        context.who = Viewer.of_employee(admin, await people.tree(), 0, NOW, leads=False)
+        return context
+
+    def write(self, files: Mapping[str, str | bytes]) -> Path:
+        source = self.directory / "export"
+        source.mkdir(exist_ok=True)
+        for name, content in files.items():
+            (source / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        return source
+
+    async def bring(
+        self, map_: str, files: Mapping[str, str | bytes], progress: Callable[[int], None] = lambda _: None
+    ) -> Result:
+        """Bring the files in by a ready map, or by one written out; rejected rows are in `rejects`."""
+        read = map_file.load(map_) if map_ in map_file.ready() else map_file.parsed(map_, "test")
+        found, ignored = sources(self.write(files), read)
+        with Rejects(self.directory / "rejects.csv") as rejects:
+            result = await Loading(await self.context(), read, rejects, progress).run(found)
+        result.ignored = ignored
+        return result
+
+    @property
+    def rejects(self) -> list[tuple[str, str, str]]:
+        """The lines, columns and reasons of the rejected rows."""
+        path = self.directory / "rejects.csv"
+        if not path.exists():
+            return []
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return [(row["line"], row["column"], row["reason"]) for row in csv.DictReader(file)]
+
+    async def deals(self) -> dict[str, dict[str, Any]]:
+        """The deals by their id in the other system, as they stand."""
+        found = await Deal.all().select_related("owner", "client", "stage").order_by("id")
+        return {
+            str(deal.external_id): {
+                "title": deal.title,
+                "owner": deal.owner.name,
+                "client": deal.client and deal.client.name,
+                "stage": deal.stage.name,
+                "status": deal.status.value,
+                "money": (deal.amount, deal.currency),
+                "created": deal.created_at.isoformat(),
+                "closed": deal.closed_at and deal.closed_at.isoformat(),
+                "expected": deal.expected_close_on and deal.expected_close_on.isoformat(),
+                "reason": deal.lost_reason,
+                "product": deal.product,
+            }
+            for deal in found
+        }
+
+    async def everything(self) -> dict[str, list[dict[str, Any]]]:
+        """Every row of every table that an import may write."""
+        return {table: await rows(f"SELECT * FROM {table} ORDER BY id") for table in TABLES}
+
+
+@asynccontextmanager
+async def opened(url: str, directory: Path, currency: str = "EUR", zone: str = "UTC") -> AsyncIterator[Office]:
+    async with connection.connected(url):
+        await empty_database.make()
+        await company.set_up(
+            name="Acme", currency=currency, zone=zone, country=None, admin="Ada Admin", email="admin@example.com",
+            password="correct horse", now=NOW,
+        )  # fmt: skip
+        yield Office(directory)

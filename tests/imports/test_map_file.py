@@ -1,0 +1,73 @@
+"""A wrong map is named by its place, before anything is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imports import map_file
+from imports.toml_schema import MapError
+
+COLUMNS = '[file.columns]\ntitle = "T"\nowner = "O"\n'
+DEALS = f'[[file]]\nkind = "deals"\n{COLUMNS}'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "file: a map has at least one"),
+        ("= 3", "this is not TOML"),
+        ('zone = "Moscow"\n' + DEALS, "zone: .*IANA"),
+        ('currency = "euro"\n' + DEALS, "currency: .*ISO 4217"),
+        ('as_of = "2026-01-01"\n' + DEALS, "as_of: this has to be a day"),
+        ("as_of = 2026-01-01T10:00:00\n" + DEALS, "as_of: this has to be a day"),
+        ("speed = 3\n" + DEALS, "speed: there is no such key"),
+        ("file = 3", "file: this has to be"),
+        ("file = [3]", "file: this has to be"),
+        ('[pipeline]\nstages = ["A"]\n' + DEALS, "pipeline.name"),
+        ("[[file]]\n" + COLUMNS, r"file 1\.kind: take one of teams, people"),
+        ('[[file]]\nkind = "orders"\n' + COLUMNS, r"file 1\.kind: take one of"),
+        ('[[file]]\nkind = "deals"\n[file.columns]\ntitle = "T"\n', r"file 1\.columns\.owner: deals need this"),
+        (DEALS + 'titel = "T"\n', r"file 1\.columns\.titel: there is no such field"),
+        (DEALS + "amount = 3\n", r"file 1\.columns\.amount: this has to be a text"),
+        ('[[file]]\nkind = "deals"\nseparator = ";;"\n' + COLUMNS, r"file 1\.separator: give one character"),
+        ('[[file]]\nkind = "deals"\nencoding = "latin-1"\n' + COLUMNS, r"file 1\.encoding: take one of utf-8, cp1251"),
+        ('[[file]]\nkind = "deals"\ndecimal = ","\nthousands = ","\n' + COLUMNS, r"file 1\.thousands"),
+        ('[[file]]\nkind = "deals"\ndecimal = ";"\n' + COLUMNS, r"file 1\.decimal: give"),
+        ('[[file]]\nkind = "deals"\ndates = ["%H:%M"]\n' + COLUMNS, r"file 1\.dates: “%H:%M” is not a day"),
+        ('[[file]]\nkind = "deals"\nopen_closing = "won"\n' + COLUMNS, r"file 1\.open_closing: take one of"),
+        (DEALS + '[file.stages]\nDone = "finished"\n', r"file 1\.stages\.Done: take one of open, won, lost"),
+        (DEALS + '[file.stages]\nDone = { status = "won", colour = "red" }\n', r"file 1\.stages\.Done\.colour"),
+        (DEALS + '[file.unknown]\nowner = "guess"\n', r"file 1\.unknown\.owner: take one of create, reject, importer"),
+        (DEALS + '[file.unknown]\nboss = "create"\n', r"file 1\.unknown\.boss: there is no such field"),
+        (DEALS + '[file.templates]\nproduct = "{open"\n', r"file 1\.templates\.product: write columns"),
+        (DEALS + "[file.values.status]\nx = 3\n", r"file 1\.values\.status\.x: this has to be a text"),
+    ],
+)
+def test_a_wrong_map_is_named_by_its_place(text: str, said: str) -> None:
+    with pytest.raises(MapError, match=said):
+        map_file.parsed(text, "test")
+
+
+def test_a_map_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(MapError, match="amocrm, bitrix24, hubspot, maven, pipedrive"):
+        map_file.load(str(tmp_path / "none.toml"))
+
+
+@pytest.mark.parametrize("name", map_file.ready())
+def test_every_ready_map_is_right(name: str) -> None:
+    assert map_file.load(name).name == name
+
+
+def test_a_map_of_ones_own_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(DEALS, encoding="utf-8-sig")
+    assert map_file.load(str(path)).name == "own"
+
+
+def test_the_first_pattern_that_fits_counts_whatever_the_case() -> None:
+    text = DEALS.replace('kind = "deals"', 'kind = "deals"\npattern = "deal*.csv"') + DEALS
+    found = map_file.parsed(text, "test")
+    assert found.file_for("DEALS.CSV") is found.files[0]
+    assert found.file_for("other.csv") is found.files[1]

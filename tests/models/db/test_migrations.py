@@ -1,0 +1,128 @@
+"""A company that was there before: what its records say is filled in by the steps that bring its tables up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tortoise import Tortoise
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+from tortoise.transactions import in_transaction
+
+from models import migrator
+from models.db import connection as db_connection
+from models.goals.goals import COMPANY
+
+
+async def as_it_was(url: str, last: str, *more: str) -> None:
+    """Make the tables as they stood after a step, with a deal lost after a change of teams and one on its way.
+
+    more  statements that put something else there
+    """
+    found = db_connection.config(url)
+    await Tortoise.init(found, _enable_global_fallback=True)
+    try:
+        async with in_transaction() as connection:
+            executor = MigrationExecutor(connection, found["apps"])
+            await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
+            await executor.migrate([MigrationTarget("models", last)], direction="forward")
+        for statement in (*RECORDS, *more):
+            await db_connection.execute(statement)
+    finally:
+        await Tortoise.close_connections()
+
+
+TIMES = "'2026-01-01 00:00:00+00:00'"
+DEAL = "title, needle, opened_by, opened_team, created_at, created_on, sale_kind_given, owner_id, stage_id"
+RECORDS = (
+    "INSERT INTO company (id, name, currency, time_zone, week_start, working_days, created_at)"
+    f" VALUES (1, 'Acme', 'EUR', 'Asia/Tokyo', 0, '[0]', {TIMES})",
+    *(f"INSERT INTO team (id, name, created_at) VALUES ({number}, 'Team {number}', {TIMES})" for number in (1, 2)),
+    f"INSERT INTO employee (id, name, needle, role, active, team_id, created_at) VALUES (5, 'Ann', 'ann', 'EMPLOYEE', true, 2, {TIMES})",
+    "INSERT INTO membership (employee_id, team_id, active, since, until)"
+    f" VALUES (5, 1, true, {TIMES}, '2026-03-01 00:00:00+00:00'), (5, 2, true, '2026-03-01 00:00:00+00:00', NULL)",
+    "INSERT INTO pipeline (id, name) VALUES (1, 'Sales')",
+    "INSERT INTO stage (id, pipeline_id, name, position) VALUES (1, 1, 'New', 0)",
+    f"INSERT INTO deal (id, status, closed_at, closed_on, {DEAL})"
+    f" VALUES (1, 'LOST', '2026-02-10 10:00:00+00:00', '2026-02-10', 'x', 'x', 5, 1, {TIMES}, '2026-01-01', false, 5, 1)",
+    f"INSERT INTO deal (id, status, {DEAL}) VALUES (2, 'OPEN', 'y', 'y', 5, 1, {TIMES}, '2026-01-01', false, 5, 1)",
+    "INSERT INTO stage_visit (deal_id, stage_id, entered_at)"
+    " VALUES (1, 1, '2026-01-31 14:59:59+00:00'), (2, 1, '2026-01-31 15:00:00+00:00')",
+    "INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES"
+    " ('calls_made', 5, 1, '2026-02-10', 2), ('calls_made', 6, 1, '2026-02-10', 3), ('calls_made', 5, 2, '2026-02-10', 4),"
+    " ('calls_made', 6, 0, '2026-02-11', 5), ('deals_won', 5, 1, '2026-02-10', 1)",
+)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path}/scoreline.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+async def test_stage_history_and_losses_get_their_days_and_whose_they_are(empty_url: str) -> None:
+    await as_it_was(empty_url, "0001_first")
+    applied = await migrator.migrate(empty_url)
+    async with db_connection.connected(empty_url):
+        deals = await db_connection.rows("SELECT id, lost_by, lost_team FROM deal ORDER BY id")
+        visits = await db_connection.rows("SELECT deal_id, entered_on FROM stage_visit ORDER BY deal_id")
+
+    assert applied[0] == "0002_card"
+    assert [tuple(row.values()) for row in deals] == [(1, 5, 1), (2, None, None)]
+    days: list[Any] = [str(row["entered_on"]) for row in visits]
+    assert days == ["2026-01-31", "2026-02-01"]  # midnight in Tokyo lies between
+    assert await migrator.migrate(empty_url) == []
+
+
+async def team_totals(url: str) -> list[tuple[str, str, int, int]]:
+    async with db_connection.connected(url):
+        found = await db_connection.rows(
+            "SELECT metric, day, team_id, amount FROM team_total ORDER BY metric, day, team_id"
+        )
+    return [(row["metric"], str(row["day"]), row["team_id"], row["amount"]) for row in found]
+
+
+async def test_teams_and_the_company_get_the_totals_of_their_employees(empty_url: str) -> None:
+    await as_it_was(empty_url, "0005_office")
+    await migrator.migrate(empty_url)
+
+    assert await team_totals(empty_url) == [
+        ("calls_made", "2026-02-10", COMPANY, 9),
+        ("calls_made", "2026-02-10", 1, 5),
+        ("calls_made", "2026-02-10", 2, 4),
+        ("calls_made", "2026-02-11", COMPANY, 5),
+        ("calls_made", "2026-02-11", 0, 5),
+        ("deals_won", "2026-02-10", COMPANY, 1),
+        ("deals_won", "2026-02-10", 1, 1),
+    ]
+
+
+async def test_a_team_gets_the_totals_of_all_teams_below_it(empty_url: str) -> None:
+    chain = (
+        "UPDATE team SET parent_id = 2 WHERE id = 1",
+        f"INSERT INTO team (id, name, created_at) VALUES (3, 'Team 3', {TIMES})",
+        "UPDATE team SET parent_id = 3 WHERE id = 2",
+        "INSERT INTO team_total (metric, team_id, day, amount) VALUES ('calls_made', 1, '2026-02-10', 5),"
+        " ('calls_made', 2, '2026-02-10', 4), ('calls_made', -1, '2026-02-10', 9)",
+    )
+    await as_it_was(empty_url, "0008_silences", *chain)
+    await migrator.migrate(empty_url)
+
+    assert await team_totals(empty_url) == [
+        ("calls_made", "2026-02-10", COMPANY, 9),
+        ("calls_made", "2026-02-10", 1, 5),
+        ("calls_made", "2026-02-10", 2, 9),
+        ("calls_made", "2026-02-10", 3, 9),
+        ("calls_made", "2026-02-11", COMPANY, 5),
+        ("calls_made", "2026-02-11", 0, 5),
+        ("deals_won", "2026-02-10", COMPANY, 1),
+        ("deals_won", "2026-02-10", 1, 1),
+        ("deals_won", "2026-02-10", 2, 1),
+        ("deals_won", "2026-02-10", 3, 1),
+    ]
+
+
+async def test_an_empty_database_takes_all_steps(empty_url: str) -> None:
+    assert (await migrator.migrate(empty_url))[:2] == ["0001_first", "0002_card"]

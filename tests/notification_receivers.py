@@ -1,0 +1,129 @@
+"""Programs that receive webhooks and mail: they answer as the test says, and remember what was brought to them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+from tests.backing_services import free_port
+
+SECRET = "a secret of some length"
+
+
+@dataclass
+class Receiver:
+    """`answer` gives the status of each request, by its number from 1 on; `heard` has headers and body of each."""
+
+    port: int = field(default_factory=free_port)
+    answer: Callable[[int], int] = lambda number: 200
+    heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)  # the ids of messages that were answered with 200
+    _server: asyncio.Server | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook?who=crm#{SECRET}"
+
+    @property
+    def is_up(self) -> bool:
+        return self._server is not None
+
+    @property
+    def ids(self) -> list[str]:
+        return [headers["x-scoreline-delivery"] for headers, _ in self.heard]
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for _, body in self.heard]
+
+    async def up(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def down(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+            self._server = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:-1])}
+            body = await reader.readexactly(int(headers["content-length"]))
+            self.heard.append(({**headers, "": head[0]}, body))
+            status = self.answer(len(self.heard))
+            if status == 200:
+                self.taken.append(headers.get("x-scoreline-delivery", ""))
+            writer.write(f"HTTP/1.1 {status} Said\r\nContent-Length: 0\r\n\r\n".encode())
+            await writer.drain()
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def receiver() -> AsyncIterator[Receiver]:
+    made = Receiver()
+    await made.up()
+    try:
+        yield made
+    finally:
+        await made.down()
+
+
+@dataclass
+class Letter:
+    sender: str
+    recipients: list[str]
+    mail: EmailMessage
+
+
+@dataclass
+class Postbox:
+    """A mail server that takes every letter for the recipients it knows; all where `knows` is None."""
+
+    port: int = 0
+    knows: frozenset[str] | None = None
+    letters: list[Letter] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sender, recipients = "", list[str]()
+        writer.write(b"220 mail.example.com\r\n")
+        try:
+            while line := (await reader.readline()).decode().strip():
+                verb, answer = line.partition(" ")[0].upper(), "250 well"
+                if verb == "MAIL":
+                    sender, recipients = _address(line), []
+                elif verb == "RCPT" and (self.knows is None or _address(line) in self.knows):
+                    recipients.append(_address(line))
+                elif verb == "RCPT":
+                    answer = "550 there is nobody of that name"
+                elif verb == "DATA":
+                    writer.write(b"354 go on\r\n")
+                    text = (await reader.readuntil(b"\r\n.\r\n"))[:-3].replace(b"\r\n..", b"\r\n.")
+                    mail = message_from_bytes(text, policy=policy.default)
+                    assert isinstance(mail, EmailMessage)
+                    self.letters.append(Letter(sender, recipients, mail))
+                writer.write(f"{answer}\r\n".encode())
+                if verb == "QUIT":
+                    break
+        finally:
+            writer.close()
+
+
+def _address(line: str) -> str:
+    return line.partition("<")[2].partition(">")[0]
+
+
+@asynccontextmanager
+async def postbox() -> AsyncIterator[Postbox]:
+    made = Postbox()
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    made.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield made

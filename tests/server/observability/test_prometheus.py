@@ -1,0 +1,54 @@
+import pytest
+from starlette.requests import Request
+
+from server.observability import prometheus
+from server.settings import load
+
+TOKEN = "a token of sixteen characters"
+
+
+def request(address="127.0.0.1", **headers):
+    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "headers": pairs, "client": (address, 5000) if address else None})
+
+
+@pytest.mark.parametrize(
+    ("asker", "token", "status"),
+    [
+        (request(), None, 200),
+        (request("::1"), None, 200),
+        (request("192.0.2.1"), None, 404),
+        (request("testclient"), None, 404),
+        (request(None), None, 404),
+        (request(x_forwarded_for="192.0.2.1"), None, 404),
+        (request(), TOKEN, 404),
+        (request("192.0.2.1", authorization=f"Bearer {TOKEN}"), TOKEN, 200),
+        (request("192.0.2.1", authorization=f"Bearer {TOKEN}x"), TOKEN, 404),
+        (request("192.0.2.1", authorization="Bearer ключ"), TOKEN, 404),
+    ],
+)
+def test_measurements_are_for_this_machine_or_for_who_has_the_token(asker, token, status):
+    assert prometheus.response(asker, load(metrics_token=token).metrics_token).status_code == status
+
+
+def test_what_clients_choose_makes_no_new_series():
+    prometheus.count_request("HACK", 200, 0.1)
+    prometheus.count_request("WS", 987_654, 0.1)
+    prometheus.count_operation("query", None, "refused")
+
+    text = prometheus.render().decode()
+
+    assert "HACK" not in text
+    assert "987654" not in text
+    assert 'scoreline_operations_total{field="other",kind="query",outcome="refused"}' in text
+
+
+def test_everything_counted_is_rendered():
+    prometheus.count_operation("mutation", "recordTest", "ok", 0.02)  # other tests in this process count too
+    prometheus.PUSHES.inc()
+
+    text = prometheus.render(entries=12).decode()
+
+    assert 'scoreline_operations_total{field="recordTest",kind="mutation",outcome="ok"} 1.0' in text
+    assert "scoreline_ledger_entries 12.0" in text
+    assert "scoreline_pushes_total" in text
