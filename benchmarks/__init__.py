@@ -1,1 +1,1 @@
-"""What is measured, and how to run it: `./run bench --help`."""
+"""Benchmarks of the whole product; `./run bench --help` says how to run them."""

@@ -1,4 +1,4 @@
-"""`./run bench`: the table, and JSON for whoever wants to keep it."""
+"""Command line of `./run bench`: prints a table of the results and optionally writes them as JSON."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ SCENES: dict[str, Callable[[Office, bool], Iterator[Figure]]] = {
     "idle": lambda office, quick: scenarios.idle(office, 500 if quick else 3_000, 5 if quick else 30),
 }
 
-GROWTH: Final = "growth"  # opens companies of its own
+GROWTH: Final = "growth"  # sets up companies of its own
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("names", nargs=-1, type=click.Choice([*SCENES, GROWTH]))
-@click.option("--quick", is_flag=True, help="Fewer sockets and rounds: noisier, done in a minute.")
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures there, too.")
+@click.option("--quick", is_flag=True, help="Fewer sockets and rounds: noisier, but done in a minute.")
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Also write the results to this file as JSON.")
 def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
-    """Measure what a unit of work costs, each beside its floor in the same run.
+    """Benchmark each operation against a minimal baseline measured in the same run.
 
-    Starts its own PostgreSQL, Valkey and servers. Figures are CPU time (steadier than the clock's), but for what
-    an import makes others wait; their ratios can be compared between machines. Without NAMES everything is measured: some minutes.
+    Starts its own PostgreSQL, Valkey and servers. Results are CPU time, which is steadier than wall-clock time; only
+    the latency during an import is wall-clock time. Ratios to the baseline can be compared between machines. Without
+    NAMES all benchmarks run, which takes some minutes.
     """
     figures: list[Figure] = []
 
@@ -57,7 +58,7 @@ def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
 
 
 def line(figure: Figure) -> str:
-    floor = "" if figure.floor is None else f" floor {figure.floor:9.1f}  ratio {figure.ratio:5.2f}"
+    floor = "" if figure.floor is None else f" baseline {figure.floor:9.1f}  ratio {figure.ratio:5.2f}"
     rate = {} if figure.rate is None else {"per_core_second": round(figure.rate)}
     more = "  ".join(f"{name}={value}" for name, value in (rate | figure.more).items())
     return f"{figure.name:<64} {figure.ours:9.1f} {figure.unit:<3}{floor}  ({figure.aim})  {more}"

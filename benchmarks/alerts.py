@@ -1,7 +1,7 @@
-"""What alerts cost, and that a whole lived year raises what testing its rules says.
+"""Benchmarks of alerts: CPU cost of channels, and a replayed year compared with the dry run of its rules.
 
 .venv/bin/python -m benchmarks.alerts year       every deal of the maven set, through the public mutations
-.venv/bin/python -m benchmarks.alerts channels   CPU per mutation with a webhook's receiver up and down, in one run
+.venv/bin/python -m benchmarks.alerts channels   CPU per mutation with the receiver of a webhook up and down, in one run
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.processes import Home, prepared, serving
 from tests.world import opened
 
 ROUNDS, LOSSES = 8, 150
-SETTLES = 4.0  # seconds after each round in which the clock does what is left of it
+SETTLES = 4.0  # after each round, for the scheduler to finish the work of the round
 
 
 async def year() -> None:
@@ -42,7 +42,7 @@ async def year() -> None:
 
 
 async def channels() -> None:
-    """Lose deals with the receiver up, down, up, ...; before each round with it up the outbox is empty again."""
+    """Lose deals with the receiver up and down in turn; each round with it up starts with an empty outbox."""
     postgres = Postgres()
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -74,13 +74,13 @@ async def _channels(url: str, folder: Path) -> None:
                 await asyncio.sleep(SETTLES)
                 each = (server.process.cpu() - before) / LOSSES * 1000
                 spent[up].append(each)
-                print(f"receiver {'up  ' if up else 'down'}  {each:6.2f} ms of CPU a mutation", flush=True)
+                print(f"receiver {'up  ' if up else 'down'}  {each:6.2f} ms of CPU per mutation", flush=True)
     taken, waiting = statistics.median(spent[True]), statistics.median(spent[False])
     print(f"median: up {taken:.2f} ms, down {waiting:.2f} ms: {(waiting / taken - 1) * 100:+.1f} %")
 
 
 async def emptied(crm: Receiver, messages: int) -> None:
-    while len(set(crm.taken)) < messages:  # noqa: ASYNC110 - it is another process that fills it
+    while len(set(crm.taken)) < messages:  # noqa: ASYNC110 - filled by a server process, without an event here
         await asyncio.sleep(1)
 
 

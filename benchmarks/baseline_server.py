@@ -1,7 +1,8 @@
-"""The bare server that ours is held against: it sends prepared text to the same sockets through ASGI, and does nothing else.
+"""Minimal ASGI server that serves as the baseline: it sends prepared text to the same sockets and does nothing else.
 
-Started as `python -m benchmarks.floor PORT [DATABASE REDIS]`: POST /push sends the body to every socket; with a
-database and a Redis, each message there makes it run the bare statements of a goal and send a text to one socket.
+Started as `python -m benchmarks.baseline_server PORT [DATABASE REDIS]`. POST /push sends the request body to every
+socket. With a database and a Redis, each message on the Redis channel makes it run the SQL statements that a goal
+update needs and send a text to one socket.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ VALUE = "SELECT SUM(amount)::bigint FROM daily_total WHERE metric = $1 AND emplo
 
 
 class Bare(asyncpg.Connection):  # type: ignore[misc]
-    """A connection that is handed on as it is: the driver would have the server reset it after each use."""
+    """Connection that returns to the pool without the reset query that the driver sends after each use."""
 
     async def reset(self, *, timeout: float | None = None) -> None:
         await self._reset()
 
 
 class Floor:
+    """ASGI application that accepts graphql-transport-ws sockets and sends them text unchanged."""
+
     def __init__(self) -> None:
         self.sends: list[Any] = []
         self.position = 0
@@ -63,7 +66,7 @@ class Floor:
                     await send({"type": "websocket.send", "text": '{"id":"1","type":"next","payload":{}}'})
 
     async def listen(self, database: str, redis: str) -> None:
-        """At each message, which names a goal and the socket's number, run the bare statements and send a text."""
+        """Handle messages `[socket index, goal id, text]`: run the goal's statements, send the text to the socket."""
         pool = await asyncpg.create_pool(database, min_size=1, max_size=4, connection_class=Bare)
         async with Redis.from_url(redis, socket_timeout=None).pubsub() as pubsub:
             await pubsub.subscribe("scoreline:floor")

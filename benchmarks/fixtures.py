@@ -1,4 +1,4 @@
-"""Companies of any size, written straight into PostgreSQL's tables: every number agrees with every other, as reconcile says."""
+"""Fills a company of any size by INSERTs into PostgreSQL; `reconcile` finds no difference in its rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import asyncpg
 
 from models.ledger.scores import HOLDING
 
-TEAM = 20  # sellers in each
+TEAM = 20  # sellers per team
 
 _PEOPLE = """
 INSERT INTO employee (name, needle, role, team_id, active, created_at)
@@ -66,12 +66,12 @@ FROM (
 _HEARD = """
 INSERT INTO silence (kind, subject_id, since, known)
 SELECT 'Employee', id, (extract(epoch FROM now()) * 1000000)::bigint, 0 FROM employee WHERE name LIKE 'Seller %'
-"""  # everybody is at work: an alert for each of ten thousand is not what is measured
+"""  # every seller has just been active: inactivity alerts for ten thousand employees would distort the measurement
 _FORESEEN = """
 INSERT INTO forecast_snapshot (day, owner_kind, owner_id, first_day, last_day, basis, booked, expected, low, median, high,
     confidence, taken_at)
 VALUES ($1, 'COMPANY', 0, $1, $1, 'FILLING', 0, 0, 0, 0, 0, 'NONE', now())
-"""  # today's forecasts count as kept: a server that starts does not learn from a million deals beside what is measured
+"""  # with today's snapshot, a starting server does not train models on a million deals during the measurement
 _INDEXES = """
 SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('deal', 'score_entry') AND indexdef LIKE 'CREATE INDEX%'
 """
@@ -79,17 +79,19 @@ _PAGE = 20_000  # deals
 
 
 def steps(deals: int) -> int:
-    """Return into how many steps the filling falls."""
+    """Return the number of progress steps that `fill_company` reports for `deals` deals."""
     return -(-deals // _PAGE) + 3
 
 
 async def fill(
     url: str, *, sellers: int, deals: int, hours: int = 8_700, told: Callable[[int], None] = lambda steps: None
 ) -> None:
-    """Give a company that was just set up so many sellers in teams of twenty, won deals over a year, and a goal to each
-    seller, each team and the company.
+    """Fill a newly set up company with sellers in teams of twenty, won deals, and goals.
 
-    told  called with how many more steps are done, of `steps(deals)`
+    Each seller, each team and the company get a monthly goal.
+
+    hours        the deals are won within this many hours before now; a year by default
+    on_progress  called with the number of steps done since the last call, of `count_steps(deals)` in all
     """
     connection = await asyncpg.connect(url)
     try:
@@ -104,9 +106,9 @@ async def fill(
         await connection.execute(_PEOPLE, sellers, first, TEAM)
         await connection.execute(_PLACES)
         lowest = await connection.fetchval("SELECT min(id) FROM employee WHERE name LIKE 'Seller %'")
-        await connection.execute("SET session_replication_role = replica")  # what refers to rows is known to be there
+        await connection.execute("SET session_replication_role = replica")  # skips foreign key checks
         indexes = await connection.fetch(_INDEXES)
-        for index in indexes:  # made once at the end: far quicker than with each row
+        for index in indexes:  # building them once at the end is far quicker than updating them with each row
             await connection.execute(f"DROP INDEX {index['indexname']}")
         for first_deal in range(1, deals + 1, _PAGE):
             await connection.execute(

@@ -1,8 +1,7 @@
-"""What a forecast costs with many deals: `python -m benchmarks.forecast`.
+"""Benchmark of forecasts with many deals: `python -m benchmarks.forecast`.
 
-Everything happens in this process, on SQLite, through the public schema. Figures are seconds of CPU of
-the whole process; beside them the longest that the event loop itself was kept, as CPU of its thread,
-and the longest piece of work in the forecast's own.
+Runs in this process, on SQLite, through the public schema. Reports CPU seconds of the whole process and, as CPU time
+of their thread, the longest callback of the event loop and the longest job of the forecast's worker thread.
 """
 
 from __future__ import annotations
@@ -57,9 +56,9 @@ ALL_ACCURACY = "query($p: PeriodInput) { teams { members { forecast(period: $p) 
 class Figure:
     name: str
     seconds: float
-    most: float  # what is aimed at
-    loop: float  # the longest piece of the event loop's own thread
-    piece: float  # and of the forecast's
+    most: float  # target in seconds
+    loop: float  # longest callback of the event loop, in seconds
+    piece: float  # longest job of the worker thread, in seconds
 
     def __str__(self) -> str:
         ratio, loop, piece = self.seconds / self.most, self.loop * 1000, self.piece * 1000
@@ -68,7 +67,7 @@ class Figure:
 
 @contextmanager
 def watched() -> Iterator[list[float]]:
-    """Give a list of two: the CPU of the longest turn of the event loop within the block, and of the longest piece."""
+    """Yield a list of two, filled within the block: CPU seconds of the longest loop callback and of the longest job."""
     longest, turn, submit = [0.0, 0.0], asyncio.Handle._run, ThreadPoolExecutor.submit
 
     def timed(handle: asyncio.Handle) -> None:
@@ -103,7 +102,7 @@ async def measured(name: str, most: float, work: Callable[[], Awaitable[Any]]) -
 
 
 async def fill(sellers: int, closed: int, open_: int) -> None:
-    """Write a company straight into the tables: two years of deals through three stages, and what is open now."""
+    """Write a company into the tables: two years of closed deals through three stages, and the open deals."""
     luck = random.Random(1)
     top = await Team.create(name="Sales", created_at=NOW)
     await Employee.bulk_create(
@@ -179,7 +178,7 @@ async def run(sellers: int, closed: int, open_: int) -> list[Figure]:
 
             await ask("{ company { name } }")
             gc.collect()
-            gc.freeze()  # what the filling left behind is no part of what is measured
+            gc.freeze()  # objects left by the filling must not slow down collections while measuring
             figures = [await measured("cold: the company", 3, lambda: ask(WHOLE, p=NEXT))]
             figures.append(await measured("again: the company", 0.2, lambda: ask(WHOLE, p=NEXT)))
             figures.append(await measured("first time all sellers, deals too", 3, lambda: ask(ALL, p=NEXT)))
@@ -201,7 +200,7 @@ async def run(sellers: int, closed: int, open_: int) -> list[Figure]:
 @click.option("--closed", default=38_000, show_default=True)
 @click.option("--open", "open_", default=10_000, show_default=True)
 def main(sellers: int, closed: int, open_: int) -> None:
-    """Measure the forecast of a company of that size: CPU seconds, and their ratio to what is aimed at."""
+    """Measure the forecast of a company of the given size: CPU seconds, and their ratio to the target."""
     click.echo(f"{'':<46}{'CPU':>8}  {'ratio':>7}{'':<8}{'loop kept':>11}{'piece':>12}")
     for figure in asyncio.run(run(sellers, closed, open_)):
         click.echo(str(figure))

@@ -1,4 +1,4 @@
-"""The machines of a measurement: PostgreSQL, Valkey and server processes of our own, and the CPU seconds each has used."""
+"""Benchmark harness: starts PostgreSQL, Valkey and server processes and reads the CPU time they have used."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.backing_services import Postgres, Valkey, free_port
 
 ROOT = Path(__file__).parent.parent
 SECRET = "b" * 64
-ROUNDS = 5  # in which what is held against each other is measured in turns: a machine's pace changes within seconds
+ROUNDS = 5  # things to compare are measured in turns, because the speed of a machine changes within seconds
 
 
 def cpu(pids: Iterable[int]) -> float:
-    """Return the CPU seconds that these processes, all their threads and their children that live have used."""
+    """Return the CPU seconds used by these processes and their live descendants, in all threads."""
     total = 0
     for pid in _family(pids):
         for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
@@ -33,6 +33,7 @@ def cpu(pids: Iterable[int]) -> float:
 
 
 def _family(pids: Iterable[int]) -> set[int]:
+    """Return the process ids and those of all descendants that are alive, from /proc."""
     found = set(pids)
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -49,7 +50,7 @@ def _family(pids: Iterable[int]) -> set[int]:
 
 
 def resident(pid: int) -> int:
-    """Return the bytes of memory a process holds that are its own."""
+    """Return the anonymous resident memory of a process in bytes (`RssAnon`, which excludes shared files)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
@@ -58,7 +59,7 @@ def resident(pid: int) -> int:
 
 @dataclass
 class Process:
-    """A server process that answers at `address`."""
+    """A running server process; `address` is "host:port"."""
 
     running: subprocess.Popen[bytes]
     address: str
@@ -77,7 +78,7 @@ class Process:
 
 
 class Rig:
-    """PostgreSQL and Valkey for as long as the block lasts, and what was started beside them."""
+    """A PostgreSQL, a Valkey and the server processes started with them."""
 
     def __init__(self) -> None:
         self.postgres, self.valkey = Postgres(), Valkey()
@@ -96,7 +97,7 @@ class Rig:
         }
 
     def command(self, *arguments: str) -> None:
-        """Run a command of the product to its end."""
+        """Run a command of `python -m server` and wait until it has finished. Raises CalledProcessError."""
         subprocess.run(
             [sys.executable, "-P", "-m", "server", *arguments],
             env=self.environment() | {"SCORELINE_ADMIN_PASSWORD": "correct horse"},
@@ -106,7 +107,10 @@ class Rig:
         )
 
     def serve(self, module: str = "server", *arguments: str, path: str = "/health/ready") -> Process:
-        """Start a server and wait until it answers."""
+        """Start a server process and wait until GET `path` answers. Raises RuntimeError after 30 seconds.
+
+        module     "server", or a module that takes a port and `arguments`
+        """
         port = free_port()
         given = ["serve", "--port", str(port)] if module == "server" else [str(port), *arguments]
         running = subprocess.Popen([sys.executable, "-P", "-m", module, *given], env=self.environment(), cwd=ROOT)
@@ -136,6 +140,7 @@ class Rig:
 
 @contextmanager
 def rig() -> Iterator[Rig]:
+    """Start PostgreSQL and Valkey for the block; stop them and all server processes afterwards."""
     found = Rig()
     try:
         yield found
@@ -144,13 +149,17 @@ def rig() -> Iterator[Rig]:
 
 
 def of_each(rounds: Sequence[tuple[float, float]], times: int) -> tuple[float, float]:
-    """Return what a unit of ours and of the floor's took, in microseconds, of CPU seconds of so many units a round."""
+    """Return the mean cost of one unit of work for Scoreline and for the baseline, in CPU microseconds.
+
+    rounds  CPU seconds of Scoreline and of the baseline in each round
+    times   units of work per round
+    """
     ours, floor = (sum(costs) / times / len(rounds) * 1e6 for costs in zip(*rounds, strict=True))
     return ours, floor
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float]:
-    """Return the milliseconds within which half, 95 % and 99 % were done, by names that say so."""
+    """Return the 50th, 95th and 99th percentile in milliseconds, keyed "p50_ms" and so on; empty without values."""
     ordered = sorted(seconds)
     return {
         f"p{share}_ms": round(ordered[min(len(ordered) * share // 100, len(ordered) - 1)] * 1000, 1)

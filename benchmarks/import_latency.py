@@ -1,4 +1,4 @@
-"""What others wait while an import runs: the answers to a small query, by the clock, beside those without an import."""
+"""Benchmarks the latency of a small query during a CSV import, compared with its latency without one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ from benchmarks.scenarios import Figure, Office, at_rest
 from tests.sample_exports import COLUMNS, DAY, MAP, SEPARATOR
 
 QUERY: Final = "{ company { name } }"
-_PAUSE: Final = 0.01  # seconds between two questions
+_PAUSE: Final = 0.01  # between two queries
 _STAGES: Final = ("Won", "Lost", "Offer", "Won")
 
 
 def importing(office: Office, rows: int, seconds: float) -> Iterator[Figure]:
-    """Ask one question after the other: for so many seconds while nothing else happens, and while so many deals are brought in."""
+    """Measure the latency of sequential queries, first without other load, then while deals are imported.
+
+    rows     number of deals to import
+    seconds  duration of the first part
+    """
     server = office.rig.serve()
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(1) as aside:
         folder = Path(name)
@@ -51,7 +55,7 @@ def importing(office: Office, rows: int, seconds: float) -> Iterator[Figure]:
 
 
 def _waits(office: Office, server: Process, on: Callable[[], bool]) -> list[float]:
-    """Return how many seconds each answer took, asked one after the other as long as it goes on."""
+    """Query sequentially while `keep_going()` is true and return the seconds that each answer took."""
     for _ in range(10):
         office.ask(server, QUERY)
     waits = []
@@ -64,7 +68,7 @@ def _waits(office: Office, server: Process, on: Callable[[], bool]) -> list[floa
 
 
 def _write(folder: Path, rows: int) -> None:
-    """Write an export of deals of a year, sold by those who are there to clients who are not, and its map."""
+    """Write a CSV export with a year of deals of existing sellers and new clients, and the map file for it."""
     (folder / "map.toml").write_text(MAP)
     with (folder / "deals.csv").open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file, delimiter=SEPARATOR)

@@ -1,8 +1,8 @@
-"""How costs grow with the company: the same work in one of 10,000 deals and in one of a million, of 100 employees and of 10,000.
+"""Benchmarks how costs grow with the company: 10,000 against a million deals, 100 against 10,000 employees.
 
-Each company is in a PostgreSQL of its own, filled straight into its tables, and all are measured in turns: how fast a
-machine is changes within minutes by more than what is looked for. SQLite is left out: it is for one office, and its CPU
-is the server's.
+Each company has a PostgreSQL of its own that is filled by INSERTs. All companies are measured in turns, because the
+speed of a machine changes within minutes by more than the difference to be measured. SQLite is left out: it is meant
+for small installations, and its CPU time is part of the server's.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ AIMS: Final = {
 
 
 def grown(sizes: Sequence[Size], times: int) -> Iterator[Figure]:
-    """Yield for each piece of work its cost in each larger company beside that in the first, which stands as its floor."""
+    """Yield the cost of each operation in each larger company; its cost in the first company is the baseline.
+
+    times  number of calls of each operation in each company, spread over `ROUNDS` rounds
+    """
     with ExitStack() as opened_:
         companies = [opened_.enter_context(_company(size)) for size in sizes]
         costs: dict[str, list[list[float]]] = {work: [] for work in AIMS}
@@ -67,7 +70,11 @@ def _called(size: Size) -> str:
 
 @contextmanager
 def _company(size: Size) -> Iterator[Mapping[str, Callable[[int], float]]]:
-    """Serve a company of that size; each piece of work there, so many times, costs so many µs of server and PostgreSQL."""
+    """Set up and serve a company of this size.
+
+    Yields a function per operation: it runs the operation the given number of times and returns the CPU microseconds
+    that the server, PostgreSQL and Valkey used per call (or per delivered push).
+    """
     with rig() as machines:
         with click.progressbar(length=steps(size.deals), label=_called(size), file=sys.stderr) as bar:
             office = opened(machines, sellers=size.employees, deals=size.deals, told=bar.update)
@@ -89,7 +96,7 @@ def _company(size: Size) -> Iterator[Mapping[str, Callable[[int], float]]]:
 
 
 def _settled(machines: Rig, server: Process) -> None:
-    """Wait until what a server does once, after its start, is done: learning what the forecasts need."""
+    """Wait until the server has finished its work after start, such as training the forecast models."""
     quiet = 0
     while quiet < 3:
         began = machines.cpu(server, databases=True)
@@ -98,6 +105,7 @@ def _settled(machines: Rig, server: Process) -> None:
 
 
 def _each(machines: Rig, server: Process, times: int, work: Callable[[], object]) -> float:
+    """Return the CPU microseconds per call of the operation, after ten calls of warm-up."""
     for _ in range(10):
         work()
     began = machines.cpu(server, databases=True)
@@ -107,7 +115,10 @@ def _each(machines: Rig, server: Process, times: int, work: Callable[[], object]
 
 
 def _push(office: Office, server: Process, scope: str, times: int) -> float:
-    """Move the scores of a seller by bare statements, which cost the same in every company, while a socket shows the board."""
+    """Return the CPU microseconds per push of the leaderboard of `scope` to one socket.
+
+    The seller's scores are changed by plain SQL statements, whose cost is the same in every company.
+    """
     seller, team = (decoded(office.ids[name]) for name in ("seller", "team"))
     assert seller is not None
     assert team is not None
@@ -122,6 +133,7 @@ def _push(office: Office, server: Process, scope: str, times: int) -> float:
 
 
 async def _moves(machines: Rig, seller: int, team: int, times: int) -> None:
+    """Change the totals of a seller and of the teams above by SQL and notify the servers, as a won deal does."""
     from redis.asyncio import Redis
 
     connection = await asyncpg.connect(machines.url)

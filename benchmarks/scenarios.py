@@ -1,4 +1,4 @@
-"""The scenes that are measured. Each prints what a unit of work costs beside its floor, measured in the same run."""
+"""Benchmark scenarios: each yields the cost of a unit of work and of its baseline, measured in the same run."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WIN: Final = """mutation($input: RecordDealInput!) { recordDeal(input: $input) {
 
 @dataclass
 class Figure:
-    """One line of the table: what was measured, in microseconds (or as `unit` says), beside its floor."""
+    """One line of the table: a cost in CPU microseconds (or in `unit`) and the cost of its baseline."""
 
     name: str
     ours: float
@@ -59,19 +59,20 @@ class Figure:
 
     @property
     def rate(self) -> float | None:
-        """How many of it a core does in a second."""
+        """Units of work per second on one core."""
         return 1e6 / self.ours if self.unit == "µs" and self.ours else None
 
 
 @dataclass
 class Office:
-    """A company being served, and who asks."""
+    """A company in the benchmark's database, the access token of its administrator, and ids for the queries."""
 
     rig: Rig
     token: str
     ids: dict[str, str]
 
     def ask(self, server: Process, query: str, **variables: Any) -> Any:
+        """Execute an operation over HTTP as the administrator and return its data; fails on GraphQL errors."""
         body = json.dumps({"query": query, "variables": variables}).encode()
         headers = {"Content-Type": "application/json"}
         if self.token:
@@ -83,7 +84,10 @@ class Office:
 
 
 def opened(machines: Rig, *, sellers: int, deals: int, told: Callable[[int], None] = lambda steps: None) -> Office:
-    """Set up a company of that size and sign in as its administrator."""
+    """Set up a company of this size and sign in as its administrator.
+
+    on_progress  called as in `fill_company`
+    """
     machines.command("migrate")
     machines.command(
         "setup", "--name", "Bench", "--currency", "EUR", "--zone", "UTC", "--admin", "Ada", "--email", "ada@example.com"
@@ -108,7 +112,10 @@ def opened(machines: Rig, *, sellers: int, deals: int, told: Callable[[int], Non
 def listeners(
     office: Office, server: Process, asked: list[dict[str, Any]]
 ) -> Iterator[Callable[[str], dict[str, Any]]]:
-    """Have a socket listen to each payload; the function given answers what was heard since the last "reset"."""
+    """Open a socket for each `subscribe` payload, in a process of their own (see `benchmarks/websocket_clients.py`).
+
+    Yields a function that sends a command to that process and returns the counts of messages since the last "reset".
+    """
     running = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.websocket_clients"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env=office.rig.environment(),
@@ -135,7 +142,7 @@ def listeners(
 
 
 def at_rest(process: Process) -> None:
-    """Wait until a server has done what it does once after its start: the day's forecasts are nobody's message."""
+    """Wait until a server has finished its work after start, so that the day's forecasts are not measured."""
     for _ in range(30):
         before = cpu([process.pid])
         time.sleep(1)
@@ -144,7 +151,7 @@ def at_rest(process: Process) -> None:
 
 
 def board_push(office: Office, sockets: int, wins: int) -> Iterator[Figure]:
-    """Many sockets on one board of twenty rows: the CPU of the server for each message it delivers."""
+    """Measure the server's CPU per delivered message with many sockets on one leaderboard of twenty rows."""
     rig = office.rig
     writer, server, floor = rig.serve(), rig.serve(), rig.serve("benchmarks.baseline_server", path="/")
     variables = {"scope": office.ids["team"]}
@@ -189,9 +196,10 @@ def board_push(office: Office, sockets: int, wins: int) -> Iterator[Figure]:
 
 
 def goals_push(office: Office, sockets: int, events: int) -> Iterator[Figure]:
-    """Each socket on another employee's goal: CPU of server, PostgreSQL and Redis for each event.
+    """Measure the CPU of server, PostgreSQL and Redis per event, with each socket on the goal of a different employee.
 
-    Ours and the floor are measured in turns, the other one stopped: a machine's pace changes within seconds.
+    Scoreline and the baseline are measured in turns, because the speed of a machine changes within seconds. The server
+    that is not measured is stopped by a signal, since both react to the same database and Redis.
     """
     rig = office.rig
     server = rig.serve()
@@ -200,14 +208,14 @@ def goals_push(office: Office, sockets: int, events: int) -> Iterator[Figure]:
         moves = runner.run(Moves.begun(rig, sockets))
         asked = [{"query": GOAL, "variables": {"goals": [id_of("Goal", goal)]}} for goal, _ in moves.goals]
         with listeners(office, server, asked) as ours, listeners(office, floor, [{"query": "x"}] * sockets) as bare:
-            runner.run(moves.make(sockets, None))  # each once before it counts
+            runner.run(moves.make(sockets, None))  # warm-up: each goal once
             at_rest(server)
             text = ours("tell")["last"]
             runner.run(moves.make(sockets, text))
 
             def cost(process: Process, heard: Callable[[str], dict[str, Any]], text: str | None) -> float:
                 process.running.send_signal(signal.SIGCONT)
-                time.sleep(1.5)  # it catches up with what happened meanwhile
+                time.sleep(1.5)  # it catches up with the events of the time it was stopped
                 heard("reset")
                 began = rig.cpu(process, databases=True)
                 runner.run(moves.make(part, text))
@@ -233,14 +241,14 @@ def goals_push(office: Office, sockets: int, events: int) -> Iterator[Figure]:
 
 
 def idle(office: Office, sockets: int, seconds: int) -> Iterator[Figure]:
-    """Sockets on which nothing happens: memory of each, and the share of a core they take."""
+    """Measure the memory per idle socket and the share of a core that all of them take."""
     rig, found = office.rig, {}
     server, floor = rig.serve(), rig.serve("benchmarks.baseline_server", path="/")
     for name, process, payload in (
         ("ours", server, {"query": BOARD, "variables": {"scope": office.ids["team"]}}),
         ("floor", floor, {"query": "x"}),
     ):
-        with listeners(office, process, [payload] * 100):  # what the first cost once is nobody's
+        with listeners(office, process, [payload] * 100):  # one-time costs of the first sockets are not counted
             time.sleep(0.5)
         before = resident(process.pid)
         with listeners(office, process, [payload] * sockets):
@@ -255,7 +263,7 @@ def idle(office: Office, sockets: int, seconds: int) -> Iterator[Figure]:
 
 
 def other_days() -> Iterator[dict[str, Any]]:
-    """Yield as many days as a month has, again and again others of the past year: boards that nobody has asked for before."""
+    """Yield variables with a different period of 30 days each time, so that no leaderboard is served from a cache."""
     today = datetime.now(UTC).date()
     for days in count():
         start, end = (today - timedelta(days + length) for length in (30, 0))
@@ -263,9 +271,11 @@ def other_days() -> Iterator[dict[str, Any]]:
 
 
 def requests(office: Office, times: int) -> Iterator[Figure]:
-    """Card, boards and a won deal over HTTP: CPU of server and database, beside the same statements through the driver.
+    """Measure the CPU of server and database for the employee card, leaderboards and a won deal over HTTP.
 
-    A board that is kept takes hardly any: it stands beside the statements that make it. Measured in turns, as goals are.
+    The baseline is the same SQL statements run through the driver alone. A cached leaderboard runs hardly any
+    statements, so its baseline is the statements of an uncached one. Both are measured in turns, as in
+    `measure_goal_pushes`.
     """
     rig = office.rig
     server = rig.serve()
@@ -300,7 +310,7 @@ def requests(office: Office, times: int) -> Iterator[Figure]:
 
 @dataclass(frozen=True)
 class Statements:
-    """The statements behind an operation, to be run through the driver alone: those of its transaction in one."""
+    """The SQL statements of an operation, to be run through the driver alone; `within` are those of its transaction."""
 
     before: Sequence[Statement]
     within: Sequence[Statement]
@@ -320,7 +330,7 @@ class Statements:
         return len(self.before) + len(self.within) + len(self.after)
 
     async def cost(self, times: int) -> float:
-        """Run them so many times, encode the answer as often, and return the CPU seconds of this process and PostgreSQL."""
+        """Run the statements and encode the answer `times` times; return the CPU seconds, PostgreSQL's included."""
         began = cpu(self.pids)
         for _ in range(times):
             await self._run(self.before)
@@ -357,9 +367,9 @@ def id_of(kind: str, number: int) -> str:
 
 @dataclass
 class Moves:
-    """Moves goals one after another, as a server's mutation would, and rings."""
+    """Changes the values of goals one after another, as a mutation would, and notifies the servers."""
 
-    goals: Sequence[tuple[int, int]]  # each with its owner
+    goals: Sequence[tuple[int, int]]  # goal id and owner's employee id
     connection: asyncpg.Connection
     redis: Redis
 
@@ -370,7 +380,10 @@ class Moves:
         return cls([(row["id"], row["owner_id"]) for row in rows], connection, Redis.from_url(rig.valkey.url))
 
     async def make(self, events: int, text: str | None) -> None:
-        """Ring by the change log for ours; for the floor, which is to send this text, by its own channel."""
+        """Change `events` goals in turn and notify.
+
+        text  None: publish the change as Scoreline does; otherwise send this text through the baseline server's channel
+        """
         for place, (goal, employee) in enumerate(islice(cycle(self.goals), events)):
             await self.connection.execute(
                 "UPDATE daily_total SET amount = amount + 100 WHERE id = (SELECT id FROM daily_total"

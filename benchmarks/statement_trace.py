@@ -1,4 +1,4 @@
-"""The statements behind one operation: the product run in this process, and what it asks of the database written down."""
+"""Traces the SQL statements of one GraphQL operation by executing it in this process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ Statement = tuple[str, list[Any]]
 
 @contextmanager
 def noted(statements: list[Statement]) -> Iterator[None]:
-    """Write down every statement that is run, with its values, until the block is left."""
+    """Append every statement that runs within the block, with its values, to `statements`.
+
+    Reads Tortoise's debug log, which is the one place that sees all statements.
+    """
 
     class Note(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -43,8 +46,8 @@ def noted(statements: list[Statement]) -> Iterator[None]:
 async def statements_of(url: str, token: str, query: str, asked: Iterator[dict[str, Any]]) -> list[Statement]:
     """Return the statements that the operation runs, with their values, in order.
 
-    It is run twice, each time with the next variables, and what it writes stays: the second time it reads no more
-    than in a server that has been asked before.
+    The operation is executed twice, each time with the next variables, and its writes are kept. Only the second
+    execution is returned: as in a server that has been running for a while, its caches are filled by then.
     """
     from strawberry.dataloader import DataLoader
 
@@ -65,7 +68,10 @@ async def statements_of(url: str, token: str, query: str, asked: Iterator[dict[s
 
 
 def parted(statements: list[Statement]) -> tuple[list[Statement], list[Statement], list[Statement]]:
-    """Return what is run before the transaction, within it and after it."""
+    """Split the statements into those before, within and after the transaction.
+
+    The advisory lock starts the transaction, the last write ends it.
+    """
     begins = [number for number, (sql, _) in enumerate(statements) if "pg_advisory_xact_lock" in sql]
     if not begins:
         return statements, [], []

@@ -1,7 +1,7 @@
-"""Many websocket clients at little cost: a process of its own, so that theirs is not the server's CPU.
+"""Lightweight WebSocket clients in a process of their own, so that their CPU time is not counted as the server's.
 
-Speaks just enough of RFC 6455 and graphql-transport-ws to listen: it introduces itself, subscribes and
-counts what comes. Text frames are unmasked and whole, as our server sends them.
+Implements just enough of RFC 6455 and graphql-transport-ws to subscribe and to count messages. Expects unmasked,
+unfragmented text frames, as Scoreline sends them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 
 class Client(asyncio.Protocol):
-    """One socket; `heard` is called with the text of each message."""
+    """One socket; `on_message` is called with the text of each message."""
 
     def __init__(self, address: str, token: str, heard: Callable[[Client, bytes], None]) -> None:
         self.address, self.token, self.heard = address, token, heard
@@ -77,11 +77,11 @@ class Client(asyncio.Protocol):
     def _frame(self, opcode: int, payload: bytes) -> None:
         size = len(payload)
         head = bytes([128 | opcode, 128 | size]) if size < 126 else bytes([128 | opcode, 254]) + struct.pack(">H", size)
-        self.transport.write(head + b"\0\0\0\0" + payload)  # a mask of zeroes leaves the payload as it is
+        self.transport.write(head + b"\0\0\0\0" + payload)  # a mask of zeroes leaves the payload unchanged
 
 
 async def listen(address: str, token: str, asked: list[dict[str, Any]], commands: Any, out: Any) -> None:
-    """Open a socket for each payload of `subscribe`, say "ready", then answer each line of input with what was heard."""
+    """Open a socket for each `subscribe` payload, print "ready", then answer each input line with message counts."""
     loop = asyncio.get_running_loop()
     host, _, port = address.partition(":")
     clients: list[Client] = []

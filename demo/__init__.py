@@ -1,1 +1,1 @@
-"""A believable company to try everything on: its story, how it is made, and what keeps it alive."""
+"""Demo company: its generated history, its seeding into the database, and a simulation of its employees' work."""

@@ -1,11 +1,10 @@
-"""Keeps the demo company alive: its sellers record their work through the public API, one act every few seconds.
+"""Simulates the sellers of the demo company: every few seconds one of them records something through the public API.
 
-They sign in, look at what is on their desk, and do one thing about it, as their own client
-would. Nothing is reached past the API: what moves on a wallboard has come the same way
-as for a real company.
+A simulated seller signs in, queries their open work and executes one mutation, as a client of theirs would. Nothing
+bypasses the API, so a wallboard is updated in the same way as for a real company.
 
-What would make a month's goal look too good for its day they leave (see `pacing`), but for
-now and then. That wins go on for hours all the same is because some deals come back.
+Actions that would make a monthly goal look implausibly good are skipped (see `rate_control`), with rare exceptions.
+Wins can still go on for hours, because some won deals are reopened and won again.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ from demo.rate_control import fits, room
 
 log = logging.getLogger(__name__)
 
-FEWEST, MOST = 2.0, 4.0  # seconds between two acts
-_LONGEST_REST: Final = 60.0  # seconds, when the server does not answer
-_TRIES: Final = 5  # acts that are thought of before none is done
-_BOLD = 0.003  # how likely somebody brings in what does not fit all the same: a few goals are reached
-_SOON: Final = 0.2  # how likely a deal that came back is what is done next: goals miss it only for a moment
+FEWEST, MOST = 2.0, 4.0  # between two actions
+_LONGEST_REST: Final = 60.0  # limit of the backoff when the server does not answer
+_TRIES: Final = 5  # actions tried before a turn is given up
+_BOLD = 0.003  # of an action that exceeds the headroom: so that a few goals are reached
+_SOON: Final = 0.2  # that the next turn wins a reopened deal again: goals miss its amount only briefly
 _DESK: Final = """
 query Desk($ripe: [ID!]) {
   goals { metric { key } target period { kind } progress { value expectedByNow } }
@@ -52,17 +51,17 @@ _ONE: Final = Decimal(1)
 
 
 class Seller:
-    """One employee at work."""
+    """One employee: chooses and executes random actions through their own API session."""
 
     def __init__(self, session: Session, luck: random.Random) -> None:
         self.session, self.luck = session, luck
-        self._next: dict[str, str] = {}  # stage to the one after it
-        self._before: dict[str, str] = {}  # and to the one before
-        self._ripe: list[str] = []  # the last stages
-        self.back: list[str] = []  # deals that were won, and came back
+        self._next: dict[str, str] = {}  # ids of stages to the id of the next stage
+        self._before: dict[str, str] = {}  # and to the id of the previous stage
+        self._ripe: list[str] = []  # ids of the last stage of each pipeline
+        self.back: list[str] = []  # ids of won deals that were reopened and are to be won again
 
     async def act(self) -> str | None:
-        """Do one thing, and return the name of the mutation; None when there was nothing to do."""
+        """Perform one action and return the name of its mutation; None if none of the actions tried was possible."""
         desk = await self.desk()
         if self.back:
             return await self.win(desk)
@@ -72,7 +71,7 @@ class Seller:
         return None
 
     async def desk(self) -> Desk:
-        """Return what is to be done: open deals (`ripe`: in their last stage), tasks, leads, clients; and the goals."""
+        """Query goals, open deals (`ripe`: in their last stage), deals closed this month, tasks, leads and clients."""
         if not self._ripe:
             for pipeline in (await self.session.ask(_PIPELINES))["pipelines"]:
                 stages = [stage["id"] for stage in sorted(pipeline["stages"], key=lambda stage: stage["position"])]
@@ -85,7 +84,7 @@ class Seller:
         return {"goals": goals, **{name: [edge["node"] for edge in page["edges"]] for name, page in pages.items()}}
 
     def _may(self, desk: Desk, **gains: Decimal) -> bool:
-        """Return whether so much of these metrics may come in."""
+        """Return whether the gains, by metric, keep the goals plausible (or this action may be an exception)."""
         return fits(room(desk["goals"]), gains) or self.luck.random() < _BOLD
 
     async def _mutate(self, mutation: str, **given: Any) -> str:
@@ -145,7 +144,7 @@ class Seller:
         return await self._mutate("convertLead", id=self.luck.choice(desk["leads"])["id"], deal=self._offer(""))
 
     async def move(self, desk: Desk) -> str | None:
-        """Take a deal a step on, or now and then back."""
+        """Move a deal to the next stage, or less often to the previous one."""
         steps = self._next if self.luck.random() < 0.6 else self._before
         movable = [deal for deal in desk["deals"] if deal["stage"]["id"] in steps]
         if not movable:
@@ -154,7 +153,7 @@ class Seller:
         return await self._mutate("moveDeal", id=deal["id"], stage=steps[deal["stage"]["id"]])
 
     async def win(self, desk: Desk) -> str | None:
-        """Win a deal that came back, else one that is ripe and fits."""
+        """Win a reopened deal, else one in its last stage that fits within the headroom; without one, move a deal."""
         if self.back:
             return await self._mutate("winDeal", id=self.back.pop())
         left, bold = room(desk["goals"]), self.luck.random() < _BOLD
@@ -162,7 +161,7 @@ class Seller:
         return await self._mutate("winDeal", id=self.luck.choice(fitting)["id"]) if fitting else await self.move(desk)
 
     async def reopen(self, desk: Desk) -> str | None:
-        """Take up a deal again that was closed this month."""
+        """Reopen a deal that was closed this month; one that was won is noted, so that it is won again."""
         if not desk["closed"]:
             return None
         deal = self.luck.choice(desk["closed"])
@@ -177,7 +176,7 @@ class Seller:
         return await self._mutate("loseDeal", id=deal["id"], reason=self.luck.choice(company_data.LOST))
 
     async def flag(self, desk: Desk) -> str | None:
-        """Say of a deal that something is wrong with it, or no longer is."""
+        """Flag a deal with a problem, or clear its flag."""
         if not desk["deals"]:
             return None
         deal = self.luck.choice(desk["deals"])
@@ -191,7 +190,7 @@ class Seller:
 
 
 def _gains(deal: Mapping[str, Any]) -> Mapping[str, Decimal]:
-    """Return what a deal brings when it is won, as far as months have goals for it."""
+    """Return the gains of winning a deal by metric, for the metrics that have monthly goals."""
     kind = "first" if deal["saleKind"] == "FIRST" else "repeat"
     amount = Decimal(deal["amount"]["amount"]) if deal["amount"] else _NONE
     return {"deals_won_amount": amount, "deals_won": _ONE, f"{kind}_deals_won": _ONE}
@@ -222,7 +221,12 @@ async def live(
     seed: int | None = None,
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Let these employees work until cancelled. What fails is logged and tried again later, ever more patiently."""
+    """Let these employees work until cancelled.
+
+    Errors are logged; after each one the pause doubles, up to a minute, until an action succeeds.
+
+    sleep  waits for a number of seconds
+    """
     luck = random.Random(seed)  # noqa: S311 - a story, not a secret
     sellers = [Seller(Session(ask, clock, email, password), luck) for email in emails]
     wait = FEWEST
@@ -232,7 +236,7 @@ async def live(
             log.debug("demo: %s", await luck.choice(busy or sellers).act())
         except (Refused, OSError, http.client.HTTPException, ValueError) as error:
             wait = min(max(wait, FEWEST) * 2, _LONGEST_REST)
-            log.warning("The demo's company could not work (%s); trying again in %.0f seconds.", error, wait)
+            log.warning("The demo could not record anything (%s); trying again in %.0f seconds.", error, wait)
         else:
             wait = luck.uniform(FEWEST, MOST)
         await rest(wait)

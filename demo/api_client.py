@@ -1,7 +1,7 @@
-"""One person at the public API: signs in, keeps the session fresh, asks.
+"""GraphQL client of the demo: signs in as one person, refreshes the session and executes operations.
 
-Over HTTP as any client would, with the standard library alone: what is installed to
-serve is enough to run the demo.
+Uses HTTP as any client would, and only the standard library, so that the demo needs no dependencies beyond the
+server's.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 Answer = Mapping[str, Any]
-Ask = Callable[[str, Mapping[str, Any], str | None], Awaitable[Answer]]  # document, variables, token
+Ask = Callable[[str, Mapping[str, Any], str | None], Awaitable[Answer]]  # document, variables, access token
 
-_PATIENCE: Final = 8.0  # seconds for one answer
+_PATIENCE: Final = 8.0  # for one response
 _BEFOREHAND: Final = timedelta(seconds=60)
 _ENDED: Final = ("UNAUTHENTICATED", "TOKEN_EXPIRED")
 _SESSION: Final = "{ accessToken refreshToken expiresAt userErrors { message } }"
@@ -25,11 +25,14 @@ _REFRESH: Final = f"mutation($token: String!) {{ session: refreshSession(refresh
 
 
 class Refused(Exception):
-    """The server did not do what was asked; the message says why."""
+    """The response has GraphQL errors or user errors; the message joins theirs."""
 
 
 def over_http(host: str, port: int) -> Ask:
-    """Return how to ask the server there."""
+    """Return a transport that POSTs operations to the server at host and port.
+
+    It raises OSError, http.client.HTTPException or ValueError when there is no valid response.
+    """
 
     def post(body: bytes, headers: dict[str, str]) -> Answer:
         connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
@@ -51,7 +54,7 @@ def over_http(host: str, port: int) -> Ask:
 
 
 class Session:
-    """Somebody signed in; the first question signs in, later ones refresh the session before it ends."""
+    """Executes operations as one person: signs in on first use and refreshes the session before it expires."""
 
     def __init__(self, ask: Ask, clock: Callable[[], datetime], email: str, password: str) -> None:
         self._ask, self._clock = ask, clock
@@ -61,7 +64,7 @@ class Session:
         self._until: datetime | None = None
 
     async def ask(self, document: str, **variables: Any) -> Answer:
-        """Return the data of an operation. Raises Refused for errors of any kind."""
+        """Execute an operation and return its data. Raises ApiError for GraphQL errors and user errors."""
         if self._until is None:
             await self._begin(_SIGN_IN, {"input": self._given})
         elif self._clock() >= self._until - _BEFOREHAND:
@@ -69,7 +72,7 @@ class Session:
         return await self._asked(document, variables, self._access)
 
     async def _begin(self, document: str, variables: Mapping[str, Any]) -> None:
-        self._until = None  # whatever fails now, the next question signs in anew
+        self._until = None  # if this fails, the next operation signs in again
         session = (await self._asked(document, variables, None))["session"]
         self._access, self._refresh = session["accessToken"], session["refreshToken"]
         self._until = datetime.fromisoformat(session["expiresAt"].replace("Z", "+00:00"))

@@ -1,4 +1,4 @@
-"""What is printed when the demo serves: where to look, who to be, and one thing to try."""
+"""Start-up banner of the demo: addresses, accounts to sign in with, and an example query."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ QUERY = "{ leaderboard(first: 5) { standings { rank employee { name } value } } 
 
 
 def text(address: str, people: Sequence[Person], made: Made) -> str:
-    """Return the greeting.
+    """Return the banner that is printed when the demo starts serving.
 
-    address  "host:port" as a browser reaches the server
+    address  "host:port" at which a browser reaches the server
     """
     return f"""
-{company_data.COMPANY} is open, and its people are at work.
+{company_data.COMPANY} is running, and its simulated employees record their work.
 
   Watch      http://{address}/wallboard#token={made.wallboard}
-             (the screen in the office, live)
-  Ask        http://{address}/graphql#token={made.wallboard}
-             (whatever you like, and see it move)
+             (the office wallboard, updated live)
+  Query      http://{address}/graphql#token={made.wallboard}
+             (run any query or subscription in the browser)
   GraphQL    http://{address}/graphql
   Live       ws://{address}/graphql  (graphql-transport-ws)
   Health     http://{address}/health/ready
 
 {sign_ins(people, made)}
 
-Who leads this month:
+Leaders of this month:
   curl -s http://{address}/graphql -H 'Content-Type: application/json' \\
     -H 'Authorization: Bearer {made.wallboard}' \\
     -d '{{"query": "{QUERY}"}}'
 
-Ctrl-C ends it; `--fresh` begins with a new company.
+Ctrl-C stops the demo; `--fresh` starts with a new company.
 """
 
 
 def sign_ins(people: Sequence[Person], made: Made) -> str:
-    """Return whom to sign in as, and the tokens of the devices."""
+    """Return the accounts to sign in with and the tokens of the devices."""
     as_whom = "\n".join(f"{role:<10} {person.email}" for role, person in _to_be(people).items())
-    return f"""Sign in as, always with the password "{PASSWORD}":
+    return f"""Accounts, all with the password "{PASSWORD}":
 {indent(as_whom, "  ")}
 
   Wallboard token    {made.wallboard}
@@ -51,7 +51,7 @@ def sign_ins(people: Sequence[Person], made: Made) -> str:
 
 
 def _to_be(people: Sequence[Person]) -> dict[str, Person]:
-    """Return one person for each role; of the employees one who sells well."""
+    """Return one person for each role; the employee is the one with the highest talent."""
     seller = max((person for person in people if person.role is Role.EMPLOYEE), key=lambda person: person.talent)
     manager = next(person for person in people if person.team == seller.team and person.role is Role.MANAGER)
     director = next(person for person in people if person.role is Role.DIRECTOR)

@@ -1,8 +1,7 @@
-"""Who and what the demo company is: its people, teams, pipelines, products and clients' names, all invented.
+"""Data of the demo company: people, teams, pipelines, products and names of clients, all invented.
 
-"Marlowick" measures cold: it sells loggers and gateways to whoever keeps food or medicine
-cool. Half of its people write their names in Latin letters, half in Cyrillic, so that search,
-sorting and initials are seen with both.
+"Marlowick" sells temperature loggers and gateways to companies that keep food or medicine cool. Half of its people have
+names in Latin letters, half in Cyrillic, so that search, sorting and initials are shown with both scripts.
 """
 
 from __future__ import annotations
@@ -29,7 +28,10 @@ class Team:
 
 @dataclass(frozen=True)
 class Person:
-    """`talent` is around 1: how much more, and how much better, he sells than another; 0 for who sells nothing."""
+    """An employee of the demo company.
+
+    `talent` is a factor around 1 for the number of deals and the probability of winning them; 0 means no sales.
+    """
 
     key: str
     name: str
@@ -42,7 +44,11 @@ class Person:
 
 @dataclass(frozen=True)
 class Stage:
-    """`days`: the median stay; `on`: how likely a deal goes on from here rather than being lost."""
+    """A stage of a pipeline.
+
+    `median_days` is the median time a deal stays in it, `advance_probability` the probability that a deal moves on from
+    it rather than being lost.
+    """
 
     name: str
     days: float
@@ -61,7 +67,7 @@ class Product:
     price: int  # list price in EUR
 
 
-# Proposals get stuck: who waits for the client's own paperwork waits long.
+# Proposals take long, because they wait for the client's paperwork.
 PIPELINES: Final = (
     Pipeline(
         "New business",
@@ -123,8 +129,8 @@ TEAMS: Final = (
 )
 SELLING: Final = tuple(team.key for team in TEAMS[4:])
 
-# Name, and the local part of the address. The first is the administrator, then the directors, the heads of
-# departments and the managers of teams in the order of TEAMS; who follows sells.
+# Name and local part of the e-mail address. The first is the administrator, then follow the directors, the heads of
+# departments and the managers of teams in the order of TEAMS; all others are sellers.
 _ENGLISH: Final = (
     ("Harriet Quill", "harriet.quill"),
     ("Edmund Farrow", "edmund.farrow"),

@@ -1,8 +1,7 @@
-"""What the demo company wants to reach: goals of every metric, for everybody, this week, month, quarter and year.
+"""Goals of the demo company: for every metric and every owner, over the current week, month, quarter and year.
 
-A target is the owner's share of what the whole year brought, for as busy a stretch as the
-period is, times some ambition: with a low one the goal is soon reached, with a high one
-it stays behind.
+target = total of the year * owner's share of the talent * activity of the period / activity of the year * ambition.
+An ambition below 1 gives a goal that is reached early, one above 1 a goal that stays behind.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ AMOUNT: Final = "deals_won_amount"
 FIRST: Final = "first_deals_won"
 REPEAT: Final = "repeat_deals_won"
 _AMBITIONS: Final = (0.6, 0.8, 1.0, 1.0, 1.15, 1.4)
-_DRIVE: Final = timedelta(weeks=4)  # before today, and two more after it
+_DRIVE: Final = timedelta(weeks=4)  # before today; half as long after today
 _MORNING: Final = timedelta(hours=7)
 _OF_COMPANY: Final = {
     PeriodKind.YEAR: (AMOUNT, "deals_won_profit"),
@@ -44,7 +43,10 @@ _OF_SELLERS: Final = (
 
 @dataclass(frozen=True)
 class Aim:
-    """A goal to be set at a moment: `owner` is "company" or the key of a team or person."""
+    """A goal that `setter` (key of a person) sets at `set_at`.
+
+    `owner` is "company" or the key of a team or person.
+    """
 
     at: datetime
     by: str
@@ -60,11 +62,13 @@ class Aim:
 
 
 def aims(story: Story) -> list[Aim]:
-    """Return the goals of the company, its teams and its sellers that hold today."""
+    """Return the goals of the company, its teams and its sellers whose period includes today."""
     return list(_Aims(story))
 
 
 class _Aims:
+    """Iterates over the goals; the random numbers depend on the history's seed alone."""
+
     def __init__(self, story: Story) -> None:
         self.story = story
         self.luck = random.Random(story.seed + 1)  # noqa: S311 - a story, not a secret
@@ -98,7 +102,7 @@ class _Aims:
         return self._over(period_of(kind, self.story.today, CALENDAR), by, owner, members, metric, ambition)
 
     def _drive(self, by: str) -> Aim:
-        """Return the one goal of days of its own, which does not recur."""
+        """Return the one goal with a CUSTOM period, which does not recur."""
         first = self.story.today - min(_DRIVE, timedelta(days=self.story.days))
         days = Period(first, self.story.today + _DRIVE / 2, PeriodKind.CUSTOM)
         return replace(self._over(days, by, "company", self.story.sellers, FIRST, 1.1), name="New clients in six weeks")
@@ -111,12 +115,12 @@ class _Aims:
 
 
 def below(team: str) -> set[str]:
-    """Return the team and all below it."""
+    """Return the keys of the team and of all teams below it."""
     return {team}.union(*(below(child.key) for child in company_data.TEAMS if child.parent == team))
 
 
 def yearly(events: list[Event], story: Story) -> defaultdict[str, Decimal]:
-    """Return what the year brought by metric, in the metric's unit; what was there before it is none of that."""
+    """Return the total of the year by metric, in the metric's unit; records created before it do not count."""
     found: defaultdict[str, Decimal] = defaultdict(Decimal)
     deals = [event.given for event in events if event.kind == "deal"]
     created = {given["externalId"]: given for given in deals if "title" in given}
@@ -153,11 +157,12 @@ def yearly(events: list[Event], story: Story) -> defaultdict[str, Decimal]:
 
 
 def _busy(period: Period) -> float:
+    """Return the sum of the activity levels of the period's days."""
     return sum(season(period.start + timedelta(days=number)) for number in range(period.days))
 
 
 def _round(value: Decimal) -> Decimal:
-    """Return a target as somebody would set it: two digits, at least 1."""
+    """Round a target as a manager would: two significant digits (whole numbers below 10), at least 1."""
     if value < 10:
         return max(value.quantize(Decimal(1), ROUND_HALF_UP), Decimal(1))
     step = Decimal(10) ** (value.adjusted() - 1)

@@ -1,9 +1,8 @@
-"""What happened in the demo company in the year up to now: the same for the same seed and the same moment.
+"""Generates the history of the demo company over the year up to now; equal seeds and times give equal histories.
 
-A story is data: people with their talents, and what each recorded when, as inputs by the
-contract's names. Ids in it are those "of the old CRM" (`ext:…`), a stage is a pair of
-pipeline and position; `making` puts both into the database. Nothing here takes the time
-or knows of a database.
+A history is data: people with their talents, and events with a time and a mutation input (names as in the GraphQL
+schema). Records are referred to by external ids (`ext:…`), a stage by a pair of pipeline index and position; `seeding`
+resolves both. Nothing here reads the clock or uses a database.
 """
 
 from __future__ import annotations
@@ -23,22 +22,22 @@ from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, L
 from domain.permissions import Role
 from domain.primitives.calendar import Calendar, Weekday
 
-VERSION: Final = 2  # a company made from another version is made anew
+VERSION: Final = 2  # a demo database of another version is created again
 CALENDAR: Final = Calendar(company_data.ZONE, Weekday.MONDAY, frozenset(list(Weekday)[:5]), company_data.COUNTRY)
-TRAININGS, DEMOS = "training_hours", "product_demos"  # the metrics of the company's own
+TRAININGS, DEMOS = "training_hours", "product_demos"  # keys of the company's custom metrics
 
 _MONTHS: Final = (0.85, 0.95, 1.2, 0.95, 0.95, 1.15, 0.8, 0.55, 1.15, 1.0, 1.1, 1.35)
-_BEFORE: Final = 80  # days before the year in which deals began that are open at its start
-_SALES: Final = 0.15  # deals that a seller begins by himself on an ordinary day
-_QUIET: Final = 0.03  # of a working day: the website works at weekends too
+_BEFORE: Final = 80  # days before the year during which deals are created that are still open at its start
+_SALES: Final = 0.15  # deals without a lead that a seller creates on an ordinary working day
+_QUIET: Final = 0.03  # leads arrive through the website on days off, too
 _RATES: Final = {"USD": Decimal("0.92"), "RUB": Decimal("0.0104")}
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something recorded: which kind of record, when, and the input by the contract's names.
+    """A record created or changed at a time: its kind and the mutation input.
 
-    `by`: the manager who gave an assignment; None for what the systems brought in by themselves.
+    `assigned_by` is the key of the manager who gave an assignment, None for everything the CRM records.
     """
 
     at: datetime
@@ -48,7 +47,7 @@ class Event:
 
 
 def season(day: date) -> float:
-    """Return how busy a day is, compared with an ordinary working day."""
+    """Return how busy a day is, relative to an ordinary working day (1.0)."""
     if not CALENDAR.is_working(day):
         return _QUIET
     if (day.month, day.day) < (1, 10) or (day.month, day.day) > (12, 22):
@@ -59,7 +58,7 @@ def season(day: date) -> float:
 
 @dataclass
 class Story:
-    """The company with everything that happened in so many days until `now`."""
+    """The demo company's people and the events of `days` days until `now`, sorted by time."""
 
     seed: int
     now: datetime
@@ -95,7 +94,7 @@ class Story:
     def rates(self) -> Mapping[str, Decimal]:
         return _RATES
 
-    # How a year goes by
+    # Generation of events
 
     def _tell(self) -> None:
         for person in self.sellers:
@@ -111,7 +110,7 @@ class Story:
                     self._day(person, day, busy)
 
     def _earlier(self, person: Person, day: date, busy: float) -> None:
-        """Begin a deal before the year; it has a part in the story if the year began before it ended."""
+        """Perhaps create a deal before the year; drop its events if it was closed before the year began."""
         if self._random.random() < _SALES * busy * (0.5 + person.talent / 2):
             before = len(self.events)
             self._sale(person, self._moment(day), fresh=0)
@@ -133,19 +132,19 @@ class Story:
                 act(person, self._moment(day))
 
     def _moment(self, day: date) -> datetime:
-        """Return some time of that day's office hours."""
+        """Return a random time within the office hours of `day`."""
         hour = min(max(self._random.gauss(13.2, 2.4), 8.1), 18.9)
         return CALENDAR.start_of(day) + timedelta(hours=hour)
 
     def _later(self, at: datetime, days: float) -> datetime:
-        """Return a moment some days later, when people are at work."""
+        """Return a random time about `days` days after `at`, within the office hours of a working day."""
         day = CALENDAR.day_of(at + timedelta(days=days))
         if not CALENDAR.is_working(day):
             day = CALENDAR.add_workdays(day, self._random.randint(1, 4))
         return max(self._moment(day), at + timedelta(minutes=20))
 
     def _add(self, at: datetime, kind: str, by: str | None = None, /, **given: Any) -> None:
-        if at <= self.now:  # what was there before the year is brought in as it begins
+        if at <= self.now:  # records from before the year are imported at its start
             self.events.append(Event(max(at, self.start), kind, given, by))
 
     def _client(self, person: Person, at: datetime) -> str:
@@ -161,7 +160,7 @@ class Story:
         return key
 
     def _known(self, person: Person, at: datetime) -> str:
-        """Return one of the clients that the seller has by then."""
+        """Return the key of a random client that the seller has at that time."""
         return self._random.choice([key for since, key in self._clients[person.key] if since < at])
 
     def _contact(self, person: Person, at: datetime, client: str | None = None) -> None:
@@ -190,9 +189,9 @@ class Story:
             self._add(answered, "lead", None, externalId=key, status=LeadStatus.IN_PROGRESS)
 
     def _sale(self, person: Person, at: datetime, fresh: float = 0.2) -> None:
-        """Begin a deal, and follow it through its stages until it is won, lost, or now.
+        """Create a deal and move it through its stages until it is won or lost or the present is reached.
 
-        fresh  how likely it is with a new client
+        new_client_probability  probability that the deal is with a new client
         """
         pick = self._random
         new = pick.random() < fresh
@@ -211,6 +210,7 @@ class Story:
         self._follow(person, key, pipeline, at, amount, currency)
 
     def _follow(self, person: Person, key: str, pipeline: int, at: datetime, amount: Decimal, currency: str) -> None:
+        """Add the events of a deal after its creation: stages, a loss or win, perhaps a problem while it is open."""
         pick, stages = self._random, company_data.PIPELINES[pipeline].stages
         for position, stage in enumerate(stages):
             at = self._later(at, pick.lognormvariate(math.log(stage.days), 0.7) / haste(at))
@@ -249,7 +249,7 @@ class Story:
         )  # fmt: skip
 
     def _task(self, person: Person, at: datetime) -> None:
-        """Note something to do; a fifth are given by the manager of the team."""
+        """Create a task and usually complete it; a fifth are assignments given by the manager of the team."""
         pick = self._random
         self._tasks += 1
         key, due = f"A-{self._tasks:04}", self._later(at, pick.uniform(1, 9))
@@ -270,7 +270,7 @@ class Story:
 
 
 def haste(at: datetime) -> float:
-    """Return how much faster deals go then: offices empty in August, budgets end in December."""
+    """Return the factor by which deals move faster at that time: slow in August, fast in December."""
     return max(season(CALENDAR.day_of(at)), 0.5)
 
 
@@ -293,7 +293,7 @@ def _person(number: int, luck: random.Random) -> Person:
 
 
 def _manager(person: Person) -> str:
-    """Return who stands above: the manager of the team, of a manager the one above."""
+    """Return the key of the person's manager: the manager of the team, or of the parent team if they manage it."""
     teams = {team.key: team for team in company_data.TEAMS}
     team = teams[person.team or "sales"]
     return teams[team.parent].manager if team.manager == person.key and team.parent else team.manager

@@ -1,7 +1,7 @@
-"""How much the demo's sellers may still bring in, so that their goals are believable however long it runs.
+"""Limits how much the demo's simulated sellers add to each metric, so that goals stay plausible however long it runs.
 
-In an hour they do what real sellers do in a month. So they hold back where a month's goal would
-look too good for its day; a goal that is reached already holds nobody back.
+In an hour they record what real sellers record in a month. So they stop where a monthly goal would be too far ahead of
+its expected value; a goal that has been reached sets no limit.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-_AHEAD: Final = Decimal("0.15")  # of the target above the even pace: well ahead
-_NEARLY: Final = Decimal("0.97")  # of the target: not reached
+_AHEAD: Final = Decimal("0.15")  # of the target above the expected value
+_NEARLY: Final = Decimal("0.97")  # of the target
 
 Room = Mapping[str, Decimal]
 
 
 def room(goals: Iterable[Mapping[str, Any]]) -> Room:
-    """Return by metric how much may still be added; what no month's goal is about is not in it.
+    """Return how much may still be added to each metric; metrics without a monthly goal are not contained.
 
-    goals  those that somebody sees, as the public API says them: of the seller, his teams and the company
+    goals  the goals visible to a seller as the public API returns them: their own, their teams' and the company's
     """
     found: dict[str, Decimal] = {}
     for goal in goals:
@@ -34,5 +34,5 @@ def room(goals: Iterable[Mapping[str, Any]]) -> Room:
 
 
 def fits(left: Room, gains: Mapping[str, Decimal]) -> bool:
-    """Return whether all of it may be added."""
+    """Return whether all gains, by metric, are within the headroom."""
     return all(gain <= left.get(metric, gain) for metric, gain in gains.items())

@@ -1,9 +1,8 @@
-"""Makes the demo company of its story, through the same resolvers as everything else.
+"""Seeds the database with the demo company and its generated history, through the same resolvers as the API.
 
-Every few days of the story, up to two weeks of what is long ago, are one unit of work at
-its own time, so the history, the ledger and boards `asOf` look as if the year had been
-lived. What happened is brought in by the company's old CRM (an integration device);
-directors and managers set goals and give assignments.
+The history is written in batches, each a unit of work with a clock of its own: half a day for recent events, up to two
+weeks for old ones. So activities, ledger and leaderboards with `asOf` look as if the year had really passed. Events are
+recorded by the company's old CRM (an integration device); directors and managers set goals and give assignments.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ from resolvers.request.context import Context
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
 
-PASSWORD: Final = "snowflake"  # everybody's, printed at the start: this is a demo
-_CLOSE_AFTER: Final = 5  # working days into the next month
-_FRACTION: Final = 5  # of the time since then lies between two units of work
+PASSWORD: Final = "snowflake"  # of all employees; not a secret, since the demo prints it at start
+_CLOSE_AFTER: Final = 5  # of the next month
+_FRACTION: Final = 5  # a batch covers a fifth of the time between its start and now, within the limits below
 _SHORTEST, _LONGEST = timedelta(hours=12), timedelta(days=14)
-_KINDS: Final[Mapping[str, Callable[..., Awaitable[Any]]]] = {  # each may refer to those before it
+_KINDS: Final[Mapping[str, Callable[..., Awaitable[Any]]]] = {  # in this order: a kind may refer to the kinds before it
     "client": clients.record,
     "contact": clients.record_contacts,
     "lead": leads.record,
@@ -52,16 +51,16 @@ _KINDS: Final[Mapping[str, Callable[..., Awaitable[Any]]]] = {  # each may refer
 
 @dataclass(frozen=True)
 class Made:
-    """What is shown only once: the tokens of the devices."""
+    """Tokens of the demo's devices, which are known only at creation."""
 
     wallboard: str
     integration: str
 
 
 async def make(story: Story, services: Services, told: Callable[[float], None] = lambda share: None) -> Made:
-    """Write the story into the empty tables of the connected database.
+    """Write the history into the empty tables of the connected database and return the tokens of its devices.
 
-    told  called now and then with the share that is done, 0 to 1
+    on_progress  called after each batch with the finished share, 0 to 1
     """
     maker = _Maker(story, services)
     made = await maker.office()
@@ -78,6 +77,8 @@ async def make(story: Story, services: Services, told: Callable[[float], None] =
 
 
 class _Maker:
+    """Writes one history; keeps the rows and global ids that later inputs refer to, by key."""
+
     def __init__(self, story: Story, services: Services) -> None:
         self.story, self.services = story, services
         self.staff: dict[str, Employee] = {}
@@ -85,7 +86,7 @@ class _Maker:
         self.stages: dict[tuple[int, int], str] = {}
 
     async def office(self) -> Made:
-        """Make the company, its people, teams, pipelines, products, rates, metrics and devices."""
+        """Create the company, its people, teams, pipelines, products, exchange rates, metrics and devices."""
         start, first = self.story.start, self.story.people[0]
         _, admin = await company.set_up(
             name=company_data.COMPANY, currency=company_data.CURRENCY, zone=company_data.ZONE, country=company_data.COUNTRY,
@@ -113,14 +114,14 @@ class _Maker:
                 self.staff[person.key] = await people.create_employee(context, {**given, "team": place})
             row = self.staff[person.key]
             row.language = person.language
-            row.password_hash = admin.password_hash  # hashing is slow by design: once for all
+            row.password_hash = admin.password_hash  # hashing is slow by design, so the one hash is shared
             await row.save(update_fields=["language", "password_hash"])
             self.owners[person.key] = encoded("Employee", row.id)
         for team in company_data.TEAMS:
             await people.update_team(context, {"id": self.owners[team.key], "manager": self.owners[team.manager]})
 
     async def _catalogue(self, context: Context) -> None:
-        [first] = await pipelines.pipelines()  # every new company has one
+        [first] = await pipelines.pipelines()  # a new company has one default pipeline
         [old] = await pipelines.stages_of([first.id])
         ids: list[str | None] = [encoded("Stage", stage.id) for stage in old]
         for number, pipeline in enumerate(company_data.PIPELINES):
@@ -140,7 +141,11 @@ class _Maker:
             await custom_metrics.create(context, key=key, name=name, description=None, unit=unit)
 
     async def record(self, at: datetime, events: list[Event]) -> None:
-        """Record what happened until a moment: one unit of work for the systems, one for each who gave assignments."""
+        """Record the events of a batch at `at`.
+
+        The CRM has one unit of work for records, each manager one for the assignments they gave, and the CRM one for
+        all other tasks.
+        """
         systems = self._context(at, Viewer.of_device(self.crm, self.tree))
         given = sorted({event.by for event in events if event.by})
         await self._record(systems, [event for event in events if event.kind != "task"])
@@ -157,7 +162,11 @@ class _Maker:
             await stage_history.bring_in(context, [self._visit(event) for event in events if "stage" in event.given])
 
     def _given(self, event: Event) -> Mapping[str, Any]:
-        """Return the input of an event; when a deal entered its stage is told apart, as a batch may hold several moves."""
+        """Return the input of an event.
+
+        For a deal with a stage the entry time is left out (`entered` is None): a batch may hold several moves of a
+        deal, so all stage entries are imported separately.
+        """
         stage = event.given.get("stage")
         return event.given if stage is None else {**event.given, "stage": self.stages[stage], "entered": None}
 
@@ -183,12 +192,13 @@ class _Maker:
         return {**named, "period": {"kind": aim.kind, "on": aim.period.start}, "recurring": True}
 
     async def close_the_books(self) -> None:
-        """Let months close from now on, as a company does that has just moved in."""
+        """Enable the closing of months from now on; during the seeding it would make old entries late."""
         context = await self._by(self.story.people[0].key, self.story.now)
         async with context.unit():
             await company.update(context, {"closeAfterWorkdays": _CLOSE_AFTER})
 
     async def _by(self, key: str, at: datetime) -> Context:
+        """Return a context with the person as viewer and the clock at `at`."""
         tree = await people_rows.tree()
         return self._context(at, Viewer.of_employee(self.staff[key], tree, 0, at, leads=False))
 
@@ -199,7 +209,7 @@ class _Maker:
 
 
 def _batches(story: Story) -> Iterator[tuple[datetime, list[Event]]]:
-    """Return what happened, cut where the systems brought it in: ever more often towards now."""
+    """Yield the events in batches with the time at which each is recorded; the batches get shorter towards now."""
     left, until = story.events, story.start
     while until < story.now:
         ago = story.now - until

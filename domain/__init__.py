@@ -1,1 +1,1 @@
-"""The arithmetic and the rules: values in, values out; no clock, no I/O, no framework."""
+"""Business rules and calculations as pure functions: no clock, no I/O, no framework."""

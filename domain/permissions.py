@@ -1,8 +1,7 @@
-"""Rights are one table: role by action gives how far the action reaches.
+"""Permissions: one table that gives the reach of each action for each role and kind of device.
 
-Everything that reads starts from a condition derived from this table, everything
-that writes asks it, and streams inherit it by asking the query again. What is out of
-reach reads as absent; only an action on something that can be seen is forbidden.
+Every read starts from a filter derived from this table, every write checks it, and subscriptions inherit it by
+running their query again. Anything out of reach reads as absent; only an action on a visible object is forbidden.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Final
 
 
 class Role(StrEnum):
-    """Who somebody is. The first four are the roles of employees, in rising order."""
+    """Role of an employee, in rising order."""
 
     EMPLOYEE = "EMPLOYEE"
     MANAGER = "MANAGER"
@@ -28,11 +27,11 @@ class DeviceKind(StrEnum):
 
 
 class Reach(Enum):
-    """How far an action goes.
+    """How far an action reaches.
 
-    OWN      what is the viewer's own
-    BELOW    that, and what belongs to the teams he stands above and to those who have him as manager
-    SCOPE    what belongs to the team (with all below) or company a device was made for
+    SELF     the viewer's own data
+    MANAGED  also the data of the teams they manage, of all teams below, and of employees with them as manager
+    SCOPE    the data of the team (with all teams below) or company that a device was created for
     COMPANY  everything
     """
 
@@ -44,24 +43,24 @@ class Reach(Enum):
 
 
 class Action(Enum):
-    VIEW_PEOPLE = "see that somebody exists, his name and standing"
+    VIEW_PEOPLE = "see that an employee exists, their name and standing"
     VIEW_CARD = "see the whole card: e-mail, history, deals, clients, leads, calls, tasks"
-    VIEW_WORK_TIME = "see when and how long somebody works"
-    VIEW_ENTRIES = "see the postings behind a number"
+    VIEW_WORK_TIME = "see when and how long an employee works"
+    VIEW_ENTRIES = "see the ledger entries behind a number"
     VIEW_GOALS = "see the progress of employees' goals"
-    VIEW_GOALS_ABOVE = "see the progress of the goals of teams upwards and of the company"
-    VIEW_FORECAST = "see what an employee is expected to bring in"
-    VIEW_FORECAST_TOTALS = "see the same of a team or the company"
+    VIEW_GOALS_ABOVE = "see the progress of the goals of teams above and of the company"
+    VIEW_FORECAST = "see the forecast of an employee"
+    VIEW_FORECAST_TOTALS = "see the forecast of a team or the company"
     VIEW_BOARD = "see leaderboards"
-    VIEW_WINS = "hear of wins"
+    VIEW_WINS = "see announcements of wins"
     VIEW_CATALOGUE = "see pipelines, metrics and the company's calendar"
-    RECORD = "record and change work"
-    DELETE = "take out a record as if it had never been"
-    REASSIGN = "give a record to somebody else"
+    RECORD = "record and change deals, leads, clients, calls and tasks"
+    DELETE = "delete a record as if it had never existed"
+    REASSIGN = "reassign a record to another employee"
     SET_GOALS = "set, change and archive goals"
-    DEFINE_METRICS = "make metrics of the company's own"
-    VIEW_ALERTS = "see and read the alerts of one's own inbox"
-    KEEP_RULES = "see, test and change the rules of alerts"
+    DEFINE_METRICS = "create metrics of the company's own"
+    VIEW_ALERTS = "see the alerts of one's own inbox and mark them as read"
+    KEEP_RULES = "see, test and change alert rules"
     ADMINISTER = "manage people, teams, pipelines, devices, rates and the company"
 
 
@@ -103,9 +102,9 @@ _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
 
 
 def reach(actor: Actor, action: Action) -> Reach:
-    """Return how far the action of such an actor reaches.
+    """Return the reach of an action for a role or kind of device.
 
-    VIEW_GOALS_ABOVE of an employee or manager is narrowed further to the teams upwards
-    of his own; that needs the tree of teams, so the condition is built where the tree is.
+    VIEW_GOALS_ABOVE of an employee or manager is narrowed further, to the teams above their own. That needs the team
+    tree, so `Viewer` applies it.
     """
     return _TABLE[action][_COLUMNS.index(actor)]

@@ -1,1 +1,1 @@
-"""The public schema: types, descriptions, inputs and root fields; no behaviour."""
+"""GraphQL schema: types, descriptions, inputs and root fields; the behaviour is in `resolvers`."""

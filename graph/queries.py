@@ -1,4 +1,4 @@
-"""The questions: what of the company the viewer may see."""
+"""Root type `Query`: everything that the viewer may read."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ from resolvers.request.context import Context
 
 
 def _asking(info: Info) -> Context:
-    """Return the context of somebody who is signed in."""
+    """Return the context of a signed-in viewer. Raises Unauthenticated for an anonymous client."""
     context = info.context
-    context.viewer  # noqa: B018 - raises for a stranger
+    context.viewer  # noqa: B018 - raises for an anonymous client
     return context
 
 
 @strawberry.type(name="Query")
 class Query(AlertQuery):
-    @strawberry.field(graphql_type=Node | None, description="Anything by its id; null when absent or out of sight.")
+    @strawberry.field(graphql_type=Node | None, description="Any object by its id; null if absent or not visible.")
     async def node(self, info: Info, id: strawberry.ID) -> Any:
         return await node_lookup.node(_asking(info), id)
 
-    @strawberry.field(graphql_type=Node | None, description="The record of that type that carries the `externalId`.")
+    @strawberry.field(graphql_type=Node | None, description="The record with this `externalId`; null if not visible.")
     async def by_external_id(self, info: Info, type: RecordType, external_id: str) -> Any:
         return await node_lookup.by_external(_asking(info), type.value.title(), external_id)
 
-    @strawberry.field(graphql_type=Viewer, description="Who asks.")
+    @strawberry.field(graphql_type=Viewer, description="The signed-in employee or device.")
     async def viewer(self, info: Info) -> Any:
         return info.context.viewer
 
@@ -66,13 +66,13 @@ class Query(AlertQuery):
     async def company(self, info: Info) -> Any:
         return await _asking(info).company()
 
-    @strawberry.field(graphql_type=Employee | None, description="Null when absent or out of sight.")
+    @strawberry.field(graphql_type=Employee | None, description="Null if absent or not visible to the viewer.")
     async def employee(self, info: Info, id: strawberry.ID) -> Any:
         return await node_lookup.found(_asking(info), "Employee", id)
 
     @strawberry.field(
         graphql_type=Connection[Employee],
-        description="In name order; `search` finds a part of the name in any case, `active: null` also who has left.",
+        description="In name order. `search`: a part of the name, in any case; `active: null`: former employees too.",
     )
     async def employees(
         self,
@@ -88,15 +88,15 @@ class Query(AlertQuery):
         query = await people.listed(_asking(info), search, team, active)
         return await paged(info, query, ("needle", "id"), Span(first, after, last, before))
 
-    @strawberry.field(graphql_type=Team | None, description="Null when absent or out of sight.")
+    @strawberry.field(graphql_type=Team | None, description="Null if absent or not visible to the viewer.")
     async def team(self, info: Info, id: strawberry.ID) -> Any:
         return await node_lookup.found(_asking(info), "Team", id)
 
-    @strawberry.field(graphql_type=list[Team], description="Each after the one it stands below, in name order.")
+    @strawberry.field(graphql_type=list[Team], description="Every team after its parent, in name order.")
     async def teams(self, info: Info) -> Any:
         return people.teams(_asking(info))
 
-    @strawberry.field(graphql_type=list[Metric], description="The built-in ones, then the company's own by name.")
+    @strawberry.field(graphql_type=list[Metric], description="The built-in metrics, then the company's own by name.")
     async def metrics(self, info: Info) -> Any:
         return list((await _asking(info).metrics()).values())
 
@@ -105,14 +105,14 @@ class Query(AlertQuery):
         _asking(info)
         return await pipelines.pipelines()
 
-    @strawberry.field(graphql_type=Goal | None, description="Null when absent or out of sight.")
+    @strawberry.field(graphql_type=Goal | None, description="Null if absent or not visible to the viewer.")
     async def goal(self, info: Info, id: strawberry.ID) -> Any:
         return await goals.find(_asking(info), id)
 
     @strawberry.field(
         graphql_type=list[Goal],
-        description="""Goals that the viewer may see whose period overlaps the given one (null: holds today), those of the
-scope and of everything within it, the soonest to end first, at most 1000. A null scope means the company.""",
+        description="""Goals of the scope and of everything within it that the viewer may see and whose period
+overlaps the given one (null: includes today), by their last day, at most 1000. A null scope is the company.""",
     )
     async def goals(
         self,
@@ -126,8 +126,8 @@ scope and of everything within it, the soonest to end first, at most 1000. A nul
 
     @strawberry.field(
         graphql_type=Leaderboard,
-        description="""`around` shows the `first` rows nearest that employee; `asOf` shows the board as it stood at that
-moment. Ranks are always those of the whole scope.""",
+        description="""`around` returns the `first` rows nearest to that employee; `asOf` returns the leaderboard as it
+was at that time. Ranks are always those of the whole scope.""",
     )
     async def leaderboard(
         self,
@@ -145,7 +145,7 @@ moment. Ranks are always those of the whole scope.""",
 
     @strawberry.field(
         graphql_type=Forecast,
-        description="A null scope means the widest the viewer may see: the company, else his first team, else himself.",
+        description="A null scope means the widest the viewer may see: the company, their first team, or themselves.",
     )
     async def forecast(
         self,
@@ -159,7 +159,7 @@ moment. Ranks are always those of the whole scope.""",
 
     @strawberry.field(
         graphql_type=Statistics,
-        description="A null scope means the widest the viewer may see: the company, else his first team, else himself.",
+        description="A null scope means the widest the viewer may see: the company, their first team, or themselves.",
     )
     async def statistics(
         self,
@@ -181,7 +181,7 @@ moment. Ranks are always those of the whole scope.""",
     ) -> Any:
         return await funnels.asked(_asking(info), scope, staged(period, pipeline))
 
-    @strawberry.field(graphql_type=Connection[Activity], description="The history, the newest first.")
+    @strawberry.field(graphql_type=Connection[Activity], description="The activity history, newest first.")
     async def activities(
         self,
         info: Info,
@@ -195,7 +195,7 @@ moment. Ranks are always those of the whole scope.""",
         query = await activity_queries.activity_list(_asking(info), scope, kinds)
         return await paged(info, query, ("-id",), Span(first, after, last, before))
 
-    @strawberry.field(graphql_type=Connection[Deal], description="The newest first.")
+    @strawberry.field(graphql_type=Connection[Deal], description="Newest first.")
     async def deals(
         self,
         info: Info,
@@ -210,7 +210,7 @@ moment. Ranks are always those of the whole scope.""",
         return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
     @strawberry.field(
-        graphql_type=Connection[Task], description="Open ones first, the soonest due first; then the completed."
+        graphql_type=Connection[Task], description="Open tasks in order of their due time, then completed ones."
     )
     async def tasks(
         self,
@@ -225,7 +225,7 @@ moment. Ranks are always those of the whole scope.""",
         query = await queries.task_list(_asking(info), scope, given(filter))
         return await paged(info, query, ("place", "id"), Span(first, after, last, before))
 
-    @strawberry.field(graphql_type=Connection[Lead], description="The newest first.")
+    @strawberry.field(graphql_type=Connection[Lead], description="Newest first.")
     async def leads(
         self,
         info: Info,
@@ -239,7 +239,7 @@ moment. Ranks are always those of the whole scope.""",
         query = await queries.lead_list(_asking(info), scope, given(filter))
         return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
-    @strawberry.field(graphql_type=Connection[Call], description="The newest first.")
+    @strawberry.field(graphql_type=Connection[Call], description="Newest first.")
     async def calls(
         self,
         info: Info,
@@ -253,7 +253,7 @@ moment. Ranks are always those of the whole scope.""",
         query = await queries.call_list(_asking(info), scope, given(period))
         return await paged(info, query, ("-started_at", "-id"), Span(first, after, last, before))
 
-    @strawberry.field(graphql_type=Connection[Client], description="The newest first.")
+    @strawberry.field(graphql_type=Connection[Client], description="Newest first.")
     async def clients(
         self,
         info: Info,
@@ -267,6 +267,6 @@ moment. Ranks are always those of the whole scope.""",
         query = await clients.listed(_asking(info), scope, search)
         return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
-    @strawberry.field(graphql_type=list[Device], description="The newest first; for administrators.")
+    @strawberry.field(graphql_type=list[Device], description="Newest first; for administrators.")
     async def devices(self, info: Info) -> Any:
         return await devices.listed(_asking(info))

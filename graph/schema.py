@@ -1,4 +1,4 @@
-"""The public schema."""
+"""Builds the GraphQL schema from its root types."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ Mutation = merge_types(
 
 
 def make(*, open_: bool = False) -> strawberry.Schema:
-    """Return the schema; `open_` lets its errors suggest names to strangers."""
+    """Build the schema.
+
+    allow_suggestions  lets error messages suggest the names of types and fields, also to anonymous clients
+    """
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
@@ -68,5 +71,5 @@ def make(*, open_: bool = False) -> strawberry.Schema:
 
 
 def exported() -> str:
-    """Return the schema in its own language, as kept in graph/schema.graphql."""
+    """Return the schema as SDL text, the content of graph/schema.graphql."""
     return make().as_str() + "\n"

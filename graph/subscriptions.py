@@ -1,4 +1,4 @@
-"""Subscriptions: states, sent now and after each change, and happenings, each sent once."""
+"""Root type `Subscription`: states, sent at once and after each change, and events, each sent once."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from graph.types.people import Employee
 from resolvers.leaderboards.leaderboards import Question
 from subscriptions import activities, alerts, forecasts, goals, leaderboards, presence
 
-# the fields that send each happening once; the rest are states
+# the fields that deliver each event once and in order; all other fields deliver the latest state
 HAPPENINGS: Final = frozenset({"activities", "alerts", "dealWon"})
 
 
 @strawberry.type(
-    description="""A subscription to a state (goals, a leaderboard, a forecast, presence) sends what it is now at once, then what it has become
-after each change; changes that come close together may arrive as one, and the last state always arrives. A subscription
-to happenings (activities, wins, alerts) sends each happening once, in order."""
+    description="""A subscription to a state (goals, a leaderboard, a forecast, presence) sends the current state at
+once, then the new state after each change; changes close together may arrive as one, and the last state always arrives.
+A subscription to events (activities, wins, alerts) sends each event once, in order."""
 )
 class Subscription:
     @strawberry.subscription(
         graphql_type=AsyncGenerator[Goal, None],
-        description="""Goals by id, or all those of a scope whose period holds today; without arguments the viewer's own.
-Each goal is a state of its own: all are sent first, then each that moved, is new or was archived; when the period turns,
-those of the new one.""",
+        description="""Goals by id, or all goals of a scope whose period includes today; without arguments the viewer's
+own. Each goal is a state of its own: all are sent first, then each one that changed, is new or was archived; when the
+next period begins, the goals of that period.""",
     )
     def goal_progress(
         self, info: Info, goals: list[strawberry.ID] | None = None, scope: strawberry.ID | None = None
@@ -66,17 +66,17 @@ those of the new one.""",
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[DealWon, None],
-        description="""For the bell in the sales office: wins as they happen; imports and wins dated over a day back ring
-no bell. `after`, the id of the last win heard, first sends all since.""",
+        description="""Wins as they happen, to be announced in the sales office. Imports and wins dated more than a day
+back are not sent. `after`, the id of the last win received, first sends all wins since.""",
     )
     def deal_won(self, info: Info, scope: strawberry.ID | None = None, after: strawberry.ID | None = None) -> Any:
         return leaderboards.deal_won(info.context, scope, after)
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[Activity, None],
-        description="""`after`, a cursor of the `activities` query or the id of the last activity received, first sends all
-recorded since, in order of recording: nothing is missed between two connections. One that is not known ends the
-subscription with the error CURSOR_UNKNOWN.""",
+        description="""`after`, a cursor of the `activities` query or the id of the last activity received, first sends
+all activities recorded since, in order of recording, so that none is missed between two connections. An unknown cursor
+ends the subscription with the error CURSOR_UNKNOWN.""",
     )
     def activities(
         self,
@@ -89,21 +89,21 @@ subscription with the error CURSOR_UNKNOWN.""",
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[Alert, None],
-        description="""The viewer's own inbox as it fills. `after`, a cursor of the `alerts` query or the id of the last
-alert received, first sends all since; one that is not known ends the subscription with the error CURSOR_UNKNOWN.""",
+        description="""New alerts of the viewer's own inbox. `after`, a cursor of the `alerts` query or the id of the
+last alert received, first sends all alerts since; an unknown cursor ends the subscription with CURSOR_UNKNOWN.""",
     )
     def alerts(self, info: Info, after: str | None = None) -> Any:
         return alerts.inbox(info.context, after)
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[Employee, None],
-        description="""Who is online: every active employee of the scope (null: the widest the viewer may see), then each who came
-or went, is new, has left the scope or has changed as colleagues see him.""",
+        description="""Which employees are online: every active employee of the scope (null: the widest the viewer may
+see), then each employee who went online or offline, is new, has left the scope or whose public fields have changed.""",
     )
     def presence(self, info: Info, scope: strawberry.ID | None = None) -> Any:
         return presence.presence(info.context, scope)
 
 
 def _goals(info: Info, ids: list[strawberry.ID] | None, scope: strawberry.ID | None) -> AsyncGenerator[Any, None]:
-    # the argument of the field hides the module there
+    # a function of its own, since the argument `goals` of the field hides the module `goals` there
     return goals.goal_progress(info.context, ids, scope, foreseen=chosen(info, FORESEEN))

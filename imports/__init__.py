@@ -1,1 +1,1 @@
-"""Bringing a CRM's exported files in: read by a map, through the same resolvers as everything else."""
+"""Import of a CRM's CSV exports, read by a TOML map and recorded through the resolvers."""

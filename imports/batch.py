@@ -1,4 +1,4 @@
-"""One batch of rows, from cells to records in one unit of work, and what became of each row."""
+"""Imports one batch of rows in one unit of work and reports the outcome of each row."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ _KEEPERS: Final[dict[str, Callable[[], Keeper]]] = {
 
 @dataclass
 class Batch:
-    """Rows of one file. `occurrences`: how often rows without an id were met that say the same."""
+    """Imports batches of rows of one file.
+
+    occurrences  how often equal rows without an id have occurred in the file, to give each its own external id
+    """
 
     loading: ImportRun
     name: str
@@ -50,7 +53,7 @@ class Batch:
     occurrences: Counter[str]
 
     async def bring_in(self, rows: Sequence[Row]) -> None:
-        """Bring the rows in, and report those that cannot be taken."""
+        """Import the rows in one unit of work, count their outcomes and report the rejected ones."""
         async with self.loading.context.unit():
             fates = await self._brought(rows)
         for row, fate in zip(rows, fates, strict=True):
@@ -80,9 +83,10 @@ class Batch:
             raise Unreadable(row.broken)
         return self.reader.values(row.cells)
 
-    # records: all of the batch at once
+    # records: the whole batch at once
 
     async def _recorded(self, rows: Sequence[Row]) -> list[Fate]:
+        """Record the batch: first new clients, which the records refer to, and last stage entries of the deals."""
         fates: dict[int, Fate] = {}
         read: dict[int, tuple[Values, str]] = {}
         for n, row in enumerate(rows):
@@ -112,14 +116,14 @@ class Batch:
         return [fates[n] for n in range(len(rows))]
 
     async def _known(self, externals: Sequence[str]) -> set[str]:
-        """Return which of these deals are there already."""
+        """Return the external ids of those deals that exist already; empty for other kinds of records."""
         if self.file.kind != "deals":
             return set()
         found = await Deal.filter(external_id__in=list(externals)).values_list("external_id", flat=True)
         return {str(external) for external in found}
 
     def _entries(self, values: Values, external: str, row: Row) -> list[Visit]:
-        """Return when the deal of a row entered which stages, as far as the row tells."""
+        """Return the stage entries of the row's deal, as far as the row has them."""
         if self.file.kind != "deals":
             return []
         entries = self.reader.entries(row.cells) or {}
@@ -144,7 +148,7 @@ class Batch:
         return await self.giving.task(values)
 
     async def _new_clients(self) -> None:
-        """Record the clients that these rows are the first to name."""
+        """Record the clients that rows of this batch name and that do not exist yet."""
         givens = list(self.giving.clients.values())
         self.giving.clients.clear()
         outcomes = await bring_in(self.loading.context, Clients(), givens)
@@ -160,7 +164,11 @@ class Batch:
                 self.loading.directory.clients.add(ext(external), external, given["name"])
 
     def _external(self, values: Values, row: Row) -> str:
-        """Return the id by which the record is found again: its own, else one made of its row."""
+        """Return the external id of a row's record: from its id column, else derived from its cells.
+
+        Derived ids are equal in every run, so importing a file again finds the same records. Rows with equal cells
+        are told apart by the number of their occurrence in the file.
+        """
         if "id" in values:
             return f"{self.file.prefix}{values['id']}"
         if "id" in self.file.columns:
@@ -177,7 +185,7 @@ class Batch:
     # the stage history of deals
 
     async def _visited(self, rows: Sequence[Row]) -> list[Fate]:
-        """Add what the rows tell of the way of deals; that one ended is told by the deal itself."""
+        """Add the rows' stage entries to deals. A closing stage changes nothing: the deal itself tells its end."""
         fates: dict[int, Fate] = {}
         told: dict[int, Visit] = {}
         for n, row in enumerate(rows):
@@ -197,7 +205,7 @@ class Batch:
         fates.update(zip(told, await stage_history.bring_in(self.loading.context, list(told.values())), strict=True))
         return [fates[n] for n in range(len(rows))]
 
-    # people, teams and products: one after another, as they refer to each other
+    # people, teams and products: one by one, since they refer to each other
 
     async def _kept(self, rows: Sequence[Row]) -> list[Fate]:
         fates: list[Fate] = []

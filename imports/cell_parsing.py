@@ -1,4 +1,4 @@
-"""Values out of the cells of a row, as the map says they are written; nothing is guessed."""
+"""Parses the cells of a row into values, by the formats of the map; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ANSWERS: Final = {
 
 
 class Unreadable(Exception):
-    """A row or a cell that cannot be read: why, and in which column."""
+    """A row or cell that cannot be read: the reason, and the column if it is one cell."""
 
     def __init__(self, reason: str, column: str = "") -> None:
         super().__init__(reason)
@@ -34,7 +34,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Moment:
-    """A day, or a moment of it."""
+    """A day, with the moment if the cell has a time."""
 
     day: date
     at: datetime | None = None  # in UTC
@@ -46,7 +46,7 @@ Cells = Mapping[str, str]
 
 
 class Reader:
-    """Reads the cells of a file's rows as the map says."""
+    """Reads the cells of one file's rows by its map."""
 
     def __init__(self, file: FileMap, zone: ZoneInfo) -> None:
         self.file, self.zone = file, zone
@@ -57,7 +57,7 @@ class Reader:
         self.moment = lru_cache(maxsize=4096)(self._moment)
 
     def values(self, cells: Cells) -> Values:
-        """Return what the row says, by field; what it leaves empty is left out. Raises Unreadable."""
+        """Return the values of a row by field, without empty ones. Raises CellError."""
         found: Values = {}
         for field, how in KINDS[self.file.kind].items():
             column, text = self._text(field, cells)
@@ -69,7 +69,7 @@ class Reader:
         return found
 
     def entries(self, cells: Cells) -> dict[str, Moment] | None:
-        """Return when the row's deal entered which stage, by the stage's name; None where the file does not tell."""
+        """Return when the row's deal entered each stage, by stage name; None if the file has no such columns."""
         if not any(column in cells for columns in self.file.entered.values() for column in columns):
             return None
         found: dict[str, Moment] = {}
@@ -85,11 +85,11 @@ class Reader:
         return found
 
     def text(self, field: str, cells: Cells) -> str:
-        """Return what a field's cell says, before it is understood."""
+        """Return the text of a field before it is parsed; empty if there is none."""
         return self._text(field, cells)[1]
 
     def column(self, field: str, cells: Cells) -> str:
-        """Return the column that a field was read from; the field itself where it came from none."""
+        """Return the column that a field is read from, or the field's name if it is read from none."""
         return self._text(field, cells)[0] or field
 
     def _text(self, field: str, cells: Cells) -> tuple[str, str]:
@@ -112,7 +112,7 @@ class Reader:
             word = text.casefold().replace(" ", "_")
             if word not in how:
                 allowed = ", ".join([*known, *how])
-                raise Unreadable(f"“{text}” is none of {allowed}: say what it means in the map under values.{field}.")
+                raise Unreadable(f"“{text}” is none of {allowed}: define it in the map under values.{field}.")
             return word.upper()
         match how:
             case Reading.MONEY:
@@ -126,7 +126,7 @@ class Reader:
                 return self.moment(text)
             case Reading.YES:
                 if text.casefold() not in _ANSWERS:
-                    raise Unreadable(f"“{text}” is neither yes nor no: say which in the map under values.{field}.")
+                    raise Unreadable(f"“{text}” is neither yes nor no: define it in the map under values.{field}.")
                 return _ANSWERS[text.casefold()]
             case Reading.TEXT:
                 return text

@@ -1,8 +1,7 @@
-"""Rows out of a CSV file.
+"""Reads the rows of a CSV file as a stream, whatever its size.
 
-A row that cannot be read is handed out as such and stops nothing; only a file without
-the columns it needs is refused, whole, before anything is brought in. The file is read
-as a stream, so its size does not matter.
+A row that cannot be read is yielded with an error and does not stop the others. A file without its required columns
+is rejected as a whole, before anything is imported.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ _LONGEST: Final = 1_000_000  # characters of one line
 
 
 class FileRefused(Exception):
-    """A file that cannot be brought in at all; the message says why."""
+    """A file that cannot be imported at all; the message says why."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row: the line it begins on, its cells by column, and why it cannot be read (empty: it can)."""
+    """One row: the line it begins on, its cells by column, and the reason why it cannot be read (empty: it can)."""
 
     line: int
     cells: Mapping[str, str]
@@ -36,14 +35,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Header:
-    """The columns of a file, the spaces around them left out, and what stands between them."""
+    """The column names of a file, without surrounding spaces, and its separator."""
 
     columns: Sequence[str]
     separator: str
 
 
 def header(path: Path, file: FileMap) -> Header:
-    """Return the file's first line, read with the separator that shows the columns. Raises FileRefused."""
+    """Return the header, read with the first separator that yields the required columns. Raises ImportFileError."""
     refused = None
     for separator in file.separators:
         found = Header(_columns(path, file, separator), separator)
@@ -72,7 +71,7 @@ def _columns(path: Path, file: FileMap, separator: str) -> list[str]:
 
 
 def _check(path: Path, file: FileMap, found: Header) -> None:
-    """Refuse a file that lacks a column it cannot do without, or has one twice."""
+    """Raise ImportFileError for a file that lacks a required column or has a mapped one twice."""
     columns = found.columns
     for name in {name for names in file.columns.values() for name in names} | set(file.id_from):
         if columns.count(name) > 1:
@@ -97,12 +96,12 @@ def _opened(path: Path, file: FileMap) -> Iterator[Iterator[str]]:
 def _lines(path: Path, text: TextIO) -> Iterator[str]:
     while line := text.readline(_LONGEST):
         if len(line) == _LONGEST:
-            raise FileRefused(f"{path.name} has a line of over {_LONGEST} characters: this is no export.")
+            raise FileRefused(f"{path.name} has a line of over {_LONGEST} characters: this is not a CSV export.")
         yield line
 
 
 def rows(path: Path, file: FileMap) -> Iterator[Row]:
-    """Yield the rows after the header; empty lines are no rows."""
+    """Yield the rows after the header, without empty lines."""
     found = header(path, file)
     with _opened(path, file) as lines:
         reader = csv.reader(lines, delimiter=found.separator)
@@ -131,5 +130,5 @@ def _row(line: int, last: int, columns: Sequence[str], cells: Sequence[str], fil
 
 
 def _foreign(text: str) -> bool:
-    """Return whether it holds bytes that are not of the file's encoding."""
+    """Return whether the text holds bytes that could not be decoded, which `surrogateescape` marks."""
     return not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)

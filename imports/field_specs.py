@@ -1,4 +1,4 @@
-"""What can be brought in: each kind of record, its fields, and how each is read."""
+"""The kinds of records that can be imported, their fields, and how each field is parsed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from domain.permissions import Role
 
 
 class Reading(Enum):
-    """How a cell is understood."""
+    """How the text of a cell is parsed."""
 
     TEXT = "text"
     MONEY = "money"
@@ -29,7 +29,7 @@ def _words(choices: type[Enum]) -> tuple[str, ...]:
     return tuple(str(choice.value).lower() for choice in choices)
 
 
-# In the order in which they are brought in: what is referred to comes first.
+# In the order of import: kinds that others refer to come first.
 KINDS: Final[Mapping[str, Mapping[str, How]]] = {
     "teams": {"id": _T, "name": _T, "parent": _T, "manager": _T},
     "people": {

@@ -13,14 +13,16 @@ from imports.name_lookup import Directory
 from imports.rejected_rows import Rejects
 from resolvers.request.context import Context
 
-_SHOWN: Final = 20  # names of a kind in the summary
+_SHOWN: Final = 20  # names per kind in the summary
 
 
 @dataclass
 class Result:
-    """What an import did: rows by kind and outcome (`read` and `rejected` too), and what it left alone.
+    """The result of an import.
 
-    made  what rows of another kind were the first to name, and was made for that: names by kind
+    counts         number of rows by kind and outcome, including `read` and `rejected`
+    created_names  by kind: names of rows created because another row referred to them
+    ignored        names of the files that the map does not cover
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -42,9 +44,9 @@ class Result:
         ]
         for kind, names in self.made.items():
             more = ", …" if len(names) > _SHOWN else ""
-            lines.append(f"{kind} made as they were named, {len(names)}: {', '.join(names[:_SHOWN])}{more}")
+            lines.append(f"{kind} created by reference, {len(names)}: {', '.join(names[:_SHOWN])}{more}")
         if self.ignored:
-            lines.append(f"Not in the map, and not read: {', '.join(self.ignored)}.")
+            lines.append(f"Ignored, as the map does not cover them: {', '.join(self.ignored)}.")
         return "\n".join(lines)
 
 
@@ -58,7 +60,7 @@ class ImportRun:
         self._seen: dict[str, dict[str, tuple[str, int]]] = {}  # kind → external id → file and line
 
     def seen(self, kind: str, external: str, file: str, line: int) -> None:
-        """Note a record's id. Raises Unreadable for one that this run has met before."""
+        """Remember a record's external id. Raises CellError if another line of this run has the same one."""
         before = self._seen.setdefault(kind, {}).setdefault(external, (file, line))
         if before != (file, line):
             raise Unreadable(f"Line {before[1]} of {before[0]} is the same record.", "id")

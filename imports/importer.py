@@ -1,9 +1,8 @@
-"""The import itself: batch after batch through the same resolvers as everything else, silently.
+"""The importer: records files batch by batch through the resolvers, without alerts and notifications.
 
-Each batch is a unit of work, so a run that is cut off has brought in whole batches, and
-running it again finishes it: every record carries an id of its own, its CRM's or one
-derived from its row, by which it is found again. A row that cannot be taken is
-reported and stops nothing else.
+Each batch is one unit of work, so an interrupted run has imported whole batches. Running it again completes it: every
+record has an external id, the CRM's or one derived from its row, by which it is found again. A row that cannot be
+imported is reported and does not stop the others.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ BATCH: Final = 500
 
 
 def sources(source: Path, map_: Map) -> tuple[list[tuple[Path, FileMap]], list[str]]:
-    """Return the files to read, each with how, what is referred to first; and the names of those not in the map.
+    """Return the files to read with their maps, in order of import, and the names of files that no map matches.
 
-    Raises FileRefused when there is none, or one lacks a column it needs: then nothing is brought in.
+    Raises ImportFileError if there is no file, or one lacks a required column; nothing has been imported then.
     """
     paths = [source] if source.is_file() else sorted(path for path in source.iterdir() if path.suffix.lower() == ".csv")
     found = [(path, file) for path in paths if (file := map_.file_for(path.name))]
@@ -39,7 +38,7 @@ def sources(source: Path, map_: Map) -> tuple[list[tuple[Path, FileMap]], list[s
         found = [(source, map_.files[0])]
     if not found:
         patterns = ", ".join(file.pattern for file in map_.files)
-        raise FileRefused(f"There is nothing to bring in at {source}: the map “{map_.name}” reads {patterns}.")
+        raise FileRefused(f"There is nothing to import at {source}: the map “{map_.name}” reads {patterns}.")
     for path, file in found:
         header(path, file)
     order = list(KINDS)
@@ -51,13 +50,13 @@ def sources(source: Path, map_: Map) -> tuple[list[tuple[Path, FileMap]], list[s
 
 
 class Loading(ImportRun):
-    """One import.
+    """Runs one import.
 
-    progress  told how many lines were dealt with, whenever a batch is in
+    on_progress  called after each batch with the number of lines processed since the last call
     """
 
     async def run(self, files: Sequence[tuple[Path, FileMap]]) -> Result:
-        """Bring the files in. Raises MapError where the map does not fit this company."""
+        """Import the files. Raises MapError if the map does not fit the company."""
         company = await self.context.company()
         if self.map.as_of and self.map.as_of > await self.context.today():
             raise MapError("as_of", "this day lies ahead: give one that has come")

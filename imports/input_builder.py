@@ -1,7 +1,7 @@
-"""From what a row says to the input of the action that records it.
+"""Builds the input of the mutation that records a row.
 
-The inputs are those of the public schema. What a row names (an owner, a client, a stage)
-becomes an id here; where it names somebody or something unknown, the map says what happens.
+The inputs are those of the public schema. Names in a row (of an owner, a client, a stage) are resolved to ids here;
+the map says what happens to unknown ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from resolvers.request.context import Context
 
 Input = dict[str, Any]
 
-# What an action's refusal calls a field → what the map calls it, where they differ.
+# Field of a mutation's input → field of the map, where the names differ; to name the column in an error.
 FIELDS: Final[Mapping[str, str]] = {
     "createdAt": "created", "closedAt": "closed", "expectedCloseOn": "expected", "lostReason": "reason",
     "saleKind": "sale", "externalId": "id", "assignee": "owner", "employee": "owner", "startedAt": "started",
@@ -34,9 +34,10 @@ FIELDS: Final[Mapping[str, str]] = {
 
 @dataclass
 class Giving:
-    """Makes inputs of the rows of one file.
+    """Builds the inputs for the rows of one file.
 
-    clients  new clients that rows of the batch at hand name, by external id: to be recorded before them
+    new_clients  inputs for clients that rows of the current batch name and that do not exist yet, by external id;
+                 they are recorded before the rows
     """
 
     context: Context
@@ -48,27 +49,27 @@ class Giving:
     clients: dict[str, Input] = field(default_factory=dict)
 
     def at(self, moment: Moment) -> datetime:
-        """Return when that was: a mere day is the company's, from its first moment."""
+        """Return the moment; for a day without time, its start in the company's time zone."""
         return moment.at or self.calendar.start_of(moment.day)
 
     def as_of(self) -> datetime | None:
         return self.calendar.start_of(self.map.as_of) if self.map.as_of else None
 
-    # whom and what a row names
+    # references to other rows
 
     async def owner(self, values: Values) -> str:
-        """Return whose record it is. Raises Unreadable for one nobody knows, if the map says so."""
+        """Return the id of the record's owner. Raises CellError for an unknown one if the map says `reject`."""
         return await self.person(str(values.get("owner", "")), "owner")
 
     async def person(self, text: str, column: str, **about: Any) -> str:
-        """Return the employee that the text means, hired as one of whom `about` is known."""
+        """Return the id of the employee that the text names; by the map's policy, create one with `details`."""
         unknown = self.file.unknown.get("owner", "create")
         importer = encoded("Employee", self.context.viewer.id or 0)
         if not text:
             if unknown == "importer" or self.file.kind in ("clients", "contacts"):
                 return importer
             raise Unreadable(
-                'The row names nobody: `owner = "importer"` under file.unknown, in a copy of the map, '
+                'The row has no owner: `owner = "importer"` under file.unknown, in a copy of the map, '
                 "gives such rows to the first administrator.",
                 column,
             )
@@ -80,7 +81,10 @@ class Giving:
         return importer if unknown == "importer" else await self.directory.hired(text, self.file.prefix, **about)
 
     def client(self, values: Values, owner: str, created: datetime | None) -> str | None:
-        """Return the client's id, noting a new one to be recorded with the batch."""
+        """Return the id of the row's client, or None; add an unknown client to `new_clients`.
+
+        Raises CellError for an unknown one if the map says `reject`.
+        """
         text = str(values.get("client", ""))
         if not text:
             return None
@@ -108,7 +112,7 @@ class Giving:
         return {name: {"amount": values[name], "currency": values.get("currency", self.map.currency)}}
 
     def told(self, values: Values, **names: str) -> Input:
-        """Return the fields that the row fills, by the input's names."""
+        """Return the values that the row has; `field_names` are the input's names of the row's fields."""
         return {ours: values[theirs] for ours, theirs in names.items() if theirs in values}
 
     # deals
@@ -116,8 +120,8 @@ class Giving:
     async def deal(self, values: Values, *, known: bool, told: bool) -> Input:
         """Return the input for a deal.
 
-        known  it is there already, and keeps its stage when it ends
-        told   when it entered its stages is told apart
+        exists             the deal exists already; it keeps its stage when it is closed
+        has_stage_history  its stage entries come from a file or columns of their own
         """
         owner = await self.owner(values)
         stage, status = self.stages.of(values, known)
@@ -135,7 +139,7 @@ class Giving:
             if told or (not known and status is not DealStatus.OPEN):
                 given["entered"] = None
             elif not known and stage.position > 0:
-                given["entered"] = self.context.now()  # at the latest
+                given["entered"] = self.context.now()  # it has been in the stage since now at the latest
         if "sale" in values:
             given["saleKind"] = SaleKind(str(values["sale"]))
         if client := self.client(values, owner, given.get("createdAt") or given.get("closedAt")):
@@ -143,10 +147,14 @@ class Giving:
         return given
 
     def _times(self, values: Values, status: DealStatus) -> Input:
-        """Return when the deal began and ended; one that ended within the day it began did not end before."""
+        """Return the deal's creation, closing and expected dates. Raises CellError where they contradict its status.
+
+        A deal with the same day for creation and closing, and no closing time, closes when it was created, not at the
+        start of that day.
+        """
         given: Input = {}
         created, expected = values.get("created"), values.get("expected")
-        closed = values.get(status.lower(), values.get("closed"))  # of when it was won or lost, where both are told
+        closed = values.get(status.lower(), values.get("closed"))  # the `won` or `lost` field first
         if isinstance(expected, Moment):
             given["expectedCloseOn"] = expected.day
         ended = self.at(closed) if isinstance(closed, Moment) else None
@@ -165,7 +173,7 @@ class Giving:
             ended = max(began, ended)
         return {**given, "closedAt": ended, **({"createdAt": began} if began else {})}
 
-    # everything else that is recorded
+    # other records
 
     async def client_itself(self, values: Values) -> Input:
         return {**self.told(values, name="name", email="email", phone="phone"), **await self._kept(values)}
@@ -248,7 +256,7 @@ class Giving:
         return given
 
     async def _team(self, text: str, **about: str | None) -> str:
-        """Return the team that the text means, made or changed as the row says."""
+        """Return the id of the team that the text names, created or updated with `details`."""
         found = self.directory.teams.find(text, "teams", self.file.prefix)
         given: Input = {name: value for name, value in about.items() if value is not None}
         if found is None:

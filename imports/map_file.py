@@ -1,8 +1,7 @@
-"""The map of an import: which columns of which files mean what.
+"""Import maps: TOML files that say which columns of which files hold what.
 
-A map is a small TOML file. Everything in it is checked before a single row is read; what
-is wrong is named by its place in the map, with what would be right. Nothing about a file
-is guessed: day and month, the decimal sign, stages and currencies are what the map says.
+A map is validated completely before any row is read; an error names the location in the map and what is allowed
+there. Nothing about a file is guessed: date formats, decimal signs, stages and currencies are those of the map.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _UNKNOWN: Final = {
 
 @dataclass(frozen=True)
 class StageMap:
-    """What a stage's name in the file means; `stage` is its name here, where that differs."""
+    """The meaning of a stage name in a file; `stage` is the name of our stage where it differs."""
 
     status: DealStatus = DealStatus.OPEN
     stage: str | None = None
@@ -43,16 +42,17 @@ class StageMap:
 
 @dataclass(frozen=True)
 class FileMap:
-    """How one sort of file is read.
+    """How files that match `pattern` are read.
 
-    columns     field → the columns that hold it, of which the first that is not empty counts
-    separators  of which the first counts with which the columns are found
-    decimal     the decimal sign; of several (".,") a number may have any, where it cannot be meant otherwise
-    constants   field → the same value for every row
-    templates   field → texts with {columns}, of which the first whose columns are all filled is
-                taken where the columns give nothing
-    entered     stage → the columns that say when a deal entered it
-    id_from     the columns whose cells together tell rows apart, where there is no id
+    location             place of this section in the map, for errors
+    columns              field → columns that may hold it; the first non-empty one counts
+    separators           candidates; the first with which the required columns are found is used
+    decimal              the decimal sign; with several (".,") a number may use either unless it is ambiguous
+    constants            field → value for every row
+    templates            field → texts with {columns}; used where `columns` give nothing: the first template whose
+                         columns are all filled
+    stage_entry_columns  stage → columns with the time a deal entered it
+    id_from              columns whose cells together identify a row, where there is no id column
     """
 
     place: str
@@ -72,12 +72,12 @@ class FileMap:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     stages: Mapping[str, StageMap] = field(default_factory=dict)
     entered: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    open_closing: str = "reject"  # what the closing day of an open deal means
+    open_closing: str = "reject"  # how to treat the closing date of an open deal
     unknown: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def instead(self) -> frozenset[str]:
-        """The fields that are there whatever the columns."""
+        """The fields that have a constant or template and so need no column."""
         return frozenset({*self.constants, *self.templates})
 
     def fits(self, name: str) -> bool:
@@ -86,11 +86,12 @@ class FileMap:
 
 @dataclass(frozen=True)
 class Map:
-    """A whole map.
+    """A complete import map.
 
-    zone      whose clock the times in the files are of; None: the company's
-    currency  of amounts that name none; None: the company's
-    as_of     the day that records without a creation date were there
+    zone      time zone of the times in the files; None: the company's
+    currency  currency of amounts without one; None: the company's
+    as_of     day on which records without a creation date existed
+    pipeline  pipeline of deals whose file names none, with its `stages`
     """
 
     name: str
@@ -103,21 +104,21 @@ class Map:
 
     @property
     def tells_visits(self) -> bool:
-        """Whether a file of its own tells when deals entered their stages."""
+        """Whether a separate file holds the stage entries of deals."""
         return any(file.kind == "visits" for file in self.files)
 
     def file_for(self, name: str) -> FileMap | None:
-        """Return how a file of that name is read: the first pattern that it fits."""
+        """Return the first file map whose pattern matches the file name, or None."""
         return next((file for file in self.files if file.fits(name)), None)
 
 
 def ready() -> list[str]:
-    """Return the names of the maps that come with Scoreline."""
+    """Return the names of the maps included in Scoreline."""
     return sorted(path.stem for path in READY.glob("*.toml"))
 
 
 def load(name: str) -> Map:
-    """Return a ready map by its name, or the map in a TOML file. Raises MapError."""
+    """Return a built-in map by name, or the map in a TOML file. Raises MapError."""
     path = READY / f"{name}.toml" if name in ready() else Path(name)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -127,7 +128,7 @@ def load(name: str) -> Map:
 
 
 def parsed(text: str, name: str) -> Map:
-    """Return the map that the text describes. Raises MapError."""
+    """Parse and validate the text of a map. Raises MapError."""
     try:
         given = Table(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:

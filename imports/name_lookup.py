@@ -1,7 +1,7 @@
-"""Who and what the names in a file mean: people, teams, clients, stages; made where the map says so.
+"""Looks up people, teams, clients, products and stages by id or name, and creates missing ones.
 
-A name means what carries it as its id in the other system, else the one it is the name of.
-Two of the same name are not chosen between.
+A text in a file is looked up as an id of the other system first, then as a name. A name that several rows share is an
+error, never a guess.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _LONGEST: Final = 100  # characters of an externalId
 
 
 def derived(text: str) -> str:
-    """Return an externalId for what has none: its name, shortened so that it stays its own."""
+    """Return the text as an external id; a long one is cut and made unique again by a hash."""
     if len(text) <= _LONGEST:
         return text
     return f"{text[:60]}#{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
 class Names:
-    """Ids by the external ids and by the names of one kind."""
+    """An index of one kind of row: ids by external id and by name."""
 
     def __init__(self, rows: Iterable[tuple[str, str | None, str]] = ()) -> None:
         self._external: dict[str, str] = {}
@@ -47,7 +47,11 @@ class Names:
         self._named.setdefault(search_key(name), set()).add(id_)
 
     def find(self, text: str, what: str, prefix: str = "") -> str | None:
-        """Return the id of the one that the text means. Raises Unreadable where it means several."""
+        """Return the id for an external id or name, or None. Raises CellError if several rows have the name.
+
+        kind    plural noun for the error
+        prefix  put before the text to make it an external id
+        """
         known = self._external.get(f"{prefix}{text}")
         if known is not None:
             return known
@@ -58,7 +62,7 @@ class Names:
 
 
 class Directory:
-    """What is there already, read once, and what the files add to it."""
+    """Existing people, teams, clients, products and stages: read once, then extended by what the files add."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -67,10 +71,10 @@ class Directory:
         self._pipelines: dict[str, int] = {}
         self._emails: dict[str, str] = {}
         self._rows: dict[str, Any] = {}  # employees and teams by id
-        self.made: dict[str, list[str]] = {}  # names of what rows of other kinds were the first to name, by kind
+        self.made: dict[str, list[str]] = {}  # by kind: names created because a row referred to them
 
     async def read(self) -> None:
-        """Read what is there."""
+        """Read the existing rows."""
         for employee in await Employee.all():
             self._met(employee)
         for team in await Team.all():
@@ -104,7 +108,7 @@ class Directory:
         return id_
 
     def _moved(self, team: Team) -> str:
-        """Note a team that is new or stands elsewhere, where who brings it in sees it too."""
+        """Add a team that is new or has moved, and rebuild the viewer's team tree, so that the import sees it."""
         id_ = self._stands(team)
         tree = Tree(row for row in self._rows.values() if isinstance(row, Team))
         self.context.who = replace(self.context.viewer, tree=tree)
@@ -113,11 +117,11 @@ class Directory:
     # people
 
     def person(self, text: str, prefix: str = "") -> str | None:
-        """Return the employee whom an id, an e-mail address or a name means."""
+        """Return the employee's id for an e-mail address, external id or name, or None."""
         return self._emails.get(text.lower()) or self.people.find(text, "employees", prefix)
 
     async def hired(self, name: str, prefix: str = "", **given: Any) -> str:
-        """Take somebody in, without a password: an administrator lets him sign in."""
+        """Create an employee without a password, so that they cannot sign in until an administrator sets one."""
         role = given.pop("role", Role.EMPLOYEE)
         input_ = {"name": name, "email": None, "role": role, "externalId": derived(f"{prefix}{name}"), **given}
         id_ = self._met(await people.create_employee(self.context, input_))
@@ -125,7 +129,7 @@ class Directory:
         return id_
 
     async def keep_person(self, id_: str | None, given: dict[str, Any]) -> Outcome:
-        """Take somebody in, or change what is known of him."""
+        """Create an employee, or update the one with that id."""
         if id_ is None:
             self._met(await people.create_employee(self.context, {"email": None, **given}))
             return Outcome.NEW
@@ -142,7 +146,7 @@ class Directory:
     # teams
 
     async def keep_team(self, id_: str | None, given: dict[str, Any]) -> tuple[str, Outcome]:
-        """Make a team, or change what is known of it."""
+        """Create a team, or update the one with that id; return its id and the outcome."""
         if id_ is None:
             return self._moved(await people.create_team(self.context, given)), Outcome.NEW
         team: Team = self._rows[id_]
@@ -159,7 +163,7 @@ class Directory:
     # stages
 
     async def pipeline(self, name: str, stages: Iterable[str] = ()) -> list[Stage]:
-        """Return the stages of a pipeline, made where it or one of them is missing."""
+        """Return the stages of a pipeline, after creating it and any missing stages."""
         there = self.stages.get(name, [])
         known = {search_key(stage.name) for stage in there}
         missing = [stage for stage in stages if search_key(stage) not in known]
@@ -178,5 +182,5 @@ class Directory:
 
 
 def ext(external: str) -> str:
-    """Return how an input names a record by the id that another system gave it."""
+    """Return an id for mutation inputs that refers to a record by its external id."""
     return f"{EXTERNAL}{external}"

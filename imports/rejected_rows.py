@@ -1,4 +1,4 @@
-"""The rows that could not be taken: a file to look at, mend and bring in again."""
+"""Writes rejected rows to a CSV file, to be reviewed, corrected and imported again."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def harmless(text: str) -> str:
-    """Return the text so that no spreadsheet takes it for a formula, and every file can hold it."""
+    """Return the text so that no spreadsheet runs it as a formula, with characters escaped that UTF-8 cannot hold."""
     shown = text.encode("utf-8", "backslashreplace").decode()
     return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 class Rejects:
-    """Writes the file as rows are rejected; where none is, none is left behind.
+    """Writes the file as rows are rejected; removes it if there are none.
 
-    Written beside and put in place when all is done, so that a run cut off leaves the last whole one.
+    Writes to a temporary file that replaces it at the end, so an interrupted run leaves the previous complete file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,7 +36,7 @@ class Rejects:
         return self
 
     def add(self, file: str, line: int, column: str, reason: str, cells: Mapping[str, str]) -> None:
-        """Write down one row with its cells as `column=cell` one after another."""
+        """Write one row, with its cells as `column=cell` separated by semicolons."""
         row = "; ".join(f"{name}={cell}" for name, cell in cells.items())
         self._rows.writerow([harmless(text) for text in (file, str(line), column, reason, row)])
         self.count += 1

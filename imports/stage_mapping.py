@@ -1,4 +1,4 @@
-"""Where a deal stands: pipelines and stages by the names that a file and its map have for them."""
+"""Resolves the pipeline, stage and status of a deal from the names in a file and its map."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Stages:
         self._order = [search_key(meant.stage or name) for name, meant in file.stages.items()]
 
     async def prepare(self, reader: Reader, rows: Iterable[Cells]) -> None:
-        """Make the pipelines and stages that the file names, in the order of the map, before a deal stands in one."""
+        """Create the pipelines and stages that the file names, in the order of the map, before any deal is recorded."""
         named: dict[str, dict[str, None]] = {}
         ended: dict[str, str] = {}
         for cells in rows:
@@ -36,14 +36,14 @@ class Stages:
         for pipeline, stages in named.items():
             wanted = sorted(dict.fromkeys([*stages, *self.file.entered]), key=self._place)
             if not wanted and not self.directory.stages.get(pipeline):
-                wanted = [ended[pipeline]]  # all have ended, so there is no name for a stage on the way
+                wanted = [ended[pipeline]]  # all deals are closed: no open stage is named
             await self.directory.pipeline(pipeline, wanted)
 
     def of(self, values: Values, known: bool) -> tuple[Stage | None, DealStatus]:
-        """Return the stage (None: leave it as it is) and the status of a deal.
+        """Return the stage (None: unchanged) and the status of a deal.
 
-        One that has ended and is new stands at the end of its pipeline if won, at its beginning if lost.
-        Raises Unreadable for a stage that neither the map nor the pipeline has.
+        A new deal that is closed gets the last stage of its pipeline if won, the first if lost.
+        Raises CellError for a stage that neither the map nor the pipeline has.
         """
         text = str(values.get("stage", ""))
         meant = self._meaning(text)
@@ -52,7 +52,7 @@ class Stages:
         there = {search_key(stage.name): stage for stage in stages}
         if meant is None:
             if search_key(text) not in there:
-                sentence = f"The stage “{text}” is not in the map: say under stages if it is open, won or lost."
+                sentence = f"The stage “{text}” is not in the map: define under stages if it is open, won or lost."
                 raise Unreadable(sentence, "stage")
             meant = StageMap()
         status = DealStatus(str(values.get("status", meant.status)))
@@ -63,7 +63,7 @@ class Stages:
         return stages[-1 if status is DealStatus.WON else 0], status
 
     def named(self, values: Values, name: str) -> Stage:
-        """Return the stage of that name in the row's pipeline. Raises Unreadable where it has none."""
+        """Return the stage of that name in the row's pipeline. Raises CellError if there is none."""
         meant = self._meaning(str(values.get("stage", ""))) or StageMap()
         stages = self.directory.stages.get(self._pipeline(meant, str(values.get("pipeline", ""))), [])
         found = next((stage for stage in stages if search_key(stage.name) == search_key(name)), None)
@@ -72,7 +72,7 @@ class Stages:
         return found
 
     def _meaning(self, text: str) -> StageMap | None:
-        """Return what the stage's name means; None for one that the map neither has nor makes."""
+        """Return the meaning of a stage name; None if the map neither has it nor allows creating it."""
         makes = not text or self.file.unknown.get("stage") == "create"
         return self._meant.get(search_key(text), StageMap() if makes else None)
 

@@ -1,4 +1,4 @@
-"""Tables of a TOML file, read so that whatever is wrong in them is named by its place."""
+"""Validated access to the tables of a TOML file; errors name the location in the file."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 class MapError(ValueError):
-    """A map that cannot be followed; the message says where it is wrong and what is allowed there."""
+    """An invalid import map; the message says where it is wrong and what is allowed there."""
 
     def __init__(self, place: str, sentence: str) -> None:
         super().__init__(f"{place}: {sentence}")
 
 
 class Table:
-    """One table of the map, whose every key has to be asked for: what is left over is a mistake."""
+    """One table of a map. It records which keys are read, so that `reject_unknown_keys` finds misspelt ones."""
 
     def __init__(self, given: Mapping[str, Any], place: str = "") -> None:
         self.given, self.place = given, place
@@ -46,7 +46,7 @@ class Table:
         return Table(self.take(key, dict, "a table") or {}, self._inside(key))
 
     def tables(self, key: str) -> list[Table]:
-        """Return the tables of a list, with their places counted from 1."""
+        """Return the tables of a list; their locations are numbered from 1."""
         listed = self.take(key, list, f"tables that begin with [[{key}]]") or []
         if not all(isinstance(each, dict) for each in listed):
             raise MapError(self._inside(key), f"this has to be tables that begin with [[{key}]]")
@@ -59,7 +59,7 @@ class Table:
         return value
 
     def names(self, allowed: Collection[str] | None) -> list[str]:
-        """Return the keys, each of which has to be allowed (None: any is)."""
+        """Return all keys. Raises MapError for a key not in `allowed` (None: any key is allowed)."""
         self._asked.update(self.given)
         for key in self.given:
             if allowed is not None and key not in allowed:

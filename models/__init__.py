@@ -1,1 +1,1 @@
-"""The tables and every question asked of them: the only place that knows SQL."""
+"""Database layer: Tortoise models and all queries; the only package that contains SQL."""

@@ -1,8 +1,8 @@
-"""The tables, made and brought up to date without losing anything.
+"""Migration runner: creates the tables and brings them up to date.
 
-The steps are in `models/migrations`, applied in order, each once. All that are due are one
-transaction under a lock: a run that is killed has done nothing, and of two at once one
-waits and finds nothing left to do. What a step must do by hand is in docs/decisions/.
+The migrations in `models/migrations` are applied in order, each once. All pending ones run in one transaction under
+a lock: a run that is killed changes nothing, and of two concurrent runs the second waits and then has nothing to do.
+docs/decisions/ explains what a migration must do by hand.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from tortoise.transactions import in_transaction
 from models import migrations
 from models.db import connection as db_connection
 
-_APPLIED: Final = "tortoise_migrations"  # the library's own table
+_APPLIED: Final = "tortoise_migrations"  # Tortoise's own table
 _LOCK: Final = 0x5C0E_0002
 
 
 class Damaged(Exception):
-    """The database's own check fails after the steps; they are taken back."""
+    """The database's integrity check failed after the migrations; they were rolled back."""
 
 
 async def migrate(url: str) -> list[str]:
-    """Apply the steps that are due to the database at that address and return their names."""
+    """Apply the pending migrations to the database at a URL and return their names."""
     found = db_connection.config(url)
     if db_connection.is_sqlite(url):
         db_connection.make_room(url)
@@ -46,7 +46,8 @@ async def migrate(url: str) -> list[str]:
                     applied.append(name)
 
             executor = _Executor(connection, found["apps"])
-            await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))  # it is read before it is made
+            # Tortoise would read the table of applied migrations before creating it
+            await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
             await executor.migrate(direction="forward", progress=told)
             await _check(connection)
             return applied
@@ -55,7 +56,10 @@ async def migrate(url: str) -> list[str]:
 
 
 class _Executor(MigrationExecutor):
-    """The library's, which draws all tables up anew before each operation, for those few that look back; here for these alone."""
+    """Migration executor that builds the state of earlier tables lazily.
+
+    Tortoise rebuilds the state of all tables before each operation, but few operations look at it.
+    """
 
     async def _project_state(self, *about: Any, **more: Any) -> State:
         found = await super()._project_state(*about, **more)
@@ -68,7 +72,7 @@ class _Now(State):
 
 
 class _Before(State):
-    """The tables as an operation finds them, drawn up when it looks."""
+    """The state of the tables before an operation, built on first access."""
 
     def __init__(self, models: Any, after: StateApps) -> None:
         self.models, self._after = models, after
@@ -79,7 +83,7 @@ class _Before(State):
 
 
 async def pending() -> list[str]:
-    """Return the names of the steps that the connected database has not seen yet."""
+    """Return the names of the migrations that are not yet applied to the connected database."""
     table = (
         "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ?"
         if db_connection.connection().capabilities.dialect == "postgres"
@@ -100,4 +104,4 @@ async def _check(connection: Any) -> None:
     if connection.capabilities.dialect == "sqlite":
         wrong = await connection.execute_query_dict("PRAGMA foreign_key_check")
         if wrong:
-            raise Damaged(f"{len(wrong)} rows refer to what is not there; nothing was changed.")
+            raise Damaged(f"{len(wrong)} rows refer to missing rows; nothing was changed.")

@@ -1,1 +1,1 @@
-"""What the product does: one function per query or action, rights checked first."""
+"""Application layer: one function per query or mutation, which checks permissions first."""

@@ -25,7 +25,7 @@ from resolvers.request.id_resolution import OWNER, RECORDS, References
 
 
 async def node(context: Context, id_: str) -> Any | None:
-    """Return what the id stands for, if the viewer may see it."""
+    """Return the row with this global id, or None if it does not exist or is not visible to the viewer."""
     pair = decoded(id_)
     if pair is None:
         return None
@@ -58,7 +58,7 @@ async def node(context: Context, id_: str) -> Any | None:
 
 
 async def found(context: Context, kind: str, id_: str) -> Any | None:
-    """Return what the id stands for if it is of that kind and within sight."""
+    """Return the row with this global id if it is of that kind and visible to the viewer."""
     pair = decoded(id_)
     if kind == "Employee" and (external_id := external(id_)):
         return await by_external(context, kind, external_id)
@@ -75,7 +75,7 @@ async def _record(context: Context, kind: str, id_: str) -> Any | None:
 
 
 async def by_external(context: Context, kind: str, external_id: str) -> Any | None:
-    """Return the record of that type that carries the id of another system."""
+    """Return the record or employee of that type by its id in another system, if visible to the viewer."""
     if kind != "Employee":
         return await _record(context, kind, f"{EXTERNAL}{external_id}")
     row = await Employee.get_or_none(external_id=external_id) if len(external_id) <= LONGEST_EXTERNAL else None
@@ -83,7 +83,10 @@ async def by_external(context: Context, kind: str, external_id: str) -> Any | No
 
 
 async def subjects(context: Context, keys: Sequence[tuple[str, int]]) -> list[Any | None]:
-    """Return what lines of the history or postings are about, as far as the viewer may see it, in their order."""
+    """Return the subjects of activities or postings, in the order of the keys; None where not visible to the viewer.
+
+    keys  type and row id of each subject
+    """
     numbers: dict[str, list[int]] = {}
     for kind, number in keys:
         numbers.setdefault(kind, []).append(number)

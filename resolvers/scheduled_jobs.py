@@ -1,8 +1,8 @@
-"""What happens because time passes, whoever is signed in or asks for anything.
+"""Scheduled jobs: everything that happens because time passes, independent of requests.
 
-Each job looks first whether there is something to do, outside any lock; what it does is then
-one unit of work for each batch, decided by the rows as they stand under the ledger's lock.
-So a job that is begun twice, on two servers or after a crash, does nothing twice.
+Each job first checks without a lock whether there is something to do. The work is one unit of work
+per batch, and decided by the rows as read under the lock of the ledger, so a job that runs on two
+servers at once, or again after a crash, does nothing twice.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NewContext = Callable[[], Awaitable[Context]]
 
 @dataclass(frozen=True)
 class Job:
-    """Something that time brings: `run` does a part and returns whether there may be more."""
+    """A job that is due every so often; `run` does a batch and returns whether there may be more."""
 
     name: str
     every: timedelta
@@ -42,7 +42,10 @@ class Job:
 
 
 async def begin(context: Context) -> bool:
-    """Give a company from before there were alerts its rules; what is overdue or silent by then is known."""
+    """Create the default alert rules of a company that was set up before alerts existed.
+
+    What is overdue or inactive by then is recorded as known, so that it raises no flood of old alerts.
+    """
     if await alert_rules.any_ever():
         return False
     async with context.unit():
@@ -54,7 +57,7 @@ async def begin(context: Context) -> bool:
 
 
 async def overdue(context: Context) -> bool:
-    """Say of the next tasks that their due time has passed."""
+    """Record the next batch of tasks whose due time has passed as overdue."""
     if not await tasks.are_awaited(context.clock()):
         return False
     async with context.unit():
@@ -69,11 +72,11 @@ async def overdue(context: Context) -> bool:
 
 
 async def stalled(context: Context) -> bool:
-    """Tell of open deals with which nothing has happened for too long."""
+    """Raise alerts for open deals without activity for too long."""
     rules = await alert_rules.at_work(context, {AlertKind.DEAL_STALLED})
     found = sorted({subject for known in rules for subject in await _stalled(context, known)})
     for start in range(0, len(found), _AT_ONCE):
-        async with context.unit():  # again, as things are under the lock
+        async with context.unit():  # checked again under the lock, since a deal may have changed meanwhile
             rows = await inactivity.of(found[start : start + _AT_ONCE])
             await tell(
                 context,
@@ -83,7 +86,7 @@ async def stalled(context: Context) -> bool:
 
 
 async def _stalled(context: Context, known: Known) -> list[Subject]:
-    """Return the open deals with which nothing has happened for too long for the rule, and of which nothing stands."""
+    """Return the open deals that are inactive for too long for the rule and have no active alert of it."""
     span, after, stalled = timedelta(days=known.rule.days or 0), 0, list[Subject]()
     while True:
         before = context.clock() - span
@@ -98,10 +101,10 @@ async def _stalled(context: Context, known: Known) -> list[Subject]:
 
 
 async def silences_of_employees(context: Context) -> bool:
-    """Tell of the next employees of whose work nothing was recorded for too long.
+    """Raise alerts for the next batch of employees without recorded work for too long.
 
-    Looked at is whoever may have become too silent since he was last heard of or looked at; everybody is when the
-    clock begins here, and when the rules or the company's calendar are others than at the last look.
+    Employees are checked when their inactivity deadline is due. All are checked when this server becomes the
+    scheduler leader, and when the rules or the company's calendar differ from those of the last check.
     """
     rules = await alert_rules.at_work(context, {AlertKind.NO_ACTIVITY})
     if not rules:
@@ -122,7 +125,7 @@ async def silences_of_employees(context: Context) -> bool:
 
 
 async def paces(context: Context) -> bool:
-    """Look at all goals that run, and at those whose period is over."""
+    """Check the pace of all running goals, and resolve alerts of goals whose period is over."""
     after: int | None = 0
     while after is not None:
         after = await pace_check.look(context, after)
@@ -131,24 +134,24 @@ async def paces(context: Context) -> bool:
 
 
 async def clean(context: Context) -> bool:
-    """Take away a part of what nobody needs any more."""
+    """Delete a batch of expired rows."""
     return await retention.sweep(context.clock())
 
 
 JOBS: Final[tuple[Job, ...]] = (
-    Job("first rules", timedelta(hours=1), begin),
+    Job("default alert rules", timedelta(hours=1), begin),
     Job("overdue tasks", timedelta(seconds=1), overdue),
     Job("recurring goals", timedelta(seconds=10), recurrence.renew),
     Job("stalled deals", timedelta(seconds=30), stalled),
-    Job("silent employees", timedelta(minutes=1), silences_of_employees),
-    Job("time at work", timedelta(seconds=30), worktime.catch_up),
+    Job("inactive employees", timedelta(minutes=1), silences_of_employees),
+    Job("work time", timedelta(seconds=30), worktime.catch_up),
     Job("clean-up", timedelta(hours=1), clean),
 )
-EACH_DAY: Final = Job("goals behind", timedelta(minutes=1), paces)  # and when the clock begins
+EACH_DAY: Final = Job("goals behind", timedelta(minutes=1), paces)  # at the start of each day and of the scheduler
 
 
 async def everything(new: NewContext) -> None:
-    """Do all that time has brought by now: for tests and scripts that move the clock by hand."""
+    """Run every job until it has no more to do: for tests and scripts that set the clock themselves."""
     for job in (*JOBS, EACH_DAY):
         while await job.run(await new()):
             pass

@@ -1,1 +1,1 @@
-"""The process: settings, sign-in, routes, clock, command line and pages."""
+"""The server process: settings, HTTP and WebSocket endpoints, background tasks, command line and pages."""

@@ -1,4 +1,4 @@
-"""`python -m server`: the command line, which people know as `./run`."""
+"""Entry point of `python -m server`: the command line that `./run` calls."""
 
 from server.commands.cli import main
 

@@ -1,4 +1,4 @@
-"""The process put together: one database, one hub, one GraphQL endpoint, and what stands around it."""
+"""Builds the ASGI application: one database pool, one hub, one GraphQL endpoint, and the routes and tasks around it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from subscriptions.goal_probabilities import Chances
 
 
 def clock() -> datetime:
-    """Return the time: the only place where the server takes it."""
+    """Return the current time in UTC. The server reads the system clock here only."""
     return datetime.now(UTC)
 
 
@@ -50,7 +50,7 @@ GRAPHQL: Final = ("/graphql", "/graphql/")
 
 @dataclass
 class Server:
-    """Everything that lives as long as the process."""
+    """Components that live as long as the process."""
 
     settings: Settings
     hub: Hub
@@ -66,7 +66,7 @@ class Server:
 
 
 def assembled(settings: Settings) -> Server:
-    """Put the parts together; nothing is connected yet."""
+    """Create and wire the components. Connects nothing yet."""
     hub = Hub(
         broadcast(settings.redis_url),
         change_log.after,
@@ -111,19 +111,22 @@ def assembled(settings: Settings) -> Server:
 
 @asynccontextmanager
 async def running(server: Server) -> AsyncIterator[None]:
-    """Connect what was put together, for as long as the process serves."""
+    """Connect the database and the hub and run the background tasks until the block is left.
+
+    On exit: readiness turns to `draining`, WebSockets are closed, then the tasks, the scheduler and the hub stop.
+    """
     async with connection.connected(server.settings.database_url, pool=server.settings.pool_size):
         await server.hub.start()
         await server.timekeeper.start()
         keeping = [
-            asyncio.create_task(server.attendance.keep_saying(), name="attendance"),
-            asyncio.create_task(server.rights.keep(), name="rights"),
-            asyncio.create_task(server.chances.keep(), name="chances"),
-            asyncio.create_task(keep_forecasts(server.gate), name="forecasts"),
-            asyncio.create_task(server.endpoint.keep_alive(), name="signs of life"),
+            asyncio.create_task(server.attendance.keep_saying(), name="presence reporter"),
+            asyncio.create_task(server.rights.keep(), name="session permissions"),
+            asyncio.create_task(server.chances.keep(), name="goal probabilities"),
+            asyncio.create_task(keep_forecasts(server.gate), name="forecast snapshots"),
+            asyncio.create_task(server.endpoint.keep_alive(), name="websocket keepalive"),
         ]
         gc.collect()
-        gc.freeze()  # what is there now stays: looking through it again would stop all requests for a moment each time
+        gc.freeze()  # modules, schema and settings stay for ever: scanning them in a full GC would pause all requests
         try:
             yield
         finally:
@@ -136,14 +139,18 @@ async def running(server: Server) -> AsyncIterator[None]:
 
 
 def of_environment() -> ASGIApp:
-    """Return the application of one of several processes, each of which reads the settings for itself."""
+    """Return the application of a worker process, which loads the settings and configures logging by itself."""
     found = load()
     logging.configure(found)
     return app(found)
 
 
 def app(settings: Settings) -> ASGIApp:
-    """Return the ASGI application of one process."""
+    """Return the ASGI application of one process.
+
+    `/graphql` bypasses Starlette's router. WebSockets also bypass the request log's middleware: there are thousands
+    and they stay open, so each layer would cost memory; the endpoint reports a closed one to the log itself.
+    """
     server = assembled(settings)
     board = static_pages.wallboard()
 
@@ -189,7 +196,7 @@ def app(settings: Settings) -> ASGIApp:
 
     async def outermost(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and scope["path"] in GRAPHQL:
-            await server.endpoint.socket(scope, receive, send)  # a layer less: there are thousands, and they stay
+            await server.endpoint.socket(scope, receive, send)
         else:
             await requests(scope, receive, send)
 

@@ -1,6 +1,6 @@
-"""Who is let in, and with what at hand.
+"""Builds the context of each operation, authenticating the bearer token.
 
-Each operation gets a context of its own, with the rights as they are now.
+Every operation gets a new context, with the viewer's current permissions.
 """
 
 from __future__ import annotations
@@ -20,27 +20,33 @@ from resolvers.request.viewer import Viewer
 
 
 class Gate:
+    """Creates contexts for requests, for the scheduler and for live streams."""
+
     def __init__(self, services: Services, clock: Callable[[], datetime]) -> None:
         self.services, self.clock = services, clock
 
     def context(self, caller: Caller) -> Context:
+        """Return a context without a viewer."""
         return Context(caller, self.services, self.clock, lambda by_keys: DataLoader(load_fn=by_keys, cache=False))
 
     def live(self) -> Context:
-        """Return what the process itself reads with for its live streams: for nobody, from what is kept for them."""
+        """Return a context without a viewer that reads from the reference cache: for streams of the process itself."""
         context = self.context(Caller(address="live"))
         context.known = self.services.known
         return context
 
     async def admit(self, caller: Caller) -> Context:
-        """Return what one operation of the caller works with; a stranger's has no viewer. Raises Unauthenticated."""
+        """Return the context of one operation, with the viewer of the client's token (none without a token).
+
+        raises  Unauthenticated if the token is not valid.
+        """
         context = self.context(caller)
         if caller.token is not None:
             context.who = await sessions.viewer(caller.token, self.services, self.clock())
         return context
 
     async def admit_clock(self) -> Context:
-        """Return what is done with when time, and nobody, asks for it."""
+        """Return a context for scheduled jobs, with a system viewer in place of an employee."""
         context = self.context(Caller(address="clock"))
         office = await self.services.office_at(await offices.position())
         context.who = replace(Viewer.of_clock(office.tree), office=office)

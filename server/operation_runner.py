@@ -1,4 +1,4 @@
-"""One operation, asked over HTTP or a socket, and its answer: the same rights, limits, errors and counts on both."""
+"""Runs GraphQL operations: the same permissions, limits, errors and metrics over HTTP and WebSocket."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ _REFUSED: Final = frozenset(
 
 @dataclass(frozen=True)
 class Answer:
-    """`payload` as the client gets it; without `data` the operation was not executed."""
+    """Result of an operation.
+
+    payload  as the client gets it; it has no `data` if the operation was not executed.
+    """
 
     payload: dict[str, Any]
 
@@ -39,7 +42,7 @@ class Answer:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing in it but errors."""
+        """Whether no root field has a value."""
         data = self.payload.get("data")
         return not data or all(value is None for value in data.values())
 
@@ -51,11 +54,13 @@ class Answer:
 
 
 class Answering:
+    """Runs operations; every error becomes part of a result instead of an exception."""
+
     def __init__(self, operations: Operations, gate: Gate) -> None:
         self.operations, self.gate = operations, gate
 
     def failed(self, error: Exception, caller: Caller) -> Answer:
-        """Return the answer to what was not executed."""
+        """Return the result of an operation that was not executed because of `error`."""
         errors: Sequence[Exception] = error.errors if isinstance(error, Unanswerable) else [error]
         code = error.code if isinstance(error, Unanswerable) else error_formatting.INPUT
         return Answer({"errors": [self._shown(each, caller, code) for each in errors]})
@@ -64,13 +69,16 @@ class Answering:
         return error_formatting.shown(error, language=caller.language, request_id=logging.request_id(), otherwise=code)
 
     def read(self, asked: Asked) -> Operation:
-        """Return what is asked for. Raises what `failed` makes an answer of."""
+        """Parse, validate and prepare a request. Raises errors that `make_error_result` turns into a result."""
         operation = self.operations.asked(asked.query, asked.name, asked.variables)
         logging.name_operation(operation.name or operation.field)
         return operation
 
     async def execute(self, operation: Operation, caller: Caller) -> Answer:
-        """Return the answer to a query or mutation."""
+        """Execute a query or mutation and count it.
+
+        The client is authenticated inside the execution, so that an invalid token is reported like any other error.
+        """
         began = time.perf_counter()
         try:
             context: Context | None = None
@@ -82,13 +90,16 @@ class Answering:
 
             result = await self.operations.execute(operation, admitted())
             answer = self._answer(result, dataclasses.replace(caller, language=context.language) if context else caller)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the rest
+        except Exception as error:  # noqa: BLE001 - the client gets a result in any case; formatting logs the cause
             answer = self.failed(error, caller)
         prometheus.count_operation(operation.kind, operation.field, answer.outcome, time.perf_counter() - began)
         return answer
 
     async def events(self, operation: Operation, context: Context) -> AsyncGenerator[tuple[Any, Answer], None]:
-        """Yield what a subscription tells of, each with the answer to it; one that fails ends it, and tells of None."""
+        """Yield the events of a subscription, each with its result.
+
+        A result without `data` is the last one. If the subscription raises, the last pair is `None` and the error.
+        """
         caller = context.caller
         outcome: prometheus.Outcome = "ok"
         try:
@@ -99,7 +110,7 @@ class Answering:
                     yield event, answer
                     if "data" not in answer.payload:
                         return
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - as in `execute`
             answer = self.failed(error, caller)
             outcome = answer.outcome
             yield None, answer
@@ -109,7 +120,7 @@ class Answering:
     def _answer(self, result: ExecutionResult, caller: Caller) -> Answer:
         errors = [self._shown(error, caller) for error in (result.errors or ())[: error_formatting.MOST]]
         if result.data is None and errors and all(error.path is None for error in result.errors or ()):
-            return Answer({"errors": errors})  # the variables did not fit: nothing was executed
+            return Answer({"errors": errors})  # errors without a path: the variables were invalid, nothing was executed
         payload: dict[str, Any] = {"data": result.data}
         if errors:
             payload["errors"] = errors
@@ -117,5 +128,5 @@ class Answering:
 
 
 def count_unread() -> None:
-    """Count what could not be read as an operation."""
+    """Count a request that could not be parsed as an operation."""
     prometheus.count_operation("none", None, "refused")

@@ -1,8 +1,8 @@
-"""What can be set from outside, once, in one place: every SCORELINE_ variable, checked before anything starts.
+"""Settings from SCORELINE_ environment variables, validated at start.
 
-A wrong variable is named in a sentence that says what to write; what it holds is not
-repeated, as it may be a secret. A name that does not exist is most likely a typo, and is
-named too: a server that runs with half its settings is worse than one that does not start.
+The error for an invalid variable says what to write but does not repeat its value, which may be a secret. An unknown
+SCORELINE_ variable is most likely a typo and an error too: a server that starts with half of its settings is worse
+than one that does not start.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from models.db.connection import is_sqlite
 from server.background import notification_channels
 
 PREFIX: Final = "SCORELINE_"
-LEAST_SECRET: Final = 32  # bytes: as long as what HS256 makes of it
-OF_COMMANDS: Final = frozenset({"SCORELINE_ADMIN_PASSWORD"})  # read by `setup` itself
+LEAST_SECRET: Final = 32  # the length of an HS256 digest
+OF_COMMANDS: Final = frozenset({"SCORELINE_ADMIN_PASSWORD"})  # read by the `setup` command, not a setting
 
 Texts = Annotated[tuple[str, ...], NoDecode]
 
 
 class SettingsError(Exception):
-    """Settings with which nothing can start; the message is for whoever wrote them, a line for each that is wrong."""
+    """Invalid settings; the message has a line for each problem."""
 
 
 def _setting(default: Any, means: str, write: str, **more: Any) -> Any:
@@ -37,7 +37,7 @@ def _setting(default: Any, means: str, write: str, **more: Any) -> Any:
 
 
 class Settings(BaseSettings):
-    """All settings of one process; secrets and addresses, which may hold passwords, stay out of its `repr`."""
+    """All settings of one process. Its `repr` leaves out secrets, and URLs, which may hold passwords."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
@@ -45,20 +45,21 @@ class Settings(BaseSettings):
 
     database_url: str = _setting(
         "sqlite://var/scoreline.db",
-        "Where the records are.",
+        "The database.",
         "`sqlite://PATH` (relative to the working directory, or `sqlite:///absolute/path`) or "
         "`postgres://USER:PASSWORD@HOST:5432/NAME`",
         repr=False,
     )
     redis_url: str | None = _setting(
         None,
-        "The Redis over which several processes tell each other news; without it there is one process.",
+        "The Redis through which server processes notify each other of changes; needed for more than one process.",
         "`redis://HOST:6379/0`",
         repr=False,
     )
     secret: SecretStr | None = _setting(
         None,
-        "Signs access tokens; the same for every process. With SQLite one is made and kept beside the database.",
+        "Signs access tokens; must be the same in every process. With SQLite, a secret is created beside the database "
+        "by default.",
         f"at least {LEAST_SECRET} random bytes",
     )
     host: str = _setting("127.0.0.1", "The address to listen on.", "an address, like `127.0.0.1` or `0.0.0.0`")
@@ -68,63 +69,69 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Texts = _setting(
         (),
-        "Whose `X-Forwarded-For` is believed.",
-        "addresses or networks with commas between, like `10.0.0.1,172.16.0.0/12`",
+        "Proxies whose `X-Forwarded-For` header is trusted.",
+        "addresses or networks separated by commas, like `10.0.0.1,172.16.0.0/12`",
     )
     origins: Texts = _setting(
         (),
-        "Other web addresses whose pages may use this server.",
-        "origins with commas between, like `https://board.example.com`",
+        "Other web origins whose pages may use this server.",
+        "origins separated by commas, like `https://board.example.com`",
     )
     access_minutes: int = _setting(
-        15, "How long an access token holds.", "a number of minutes from 1 to 1440", ge=1, le=1440
+        15, "How long an access token is valid.", "a number of minutes from 1 to 1440", ge=1, le=1440
     )
-    refresh_days: int = _setting(30, "How long one may stay signed in.", "a number of days from 1 to 365", ge=1, le=365)
+    refresh_days: int = _setting(
+        30, "How long a session lasts after sign-in.", "a number of days from 1 to 365", ge=1, le=365
+    )
     deadline_seconds: int = _setting(
-        10, "After how long an operation is given up.", "a number of seconds from 1 to 120", ge=1, le=120
+        10, "How long an operation may take before it is cancelled.", "a number of seconds from 1 to 120", ge=1, le=120
     )
     idle_minutes: int = _setting(
         5,
-        "For how long somebody may be silent and still count as at work.",
+        "The longest gap between heartbeats that still counts as work time.",
         "a number of minutes from 2 to 60",
         ge=2,
         le=60,
     )
     body_limit: int = _setting(
-        1_000_000, "The longest request body.", "a number of bytes from 10000 to 20000000", ge=10_000, le=20_000_000
+        1_000_000,
+        "The largest accepted request body.",
+        "a number of bytes from 10000 to 20000000",
+        ge=10_000,
+        le=20_000_000,
     )
     pool_size: int = _setting(
-        20, "Connections to PostgreSQL of one process, at most.", "a number from 2 to 200", ge=2, le=200
+        20, "The maximum number of PostgreSQL connections per process.", "a number from 2 to 200", ge=2, le=200
     )
     push_window_ms: int = _setting(
         30,
-        "How close together changes of a state become one push.",
+        "How long changes of a state are collected into one push.",
         "a number of milliseconds from 25 to 100",
         ge=25,
         le=100,
     )
     compress: bool = _setting(
         False,
-        "Compress what goes over sockets: for slow lines, at several times the CPU and memory of a socket.",
+        "Compress WebSocket messages: for slow connections, at several times the CPU and memory per socket.",
         "`true` or `false`",
     )
-    log_format: Literal["console", "json"] = _setting("console", "How the log is written.", "`console` or `json`")
+    log_format: Literal["console", "json"] = _setting("console", "The format of the log.", "`console` or `json`")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
-        "info", "What is worth a line in the log.", "`debug`, `info`, `warning` or `error`"
+        "info", "The lowest level that is logged.", "`debug`, `info`, `warning` or `error`"
     )
     metrics_token: SecretStr | None = _setting(
         None,
-        "The bearer token that /metrics asks for; without it only this machine is answered.",
+        "The bearer token required for /metrics; without it, only requests from this machine are answered.",
         "at least 16 characters",
     )
     channels: SecretStr | None = _setting(
         None,
-        "Where alerts may go beside the inbox; see docs/alerts.md.",
+        "Outside channels for alerts, in addition to the inbox; see docs/alerts.md.",
         "a line `NAME=ADDRESS` for each, or a JSON object, like "
-        "`crm=https://example.com/hook#SECRET` with a secret of 16 characters or more, or an address of Apprise's",
+        "`crm=https://example.com/hook#SECRET` with a secret of 16 characters or more, or an Apprise URL",
     )
     demo: bool = _setting(
-        False, "Show strangers the schema and the query page; never for real data.", "`true` or `false`"
+        False, "Show the schema and the query page without sign-in; never for real data.", "`true` or `false`"
     )
 
     @field_validator("trusted_proxies", "origins", mode="before")
@@ -179,18 +186,18 @@ class Settings(BaseSettings):
 
     @property
     def channel_addresses(self) -> dict[str, str]:
-        """The addresses, which are secret, of the outside channels by their names, which are not."""
+        """The addresses of the outside channels by name. The addresses are secret, the names are not."""
         return notification_channels.parsed(self.channels.get_secret_value()) if self.channels else {}
 
     @property
     def database_file(self) -> Path | None:
-        """Where SQLite keeps the records; None for PostgreSQL and for a database in memory."""
+        """The file of a SQLite database; None for PostgreSQL and for an in-memory database."""
         path = self.database_url.partition("://")[2].partition("?")[0]
         return Path(path) if is_sqlite(self.database_url) and path != ":memory:" else None
 
     @property
     def secret_text(self) -> str:
-        """What signs access tokens. Raises SettingsError when it must be set and is not."""
+        """The secret that signs access tokens. Raises SettingsError if it must be set and is not."""
         if self.secret is not None:
             return self.secret.get_secret_value()
         if not is_sqlite(self.database_url):
@@ -201,17 +208,17 @@ class Settings(BaseSettings):
         return secrets.token_hex(32) if self.database_file is None else _kept(self.database_file)
 
     def check_fit_to_serve(self) -> None:
-        """Raise SettingsError when a server with these settings would serve wrongly."""
+        """Raise SettingsError if a server with these settings would not work correctly; create the SQLite secret."""
         wrong = []
         if self.workers > 1 and is_sqlite(self.database_url):
             wrong.append(
                 f"WEB_CONCURRENCY is {self.workers}, but SQLite serves one process: "
-                f"set it to 1, or {PREFIX}DATABASE_URL to a PostgreSQL."
+                f"set it to 1, or {PREFIX}DATABASE_URL to a PostgreSQL database."
             )
         if self.workers > 1 and self.redis_url is None:
             wrong.append(
-                f"WEB_CONCURRENCY is {self.workers}, but without Redis each process keeps its news and its "
-                f"sign-in limits to itself: set {PREFIX}REDIS_URL, or WEB_CONCURRENCY to 1."
+                f"WEB_CONCURRENCY is {self.workers}, but without Redis processes share neither changes nor "
+                f"sign-in limits: set {PREFIX}REDIS_URL, or WEB_CONCURRENCY to 1."
             )
         if amiss := notification_channels.amiss(self.channel_addresses):
             wrong.append(f"{PREFIX}CHANNELS, {amiss}")
@@ -223,7 +230,11 @@ class Settings(BaseSettings):
 
 
 def _kept(database: Path) -> str:
-    """Return the secret kept beside the database, made on first use, by one of several processes."""
+    """Return the secret stored beside the SQLite database, creating it on first use.
+
+    Several processes may start at once: each writes a temporary file and links it to the final name, which is atomic
+    and fails where the name exists. So no process ever reads a half-written secret, and all use the same one.
+    """
     path = database.with_name(database.name + ".secret")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -231,21 +242,21 @@ def _kept(database: Path) -> str:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(32))
         try:
-            os.link(fresh, path)  # whole, and only where there is none: another process may be here too
+            os.link(fresh, path)  # fails if another process was first
         except FileExistsError:
             return _kept(database)
         finally:
             fresh.unlink()
     found = path.read_text().strip()
     if len(found.encode()) < LEAST_SECRET:
-        raise SettingsError(f"{path} holds no secret of {LEAST_SECRET} bytes: delete it, and a new one is made.")
+        raise SettingsError(f"{path} holds no secret of {LEAST_SECRET} bytes: delete it, and a new one is created.")
     return found
 
 
 def load(**overrides: Any) -> Settings:
-    """Return the settings of the environment, some of them overridden; None overrides nothing.
+    """Read the settings from the environment; `overrides` other than None take precedence.
 
-    raises  SettingsError, with one sentence for each variable that is wrong or unknown.
+    Raises SettingsError, with one line for each invalid or unknown variable.
     """
     known = {variable(name) for name in Settings.model_fields} | OF_COMMANDS
     wrong = []
@@ -267,12 +278,12 @@ def load(**overrides: Any) -> Settings:
 
 
 def variable(field: str) -> str:
-    """Return the name of a setting in the environment."""
+    """Return the environment variable of a setting."""
     return Settings.model_fields[field].alias or PREFIX + field.upper()
 
 
 def describe() -> str:
-    """Return every setting with its meaning and default, as a table in Markdown."""
+    """Return all settings, their meanings and defaults as a Markdown table."""
     lines = ["| Variable | Meaning | Default |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = "none" if field.default in (None, ()) else f"`{str(field.default).lower()}`"

@@ -14,14 +14,18 @@ from server.websocket.protocol import Wire
 
 
 def end_well() -> None:
-    """Let SIGTERM end the process with 0: uvicorn, once all is finished, sends itself the signal again."""
+    """Make SIGTERM end the process with exit code 0.
+
+    Uvicorn restores the handlers after its graceful shutdown and raises the signal again, which by default would end
+    the process with the signal.
+    """
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
 
 
 def server_config(found: Settings, made_by: str | None = None) -> uvicorn.Config:
-    """Return how uvicorn serves us: our own logs and headers, no compression, frames small enough to be read whole.
+    """Return the configuration of uvicorn, with our HTTP and WebSocket protocols, logging and message size limit.
 
-    made_by  what makes the application in each of several processes; None: it is made here
+    app_factory  import path of the function that creates the application in each worker process; None creates it here
     """
     return uvicorn.Config(
         made_by or app(found),

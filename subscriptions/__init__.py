@@ -1,1 +1,1 @@
-"""What is live: news between processes, and the streams made of it."""
+"""Realtime layer: change notifications between processes, and the subscription streams built on them."""

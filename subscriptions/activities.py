@@ -1,4 +1,4 @@
-"""The history as it grows."""
+"""Subscription stream of new activities."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from subscriptions.core.streams import happenings
 async def activities(
     context: Context, scope: str | None, kinds: Sequence[ActivityKind] | None, after: str | None
 ) -> AsyncGenerator[Activity, None]:
-    """Yield each line recorded after `after`, else from now on, in order, once. Raises CursorUnknown."""
+    """Yield each activity recorded after the cursor `after` (default: from now on), in order and once.
+
+    Raises CursorUnknown.
+    """
     if context.start is None:
         position = await newest_id() if after is None else await activity_queries.activity_position(after)
     else:
         position = await newest_id() if context.start == NOW else context.start
     if position is None:
-        raise CursorUnknown("`after` is not known: read the history again and subscribe from its end.", field="after")
+        raise CursorUnknown("`after` is unknown: read the feed again and subscribe from its end.", field="after")
 
     async def read_after(position: int) -> Sequence[Activity]:
         await again(context)

@@ -1,4 +1,4 @@
-"""The viewer's inbox as it fills."""
+"""Live alerts: the event stream of new alerts in the viewer's inbox."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from subscriptions.core.streams import happenings
 
 
 async def inbox(context: Context, after: str | None) -> AsyncGenerator[Alert, None]:
-    """Yield each alert of the viewer's after `after`, else from now on, in order, once. Raises CursorUnknown."""
+    """Yield each alert of the viewer after the cursor `after`, else from now on, in order and once.
+
+    Raises CursorUnknown if `after` is no cursor or id of the viewer's inbox.
+    """
     if context.start is None:
         position = await newest_id() if after is None else await alert_inbox.position(context, after)
     else:
         position = await newest_id() if context.start == NOW else context.start
     if position is None:
-        raise CursorUnknown("`after` is not known: read the inbox again and subscribe from its end.", field="after")
+        raise CursorUnknown("`after` is unknown: read the inbox again and subscribe from its end.", field="after")
 
     async def read_after(position: int) -> Sequence[Alert]:
         await again(context)

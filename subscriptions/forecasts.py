@@ -1,4 +1,4 @@
-"""Forecasts that move: with every deal that is recorded, moved, won or lost, and with the day."""
+"""Live forecasts: sent again when deals, goals or people change, and when the day does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from subscriptions.core.streams import Reading, states
 
 
 async def forecast(context: Context, scope: str | None, question: Question) -> AsyncGenerator[Forecast, None]:
-    """Yield the forecast as it is now, and again after each change that moves it."""
+    """Yield the current forecast, and again after each change of its values."""
 
     async def read() -> Reading[Forecast]:
         await again(context)

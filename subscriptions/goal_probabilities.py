@@ -1,7 +1,7 @@
-"""Whose goals may be reached more or less likely when deals have moved.
+"""Goal probability updates: publishes which goals' attainment probabilities may have changed after changes of deals.
 
-What is foreseen of one seller hangs on his own open deals, and on the past of all. So news of a deal
-wakes those who show a goal of its owner, and everybody only when the past has changed.
+A seller's forecast depends on the seller's own open deals and on the past of all sellers. A change of a deal therefore
+wakes only the subscriptions that show a goal of its owner; all are woken only if the past has changed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from subscriptions.core.hub import Hub, pauses
 from subscriptions.core.stream_context import PASSING
 
 _SETTLE: Final = (
-    0.005  # seconds in which news of deals become one; shorter than any window, so no question is read twice
+    0.005  # batches news of deals; shorter than the streams' batching window, so that no stream reads twice
 )
 
 log = logging.getLogger(__name__)
 
 
 class Chances:
-    """One per process; `context` makes what a read of the forecast's works with."""
+    """Publishes changed goal probabilities within the process; one per process.
+
+    context  returns the context for reading the forecast's data
+    """
 
     def __init__(self, hub: Hub, context: Callable[[], Context]) -> None:
         self._hub, self._context = hub, context
@@ -34,7 +37,7 @@ class Chances:
         hub.watch(("deals",), self._moved.ring)
 
     async def keep(self) -> NoReturn:
-        """Look whose deals have moved whenever some have, for as long as the process runs."""
+        """After each change of deals, publish the topics of the affected sellers; runs as long as the process."""
         while True:
             await self._moved.wait()
             await asyncio.sleep(_SETTLE)
@@ -50,9 +53,9 @@ class Chances:
                 desk = forecaster(context)
                 await desk.known(context)
             except PASSING as error:
-                log.debug("Whose chances have moved could not be read (%r); trying again.", error)
-            except Exception:  # whatever it was, nobody else would start it again, and nobody may be left behind
-                log.exception("Whose chances have moved could not be found out: everybody looks.")
+                log.debug("Could not read which sellers' deals changed (%r); trying again.", error)
+            except Exception:  # the task is not restarted, and no subscription may miss a change: wake all
+                log.exception("Could not determine which goal probabilities changed; waking all subscriptions.")
                 return [CHANCES]
             else:
                 moved = desk.whose_moved()

@@ -1,4 +1,4 @@
-"""Goals that move: each a state of its own."""
+"""Live stream of goals: sends each goal whose progress has changed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from subscriptions.core.streams import Reading, states
 async def goal_progress(
     context: Context, ids: Sequence[str] | None, scope: str | None, *, foreseen: bool = False
 ) -> AsyncGenerator[Goal, None]:
-    """Yield every goal that was asked for, then each that moved, is new or was archived.
+    """Yield every requested goal, then each that changes, is new or was archived.
 
-    ids       the goals meant; one that is absent or out of sight raises NotFound.
-    scope     all goals of the scope and within it that hold today; with neither, the viewer's own.
-    foreseen  where they will stand is shown too: then a deal that only may be won moves them as well.
+    global_ids        the requested goals; NotFound if one does not exist or may not be seen
+    scope_global_id   alternatively all goals of the scope and within it whose period contains today; with neither,
+                      the viewer's own
+    with_projections  whether projections are selected: then changes of open deals count as changes, too
     """
     if ids is not None and None in await goals.find_all(context, ids):
         raise NotFound("There is no such goal: give the ids of goals that you can see.", field="goals")
@@ -67,6 +68,6 @@ async def goal_progress(
 
 
 def standing(reached: Reached) -> object:
-    """Return what tells one state of a goal from the next."""
+    """Return the value by which two states of a goal are compared."""
     goal = reached.goal
     return goal.version, goal.archived_at, goal.name, reached.sums

@@ -1,4 +1,4 @@
-"""Boards that move, and the bell for wins."""
+"""Live streams of leaderboards and of announced wins."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from subscriptions.core.streams import Reading, happenings, states
 
 
 async def leaderboard(context: Context, question: Question) -> AsyncGenerator[Board, None]:
-    """Yield the board as it is now, and again after each change that moves it."""
+    """Yield the present leaderboard, and again after each change of it."""
 
     began = False
 
     async def read() -> Reading[Board]:
         nonlocal began
         await again(context)
-        # what has moved is known from the news; but who has just come may have written what is not told yet
+        # Later reads need only the changes that the hub has reported. The first one reads up to the newest commit,
+        # since a new subscriber may just have written a change that the hub has not seen yet.
         board = await leaderboards.answer(context, question, hub(context).position if began else None)
         began = True
         topics = everything(context, leaderboards.topics(question, board))
@@ -39,14 +40,14 @@ async def leaderboard(context: Context, question: Question) -> AsyncGenerator[Bo
 
 
 async def deal_won(context: Context, scope: str | None, after: str | None) -> AsyncGenerator[Bell, None]:
-    """Yield each win and each taking back as the bell rings. Raises CursorUnknown for an `after` that is no win's."""
+    """Yield each announced and each revoked win. Raises CursorUnknown if `after` is not the id of a win."""
     if context.start is None:
         position = await wins.newest_bell() if after is None else await wins.bell_position(after)
     else:
         position = await wins.newest_bell() if context.start == NOW else context.start
     if position is None:
-        raise CursorUnknown("`after` is not the id of a win that was heard: subscribe without it.", field="after")
-    await wins.bells_after(context, scope, position, 1)  # who may not hear is told at once
+        raise CursorUnknown("`after` is not the id of a known win: subscribe without it.", field="after")
+    await wins.bells_after(context, scope, position, 1)  # raises at once if the viewer may not see the scope
 
     async def read_after(position: int) -> Sequence[Bell]:
         await again(context)

@@ -1,4 +1,4 @@
-"""Who is there: each employee a state of its own."""
+"""Live stream of presence: sends each employee of a scope whose online state or name has changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from subscriptions.core.streams import Reading, states
 
 
 async def presence(context: Context, scope: str | None) -> AsyncGenerator[Employee, None]:
-    """Yield every active employee of the scope, then each who came, went, is new or left it. Raises NotFound."""
+    """Yield every active employee of the scope, then each that comes online, goes offline, joins or leaves it.
+
+    Raises NotFound for a scope out of the viewer's reach.
+    """
     sent: dict[int, object] = {}
 
     async def read() -> Reading[Presence]:
@@ -36,11 +39,11 @@ async def presence(context: Context, scope: str | None) -> AsyncGenerator[Employ
 
 
 def _until_somebody_is_gone(found: Presence, now: datetime) -> float:
-    """Return the seconds until the first of those online counts as gone, unless his process says that he is there."""
+    """Return the seconds until the first online employee goes offline unless renewed, a little later to be safe."""
     ends = min(found.online.values(), default=None)
     return 86_400.0 if ends is None else max(0.05, (ends - now).total_seconds() + 0.05)
 
 
 def _state(row: Employee, found: Presence) -> object:
-    """Return what tells one state of an employee from the next."""
+    """Return the value by which two states of an employee are compared."""
     return row.id, row.id in found.online, row.active, row.name, row.avatar_url, row.role, row.team_id

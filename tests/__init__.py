@@ -1,1 +1,1 @@
-"""The same tree again, plus acceptance/ (whole processes) and architecture/ (the rules)."""
+"""Tests: folders mirror the packages; acceptance/ runs whole processes, architecture/ checks the repository's rules."""

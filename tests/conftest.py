@@ -1,7 +1,7 @@
-"""What every test may ask for: an empty database of each kind, a Redis, and a Redis of its own to kill.
+"""Fixtures for all tests: empty databases (SQLite and PostgreSQL), a shared Redis, and a Redis to kill.
 
-The servers are real. One PostgreSQL is shared by all processes of a test run, each test in
-an empty database; each process has its own Valkey, as channels know no databases.
+The servers are real. All processes of a test run share one PostgreSQL, in which each test has its own database. Each
+process has its own Valkey, since channels of publish/subscribe do not belong to a database.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from models import migrator
 from tests.backing_services import Postgres, Server, Unavailable, Valkey, version
 from tests.empty_database import finished, script
 
-POSTGRES, REDIS = "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"  # servers that exist, to be used instead
+POSTGRES, REDIS = "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"  # URLs of existing servers to use instead
 HANDED_DOWN = "scoreline_postgres"
 
 _numbers = itertools.count(1)
 
 
 class Services:
-    """The servers of one process of the test run, started when first asked for."""
+    """The servers of one process of the test run, started on first use."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._required = config.getoption("--require-services")
@@ -61,7 +61,7 @@ class Services:
         return self._there(self.address("redis", Valkey))
 
     def missing(self, reason: Unavailable) -> NoReturn:
-        """Skip the test, saying why, unless services were required."""
+        """Skip the test with the reason, or fail it under `--require-services`."""
         (pytest.fail if self._required else pytest.skip)(str(reason))
 
     def stop(self) -> None:
@@ -79,19 +79,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require-services",
         action="store_true",
-        help="fail, instead of skipping, when there is no PostgreSQL or Valkey",
+        help="fail tests, instead of skipping them, when PostgreSQL or Valkey is not available",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_services] = Services(config)
     if not hasattr(config, "workerinput"):
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the run lets it clean up
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # let a terminated run clean up
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Give a process of the test run the PostgreSQL of all."""
+    """Pass the URL of the shared PostgreSQL to a worker process of the test run."""
     found = node.config.stash[_services].address("postgres", Postgres)
     if isinstance(found, str):
         node.workerinput[HANDED_DOWN] = found
@@ -113,7 +113,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def sqlite_tables() -> None:
-    """Have the tables at hand before any test connects: a process has one database at a time."""
+    """Create the SQLite schema script before any test connects, since a process has one database at a time."""
     script()
 
 
@@ -124,7 +124,7 @@ def services(pytestconfig: pytest.Config) -> Services:
 
 @contextmanager
 def _database(services: Services, template: str = "template1") -> Iterator[str]:
-    """Have a database in PostgreSQL, and none any more after the block."""
+    """Create a PostgreSQL database and yield its URL; drop it after the block."""
     server = services.postgres()
     name = f"test_{services.worker}_{os.getpid()}_{next(_numbers)}"
 
@@ -144,20 +144,20 @@ def _database(services: Services, template: str = "template1") -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_databases(services: Services) -> Callable[[str], AbstractContextManager[str]]:
-    """From the name of a database to a copy of it, by its address, for as long as a block lasts."""
+    """A context manager factory: copies the named PostgreSQL database and yields the URL of the copy."""
     return partial(_database, services)
 
 
 @pytest.fixture
 def postgres_url(services: Services) -> Iterator[str]:
-    """The address of a database in PostgreSQL with nothing in it, which only this test sees."""
+    """The URL of an empty PostgreSQL database, without tables, for this test only."""
     with _database(services) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def postgres_tables(services: Services) -> Iterator[str]:
-    """The name of a database with empty tables, to be copied."""
+    """The name of a PostgreSQL database with empty tables, to be copied."""
     with _database(services) as url:
         finished(migrator.migrate(url))
         yield url.rpartition("/")[2]
@@ -165,21 +165,21 @@ def postgres_tables(services: Services) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def module_postgres_url(services: Services, postgres_tables: str) -> Iterator[str]:
-    """The address of a database in PostgreSQL with empty tables, for all tests of a module."""
+    """The URL of a PostgreSQL database with empty tables, for all tests of a module."""
     with _database(services, postgres_tables) as url:
         yield url
 
 
 @pytest.fixture
 def postgres_tables_url(services: Services, postgres_tables: str) -> Iterator[str]:
-    """The address of a database in PostgreSQL with empty tables, which only this test sees."""
+    """The URL of a PostgreSQL database with empty tables, for this test only."""
     with _database(services, postgres_tables) as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a database for `opened` to set up: the test runs once for each kind."""
+    """The URL of a database for a company of this test; the test runs once for SQLite and once for PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite://{tmp_path}/scoreline.db"
     return str(request.getfixturevalue("postgres_tables_url"))
@@ -187,9 +187,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def redis_url(services: Services) -> str:
-    """The address of a Redis (`redis://HOST:PORT/NUMBER`) with nothing in it."""
+    """The URL of an empty Redis (`redis://HOST:PORT/NUMBER`)."""
     address = services.redis()
-    if REDIS in os.environ and services.worker.startswith("gw"):  # the processes of a run keep out of each other's way
+    if REDIS in os.environ and services.worker.startswith("gw"):  # one database per worker
         address = f"{address.rpartition('/')[0]}/{int(services.worker[2:]) + 1}"
     with redis.Redis.from_url(address) as client:
         client.flushdb()
@@ -207,11 +207,11 @@ def _own_redis(services: Services) -> Iterator[Valkey]:
 
 @pytest.fixture
 def redis_server(services: Services) -> Iterator[Valkey]:
-    """A Valkey that is this test's own, to kill, freeze and start again at its `url`."""
+    """A Valkey for this test only, to kill, freeze and start again at its `url`."""
     yield from _own_redis(services)
 
 
 @pytest.fixture(scope="module")
 def module_redis_server(services: Services) -> Iterator[Valkey]:
-    """The same for all tests of a module, each of which leaves it well."""
+    """A Valkey for all tests of a module, each of which leaves it running."""
     yield from _own_redis(services)

@@ -1,4 +1,4 @@
-"""Empty tables for a test, as the migrations make them: made once for each process, then copied."""
+"""Empty tables for tests: migrations run once per process, and their schema is copied into each database."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from models.db import connection as db_connection
 
 
 def finished(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run something to its end in a thread, whatever loop the test has."""
+    """Run a coroutine to completion in a thread of its own, independent of the event loop of the test."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
 
 
 @cache
 def script() -> str:
-    """Return the statements that make SQLite's tables."""
+    """Return the SQL script that creates the tables in SQLite."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tables.db"
         finished(migrator.migrate(f"sqlite://{path}"))
@@ -34,6 +34,6 @@ def script() -> str:
 
 
 async def make() -> None:
-    """Make the tables of the connected SQLite; a database of PostgreSQL is copied with them in it."""
+    """Create the tables in the connected SQLite database; a PostgreSQL database is copied with its tables."""
     if await migrator.pending():
         await db_connection.connection().execute_script(script())

@@ -1,7 +1,7 @@
-"""The picture of docs/forecast.md, drawn from a made-up company: `python -m tests.forecast_chart` draws it anew.
+"""Draws the chart of docs/forecast.md from a simulated company: `python -m tests.forecast_chart` writes it.
 
-Left, the month ahead as it was forecast at each month's end, and what came; right, how often the sellers' results
-lay below what the forecast held for so likely.
+Left: the next month as forecast at each month end, with the actual outcome. Right: calibration, that is how often the
+sellers' outcomes lay below each forecast quantile.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.domain.forecasting.synthetic_companies import Law, world
 FILE: Final = Path(__file__).parents[1] / "docs" / "forecast.svg"
 LAW: Final = Law(months=30, growth=0.01, season=(0.8, 0.95, 1.25), stuck=0.3)
 SEED: Final = 3
-FIRST: Final = 8  # the first month at whose end is forecast
+FIRST: Final = 8  # the month at whose end the first forecast is made
 _HIGH, _TOP, _LEFT, _WIDE = 220, 46, 58, 470
 _RIGHT, _SIDE = 600, 220
 _STYLE: Final = """
@@ -30,7 +30,7 @@ _STYLE: Final = """
 
 
 def drawn() -> str:
-    """Return the picture as SVG; coordinates are whole, so that the last digit of a machine's sums is not seen."""
+    """Return the chart as SVG; coordinates are rounded, so that floating point differences between machines vanish."""
     table = world(LAW, SEED)
     made = [
         each
@@ -55,7 +55,7 @@ def drawn() -> str:
 
 
 def _fan(pairs: Sequence[tuple[Made, float]]) -> list[str]:
-    most = max(max(each.high, value) for each, value in pairs) / 100_000  # thousands, of cents
+    most = max(max(each.high, value) for each, value in pairs) / 100_000  # cents to thousands
     step = next(each for each in (50, 100, 200, 250, 500, 1000) if most / each <= 5)
     top = -(-most // step) * step
 

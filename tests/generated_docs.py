@@ -1,6 +1,6 @@
-"""The parts of the documents that the code knows better, between two marks: `python -m tests.generated_docs` writes them anew.
+"""Generates the parts of the documentation that follow from the code: `python -m tests.generated_docs` rewrites them.
 
-`<!-- NAME: from the code -->` begins such a part and `<!-- end -->` ends it.
+A part begins with `<!-- NAME: from the code -->` and ends with `<!-- end -->`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PART: Final = re.compile(r"(<!-- (?P<name>[\w ]+): from the code -->\n)(?P<text>
 
 
 def pages() -> list[Path]:
-    """Return every document that is handed on."""
+    """Return all documents of the project."""
     return sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
@@ -63,12 +63,12 @@ def imports() -> str:
 
 def user_errors() -> str:
     means = {
-        Code.INVALID: "It cannot be meant, or does not fit the rest.",
-        Code.REQUIRED: "It is missing.",
-        Code.NOT_FOUND: "There is no such thing, or it is out of reach.",
-        Code.CONFLICT: "It does not fit how things are now: somebody was faster, or it is taken.",
-        Code.FORBIDDEN: "It can be seen, and not changed.",
-        Code.OUT_OF_RANGE: "Too long, too large, too small, in the future.",
+        Code.INVALID: "The value is malformed or contradicts other fields.",
+        Code.REQUIRED: "The value is missing.",
+        Code.NOT_FOUND: "The object does not exist or is not visible to the viewer.",
+        Code.CONFLICT: "The change conflicts with the current state: a concurrent change, or a name that is taken.",
+        Code.FORBIDDEN: "The viewer may see the object but not change it.",
+        Code.OUT_OF_RANGE: "The value is too long, too large, too small, or in the future.",
     }
     return table(["Code", "Means"], ([f"`{code}`", means[code]] for code in Code))
 
@@ -79,7 +79,7 @@ def limits() -> str:
         ["Of one operation", "At most"],
         [
             ["bytes of a request's body (`SCORELINE_BODY_LIMIT`)", f"{at_most.body:,}"],
-            ["bytes of the document", f"{at_most.document:,}"],
+            ["bytes of the GraphQL document", f"{at_most.document:,}"],
             ["tokens in it", f"{at_most.tokens:,}"],
             ["operations, and with fragments", f"{at_most.operations}, {at_most.definitions}"],
             ["variables declared, values in all of them", f"{at_most.variables}, {VALUES:,}"],
@@ -106,7 +106,7 @@ STEPS: Final = (
 
 
 async def worked_example() -> str:
-    """Play the example and return what the ledger holds after each step."""
+    """Run the steps and return a table of the ledger entries that each one adds."""
     rows, seen = [], 0
     async with opened("sqlite://:memory:") as world:
         world.now = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -124,7 +124,7 @@ async def worked_example() -> str:
                 rows.append([day, what, *entry])
                 day = what = ""
                 seen += 1
-    return table(["Recorded", "What happens", "Whose", "Counts for", "Amount", "Late"], rows)
+    return table(["Recorded", "What happens", "Credited to", "Counts for", "Amount", "Late"], rows)
 
 
 async def _yearly(world: World) -> str:
@@ -133,7 +133,7 @@ async def _yearly(world: World) -> str:
 
 
 async def _entries(world: World) -> list[list[str]]:
-    """Return the postings behind the company's goal, the oldest first."""
+    """Return the ledger entries of the company's goal, oldest first."""
     document = """query($id: ID!) { goal(id: $id) { entries(first: 100) { edges { node {
       employee { name team { name } } effectiveOn amount late } } } } }"""
     edges = (await world.ask(document, id=world.ids["goal"]))["goal"]["entries"]["edges"]
@@ -160,7 +160,7 @@ PLAYED: Final = "worked example"
 
 
 def written(text: str, parts: dict[str, str]) -> str:
-    """Return the document with its parts as the code has them."""
+    """Return the document with its generated parts replaced."""
     return PART.sub(lambda found: found[1] + parts[found["name"]] + found[4], text)
 
 

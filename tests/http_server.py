@@ -1,4 +1,4 @@
-"""A whole server for tests: uvicorn on a free port in the test's own loop, and clients for both its ways in."""
+"""Runs a whole server for tests: uvicorn on a free port in the test's event loop, with HTTP and WebSocket clients."""
 
 from __future__ import annotations
 
@@ -27,34 +27,38 @@ ADMIN = {"email": "admin@example.com", "password": "correct horse"}
 
 @dataclass
 class Served:
-    """A server with a company in it; `token` is its administrator's."""
+    """A running server with one company, and a client for it.
+
+    token  access token of the administrator
+    """
 
     http: httpx2.AsyncClient
     address: str
     token: str = ""
 
     async def post(self, query: str, *, token: str | None = None, **more: Any) -> httpx2.Response:
-        """Send a query as the administrator, or with another token (empty: as a stranger)."""
+        """Send a query as the administrator, or with another token (empty: without signing in)."""
         token = self.token if token is None else token
         headers = {"authorization": f"Bearer {token}"} if token else {}
         headers |= more.pop("headers", {})
         return await self.http.post("/graphql", json={"query": query, **more}, headers=headers)
 
     async def data(self, query: str, *, token: str | None = None, **variables: Any) -> dict[str, Any]:
+        """Execute an operation and return its data; fail on errors."""
         answer = (await self.post(query, token=token, variables=variables)).json()
         assert "errors" not in answer, answer
         return answer["data"]
 
     @asynccontextmanager
     async def bare(self, protocol: str = "graphql-transport-ws", **more: Any) -> AsyncIterator[ClientConnection]:
-        """Open a socket that has said nothing yet."""
+        """Open a WebSocket without sending anything."""
         url = f"ws://{self.address}/graphql"
         async with connect(url, subprotocols=[Subprotocol(protocol)], compression=None, **more) as socket:
             yield socket
 
     @asynccontextmanager
     async def socket(self, token: str | None = None, **more: Any) -> AsyncIterator[ClientConnection]:
-        """Open a socket that has introduced itself."""
+        """Open a WebSocket and initialize the connection."""
         async with self.bare(**more) as socket:
             await say(socket, type="connection_init", payload={"Authorization": f"Bearer {token or self.token}"})
             assert await hear(socket) == {"type": "connection_ack"}
@@ -77,7 +81,7 @@ async def close_code(socket: ClientConnection) -> tuple[int | None, str | None]:
 
 @asynccontextmanager
 async def served(folder: Path, **overrides: Any) -> AsyncIterator[Served]:
-    """Serve a new company from an SQLite file, or from wherever `database_url` says."""
+    """Run a server with a new company in an SQLite file in `folder`, or in the database of `database_url`."""
     overrides = {"database_url": f"sqlite://{folder}/scoreline.db", "secret": "s" * 32} | overrides
     found = settings.load(host="127.0.0.1", port=0, log_level="error", **overrides)
     await migrator.migrate(found.database_url)

@@ -1,4 +1,4 @@
-"""Programs that receive webhooks and mail: they answer as the test says, and remember what was brought to them."""
+"""Test receivers of webhooks and mail, which respond as a test says and keep what they received."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ SECRET = "a secret of some length"
 
 @dataclass
 class Receiver:
-    """`answer` gives the status of each request, by its number from 1 on; `heard` has headers and body of each."""
+    """A webhook receiver.
+
+    status_for    the response status of each request, by its number from 1
+    requests      headers and body of each request; the request line is the header ""
+    accepted_ids  the message ids of requests that were answered with 200
+    """
 
     port: int = field(default_factory=free_port)
     answer: Callable[[int], int] = lambda number: 200
     heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    taken: list[str] = field(default_factory=list)  # the ids of messages that were answered with 200
+    taken: list[str] = field(default_factory=list)
     _server: asyncio.Server | None = None
 
     @property
@@ -85,7 +90,7 @@ class Letter:
 
 @dataclass
 class Postbox:
-    """A mail server that takes every letter for the recipients it knows; all where `knows` is None."""
+    """A mail server that accepts mail to its known addresses, or to any if `known_addresses` is None."""
 
     port: int = 0
     knows: frozenset[str] | None = None

@@ -1,7 +1,7 @@
-"""Whole processes, started as a user would: commands that end, and servers to measure, freeze and kill.
+"""Runs commands and servers as processes, as a user would, to measure, freeze and kill them.
 
-A process runs in a folder of its own with nothing but its settings in the environment, so
-it knows neither this machine's variables nor what the test's own process has in memory.
+A process runs in its own directory with only its settings in the environment, so neither variables of this machine
+nor the memory of the test process influence it.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from tests.empty_database import finished
 from tests.http_server import ADMIN, Served
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 60.0  # seconds after which something that has not happened has failed
+PATIENCE = 60.0  # for anything a test waits for
 SECRET = "s" * 64
 _TICKS = os.sysconf("SC_CLK_TCK")
-measured = pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="a process's CPU is not told here")
+measured = pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="no CPU accounting of processes here")
 
 
 @dataclass
 class Done:
-    """A command that has ended; `cpu` is the seconds of processor time that it took."""
+    """The result of a command; `cpu_seconds` is the processor time it took."""
 
     code: int
     out: str
@@ -47,7 +47,7 @@ class Done:
 
 
 class Process:
-    """One command that runs."""
+    """A running command."""
 
     def __init__(self, home: Home, arguments: tuple[str, ...], settings: dict[str, Any]) -> None:
         self.out, self.err = (home.folder / f"{home.next()}.{kind}" for kind in ("out", "err"))
@@ -64,42 +64,42 @@ class Process:
 
     @property
     def code(self) -> int | None:
-        """How it ended, as the shell has it with a minus for a signal; None while it runs."""
+        """The exit code, negative for a signal; None while the command runs."""
         return self._process.poll()
 
     @property
     def said(self) -> str:
-        """What it has written to standard error so far."""
+        """The text written to standard error so far."""
         return self.err.read_text(errors="replace")
 
     def cpu(self) -> float:
-        """Return the seconds of processor time that it has taken so far."""
+        """Return the processor time used so far."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def queued(self) -> float:
-        """Return the seconds for which it could not run as other processes did: what they cost is not its fault."""
+        """Return the time it was runnable but waited for a processor, to discount the load of other processes."""
         return _queued(Path(f"/proc/{self.pid}/schedstat"))
 
     def kill(self) -> None:
-        """End it at once, as a power cut would."""
+        """Kill the process, like a power cut."""
         self._process.kill()
         self._process.wait()
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Ask the process to end."""
         self._process.send_signal(signal.SIGTERM)
 
     def wait(self, patience: float = PATIENCE) -> int:
         return self._process.wait(patience)
 
     async def ended(self, patience: float = PATIENCE) -> int:
-        """Wait for its end without keeping anybody else waiting."""
+        """Wait for the end without blocking the event loop."""
         return await asyncio.to_thread(self.wait, patience)
 
 
 def queued_here() -> float:
-    """Return the same for the thread that asks."""
+    """Return the time the calling thread was runnable but waited for a processor."""
     return _queued(Path(f"/proc/self/task/{get_native_id()}/schedstat"))
 
 
@@ -108,9 +108,9 @@ def _queued(stat: Path) -> float:
 
 
 class Home:
-    """A folder from which commands are run, and what they find in their environment.
+    """A directory to run commands in, and the settings in their environment.
 
-    settings  by their names without `SCORELINE_`; None for one that is not set.
+    settings  by names without `SCORELINE_`; None: not set
     """
 
     def __init__(self, folder: Path, **settings: Any) -> None:
@@ -152,7 +152,7 @@ class Home:
 
 @contextmanager
 def ending(process: Process) -> Iterator[Process]:
-    """End the process with the block, however that ends; what it said is there when a test fails."""
+    """Kill the process at the end of the block; print the end of its standard error if the block raises."""
     try:
         yield process
     except BaseException:
@@ -165,13 +165,13 @@ def ending(process: Process) -> Iterator[Process]:
 
 @dataclass
 class Running(Served):
-    """A server in a process of its own. `token` is empty until somebody signs in."""
+    """A server in its own process. `token` is empty until `sign_in`."""
 
     process: Process | None = None
     home: Home | None = None
 
     async def sign_in(self, **who: str) -> str:
-        """Sign in, as the administrator unless told otherwise, and go on as whoever that is."""
+        """Sign in, by default as the administrator, and use the access token for further requests."""
         document = "mutation($input: SignInInput!) { signIn(input: $input) { accessToken userErrors { message } } }"
         found = await self.data(document, token="", input=ADMIN | who)
         assert found["signIn"]["userErrors"] == []
@@ -179,12 +179,12 @@ class Running(Served):
         return self.token
 
     async def ready(self) -> tuple[int, dict[str, Any]]:
-        """Return what the balancer hears."""
+        """Return status code and body of the readiness check."""
         response = await self.http.get("/health/ready")
         return response.status_code, response.json()
 
     async def until_ready(self, status: str = "ready", patience: float = PATIENCE) -> None:
-        """Wait until readiness reads so."""
+        """Wait until the readiness check reports the status."""
         async with asyncio.timeout(patience):
             while (await self.ready())[1]["status"] != status:
                 await asyncio.sleep(0.05)
@@ -192,7 +192,7 @@ class Running(Served):
 
 @asynccontextmanager
 async def serving(home: Home, **settings: Any) -> AsyncIterator[Running]:
-    """Have a server running that answers; it is ended with the block, if it still runs."""
+    """Run a server and yield it when it answers; kill it at the end of the block if it still runs."""
     address = f"127.0.0.1:{free_port()}"
     process = home.start("serve", "--port", address.rpartition(":")[2], **settings)
     with ending(process):
@@ -210,7 +210,7 @@ async def serving(home: Home, **settings: Any) -> AsyncIterator[Running]:
 
 
 def prepared(url: str, **company_: Any) -> str:
-    """Make the tables and the company in an empty database, faster than the commands would, and return its address."""
+    """Create tables and company in an empty database, faster than by commands, and return its URL."""
     about = {"name": "Acme", "currency": "EUR", "zone": "Europe/Berlin", "country": None, "admin": "Ada Admin"}
 
     async def made() -> None:

@@ -1,4 +1,4 @@
-"""An export of deals from another system, and the map by which it is read."""
+"""Format of a test export of deals, and its import map."""
 
 SEPARATOR, DAY = ";", "%d.%m.%Y"
 MAP = f"""

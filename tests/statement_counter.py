@@ -1,4 +1,4 @@
-"""How many SQL statements something takes."""
+"""Counts the SQL statements that a block of code runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-LOOKING = "FROM change WHERE id >"  # the process looks at the change log by itself, whoever asks
+LOOKING = "FROM change WHERE id >"  # polling of the change log, which runs independently of the block
 
 
 @contextmanager

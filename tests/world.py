@@ -1,4 +1,4 @@
-"""A small company for tests, whose clock is given: everything in it is done through the public schema."""
+"""Test company with a controllable clock, operated through the public GraphQL schema."""
 
 from __future__ import annotations
 
@@ -41,7 +41,15 @@ class Unthrottled:
 
 @dataclass
 class World:
-    """`ask` runs an operation as somebody and returns its data; `tokens` holds access tokens by first name."""
+    """A company in an empty database, with its schema and clock.
+
+    now         the current time of every operation
+    tokens      access tokens, by name of the employee or device
+    global_ids  ids in the API, by name
+    stage_ids   ids of the stages of the pipeline, where a test has filled them in
+
+    The `actor` of an operation is such a name; None runs it without a token.
+    """
 
     services: Services
     schema: strawberry.Schema
@@ -76,13 +84,13 @@ class World:
         return result.data
 
     async def act(self, mutation: str, who: str | None = "admin", **input_: Any) -> dict[str, Any]:
-        """Run one mutation that takes `input`, and return its payload; refusals fail the test."""
+        """Run a mutation that takes `input`, and return its payload; fail the test on user errors."""
         payload = await self.tried(mutation, who, **input_)
         assert payload["userErrors"] == [], payload["userErrors"]
         return payload
 
     async def tried(self, mutation: str, who: str | None = "admin", **input_: Any) -> dict[str, Any]:
-        """The same, with the refusals in the payload."""
+        """Run a mutation that takes `input`, and return its payload, user errors included."""
         kind = mutation[0].upper() + mutation[1:] + "Input"
         document = (
             f"mutation($input: {_INPUTS.get(mutation, kind)}!) {{ {mutation}(input: $input) {_SHOWN[mutation]} }}"
@@ -112,12 +120,12 @@ class World:
         self.ids[name], self.tokens[name] = payload["device"]["id"], payload["token"]
 
     async def hub_settled(self) -> None:
-        """Let everything that is ready to run do so: a subscription that was just begun is listening then."""
+        """Let all ready tasks run, so that a subscription that was just started is listening."""
         for _ in range(50):
             await asyncio.sleep(0.002)
 
     async def passes(self, **delta: float) -> None:
-        """Let time pass, and have done what it brings."""
+        """Advance the clock, and run the scheduled jobs that are due."""
         self.later(**delta)
 
         async def nobody() -> Context:
@@ -171,7 +179,7 @@ _SHOWN = {
 
 @asynccontextmanager
 async def opened(url: str, currency: str = "EUR") -> AsyncIterator[World]:
-    """Set up a company with its first administrator in the empty database, with a hub that hears news at once."""
+    """Set up a company with its first administrator in the empty database, with a hub that is notified at once."""
     async with connection.connected(url):
         await empty_database.make()
         hub = Hub(Broadcast("memory://"), change_log.after, change_log.newest)

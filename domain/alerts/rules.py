@@ -1,9 +1,8 @@
-"""Who is to be told of what: the rules of alerts, as values.
+"""Alert rules: which events become alerts, which rules match them, deduplication and recipients.
 
-An alert begins with a case: something that happened to a deal, a task or a goal, or a
-silence that became too long, at an instant. Which rule it concerns, whether the same
-subject was told of too lately, and who hears of it is decided here. What is raised and
-what `testAlertRule` says would have been raised come from these same functions.
+An alert starts as a candidate: an event of a deal, a task or a goal, or an inactivity that lasted
+too long, at an instant. Everything here works on plain values, so that raising alerts and the dry
+run of a rule (`testAlertRule`) share the same functions and always agree.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Any, Final
 from domain.goals.progress import Pace, Progress
 from domain.primitives.calendar import Calendar
 
-Subject = tuple[str, int]  # the type of a record, "Goal" or "Employee", and its number
+Subject = tuple[str, int]  # the type of a record, "Goal" or "Employee", and its database id
 
 
 class AlertKind(StrEnum):
@@ -42,17 +41,20 @@ class Recipient(StrEnum):
 OF_SILENCE: Final = frozenset({AlertKind.DEAL_STALLED, AlertKind.NO_ACTIVITY})
 OF_DEALS: Final = frozenset({AlertKind.DEAL_LOST, AlertKind.DEAL_HAS_PROBLEMS, AlertKind.DEAL_STALLED})
 DAYS: Final[Mapping[AlertKind, int]] = MappingProxyType({AlertKind.DEAL_STALLED: 14, AlertKind.NO_ACTIVITY: 3})
-PERCENT: Final = 10.0  # of GOAL_BEHIND, unless given
-COOL_DOWN_HOURS: Final[Mapping[AlertKind, int]] = MappingProxyType({AlertKind.GOAL_BEHIND: 7 * 24})  # of first rules
+PERCENT: Final = 10.0  # percentage points, for GOAL_BEHIND
+COOL_DOWN_HOURS: Final[Mapping[AlertKind, int]] = MappingProxyType({AlertKind.GOAL_BEHIND: 7 * 24})  # default rules
 _NOT_WORK: Final = frozenset({"GOAL_SET", "GOAL_CHANGED", "GOAL_ACHIEVED", "GOAL_ARCHIVED"})
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When to tell, as far as that depends on the rule.
+    """The conditions of an alert rule.
 
-    employee, teams  about him alone; about these teams alone; both None: about everybody
-    min_amount       in the company's smallest unit
+    employee_id, team_ids  limit the rule to one employee or to these teams; both None: the whole company
+    min_amount             in minor units of the company's currency
+    days                   length of inactivity: calendar days for DEAL_STALLED, working days for NO_ACTIVITY
+    percent                for GOAL_BEHIND: percentage points of the target below the even pace
+    cool_down              time during which the same subject does not notify again
     """
 
     id: int
@@ -67,9 +69,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A line of the history, or what time alone brought about and no line tells, as far as alerts go by it.
+    """An activity, or an event caused by the passage of time alone, as input of the alert rules.
 
-    `team` is the owner of a goal that is no employee's; `kind` is the history's, else the alert's.
+    kind         the activity kind; for an event without an activity, the alert kind
+    employee_id  the employee concerned, None for a goal of a team or the company
+    team_id      the owner of a team goal
+    data         what the activity stores
     """
 
     kind: str
@@ -83,12 +88,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What an alert is about.
+    """A possible alert, before a rule has matched it.
 
-    employee  whom it concerns; None where it is a team's or the company's goal
-    team      the employee's at that instant, or the goal's; 0 for none
-    amount    of a deal, in the company's smallest unit; None while it is unknown
-    data      what the message needs
+    employee_id  the employee concerned; None for a goal of a team or the company
+    team_id      the employee's team at that instant, or the team of the goal; 0 for none
+    amount       of a deal, in minor units of the company's currency; None while it is unknown
+    data         the values that the message needs
     """
 
     kind: AlertKind
@@ -101,12 +106,12 @@ class Case:
 
 
 def opened(event: Event) -> AlertKind | None:
-    """Return of which kind of alert the event is a case; None for most."""
+    """Return the kind of alert that the event may raise, or None (most events raise none)."""
     match event.kind:
         case "DEAL_LOST":
             return AlertKind.DEAL_LOST
         case "DEAL_FLAGGED" if event.data.get("problem") and not event.data.get("was"):
-            return AlertKind.DEAL_HAS_PROBLEMS  # another wording is the same problem
+            return AlertKind.DEAL_HAS_PROBLEMS  # a reworded problem was alerted already
         case "TASK_OVERDUE":
             given = event.data.get("kind") == "ASSIGNMENT"
             return AlertKind.ASSIGNMENT_OVERDUE if given else AlertKind.TASK_OVERDUE
@@ -116,12 +121,13 @@ def opened(event: Event) -> AlertKind | None:
 
 
 def heard_of(event: Event) -> frozenset[Subject]:
-    """Return the deals and employees whose silence the event breaks.
+    """Return the deals and employees whose inactivity the event ends.
 
-    A deal's: whatever is recorded of it, and calls and tasks that are about it. An employee's:
-    whatever he records, and what anybody records of his work; not what is given to him to do.
+    Activity of a deal is every record of it, and calls and tasks that refer to it. Activity of an
+    employee is what they record, and what others record of their work; an assignment given to them
+    and events of their goals do not count.
     """
-    if event.kind == "TASK_OVERDUE":  # time alone has passed
+    if event.kind == "TASK_OVERDUE":  # caused by time, not by work
         return frozenset()
     found: set[Subject] = set()
     deal = event.subject[1] if event.subject[0] == "Deal" else event.data.get("deal")
@@ -136,10 +142,10 @@ def heard_of(event: Event) -> frozenset[Subject]:
 
 
 def too_long(rule: Rule, since: datetime, calendar: Calendar) -> datetime:
-    """Return the instant after which a silence that began at `since` is too long for the rule.
+    """Return the instant after which an inactivity that began at `since` is too long for the rule.
 
-    A deal's days are those of the calendar, 24 hours each. An employee's are working days: time
-    on days that are not worked does not count.
+    For a deal, a day is 24 hours. For an employee, only working days count: from a working day the
+    deadline has the same time of day; from a day off it is the start of the working day after the counted ones.
     """
     days = rule.days or DAYS[rule.kind]
     if rule.kind is AlertKind.DEAL_STALLED:
@@ -151,14 +157,14 @@ def too_long(rule: Rule, since: datetime, calendar: Calendar) -> datetime:
 
 
 def is_behind(progress: Progress, percent: float | None) -> bool:
-    """Return whether a running goal is more than so many points of its target below the even pace."""
+    """Return whether a running goal is more than `percent` points of its target below the even pace."""
     if progress.pace in (Pace.ACHIEVED, Pace.MISSED):
         return False
     return (progress.expected_by_now - progress.value) * 100 > Fraction(percent or PERCENT) * progress.target
 
 
 def concerns(rule: Rule, case: Case) -> bool:
-    """Return whether the rule is about such a case. A deal of unknown amount is below any amount."""
+    """Return whether the rule applies to the candidate. A deal of unknown amount is below any minimum."""
     if rule.kind is not case.kind:
         return False
     if rule.employee is not None and rule.employee != case.employee:
@@ -169,7 +175,11 @@ def concerns(rule: Rule, case: Case) -> bool:
 
 
 class Memory:
-    """What rules have told of which subjects: where an alert stands, and when the last one was."""
+    """Keeps rules from alerting twice about a subject, while an alert is active or during the cool-down.
+
+    active         the (rule id, subject) pairs with an unresolved alert
+    last_notified  when the last alert of a pair that notified recipients occurred
+    """
 
     def __init__(
         self,
@@ -179,10 +189,11 @@ class Memory:
         self._standing, self._told = set(standing), dict(told)
 
     def opens(self, rule: Rule, case: Case) -> bool | None:
-        """Take note of a case that concerns the rule, and return whether it is to be told.
+        """Register a candidate that matches the rule, and return whether its alert notifies recipients.
 
-        None: an alert about the subject stands already. False: the rule told of the subject too
-        lately; nobody hears of it, and it is noted so that nobody will.
+        None: an alert about the subject is active already, nothing is raised. False: the cool-down of
+        the last alert still runs; the alert is raised without notification, and as it is active from
+        then on, the same reason does not notify after the cool-down either.
         """
         key = (rule.id, case.subject)
         if key in self._standing:
@@ -195,18 +206,18 @@ class Memory:
         return True
 
     def resolve(self, subject: Subject) -> None:
-        """Forget what stands about the subject."""
+        """Drop the active alerts about the subject, of every rule."""
         self._standing = {key for key in self._standing if key[1] != subject}
 
 
 def told(
     recipients: Iterable[Recipient], employee: int | None, above: Sequence[int], directors: Sequence[int]
 ) -> list[int]:
-    """Return who hears of a case, each once.
+    """Return the ids of the employees to notify, without duplicates.
 
-    employee   whom it concerns, while he can hear of it
-    above      who stands above him, or above the team whose goal it is, the nearest first
-    directors  stand in where nobody stands above
+    employee_id   the employee concerned; None if there is none or they are inactive
+    manager_ids   the managers above them, or above the team that owns the goal, the nearest first
+    director_ids  notified in place of the manager if there is none
     """
     manager = list(above[:1]) or list(directors)
     heard = {

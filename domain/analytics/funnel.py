@@ -1,17 +1,17 @@
-"""Where deals get lost and where they lie: stage by stage, against the colleagues, and never on few deals.
+"""Funnel analysis: conversion, lost deals and time in stage per pipeline stage, compared with the other sellers.
 
-Looked at are the deals that entered a stage within a period, as they are known now. A deal
-belongs to the furthest stage that it has reached, whatever way it went: it has advanced from
-all stages that it entered before that one, and where it is lost, it is lost in that one. So of
-those entered, each has advanced, or is lost, or is undecided; the undecided have no part in
-conversion. The benchmark is everybody else: the others' deals of the same days.
+The analysis covers the deals that entered a stage within a period, in their present state. A deal
+belongs to the furthest stage that it has reached, in whatever order it went: it has advanced from
+all stages that it entered before that one, and if it is lost, it is lost in that one. Every deal
+that entered a stage has therefore advanced, is lost, or is undecided; undecided deals do not count
+for conversion. The benchmark is the conversion of all other sellers' deals of the same days.
 
-That a seller is behind may be chance. What he converts is therefore drawn towards what sellers
-convert, the more the fewer his deals and the less sellers differ among each other; only what is
-behind then, and almost surely, is called weak. What the others convert is not known for certain
-either, and looking at five stages finds five times as many accidents as looking at one: both are
-allowed for, since otherwise every tenth seller of a small company would be called weak for
-nothing. docs/funnel.md shows it.
+A seller may be behind by chance. Their conversion is therefore shrunk towards that of all sellers
+(an empirical Bayes estimate), the more so the fewer deals they have and the less sellers differ
+among each other; a stage is called weak only if it is behind even then, with high certainty. The
+benchmark is an estimate itself, and testing five stages gives five times as many false alarms as
+testing one. Both are taken into account, since otherwise every tenth seller of a small company
+would be called weak by chance. See docs/funnel.md.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from typing import Final
 from domain.analytics.special_functions import beta_below, gamma_below
 from domain.ledger.record_facts import DealStatus
 
-ENOUGH: Final = 20  # decided deals, or finished stays, on either side of a comparison
-DOUBT: Final = 0.025  # that a verdict may rest on chance
-POINTS: Final = 0.04  # behind the benchmark
-LONGER: Final = 1.25  # times the colleagues' stay
-IMMATURE: Final = 0.3  # undecided of those entered
+ENOUGH: Final = 20  # decided deals, or finished stays, needed on either side of a comparison
+DOUBT: Final = 0.025  # accepted probability that a verdict is due to chance
+POINTS: Final = 0.04  # conversion below the benchmark, as a share
+LONGER: Final = 1.25  # multiple of the other sellers' stay
+IMMATURE: Final = 0.3  # undecided deals as a share of those entered
 
-_STRENGTH: Final = (10.0, 400.0)  # deals that what is known of the colleagues may weigh
-_KNOWN: Final = 10  # decided deals from which on a seller tells something of how sellers differ
-_SELLERS: Final = 5  # of such from which on it is told reliably; with fewer, the doubt is shared out among the stages
-_EXITS: Final = 10.0  # that the colleagues' pace weighs
-_CAP: Final = 0.95  # of the finished stays
-_NORMAL: Final = 1.959963984540054  # 97.5 % of a normal distribution lie below
+_STRENGTH: Final = (10.0, 400.0)  # weight of the prior, in deals
+_KNOWN: Final = 10  # decided deals from which on a seller counts for the prior
+_SELLERS: Final = 5  # with fewer such sellers the prior is unreliable: ERROR_PROBABILITY is divided by the stages
+_EXITS: Final = 10.0  # weight of the other sellers' exit rate, in exits
+_CAP: Final = 0.95  # quantile of the finished stays
+_NORMAL: Final = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
 _ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Stays:
-    """So many deals of a seller that entered a stage and fared alike there.
+    """A number of deals of one seller that entered a stage and had the same outcome there.
 
-    seller, team  who is credited with them, and the team he was or is in (0 for none)
-    later         whether they have been in a later stage too
-    days          from their first entry to their leaving, or until now; of the company's calendar
-    ended         whether they have left, for another stage or by being closed
+    seller_id, team_id   the employee credited with them, and the team they were or are in (0 for none)
+    reached_later_stage  whether the deals have been in a later stage too
+    days                 calendar days of the company from the first entry to the exit, or until now
+    ended                whether the deals have left, for another stage or because they were closed
     """
 
     seller: int
@@ -63,7 +63,7 @@ class Stays:
 
 @dataclass
 class Tally:
-    """What became of the deals that entered a stage: `ended` and `staying` count them by days."""
+    """Counts the outcomes of the deals that entered a stage; `ended` and `staying` count them by days in the stage."""
 
     entered: int = 0
     advanced: int = 0
@@ -85,18 +85,18 @@ class Tally:
 
     @property
     def conversion(self) -> float | None:
-        """Advanced of the decided, 0 to 1; None when none is decided."""
+        """Advanced deals as a share of the decided ones, 0 to 1; None if none is decided."""
         return self.advanced / self.decided if self.decided else None
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How one stage of a scope stands.
+    """The result of one stage for a scope.
 
-    benchmark   the conversion of everybody else, 0 to 1; None where there is nobody else, or none of theirs is decided
-    range       within which the conversion of such deals lies with 95 %, 0 to 1
-    stalled     how many are still there after longer than 95 in 100 finished stays of the company took
-    missing     how many wins the scope would have more if it converted as the others do; 0 where it is not weak
+    benchmark     conversion of all other sellers, 0 to 1; None if there are none, or no deal of theirs is decided
+    range         the 95 % confidence interval of the conversion, 0 to 1
+    stalled       number of deals still in the stage for longer than 95 % of the company's finished stays
+    missing_wins  number of additional wins if the scope converted as the others do; 0 if it is not weak
     """
 
     stage: int
@@ -111,19 +111,19 @@ class Stage:
 
     @property
     def immature(self) -> bool:
-        """Whether so many are undecided that the conversion will still move."""
+        """Whether so many deals are undecided that the conversion will still change."""
         return self.tally.entered - self.tally.decided > IMMATURE * self.tally.entered
 
 
 def read(
     stages: Sequence[int], stays: Sequence[Stays], mine: Callable[[Stays], bool], *, compared: bool = True
 ) -> list[Stage]:
-    """Return how each stage of a pipeline stands for a scope.
+    """Analyze each stage of a pipeline for a scope.
 
-    stages    in the pipeline's order
-    stays     of the whole company
-    mine      which of them are the scope's
-    compared  False for the company, which has nobody to be compared with
+    stage_ids  in the pipeline's order
+    groups     the stays of the whole company
+    is_own     whether a group belongs to the scope
+    compared   False for the company, which has no other sellers to be compared with
     """
     own = {stage: Tally() for stage in stages}
     others = {stage: Tally() for stage in stages}
@@ -147,7 +147,7 @@ def read(
                 stalled=_stalled(tally, _percentile(tally.ended + rest.ended)),
                 weak=behind is not None,
                 slow=compared
-                and is_slow(tally, rest, doubt=DOUBT / len(stages)),  # nothing is learnt of how sellers differ
+                and is_slow(tally, rest, doubt=DOUBT / len(stages)),  # without a prior, so each stage is one test
                 missing=(behind or 0.0) * tally.decided * _winning([closed[later] for later in stages[place + 1 :]]),
             )
         )
@@ -155,13 +155,16 @@ def read(
 
 
 def weakest(stages: Sequence[Stage]) -> Stage | None:
-    """Return the weak stage that costs most: by wins, as an average win brings in the same whichever stage it failed in."""
+    """Return the weak stage with the most missing wins; None if no stage is weak.
+
+    Wins are compared rather than amounts, as an average win is worth the same whichever stage the deal failed in.
+    """
     weak = [stage for stage in stages if stage.weak]
     return max(weak, key=lambda stage: stage.missing) if weak else None
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float] | None:
-    """Return the interval in which a proportion lies with 95 %; None without trials.
+    """Return the 95 % Wilson score interval of a proportion; None without trials.
 
     source  E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22 (1927)
     """
@@ -174,9 +177,9 @@ def wilson(successes: int, trials: int) -> tuple[float, float] | None:
 
 
 def median_stay(ended: Mapping[int, int], staying: Mapping[int, int]) -> int | None:
-    """Return after how many days half have left; None when more than half are still there at the end.
+    """Return the Kaplan-Meier median of the stay in days; None if more than half are still there at the end.
 
-    ended, staying  how many left after so many days, and how many are still there after so many
+    ended, staying  number of deals by days: those that left, and those still there (right-censored)
     source          E. L. Kaplan, P. Meier, Nonparametric Estimation from Incomplete Observations, JASA 53 (1958)
     """
     there = sum(ended.values()) + sum(staying.values())
@@ -191,9 +194,9 @@ def median_stay(ended: Mapping[int, int], staying: Mapping[int, int]) -> int | N
 
 
 def prior(sellers: Sequence[tuple[int, int]]) -> tuple[float, float] | None:
-    """Return the Beta distribution of sellers' conversions, by the method of moments; None without any to learn from.
+    """Estimate the Beta distribution of sellers' conversions by the method of moments; None without decided deals.
 
-    sellers  advanced and decided deals of each who has some
+    sellers  pairs of advanced and decided deals of each seller with decided deals
     returns  its two parameters, whose sum lies between 10 (sellers differ widely) and 400 (hardly at all)
     source   the analysis of variance of M. S. Ridout, C. G. B. Demétrio, D. Firth, Estimating Intraclass
              Correlation for Binary Data, Biometrics 55 (1999), section 2.1.2
@@ -202,13 +205,13 @@ def prior(sellers: Sequence[tuple[int, int]]) -> tuple[float, float] | None:
     if not total:
         return None
     mean = sum(advanced for advanced, _ in sellers) / total
-    mean = min(max(mean, 0.5 / total), 1 - 0.5 / total)  # a Beta distribution has no certain ends
+    mean = min(max(mean, 0.5 / total), 1 - 0.5 / total)  # the mean of a Beta distribution lies strictly between
     strength = _strength(sellers, total, mean)
     return strength * mean, strength * (1 - mean)
 
 
 def _strength(known: Sequence[tuple[int, int]], total: int, mean: float) -> float:
-    """Return the sum of the Beta's parameters: 1 / ρ − 1, ρ being how much of the variance lies between sellers."""
+    """Return the sum of the Beta parameters: 1 / ρ − 1, where ρ is the share of the variance between sellers."""
     least, most = _STRENGTH
     if len(known) < 2:
         return most
@@ -221,7 +224,11 @@ def _strength(known: Sequence[tuple[int, int]], total: int, mean: float) -> floa
 
 
 def _behind(own: Tally, others: Tally, sellers: Sequence[Tally], stages: int) -> float | None:
-    """Return how far a weak scope is behind, 0 to 1; None for one that is not weak."""
+    """Return how far the conversion of a weak scope is below the benchmark, 0 to 1; None if it is not weak.
+
+    Two tests must agree: the posterior Beta distribution against the benchmark as a fixed value, and the difference
+    of both means with the benchmark's own sampling error.
+    """
     usual = others.conversion
     if own.decided < ENOUGH or others.decided < ENOUGH or usual is None:
         return None
@@ -239,14 +246,13 @@ def _behind(own: Tally, others: Tally, sellers: Sequence[Tally], stages: int) ->
 
 
 def is_slow(own: Tally, others: Tally, *, doubt: float = DOUBT) -> bool:
-    """Return whether deals almost surely stay longer than the others' do.
+    """Return whether deals stay longer than those of the other sellers, with high certainty.
 
-    Compared is how many leave on a day that they are there: for few, what is known is drawn towards
-    the others' pace. Stays count up to the length that 95 in 100 finished ones do not exceed, and
-    deals that are still there after that have no part at all: they are stalled, and whether anybody
-    has merely forgotten to close them is another question than how long he takes.
+    The compared figure is the rate of exits per day in the stage, shrunk towards the others' rate where there are
+    few exits. Stays count up to the 95 % quantile of the finished ones. Deals that are still there after that are
+    left out entirely: they are stalled, and a deal that was forgotten says nothing about the seller's speed.
 
-    doubt   that it may be chance
+    error_probability  accepted probability that the result is due to chance
     source  the conjugate Gamma prior of a Poisson process: A. Gelman and others, Bayesian Data Analysis, 2.6;
             of two Gamma variables the share of one in their sum is a Beta variable
     """
@@ -273,7 +279,7 @@ def _percentile(ended: Counter[int]) -> int:
 
 
 def _pace(tally: Tally, cap: int) -> tuple[int, int]:
-    """Return how many left within so many days, and the days that they and the others were there until then."""
+    """Return the number of exits within `cap_days`, and the days that all deals spent in the stage until then."""
     exits = sum(deals for days, deals in tally.ended.items() if days <= cap)
     there = sum(min(days, cap) * deals for days, deals in tally.ended.items())
     return exits, there + sum(days * deals for days, deals in tally.staying.items() if days <= cap)
@@ -284,7 +290,7 @@ def _stalled(tally: Tally, cap: int) -> int:
 
 
 def _winning(later: Sequence[Counter[DealStatus]]) -> float:
-    """Return how likely a deal of the company is won from the next stage on that tells it; 1 after the last."""
+    """Return the company's share of won deals in the next stage that has closed ones; 1 after the last stage."""
     for closed in later:
         won, lost = closed[DealStatus.WON], closed[DealStatus.LOST]
         if won + lost:

@@ -1,7 +1,8 @@
-"""Two functions of statistics that the standard library lacks: how likely a rate lies below a value.
+"""Special functions that the standard library lacks: the regularised incomplete beta and gamma functions.
 
-Both are ratios of integrals, worked out by continued fractions that are cut when the next
-term no longer changes the result: about twelve digits are right.
+They are the cumulative distribution functions of the Beta and the Gamma distribution. Both are computed by continued
+fractions (the gamma function also by a series), which end when the next term no longer changes the result. About
+twelve digits are correct.
 """
 
 from __future__ import annotations
@@ -12,31 +13,33 @@ from itertools import count
 from typing import Final
 
 _ENOUGH: Final = 1e-15
-_TINY: Final = 1e-300  # in place of a zero denominator
-_MOST: Final = 10_000  # terms; the arguments of a company's numbers need a few dozen
+_TINY: Final = 1e-300  # replaces a denominator of zero
+_MOST: Final = 10_000  # realistic arguments need a few dozen terms
 
 
 def beta_below(x: float, a: float, b: float) -> float:
     """Return the probability that a Beta(a, b) variable is below x: the regularised incomplete beta function.
 
-    a, b    above zero, else ValueError
-    source  NIST Digital Library of Mathematical Functions, 8.17.22 (continued fraction) and 8.17.4 (symmetry)
+    Raises ValueError unless a and b are above zero.
+
+    Source: NIST Digital Library of Mathematical Functions, 8.17.22 (continued fraction) and 8.17.4 (symmetry).
     """
     if a <= 0 or b <= 0:
         raise ValueError("The parameters of a Beta distribution are above zero.")
     if x <= 0 or x >= 1:
         return 0.0 if x <= 0 else 1.0
-    if x > (a + 1) / (a + b + 2):  # where the fraction converges slowly, that of the mirror image does not
+    if x > (a + 1) / (a + b + 2):  # the fraction converges slowly here, that of the mirrored arguments does not
         return 1 - beta_below(1 - x, b, a)
     log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
     return math.exp(log_front) / (a * _fraction(_beta_terms(x, a, b)))
 
 
 def gamma_below(x: float, shape: float) -> float:
-    """Return the probability that a Gamma variable of that shape and rate 1 is below x.
+    """Return the probability that a Gamma variable of this shape and rate 1 is below x.
 
-    shape   above zero, else ValueError
-    source  NIST Digital Library of Mathematical Functions, 8.11.4 (series) and 8.9.2 (continued fraction)
+    Raises ValueError unless the shape is above zero.
+
+    Source: NIST Digital Library of Mathematical Functions, 8.11.4 (series) and 8.9.2 (continued fraction).
     """
     if shape <= 0:
         raise ValueError("The shape of a Gamma distribution is above zero.")
@@ -54,7 +57,7 @@ def gamma_below(x: float, shape: float) -> float:
 
 
 def _beta_terms(x: float, a: float, b: float) -> Iterator[tuple[float, float]]:
-    """Yield numerator and denominator of each level after the first, which is 1."""
+    """Yield numerator and denominator of each level of the fraction after the first, which is 1."""
     for m in count():
         if m:
             yield m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)), 1.0
@@ -67,9 +70,9 @@ def _gamma_terms(x: float, shape: float) -> Iterator[tuple[float, float]]:
 
 
 def _fraction(terms: Iterator[tuple[float, float]], first: float = 1.0) -> float:
-    """Return first + n1 / (d1 + n2 / (d2 + …)) by the modified method of Lentz.
+    """Return first + n1 / (d1 + n2 / (d2 + …)) by the modified Lentz method.
 
-    source  NIST Digital Library of Mathematical Functions, 3.10(iii)
+    Source: NIST Digital Library of Mathematical Functions, 3.10(iii).
     """
     value = c = first or _TINY
     d = 0.0

@@ -1,7 +1,7 @@
-"""The charts of a card: what came in over a period, point by point, and what its closed deals were like.
+"""Time series of the charts: points per day, week or month of a period, and figures of its closed deals.
 
-A point covers a day, a week from the company's first day of the week, or a month. The first
-and the last are cut at the ends of the period, so that the points always add up to its total.
+A point covers a day, a week (from the company's first day of the week) or a month. The first
+and the last point are cut at the ends of the period, so that the points add up to its total.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What came in from the day `start` until the next point, in the metric's smallest unit."""
+    """The value from the day `start` until the next point, in the metric's smallest unit."""
 
     start: date
     value: int
 
 
 def points(values: Mapping[date, int], period: Period, interval: Interval, calendar: Calendar) -> list[Point]:
-    """Return the points of a period, in order, those without anything at zero.
+    """Return the points of a period in order, with zero where there are no values.
 
-    values  by day; days outside the period have no part
+    values  by day; days outside the period are ignored
     """
     found = []
     for stretch in stretches(period, interval, calendar):
@@ -51,7 +51,10 @@ def points(values: Mapping[date, int], period: Period, interval: Interval, calen
 
 
 def stretches(period: Period, interval: Interval, calendar: Calendar) -> Iterator[Period]:
-    """Yield the days, weeks or months of a period, the first and the last cut at its ends."""
+    """Yield the days, weeks or months of a period, the first and the last cut at its ends.
+
+    A part that is cut is of kind CUSTOM.
+    """
     stretch = period_of(_KINDS[interval], period.start, calendar)
     while stretch.start <= period.end:
         start, end = max(stretch.start, period.start), min(stretch.end, period.end)
@@ -60,7 +63,7 @@ def stretches(period: Period, interval: Interval, calendar: Calendar) -> Iterato
 
 
 def count(period: Period, interval: Interval) -> int:
-    """Return about how many points a period has, never fewer than it has."""
+    """Return an upper bound of the number of points of a period, without building them."""
     days = {Interval.DAY: 1, Interval.WEEK: 7, Interval.MONTH: 28}[interval]
     return -(-period.days // days) + 1
 
@@ -69,8 +72,8 @@ def count(period: Period, interval: Interval) -> int:
 class Closed:
     """The deals closed within a period.
 
-    value   what the won ones brought in together, in the smallest unit
-    cycles  how many wins took so many days of the calendar, from the day of creation to that of the win
+    value   sum of the won deals' values, in the smallest unit of the company's currency
+    cycles  number of wins by sales cycle, in calendar days from creation to win
     """
 
     won: int = 0
@@ -80,22 +83,22 @@ class Closed:
 
     @property
     def win_rate(self) -> float | None:
-        """100 × won / (won + lost); None when none was closed."""
+        """100 × won / (won + lost); None if no deal was closed."""
         return 100 * self.won / (self.won + self.lost) if self.won + self.lost else None
 
     @property
     def average(self) -> Fraction | None:
-        """What a win brought in on average, in the smallest unit; None without any."""
+        """The average value of a win, in the smallest unit; None without wins."""
         return Fraction(self.value, self.won) if self.won else None
 
     @property
     def median_cycle(self) -> float | None:
-        """Half of the wins took so many days or fewer; None without any."""
+        """The median sales cycle in days; None without wins."""
         return median(self.cycles)
 
 
 def median(counts: Mapping[int, int]) -> float | None:
-    """Return the median of values that are given by how often each occurs: the mean of the two in the middle."""
+    """Return the median of values given with their number of occurrences: the mean of the two middle values."""
     total = sum(counts.values())
     if not total:
         return None

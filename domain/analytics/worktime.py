@@ -1,7 +1,8 @@
-"""Time at work, from heartbeats: moments at which somebody's client said that it is in use.
+"""Work time from heartbeats, the instants at which an employee's client reports that it is in use.
 
-Heartbeats no further apart than the idle limit are one stretch of work; a longer silence ends
-it at the last one. All devices of a person beat the same heart, so time is never counted twice.
+Heartbeats no further apart than the idle limit join into one interval of work; a longer gap ends
+it at the last heartbeat. The heartbeats of all devices of an employee form one sequence, so time
+is never counted twice.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Work within one day of the company's calendar; of no length where a first heartbeat begins it."""
+    """An interval of work within one day of the company's calendar; of zero length for a first heartbeat."""
 
     day: date
     start: datetime
@@ -28,10 +29,11 @@ class Stretch:
 
 
 def added(last: datetime | None, now: datetime, *, idle: timedelta, calendar: Calendar) -> list[Stretch]:
-    """Return what a heartbeat adds to the time at work, in order, cut at each midnight of the company.
+    """Return the work intervals that a heartbeat adds, in order, split at each midnight of the company.
 
-    last  the heartbeat before it; None for the first ever
-    now   this one; never before `last`, else ValueError
+    previous    the heartbeat before it; None for the first ever
+    now         this heartbeat; ValueError if it lies before `previous`
+    idle_limit  the longest gap that counts as work
     """
     if last is not None and now < last:
         raise ValueError("Heartbeats are counted in their order.")

@@ -1,7 +1,7 @@
-"""What an operation as a whole can end with, each with the code its top-level error carries.
+"""Operation errors: failures of a whole operation, with the `code` of the top-level GraphQL error.
 
-What a user can mend inside a mutation is a `Refusal` and becomes a `userErrors` entry; these
-are for the rest: queries, subscriptions, the edge, and what is nobody's fault.
+A problem in the input of a mutation that the user can fix is a `UserError` and becomes an entry of `userErrors`.
+The classes here are for everything else: queries, subscriptions, request handling, and faults of the server.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Failure(Exception):
-    """An operation that could not be answered; the sentence is shown to the client as it is."""
+    """Base class. The message is shown to the client as it is; `extensions` are added to the error, without nulls."""
 
     code: str = "INTERNAL"
 
@@ -21,7 +21,7 @@ class Failure(Exception):
 
 
 class Unauthenticated(Failure):
-    """No token, or one that no longer holds; `code="TOKEN_EXPIRED"` asks the client to refresh its session."""
+    """Missing or invalid token; `code="TOKEN_EXPIRED"` tells the client to refresh its session."""
 
     code = "UNAUTHENTICATED"
 
@@ -39,7 +39,7 @@ class NotFound(Failure):
 
 
 class BadInput(Failure):
-    """An argument of a query or subscription that cannot be meant; `field` names it."""
+    """Invalid argument of a query or subscription; `field` names it."""
 
     code = "BAD_USER_INPUT"
 
@@ -49,7 +49,7 @@ class CursorUnknown(Failure):
 
 
 class Throttled(Failure):
-    """Too many; `retry_after_ms` says when to come again."""
+    """Too many requests; `retry_after_ms` tells when to try again."""
 
     code = "THROTTLED"
 
@@ -66,7 +66,7 @@ class Timeout(Failure):
 
 
 class Unavailable(Failure):
-    """The database or the company is not there at the moment; asking again later helps."""
+    """The database is down or there is no company yet; the client may retry later."""
 
     code = "UNAVAILABLE"
 

@@ -1,7 +1,7 @@
-"""What a user can mend: raised anywhere below the schema, answered as `userErrors`.
+"""User errors: problems in the input of a mutation that the user can fix, returned as `userErrors`.
 
-A refusal names where in the input it arose and which of the contract's codes it is;
-its sentence says what to do. Raising one undoes the whole unit of work.
+Each has one of the codes of the schema, the path of the input field and a sentence that says what to do. They may be
+raised anywhere below the schema; raising one rolls back the whole unit of work.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class Code(StrEnum):
 
 
 class Refusal(Exception):
-    """One thing that the user can mend.
+    """Base class of the user errors.
 
-    path     from the mutation's argument inwards, e.g. ("input", "amount").
-    message  a sentence that says what to do.
+    path     from the mutation's argument inwards, e.g. ("input", "amount")
+    message  a sentence that says what to do
     """
 
     code: ClassVar[Code]
@@ -35,12 +35,12 @@ class Refusal(Exception):
         self.path = path
 
     def under(self, *prefix: str) -> Refusal:
-        """Return the same refusal with its path placed below `prefix` (an item of a list, an inner input)."""
+        """Return the same error with `prefix` in place of "input" in its path; for list items and inner inputs."""
         rest = self.path[1:] if self.path[:1] == ("input",) else self.path
         return type(self)(self.message, *prefix, *rest)
 
     def renamed(self, names: Mapping[str, str]) -> Refusal:
-        """Return the same refusal in the words of an input that calls some fields otherwise."""
+        """Return the same error for an input that has other names for some fields; `names` maps old to new names."""
         return type(self)(self.message, *(names.get(step, step) for step in self.path))
 
 

@@ -1,4 +1,4 @@
-"""Columns of numbers, as the forecast keeps its deals: their types, and sums by an index."""
+"""Numpy array types of the forecast's columns, and sums grouped by an index."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Words = NDArray[np.uint64]
 
-NEVER: Final = 2**31 - 1  # the day of what has not happened
+NEVER: Final = 2**31 - 1  # day ordinal of an event that has not occurred; later than any real day
 
 
 def summed(index: Ints, amounts: Any, size: int) -> Floats:
-    """Return the sum of the amounts of each index from 0 to `size` - 1; shape (size,).
+    """Return the sum of `amounts` for each index from 0 to `size` - 1; shape (size,), or longer for a larger index.
 
-    amounts  numbers or booleans, shape of `index`; None counts once each
+    amounts  numbers or booleans, shape of `index`; None counts the occurrences
     """
     found: Floats = np.bincount(index, weights=amounts, minlength=size).astype(np.float64)
     return found

@@ -1,6 +1,6 @@
-"""Forecasts of the past, made only from what was known then, set against what came.
+"""Back-test: forecasts of past periods, made only from what was known then, compared with the actual outcome.
 
-An origin is a day, usually the last of a month; at its end the next calendar month is forecast, and the next three.
+An origin is a day, usually the last of a month. At its end the next calendar month is forecast, and the next three.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Horizon(StrEnum):
 
 MONTHS: Final[Mapping[Horizon, int]] = {Horizon.MONTH: 1, Horizon.QUARTER: 3}
 MODEL: Final = "this forecast"
-_AT_ONCE: Final = 64  # groups, in a step
+_AT_ONCE: Final = 64  # groups per step
 
 
 class Level(StrEnum):
@@ -44,7 +44,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Group:
-    """Whose numbers: a name for people, and the sellers that are meant, shape (sellers,)."""
+    """A group of sellers to forecast: its display name, its level, and which sellers belong to it, shape (sellers,)."""
 
     name: str
     level: Level
@@ -53,7 +53,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Made:
-    """One forecast made at an origin, in the smallest unit; `guesses` are the plain ones beside it."""
+    """One forecast of a group made at an origin, in the smallest unit, with the baseline forecasts beside it."""
 
     origin: int
     horizon: Horizon
@@ -66,7 +66,7 @@ class Made:
 
     @property
     def days(self) -> tuple[int, int]:
-        """The first and the last day that are forecast."""
+        """First and last day of the forecast period."""
         return _days(self.origin, self.horizon)
 
 
@@ -76,7 +76,7 @@ def _days(origin: int, horizon: Horizon) -> tuple[int, int]:
 
 
 def origins(first: date, last: date) -> list[int]:
-    """Return the ends of months from `first` to `last`, both included, as ordinals."""
+    """Return the month ends from `first` to `last`, both included, as ordinals."""
     months = range(month_of(first.toordinal()), month_of(last.toordinal()) + 1)
     ends = [last_day(month) for month in months]
     return [end for end in ends if first.toordinal() <= end <= last.toordinal()]
@@ -90,10 +90,11 @@ def forecasts(
     active: Bools,
     groups: Sequence[Group],
 ) -> Steps[list[Made]]:
-    """Work out what would have been forecast at the end of the day `origin`; empty where there was too little to say.
+    """Compute what would have been forecast at the end of day `origin`; empty if there was too little history.
 
-    table            all deals; what came after the origin is masked before anything is looked at
-    sellers, active  as for `Fit` and `Learner`, as known at the origin;  groups  whose forecasts to make
+    table            all deals; everything after the origin is masked first
+    sellers, active  as for `FittedModel` and `ModelTrainer`, as known at the origin
+    groups           the groups to forecast
     """
     then = known_at(table, origin)
     fit = Fit(Learner(then, origin, calendar, active), then, sellers)
@@ -116,21 +117,21 @@ def forecasts(
 
 
 def came(table: DealTable, made: Made) -> float:
-    """Return what the group then brought in, in the smallest unit."""
+    """Return the amount that the group actually won in the forecast period, in the smallest unit."""
     first, last = made.days
     won = table.won & (table.closed >= first) & (table.closed <= last) & (table.deleted == NEVER)
     return float(table.worth[won & made.group.members[table.seller]].sum())
 
 
 def over(table: DealTable, made: Sequence[Made], until: int) -> list[Made]:
-    """Return the forecasts of periods that are over, both on the day `until` and by the last thing that was recorded."""
+    """Return the forecasts whose period had ended by the day `until` and by the last recorded event of any deal."""
     happened = np.concatenate([table.created, table.closed[table.closed != NEVER], [0]])
     end = min(until, int(happened.max()))
     return [each for each in made if each.days[1] <= end]
 
 
 def table_of_scores(table: DealTable, made: Sequence[Made], level: Level, horizon: Horizon) -> dict[str, Scores]:
-    """Return the scores of the model and of each plain guess, by their names, for all groups of a level."""
+    """Return the error metrics of the model and of each baseline, by name, over all groups of a level."""
     chosen = [each for each in made if each.group.level is level and each.horizon is horizon]
     actual = [came(table, each) for each in chosen]
     rows: dict[str, list[Scored]] = {MODEL: []}

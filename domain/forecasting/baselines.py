@@ -1,4 +1,4 @@
-"""What a forecast has to beat: the plain guesses that everybody can make, and the pipelines that every CRM shows."""
+"""Baseline forecasts that the model has to beat: naive time series forecasts and the usual weighted pipelines."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from domain.forecasting.hazard_model import ages_on
 from domain.forecasting.seasonality import first_day, last_day, months_of
 from domain.forecasting.training import Learner
 
-WEIGHTED: Final = "pipeline × win rate"  # of the stage, where deals go through several: what every CRM shows
-_Z80: Final = 1.2816  # standard deviations from the middle to the ends of an 80 % interval
+WEIGHTED: Final = "pipeline × win rate"  # the stage's win rate if there are stages, as in most CRMs
+_Z80: Final = 1.2816  # standard deviations from the mean to the ends of an 80 % interval
 _YEAR, _QUARTER = 12, 3
 
 
 @dataclass(frozen=True)
 class Guess:
-    """A plain guess; its range is what the months' own ups and downs make of it."""
+    """One baseline forecast; `spread` is the standard deviation of past periods of the same length."""
 
     name: str
     value: float
@@ -28,15 +28,17 @@ class Guess:
 
     @property
     def quantiles(self) -> tuple[float, float, float]:
-        """The 10th, 50th and 90th percentile; none is negative."""
+        """The 10th, 50th and 90th percentile, none negative."""
         away = _Z80 * self.spread
         return max(0.0, self.value - away), max(0.0, self.value), max(0.0, self.value + away)
 
 
 class Baselines:
-    """The guesses for the days from first to last, which are so many whole months, from what `learner` knows.
+    """Baseline forecasts of a window, from the data of `trainer`.
 
-    amounts  what each open deal of `then` would bring in
+    deals    the deals as known at the end of `trainer.day`
+    amounts  amount if won of each open deal of `deals`
+    days     first and last day of the window;  months  its length in whole months
     """
 
     def __init__(self, learner: Learner, then: DealTable, amounts: Floats, days: tuple[int, int], months: int) -> None:
@@ -48,7 +50,7 @@ class Baselines:
         self.history = _by_month(then, learner)
 
     def of(self, chosen: Bools) -> list[Guess]:
-        """Return every guess for the chosen sellers; shape (sellers,) of booleans."""
+        """Return every baseline for the group of sellers given by `members`, booleans of shape (sellers,)."""
         past, size = self.history[:, chosen].sum(axis=1), self.months
         mean, mine = float(past.mean()), chosen[self.seller]
         windows = np.convolve(past, np.ones(size), "valid")
@@ -68,7 +70,7 @@ class Baselines:
 
 
 def _win_rates(then: DealTable, rows: Ints, day: int) -> Floats:
-    """Return for each open row which share of the closed deals was won that had been in its stage, or of all."""
+    """Return for each open row the win rate of the closed deals that had been in its stage; without stages, of all."""
     closed = then.closed <= day
     overall = float(then.won[closed].mean()) if closed.any() else 0.0
     visits = then.visits
@@ -82,12 +84,12 @@ def _win_rates(then: DealTable, rows: Ints, day: int) -> Floats:
         np.where(ended > 0, been[closed & then.won].sum(axis=0) / np.maximum(ended, 1), overall), overall
     )
     now = np.full(then.size, -1)
-    now[visits.row] = visits.stage  # in order of days: the last one stays
+    now[visits.row] = visits.stage  # sorted by day: the last entry of a deal wins
     return np.asarray(by_stage[now[rows]])
 
 
 def _by_month(then: DealTable, learner: Learner) -> Floats:
-    """Return what each seller brought in each whole month observed; shape (months, sellers)."""
+    """Return the worth of each seller's wins in each complete month observed; shape (months, sellers)."""
     first, last = learner.wins.first_month, max(learner.wins.first_month, learner.wins.last_month)
     won = then.won & (then.closed >= first_day(first)) & (then.closed <= last_day(last))
     cell = (months_of(then.closed[won]) - first) * learner.sellers + then.seller[won]

@@ -1,12 +1,12 @@
-"""How far the hazards were right at recent month ends, and what follows for today.
+"""Calibration of the hazard model by landmarking: corrects its win probabilities by those of recent month ends.
 
-Deals that nobody closes pile up, sellers differ, and a deal long in one stage is not like
-one that has just got there. None of this is modelled from theory: at each recent month end
-the probabilities are set against what then happened, and the ratio, held back towards 1
-where there is little to see, corrects today's.
+Dead deals pile up, sellers differ, and a deal that has been in a stage for long differs from one that has just entered
+it. None of this is in the hazards. Instead, the probabilities as of each recent month end are compared with the wins
+of the month after it. The ratio of observed to predicted wins, shrunk towards 1 where there are few, corrects the
+probabilities of today.
 
-source  van Houwelingen, "Dynamic prediction by landmarking in event history analysis" (2007);
-        the shrunk ratios are the means of Gamma-Poisson posteriors.
+Source: van Houwelingen, "Dynamic prediction by landmarking in event history analysis" (2007). The shrunk ratios are
+the means of Gamma-Poisson posteriors.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from domain.forecasting.deal_table import DealTable, Visits
 from domain.forecasting.hazard_model import Hazards, ages_on
 from domain.forecasting.seasonality import last_day
 
-_LOOK_BACK: Final = 6  # month ends
-_HALF_LIFE: Final = 3.0  # months
-_LEVEL: Final = 44.0  # 1 / 0.15²: expected wins after which a ratio is believed for half
-_NOISE: Final = 100.0  # 1 / 0.10²: wins after which a single month end says no more
-_SELLER: Final = 30.0
-_STAGE: Final = 10.0
-_IN_STAGE: Final = np.array([0, 15, 46, 91])  # days in the stage: where each bin begins
-_HISTORY: Final = 0.1  # of the deals went through more than one stage: then there is a history of stages
-_MOST: Final = 1 - 1e-6  # nothing open is certain
+_LOOK_BACK: Final = 6  # month ends used
+_HALF_LIFE: Final = 3.0  # months after which a month end counts half
+_LEVEL: Final = 44.0  # 1 / 0.15²: expected wins at which an observed ratio has weight one half
+_NOISE: Final = 100.0  # 1 / 0.10²: wins beyond which the month's own noise outweighs the number of wins
+_SELLER: Final = 30.0  # the same for a seller's ratio
+_STAGE: Final = 10.0  # the same for the ratio of a stage and of a time in it
+_IN_STAGE: Final = np.array([0, 15, 46, 91])  # first day of each bin of days in the stage
+_HISTORY: Final = 0.1  # share of deals with more than one stage, from which there is a stage history
+_MOST: Final = 1 - 1e-6  # the win probability of an open deal stays this far from 0 and 1
 
 
 @dataclass(frozen=True)
 class Landmark:
-    """A month end with what was expected of the month after it, and what came.
+    """The deals open at a month end, with the predicted and the observed wins of the month after it.
 
-    month     whose end it is
-    cell      of each deal open then: its stage and time in it, -1 without a history; shape (n,)
-    seller    of each; expected  the probability of a win;  won  whether it came
-    new_expected, new_won  wins of deals created in the month after, given how many were
+    month         the month that ends
+    cell          stage and time in it of each open deal (see `stage_cells`), -1 without a history; shape (n,)
+    seller        the seller's index of each;  expected  its probability of a win;  won  whether it was won
+    new_expected  predicted wins of the deals created in the month after, given how many were created
+    new_won       observed wins of these
     """
 
     month: int
@@ -54,11 +55,11 @@ class Landmark:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What to multiply the hazards' probabilities by.
+    """Ratios by which the hazards' win probabilities are corrected.
 
-    open, new  of deals open now, and of those yet to come
+    open, new  of deals open now, and of deals yet to be created
     sellers    of each seller, shape (sellers,)
-    cells      of each stage and time in it, shape (cells,)
+    cells      of each stage and time in it, in place of `open`, shape (cells,)
     """
 
     open: float
@@ -67,7 +68,7 @@ class Calibration:
     cells: Floats
 
     def of(self, plain: Floats, seller: Ints, cell: Ints) -> Floats:
-        """Return the probabilities of open deals corrected: 1 - (1 - P)^m, so that none leaves 0 to 1; shape (n,)."""
+        """Return the corrected probabilities of open deals, 1 - (1 - P)^m, which stay between 0 and 1; shape (n,)."""
         times = self.sellers[seller] * (
             np.where(cell >= 0, self.cells[cell], self.open) if len(self.cells) else self.open
         )
@@ -75,7 +76,12 @@ class Calibration:
 
 
 def landmark(table: DealTable, hazards: Hazards, month: int, *, staged: bool) -> Landmark:
-    """Return the month's end; `table` as known later, when the month after it was over, `hazards` as of that end."""
+    """Return the snapshot of the end of `month`.
+
+    table       the deals as known once the month after was complete
+    hazards     as known at the end of `month`
+    has_stages  whether `table` has a stage history
+    """
     end, until = last_day(month), last_day(month + 1)
     open_then = (table.created <= end) & (table.closed > end)
     by_age = hazards.win_by_age(end + 1, end + 1, until)
@@ -95,10 +101,13 @@ def landmark(table: DealTable, hazards: Hazards, month: int, *, staged: bool) ->
 
 
 def calibration(landmarks: Sequence[Landmark], now: int, sellers: int, stages: int) -> Calibration:
-    """Return the corrections that the landmarks teach in the month `now`: the last six, a half weight each three months.
+    """Fit the ratios to the last six month ends before `now`, whose weight d halves every three months.
 
-    Each is (sum d O + prior) / (sum d P + prior). A stage's prior is the level of all, that of a time in
-    a stage the stage's; a seller's is 1, after all those.
+    sellers, stages  numbers of sellers and of stage cells
+
+    With O observed and P predicted wins each ratio is (sum d O + prior) / (sum d P + prior), hierarchically: a stage is
+    shrunk towards the level of all deals, a time in a stage towards its stage, and a seller, after these corrections,
+    towards 1. The sellers' ratios are scaled to a mean of 1, so that they do not move the level.
     """
     used = [each for each in landmarks if now - each.month <= _LOOK_BACK]
     if not used:
@@ -123,19 +132,19 @@ def calibration(landmarks: Sequence[Landmark], now: int, sellers: int, stages: i
 
 
 def cells(visits: Visits, size: int, last: int, now: int) -> Ints:
-    """Return for each of `size` deals its stage and time in it, as 4 × stage + bin; -1 unknown.
+    """Return for each of `size` deals its stage and the bin of the time in it, as 4 × stage + bin; -1 if unknown.
 
-    last, now  the last day of which entries are known, and the day on which the time is taken
+    last, now  the last day of which entries are used, and the day on which the time in the stage is measured
     """
     found = np.full(size, -1)
     seen = visits.day <= last
     stay = np.searchsorted(_IN_STAGE, now - visits.day[seen], side="right") - 1
-    found[visits.row[seen]] = 4 * visits.stage[seen] + stay  # in order of days: the last one stays
+    found[visits.row[seen]] = 4 * visits.stage[seen] + stay  # sorted by day: the last entry of a deal wins
     return found
 
 
 def has_stages(table: DealTable) -> bool:
-    """Return whether the deals' way through the stages is known, and not only where they stand."""
+    """Return whether the table has a stage history, and not just the current stage of each deal."""
     visited = np.bincount(table.visits.row, minlength=table.size)
     return bool(table.size) and float((visited > 1).mean()) >= _HISTORY
 
@@ -153,7 +162,11 @@ def _by_stage(cell: Ints, won: Floats, expected: Floats, level: float, size: int
 
 
 def _level(discounts: Floats, pairs: Sequence[tuple[float, float]]) -> float:
-    """Return observed over expected of (observed, expected) pairs; the noise of a month has a part that no number of deals shrinks."""
+    """Return the shrunk ratio of observed to expected wins, given (observed, expected) of each month end.
+
+    A month's ratio has noise of its own (10 %) that no number of deals reduces, so its weight levels off with the
+    expected wins: otherwise one month end with many deals would decide alone.
+    """
     observed, expected = np.array(pairs).T
     weight = discounts / (1 + expected / _NOISE)
     return float((weight @ observed + _LEVEL) / (weight @ expected + _LEVEL))

@@ -1,4 +1,8 @@
-"""Work in steps, none of which takes long: whoever does it may see to others in between."""
+"""Cooperative computation: generators that yield after each short step, so that the caller can interleave other work.
+
+A forecast takes up to seconds, and all forecasts of a process share one worker thread. A computation written as
+`Steps` occupies the thread for one step at a time.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ Steps = Generator[None, None, Result]
 
 
 def at_once(steps: Generator[None, None, Result]) -> Result:
-    """Return what the work comes to, done without a break."""
+    """Run all steps without interruption and return the result."""
     while True:
         try:
             next(steps)

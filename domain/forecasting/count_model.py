@@ -1,18 +1,18 @@
-"""How many there will be: a seasonal compound Poisson's counts, with honest uncertainty from little data.
+"""Seasonal count model: forecasts monthly event counts, with an uncertainty that holds for little data.
 
-Monthly counts y ~ NB(mu, omega), whose variance is mu + omega² mu²:
+Monthly counts y ~ NB(mu, omega), with variance mu + omega² mu²:
 
     log mu_m = log exposure_m + level_m + g (m - now) + s[position in the quarter] + c[calendar month]
     level_m  = level_(m-1) + N(0, q²),   g ~ N(0, 0.01²)
-    s ~ N(0, tau_s²),   c ~ N(0, tau_c²), from 18 months on
+    s ~ N(0, tau_s²),   c ~ N(0, tau_c²), c only from 18 months on
 
-The posterior mode is found by Newton's method and the evidence by Laplace's approximation, for
-every point of a small grid of (omega, q, tau_s, tau_c); the answer is the average over the grid,
-weighted by evidence and prior. So "is there a season?" is never decided, only weighed.
+For every point of a small grid of (omega, q, tau_s, tau_c) the posterior mode is found by Newton's method and the
+evidence by Laplace's approximation. The result is the average over the grid, weighted by evidence times prior:
+whether there is a season is not decided but averaged over.
 
-source  MacKay, "Bayesian Interpolation" (1992), for evidence by Laplace; Harvey, "Forecasting,
-        Structural Time Series Models and the Kalman Filter" (1989), for level and season;
-        Athanasopoulos et al., "Forecasting with temporal hierarchies" (2017), for the blocks.
+Source: MacKay, "Bayesian Interpolation" (1992), for evidence by Laplace; Harvey, "Forecasting, Structural Time Series
+Models and the Kalman Filter" (1989), for level and season; Athanasopoulos et al., "Forecasting with temporal
+hierarchies" (2017), for the blocks.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from domain.forecasting.arrays import Floats, Ints, summed
 from domain.forecasting.seasonality import MONTH
 
 _OMEGAS: Final = ((0.05, 0.40), (0.15, 0.45), (0.4, 0.12), (1.0, 0.03))  # value, prior
-_DRIFTS: Final = (0.02, 0.08, 0.2)  # q, of the logarithm a month
+_DRIFTS: Final = (0.02, 0.08, 0.2)  # q, of the logarithm per month
 _SEASONS: Final = (0.02, 0.25)  # tau_s
 _YEARS: Final = (0.02, 0.2)  # tau_c
-_TREND: Final = 0.01  # of the logarithm a month
-_YEARLY_FROM: Final = 18  # months
-_LONGEST: Final = 36  # months; what is older says little about the level
-_WIDEST: Final = 0.1  # of a variance of the logarithm, in the mean: a wide posterior must not inflate it
+_TREND: Final = 0.01  # standard deviation of g, of the logarithm per month
+_YEARLY_FROM: Final = 18  # months of data from which c is fitted
+_LONGEST: Final = 36  # months; older ones say little about the level
+_WIDEST: Final = 0.1  # cap of a log variance in the log-normal mean, so that a wide posterior does not inflate the mean
 _log_gamma: Final = np.vectorize(math.lgamma, otypes=[np.float64])
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """What is expected of the months ahead.
+    """Forecast of the months ahead.
 
-    means    of each month, shape (H,)
-    log_sd   standard deviation of the logarithm of their sum
+    means   expected count of each month, shape (H,)
+    log_sd  standard deviation of the logarithm of their sum
     """
 
     means: Floats
@@ -56,10 +56,13 @@ class Ahead:
 
 @dataclass(frozen=True)
 class Counts:
-    """The posterior, for G points of the grid and p parameters.
+    """Posterior of the count model, for G grid points and p parameters (levels, slope, seasons).
 
-    modes (G, p), covariances (G, p, p), drifts and omegas (G,), evidence (G,) sums to 1; p: levels, slope, seasons;
-    base is the logarithm of the mean rate, last the last month seen, size how many there are.
+    modes               shape (G, p);  covariances (G, p, p);  drifts, omegas (G,)
+    evidence            weight of each grid point, shape (G,), sums to 1
+    log_base_rate       logarithm of the mean monthly rate
+    last_month          last observed month;  month_count  number of observed months
+    quarterly, yearly   whether the parameters include s, and c
     """
 
     modes: Floats
@@ -74,7 +77,7 @@ class Counts:
     yearly: bool
 
     def ahead(self, months: Ints, exposure: Floats) -> Ahead:
-        """Return what the months ahead will bring; `exposure` in months, both of shape (H,)."""
+        """Return the forecast of `months`, of which `exposure` is the length in average months; shape (H,) both."""
         horizon = len(months)
         design = np.zeros((horizon, self.modes.shape[1]))
         design[:, self.size - 1] = 1
@@ -98,10 +101,10 @@ class Counts:
 
 
 def counts(months: Ints, seen: Floats, exposure: Floats, *, seasonal: bool = True) -> Counts:
-    """Return the posterior of a run of consecutive months.
+    """Fit the model to consecutive months and return the posterior.
 
-    months, seen, exposure  shape (M,): the month, how many there were, and how much of it was looked at, in months
-    seasonal                False for blocks that are no months: a level only
+    months, observed, exposure  shape (M,): month number, count, and the observed part of it in average months
+    seasonal                    False for blocks that are not months: level and slope only
     """
     months, seen, exposure = months[-_LONGEST:], seen[-_LONGEST:], exposure[-_LONGEST:]
     size = len(months)
@@ -140,11 +143,12 @@ def counts(months: Ints, seen: Floats, exposure: Floats, *, seasonal: bool = Tru
 
 
 def blocks(days: Ints, amounts: Floats, weights: Floats, first: int, length: int) -> tuple[Floats, Floats]:
-    """Count in blocks of as many days as the window has, back from the last day.
+    """Count events in blocks of `length` days, back from the last day.
 
-    days     ordinals on which something happened, in any order;  amounts  how many times
-    weights  of each day from `first` on, shape (D,): the last block ends with the last of them
-    returns  how many in each whole block, at least one, the oldest first, and each block's exposure in months
+    days, amounts  ordinals on which events occurred, in any order, and how many
+    weights        weight of each day from `first` on, shape (D,); the last block ends with the last of them
+
+    Returns the count of each whole block, oldest first (at least one block), and its exposure in average months.
     """
     size = len(weights)
     n = size // length
@@ -164,7 +168,7 @@ def _design(months: Ints, quarterly: bool, yearly: bool) -> Floats:
 
 
 def _precision(size: int, drifts: Floats, tau_s: Floats, tau_c: Floats, quarterly: bool, yearly: bool) -> Floats:
-    """Return the prior's precision, shape (G, p, p): a random walk that begins near the mean, a slope, seasons."""
+    """Return the prior's precision, shape (G, p, p): a random walk that starts near the mean, a slope, seasons."""
     steps = np.diff(np.eye(size), axis=0)
     walk = np.zeros((size, size))
     walk += steps.T @ steps
@@ -185,7 +189,12 @@ def _precision(size: int, drifts: Floats, tau_s: Floats, tau_c: Floats, quarterl
 def _newton(
     design: Floats, precision: Floats, offset: Floats, seen: Floats, omegas: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Return modes (G, p), the negative Hessians there (G, p, p), and the means (G, M)."""
+    """Return the posterior modes (G, p), the negative Hessians there (G, p, p), and the means (G, M).
+
+    Newton's method for all grid points at once. Steps are clipped: from zero, with counts far from the mean, a full
+    step of the logarithms overshoots. The expected information mu / (1 + omega² mu) replaces the observed one, so that
+    the Hessian is positive definite everywhere.
+    """
     squares = omegas[:, None] ** 2
     modes = np.zeros((len(omegas), design.shape[1]))
     for _ in range(40):

@@ -1,7 +1,7 @@
-"""What comes in day by day: how much a stretch of days ahead will bring, and whose it will be.
+"""Daily volume model: forecasts how many events a window of days brings and which share of them each seller has.
 
-The same for deals won, deals created, calls made or hours worked. Only what happened up to
-the day that is asked about has a part in the answer.
+It serves deals won, deals created, calls made and hours worked alike. A forecast as of a day uses only events up to
+that day.
 """
 
 from __future__ import annotations
@@ -18,23 +18,26 @@ from domain.forecasting.count_model import Ahead, Counts
 from domain.forecasting.seasonality import MONTH, Rhythm, last_day, month_of, months_of, rhythm
 from domain.primitives.calendar import Calendar
 
-IDLE: Final = 75  # days without anything recorded, after which nothing is expected of a seller
-_HALF_LIFE: Final = 9.0  # months, after which a seller's past counts half
-_TRUST: Final = 1.0  # events that an average seller's pace counts for in everybody's
-_PART: Final = 0.3  # of a month that was looked at, to learn from it
-_BLOCKS_FROM: Final = 80  # days of a window, from which stretches of its own length are asked too
+IDLE: Final = 75  # a seller without a record for this many days is expected to bring nothing
+_HALF_LIFE: Final = 9.0  # months after which a seller's events count half
+_TRUST: Final = 1.0  # prior weight, in events, of the average seller's rate
+_PART: Final = 0.3  # observed part of a month, from which the month is used
+_BLOCKS_FROM: Final = 80  # days; longer windows are also forecast from blocks of their own length
 
 
 @dataclass(frozen=True)
 class Presence:
-    """Since when each seller has been there, and when anything of his was last recorded; ordinals, shape (sellers,)."""
+    """First and last day with a record of each seller; ordinals, shape (sellers,) each."""
 
     since: Ints
     touched: Ints
 
 
 def presence(sellers: int, seller: Ints, day: Ints) -> Presence:
-    """Return it from the days on which something was recorded; NEVER there is one of whom nothing was."""
+    """Return the activity of `sellers` sellers, given the seller and the day of each record.
+
+    A seller without a record has the first day NEVER.
+    """
     since, touched = np.full(sellers, NEVER), np.zeros(sellers, dtype=np.int64)
     np.minimum.at(since, seller, day)
     np.maximum.at(touched, seller, day)
@@ -42,11 +45,11 @@ def presence(sellers: int, seller: Ints, day: Ints) -> Presence:
 
 
 class Tally:
-    """What came in on which days.
+    """Events by day and seller, and forecasts from them.
 
-    days, amounts, sellers  one entry each, in any order: the ordinal, how many there were then, whose; shape (n,)
-    first, day              from when until when it was looked at; entries outside are ignored
-    count                   how many sellers there are
+    days, amounts, sellers  ordinal, number of events and seller's index of each entry, in any order; shape (n,)
+    first, day              first and last observed day; entries outside are ignored
+    count                   number of sellers
     """
 
     def __init__(
@@ -64,31 +67,31 @@ class Tally:
 
     @cached_property
     def last_month(self) -> int:
-        """The last month that is over."""
+        """The last complete month."""
         month = month_of(self.day)
         return month if self.day == last_day(month) else month - 1
 
     @cached_property
     def first_month(self) -> int:
-        """The first month of which enough was seen to learn from it."""
+        """The first month of which enough was observed to be used."""
         month = month_of(self.first)
         return month if last_day(month) - self.first + 1 >= _PART * MONTH else month + 1
 
     @property
     def complete_months(self) -> int:
-        """How many whole months have been looked at; one from within its first five days on counts as whole."""
+        """Number of complete months observed; one observed from within its first five days on counts as complete."""
         return max(0, self.last_month - month_of(self.first + 25) + 1)
 
     def total(self, day: int) -> float:
         return float(self.amounts[self.days <= day].sum())
 
     def by_seller(self, first: int, last: int) -> Floats:
-        """Return what came in from day `first` to day `last`; shape (sellers,)."""
+        """Return the number of events from day `first` to day `last`; shape (sellers,)."""
         use = (self.days >= first) & (self.days <= last)
         return summed(self.sellers[use], self.amounts[use], self.count)
 
     def counts(self, day: int) -> Counts:
-        """Return what is known at the end of the day of how much comes in each month."""
+        """Return the posterior of the monthly counts as known at the end of the day; cached."""
         if day not in self._counts:
             months = np.arange(month_of(self.first), month_of(day) + 1)
             looked = self.rhythm.exposure(months, self.first, day)
@@ -101,10 +104,10 @@ class Tally:
         return self._counts[day]
 
     def ahead(self, day: int, first: int, last: int, *, blocks: bool = True) -> Ahead:
-        """Return what the days from `first` to `last` are expected to bring, month by month, as known at the end of `day`.
+        """Return the forecast of the days from `first` to `last`, month by month, as known at the end of `day`; cached.
 
-        A long window is also asked of stretches of its own length that end with `day`, which no pattern
-        within it can mislead; the answer is then the geometric mean of both.
+        blocks  also forecast a long window from blocks of its own length that end with `day` (temporal aggregation).
+                A pattern within the window cannot mislead those. The result is the geometric mean of both forecasts.
         """
         key = (day, first, last, blocks)
         if key not in self._ahead:
@@ -126,10 +129,11 @@ class Tally:
         return Ahead(found.means * (by_block.total / found.total) ** 0.5, found.log_sd)
 
     def shares(self, day: int, seen: Presence, active: Bools) -> Floats:
-        """Return what part of what comes each seller will have; shape (sellers,), sums to 1 unless nobody is there.
+        """Return each seller's share of the volume to come; shape (sellers,), sums to 1, or all 0 without sellers.
 
-        It is his discounted pace (n + 1) / (tenure + 1 / pace of all), for those who are active and of whom
-        anything was recorded lately.
+        The share is proportional to the discounted rate (n + 1) / (tenure + 1 / mean rate of all sellers), for
+        sellers that are active and have a recent record; for others it is 0. `tenure` is in discounted months, since
+        the first record.
         """
         known = self.days <= day
         weights = self.amounts[known] * 0.5 ** ((day - self.days[known]) / MONTH / _HALF_LIFE)

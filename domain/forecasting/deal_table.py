@@ -1,8 +1,8 @@
-"""All deals as columns, and what of them was known at the end of a day.
+"""Column table of all deals, and its state as known at the end of any past day.
 
-`known_at` is the only place that goes back in time: everything that learns or forecasts
-is given its answer, so nothing can look ahead. Rows stand in an order of their own, so that
-neither ids nor the order of an import can move a number.
+`known_at` is the only function that goes back in time. Training and forecasting only ever see its result, so they
+cannot look ahead. `sort_canonically` puts the rows in an order that depends neither on ids nor on the order of an
+import, so that neither can change a number.
 """
 
 from __future__ import annotations
@@ -15,24 +15,26 @@ import numpy as np
 
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints
 
-_OFTEN: Final = 0.5  # of the lost deals have an amount: then open ones are known to have theirs as well
+_OFTEN: Final = 0.5  # share of lost deals with an amount, from which amounts are taken to be stated while open
 
 
 class Past(IntEnum):
-    """Which of a deal's columns a change of the past gives back."""
+    """Column of a deal that an entry of the undo log restores."""
 
     SELLER = 0
     OWN = 1
-    CLOSING = 2  # value: the day it had been closed, worth: what it had brought in, NaN where it had been lost
+    CLOSING = 2  # an earlier closing, undone by a reopening; `value`: its day, `worth`: NaN if it was a loss
 
 
 @dataclass(frozen=True)
 class Undo:
-    """What changed later, with what was before; shape (U,), in any order.
+    """Changes of deals with the values before them; shape (U,) each, in any order.
 
-    row     of the table;  day  on which it changed;  field  a Past
-    value   what the field was until then (a seller's index, an amount, a closing day)
-    worth   of a CLOSING that was a win
+    row    row of the table
+    day    day of the change
+    field  the changed column, a HistoryField
+    value  value before the change: a seller's index, an amount or a closing day
+    worth  for a CLOSING that was a win: what it was worth
     """
 
     row: Ints
@@ -44,7 +46,7 @@ class Undo:
 
 @dataclass(frozen=True)
 class Visits:
-    """When deals entered their stages; shape (V,), by row and day."""
+    """Entries of deals into stages; shape (V,) each, sorted by row and day."""
 
     row: Ints
     stage: Ints
@@ -63,19 +65,21 @@ def no_visits() -> Visits:
 
 @dataclass(frozen=True)
 class DealTable:
-    """Deals, one a row; shape (N,) each, amounts in the smallest unit of the company's currency.
+    """Deals, one per row; shape (N,) each, amounts in the smallest unit of the company's currency.
 
-    key      what the caller knows the deal by;  word  any number that is the deal's for ever: its draws hang on it
-    created  the ordinal of the day;  closed  the same, NEVER while open;  deleted  the same
-    won      whether closed as won
-    seller   index of whose deal it is; of a won one, of who is credited
-    product  index of the product, -1 for none
-    worth    what a won deal brought in, on the basis asked for (revenue or profit); NaN of others
-    own      what the deal says of that itself while open; NaN where it says nothing
-    gross    for profit: its amount, of which the profit is a share; NaN where unknown
-    price    the product's list price, NaN without one
-    sure     whether `own` is known to have stood before the deal was closed
-    due      the day it is expected to close on, NEVER where nobody says
+    key                  the caller's id of the deal
+    stable_hash          a permanent number of the deal, which seeds its random draws
+    created              ordinal of the day of creation
+    closed, deleted      the same, NEVER while open, or not deleted
+    won                  whether it is closed as won
+    seller               index of the deal's owner; of a won deal, of the credited employee
+    product              index of the product, -1 without one
+    worth                what a won deal brought in, on the requested basis (revenue, profit or 1); NaN for others
+    stated_worth         the same as the deal's own fields state it while it is open; NaN if they do not
+    gross                for profit: the deal's amount, of which the profit is a share; NaN if unknown
+    price                the product's list price, NaN without one
+    stated_before_close  whether `stated_worth` is known to have been entered before the deal was closed
+    expected_close       the expected closing day, NEVER if not set
     """
 
     key: Ints
@@ -104,7 +108,7 @@ class DealTable:
         return np.equal(self.closed, NEVER)
 
     def rows(self, chosen: Bools) -> DealTable:
-        """Return the table of the chosen rows, shape (N,) of booleans."""
+        """Return the table of the rows that `mask`, booleans of shape (N,), selects."""
         place, at = np.cumsum(chosen) - 1, np.flatnonzero(chosen)
         visits, undo = self.visits, self.undo
         seen, undone = chosen[visits.row], chosen[undo.row]
@@ -126,7 +130,7 @@ _COLUMNS: Final = tuple(field.name for field in fields(DealTable) if field.name 
 
 
 def in_order(table: DealTable) -> DealTable:
-    """Return the same deals in an order that neither ids nor the order of recording decides."""
+    """Return the deals in an order that depends neither on ids nor on the order of recording."""
     order = np.lexsort([table.closed, table.word, table.created, table.seller])
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
@@ -141,12 +145,12 @@ def in_order(table: DealTable) -> DealTable:
 
 
 def known_at(table: DealTable, day: int) -> DealTable:
-    """Return the deals as they were known at the end of that day.
+    """Return the deals as they were known at the end of `day`.
 
-    A deal is known from the day of its creation; one closed later was open, and of what it
-    brought in nothing was known. What it said itself while open is kept where its history has
-    it (`sure`); else, as of a deal brought in closed, only in a company of which the deals lost
-    by then have amounts, since those cannot have come with a closing.
+    A deal is known from the day of its creation. One that was closed later was open, and its worth unknown. Its
+    stated worth counts if its history has it (`stated_before_close`). Otherwise, as for a deal imported closed, the
+    amount may have been entered with the closing. It is then used only if most deals lost by `day` have an amount:
+    those were not entered with a win, so this company states amounts while deals are open.
     """
     there = (table.created <= day) & (table.deleted > day)
     seller, own, closed = table.seller.copy(), table.own.copy(), table.closed.copy()

@@ -1,8 +1,9 @@
-"""What a win brings in: of an open deal, and of one that does not exist yet.
+"""Deal value model: the amount of a win, for open deals and for deals yet to be created.
 
-An open deal says it itself, or its product's list price does; a future one is like the
-wins of the past, the seller's own as far as there are enough of them. One giant win must
-not promise another to everybody: no single win counts for more than a share of all.
+An open deal's amount is its stated one, else its product's list price, each corrected by what wins brought in before.
+A future deal's amount is drawn from past wins: the seller's own as far as there are enough of them, else the
+company's. One giant win must not promise another one to every seller, so the share of any single win in the total is
+capped.
 """
 
 from __future__ import annotations
@@ -15,19 +16,21 @@ from domain.forecasting.arrays import Bools, Floats, Ints, summed
 from domain.forecasting.deal_table import DealTable
 from domain.forecasting.seasonality import MONTH
 
-TABLE: Final = 2048  # entries of each seller's table of amounts
-_HALF_LIFE: Final = 9.0  # months
-_OWN: Final = 20.0  # wins after which a seller's own are believed for half
-_GIANT: Final = 0.1  # of all that was won: what a single win may count for
-_RATIO: Final = 20.0  # wins after which a product's own ratio is
+TABLE: Final = 2048  # entries of each seller's table of amounts; a power of two
+_HALF_LIFE: Final = 9.0  # months after which a win counts half
+_OWN: Final = 20.0  # wins at which a seller's (or a product's) own amounts have weight one half
+_GIANT: Final = 0.1  # largest share of the total that a single win may have
+_RATIO: Final = 20.0  # wins at which a product's own ratio has weight one half
 
 
 def tables(worth: Floats, age: Floats, seller: Ints, sellers: int) -> Floats:
-    """Return each seller's amounts, as TABLE equally likely values in rising order; shape (sellers, TABLE).
+    """Return the distribution of each seller's amounts as equally likely values, rising; shape (sellers, TABLE_SIZE).
 
-    worth, age, seller  of the wins: what each brought in, how long ago in days, and whose it was; shape (n,)
+    worth, age, seller  amount of each win, its age in days, and the seller's index; shape (n,)
+    sellers             number of sellers
 
-    A win's weight halves every nine months; his own have the weight n / (n + 20), everybody's the rest.
+    A win's weight halves every nine months. A seller's own wins have the weight n / (n + 20), with n their discounted
+    number; the wins of the whole company have the rest.
     """
     if not len(worth):
         return np.zeros((sellers, TABLE))
@@ -51,7 +54,10 @@ def tables(worth: Floats, age: Floats, seller: Ints, sellers: int) -> Floats:
 
 
 def _tempered(worth: Floats, weight: Floats) -> Floats:
-    """Return the amounts with giants cut: none counts for more than max(0.1, 2 / sqrt n) of the whole."""
+    """Return the amounts with giants capped: no weighted amount exceeds max(0.1, 2 / sqrt n) of the weighted total.
+
+    Capping lowers the total and with it the cap, hence the iteration.
+    """
     most = max(_GIANT, 2 / np.sqrt(len(worth)))
     counted = weight * worth
     for _ in range(30):
@@ -60,10 +66,11 @@ def _tempered(worth: Floats, weight: Floats) -> Floats:
 
 
 def of_open(past: DealTable, then: DealTable, rows: Ints, by_seller: Floats) -> tuple[Floats, Bools]:
-    """Return what the open `rows` of `then` would bring in, and whether anything of their own says so; shape of `rows`.
+    """Return the amount of each open deal if won, and whether its own fields give it; shape of `rows` both.
 
-    past       the deals to learn from: how wins compare with what was said before
-    by_seller  the mean win of each seller, for deals that say nothing and have no product with wins
+    past            the deals to learn from: how wins compare with the amounts and prices stated before
+    deals, rows     the deals and the rows of the open ones
+    mean_by_seller  mean amount of a win of each seller, for deals without an amount, a price or a product with wins
     """
     own, gross, price, product = (column[rows] for column in (then.own, then.gross, then.price, then.product))
     won = past.won & ~np.isnan(past.worth)
@@ -77,13 +84,16 @@ def of_open(past: DealTable, then: DealTable, rows: Ints, by_seller: Floats) -> 
         known = product >= 0
         share = np.where(known, wins[product] / (wins[product] + _OWN), 0.0)
         guess = share * (sums / np.maximum(wins, 1.0))[product] + (1 - share) * guess
-    found = np.where(price > 0, price * of_price[product], guess)  # -1 is the last: the ratio of all
+    found = np.where(price > 0, price * of_price[product], guess)  # product -1 takes the last ratio: that of all
     found = np.where(gross > 0, gross * of_gross[0], found)
     return np.where(np.isnan(own), found, own), ~np.isnan(own) | (gross > 0) | (price > 0)
 
 
 def _ratios(past: DealTable, use: Bools, base: Floats, products: int) -> Floats:
-    """Return worth / base of each product, held back towards that of all, which comes last; shape (products + 1,)."""
+    """Return worth / base of each product, shrunk towards the ratio of all deals, and that ratio last.
+
+    Shape (products + 1,). `base` holds the list prices or gross amounts, `mask` selects the wins to learn from.
+    """
     total = float(past.worth[use].sum()) / float(base[use].sum()) if use.any() else 1.0
     use = use & (past.product >= 0)
     product = past.product[use]

@@ -1,8 +1,8 @@
-"""How good forecasts were: errors of the mean, of the range, and of the whole distribution.
+"""Error metrics of forecasts: WAPE, weighted interval score (WIS), bias, and coverage of the 80 % interval.
 
-source  Gneiting & Raftery, "Strictly proper scoring rules, prediction, and estimation" (2007);
-        Bracher et al., "Evaluating epidemic forecasts in an interval format" (2021), for the weighted
-        interval score, here of the 80 % interval and the median.
+Source: Gneiting & Raftery, "Strictly proper scoring rules, prediction, and estimation" (2007); Bracher et al.,
+"Evaluating epidemic forecasts in an interval format" (2021), for the weighted interval score, here of the 80 %
+interval and the median.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LEVELS: Final = (0.1, 0.5, 0.9)
 
 @dataclass(frozen=True)
 class Scored:
-    """One forecast with what came; amounts in any one unit."""
+    """One forecast (p10, p50, p90 and mean) with the actual value, all in the same unit."""
 
     low: float
     median: float
@@ -31,12 +31,13 @@ class Scored:
 
 @dataclass(frozen=True)
 class Scores:
-    """How many forecasts did.
+    """Error metrics of `count` forecasts; sums are relative to the sum of the absolute actual values.
 
-    wape      sum of |mean - came| over the sum of what came;  wape_median the same of the median
-    wis       sum of the weighted interval scores over the sum of what came: small when narrow and right
-    bias      sum of (mean - came) over the sum of what came: above zero when too much was promised
-    coverage  share of what came that lay within low..high; 0.8 is perfect
+    wape         weighted absolute percentage error: sum of |mean - actual|
+    wape_median  the same of the median
+    wis          sum of the weighted interval scores; small for narrow and correct intervals
+    bias         sum of (mean - actual); above zero if too much was forecast
+    coverage     share of actual values within low..high; 0.8 is ideal
     """
 
     count: int
@@ -48,7 +49,7 @@ class Scores:
 
 
 def scores(made: Sequence[Scored]) -> Scores | None:
-    """Return the scores; None where nothing came at all, as nothing can be related to it."""
+    """Return the error metrics; None without forecasts or if all actual values are zero."""
     if not made:
         return None
     low, median, high, mean, came = np.array([(m.low, m.median, m.high, m.mean, m.came) for m in made]).T
@@ -67,5 +68,5 @@ def scores(made: Sequence[Scored]) -> Scores | None:
 
 
 def _pinball(came: Floats, at: Floats, level: float) -> Floats:
-    """Return the quantile loss; twice its mean over the levels is the weighted interval score."""
+    """Return the pinball (quantile) loss; twice its mean over the levels is the weighted interval score."""
     return np.where(came >= at, level * (came - at), (1 - level) * (at - came))

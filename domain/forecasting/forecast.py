@@ -1,9 +1,12 @@
-"""How much money comes in a stretch of days: a distribution for each seller, and for any group of them.
+"""Deal forecast: the distribution of won amounts in a window of days, per seller and for any group of sellers.
 
-What has been learnt of the past (`Learner`) is asked about a window of days; the answer is a
-thousand draws for each seller by each of two models. A group's distribution is made of the
-sums of its sellers' draws, so the parts always add up to the whole. What is open this very
-moment comes in last and is cheap: a change of one deal repeats only that step.
+A `FittedModel` holds everything learnt from the past (`ModelTrainer`). A `ForecastWindow` of it holds `DRAWS` (1000)
+Monte Carlo draws per seller for the part that does not depend on the deals open now: the count model, and the
+pipeline model's new business. `ForecastWindow.forecast_sellers` adds the draws of the open deals. It is the only
+step that has to be repeated when a deal changes, and it is cheap.
+
+The distribution of a group is computed from the sums of its sellers' draws, so the means of the parts always add up
+to the mean of the whole.
 """
 
 from __future__ import annotations
@@ -24,18 +27,18 @@ from domain.forecasting.deal_table import DealTable
 from domain.forecasting.random_variates import DRAWS, Opened, Seeds
 from domain.forecasting.training import Learner
 
-_MONTHS: Final = 2  # complete ones, to say anything
-_WINS: Final = 20
-_NORMAL_MONTHS: Final = 6
-_WIDE: Final = 4  # times the low end, that the high end may be
-FARTHEST: Final = 800  # days ahead that anything can be said of
-_UNSURE: Final = 1e-6  # nothing open is certain
-_PARTS: Final = 1000  # that the models' weights are counted in: means stay exact
-_EVER: Final = 400  # days, after which an open deal is as good as never won
+_MONTHS: Final = 2  # complete months needed for any forecast
+_WINS: Final = 20  # wins needed for any forecast
+_NORMAL_MONTHS: Final = 6  # complete months needed for normal confidence
+_WIDE: Final = 4  # p90 / p10 above which an interval is too wide
+FARTHEST: Final = 800  # a window may end at most this many days ahead
+_UNSURE: Final = 1e-6  # the win probability of an open deal stays this far from 0 and 1
+_PARTS: Final = 1000  # model weights are rounded to thousandths, so that means are exact fractions
+_EVER: Final = 400  # an open deal that is not won within this many days counts as never won
 
 
 class Confidence(StrEnum):
-    """How far a forecast is to be trusted: NONE says nothing beyond what is booked."""
+    """Confidence in a forecast; with NONE there is no forecast beyond the booked amount."""
 
     NONE = "NONE"
     LOW = "LOW"
@@ -43,18 +46,20 @@ class Confidence(StrEnum):
 
 
 def confidence(months: int, wins: float) -> Confidence:
-    """Return how far a history of so many complete months and wins can be trusted."""
+    """Return the confidence that a history of `months` complete months and `wins` wins allows."""
     if months < _MONTHS or wins < _WINS:
         return Confidence.NONE
     return Confidence.NORMAL if months >= _NORMAL_MONTHS else Confidence.LOW
 
 
 class Fit:
-    """What is learnt once a day: from the deals as known at the end of a day, for forecasts from the next day on.
+    """The model fitted to the deals as known at the end of `day`, for forecasts from the next day on.
 
-    learner  what the past teaches
-    past     the same deals, worth what is asked about: revenue, profit, or 1 each to be counted
-    sellers  a name for each that never changes, shape (sellers,): their draws hang on it
+    It depends on the past alone, so it is computed once a day.
+
+    trainer     the fitted parts that do not depend on amounts
+    past_deals  the same deals, with `worth` on the requested basis: revenue, profit, or 1 each to count deals
+    sellers     a permanent key of each seller, shape (sellers,); it seeds the seller's random draws
     """
 
     def __init__(self, learner: Learner, past: DealTable, sellers: Sequence[str]) -> None:
@@ -72,7 +77,7 @@ class Fit:
 
     @cached_property
     def tables(self) -> Floats:
-        """What a win of each seller brings in, in rising order; shape (sellers, 2048)."""
+        """Equally likely amounts of a win of each seller, in rising order; shape (sellers, 2048)."""
         past = self.past
         won = past.won & ~np.isnan(past.worth)
         age = (self.day - past.closed[won]).astype(np.float64)
@@ -80,11 +85,11 @@ class Fit:
 
     @cached_property
     def means(self) -> Floats:
-        """The mean of that; shape (sellers,)."""
+        """Mean amount of a win of each seller; shape (sellers,)."""
         return np.asarray(self.tables.mean(axis=1))
 
     def window(self, first: int, last: int) -> Steps[Window]:
-        """Work out what is known of the days from `first` to `last` before any open deal is looked at."""
+        """Compute the window from day `first` to day `last`, without the open deals; cached."""
         key = (first, last)
         if key not in self._windows:
             window = Window(self, first, last)
@@ -93,24 +98,25 @@ class Fit:
         return self._windows[key]
 
     def ever(self, then: DealTable, rows: Ints) -> Floats:
-        """Return the probability that each of the open rows of `then` is ever won."""
+        """Return the probability that each open deal in `rows` of `deals` is ever won; shape of `rows`."""
         first = self.day + 1
         chances = self.learner.chances(self.day, first, first + _EVER - 1)
         return self.learner.of_open(then, rows, chances, self.day)
 
 
 class Window:
-    """A stretch of days ahead: the draws that no open deal has a part in; shape (sellers, DRAWS) each.
+    """The draws of a window of days that do not depend on the open deals; shape (sellers, DRAWS) each.
 
-    Both models are first brought to the same number of wins in all (`times`: what that does to those of
-    the pipeline), as known when the first day begins: a deal that changes later changes its seller's alone.
+    Both models are first scaled to the same total number of wins, their weighted mean. `pipeline_factor` is what the
+    pipeline's expectation is multiplied by. It is fixed by what was known when the window was computed: otherwise a
+    change of one deal would rescale every seller's draws, and not only its own seller's.
     """
 
     def __init__(self, fit: Fit, first: int, last: int) -> None:
         self.fit, self.first, self.last = fit, first, last
 
     def drawn(self) -> Steps[None]:
-        """Draw, before anything else is asked of the window."""
+        """Compute the draws; must be completed before the window is used."""
         fit, first, last = self.fit, self.first, self.last
         errors = yield from fit.learner.errors(last - first + 1)
         yield from fit.learner.looked_back(fit.day)
@@ -130,7 +136,7 @@ class Window:
         self.new = yield from monte_carlo.coming(expected.new * self.times, self.shocks, fit.tables, seeds, 2)
 
     def outlook(self, then: DealTable) -> Steps[Outlook]:
-        """Work out the forecast from the deals that are open in `then`."""
+        """Compute the forecast of every seller from the deals that are open in `deals`."""
         fit = self.fit
         rows = np.flatnonzero(then.open)
         plain = fit.learner.of_open(then, rows, self.chances, fit.day)
@@ -151,11 +157,12 @@ class Window:
 
 @dataclass(frozen=True)
 class Outlook:
-    """A window's forecast by seller, from the deals open at a moment.
+    """The forecast of a window for every seller, given the deals open at one moment.
 
-    then     the deals at that moment;  rows  those of them that are open
-    chances, amounts  of each open deal: its probability to be won in the window, and what it would bring in
-    opened   draws of what the open deals bring in; shape (sellers, DRAWS)
+    deals                       the deals at that moment
+    rows                        rows of the open ones; shape (open,)
+    win_probabilities, amounts  of each open deal: the probability of a win within the window, and its amount if won
+    open_draws                  draws of the amount won from open deals; shape (sellers, DRAWS)
     """
 
     window: Window
@@ -167,21 +174,27 @@ class Outlook:
 
     @cached_property
     def keys(self) -> Ints:
-        """What the caller knows each open deal by."""
+        """The caller's key of each open deal; shape (open,)."""
         return self.then.key[self.rows]
 
     @cached_property
     def sellers(self) -> Ints:
-        """Whose each open deal is."""
+        """The seller's index of each open deal; shape (open,)."""
         return self.then.seller[self.rows]
 
     def overdue(self, today: int) -> Bools:
-        """Return of each open deal whether its expected closing day has passed or was never given."""
+        """Return for each open deal whether its expected closing day has passed or is not set; shape (open,)."""
         due = self.then.due[self.rows]
         return np.less(due, today) | np.equal(due, NEVER)
 
     def of(self, chosen: Bools) -> Distribution:
-        """Return the distribution of what the chosen sellers bring in from now on; shape (sellers,) of booleans."""
+        """Return the distribution of the amount that a group of sellers wins in the window.
+
+        members  which sellers belong to the group; booleans of shape (sellers,)
+
+        The mean mixes the two models' means by their weights. The quantiles mix their quantile functions (both sets
+        of draws are sorted first): the interval keeps the width of the models, where a mixture would be wider.
+        """
         parts = self.window.parts
         plain = self.window.plain[chosen].sum(axis=0)
         pipeline = (self.opened[chosen] + self.window.new[chosen]).sum(axis=0)
@@ -191,9 +204,10 @@ class Outlook:
 
     @cached_property
     def from_open(self) -> Floats:
-        """What of each seller's expectation comes from deals that are open now; shape (sellers,).
+        """The part of each seller's mean that comes from deals open now; shape (sellers,).
 
-        As the pipeline sees it, but no larger a share of both models' mean than it is of the pipeline's.
+        This is the pipeline model's figure, reduced where the combined mean is lower than the pipeline's: its share
+        of the combined mean is never larger than its share of the pipeline's mean.
         """
         weight = self.window.parts / _PARTS
         opened, new, plain = (draws.mean(axis=1) for draws in (self.opened, self.window.new, self.window.plain))
@@ -204,7 +218,7 @@ class Outlook:
 
     @cached_property
     def contributions(self) -> Floats:
-        """What each open deal adds to what is expected; they sum to `from_open`; shape (deals,)."""
+        """What each open deal adds to the mean; shape (open,). A seller's deals sum to their `from_open`."""
         plain = self.chances * self.amounts
         sums = summed(self.sellers, plain, len(self.from_open))
         return plain * (self.from_open / np.where(sums != 0, sums, 1.0))[self.sellers]
@@ -212,10 +226,10 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Distribution:
-    """What a group of sellers brings in from now on, in the smallest unit.
+    """Distribution of the amount that a group of sellers wins, in the smallest unit.
 
-    mean       exact: the means of parts add up to that of the whole
-    from_open  how much of it comes from deals that are open now
+    mean       exact, so that the means of parts add up to that of the whole
+    from_open  the part of the mean that comes from deals open now
     draws      equally likely values in rising order; shape (DRAWS,)
     """
 
@@ -230,7 +244,7 @@ class Distribution:
         return float(low), float(median), float(high)
 
     def reaches(self, missing: float) -> float:
-        """Return the probability that at least so much comes."""
+        """Return the probability that the total is at least `amount`."""
         below = int(self.draws.searchsorted(missing))
         return (len(self.draws) - below) / len(self.draws)
 
@@ -239,7 +253,7 @@ NOTHING: Final = Distribution(Fraction(0), 0.0, np.zeros(DRAWS))
 
 
 def wide(low: float, high: float) -> bool:
-    """Return whether a range is too wide to plan by."""
+    """Return whether the interval from p10 to p90 is too wide for normal confidence."""
     return high > _WIDE * low
 
 

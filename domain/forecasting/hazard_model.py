@@ -1,12 +1,12 @@
-"""When open deals are won or lost: competing risks by age, learnt from all deals that ever stood open.
+"""Competing-risks hazard model: daily probabilities that an open deal is won or lost, by age and quarter position.
 
-A deal of age a days, on a day in quarter position k, is won that day with probability
-h_won(a, k) and lost with h_lost(a, k). Deals that were open before the first day observed
-count only from then on (delayed entry), those still open count as at risk until now
-(censoring): neither "won over closed" nor "won over all" is a probability of winning soon.
+A deal of age a days, on a day whose month has position k in its quarter, is won that day with probability
+h_won(a, k) and lost with h_lost(a, k). All deals that were ever open are used. Deals opened before the first observed
+day count as at risk only from that day on (delayed entry), deals still open until today (censoring): neither
+"won / closed" nor "won / all" estimates the probability of a win within a window.
 
-source  Prentice et al., "The analysis of failure times in the presence of competing risks" (1978);
-        Kalbfleisch & Prentice, "The Statistical Analysis of Failure Time Data" (2002), for late entry.
+Source: Prentice et al., "The analysis of failure times in the presence of competing risks" (1978);
+Kalbfleisch & Prentice, "The Statistical Analysis of Failure Time Data" (2002), for delayed entry.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from domain.forecasting.arrays import Floats, Ints
 from domain.forecasting.deal_table import DealTable
 from domain.forecasting.seasonality import Rhythm, month_of, months_of
 
-AGES: Final = np.array([0, 1, 3, 8, 15, 31, 61, 91, 121, 181, 271])  # days: where each bin begins
-OLDEST: Final = int(AGES[-1])  # older deals are like those of this age
-_NEVER_ENDS: Final = 10**7
-_HALF_LIFE: Final = 12.0  # months, after which the past counts half
-_CELL: Final = 5.0  # events that the smooth shape counts for in each cell
-_SUREST: Final = 0.95  # of the deals at risk, that one day may end
-_POSITION: Final = 10.0  # events that "no pattern in the quarter" counts for
+AGES: Final = np.array([0, 1, 3, 8, 15, 31, 61, 91, 121, 181, 271])  # first day of each age bin
+OLDEST: Final = int(AGES[-1])  # older deals are treated as being of this age
+_NEVER_ENDS: Final = 10**7  # end of the last age bin
+_HALF_LIFE: Final = 12.0  # months after which an observation counts half
+_CELL: Final = 5.0  # prior weight, in events, of the smooth shape in each cell
+_SUREST: Final = 0.95  # at most this share of the deals at risk ends on one day
+_POSITION: Final = 10.0  # prior weight, in events, of "no pattern within the quarter"
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """Days at risk and events, by age bin and month; shapes (11, M).
+    """Days at risk and events, by age bin and month; shape (11, M) each.
 
-    months are consecutive and begin with `first_month`; those up to any earlier one are what was known then.
+    The months are consecutive and begin with `first_month`. The columns up to any month are what was known at its end,
+    so one object serves the forecast and all inner forecasts at earlier month ends.
     """
 
     first_month: int
@@ -43,7 +44,11 @@ class Exposure:
 
 
 def exposure(table: DealTable, rhythm: Rhythm, first: int, last: int) -> Exposure:
-    """Count the days at risk, weighed by the rhythm, and the closings from day `first` to day `last`."""
+    """Count the days at risk, weighted by day, and the closings from day `first` to day `last`.
+
+    The days at risk of a bin are found for all deals at once: +1 where a deal enters the bin, -1 after it leaves it,
+    and the running sum is the number of deals at risk on each day. So the cost does not grow with the age of deals.
+    """
     size = last - first + 1
     weights = rhythm.weights(first, last)
     months = months_of(np.arange(first, last + 1))
@@ -74,14 +79,17 @@ def exposure(table: DealTable, rhythm: Rhythm, first: int, last: int) -> Exposur
 
 @dataclass(frozen=True)
 class Hazards:
-    """Probabilities a (weighed) day, by age bin and quarter position; shape (11, 3) each."""
+    """Probabilities per (weighted) day, by age bin and quarter position; shape (11, 3) each."""
 
     won: Floats
     lost: Floats
     rhythm: Rhythm
 
     def win_by_age(self, now: int, first: int, last: int) -> Floats:
-        """Return the probability that a deal open when day `now` begins is won from `first` to `last`, by its age; shape (272,)."""
+        """Return the probability that a deal open at the start of day `now` is won from day `first` to day `last`.
+
+        By the deal's age on `now`, shape (272,). One run over the days serves every age, whatever the number of deals.
+        """
         ages = np.arange(OLDEST + 1)
         alive, won = np.ones(len(ages)), np.zeros(len(ages))
         for step, (position, weight) in enumerate(self._days(now, last)):
@@ -93,7 +101,7 @@ class Hazards:
         return won
 
     def win_by_arrival(self, now: int, first: int, last: int) -> Floats:
-        """Return the same for a deal created on each day from `now` to `last`; shape (days,)."""
+        """Return the same for a deal created on each of the days from `now` to `last`; shape (days,)."""
         size = max(0, last - now + 1)
         alive, won = np.ones(size), np.zeros(size)
         for step, (position, weight) in enumerate(self._days(now, last)):
@@ -113,10 +121,13 @@ class Hazards:
 
 
 def hazards(seen: Exposure, rhythm: Rhythm, month: int) -> Hazards:
-    """Return the hazards learnt from the months up to and with that one.
+    """Fit the hazards to the months up to and including `month`.
 
-    h(a, k) = (D + 5) / (E + 5 / h0(a, k)),  h0 = base(a) f(k),  f(k) = (sum D + 10) / (sum base E + 10);
-    base(a) the same without positions, towards the hazard of all ages together.
+    With D events and E days at risk, both discounted by age of the observation:
+
+        h(a, k) = (D + 5) / (E + 5 / h0(a, k)),  h0 = base(a) f(k),  f(k) = (sum D + 10) / (sum base E + 10)
+
+    base(a) is the same estimate without positions, shrunk towards the hazard of all ages together.
     """
     size = month - seen.first_month + 1
     discount = 0.5 ** (np.arange(size)[::-1] / _HALF_LIFE)
@@ -136,16 +147,17 @@ def _smoothed(events: Floats, at_risk: Floats) -> Floats:
 
 
 def _a_day(alive: Floats, win: Floats, lose: Floats) -> tuple[Floats, Floats]:
-    """Return which part is still open after a day, and which was won on it, of what was open before."""
+    """Return the share of deals still open after a day and the share won on it, given the share open before."""
     total = win + lose
-    kept = np.minimum(1.0, _SUREST / np.maximum(total, 1e-300))  # a busy day cannot end more than all
+    kept = np.minimum(1.0, _SUREST / np.maximum(total, 1e-300))  # day weights could push the hazards' sum above 1
     return alive * (1 - total * kept), alive * win * kept
 
 
 def ages_on(created: Ints, day: int) -> Ints:
-    """Return the ages of deals on that day, the oldest as one."""
+    """Return the ages of deals in days on `day`, capped at the start of the last age bin."""
     return np.clip(day - created, 0, OLDEST)
 
 
 def position_of(day: int) -> int:
+    """Return the position of the day's month in its quarter, 0 to 2."""
     return month_of(day) % 3

@@ -1,8 +1,8 @@
-"""Where any metric will stand: calls, leads, hours, or results of the company's own, seller by seller.
+"""Metric forecast: the distribution of any metric other than deals (calls, leads, hours, custom results), per seller.
 
-What is counted in pieces is a count; anything else is a compound: so many days with something
-recorded, each worth what such days are. There is no pipeline here, so the counts stand alone,
-as wide as their own errors at recent month ends.
+Metrics counted in pieces are forecast as counts. Others are compounds: the number of days with a record, times the
+amount of such a day. There is no pipeline, so the count model stands alone, with the width of its own errors at recent
+month ends.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from domain.forecasting.random_variates import DRAWS, Seeds
 from domain.forecasting.seasonality import MONTH, first_day, last_day
 from domain.primitives.calendar import Calendar
 
-_LOOK_BACK: Final = 6  # month ends
-_LONGEST: Final = 3  # months of the windows that are looked back at
+_LOOK_BACK: Final = 6  # month ends at which the model is tested
+_LONGEST: Final = 3  # longest test window, in months
 
 
 class MetricFit:
-    """What the past teaches of a metric, up to the end of `day`.
+    """The model of one metric, fitted to its history up to the end of `day`.
 
-    days, sellers, amounts  of each day on which anything was recorded for somebody: the ordinal, the index of the
-                            seller, and how much it was, above zero and in the smallest unit; shape (n,)
-    whole                   whether it is counted in pieces
-    names, active           of the sellers, as for a forecast of deals
+    days, sellers, amounts  one entry per seller and day with a record: ordinal, the seller's index, and the amount,
+                            above zero and in the smallest unit; shape (n,)
+    is_count                whether the metric is counted in pieces
+    names                   permanent key of each seller, shape (sellers,)
+    active                  whether each seller is active, shape (sellers,)
     """
 
     def __init__(
@@ -63,12 +64,15 @@ class MetricFit:
         return confidence(self.tally.complete_months, self.tally.total(self.day))
 
     def of(self, chosen: Bools, first: int, last: int) -> Distribution:
-        """Return what the chosen sellers bring in from day `first` to day `last`; shape (sellers,) of booleans."""
+        """Return the distribution of a group's amount from day `first` to day `last`.
+
+        members  which sellers belong to the group; booleans of shape (sellers,)
+        """
         draws = self.window(first, last)[chosen].sum(axis=0)
         return Distribution(Fraction(int(draws.astype(np.int64).sum()), DRAWS), 0.0, np.sort(draws))
 
     def window(self, first: int, last: int) -> Floats:
-        """Return the draws of every seller; shape (sellers, DRAWS)."""
+        """Return the draws of every seller from day `first` to day `last`; shape (sellers, DRAWS); cached."""
         key = (first, last)
         if key not in self._windows:
             expected, log_sd = self._expected(self.day, first, last)
@@ -81,7 +85,8 @@ class MetricFit:
     def _expected(self, day: int, first: int, last: int) -> tuple[Floats, float]:
         known = self.tally.days <= day
         since = presence(len(self.words), self.tally.sellers[known], self.tally.days[known]).since
-        always = Presence(since, np.full(len(since), day))  # what is rare is not over because it has not been for long
+        # The last day with a record is set to today: a rare metric has not ended because it has paused for long.
+        always = Presence(since, np.full(len(since), day))
         ahead = self.tally.ahead(day, first, last)
         return ahead.total * self.tally.shares(day, always, self.active), ahead.log_sd
 

@@ -1,14 +1,12 @@
-"""Two models are better than one, as long as their errors say how far to trust each.
+"""Weighted averaging of two models by their past errors.
 
-At the end of each recent month both are asked, knowing only what was known then, and set
-against what came. The one that erred less weighs more; how wrong the two together still
-were is how wide the forecast has to be. How much comes in all, and how it is shared out among
-the sellers, are two questions, and a model may be good at one and not at the other: each has
-a weight of its own. With few month ends to look at, all this is held back towards equal
-weights and towards the width that the models claim themselves.
+At recent month ends both models forecast the window after it, knowing only what was known then. The model with the
+smaller errors has the larger weight, and the remaining error of the combination gives the width of the forecast. The
+total and its distribution over the sellers have separate weights, since a model may be good at one and bad at the
+other. With few month ends everything is shrunk towards equal weights, and towards the width that the models claim.
 
-source  Bates & Granger, "The combination of forecasts" (1969): weights by inverse squared errors;
-        Claeskens et al., "The forecast combination puzzle" (2016), for holding them back to equal ones.
+Source: Bates & Granger, "The combination of forecasts" (1969), for weights by inverse squared errors; Claeskens et
+al., "The forecast combination puzzle" (2016), for shrinking them to equal weights.
 """
 
 from __future__ import annotations
@@ -21,24 +19,24 @@ import numpy as np
 
 from domain.forecasting.arrays import Floats
 
-_ERROR: Final = 0.10  # of a model, until it is known better, relative to what comes
-_ERRORS: Final = 3.0  # month ends that this counts for
-_SELLER_ERROR: Final = 0.10  # of each seller by himself
-_SELLER_ERRORS: Final = 2.0
-_TOGETHER: Final = 0.8  # of a model's own claim: what is left of its error in the mean of two
-_WORST: Final = 0.5  # what a single error may count for, and the common error be
-_FEWEST: Final = 0.5  # wins: so that nothing is divided by an expectation of none
+_ERROR: Final = 0.10  # prior of a model's relative error
+_ERRORS: Final = 3.0  # month ends that this prior counts for
+_SELLER_ERROR: Final = 0.10  # prior of a single seller's relative error
+_SELLER_ERRORS: Final = 2.0  # month ends that this prior counts for
+_TOGETHER: Final = 0.8  # part of a model's claimed error that remains in the mean of two models
+_WORST: Final = 0.5  # cap of a single month end's relative error, and of the resulting standard deviations
+_FEWEST: Final = 0.5  # wins; floor of expectations that are divided by
 
 
 @dataclass(frozen=True)
 class Errors:
-    """What month ends showed.
+    """Errors of the two models at recent month ends.
 
-    weight     of the second model in how much comes, 0 to 1
-    sharing    of the second model in how it is shared out among the sellers
-    excess     mean squared relative error of both together, less what chance alone makes of so many wins
-    effective  how many month ends that is worth: windows of several months overlap
-    own        standard deviation of what each seller has of his own, relative to what he is expected to bring
+    weight           weight of the second model in the total, 0 to 1
+    share_weight     weight of the second model in the distribution over the sellers, 0 to 1
+    excess           mean squared relative error of the combination, less the part that chance explains
+    effective_count  number of independent month ends this is worth: windows of several months overlap
+    seller_sd        standard deviation of the relative error of a single seller
     """
 
     weight: float
@@ -48,7 +46,7 @@ class Errors:
     own: float
 
     def common(self, log_sd: float) -> float:
-        """Return the standard deviation of the error that all sellers share; `log_sd`: the models' own claim."""
+        """Return the standard deviation of the error that all sellers share; `log_sd` is what the model claims."""
         claimed = (_TOGETHER * log_sd) ** 2
         variance = (self.effective * self.excess + _ERRORS * claimed) / (self.effective + _ERRORS)
         return min(_WORST, float(variance**0.5))
@@ -58,10 +56,11 @@ NOTHING_SEEN: Final = Errors(0.5, 0.5, 0.0, 0.0, _SELLER_ERROR)
 
 
 def errors(first: Sequence[Floats], second: Sequence[Floats], came: Sequence[Floats], months: int) -> Errors:
-    """Return what the month ends showed; each sequence has one array of shape (sellers,) for each of them.
+    """Measure the errors of two models; each sequence has one array of shape (sellers,) per month end.
 
-    first, second  wins that each model expected;  came  what came
-    months         the length of the windows: those that begin a month apart overlap
+    first, second  wins that each model expected
+    actual         observed wins
+    months         length of the windows; windows that begin a month apart overlap
     """
     if not came:
         return NOTHING_SEEN
@@ -87,7 +86,7 @@ def _excess(expected: Floats, came: Floats) -> float:
 
 
 def _excess_of_shares(share: Floats, came: Sequence[Floats]) -> float:
-    """Return the mean squared relative error of the sellers' parts of what came, less what chance alone makes."""
+    """Return the mean squared relative error of the sellers' shares of the observed wins, less what chance explains."""
     actual = np.array(came)
     expected = share * actual.sum(axis=1, keepdims=True)
     return float(((actual - expected) ** 2 - expected).sum()) / max(float((expected**2).sum()), _FEWEST)

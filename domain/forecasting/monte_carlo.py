@@ -1,4 +1,7 @@
-"""From what is expected of each seller to a thousand draws of what he brings in."""
+"""Monte Carlo sampling: turns expected wins per seller into `DRAWS` draws of the won amount.
+
+All functions work on batches of sellers and yield in between, so that no single step blocks the worker for long.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,16 @@ from domain.forecasting.arrays import Floats, Ints
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.random_variates import DRAWS, SHUFFLED, Seeds
 
-_AT_ONCE: Final = 32  # sellers, drawn together: no step takes long
-_LEAST: Final = 0.05  # of what is expected, that the error all sellers share leaves
-_COMMON, _OWN = 3, 4  # purposes of random numbers; those of what comes are 10 and more
+_AT_ONCE: Final = 32  # sellers per step
+_LEAST: Final = 0.05  # floor of the multiplier that all sellers share
+_COMMON, _OWN = 3, 4  # purposes of random numbers; `sample_wins` uses 10 and above
 
 
 def shocks(seeds: Seeds, common: float, own: float) -> Steps[Floats]:
-    """Work out what the errors do to each draw of each seller, 1 on average; shape (sellers, DRAWS).
+    """Draw the relative forecast error of each seller, 1 on average; shape (sellers, DRAWS).
 
-    common  standard deviation of what all have in common: normal, as relative errors are counted
-    own     the same of what is each one's own: log-normal
+    common_sd  standard deviation of the error shared by all sellers; normal, as relative errors are measured
+    seller_sd  standard deviation of each seller's own error; log-normal
     """
     z = random_variates.quantile(random_variates.levels(seeds.common(_COMMON)[None])[0])
     shared = np.maximum(1 + common * z, _LEAST)
@@ -35,11 +38,12 @@ def shocks(seeds: Seeds, common: float, own: float) -> Steps[Floats]:
 
 
 def coming(expected: Floats, shocked: Floats, tables: Floats | None, seeds: Seeds, purpose: int) -> Steps[Floats]:
-    """Work out what the wins bring in that are expected of each seller; shape (sellers, DRAWS), whole numbers.
+    """Draw the total amount of each seller's wins; shape (sellers, DRAWS), whole numbers.
 
-    expected  how many wins, on average; shape (sellers,);  shocked  what `shocks` gives
-    tables    of each seller, equally likely amounts of a win, shape (sellers, entries); None to count the wins
-    purpose   tells one use of random numbers from another
+    expected     mean number of wins, shape (sellers,)
+    multipliers  result of `error_multipliers`
+    tables       equally likely amounts of a win of each seller, shape (sellers, entries); None to count the wins
+    purpose      number of this use of random numbers
     """
     found = np.zeros((len(expected), DRAWS))
     for rows in pieces(len(expected)):
@@ -55,14 +59,14 @@ def coming(expected: Floats, shocked: Floats, tables: Floats | None, seeds: Seed
 
 
 def to_mean(drawn: Floats, means: Floats) -> Floats:
-    """Return the draws with the expected means, as whole numbers: what was drawn of the rare is evened out."""
+    """Return the draws of each row, scaled to its mean in `means`, as whole numbers; removes sampling noise."""
     of_draws = drawn.mean(axis=1)
     factor = np.where(of_draws != 0, means / np.where(of_draws != 0, of_draws, 1.0), 0.0)
     return np.rint(drawn * factor[:, None])
 
 
 def shuffled(tables: Floats, rows: Ints) -> Floats:
-    """Return the amounts of some sellers, in an order without meaning."""
+    """Return the amount tables of the sellers `rows`, in the fixed shuffled order."""
     return tables[rows[:, None], SHUFFLED]
 
 
@@ -71,5 +75,5 @@ def pieces(sellers: int) -> list[Ints]:
 
 
 def word(name: str) -> int:
-    """Return the number that a seller's random numbers begin with."""
+    """Return the 64-bit hash of a seller's key, which seeds the seller's random numbers."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")

@@ -1,12 +1,12 @@
-"""Drawing futures: for each seller and each of a thousand draws, what his wins bring in.
+"""Seeded random variates and quantiles for the Monte Carlo draws.
 
-Every random number is a hash of what it is for (the question, the seller, the draw), not
-the next one of a stream. So the same question has the same answer, and a change of one
-seller's deals leaves everybody else's draws as they were. Draws are whole numbers of the
-smallest unit: teams and company are sums of the same draws, equal to the last cent.
+Every random number is a hash of what it is used for (window, purpose, seller, draw) and not the next number of a
+generator. The same forecast therefore gives the same numbers, and a change of one seller's deals leaves the draws of
+all other sellers unchanged. Draws are whole numbers of the smallest unit, and the draws of teams and of the company
+are sums of the sellers' draws, equal to the last cent.
 
-source  Steele, Lea & Flood, "Fast splittable pseudorandom number generators" (2014), for the hash;
-        Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011), for counters instead of streams.
+Source: Steele, Lea & Flood, "Fast splittable pseudorandom number generators" (2014), for the hash; Salmon et al.,
+"Parallel random numbers: as easy as 1, 2, 3" (2011), for counters in place of generator state.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from domain.forecasting.arrays import Bools, Floats, Ints, Words, summed
 from domain.forecasting.deal_value_model import TABLE
 
 DRAWS: Final = 1000
-_STEPS: Final = np.array([step for step in range(1, DRAWS) if step % 2 and step % 5], dtype=np.int64)  # prime to DRAWS
+_STEPS: Final = np.array([step for step in range(1, DRAWS) if step % 2 and step % 5], dtype=np.int64)  # DRAWS = 2³ 5³
 _NUMBERS: Final[Words] = np.arange(DRAWS, dtype=np.uint64)
-SHUFFLED: Final = np.random.Generator(np.random.PCG64(20)).permutation(TABLE)  # an order without meaning
+SHUFFLED: Final = np.random.Generator(np.random.PCG64(20)).permutation(TABLE)  # fixed shuffle of the amount tables
 
 
 def mixed(words: Words) -> Words:
-    """Return 64 well mixed bits for each word: the finalizer of SplitMix64."""
+    """Return 64 well mixed bits for each 64-bit word: the finalizer of SplitMix64."""
     z = words + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -34,30 +34,36 @@ def mixed(words: Words) -> Words:
 
 
 def uniform(words: Words) -> Floats:
-    """Return a number strictly between 0 and 1 for each word."""
+    """Return a number strictly between 0 and 1 for each 64-bit word."""
     return ((words >> np.uint64(11)).astype(np.float64) + 0.5) / float(1 << 53)
 
 
 @dataclass(frozen=True)
 class Seeds:
-    """Where randomness comes from: the question, and each seller; shape (sellers,)."""
+    """Source of random bits: a key of the window and the hash of each seller, shape (sellers,).
+
+    `purpose` numbers keep the uses of random numbers within one window independent.
+    """
 
     question: int
     sellers: Words
 
     def common(self, purpose: int) -> Words:
-        """Return a word for each draw, the same for all sellers; shape (DRAWS,)."""
+        """Return 64 bits for each draw, shared by all sellers; shape (DRAWS,)."""
         root = mixed(np.array([self.question * 1_000_003 + purpose], dtype=np.uint64))
         return mixed(root + _NUMBERS)
 
     def each(self, purpose: int, rows: Ints) -> Words:
-        """Return a word for each of these sellers and each draw; shape (rows, DRAWS)."""
+        """Return 64 bits for each of the sellers `rows` and each draw; shape (rows, DRAWS)."""
         root = mixed(self.sellers[rows] ^ mixed(np.array([self.question * 1_000_003 + purpose], dtype=np.uint64)))
         return mixed(root[:, None] + _NUMBERS)
 
 
 def levels(words: Words) -> Floats:
-    """Return for each row the same DRAWS evenly spread numbers between 0 and 1, each row in an order of its own."""
+    """Return for each row the same DRAWS evenly spaced numbers between 0 and 1, in a random order of its own.
+
+    Stratified in place of independent levels: the mean of the draws is nearly free of sampling noise.
+    """
     order = np.argsort(words, axis=-1)
     ranks = np.empty(words.shape, dtype=np.float64)
     np.put_along_axis(ranks, order, np.broadcast_to(np.arange(DRAWS) + 0.5, words.shape), axis=-1)
@@ -67,8 +73,8 @@ def levels(words: Words) -> Floats:
 def poisson(means: Floats, level: Floats) -> Ints:
     """Return the Poisson quantiles at the levels; both of the same shape.
 
-    By inversion up to a mean of 30; beyond, the rounded quantile of a normal with a correction for the skew
-    (Cornish & Fisher, 1937), which is exact enough there.
+    By inversion below a mean of 30. Above, by the rounded normal quantile with the skewness correction of
+    Cornish & Fisher (1937), which is accurate enough there.
     """
     found = np.zeros(means.shape, dtype=np.int64)
     small = means < 30
@@ -90,7 +96,7 @@ def poisson(means: Floats, level: Floats) -> Ints:
 
 
 def quantile(level: Floats) -> Floats:
-    """Return the standard normal quantile, to about 1e-9 (Acklam's rational approximation)."""
+    """Return the standard normal quantiles at the levels, to about 1e-9 (Acklam's rational approximation)."""
     a = (
         -3.969683028665376e01,
         2.209460984245205e02,
@@ -125,10 +131,13 @@ def quantile(level: Floats) -> Floats:
 
 
 def of_new(counts: Ints, tables: Floats, words: Words) -> Floats:
-    """Return what so many wins bring in, their amounts taken from each seller's table; shape of `counts` (rows, DRAWS).
+    """Return the total amount of `counts` wins, with amounts taken from each seller's table; shape (rows, DRAWS).
 
-    tables  (rows, entries of a power of two), in an order without meaning
-    words   a word for each sum: it decides where in the table it begins and by which step it goes on
+    tables  shuffled amounts, shape (rows, entries); the number of entries is a power of two
+    bits    64 random bits for each sum, shape of `counts`
+
+    A sum takes every `step`-th entry from `start` on, both decided by its bits. An odd step visits all entries of a
+    table of 2^k before one is repeated, so no random number per win is needed.
     """
     entries = tables.shape[1]
     flat = counts.ravel()
@@ -149,10 +158,11 @@ def of_new(counts: Ints, tables: Floats, words: Words) -> Floats:
 class Opened:
     """Open deals; shape (n,) each.
 
-    row      of the answer: whose it is
-    chances  its probability to be won;  amounts  what it would bring in
-    vague    whether that is only a guess from other wins, and so as spread as they are
-    words    a word for each deal that is its own for ever
+    row               row of the result: the seller's index
+    probabilities     win probability
+    amounts           amount if won
+    amount_is_guess   whether the amount is estimated from other wins, and so varies as much as they do
+    hashes            permanent random bits of each deal
     """
 
     row: Ints
@@ -162,18 +172,19 @@ class Opened:
     words: Words
 
     def of(self, rows: Ints) -> Opened:
-        """Return the deals of consecutive rows, counted from the first of them."""
+        """Return the deals of the consecutive `rows`, renumbered from 0."""
         use = (self.row >= rows[0]) & (self.row <= rows[-1])
         return Opened(self.row[use] - rows[0], self.chances[use], self.amounts[use], self.vague[use], self.words[use])
 
 
 def of_open(deals: Opened, tables: Floats) -> Floats:
-    """Return what open deals bring in; shape (rows, DRAWS).
+    """Return the amount won from open deals; shape (rows, DRAWS).
 
-    tables  what wins bring in, of each row, in an order without meaning; shape (rows, entries of a power of two)
+    tables  shuffled amounts of wins of each row, shape (rows, entries); the number of entries is a power of two
 
-    Each deal is won in as near DRAWS × p of the draws as whole numbers allow, spread by a step prime to
-    their number: its own probability is exact, and any two deals are as good as independent.
+    Each deal is won in as close to DRAWS × p draws as whole numbers allow, placed by a step coprime to DRAWS. So its
+    probability is exact (up to 1 / DRAWS), any two deals are practically independent, and the cost is proportional to
+    the number of wins and not to deals × DRAWS.
     """
     often = np.floor(deals.chances * DRAWS + uniform(mixed(deals.words))).astype(np.int64)
     start = (deals.words % np.uint64(DRAWS)).astype(np.int64)

@@ -1,8 +1,8 @@
-"""Days, months and quarters as numbers, for arrays of them; and how busy each day is.
+"""Seasonality: days and months as numbers, and learnt weights of days.
 
-A day is its ordinal (`date.toordinal()`), a month is counted from the year 0 (year × 12 +
-month − 1), so that one month follows another by adding one. Weekends and holidays bring
-less than working days do; how much less is learnt, since shops and websites never close.
+A day is its ordinal (`date.toordinal()`), a month is counted from the year 0 (year × 12 + month − 1), so that the
+next month is one more. Weekends and holidays usually bring less than working days; how much less is learnt from the
+data, since shops and websites never close.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import numpy as np
 from domain.forecasting.arrays import Bools, Floats, Ints, summed
 from domain.primitives.calendar import Calendar
 
-MONTH: Final = 365.25 / 12  # days of an average month
+MONTH: Final = 365.25 / 12  # length of an average month
 _EPOCH: Final = date(1970, 1, 1).toordinal()
-_TRUST: Final = 10.0  # events after which a learnt quietness counts for as much as the assumption that there is none
+_TRUST: Final = 10.0  # prior weight, in events, of "all days are alike"
 
 
 def months_of(days: Any) -> Ints:
-    """Return the month of each day; ordinals in, months since the year 0 out, of the same shape."""
+    """Return the month number of each day (ordinals), in the same shape."""
     epoch_days = (np.asarray(days, dtype=np.int64) - _EPOCH).astype("datetime64[D]")
     return epoch_days.astype("datetime64[M]").astype(np.int64) + 1970 * 12
 
@@ -43,17 +43,20 @@ def last_day(month: int) -> int:
 
 @lru_cache(maxsize=64)
 def _working(calendar: Calendar, first: int, last: int) -> Bools:
+    """Return whether each day from `first` to `last` is a working day; cached, since the calendar is slow."""
     return np.array([calendar.is_working(date.fromordinal(day)) for day in range(first, last + 1)], dtype=np.bool_)
 
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How much a day weighs: 1 for a day like the average of the past.
+    """Weights of days by expected volume; 1 is the average day of the observed past.
 
-    It is weighed by whether it is worked and by the third of the month it lies in, so that little data suffices.
+    A weight depends only on whether the day is a working day and on its third of the month, so that little data
+    suffices to learn it.
 
-    free    the weight of a day off, of that of a working day;  thirds  of days 1-10, 11-20, 21 and later
-    mean    what the products of both were on average in the past
+    day_off_weight       weight of a day off relative to a working day
+    month_third_weights  weights of the days 1-10, 11-20, and 21 and later
+    mean_weight          mean of the products of both over the observed past
     """
 
     calendar: Calendar
@@ -62,12 +65,15 @@ class Rhythm:
     mean: float = 1.0
 
     def weights(self, first: int, last: int) -> Floats:
-        """Return the weight of each day from first to last, both included; shape (last - first + 1,)."""
+        """Return the weight of each day from `first` to `last`, both included; shape (last - first + 1,)."""
         weights = np.where(_working(self.calendar, first, last), 1.0, self.free)
         return weights * np.array(self.thirds)[_third(first, last)] / self.mean  # type: ignore[no-any-return]
 
     def exposure(self, months: Ints, first: int, last: int) -> Floats:
-        """Return how much of the stretch of days lies in each of the months, in average months; 0 where nothing does."""
+        """Return the weighted part of the days `first` to `last` in each month, in average months; shape of `months`.
+
+        `months` are consecutive; a month without any of the days has 0.
+        """
         if last < first:
             return np.zeros(len(months))
         of = months_of(np.arange(first, last + 1))
@@ -77,11 +83,11 @@ class Rhythm:
 
 
 def rhythm(calendar: Calendar, days: Ints, first: int, last: int, amounts: Floats | None = None) -> Rhythm:
-    """Learn the rhythm from the days on which something happened, all within first to last.
+    """Fit the weights to the days of events, all from `first` to `last`.
 
-    amounts  how many times it happened then; None for once each
+    amounts  number of events on each of `days`; None for one each
 
-    Each rate over the average one is shrunk towards 1: (n + trust) / (expected n + trust).
+    Each ratio to the average rate is shrunk towards 1: (n + prior) / (expected n + prior).
     """
     worked, third = _working(calendar, first, last), _third(first, last)
     happened = summed(days - first, amounts, last - first + 1)
@@ -101,6 +107,7 @@ def rhythm(calendar: Calendar, days: Ints, first: int, last: int, amounts: Float
 
 
 def _third(first: int, last: int) -> Ints:
+    """Return the third of its month, 0 to 2, of each day from `first` to `last`."""
     days = np.arange(first, last + 1)
     of_month = (
         days

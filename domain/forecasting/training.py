@@ -1,8 +1,7 @@
-"""What the past teaches: all that is learnt from the deals as they were known at the end of a day.
+"""Model training: fits the count and the pipeline model to the deals as known at the end of a day.
 
-The same is asked of every recent month end as well, each time only with what was known
-then: so the two models can be weighed by how they did, and a forecast is as wide as the
-errors that were made.
+Both models also forecast from every recent month end, each time with only what was known then. Their errors there
+give the weights of the two models and the width of the forecast.
 """
 
 from __future__ import annotations
@@ -25,14 +24,18 @@ from domain.forecasting.model_averaging import Errors
 from domain.forecasting.seasonality import MONTH, first_day, last_day, month_of, months_of
 from domain.primitives.calendar import Calendar
 
-_LOOK_BACK: Final = 6  # month ends
-_WINS: Final = 20.0  # by a month end, to judge the models by it
-_LONGEST: Final = 3  # months of the windows that the models are judged by
+_LOOK_BACK: Final = 6  # month ends at which the models are tested
+_WINS: Final = 20.0  # wins needed by a month end to test the models there
+_LONGEST: Final = 3  # longest test window, in months
 
 
 @dataclass(frozen=True)
 class Chances:
-    """What is to be made of open deals: by the age on the day after, the probability to be won in a window; shape (272,)."""
+    """Win probabilities of open deals in a window.
+
+    by_age       uncorrected, by age in days on the day after the forecast's; shape (272,), the last for all older ones
+    calibration  corrects them
+    """
 
     by_age: Floats
     calibration: Calibration
@@ -40,10 +43,12 @@ class Chances:
 
 @dataclass(frozen=True)
 class Expectation:
-    """How many wins a window is expected to bring each seller; shape (sellers,) each.
+    """Expected number of wins of each seller in a window; shape (sellers,) each.
 
-    plain  by the counts alone;  open, new  by the pipeline: from the deals that are open, and from those to come
-    log_sd standard deviation of the logarithm of the sum, as the counts claim
+    by_counts  the count model's
+    from_open  the pipeline model's, from deals that are open
+    from_new   the pipeline model's, from deals yet to be created
+    log_sd     standard deviation of the logarithm of the total, as the count model claims
     """
 
     plain: Floats
@@ -53,9 +58,12 @@ class Expectation:
 
 
 class Learner:
-    """What can be learnt from `table`, the deals as known at the end of `day`; what they are worth has no part in it.
+    """Fits the models to `table`, the deals as known at the end of `day`; their worth is not used.
 
-    active  who of the sellers is there, shape (sellers,)
+    active  whether each seller is active, shape (sellers,)
+
+    Everything is computed on first use and cached: the inner forecasts of the recent month ends share hazards,
+    month-end snapshots and exposure sums with each other and with the forecast itself.
     """
 
     def __init__(self, table: DealTable, day: int, calendar: Calendar, active: Bools) -> None:
@@ -84,20 +92,20 @@ class Learner:
         return forecasting_calibration.has_stages(self.table)
 
     def hazards(self, month: int) -> Hazards:
-        """Return the hazards as known at the end of the month, or of the last day within it."""
+        """Return the hazards as known at the end of the month, or at the end of `day` if the month is still running."""
         if month not in self._hazards:
             self._hazards[month] = hazards(self.exposure, self.wins.rhythm, month)
         return self._hazards[month]
 
     def calibration(self, month: int) -> Calibration:
-        """Return the corrections known at the end of the month."""
+        """Return the calibration as known at the end of the month."""
         marks = [self._landmark(each) for each in self._landmarks_of(month)]
         return forecasting_calibration.calibration(
             marks, month, self.sellers, forecasting_calibration.cell_count(self.table.visits)
         )
 
     def looked_back(self, day: int) -> Steps[None]:
-        """Look at the month ends before that day, one after the other: what `chances` goes by."""
+        """Compute the month-end snapshots before `day` one at a time; `compute_win_probabilities` needs them."""
         for month in self._landmarks_of(_month_over(day)):
             self._landmark(month)
             yield
@@ -113,7 +121,7 @@ class Learner:
         return self._landmarks[month]
 
     def chances(self, day: int, first: int, last: int) -> Chances:
-        """Return what is to be made of open deals for the days from `first` to `last`, as known at the end of `day`."""
+        """Return the win probabilities of open deals from day `first` to day `last`, as known at the end of `day`."""
         key = (day, first, last)
         if key not in self._chances:
             by_age = self.hazards(month_of(day)).win_by_age(day + 1, first, last)
@@ -121,15 +129,15 @@ class Learner:
         return self._chances[key]
 
     def of_open(self, then: DealTable, rows: Ints, chances: Chances, day: int) -> Floats:
-        """Return the probability of each of the rows of `then`, open after `day`, to be won; shape of `rows`."""
+        """Return the win probability of each of the rows of `deals`, open at the end of `day`; shape of `rows`."""
         cell = np.full(len(rows), -1)
-        if self.staged:  # what entered a stage since that day counts too, for deals that are open at this moment
+        if self.staged:  # stage entries since `day` count too: `deals` may be the deals of this very moment
             cell = forecasting_calibration.cells(then.visits, then.size, day + 1, day + 1)[rows]
         plain = chances.by_age[ages_on(then.created[rows], day + 1)]
         return chances.calibration.of(plain, then.seller[rows], cell)
 
     def _coming(self, day: int, first: int, last: int) -> tuple[Floats, Floats, float]:
-        """Return the wins that each seller is expected to have, by the counts and of deals not yet there, with the claim."""
+        """Return each seller's expected wins by the count model, those from new deals, and the count model's log sd."""
         seen = self._presence(day)
         plain = self.wins.ahead(day, first, last)
         arriving = self.arrivals.ahead(day, day + 1, last, blocks=False)
@@ -152,7 +160,10 @@ class Learner:
         return presence(self.sellers, seller, np.concatenate([table.created[there], table.closed[closed]]))
 
     def expectation(self, day: int, first: int, last: int) -> Expectation:
-        """Return what both models expect of the window at the end of `day`, this or an earlier one."""
+        """Return what both models expect of the days `first` to `last`, as known at the end of `day`.
+
+        day  the trainer's day, or an earlier one for an inner forecast
+        """
         then = known_at(self.table, day)
         rows = np.flatnonzero(then.open)
         chances = self.of_open(then, rows, self.chances(day, first, last), day)
@@ -160,7 +171,7 @@ class Learner:
         return Expectation(plain, summed(then.seller[rows], chances, self.sellers), new, log_sd)
 
     def errors(self, length: int) -> Steps[Errors]:
-        """Work out how the models did at recent month ends, for windows of about as many days."""
+        """Compute the models' errors at recent month ends, for windows of about `length` days; cached."""
         months = min(_LONGEST, max(1, round(length / MONTH)))
         if months not in self._errors:
             self._errors[months] = yield from self._learn_errors(months)
@@ -184,6 +195,6 @@ class Learner:
 
 
 def _month_over(day: int) -> int:
-    """Return the last month that is over at the end of the day."""
+    """Return the last month that is complete at the end of the day."""
     month = month_of(day)
     return month if day == last_day(month) else month - 1

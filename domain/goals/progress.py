@@ -1,7 +1,7 @@
-"""How far a goal is, against an even pace over its working days.
+"""Progress of a goal: attainment, and pace against an even distribution over its working days.
 
-All comparisons are exact; only the two percentages are floats, for they are shown and
-never counted with.
+All comparisons are exact; only the two percentages are floats, since they are displayed
+and never used in calculations.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Final
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import Period, paced
 
-_TOLERANCE: Final = 20  # how often it goes into the target: 5 %
+_TOLERANCE: Final = 20  # target / 20, i.e. 5 %
 
 
 class Pace(StrEnum):
-    """Where a goal stands.
+    """The status of a goal compared with an even pace.
 
-    NOT_STARTED  the period lies ahead and nothing has come in
-    ON_TRACK     at most 5 % of the target away from what an even pace would have brought; BEHIND and AHEAD lie outside
-    ACHIEVED     the target is reached, whenever
-    MISSED       it is not, and the period is over
+    NOT_STARTED  the period lies ahead and the value is zero
+    ON_TRACK     at most 5 % of the target away from the value at an even pace; BEHIND and AHEAD lie outside
+    ACHIEVED     the target is reached, at any time
+    MISSED       the target is not reached and the period is over
     """
 
     NOT_STARTED = "NOT_STARTED"
@@ -38,10 +38,10 @@ class Pace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A goal's arithmetic; amounts are in the metric's smallest unit. What follows from the rest is worked out when asked.
+    """The progress of a goal; amounts are in the metric's smallest unit. Derived figures are properties.
 
-    elapsed, whole  of the days that an even pace goes by: those that are over, and all
-    left            those that are not, today among them; 0 once the period is over
+    elapsed_days, total_days  days that are over, and all days, by which an even pace is counted
+    remaining_days            days that are not over, including today; 0 once the period is over
     """
 
     value: int
@@ -58,17 +58,17 @@ class Progress:
 
     @property
     def remaining(self) -> int:
-        """What is missing, never below zero."""
+        """target − value, never below zero."""
         return max(0, self.target - self.value)
 
     @property
     def expected_by_now(self) -> Fraction:
-        """What an even pace would have brought by the end of yesterday."""
+        """The value at the end of yesterday at an even pace."""
         return Fraction(self.target * self.elapsed, self.whole)
 
     @property
     def projected(self) -> Fraction:
-        """Where the value will stand at the end if it goes on as it has."""
+        """The value at the end of the period if the pace so far continues."""
         running = self.elapsed and self.left
         return Fraction(self.value * self.whole, self.elapsed) if running else Fraction(self.value)
 
@@ -79,15 +79,15 @@ class Progress:
 
     @property
     def needed_per_workday(self) -> Fraction | None:
-        """What each working day left, today among them, must bring; None when none is left."""
+        """The amount needed on each remaining working day, including today; None if none remains."""
         return Fraction(self.remaining, self.left) if self.left else None
 
 
 def progress(value: int, target: int, period: Period, *, today: date, calendar: Calendar) -> Progress:
-    """Return how far a goal is.
+    """Calculate the progress of a goal.
 
-    value, target  in the metric's smallest unit; the target is above zero, else ValueError
-    period, today  the goal's days, and the company's day now: it counts as elapsed when it is over
+    value, target  in the metric's smallest unit; ValueError unless the target is above zero
+    period, today  the goal's period and the company's current day, which counts as elapsed once it is over
     """
     if target <= 0:
         raise ValueError("A target is above zero.")
@@ -97,8 +97,8 @@ def progress(value: int, target: int, period: Period, *, today: date, calendar: 
 
 
 def percent(value: int | Fraction, target: int) -> float:
-    """Return 100 × value / target as the nearest float, but 100 only for what has reached the target."""
-    shown = (100 * value.numerator) / (value.denominator * target)  # of whole numbers, this is rounded but once
+    """Return 100 × value / target as the nearest float, but below 100 unless the target is reached."""
+    shown = (100 * value.numerator) / (value.denominator * target)  # integers, so that it is rounded only once
     return math.nextafter(100.0, 0.0) if shown >= 100 and value < target else shown
 
 
@@ -109,7 +109,7 @@ def _pace(value: int, target: int, elapsed: int, whole: int, period: Period, tod
         return Pace.MISSED
     if today < period.start and value == 0:
         return Pace.NOT_STARTED
-    ahead = value * whole - target * elapsed  # of an even pace, times `whole`: of whole numbers, so exact
+    ahead = value * whole - target * elapsed  # over an even pace, times `total_days`: integers, so exact
     if abs(ahead) * _TOLERANCE <= target * whole:
         return Pace.ON_TRACK
     return Pace.AHEAD if ahead > 0 else Pace.BEHIND

@@ -1,4 +1,4 @@
-"""A line of the history as a sentence for people, in English or Russian."""
+"""Activity feed sentences in English and Russian."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 Data = Mapping[str, Any]
-_Write = Callable[[Data, bool], str]  # from what the line holds, and whether in Russian
+_Write = Callable[[Data, bool], str]  # (activity data, whether in Russian)
 
 _DEAL_FIELDS: Final = {
     "title": ("title", "название"),
@@ -42,9 +42,9 @@ _OUTCOMES: Final = {
 
 
 def plural(number: int, one: str, few: str, many: str) -> str:
-    """Return the form of a Russian noun that goes with the number: 1 звонок, 2 звонка, 5 звонков.
+    """Return the form of a Russian noun for the count: 1 звонок, 2 звонка, 5 звонков.
 
-    source  the categories one, few and many of the Unicode CLDR plural rules for whole numbers
+    Source: the categories one, few and many of the Unicode CLDR plural rules for whole numbers.
     """
     ten, hundred = abs(number) % 10, abs(number) % 100
     if ten == 1 and hundred != 11:
@@ -53,12 +53,12 @@ def plural(number: int, one: str, few: str, many: str) -> str:
 
 
 def counted(number: int, english: tuple[str, str], forms: tuple[str, str, str], russian: bool) -> str:
-    """Return the number with its noun: `english` is singular and plural, `forms` the three of Russian."""
+    """Return the count with its noun: `english` is (singular, plural), `russian_forms` is (one, few, many)."""
     return f"{number} {plural(number, *forms)}" if russian else f"{number} {english[number != 1]}"
 
 
 def duration(seconds: int, russian: bool) -> str:
-    """Return how long something took, in hours and minutes, or in minutes and seconds below an hour."""
+    """Format a duration in hours and minutes, or in minutes and seconds if below an hour."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     parts = [
@@ -71,12 +71,12 @@ def duration(seconds: int, russian: bool) -> str:
 
 
 def money(amount: Any, currency: Any, russian: bool) -> str:
-    """Return an amount as people write it: 1,250,000.50 EUR, in Russian 1 250 000,50 EUR."""
+    """Format an amount of money: 1,250,000.50 EUR, in Russian 1 250 000,50 EUR."""
     return f"{number(amount, russian)} {currency}"
 
 
 def number(amount: Any, russian: bool) -> str:
-    """Return a decimal with its thousands set apart; what is none stays as it is."""
+    """Format a decimal with thousands separators; return anything that is not a number unchanged."""
     try:
         text = f"{Decimal(str(amount)):,f}"
     except InvalidOperation:
@@ -85,11 +85,11 @@ def number(amount: Any, russian: bool) -> str:
 
 
 def summary(kind: str, subject: str, data: Data, language: str) -> str:
-    """Return the sentence about a line of the history.
+    """Return the sentence of an activity.
 
-    kind     what happened, one of the history's kinds
+    kind     the activity kind
     subject  the type of the record it is about
-    data     what the line holds: title, amount and currency, what was before and after
+    data     what the activity stores: title, amount and currency, values before and after
     """
     return _SENTENCES[kind]({"subject": subject, **data}, language == "ru")
 
@@ -154,7 +154,7 @@ def _called(data: Data, russian: bool) -> str:
 
 
 def _task(english: str, russian: tuple[str, str]) -> _Write:
-    """Return the sentence about a task; `russian` for a task (задача) and for an assignment (поручение)."""
+    """Return a formatter for tasks; `russian` holds the verb for a task (задача) and for an assignment (поручение)."""
 
     def write(data: Data, ru: bool) -> str:
         given = data.get("kind") == "ASSIGNMENT"

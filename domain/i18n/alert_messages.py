@@ -1,4 +1,4 @@
-"""What an alert says, in English or Russian."""
+"""Alert messages in English and Russian."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ _Write = Callable[[Data, bool], str]
 
 
 def message(kind: AlertKind, data: Data, language: str) -> str:
-    """Return the sentence of an alert.
+    """Return the sentence of an alert. Any language but "ru" is answered in English.
 
-    data  `who` it concerns, and what the kind needs: title, amount and currency, reason, problem,
-          due (local, "2026-11-18T10:00"), days, percent and expected
+    data  `who`: the name of the employee, team or company concerned; and what the kind needs: title,
+          amount and currency, reason, problem, due (local time, "2026-11-18T10:00"), days, percent and expected
     """
     russian = language == "ru"
     return f"{data['who']}: {_SENTENCES[kind](data, russian)}"
 
 
 def heading(alerts: int, language: str) -> str:
-    """Return the title under which so many alerts are sent together."""
+    """Return the title of a message with `count` alerts."""
     russian = language == "ru"
     return f"Scoreline: {counted(alerts, ('alert', 'alerts'), ('оповещение', 'оповещения', 'оповещений'), russian)}"
 
 
 def together(sentences: Sequence[str]) -> str:
-    """Return several messages as one text, a line each."""
+    """Join sentences into one text, a bulleted line each if there are several."""
     return sentences[0] if len(sentences) == 1 else "\n".join(f"• {sentence}" for sentence in sentences)
 
 
 def settled(sentence: str, language: str) -> str:
-    """Return the sentence of an alert whose reason has gone away meanwhile."""
+    """Return the sentence of an alert that was resolved before its message was sent."""
     return f"{sentence} ({'уже решено' if language == 'ru' else 'settled since'})"
 
 

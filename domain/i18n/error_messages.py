@@ -1,8 +1,7 @@
-"""What people read when something is refused or fails, in their language.
+"""Russian translations of error messages.
 
-The sentences are written in English where they arise; here is what they say in Russian.
-A place that varies stands as `{name}`, in both languages. A test sees to it that no
-sentence is missing.
+The code that raises an error holds its English sentence; this catalogue is keyed by that sentence.
+A variable part is written `{name}` in both languages. A test checks that no sentence is missing.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 _RUSSIAN: Final = {
-    # numbers, days and texts
+    # numbers, days and text
     "Give a number.": "Укажите число.",
     "Give a number from {least} to {most}.": "Укажите число от {least} до {most}.",
     "Give a whole number.": "Укажите целое число.",
@@ -62,7 +61,7 @@ _RUSSIAN: Final = {
     'Give the currency by its ISO 4217 code, e.g. "{example}".': (
         "Укажите валюту кодом ISO 4217, например «{example}»."
     ),
-    # who and what
+    # records that do not exist
     "There is no such employee.": "Такого сотрудника нет.",
     "There is no such team.": "Такой команды нет.",
     "There is no such stage.": "Такого этапа нет.",
@@ -90,7 +89,7 @@ _RUSSIAN: Final = {
         "Воронки ещё нет: администратор создаёт её через savePipeline."
     ),
     "This pipeline has no such stage.": "В этой воронке нет такого этапа.",
-    # rights
+    # permissions
     "You can see this deal, but not change it.": "Эту сделку можно смотреть, но не менять.",
     "You can see this lead, but not change it.": "Эту заявку можно смотреть, но не менять.",
     "You can see this client, but not change it.": "Этого клиента можно смотреть, но не менять.",
@@ -99,14 +98,14 @@ _RUSSIAN: Final = {
     "You can see this task, but not change it.": "Эту задачу можно смотреть, но не менять.",
     "You can see this result, but not change it.": "Этот результат можно смотреть, но не менять.",
     "You can see this goal, but not change it.": "Эту цель можно смотреть, но не менять.",
-    "Only who stands above can delete this: ask him, or correct it.": (
+    "Only a manager above the owner can delete this: ask them, or correct the record.": (
         "Удалить это может только руководитель: попросите его или исправьте запись."
     ),
     "You can set goals only for those below you.": "Цели можно ставить только своим подчинённым.",
     "You can record only for yourself and for those below you.": (
         "Записывать можно только за себя и за своих подчинённых."
     ),
-    "Only somebody who stands above both can hand this over.": "Передать запись может только тот, кто стоит над обоими сотрудниками.",
+    "Only a manager above both employees can hand this over.": "Передать запись может только тот, кто стоит над обоими сотрудниками.",
     "Only an administrator can change the company and its pipelines.": (
         "Изменять компанию и воронки может только администратор."
     ),
@@ -114,7 +113,7 @@ _RUSSIAN: Final = {
     "Only an administrator can change people and teams.": "Изменять сотрудников и команды может только администратор.",
     "Only an administrator can change products.": "Изменять продукты может только администратор.",
     "Only directors and administrators can make metrics.": "Заводить показатели могут только директора и администраторы.",
-    "Say whose record this is: a device has none of its own.": (
+    "Name the owner of this record: a device has no records of its own.": (
         "Укажите, чья это запись: у устройства своих записей нет."
     ),
     "A device has no profile.": "У устройства нет профиля.",
@@ -142,7 +141,7 @@ _RUSSIAN: Final = {
     "This lead has been converted already.": "Эта заявка уже стала сделкой.",
     "A task cannot be completed before it was created.": "Задачу нельзя выполнить раньше, чем она создана.",
     "This externalId is taken by a record out of your reach.": "Этот externalId занят записью, которая вам недоступна.",
-    "This metric is counted by itself; results are recorded for the company's own metrics.": (
+    "This metric is counted automatically: record results for the company's own metrics.": (
         "Этот показатель считается сам; результаты вносят только для собственных показателей компании."
     ),
     "There is a metric with this key already.": "Показатель с таким ключом уже есть.",
@@ -163,17 +162,17 @@ _RUSSIAN: Final = {
     # alerts
     "There is no such alert.": "Такого оповещения нет.",
     "There is no such alert rule.": "Такого правила оповещений нет.",
-    "Only an administrator keeps the rules of alerts.": "Правилами оповещений ведает только администратор.",
-    "Say who is to be told: the manager, the employee or the directors.": (
+    "Only an administrator can manage alert rules.": "Управлять правилами оповещений может только администратор.",
+    "Choose the recipients: the manager, the employee or the directors.": (
         "Укажите, кого оповещать: руководителя, сотрудника или директоров."
     ),
     "Give more than 0 and at most 100 percentage points.": "Укажите больше 0 и не больше 100 процентных пунктов.",
     "No such channel is set up on the server.": "Такой канал на сервере не настроен.",
     "A device has no inbox.": "У устройства нет входящих.",
-    "`after` is not known: read the inbox again and subscribe from its end.": (
+    "`after` is unknown: read the inbox again and subscribe from its end.": (
         "`after` неизвестен: перечитайте входящие и подпишитесь с их конца."
     ),
-    # the company and its people
+    # company, teams and employees
     "This installation has its company already.": "В этой установке компания уже есть.",
     "The currency can change only while nothing has been counted.": (
         "Валюту можно сменить, только пока ничего не учтено."
@@ -195,18 +194,18 @@ _RUSSIAN: Final = {
     "A pipeline has 1 to {most} stages.": "В воронке от 1 до {most} этапов.",
     "Two stages have the same name.": "У двух этапов одно название.",
     "Deals have been in the stage “{name}”: it has to stay.": "На этапе «{name}» были сделки: он должен остаться.",
-    "Somebody has this e-mail address already.": "Этот адрес почты уже занят.",
-    "This is the last administrator: make somebody else one first.": (
+    "Another employee has this e-mail address already.": "Этот адрес почты уже занят.",
+    "This is the last administrator: make another employee one first.": (
         "Это последний администратор: сначала назначьте другого."
     ),
     "A team cannot stand below itself.": "Команда не может подчиняться сама себе.",
-    "Nobody can be his own manager, not even through others.": (
+    "An employee cannot be their own manager, directly or indirectly.": (
         "Никто не может быть руководителем самого себя, даже через других."
     ),
     "Give a web address that begins with https://.": "Укажите веб-адрес, который начинается с https://.",
     'Choose "en" or "ru".': "Укажите «en» или «ru».",
     "Give a minute of the day, 0 to 1439.": "Укажите минуту суток, от 0 до 1439.",
-    # signing in and repeating
+    # sign-in and idempotency keys
     "The e-mail or the password is wrong.": "Неверный адрес почты или пароль.",
     "The current password is wrong.": "Текущий пароль неверен.",
     "A password has {least} to {most} characters.": "В пароле от {least} до {most} знаков.",
@@ -222,15 +221,15 @@ _RUSSIAN: Final = {
     "This idempotency key was used with another input: take a new one.": (
         "Этот ключ идемпотентности уже использован с другими данными: возьмите новый."
     ),
-    # asking
+    # queries: pagination, cursors and limits
     "first must be 1 to {most}.": "first — от 1 до {most}.",
     "last must be 1 to {most}.": "last — от 1 до {most}.",
     "Give either first or last, not both.": "Укажите либо first, либо last, но не оба.",
     "{argument} is not a cursor of this list.": "{argument} — не курсор этого списка.",
-    "`after` is not known: read the history again and subscribe from its end.": (
+    "`after` is unknown: read the feed again and subscribe from its end.": (
         "`after` неизвестен: перечитайте историю и подпишитесь с её конца."
     ),
-    "`after` is not the id of a win that was heard: subscribe without it.": (
+    "`after` is not the id of a known win: subscribe without it.": (
         "`after` — не id выигранной сделки, о которой сообщалось: подпишитесь без него."
     ),
     "This contains characters that cannot be stored: take out null characters and halves of emoji.": (
@@ -271,7 +270,7 @@ _RUSSIAN: Final = {
     "One socket runs at most {most} operations: complete one first, or open another.": (
         "На одном сокете не больше {most} операций: завершите одну или откройте ещё один сокет."
     ),
-    # what no field could take
+    # values of variables
     "Variable '${name}' has invalid value at {where}: {wrong}": "Переменная ${name}, {where}: {wrong}",
     "Variable '${name}' has invalid value: {wrong}": "Переменная ${name}: {wrong}",
     'A Decimal is a text like "{example}" or an integer.': "Decimal — текст вида «{example}» или целое число.",
@@ -284,7 +283,7 @@ _RUSSIAN: Final = {
     ),
     'A Date is like "{example}".': "Date имеет вид «{example}».",
     'There is no such day: a Date is like "{example}".': "Такого дня нет: Date имеет вид «{example}».",
-    # what is no request at all
+    # HTTP and WebSocket requests
     "The body must be a JSON object with a string `query`.": "Тело запроса — объект JSON со строкой `query`.",
     "The body must be a JSON object with a string `query`: this is not JSON.": (
         "Тело запроса — объект JSON со строкой `query`, а это не JSON."
@@ -308,7 +307,7 @@ _RUSSIAN: Final = {
     "Subscriptions run over a WebSocket at this address, by the protocol {protocol}.": (
         "Подписки идут через WebSocket по этому адресу, по протоколу {protocol}."
     ),
-    # what is nobody's fault
+    # operational errors
     "There is no company yet: run `./run setup` on the server first.": (
         "Компании ещё нет: сначала выполните `./run setup` на сервере."
     ),
@@ -321,7 +320,7 @@ _RUSSIAN: Final = {
     "The database cannot be reached at the moment: try again in a few seconds.": (
         "База данных сейчас недоступна: повторите через несколько секунд."
     ),
-    "There is no room left to store anything: tell whoever runs the server.": (
+    "There is no room left to store anything: tell the administrator of the server.": (
         "Места для записи не осталось: сообщите администратору сервера."
     ),
 }
@@ -337,7 +336,11 @@ _VARYING: Final = [(_pattern(said), russian) for said, russian in _RUSSIAN.items
 
 @lru_cache(maxsize=512)
 def translated(message: str, language: str) -> str:
-    """Return the sentence in that language; in English for any but "ru", and where nobody translated it."""
+    """Return the sentence in the language; in English for any but "ru", and if there is no translation.
+
+    A sentence with variable parts is matched against the templates; its parts are translated too, since
+    some of them are phrases of the catalogue themselves.
+    """
     if language != "ru":
         return message
     known = _RUSSIAN.get(message)

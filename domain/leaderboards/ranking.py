@@ -1,7 +1,7 @@
-"""Who is ahead: standard competition ranking, 1, 2, 2, 4; kept in order while scores move.
+"""Leaderboard ranking: a sorted list of employees with standard competition ranks (1, 2, 2, 4), updated in place.
 
-Source: https://en.wikipedia.org/wiki/Ranking ("1224" ranking). Equal ones are in name
-order, then by id, so that a board never shuffles by itself.
+Source: https://en.wikipedia.org/wiki/Ranking ("1224" ranking). Equal values are in name
+order, then by id, so that the order of a leaderboard is stable.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Final, Self
 
 from domain.primitives.text import search_key
 
-_BITS: Final = 24  # of a place in name order: as many people as nobody employs
+_BITS: Final = 24  # of a place in name order: more employees than any company has
 _PLACE: Final = (1 << _BITS) - 1
-_FINE: Final = 1 << 128  # of a share: those of targets below 2^63 differ by more than 2^-126, or not at all
-_LAST: Final = 1 << 256  # behind every share there is: who has no target
+_FINE: Final = 1 << 128  # different shares of targets below 2^63 differ by more than 2^-126
+_LAST: Final = 1 << 256  # sort key of employees without a target, after every share
 
 
 class Roll:
-    """People in the order in which equal ones stand: their keys, their names, and the place of each."""
+    """The ranked employees in the order of equal values (by name, then id): ids, names, and the place of each id."""
 
     def __init__(self, names: Mapping[int, str]) -> None:
         self.keys = sorted(names, key=lambda key: (_needle(names[key]), key))
@@ -31,11 +31,10 @@ class Roll:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """One row of a board, amounts in the metric's smallest unit.
+    """One row of a ranking, amounts in the metric's smallest unit.
 
-    key          the employee's id
-    gap_to_next  how much more is needed to be level with the next rank up; None at the top and
-                 where no amount would do
+    gap_to_next  the amount needed to draw level with the next rank up; None at the top and
+                 for employees without a target in a ranking by attainment
     """
 
     key: int
@@ -46,19 +45,21 @@ class Ranked:
 
 
 class Ladder:
-    """Who of the roll is ahead. To move somebody takes the logarithm of how many there are.
+    """A ranking of the employees of a roster, kept sorted while values change.
 
-    values   of everybody who has a score, on the roll or not; who has none stands at zero
-    targets  above zero. With them the ladder is ranked by value / target, and those without one come last, in name
-             order, and share one rank: one more than there are others. Without them (None) it is ranked by value.
-    total    of all values, also of those who are not on the roll
+    Looking up a rank takes O(log n); changing a value moves one entry of the sorted list, found by bisection.
+
+    values   by employee id, of all employees with a score, on the roster or not; the others have zero
+    targets  by employee id, above zero. With targets the ranking is by value / target; employees without one come
+             last, in name order, and share one rank: the number of the others plus one. None: ranked by value.
+    total    the sum of all values, including those of employees not on the roster
     """
 
     def __init__(self, roll: Roll, values: Mapping[int, int], targets: Mapping[int, int] | None = None) -> None:
         self.roll, self.values, self.targets = roll, dict(values), targets
         self.total = sum(values.values())
         behind = [self._behind(key) for key in roll.keys]
-        # an entry is how far behind, with the place in name order below it: one number is quick to compare and to keep
+        # An entry is one integer, the sort key with the place in name order in its low bits: small and quick to compare
         self._entries = [
             (behind[place] << _BITS) + place for place in sorted(range(len(behind)), key=behind.__getitem__)
         ]
@@ -67,14 +68,14 @@ class Ladder:
         return len(self._entries)
 
     def copy(self) -> Self:
-        """Return another one that stands the same, and moves by itself."""
+        """Return an independent copy."""
         twin = self.__class__.__new__(self.__class__)
         twin.roll, twin.values, twin.targets = self.roll, dict(self.values), self.targets
         twin.total, twin._entries = self.total, self._entries[:]
         return twin
 
     def move(self, key: int, value: int) -> bool:
-        """Set what somebody has scored; return whether that is something else."""
+        """Set the value of an employee; return whether it has changed."""
         if value == self.values.get(key, 0):
             return False
         ranked = key in self.roll.places
@@ -87,15 +88,15 @@ class Ladder:
         return True
 
     def rank(self, key: int) -> int | None:
-        """Return somebody's rank; None for who is not on the roll."""
+        """Return the rank of an employee; None if they are not on the roster."""
         return 1 + self._first(self._behind(key)) if key in self.roll.places else None
 
     def window(self, first: int, around: int | None = None) -> list[Ranked]:
-        """Return the `first` rows nearest the one with that key, or the first rows when it is None or not ranked."""
+        """Return the `first` rows nearest to an employee, or the first rows if the id is None or not ranked."""
         position = self._position(around) if around is not None and around in self.roll.places else 0
         start = window_start(position, first, len(self))
         rows: list[Ranked] = []
-        rank, above, level = 0, None, None  # `above`: anybody of the next rank up
+        rank, above, level = 0, None, None  # `above_place`: of any row of the next rank up
         for position, entry in enumerate(self._entries[start : start + first], start=start):
             behind, place = entry >> _BITS, entry & _PLACE
             if behind != level:
@@ -108,7 +109,7 @@ class Ladder:
         return rows
 
     def _behind(self, key: int) -> int:
-        """Return what is the smaller the further ahead somebody is, and equal for equal ones."""
+        """Return the sort key of an employee: smaller for a better result, equal for equal results."""
         value = self.values.get(key, 0)
         if self.targets is None:
             return -value
@@ -119,15 +120,15 @@ class Ladder:
         return (self._behind(key) << _BITS) + self.roll.places[key]
 
     def _position(self, key: int) -> int:
-        """Return at which position somebody of the roll stands."""
+        """Return the position of an employee of the roster in the ranking."""
         return bisect_left(self._entries, self._entry(key))
 
     def _first(self, behind: int) -> int:
-        """Return the position of the first who is so far behind."""
+        """Return the position of the first row with the sort key."""
         return bisect_left(self._entries, behind << _BITS)
 
     def _missing(self, key: int, above: int) -> int:
-        """Return what brings somebody level with the one above; of a share rounded up, for less would not do."""
+        """Return the amount that brings an employee level with the one above; rounded up for a share of a target."""
         value, ahead = self.values.get(key, 0), self.values.get(above, 0)
         if self.targets is None:
             return ahead - value
@@ -135,11 +136,12 @@ class Ladder:
 
 
 def window_start(position: int, first: int, count: int) -> int:
-    """Return where the `first` rows of a board of `count` begin that are nearest a position.
+    """Return the start of the window of `first` rows nearest to a position in a ranking of `count` rows.
 
-    Its row is in the middle, with one more above than below when it cannot be, unless an end of the board is near.
+    The position is in the middle of the window, with one more row above than below if `first` is even, except
+    near either end of the ranking.
     """
     return max(0, min(position - first // 2, count - first))
 
 
-_needle: Final = lru_cache(maxsize=20_000)(search_key)  # of the same people for each board
+_needle: Final = lru_cache(maxsize=20_000)(search_key)  # the same names are sorted for each leaderboard

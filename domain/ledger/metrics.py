@@ -1,8 +1,9 @@
-"""What counts, and how a score follows a record.
+"""Metrics: the catalogue of built-in metrics, and the ledger postings that follow from a change of a record.
 
-A metric says what a record *as it stands* is worth, to whom, on which day. Whatever
-happens to the record, `postings` is the only way its score changes: the difference of
-two states. A new metric is one entry of METRICS: no SQL, no schema, no handler.
+A metric maps the current state of a record to an amount, a credited employee and a day.
+`compute_postings` is the only way a score changes: it returns the difference between the
+scores of two states of the record. A new metric is one entry of METRICS: no SQL, no schema,
+no handler.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from domain.primitives.units import Unit
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a record is worth: `amount` in the metric's smallest unit, counted for `day`."""
+    """Contribution of one record to one metric: `amount` in the metric's smallest unit, counted for `day`."""
 
     metric: str
     employee: int
@@ -44,14 +45,15 @@ class Score:
 
 @dataclass(frozen=True)
 class Metric:
-    """One thing that can be counted.
+    """A metric: a number counted from records.
 
-    of      the kind of record it looks at
-    when    whether the record, as it stands, counts
-    credit  to whom;  on  for which day of the company's calendar
-    amount  in the smallest unit: a piece, a cent, a second; None has no part
-    russian name and description in Russian; of the company's own there is only what it wrote
-    grows   counted every minute while it grows: what is posted is what was added, and nothing is withdrawn for it
+    facts_type        class of the facts it is computed from
+    when              whether the record, in its current state, counts
+    credit            employee and team that are credited
+    day               day of the company's calendar it counts on
+    amount            in the smallest unit: a piece, a cent, a second; None contributes nothing
+    russian_texts     name and description in Russian; None for a company metric, shown as the company wrote it
+    posts_increments  the amount grows every minute: only the increase is posted, no earlier score is withdrawn
     """
 
     key: str
@@ -67,15 +69,15 @@ class Metric:
     grows: bool = False
 
     def called(self, language: str) -> str:
-        """Return its name for people."""
+        """Return the display name in the language."""
         return self.russian[0] if self.russian and language == "ru" else self.name
 
     def described(self, language: str) -> str:
-        """Return in a sentence what it counts."""
+        """Return the description in the language, one sentence."""
         return self.russian[1] if self.russian and language == "ru" else self.description
 
     def score(self, record: Facts | None) -> Score | None:
-        """Return what the record as it stands is worth, or None when it does not count."""
+        """Return the score of the record in its current state, or None when it does not count."""
         if record is None or not self.when(record):
             return None
         credit, day, amount = self.credit(record), self.on(record), self.amount(record)
@@ -138,7 +140,7 @@ METRICS: Final = _catalogue(
         "deals_won_amount",
         Unit.MONEY,
         "Deals won, amount",
-        "What won deals bring in.",
+        "Total value of won deals.",
         amount=_value,
         russian=("Сумма выигранных сделок", "Сколько приносят выигранные сделки."),
     ),
@@ -154,7 +156,7 @@ METRICS: Final = _catalogue(
         "first_deals_won_amount",
         Unit.MONEY,
         "First sales, amount",
-        "What the clients' first wins bring in.",
+        "Total value of the clients' first wins.",
         when=_won_first,
         amount=_value,
         russian=("Сумма первых продаж", "Сколько приносят первые выигранные сделки клиентов."),
@@ -171,7 +173,7 @@ METRICS: Final = _catalogue(
         "repeat_deals_won_amount",
         Unit.MONEY,
         "Repeat sales, amount",
-        "What the wins after the clients' first bring in.",
+        "Total value of wins after the clients' first.",
         when=_won_repeat,
         amount=_value,
         russian=("Сумма повторных продаж", "Сколько приносят выигранные сделки после первой у клиента."),
@@ -180,7 +182,7 @@ METRICS: Final = _catalogue(
         "deals_won_profit",
         Unit.MONEY,
         "Deals won, profit",
-        "What won deals bring in less their cost, where the cost is known.",
+        "Total value of won deals less their cost, where the cost is known.",
         amount=lambda deal: deal.profit,
         russian=(
             "Прибыль выигранных сделок",
@@ -277,7 +279,7 @@ METRICS: Final = _catalogue(
     ),
 )
 
-WORK: Final = "hours_worked"  # unlike all others, seen by nobody but the employee and those above
+WORK: Final = "hours_worked"  # unlike all other metrics, visible only to the employee and the managers above
 
 _BY_KIND: Final = {
     kind: tuple(metric for metric in METRICS.values() if metric.of is kind)
@@ -286,7 +288,7 @@ _BY_KIND: Final = {
 
 
 def of_company(key: str, unit: Unit, name: str, description: str) -> Metric:
-    """Return a metric of the company's own: it counts the results recorded for its key."""
+    """Return a metric defined by the company: it counts the results recorded for its key."""
     return Metric(
         key,
         unit,
@@ -302,18 +304,18 @@ def of_company(key: str, unit: Unit, name: str, description: str) -> Metric:
 
 def _concerned(record: Facts) -> tuple[Metric, ...]:
     if isinstance(record, ResultFacts):
-        return (of_company(record.metric, Unit.COUNT, record.metric, ""),)  # the unit has no part in the score
+        return (of_company(record.metric, Unit.COUNT, record.metric, ""),)  # unit and name do not matter here
     return _BY_KIND[type(record)]
 
 
 def postings(metric: Metric, before: Facts | None, after: Facts | None) -> list[Score]:
-    """Return what to post so that the score follows the record.
+    """Return the scores to post after a change of a record.
 
-    before, after  the record as it stood and as it stands; None where it did
-                   not, or no longer, exist.
+    before, after  facts before and after the change; None where the record did
+                   not exist yet, or exists no longer
     returns        at most two scores, a withdrawal first; they always sum to
-                   score(after) - score(before), so however often a deal is
-                   reopened, repriced or handed over, its postings add up.
+                   score(after) - score(before), so the postings of a deal add up
+                   however often it is reopened, repriced or reassigned
     """
     old, new = metric.score(before), metric.score(after)
     if old == new:
@@ -324,6 +326,6 @@ def postings(metric: Metric, before: Facts | None, after: Facts | None) -> list[
 
 
 def all_postings(before: Facts | None, after: Facts | None) -> list[Score]:
-    """Return the postings of every metric that looks at such a record."""
+    """Return the postings of every metric computed from this type of record."""
     metrics = {metric.key: metric for record in (before, after) if record is not None for metric in _concerned(record)}
     return [score for metric in metrics.values() for score in postings(metric, before, after)]

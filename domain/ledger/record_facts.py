@@ -1,10 +1,10 @@
-"""What of a record counts: the facts from which its scores follow, as values.
+"""Record facts: immutable values with the fields of a record that metrics are computed from.
 
-A row knows much more than decides a score. What decides it is taken once, at the
-event, and kept on the row (who is credited and in which team, the frozen value in the
-company's currency, the day it counts on); a row's `facts()` reads it back as one of
-these. Days are days of the company's calendar, amounts are whole numbers in the
-smallest unit, team 0 means "in no team".
+A row has many more fields than its scores depend on. Those that matter are decided once,
+at the event, and stored on the row (the credited employee and team, the frozen value in the
+company's currency, the day it counts on); the row's `facts()` method returns them as one of
+these classes. Days are days of the company's calendar, amounts are whole numbers in the
+smallest unit, team id 0 means "in no team".
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class TaskKind(StrEnum):
 
 
 class Credit(NamedTuple):
-    """Who is credited, and the team he was in then (0 for none)."""
+    """The credited employee, and the id of their team at that time (0 for none)."""
 
     employee: int
     team: int
@@ -120,7 +120,7 @@ class ResultFacts:
 
 @dataclass(frozen=True, slots=True)
 class WorkFacts:
-    """A day at work; `seconds` are those counted so far."""
+    """A day at work; `seconds` is the working time counted so far."""
 
     id: int
     worker: Credit

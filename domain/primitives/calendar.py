@@ -1,9 +1,9 @@
-"""The company's days: where midnight is, and which days are worked.
+"""The company's calendar: the instants of midnight in its time zone, and its working days.
 
 Every period begins and ends at midnight of the company's zone, and pace is counted in
-working days, so everything that counts asks here. A day is the stretch of instants from
-its first to that of the day after: 23, 24 or 25 hours, none at all where a zone leapt
-over it. Counting working days is a subtraction, since boards and goals do it a lot.
+working days. A day lasts from its first instant to that of the next day: 23, 24 or 25
+hours, or none at all if the zone skipped it. Working days are counted by subtracting
+cumulative counts per year, since leaderboards and goals count them often.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import holidays
 
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
-_NOT_PLACES: Final = frozenset({"Factory", "localtime", "posixrules"})  # they mean another zone on each machine
+_NOT_PLACES: Final = frozenset({"Factory", "localtime", "posixrules"})  # depend on the machine
 
 
 class Weekday(IntEnum):
@@ -37,12 +37,12 @@ class Weekday(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Whose midnight, which week, which holidays.
+    """Time zone, week and public holidays of a company.
 
-    zone          an IANA name
-    week_start    the day that weeks begin on
-    working_days  the working week
-    country       ISO 3166, whose national public holidays are not worked; None for none
+    zone          IANA time zone name
+    week_start    first day of a week
+    working_days  the weekdays that are worked
+    country       ISO 3166 code of the country whose national public holidays are days off; None for none
     """
 
     zone: str
@@ -51,33 +51,33 @@ class Calendar:
     country: str | None
 
     def day_of(self, instant: datetime) -> date:
-        """Return the day that holds the instant. Raises ValueError for one without a zone."""
+        """Return the day that contains the instant. Raises ValueError for a naive datetime."""
         if instant.tzinfo is None:
             raise ValueError("An instant has a zone.")
         local = instant.astimezone(ZoneInfo(self.zone))
         day = local.date()
-        # Where clocks fall back over midnight, the new day has begun although they show the old one again.
+        # If clocks fall back over midnight, the new day has already begun although they show the old one again.
         return day + _DAY if local.fold and instant >= self.start_of(day + _DAY) else day
 
     def start_of(self, day: date) -> datetime:
-        """Return the first instant of the day, in UTC: midnight, or the end of the leap that skips it."""
+        """Return the first instant of the day in UTC: midnight, or the end of the clock change that skips it."""
         return _midnight(self.zone, day)
 
     def is_working(self, day: date) -> bool:
-        """Return whether the day is of the working week and no public holiday."""
+        """Return whether the day belongs to the working week and is not a public holiday."""
         return self.workdays(day, day) == 1
 
     def workdays(self, first: date, last: date) -> int:
-        """Return how many working days there are from first to last, both included; 0 when last is before first."""
+        """Return the number of working days from first to last, both included; 0 if last is before first."""
         if last < first:
             return 0
         whole = sum(self._counts(year)[-1] for year in range(first.year, last.year))
         return whole + self._counts(last.year)[_index(last) + 1] - self._counts(first.year)[_index(first)]
 
     def add_workdays(self, day: date, n: int) -> date:
-        """Return the n-th working day after the day, or before it when n is negative; the day itself for 0.
+        """Return the n-th working day after the day, or before it if n is negative; the day itself for 0.
 
-        Raises ValueError when nothing is ever worked.
+        Raises ValueError if the week has no working days.
         """
         if not self.working_days:
             raise ValueError("A week has at least one working day.")
@@ -93,12 +93,12 @@ class Calendar:
 
 
 def known_zone(name: str) -> bool:
-    """Return whether there is a time zone of that IANA name."""
+    """Return whether a time zone of that IANA name exists."""
     return name in _zones()
 
 
 def known_country(code: str) -> bool:
-    """Return whether the public holidays of the country of that ISO 3166 code, of two capital letters, are known."""
+    """Return whether the public holidays of the country of that two-letter ISO 3166 code are known."""
     return code in _countries()
 
 
@@ -118,7 +118,8 @@ def _midnight(zone: str, day: date) -> datetime:
     instant = local.astimezone(UTC)
     if instant.astimezone(local.tzinfo).replace(tzinfo=None) == datetime.combine(day, time()):
         return instant
-    # Clocks leap over midnight. Read by the offset after the leap it lies before the leap, and the other way round.
+    # A clock change skips midnight, so the local time exists with neither offset: read with the offset after the
+    # change it lies before the change, and vice versa. Bisect between both readings for the instant of the change.
     before, after = local.replace(fold=1).astimezone(UTC), instant
     offset_after = after.astimezone(local.tzinfo).utcoffset()
     while after - before > _SECOND:
@@ -133,14 +134,14 @@ def _midnight(zone: str, day: date) -> datetime:
 @lru_cache(maxsize=1024)
 def _holidays(country: str, year: int) -> frozenset[date]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # some countries' tables end, and say so; then nothing is free
+        warnings.simplefilter("ignore", UserWarning)  # holiday tables of some countries end, with a warning
         known = holidays.country_holidays(country, years=year)
     return frozenset(day for day in known if day.year == year)
 
 
 @lru_cache(maxsize=1024)
 def _working_before(working_days: frozenset[Weekday], country: str | None, year: int) -> tuple[int, ...]:
-    """Return how many working days of the year lie before each of its days; the last item is all of them."""
+    """Return the number of working days before each day of the year; the last item is their total."""
     free = _holidays(country, year) if country else frozenset()
     first = date(year, 1, 1)
     counts = [0]

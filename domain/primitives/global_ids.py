@@ -1,4 +1,4 @@
-"""Ids as clients see them: globally unique and opaque, one text for a type and a number."""
+"""Relay global ids: opaque, globally unique texts that encode a type name and a row id."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import base64
 import binascii
 from typing import Final
 
-EXTERNAL: Final = "ext:"  # in inputs, before the id that another system gave the record
+EXTERNAL: Final = "ext:"  # in inputs, in front of the id that another system gave to a record
 
-LONGEST_EXTERNAL: Final = 400  # code points; the columns that hold them end there
+LONGEST_EXTERNAL: Final = 400  # code points; the size of the columns
 
-_LONG: Final = frozenset(
-    {"Activity", "Alert", "DealWon", "ScoreEntry"}
-)  # whose rows are numbered beyond what 32 bits hold
+_LONG: Final = frozenset({"Activity", "Alert", "DealWon", "ScoreEntry"})  # types with 64-bit row ids
 _LARGEST: Final = 2**31 - 1
 
 
@@ -21,13 +19,13 @@ def encoded(kind: str, number: int) -> str:
 
 
 def external(text: str) -> str | None:
-    """Return the id of another system that is meant; None for one of our own, and for one that no record can have."""
+    """Return the external id after "ext:"; None for other texts and for one that no record can have."""
     found = text.removeprefix(EXTERNAL)
     return found if text.startswith(EXTERNAL) and 0 < len(found) <= LONGEST_EXTERNAL else None
 
 
 def decoded(text: str) -> tuple[str, int] | None:
-    """Return type and number; None for what is not one of our ids, or has a number that no row of that type can have."""
+    """Return type name and row id; None for an invalid id, or one that no row of the type can have."""
     if not text or len(text) > 60 or not text.isascii():
         return None
     try:

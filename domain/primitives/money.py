@@ -1,7 +1,6 @@
-"""Money as whole numbers of the currency's smallest unit, so that sums are exact.
+"""Money as integers in the minor unit of its currency, so that sums are exact.
 
-Decimals are what people send and see; between, everything is integers. Nothing here uses
-the decimal context, whose precision would round without saying so.
+Decimals exist only in the API. Nothing here uses the decimal context, whose precision would round silently.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-LARGEST: Final = 10**12  # major units; some thousand of such still fit the database's integers
+LARGEST: Final = 10**12  # the sum of some thousands of them still fits into a 64-bit integer
 
 _DIGITS: Final[dict[int, str]] = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -21,7 +20,7 @@ _DIGITS: Final[dict[int, str]] = {
         " MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP"
         " SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG"
         " YER ZAR ZMW ZWG"
-        " ANG BGN HRK SLL ZWL"  # replaced since 2023: the records of those years are still in them
+        " ANG BGN HRK SLL ZWL"  # replaced since 2023, but older records still use them
     ),
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
@@ -30,23 +29,23 @@ _MINOR_DIGITS: Final[dict[str, int]] = {code: digits for digits, codes in _DIGIT
 
 
 class InvalidAmount(ValueError):
-    """An amount that cannot be counted exactly; the message says what to give instead."""
+    """An amount that cannot be represented exactly; the message says what to give instead."""
 
 
 def known_currency(code: str) -> bool:
-    """Return whether that is a currency of ISO 4217, by its code in capital letters."""
+    """Return whether a code, in capital letters, is a currency of ISO 4217."""
     return code in _MINOR_DIGITS
 
 
 def minor_digits(currency: str) -> int:
-    """Return how many digits after the point the currency has. Raises KeyError for an unknown one."""
+    """Return the number of decimal digits of a currency. Raises KeyError for an unknown one."""
     return _MINOR_DIGITS[currency]
 
 
 def to_minor(amount: Decimal, currency: str) -> int:
-    """Return the amount in the currency's smallest unit.
+    """Return the amount in the minor unit of the currency.
 
-    Raises InvalidAmount for NaN, infinities, more than LARGEST, and digits that the currency does not have.
+    Raises InvalidAmount for NaN, infinities, amounts beyond MAX_MAJOR_UNITS, and more digits than the currency has.
     """
     digits = minor_digits(currency)
     scaled: Fraction = exact(amount) * 10**digits
@@ -57,7 +56,10 @@ def to_minor(amount: Decimal, currency: str) -> int:
 
 
 def exact(number: Decimal) -> Fraction:
-    """Return the number as a fraction. Raises InvalidAmount for what is none, or beyond LARGEST or reason."""
+    """Return the number as a fraction.
+
+    Raises InvalidAmount for NaN, infinities, numbers beyond MAX_MAJOR_UNITS, and numbers closer to zero than 1e-40.
+    """
     if not number.is_finite():
         raise InvalidAmount("Give a number.")
     if abs(number) > LARGEST:
@@ -68,19 +70,20 @@ def exact(number: Decimal) -> Fraction:
 
 
 def from_minor(minor: int, currency: str) -> Decimal:
-    """Return the amount with the currency's own digits: 30000 kopecks are 300.00."""
+    """Return the amount with the digits of the currency: 30000 kopecks are 300.00."""
     return with_places(minor, minor_digits(currency))
 
 
 def with_places(scaled: int, places: int) -> Decimal:
-    """Return scaled / 10**places as a decimal of exactly so many places, whatever its size."""
+    """Return `scaled / 10**places` as a decimal with exactly that many places, whatever its size."""
     return Decimal(f"{scaled}E-{places}")
 
 
 def convert(minor: int, source: str, target: str, rate: Decimal) -> int:
-    """Return the worth in the smallest unit of `target`.
+    """Convert an amount in minor units of `source` to minor units of `target`.
 
-    rate  what one unit of `source` is worth in units of `target`
-    Exact, then rounded once, a half to the even neighbour.
+    rate  value of one major unit of `source` in major units of `target`
+
+    Computed exactly, then rounded once, half to even.
     """
     return round(minor * Fraction(rate) * Fraction(10) ** (minor_digits(target) - minor_digits(source)))

@@ -1,9 +1,9 @@
-"""Stretches of days that numbers are counted over.
+"""Periods: days, weeks, months, quarters, years and custom ranges of days.
 
-A period is known by its first and last day, both included; as instants it is half-open,
+A period is given by its first and last day, both included; as instants it is half-open,
 from midnight to the midnight after, in the company's zone. One period follows another by
-index (the 24319th month is followed by the 24320th), never by adding days, so that none
-is skipped and none counted twice.
+index (the 24319th month is followed by the 24320th), never by adding days, so that no
+period is skipped or counted twice.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _MONTHS_OF: Final = {PeriodKind.MONTH: 1, PeriodKind.QUARTER: 3, PeriodKind.YEAR
 
 
 class InvalidPeriod(ValueError):
-    """A period that cannot be meant; the message says what to do, `field` which part of the input is wrong."""
+    """An invalid period; the message says how to correct it, `field` which field of the input is wrong."""
 
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
@@ -66,14 +66,14 @@ class Period:
 
     @property
     def days(self) -> int:
-        """How many days of the calendar it has."""
+        """Number of calendar days."""
         return (self.end - self.start).days + 1
 
     def contains(self, day: date) -> bool:
         return self.start <= day <= self.end
 
     def label(self, language: str = "en") -> str:
-        """Return what people call it, in English or Russian; in English for any other language."""
+        """Return the period's name in English or Russian; in English for any other language."""
         russian = language.lower().partition("-")[0] == "ru"
         start, year = _written(self.start, russian), self.start.year
         match self.kind:
@@ -97,7 +97,7 @@ def _written(day: date, russian: bool) -> str:
 
 
 def period_of(kind: PeriodKind, day: date, calendar: Calendar) -> Period:
-    """Return the period of that kind that holds the day. Raises InvalidPeriod for CUSTOM: many would."""
+    """Return the period of that kind that contains the day. Raises InvalidPeriod for CUSTOM, which is ambiguous."""
     match kind:
         case PeriodKind.CUSTOM:
             raise InvalidPeriod("A custom period needs its own days: give `start` and `end`.", "kind")
@@ -119,9 +119,9 @@ def _of_months(kind: PeriodKind, index: int) -> Period:
 
 
 def shifted(period: Period, n: int, calendar: Calendar) -> Period:
-    """Return the n-th period of the same kind after this one (before it, when n is negative).
+    """Return the n-th period of the same kind after this one (before it, if n is negative).
 
-    Stretches of a CUSTOM period's own length follow each other without a gap.
+    CUSTOM periods are shifted by their own length, so that they follow each other without a gap.
     """
     match period.kind:
         case PeriodKind.CUSTOM:
@@ -145,11 +145,11 @@ def resolve(
     start: date | None = None,
     end: date | None = None,
 ) -> Period:
-    """Return the period that is asked for.
+    """Return the period that the fields of a PeriodInput select.
 
-    on, offset  the period that holds `on` (today, unless given), and from there so many on
-    start, end  the days of a CUSTOM period, both included
-    raises      InvalidPeriod for what cannot be meant; nothing is guessed
+    on, offset  the period that contains `on` (today by default), shifted by `offset` periods
+    start, end  the first and last day of a CUSTOM period, both included
+    raises      InvalidPeriod for invalid or contradictory fields; nothing is guessed
     """
     if kind is PeriodKind.CUSTOM:
         if on is not None or offset:
@@ -183,17 +183,17 @@ def _within_reach(period: Period, field: str) -> Period:
 
 
 def workdays(period: Period, calendar: Calendar) -> int:
-    """Return how many working days the period has; 0 is possible."""
+    """Return the number of working days of the period, possibly 0."""
     return calendar.workdays(period.start, period.end)
 
 
 def elapsed_workdays(period: Period, today: date, calendar: Calendar) -> int:
-    """Return how many of them are over; today is not."""
+    """Return the number of working days of the period that are over; today is not."""
     return calendar.workdays(period.start, min(period.end, today - _DAY))
 
 
 def paced(period: Period, today: date, calendar: Calendar) -> tuple[int, int]:
-    """Return elapsed and all days that an even pace goes by: working days, or those of the calendar where none is."""
+    """Return the elapsed and the total days for an even pace: working days, or calendar days if there are none."""
     whole = workdays(period, calendar)
     if whole:
         return elapsed_workdays(period, today, calendar), whole
@@ -201,12 +201,12 @@ def paced(period: Period, today: date, calendar: Calendar) -> tuple[int, int]:
 
 
 def previous_comparable(period: Period, today: date, calendar: Calendar) -> Period:
-    """Return what the period is to be compared with.
+    """Return the previous period that the period is compared with.
 
-    That is the period of the same kind before it (before a CUSTOM one, as many days). While
-    the period is running, that one is cut so that as many of its working days have elapsed,
-    and of the days off that follow those as many as have passed this time: a Saturday's sales
-    have a Saturday's to be compared with. It is CUSTOM then, and empty while nothing has elapsed.
+    It is the period of the same kind before it (for a CUSTOM one, the same number of days before).
+    While the period is running, the previous one is cut after the same number of working days,
+    plus as many of the following days off as have passed in the running one, so that a Saturday's
+    sales are compared with a Saturday's. The result is CUSTOM then, and empty while no day has elapsed.
     """
     before = shifted(period, -1, calendar)
     if not period.contains(today):
@@ -225,16 +225,15 @@ def _cut(period: Period, last: date) -> Period:
 
 
 def instants(period: Period, calendar: Calendar) -> tuple[datetime, datetime]:
-    """Return the first instant of the period and the first one after it, in UTC."""
+    """Return the first instant of the period and the first instant after it, in UTC."""
     return calendar.start_of(period.start), calendar.start_of(period.end + _DAY)
 
 
 def is_closed(day: date, *, today: date, calendar: Calendar, close_after: int | None) -> bool:
-    """Return whether the accounting period of the day, its calendar month, is closed.
+    """Return whether the calendar month of the day, its accounting period, is closed.
 
-    It is closed once `close_after` whole working days have passed after the month's end: with 3,
-    from midnight after the third working day of the next month on; with 0, as soon as the month
-    is over; with None never.
+    A month closes once `close_after_workdays` whole working days have passed after its end: with 3, at midnight
+    after the third working day of the next month; with 0, as soon as the month is over; with None, never.
     """
     if close_after is None:
         return False

@@ -1,8 +1,7 @@
-"""What people write, made fit to be stored, shown and found again.
+"""Validation and normalization of texts that people enter, and the key they are searched by.
 
-Refused is what cannot be seen or changes how its neighbours are read: control characters,
-lone surrogates (no database takes them) and the marks that turn the direction of writing,
-with which a name could pass for another.
+Refused are invisible characters and characters that change how others are read: control characters, lone surrogates
+(which no database accepts) and direction marks, with which one name could be made to look like another.
 """
 
 from __future__ import annotations
@@ -14,19 +13,19 @@ from typing import Final, Literal
 Constraint = Literal["REQUIRED", "TOO_LONG", "CHARACTERS"]
 
 _TURNS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_BLANK_LETTERS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")  # letters and symbols that show nothing
+_BLANK_LETTERS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")  # letters and symbols without a glyph
 _UNFIT: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _JOINER: Final = "\u200d"
 _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
-_CODE_POINTS: Final = 4  # a character, as people count them, has on average at most
-_LONGEST_KEY: Final = 1000  # the columns that hold keys end there
+_CODE_POINTS: Final = 4  # on average, per character as people count them
+_LONGEST_KEY: Final = 1000  # the size of the columns
 _LONGEST_EMAIL: Final = 254
 _LABEL: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _EMAIL: Final = re.compile(rf"[^\s@<>()\[\],;:\\\"]{{1,64}}@(?:{_LABEL}\.)+{_LABEL}")
 
 
 class UnfitText(ValueError):
-    """A text that cannot be stored; the message says what to do, `constraint` what it breaks."""
+    """A text that cannot be stored; the message says what to do, `constraint` names the violated rule."""
 
     def __init__(self, message: str, constraint: Constraint) -> None:
         super().__init__(message)
@@ -34,21 +33,21 @@ class UnfitText(ValueError):
 
 
 def name(text: str, *, limit: int = 200) -> str:
-    """Return a text of one line, composed and without spaces around it.
+    """Return a single-line text, normalized to NFC and stripped.
 
-    limit   in characters as people count them: marks and joined parts are of the one before
-    raises  UnfitText when nothing can be seen of it, when it is too long, or has unfit characters
+    limit   in characters as people count them: combining marks and joined parts belong to the character before
+    raises  InvalidText if it has nothing visible, is too long, or contains forbidden characters
     """
     return _fit(text, limit, kept="")
 
 
 def note(text: str, *, limit: int = 2000) -> str:
-    """Return a text of any number of lines; the rest as for a name. Lines end with a line feed, tabs stay."""
+    """Return a multi-line text, otherwise like `clean_name`. Lines end with a line feed, tabs are kept."""
     return _fit("\n".join(text.splitlines()), limit, kept="\n\t")
 
 
 def email(text: str) -> str:
-    """Return the address in small letters, as it is compared. Raises UnfitText for what is none."""
+    """Return the address in lower case, as addresses are compared. Raises InvalidText for an invalid address."""
     address = _fit(text, _LONGEST_EMAIL, kept="").lower()
     if len(address) > _LONGEST_EMAIL:
         raise UnfitText(f"Shorten the e-mail address to {_LONGEST_EMAIL} characters.", "TOO_LONG")
@@ -59,15 +58,15 @@ def email(text: str) -> str:
 
 
 def search_key(text: str) -> str:
-    """Return what names are compared by, in search and in order: without case and style, ё as е, single spaces."""
-    text = text[:_LONGEST_KEY]  # marks are put in order one by one: of a million that would take hours
+    """Return the key by which names are searched and sorted: no case or style, ё as е, single spaces."""
+    text = text[:_LONGEST_KEY]  # normalization sorts combining marks one by one, which takes hours for a million
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace("ё", "е")
     return " ".join(folded.split())[:_LONGEST_KEY]
 
 
 def _fit(text: str, limit: int, kept: str) -> str:
     found = text.strip()
-    if len(found) > _CODE_POINTS * limit:  # before they are put in order, which takes hours for a million marks
+    if len(found) > _CODE_POINTS * limit:  # before normalization, which takes hours for a million combining marks
         raise UnfitText(f"Shorten this to {limit} characters.", "TOO_LONG")
     found = unicodedata.normalize("NFC", found)
     if any((unicodedata.category(char) in _UNFIT and char not in kept) or char in _TURNS for char in found):
@@ -82,7 +81,7 @@ def _fit(text: str, limit: int, kept: str) -> str:
 
 
 def _is_seen(char: str) -> bool:
-    category = unicodedata.category(char)  # Cn: what this Python's tables do not know yet, new emoji above all
+    category = unicodedata.category(char)  # Cn: unknown to this Python's Unicode tables, e.g. new emoji
     return (category[0] in "LNPS" or category in ("Cn", "Co")) and char not in _BLANK_LETTERS
 
 

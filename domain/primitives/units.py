@@ -1,4 +1,4 @@
-"""What metrics are counted in: inside as whole numbers of the smallest unit, outside as decimals."""
+"""Units of metrics: stored as integers in the smallest unit, shown as decimals."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 
 from domain.primitives.money import InvalidAmount, exact, from_minor, to_minor, with_places
 
-_SECONDS: Final = 3600  # of an hour
+_SECONDS: Final = 3600
 _PLACES: Final = 4
 
 
 class Unit(StrEnum):
-    """The smallest unit is a piece of COUNT, a minor unit of MONEY, a second of HOURS."""
+    """Unit of a metric. The smallest unit is one piece for COUNT, a minor unit for MONEY, a second for HOURS."""
 
     COUNT = "COUNT"
     MONEY = "MONEY"
@@ -22,9 +22,9 @@ class Unit(StrEnum):
 
 
 def to_smallest(value: Decimal, unit: Unit, currency: str) -> int:
-    """Return the value in the smallest unit; hours to the nearest second.
+    """Return the value in the smallest unit; hours are rounded to the nearest second.
 
-    Raises InvalidAmount for a part of a piece or of the currency's smallest unit, and for what is beyond counting.
+    Raises InvalidAmount for fractions of a piece or of a minor unit, and for numbers that `to_fraction` refuses.
     """
     match unit:
         case Unit.MONEY:
@@ -39,10 +39,10 @@ def to_smallest(value: Decimal, unit: Unit, currency: str) -> int:
 
 
 def shown(value: int | Fraction, unit: Unit, currency: str) -> Decimal:
-    """Return what is shown of a value in the smallest unit.
+    """Return the decimal to show for a value in the smallest unit.
 
-    Money has the currency's own digits; pieces are whole, what is derived of them (an even pace, a
-    projection) and hours have up to four places. Rounding happens here and only here, a half to the even.
+    Money has the digits of the currency. Counts are whole; values derived from them (an even pace, a projection) and
+    hours have up to four decimal places. Rounding happens only here, half to even.
     """
     match unit:
         case Unit.MONEY:
@@ -61,7 +61,7 @@ def _rounded(value: Fraction) -> Decimal:
 
 
 def canonical(value: Decimal) -> str:
-    """Return the one way a decimal is written: all digits it has, no exponent, zero without a sign.
+    """Return the canonical notation of a decimal: all its digits, no exponent, zero without a sign.
 
     Raises InvalidAmount for NaN and infinities.
     """

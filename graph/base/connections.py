@@ -1,4 +1,4 @@
-"""Pages of long lists, by key: stable under inserts, in both directions."""
+"""Relay connections: pages of long lists by keyset pagination, in both directions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.db.keyset_pagination import Listing, Span
 Item = TypeVar("Item")
 
 
-@strawberry.type(description="Where a page stands within its list.")
+@strawberry.type(description="The position of a page within its list.")
 class PageInfo:
     has_next_page: bool
     has_previous_page: bool
@@ -30,22 +30,24 @@ class Edge(Generic[Item]):
     node: Item
 
 
-@strawberry.type(description="One page of a list: at most 100 rows, 20 unless asked for.")
+@strawberry.type(description="One page of a list: at most 100 rows, 20 by default.")
 class Connection(Generic[Item]):
     edges: list[Edge[Item]]
     page_info: PageInfo
     listing: strawberry.Private[Any]
 
-    @strawberry.field(description="How many rows the whole list has; counted only when asked for.")
+    @strawberry.field(description="Number of rows in the whole list; counted only when selected.")
     async def total_count(self, info: Info) -> int:
         return await info.context.count(self.listing.query)
 
 
 async def paged(info: Info, query: QuerySet[Any], order: tuple[str, ...], span: Span) -> Any:
-    """Return the part of the list that was asked for. Raises BadInput for what is no cursor of it.
+    """Return the requested page of a list as a connection. Raises BadInput for an invalid cursor.
 
-    Lists asked for at the same moment are one statement, and what the client asks of the rows that
-    their rows refer to comes with them.
+    Lists requested in the same tick of the event loop are fetched in one statement. Rows that the client selects
+    through references are joined in the same statement.
+
+    order  columns, "-" in front for descending; together unique
     """
     listing = Listing(query, order, span)
     page = listing.page(await info.context.rows(listing.question().select_related(*_joined(info, query))))
@@ -63,13 +65,13 @@ async def paged(info: Info, query: QuerySet[Any], order: tuple[str, ...], span: 
 
 
 def _joined(info: Info, query: QuerySet[Any]) -> list[str]:
-    """Return the references of the rows that the client follows; each is named as its column is."""
+    """Return the foreign keys of the rows whose fields the client selects; field and foreign key have the same name."""
     followed = {to_snake_case(name) for name in _selected(info)}
     return sorted(followed & query.model._meta.fk_fields)
 
 
 def _selected(info: Info) -> Iterator[str]:
-    """Yield the names of the fields that are asked of the rows of a page."""
+    """Yield the names of the fields that the client selects of a page's nodes."""
     raw = info._raw_info
 
     def fields(sets: Iterable[SelectionSetNode | None]) -> Iterator[FieldNode]:

@@ -1,4 +1,4 @@
-"""The words of the domain as the schema's enums."""
+"""Enums of the schema: registers the domain's enums with their descriptions."""
 
 from __future__ import annotations
 
@@ -33,36 +33,36 @@ class RecordType(StrEnum):
 
 
 def _public(enum: type[Enum], description: str, name: str | None = None, **meanings: str) -> None:
-    """Make an enum part of the schema; `meanings` describe its values."""
+    """Register an enum with the schema; `value_descriptions` describe its values by name."""
     strawberry.enum(enum, name=name, description=description)
     for value in enum.__strawberry_definition__.values:  # type: ignore[attr-defined]
         value.description = meanings.get(value.name)
 
 
-_public(PeriodKind, "How long a period is. CUSTOM takes its days from `start` and `end` and cannot recur.")
+_public(PeriodKind, "Length of a period. CUSTOM takes its days from `start` and `end` and cannot recur.")
 _public(Weekday, "A day of the week.")
 _public(
     Role,
-    "What an employee may see and do.",
-    EMPLOYEE="Sees and records its own work.",
+    "Role of an employee, which determines their permissions.",
+    EMPLOYEE="Sees and records their own work.",
     MANAGER="Also sees, and sets goals for, the teams below.",
     DIRECTOR="Also sees and sets goals for the whole company.",
     ADMIN="Also manages people, devices, rules and integrations.",
 )
 _public(
     DeviceKind,
-    "What signs in without being a person.",
+    "Kind of a client that signs in without being a person.",
     WALLBOARD="Read-only: leaderboards, goals of teams and company, wins. Sees no deals, clients or entries.",
     INTEGRATION="Records for any employee: another CRM, telephony.",
 )
 _public(
     Interval,
-    "What a point of a chart covers: a day, a week from the company's first day of the week, or a month.",
+    "Length covered by one point of a chart: a day, a week from the company's first day of the week, or a month.",
 )
-_public(Unit, "What a metric is counted in.", "MetricUnit", MONEY="In the company's currency.")
+_public(Unit, "Unit of a metric.", "MetricUnit", MONEY="In the company's currency.")
 _public(
     Pace,
-    "How a goal stands against an even pace over the period's working days.",
+    "State of a goal compared with an even pace over the period's working days.",
     NOT_STARTED="The period lies ahead and the value is zero.",
     BEHIND="More than 5 % of the target below the even pace.",
     ON_TRACK="Within 5 % of the target of the even pace.",
@@ -72,39 +72,43 @@ _public(
 )
 _public(
     RankBy,
-    "What a board is ranked by.",
+    "Criterion of a leaderboard's ranks.",
     ATTAINMENT="By percent of the employee's own goal for this metric and period; those without one come last.",
 )
 _public(
     MoneyBasis,
-    "What a forecast counts.",
-    REVENUE="What won deals bring in.",
-    PROFIT="That less their cost.",
+    "Amount that a forecast counts.",
+    REVENUE="Revenue of won deals.",
+    PROFIT="Revenue less the cost of the deals.",
 )
 _public(
     Confidence,
-    "How far a forecast is to be trusted.",
+    "Reliability of a forecast.",
     "ForecastConfidence",
-    NONE="Too little history to forecast from: expected, low, median and high are what is booked.",
+    NONE="Too little history for a forecast: expected, low, median and high equal the booked amount.",
     LOW="Two to five months of history, or a range too wide to plan by.",
 )
-_public(DealStatus, "How a deal stands.")
+_public(DealStatus, "Status of a deal.")
 _public(SaleKind, "Whether a sale is the client's first.", FIRST="The client's first won deal.")
-_public(LeadStatus, "How a lead stands.")
-_public(CallDirection, "Who called whom.")
-_public(CallOutcome, "How a call ended.")
-_public(TaskKind, "A task of one's own, or given by a manager.", ASSIGNMENT="Given by a manager (поручение).")
-_public(ActivityKind, "What happened.")
-_public(AlertKind, "What an alert is about.")
+_public(LeadStatus, "Status of a lead.")
+_public(CallDirection, "Direction of a call.")
+_public(CallOutcome, "Outcome of a call.")
+_public(
+    TaskKind,
+    "Origin of a task: the employee's own, or assigned by a manager.",
+    ASSIGNMENT="Assigned by a manager (поручение).",
+)
+_public(ActivityKind, "Kind of an activity.")
+_public(AlertKind, "Kind of an alert.")
 _public(
     Recipient,
-    "Who is told.",
+    "Recipients of an alert.",
     "AlertRecipient",
-    MANAGER="The employee's manager, of a team's goal the team's; the directors where nobody stands above.",
-    EMPLOYEE="The employee; of a team's goal, its manager.",
+    MANAGER="The employee's manager; for a team's goal the team's manager; the directors if there is no manager above.",
+    EMPLOYEE="The employee; for a team's goal, its manager.",
 )
-_public(Code, "What is wrong with an input.", "UserErrorCode")
-_public(RecordType, "The types of records that carry an `externalId`.")
+_public(Code, "Reason why an input was refused.", "UserErrorCode")
+_public(RecordType, "Types of records that have an `externalId`.", "RecordType")
 
 __all__ = [
     "ActivityKind",

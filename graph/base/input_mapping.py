@@ -1,4 +1,4 @@
-"""From an input object to what was given: by the contract's names, without what was left out."""
+"""Input objects shared by several mutations and queries, and their conversion to mappings."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ class MoneyInput:
 
 
 @strawberry.input(
-    description="""Which stretch of days. `{kind: MONTH}` is the current month in the company's time zone,
-`{kind: MONTH, offset: 1}` the next one, `{kind: QUARTER, on: "2026-02-10"}` the quarter that holds that day; CUSTOM
-takes `start` and `end`, both included, at most ten years apart, and cannot recur. Where a period may be null, that means the current month for
-boards, statistics, funnel, forecast and work time; for goals those whose period holds today; for lists no restriction."""
+    description="""A range of days. `{kind: MONTH}` is the current month in the company's time zone,
+`{kind: MONTH, offset: 1}` the next one, `{kind: QUARTER, on: "2026-02-10"}` the quarter of that day; CUSTOM
+takes `start` and `end`, both included, at most ten years apart, and cannot recur. Where a period may be null, null
+means the current month for leaderboards, statistics, funnel, forecast and work time; for goals, the goals whose period
+includes today; for lists, no restriction."""
 )
 class PeriodInput:
     kind: PeriodKind = PeriodKind.MONTH
@@ -35,12 +36,12 @@ class PeriodInput:
     end: date | None = strawberry.UNSET
 
 
-@strawberry.input(description="Deals to be taken as closed, for a question only: nothing is written.")
+@strawberry.input(description="Deals to assume as closed in a forecast; nothing is stored.")
 class WhatIfInput:
     win: list[strawberry.ID] | None = strawberry.field(
-        default=strawberry.UNSET, description="Taken as won within the period."
+        default=strawberry.UNSET, description="Assumed as won within the period."
     )
-    lose: list[strawberry.ID] | None = strawberry.field(default=strawberry.UNSET, description="Taken as lost.")
+    lose: list[strawberry.ID] | None = strawberry.field(default=strawberry.UNSET, description="Assumed as lost.")
 
 
 @cache
@@ -52,7 +53,10 @@ def _names(cls: Any) -> tuple[tuple[str, str], ...]:
 
 
 def given(value: Any) -> Any:
-    """Return an input object as a mapping of what was provided, lists and inner inputs too; anything else as it is."""
+    """Return an input object as a mapping of the provided fields by their GraphQL names, recursively.
+
+    Omitted fields are missing in the mapping, other values than input objects are returned unchanged.
+    """
     if isinstance(value, list):
         return [given(item) for item in value]
     if value is None or get_object_definition(type(value)) is None:
@@ -62,11 +66,11 @@ def given(value: Any) -> Any:
 
 
 def period_key(period: PeriodInput | None) -> tuple[tuple[str, Any], ...] | None:
-    """Return a period as a question of a board holds it."""
+    """Return a period as a hashable key, as the queries of leaderboards, statistics, funnels and forecasts hold it."""
     return tuple(sorted(given(period).items())) if period else None
 
 
 def forecast_question(period: PeriodInput | None, basis: MoneyBasis, what_if: WhatIfInput | None = None) -> Question:
-    """Return what a forecast is asked for."""
+    """Return the query of a forecast from its GraphQL arguments."""
     supposed = given(what_if) or {}
     return Question(period_key(period), basis, tuple(supposed.get("win") or ()), tuple(supposed.get("lose") or ()))

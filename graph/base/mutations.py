@@ -1,4 +1,4 @@
-"""What every mutation has in common: one transaction, refusals as `userErrors`, and calls that can be repeated."""
+"""Mutation decorators: one transaction, user errors in the payload, idempotency keys."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ from resolvers.auth import sessions
 from resolvers.request import goal_visibility, idempotency
 
 
-@strawberry.type(description="What the user can mend. A mutation that returns any of these changed nothing.")
+@strawberry.type(
+    name="UserError",
+    description="A problem that the user can fix. A mutation that returns any of these changed nothing.",
+)
 class UserError:
     path: list[str] = strawberry.field(description='From the mutation\'s argument inwards: ["input", "amount"].')
     code: Code
-    message: str = strawberry.field(description="A sentence that says what to do, in the viewer's language.")
+    message: str = strawberry.field(description="A sentence in the viewer's language that says how to fix it.")
 
 
 def refused(payload: type, refusal: Refusal, language: str) -> Any:
-    """Return the payload that says no; it names what is to be mended."""
+    """Return a payload with this error in `userErrors` and nothing else."""
     error = UserError(path=list(refusal.path), code=refusal.code, message=translated(refusal.message, language))
     return payload(user_errors=[error])
 
 
 class _Refusing(FieldExtension):
-    """Answers refusals; for what keeps no ledger: signing in and out."""
+    """Returns a `UserError` in the payload. Used alone for signing in and out, which need no unit of work."""
 
     def apply(self, field: StrawberryField) -> None:
         self.field = field
@@ -50,11 +53,11 @@ class _Refusing(FieldExtension):
 
 
 class _Acting(_Refusing):
-    """Runs the mutation as one unit of work, once for each idempotency key."""
+    """Runs the mutation in one unit of work, once for each idempotency key."""
 
     async def act(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
         context = info.context
-        context.viewer  # noqa: B018 - a stranger must not get as far as the lock
+        context.viewer  # noqa: B018 - an anonymous client is refused before it takes the writers' lock
         call = idempotency.call(info.field_name, arguments, given)
         async with context.unit() as work:
             answer = await idempotency.recall(context, call) if call else None
@@ -65,8 +68,9 @@ class _Acting(_Refusing):
                     await idempotency.remember(context, call, rows)
             else:
                 payload = self.field.type(**answer)  # type: ignore[operator]
+        # the fields of the payload are resolved with the permissions as they are after the mutation
         if {"people", "company"} & work.topics:
-            with suppress(Unauthenticated):  # who has just ended his own session hears that he has
+            with suppress(Unauthenticated):  # viewers who have just ended their own session still get the payload
                 await sessions.renew(context)
         if getattr(payload, "goals", None):
             payload.goals = await goal_visibility.within_sight(context, payload.goals)
@@ -74,17 +78,18 @@ class _Acting(_Refusing):
 
 
 def action(description: str) -> Any:
-    """Return the decorator for a mutation that changes the records: its resolver returns the payload."""
+    """Return the decorator for a mutation that runs in a unit of work; its resolver returns the payload."""
     return strawberry.mutation(description=description, extensions=[_Acting()])
 
 
 def session_action(description: str) -> Any:
+    """Return the decorator for a mutation of sessions, which runs without a unit of work."""
     return strawberry.mutation(description=description, extensions=[_Refusing()])
 
 
 @dataclass_transform(kw_only_default=True)
 def payload(description: str) -> Callable[[type], Any]:
-    """Make a class a mutation's payload: every field null or empty beside the errors."""
+    """Return the class decorator for a payload: adds `userErrors` and makes other fields null or empty by default."""
 
     def made(cls: type) -> Any:
         annotations = dict(cls.__annotations__)

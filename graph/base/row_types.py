@@ -1,7 +1,7 @@
-"""A GraphQL type is a lens on the row, not a copy of it.
+"""Row types: GraphQL types that read the attributes of database rows directly.
 
-Plain columns are read off the row by name; `one` follows a reference in batches; what
-needs a decision is a small resolver that takes the row as its parent.
+Plain columns are attributes of the row with the same name. `to_one` and its variants resolve references, batched by
+a DataLoader. Anything that needs a decision is a small resolver with the row as its parent.
 """
 
 from __future__ import annotations
@@ -25,17 +25,19 @@ Ask = Callable[[Context, Sequence[Any]], Awaitable[Sequence[Any]]]
 
 
 def _id(root: Any) -> strawberry.ID:
-    return strawberry.ID(encoded(type(root).__name__, root.id))  # rows are named as their types are
+    return strawberry.ID(encoded(type(root).__name__, root.id))  # a row's class has the name of its GraphQL type
 
 
-@strawberry.interface(description="Anything with an id of its own.")
+@strawberry.interface(description="Any object with an id of its own.")
 class Node:
-    id: strawberry.ID = strawberry.field(resolver=_id, description="Globally unique and opaque; `node(id:)` takes it.")
+    id: strawberry.ID = strawberry.field(
+        resolver=_id, description="Globally unique and opaque; an argument of `node(id:)`."
+    )
 
 
 @dataclass_transform(kw_only_default=True)
 def lens(row: type, description: str) -> Callable[[Class], Class]:
-    """Make a class the GraphQL type through which rows of a table (or values of a class) are seen."""
+    """Return the decorator that makes a class the GraphQL type of a table's rows, or of the values of a class."""
 
     def looking(cls: Class) -> Class:
         cls.is_type_of = classmethod(lambda _cls, value, _info: isinstance(value, row))  # type: ignore[attr-defined]
@@ -45,7 +47,7 @@ def lens(row: type, description: str) -> Callable[[Class], Class]:
 
 
 def chosen(info: Info, names: frozenset[str]) -> bool:
-    """Return whether any of the fields of these names is asked for, at whatever depth."""
+    """Return whether the operation selects a field with one of these names, at any depth."""
     waiting: list[Any] = list(info.selected_fields)
     while waiting:
         each = waiting.pop()
@@ -56,14 +58,18 @@ def chosen(info: Info, names: frozenset[str]) -> bool:
 
 
 def one(by_ids: Load, key: str, description: str | None = None) -> Any:
-    """Return a field that follows the reference in the column `key`, in one statement for all rows of a moment."""
+    """Return a field that resolves the reference in a column.
+
+    load_rows  returns rows by their ids; it is called once for all references of one tick of the event loop
+    column     the row's attribute with the id; the relation joined by a page's query is read without a statement
+    """
     joined = f"_{key.removesuffix('_id')}"
 
     def follow(root: Any, info: Info) -> Any:
         number = getattr(root, key)
         if number is None:
             return None
-        held = getattr(root, joined, None)  # a page brings what it is asked for along
+        held = getattr(root, joined, None)  # set when the query of a page has joined the relation
         if held is not None and held.pk == number:
             return None if getattr(held, "deleted_at", None) else held
         return info.context.load(by_ids, number)
@@ -72,7 +78,7 @@ def one(by_ids: Load, key: str, description: str | None = None) -> Any:
 
 
 def within_sight(kind: str, key: str, description: str | None = None) -> Any:
-    """Return a field that follows the reference to a record in the column `key`; null where the viewer may not see it."""
+    """Return a field that resolves the reference to a record in a column; null if the viewer may not see the record."""
     joined = f"_{key.removesuffix('_id')}"
 
     async def found(context: Context, numbers: Sequence[int]) -> Sequence[Any]:
@@ -93,7 +99,7 @@ def within_sight(kind: str, key: str, description: str | None = None) -> Any:
 
 
 def somebody(key: str, description: str | None = None) -> Any:
-    """Return a field that follows the reference to an employee; null where he is out of a device's scope."""
+    """Return a field that resolves the reference to an employee in a column; null outside a device's scope."""
     joined = f"_{key.removesuffix('_id')}"
 
     def follow(root: Any, info: Info) -> Any:
@@ -109,7 +115,7 @@ def somebody(key: str, description: str | None = None) -> Any:
 
 
 def asked(by_keys: Ask, key: str = "id", description: str | None = None) -> Any:
-    """Return a field with what is found for the column `key`, as far as whoever asks may see it."""
+    """Return a field with the value that `load_values` finds for a column, as far as the viewer may see it."""
 
     def follow(root: Any, info: Info) -> Any:
         number = getattr(root, key)
@@ -119,5 +125,5 @@ def asked(by_keys: Ask, key: str = "id", description: str | None = None) -> Any:
 
 
 def gathered(by_ids: Load, description: str | None = None) -> Any:
-    """Return a field with what `by_ids` finds for the row's own id."""
+    """Return a field with the value that `load_rows` finds for the row's own id."""
     return one(by_ids, "id", description)

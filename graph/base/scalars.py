@@ -1,4 +1,4 @@
-"""Exact numbers and unmistakable times: what goes in is refused rather than guessed, what goes out has one form."""
+"""Custom scalars `Decimal`, `DateTime` and `Date`: ambiguous input is refused, output has one canonical form."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         "Decimal",
         _decimal,
         canonical,
-        'Exact decimal number as a JSON string, never a float: "1250000.50". Input takes a string or an integer.',
+        'Exact decimal number as a JSON string, never a float: "1250000.50". Input is a string or an integer.',
     ),
     datetime: _scalar(
         "DateTime",
         _moment,
         _text_of,
-        'ISO 8601 with an offset: "2026-11-23T09:30:00+03:00"; without one it is refused.',
+        'ISO 8601 with an offset: "2026-11-23T09:30:00+03:00"; a time without an offset is refused.',
     ),
     date: _scalar("Date", _day, date.isoformat, 'ISO 8601 calendar date in the company\'s time zone: "2026-11-23".'),
 }

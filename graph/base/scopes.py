@@ -1,4 +1,4 @@
-"""Whose numbers, and the days they are of."""
+"""GraphQL types `Scope` (employee, team or company) and `Period`, and the fields that all scopes share."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ TheForecast = Annotated["Forecast", strawberry.lazy("graph.types.forecasts")]  #
 TheGoal = Annotated["Goal", strawberry.lazy("graph.types.goals")]  # type: ignore[name-defined]  # noqa: F821
 TheStatistics = Annotated["Statistics", strawberry.lazy("graph.types.statistics")]  # type: ignore[name-defined]  # noqa: F821
 
-CHARTS: Final = "Charts of the period: the current month unless one is given."
-FUNNEL: Final = """What entered the stages of a pipeline in the period: in the current month unless one is given, and in the
-first pipeline that is in use."""
+CHARTS: Final = "Time series of the period; by default the current month."
+FUNNEL: Final = """Deals that entered the stages of a pipeline in the period; by default the current month and the first
+active pipeline."""
 
 
 @dataclass(frozen=True)
 class Days:
-    """A period with the calendar it is counted by and the day that is today."""
+    """A period with the company's calendar, today's date and the language of its label."""
 
     period: periods.Period
     calendar: Calendar
@@ -45,7 +45,7 @@ async def days(context: Context, period: periods.Period) -> Any:
     return Days(period, await context.calendar(), await context.today(), context.language)
 
 
-@strawberry.type(description="A stretch of days of the company's calendar.")
+@strawberry.type(description="A range of days in the company's calendar.")
 class Period:
     @strawberry.field
     @staticmethod
@@ -62,7 +62,7 @@ class Period:
     def end(root: strawberry.Parent[Days]) -> date:
         return root.period.end
 
-    @strawberry.field(description='For people: "November 2026", "Q4 2026".')
+    @strawberry.field(description='Display name: "November 2026", "Q4 2026".')
     @staticmethod
     def label(root: strawberry.Parent[Days]) -> str:
         return root.period.label(root.language)
@@ -72,12 +72,12 @@ class Period:
     def workdays(root: strawberry.Parent[Days]) -> int:
         return periods.workdays(root.period, root.calendar)
 
-    @strawberry.field(description="Working days that are over; today is not.")
+    @strawberry.field(description="Finished working days, without today.")
     @staticmethod
     def workdays_elapsed(root: strawberry.Parent[Days]) -> int:
         return periods.elapsed_workdays(root.period, today=root.today, calendar=root.calendar)
 
-    @strawberry.field(description="Working days that are not over, today included.")
+    @strawberry.field(description="Remaining working days, including today.")
     @staticmethod
     def workdays_left(root: strawberry.Parent[Days]) -> int:
         elapsed = periods.elapsed_workdays(root.period, today=root.today, calendar=root.calendar)
@@ -85,7 +85,7 @@ class Period:
 
 
 def scope_of(row: Any) -> ScopeOf:
-    """Return the scope that a row of a company, team or employee is."""
+    """Return the scope of a company, team or employee row."""
     if isinstance(row, Team):
         return ScopeOf(OwnerKind.TEAM, row.id, row)
     if isinstance(row, Employee):
@@ -94,16 +94,16 @@ def scope_of(row: Any) -> ScopeOf:
 
 
 @strawberry.interface(
-    description="""Whose numbers: an employee, a team with all teams below it, or the whole company. Wherever an argument is
-called `scope`, it takes the id of one of these; null means the company for boards, and elsewhere the widest single scope
-the viewer may see: the company, else the first team he manages, else himself. The answer's `scope` says which."""
+    description="""An employee, a team with all teams below it, or the whole company. Every argument named `scope` takes
+the id of one of these; null means the company for leaderboards, and elsewhere the widest single scope the viewer may
+see: the company, else the first team they manage, else the viewer. The result's `scope` tells which one it is."""
 )
 class Scope(Node):
     name: str
 
     @strawberry.field(
         graphql_type=list[TheGoal],
-        description="Its own goals whose period overlaps the given one; without a period those that hold today.",
+        description="The scope's own goals whose period overlaps the given one; by default includes today.",
     )
     @staticmethod
     async def goals(
@@ -113,7 +113,7 @@ class Scope(Node):
 
     @strawberry.field(
         graphql_type=TheForecast | None,
-        description="What is expected to come in: in the current month unless a period is given. Null out of sight.",
+        description="Forecast of won deals; by default for the current month. Null if the viewer may not see it.",
     )
     @staticmethod
     async def forecast(
@@ -125,7 +125,9 @@ class Scope(Node):
     ) -> Any:
         return await forecasts.of_scope(info.context, scope_of(root), forecast_question(period, basis, what_if))
 
-    @strawberry.field(graphql_type=TheStatistics | None, description=f"{CHARTS} Null for who may not see the card.")
+    @strawberry.field(
+        graphql_type=TheStatistics | None, description=f"{CHARTS} Null if the viewer may not see the card."
+    )
     @staticmethod
     async def statistics(
         root: strawberry.Parent[Any],
@@ -136,7 +138,7 @@ class Scope(Node):
     ) -> Any:
         return await statistics.of_scope(info.context, scope_of(root), charted(period, interval, metrics))
 
-    @strawberry.field(graphql_type=TheFunnel | None, description=f"{FUNNEL} Null for who may not see the card.")
+    @strawberry.field(graphql_type=TheFunnel | None, description=f"{FUNNEL} Null if the viewer may not see the card.")
     @staticmethod
     async def funnel(
         root: strawberry.Parent[Any],
@@ -166,7 +168,7 @@ async def _statistics(
 
 
 def whole_statistics() -> Any:
-    """Return the field of a team or the company: out of reach it is an error, not a null."""
+    """Return the non-null `statistics` field of a team or the company: an error if the viewer may not see it."""
     return strawberry.field(resolver=_statistics, description=CHARTS)
 
 
@@ -177,7 +179,7 @@ async def _funnel(
 
 
 def whole_funnel() -> Any:
-    """The same for the funnel."""
+    """Return the non-null `funnel` field of a team or the company: an error if the viewer may not see it."""
     return strawberry.field(resolver=_funnel, description=FUNNEL)
 
 
@@ -192,7 +194,5 @@ async def _forecast(
 
 
 def whole_forecast() -> Any:
-    """Return the field of a team or the company: out of reach it is an error, not a null."""
-    return strawberry.field(
-        resolver=_forecast, description="What is expected to come in: in the current month unless a period is given."
-    )
+    """Return the non-null `forecast` field of a team or the company: an error if the viewer may not see it."""
+    return strawberry.field(resolver=_forecast, description="Forecast of won deals; by default for the current month.")

@@ -1,7 +1,7 @@
-"""What a client hears when an operation fails: a sentence, a code from a closed list, and the request's id.
+"""Formats errors for the `errors` of a response: a sentence, a code from a closed list, and the request id.
 
-Nothing internal leaves here. What nobody foresaw goes whole into the log, under the same
-id, and reads "Something failed on our side" outside.
+Internal details never leave the server: an unexpected exception is logged with its traceback under the request id,
+and the client gets a generic sentence.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ PARSE: Final = "GRAPHQL_PARSE_FAILED"
 VALIDATION: Final = "GRAPHQL_VALIDATION_FAILED"
 INPUT: Final = "BAD_USER_INPUT"
 INTERNAL: Final = "INTERNAL"
-MOST: Final = 10  # errors of one answer
+MOST: Final = 10  # in one response
 
 _HIDDEN: Final = "Something failed on our side. It is in the log under this request id."
 _AWAY: Final = "The database cannot be reached at the moment: try again in a few seconds."
-_FULL: Final = "There is no room left to store anything: tell whoever runs the server."
+_FULL: Final = "There is no room left to store anything: tell the administrator of the server."
 _WHERE: Final = re.compile(r"Variable '\$(?P<name>\w+)' has invalid value(?: at (?P<inner>[\w.\[\]]{1,100}))?: ")
-_ECHO: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|\S{101,}")  # what was sent, as GraphQL shows it
+_ECHO: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|\S{101,}")  # client input as graphql-core quotes it
 
 log = logging.getLogger(__name__)
 
 
 def shown(error: Exception, *, language: str, request_id: str, otherwise: str = INPUT) -> dict[str, Any]:
-    """Return an error as the answer's `errors` holds it.
+    """Return the error as an entry of the response's `errors`, in the client's language.
 
-    otherwise  the code for what GraphQL itself finds wrong at this stage.
+    default_code  the code of errors that graphql-core itself reports at this stage
     """
     cause = _cause(error)
     message, code, more = _told(cause, otherwise, of_input=_of_input(error))
@@ -53,21 +53,21 @@ def shown(error: Exception, *, language: str, request_id: str, otherwise: str = 
 
 
 def _cause(error: Exception) -> Exception:
-    """Return what is behind GraphQL's error; what it finds wrong with the client's input stands for itself."""
+    """Return the exception behind a GraphQLError; an error about the client's input is its own cause."""
     while isinstance(error, GraphQLError) and isinstance(error.original_error, Exception) and not _of_input(error):
         error = error.original_error
     return error
 
 
 def _of_input(error: Exception) -> bool:
-    """Return whether GraphQL complains of what was sent, not of what we answer with."""
+    """Return whether graphql-core reports a problem of the client's input, not of our result."""
     if not isinstance(error, GraphQLError) or not isinstance(error.original_error, GraphQLError | None):
         return False
     return error.path is None or error.message.startswith("Argument '")
 
 
 def _told(cause: Exception, otherwise: str, *, of_input: bool) -> tuple[str, str, Mapping[str, Any]]:
-    """Return sentence, code and further extensions; log what the client must not know."""
+    """Return sentence, code and further extensions; log the details that the client must not see."""
     if isinstance(cause, Failure):
         return cause.message, cause.code, cause.extensions
     if isinstance(cause, Refusal):
@@ -87,6 +87,6 @@ def _told(cause: Exception, otherwise: str, *, of_input: bool) -> tuple[str, str
 
 
 def _short(message: str) -> str:
-    """Return what GraphQL says, with at most a glimpse of what the client sent."""
+    """Shorten a message of graphql-core and the client's input that it quotes: at most 400 and 100 characters."""
     message = _ECHO.sub(lambda found: found[0] if len(found[0]) <= 100 else found[0][:81] + "…", message)
     return message if len(message) <= 400 else message[:399] + "…"

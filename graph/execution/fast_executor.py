@@ -1,10 +1,10 @@
-"""Executing an operation without paying for what our fields do not use.
+"""Fast-path GraphQL executor: reads plain fields without the library's per-field objects.
 
-Most fields are a column of the row, or a small function of it. GraphQL's executor makes a dozen
-objects for each before it gets there, Strawberry some more. Here the schema's fields are looked at once:
-a plain leaf is read and coerced at once, a plain object is gone into at once, a small function is called as
-it is. Whatever is unusual (an argument, an extension, an error, a missing value) goes the executor's own
-way, so the results are the same.
+Most fields are a column of the row or a small function of it. For each of them graphql-core creates about a
+dozen objects before it reads the value, and Strawberry some more. `compile_schema` inspects the fields of the
+schema once: a plain leaf is then read and coerced directly, a plain object is entered directly, and a small
+function is called as it is. Everything unusual (an argument, an extension, an error, a missing value) falls
+back to the library's own path, so the results are the same; a randomized test compares the two executors.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ _AWAITABLE: Final[dict[type, bool]] = {}
 
 
 def is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
-    """Return whether a resolver's result is to be awaited: a row is not, though Tortoise lets it be."""
+    """Return whether a resolver's result must be awaited.
+
+    A Tortoise row has `__await__` but is a finished value. The answer depends on the type alone and is cached by it:
+    it is needed for every value of every response.
+    """
     kind = type(value)
     found = _AWAITABLE.get(kind)
     if found is None:
@@ -48,14 +52,20 @@ def is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What our small resolvers use of Strawberry's info."""
+    """The only part of Strawberry's `Info` that small resolvers use: the context."""
 
     context: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a field is read, from the row and the context, and what makes a leaf of it, or the object that it is."""
+    """How a plain field is resolved.
+
+    read         returns the value from the row and the context
+    coerce       serializes a leaf; None for an object
+    object_type  the type of an object; None for a leaf
+    non_null     whether the field must have a value
+    """
 
     read: Callable[[Any, Any], Any]
     coerce: Callable[[Any], Any] | None
@@ -64,7 +74,7 @@ class Plan:
 
 
 def planned(schema: GraphQLSchema) -> None:
-    """Look at every field once: note how a plain one is read, and call small resolvers as they are."""
+    """Attach a `FieldPlan` to every plain field of the schema and make small resolvers its direct resolvers."""
     for kind in schema.type_map.values():
         if not isinstance(kind, GraphQLObjectType | GraphQLInterfaceType) or kind.name.startswith("__"):
             continue
@@ -72,7 +82,7 @@ def planned(schema: GraphQLSchema) -> None:
             definition = field.extensions.get(_DEFINITION)
             if not isinstance(definition, StrawberryField) or definition.extensions:
                 continue
-            streamed = definition.is_subscription  # its arguments were looked at when it began
+            streamed = definition.is_subscription  # its arguments were used when the stream was created
             read = _event if streamed else None if field.args else _reading(definition)
             if read is None:
                 continue
@@ -109,11 +119,11 @@ def _called(read: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
-    """Executes an operation; of a stream, each of its events.
+    """Executes a query or mutation, or the events of one subscription.
 
-    What is collected of the document is collected once for all events of a stream. The library would do it for each,
-    and remembers what is below a field by the very list it was collected in: of lists made anew it would find none
-    again, and let go of none.
+    The root fields of a subscription are collected once for all its events. The library would collect them for each
+    event, and it caches the subfields of a field by the identity of the list of field details: with new lists for
+    each event the cache would never hit and grow with every event.
     """
 
     _root: tuple[GraphQLObjectType, Any] | None = None
@@ -123,10 +133,13 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         self._planned: dict[int, tuple[Any, list[tuple[str, list[Any], Any, Plan | None]]]] = {}
 
     async def event(self, payload: Any) -> ExecutionResult:
-        """Return the result for one event of the stream."""
+        """Return the result for one event of the subscription.
+
+        Runs in a shallow copy of the executor, so that events share its caches but not their root value and errors.
+        """
         if self._root is None:
             kind = self.schema.get_root_type(self.operation.operation)
-            assert kind is not None, "a stream has begun by its field of this type"
+            assert kind is not None, "the stream was created from a field of this type"
             fields, _, _ = collect_fields(
                 self.schema, self.fragments, self.variable_values, kind, self.operation, self.hide_suggestions
             )
@@ -151,12 +164,17 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         grouped_field_set: Any,
         position_context: Any,
     ) -> Any:
+        """Resolve the fields of an object; overrides the library's method, which is called for every object.
+
+        A planned field is read here. If reading or coercing it fails in any way, the library resolves the field again
+        from the start, so that errors and missing values are handled and reported only there; reading twice is harmless.
+        """
         context = self.context_value
         results: dict[str, Any] = {}
         waiting: list[str] = []
         try:
             for name, details, field, plan in self._steps(parent_type, grouped_field_set):
-                value = None  # stands for what is left to the executor
+                value = None  # means that the library's own path resolves the field
                 if plan is not None:
                     try:
                         value = plan.read(source_value, context)
@@ -172,7 +190,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                                 results[name] = coerced
                                 continue
                             value = None
-                    except Exception:  # noqa: BLE001 - it is met again, and told in the executor's way
+                    except Exception:  # noqa: BLE001 - raised again and reported by the library's own path
                         value = None
                 here = Path(path, name, parent_type.name)
                 if plan is None or value is None or isinstance(value, Exception):
@@ -190,14 +208,14 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         return _awaited(results, waiting) if waiting else results
 
     def _steps(self, parent_type: GraphQLObjectType, grouped: Any) -> list[tuple[str, list[Any], Any, Plan | None]]:
-        """Return the names of collected fields, each with where it was written, what it is and its plan."""
+        """Return the fields as tuples (response key, field details, definition, plan), cached by the field set."""
         kept = self._planned.get(id(grouped))
         if kept is None:
             steps = []
             for name, details in grouped.items():
                 field = parent_type.fields.get(details[0].node.name.value)
                 steps.append((name, details, field, field.extensions.get(PLAN) if field else None))
-            kept = self._planned[id(grouped)] = grouped, steps  # held, so that nothing else gets its id
+            kept = self._planned[id(grouped)] = grouped, steps  # keeps a reference, so that the id is not reused
         return kept[1]
 
     def _completed(
@@ -209,15 +227,16 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         value: Any,
         position_context: Any,
     ) -> Any:
-        """Return what a value that is to be awaited, or an object, comes to; its errors are told where they belong."""
+        """Complete a value that is an object or must be awaited; errors are reported at the field's path."""
         whole: Any = field.extensions[PLAN].whole
         if is_awaitable(value):
             info = self.build_resolve_info(field, [each.node for each in details], parent_type, path)
             return self.complete_awaitable_value(field.type, details, info, path, value, position_context)
-        no_info: Any = None  # none of our types looks at it
+        # no `is_type_of` of this schema uses the info, and building it is expensive
+        no_info: Any = None
         try:
             result: Any = self.complete_object_value(whole, details, no_info, path, value, position_context)
-        except Exception as error:  # noqa: BLE001 - whatever it was, as the executor does
+        except Exception as error:  # noqa: BLE001 - every error becomes a field error, as in the library
             self.handle_field_error(error, field.type, details, path)
             return None
         return self._caught(result, field.type, details, path) if is_awaitable(result) else result
@@ -225,13 +244,13 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
     async def _caught(self, result: Awaitable[Any], kind: GraphQLOutputType, details: list[Any], path: Path) -> Any:
         try:
             return await result
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - every error becomes a field error, as in the library
             self.handle_field_error(error, kind, details, path)
             return None
 
 
 async def _awaited(results: dict[str, Any], waiting: list[str]) -> dict[str, Any]:
-    """Put what is waited for in its place, all of it at once."""
+    """Await the named results concurrently and put their values in place."""
     if len(waiting) == 1:
         results[waiting[0]] = await results[waiting[0]]
     else:

@@ -1,7 +1,7 @@
-"""One operation from its text to its result: read once, refused early, executed under a deadline.
+"""Parses, validates, limits and executes GraphQL operations, for HTTP and WebSocket alike.
 
-A text is parsed and validated once and remembered; what it may cost is looked at each
-time, before anything is executed. HTTP and socket both go through here.
+A document is parsed and validated once and cached by its text. Its cost is checked for each new combination of
+variables that can change it, before anything is executed. Queries and mutations run under a deadline.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ from resolvers.request.context import Context
 from resolvers.request.viewer import Viewer
 
 Kind = Literal["query", "mutation", "subscription"]
-KEPT: Final = 512  # texts; an attacker's push out an attacker's
+KEPT: Final = 512  # entries of each LRU cache, so that an attacker cannot fill the memory with new texts
 
 
 class Unanswerable(Exception):
-    """A text that is no operation of ours: its errors, and their code."""
+    """A text that is not a valid document of this schema, with its errors and their code."""
 
     def __init__(self, errors: list[GraphQLError], code: str) -> None:
         super().__init__(code)
@@ -61,8 +61,8 @@ class Unanswerable(Exception):
 class Operation:
     """An operation that may be executed.
 
-    root  its only root field, wherever it is written; None when it has several.
-    text   the document as it was sent.
+    text        the document as the client sent it
+    root_field  its only root field, also when it is inside a fragment; None when there are several
     """
 
     text: str
@@ -74,7 +74,7 @@ class Operation:
 
     @property
     def field(self) -> str | None:
-        """The name of its only root field, as the schema has it."""
+        """The schema's name of the only root field."""
         return self.root.name.value if self.root else None
 
     @property
@@ -82,12 +82,12 @@ class Operation:
         return self.definition.name.value if self.definition.name else None
 
     def variable(self, argument: str) -> str | None:
-        """Return the name of the variable that its only root field takes for the argument."""
+        """Return the name of the variable passed as this argument of the only root field, if it is a variable."""
         value = self._written(argument)
         return value.name.value if isinstance(value, VariableNode) else None
 
     def argument(self, name: str) -> Any:
-        """Return what its only root field is given for a scalar argument; None for null and for none."""
+        """Return the value of a scalar argument of the only root field; None when it is null or omitted."""
         value = self._written(name)
         if isinstance(value, VariableNode):
             if value.name.value in self.variables:
@@ -104,9 +104,9 @@ class Operation:
 
 
 class Operations:
-    """What of a schema may be asked.
+    """Parses and executes the operations of one schema.
 
-    open  strangers may read the schema and have names suggested: for demos.
+    expose_schema  allows introspection and name suggestions also for anonymous clients; for demos
     """
 
     def __init__(self, schema: strawberry.Schema, limits: Limits, *, open: bool = False) -> None:
@@ -115,13 +115,14 @@ class Operations:
         self._open = open
         self._rules = specified_rules if open else (*specified_rules, NoSchemaIntrospectionCustomRule)
         self._known: OrderedDict[str, DocumentNode | Unanswerable] = OrderedDict()
-        self._light: OrderedDict[Hashable, None] = OrderedDict()  # what was weighed and is not too much
-        self._forms: OrderedDict[str, str] = OrderedDict()  # of subscriptions
+        self._light: OrderedDict[Hashable, None] = OrderedDict()  # an ordered set of keys whose cost was accepted
+        self._forms: OrderedDict[str, str] = OrderedDict()  # documents of subscriptions, as `print_ast` writes them
 
     def asked(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Operation:
-        """Return what a text asks for with these variables.
+        """Return the operation of a document, with its variables.
 
-        raises  Unanswerable for what is no operation of this schema; TooComplex and BadInput for what is too much.
+        raises  InvalidDocument for a text that is not valid in this schema; QueryTooComplex and BadInput when a limit
+                is exceeded
         """
         document = self._known.get(text) or self._read(text)
         self._known.move_to_end(text)
@@ -140,7 +141,11 @@ class Operations:
         definition: OperationDefinitionNode,
         given: dict[str, Any],
     ) -> None:
-        """Refuse what is too much; looked at once for a text and the numbers given with it, which sizes of pages may be."""
+        """Raise QueryTooComplex if the operation asks for too much.
+
+        Of the variables only numbers and nulls can change the cost, as sizes of pages, so an accepted cost is cached by
+        the text, the operation and those values.
+        """
         key = (text, name, tuple((each, _number(value)) for each, value in given.items()))
         if key not in self._light:
             weigh(document, definition, given, self.limits)
@@ -150,9 +155,9 @@ class Operations:
         self._light.move_to_end(key)
 
     def key(self, operation: Operation, viewer: Viewer, language: str, ignored: Sequence[str] = ()) -> Hashable:
-        """Return what is equal for two who may be given one and the same answer to a subscription.
+        """Return the key under which a subscription is shared: equal keys mean equal results for both viewers.
 
-        ignored  arguments of its field whose variables make no other question of it
+        ignored_arguments  arguments of the root field that do not change the result; their variables are left out
         """
         left_out = {operation.variable(argument) for argument in ignored}
         looked_at = looks(self.schema, operation.document, operation.definition, operation.variables)
@@ -162,7 +167,7 @@ class Operations:
         return form, operation.name, variables, language, sight(viewer, looked_at)
 
     def _form(self, text: str, document: DocumentNode) -> str:
-        """Return the document in the one form of all that mean the same; made once for each text."""
+        """Return the document in canonical formatting, cached by its text."""
         found = self._forms.get(text)
         if found is None:
             found = self._forms[text] = print_ast(document)
@@ -181,7 +186,7 @@ class Operations:
         else:
             for definition in found.definitions:
                 if isinstance(definition, OperationDefinitionNode):
-                    weigh(found, definition, {}, self.limits)  # before validation, which a large document makes slow
+                    weigh(found, definition, {}, self.limits)  # before validation, which is slow for large documents
             errors = validate(
                 self.schema, found, self._rules, max_errors=error_formatting.MOST, hide_suggestions=not self._open
             )
@@ -193,7 +198,10 @@ class Operations:
         return found
 
     async def execute(self, operation: Operation, admitted: Awaitable[Context]) -> ExecutionResult:
-        """Return the result of a query or mutation for whoever is admitted. Raises Timeout after the deadline."""
+        """Execute a query or mutation in the context that is being created. Raises OperationTimeout after the deadline.
+
+        The deadline includes authentication, which creates the context.
+        """
         try:
             return await within(self.limits.deadline, self._executed(operation, admitted))
         except GivenUp:
@@ -214,7 +222,7 @@ class Operations:
         return await result if isawaitable(result) else result
 
     async def events(self, operation: Operation, context: Context) -> AsyncGenerator[tuple[Any, ExecutionResult], None]:
-        """Yield what a subscription tells of, each with its result; one that cannot begin yields None and its errors."""
+        """Yield each event of a subscription with its result; one that cannot start yields None with its errors."""
         executor = Executor.build(
             self.schema,
             operation.document,
@@ -228,7 +236,7 @@ class Operations:
         if isinstance(executor, list):
             yield None, ExecutionResult(None, errors=executor)
             return
-        assert isinstance(executor, Executor), "it was built as one"
+        assert isinstance(executor, Executor), "`build` returns an instance of its class, or errors"
         source: Any = create_source_event_stream(executor)
         found = await source if isawaitable(source) else source
         if isinstance(found, ExecutionResult):
@@ -240,7 +248,7 @@ class Operations:
 
 
 def _number(value: Any) -> Hashable:
-    """Return what of a variable's value matters to a weight: the number, or that it is none, or anything else."""
+    """Return the part of a variable's value that can change the cost: a number, null, or one constant for the rest."""
     return value if value is None or isinstance(value, int | float) else "other"
 
 

@@ -1,8 +1,8 @@
-"""What an operation comes to with its fragments spread out: its shape, and the rows it asks for.
+"""Query cost analysis: the shape of an operation with its fragments expanded, and the rows it asks for.
 
-Each fragment is weighed once however often it is spread, so what doubles with every fragment
-doubles a number and not the work. What is merely wrong is left to validation: here it is
-ignored, or counts as the largest it could be.
+The cost of each fragment is computed once however often it is spread. A document whose fragments double at each
+level therefore doubles a number, not the work. Invalid parts are left to validation: here they are ignored, or
+count as the largest possible value.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from graphql import (
 from domain.errors.operation_errors import TooComplex
 from models.db.keyset_pagination import LARGEST, USUAL
 
-PAGED: Final = {  # fields whose size the client sets, with the rows they have otherwise
+PAGED: Final = {  # paginated fields, with their number of rows when the client sets no size
     "activities": USUAL,
     "alerts": USUAL,
     "calls": USUAL,
@@ -41,8 +41,8 @@ PAGED: Final = {  # fields whose size the client sets, with the rows they have o
     "leads": USUAL,
     "tasks": USUAL,
 }
-ROWS: Final = frozenset({"edges", "standings"})  # where the rows of a paged field are
-LISTS: Final = {  # fields that are as long as the company makes them, with what is usual
+ROWS: Final = frozenset({"edges", "standings"})  # the fields of a page that contain its rows
+LISTS: Final = {  # lists without pagination, with a typical length
     "alertRules": 10,
     "changes": 5,
     "contacts": 3,
@@ -60,15 +60,15 @@ LISTS: Final = {  # fields that are as long as the company makes them, with what
     "teams": 20,
     "userErrors": 1,
 }
-STATEMENT: Final = 5  # rows that a page of its own, thus a statement of its own, is worth
+STATEMENT: Final = 5  # rows: each page takes one more SQL statement, which costs about as much as so many rows
 
 
 _INTROSPECTION: Final = frozenset({"__schema", "__type"})
-_SHOWN: Final = 2**31 - 1  # the number of rows asked for can have hundreds of digits
+_SHOWN: Final = 2**31 - 1  # larger numbers are reported as this one: a cost can have hundreds of digits
 
 
 def check(what: str, actual: int, limit: int) -> None:
-    """Raise TooComplex when it is more than the limit."""
+    """Raise QueryTooComplex if `actual` exceeds the limit; `quantity` names what was counted."""
     if actual > limit:
         actual = min(actual, _SHOWN)
         raise TooComplex(
@@ -77,7 +77,7 @@ def check(what: str, actual: int, limit: int) -> None:
 
 
 class Weight(NamedTuple):
-    """What a selection set comes to with its fragments spread out."""
+    """Totals of a selection set with its fragments expanded."""
 
     nesting: int = 0
     depth: int = 0
@@ -87,21 +87,21 @@ class Weight(NamedTuple):
     aliases: int = 0
     directives: int = 0
     rows: int = 0
-    each: int = 0  # rows that come again with each row of the page around them
+    each: int = 0  # the cost that arises again for each row of the surrounding page
 
 
 _NOTHING: Final = Weight()
 
 
 class Circular(GraphQLError):
-    """A fragment that spreads itself, and so has no weight."""
+    """A fragment that spreads itself, directly or through others; its cost would be infinite."""
 
     def __init__(self, spread: FragmentSpreadNode) -> None:
         super().__init__(f"Cannot spread fragment '{spread.name.value}' within itself.", spread)
 
 
 class Scale:
-    """Weighs the definitions of one document, each fragment once."""
+    """Computes the costs of the definitions of one document, each fragment once."""
 
     def __init__(
         self,
@@ -115,10 +115,14 @@ class Scale:
         }
         self._variables, self._defaults = variables, defaults
         self._nesting = nesting
-        self._known: dict[int, Weight | None] = {}  # None: being weighed
+        # by id of the node; None while it is being visited, which reveals circles
+        self._known: dict[int, Weight | None] = {}
 
     def definition(self, node: OperationDefinitionNode | FragmentDefinitionNode, level: int = 0) -> Weight:
-        """Return what the definition comes to. Raises TooComplex and Circular."""
+        """Return the cost of an operation or fragment. Raises QueryTooComplex and CircularFragment.
+
+        level  the nesting at which it is used, for the limit
+        """
         found = self._known.get(id(node))
         if found is None:
             self._known[id(node)] = None
@@ -176,10 +180,11 @@ class Scale:
         )
 
     def alike(self, *nodes: SelectionSetNode) -> int:
-        """Return how many pairs of fields stand under one name in one place, as these sets do.
+        """Count the pairs of fields with the same response key in merged selection sets, at all levels below.
 
-        Validation compares each such pair. Every set that is looked at adds fields, so this is no more work than
-        there are fields; only for a document that has been weighed, as a circle would have no end.
+        The validation rule OverlappingFieldsCanBeMerged compares each such pair, so their number bounds its work.
+        Every visited set adds fields, so the counting itself is linear in the fields. The document must have passed
+        `visit_definition`: with circular fragments this would not end.
         """
         places: dict[str, list[SelectionSetNode | None]] = {}
         for field in self._fields(nodes, set()):
@@ -192,7 +197,7 @@ class Scale:
         return pairs
 
     def _fields(self, nodes: Sequence[SelectionSetNode], spread: set[str]) -> Iterator[FieldNode]:
-        """Yield the fields of the sets, each fragment spread once."""
+        """Yield the fields of the selection sets, with each fragment expanded once."""
         for selection in (each for node in nodes for each in node.selections):
             if isinstance(selection, FieldNode):
                 yield selection
@@ -204,7 +209,7 @@ class Scale:
                     yield from self._fields([fragment.selection_set], spread)
 
     def _rows(self, node: FieldNode, inner: Weight) -> tuple[int, int]:
-        """Return the rows a field stands for: in all, and with each row of the page around it."""
+        """Return the rows of a field: the total, and the cost for each row of the surrounding page."""
         name = node.name.value
         if name in ROWS:
             return 0, inner.rows + inner.each
@@ -231,7 +236,7 @@ class Scale:
 
 
 def _size(given: Any, usual: int) -> int:
-    """Return the rows of a page of that size; an impossible size is refused later, and until then the largest."""
+    """Return the number of rows of a page; an invalid size, which is refused later, counts as the largest."""
     if given is None:
         return usual
     return int(given) if isinstance(given, int | float) and 1 <= given <= LARGEST else LARGEST

@@ -1,7 +1,7 @@
-"""What one operation may ask for, refused before it costs anything.
+"""Query limits: refuses documents and operations that are too large, before they cost anything.
 
-A text is looked at in steps, each cheap because the one before it passed: bytes, tokens, then the
-shape with all fragments spread out, and for the operation that is meant the rows it asks for.
+The checks run in an order in which each is cheap because the previous ones passed: bytes, tokens, the shape with
+all fragments expanded, and, for the operation to execute, the number of rows it asks for.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ __all__ = ["Limits", "clean", "parsed", "weigh"]
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one operation may be: each number is still accepted."""
+    """The largest accepted values for one operation, inclusive."""
 
-    deadline: float = 10.0  # seconds it may take
-    body: int = 1_000_000  # bytes of an HTTP body
-    document: int = 32_768  # bytes of the document in UTF-8
+    deadline: float = 10.0  # execution time
+    body: int = 1_000_000  # of an HTTP request
+    document: int = 32_768  # in UTF-8
     tokens: int = 2_000
     operations: int = 10  # in one document
     definitions: int = 100  # operations and fragments
     variables: int = 100  # declared by one operation
-    nesting: int = 40  # selections within each other: fields, inline fragments and spreads
-    depth: int = 12  # fields within each other
-    introspection: int = 15  # the same within __schema and __type
-    roots: int = 20  # fields of the operation itself
+    nesting: int = 40  # levels of fields, inline fragments and fragment spreads
+    depth: int = 12  # levels of fields
+    introspection: int = 15  # levels of fields within __schema and __type
+    roots: int = 20
     fields: int = 500
     aliases: int = 50
     directives: int = 50
-    alike: int = 5_000  # pairs of fields under one name in one place, each of which validation compares
+    alike: int = 5_000  # pairs of fields with one response key in one place; validation compares each pair
     cost: int = 5_000  # rows
 
 
 def parsed(text: str, limits: Limits) -> DocumentNode:
-    """Return the document, with nothing in it that is too much whichever operation is executed.
+    """Parse a document and check the limits that hold for all its operations and fragments.
 
-    raises  TooComplex; BadInput for literals that cannot be stored; GraphQLSyntaxError; Circular
+    raises  QueryTooComplex; BadInput for literals that cannot be stored; GraphQLSyntaxError; CircularFragment
     """
     check("bytes of the document", len(text.encode(errors="surrogatepass")), limits.document)
     if fault(text):
@@ -81,12 +81,12 @@ def parsed(text: str, limits: Limits) -> DocumentNode:
 def weigh(
     document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any], limits: Limits
 ) -> int:
-    """Return how many rows the operation asks for, at most.
+    """Return the cost of the operation: an upper bound of the rows it asks for.
 
-    Pages multiply along the path; a page without a size has the usual one. A variable that is no
-    number counts as the largest page. Of a union's fragments each counts in full.
+    Page sizes multiply along the path; a page without a size has the default one. A variable that is not a number
+    counts as the largest page. Every fragment on a union counts in full.
 
-    raises  TooComplex, when that is too many or the operation has a shape that is refused
+    raises  QueryTooComplex when the cost or the shape exceeds a limit
     """
     defaults = {each.variable.name.value: each.default_value for each in operation.variable_definitions or ()}
     weight = Scale(document, variables, defaults, limits.nesting).definition(operation)
@@ -114,7 +114,7 @@ def _read(text: str, most: int) -> DocumentNode:
 
 
 def _tokens(text: str, most: int) -> int:
-    """Return how many tokens a text has, up to one beyond the most; those before the first that is none."""
+    """Count the tokens of a text up to its first syntax error, at most `max_tokens` + 1."""
     lexer, count = Lexer(Source(text)), 0
     try:
         while count <= most and lexer.advance().kind is not TokenKind.EOF:

@@ -1,10 +1,9 @@
-"""Who may be answered with one and the same answer: the key under which a question is executed once for all who ask it.
+"""Share key of a subscription: the permissions its fields depend on, and their fingerprint for a viewer.
 
-Two viewers share a running subscription when it is the same document with the same variables in the
-same language, and when everything that its fields look at of a viewer is equal. What that is
-follows from the rights table: each field names the actions it asks the table for, and a viewer's
-sight is how far those reach for him. A field that is not listed here looks at the whole viewer, so
-that what is forgotten is never shared.
+Two viewers share a running subscription when document, variables and language are equal and when everything its
+fields depend on in a viewer is equal. Each field lists the actions for which it consults the permission table, and
+a viewer's fingerprint is how far these actions reach for them. A field that is not listed here depends on the whole
+viewer, so a forgotten field is never shared.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from domain.ledger.metrics import WORK
 from domain.permissions import Action, Reach
 from resolvers.request.viewer import Viewer
 
-Looks = frozenset[Action | None]  # None: at who exactly it is
+Looks = frozenset[Action | None]  # None: the result depends on the identity of the viewer
 
 _NOTHING: Final[Looks] = frozenset()
 _WHOLE: Final[Looks] = frozenset({None})
@@ -38,7 +37,7 @@ _GOALS: Final[Looks] = frozenset({Action.VIEW_GOALS, Action.VIEW_GOALS_ABOVE})
 _BOARD: Final[Looks] = frozenset({Action.VIEW_BOARD})
 _PEOPLE: Final[Looks] = frozenset({Action.VIEW_PEOPLE})
 
-_PLAIN: Final = frozenset(  # types all of whose fields say the same to everybody who sees the object
+_PLAIN: Final = frozenset(  # types whose fields are the same for all viewers who may see the object
     {
         "Leaderboard",
         "Standing",
@@ -88,14 +87,14 @@ _FIELDS: Final[Mapping[str, Looks]] = {
     "Subscription.activities": _CARD | _GOALS,
     "Subscription.goalProgress": _GOALS,
 }
-_OF_A_METRIC: Final = frozenset({"leaderboard", "standing"})  # of hours each sees those that he may see
-_OF_THE_ASKER: Final = {"goalProgress": ("goals", "scope")}  # without any of these arguments the question is about him
+_OF_A_METRIC: Final = frozenset({"leaderboard", "standing"})  # need VIEW_WORK_TIME with the metric of hours
+_OF_THE_ASKER: Final = {"goalProgress": ("goals", "scope")}  # without these arguments, a field about the viewer
 
 
 def looks(
     schema: GraphQLSchema, document: DocumentNode, definition: OperationDefinitionNode, variables: Mapping[str, Any]
 ) -> Looks:
-    """Return what of the viewer the answer to the operation depends on."""
+    """Return the actions whose reach determines the result of the operation; None among them for the whole viewer."""
     root = schema.get_root_type(definition.operation)
     assert root is not None
     return frozenset(_Reading(schema, document, variables).of(root.name, definition.selection_set))
@@ -136,7 +135,7 @@ class _Reading:
         return found
 
     def _may_be(self, node: FieldNode, name: str, text: str) -> bool:
-        """Return whether an argument has that text; a variable that is left out may, as it may have a default."""
+        """Return whether an argument may be that text. An omitted variable may be, as it may have that default."""
         values = [each.value for each in node.arguments or () if each.name.value == name]
         return any(
             self._variables.get(value.name.value, text) == text
@@ -146,7 +145,7 @@ class _Reading:
         )
 
     def _given(self, node: FieldNode, names: Sequence[str]) -> bool:
-        """Return whether any of these arguments has a value."""
+        """Return whether any of these arguments has a value other than null."""
         values = [each.value for each in node.arguments or () if each.name.value in names]
         return any(
             self._variables.get(value.name.value) is not None
@@ -157,7 +156,7 @@ class _Reading:
 
 
 def sight(viewer: Viewer, looks: Iterable[Action | None]) -> Hashable:
-    """Return how far the actions reach for the viewer: equal for two who see the same."""
+    """Return how far the actions reach for the viewer; equal for viewers who get the same result."""
     return frozenset((action, _seen(viewer, action)) for action in looks)
 
 

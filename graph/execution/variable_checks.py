@@ -1,4 +1,4 @@
-"""Single values, from variables and literals: what no field could take is refused before it is looked at further."""
+"""Checks variables and literals for values that no field accepts, before any further processing."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from domain.errors.operation_errors import BadInput
 
 UNFIT: Final = "This contains characters that cannot be stored: take out null characters and halves of emoji."
 TOO_LONG: Final = "This number is too long."
-DIGITS: Final = 40  # more than any number of ours has
+DIGITS: Final = 40  # of a numeric literal; more than any stored number has
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-_BITS: Final = 128  # about as many digits
-_NESTED: Final = 20  # lists and objects within each other
-VALUES: Final = 25_000  # 500 records with every field given
-_PATH: Final = 100  # characters of a path that are shown
+_BITS: Final = 128  # about MAX_DIGITS decimal digits
+_NESTED: Final = 20  # levels of lists and objects
+VALUES: Final = 25_000  # enough for 500 records with all their fields
+_PATH: Final = 100  # characters, in error messages
 
 
 def clean(value: Any) -> Any:
-    """Return the variables as they are, when everything in them can be stored.
+    """Return the variables unchanged if all their values can be stored.
 
-    raises  BadInput, with the path of what cannot: null characters and lone surrogates, NaN and infinity,
-            numbers of absurd length; too deep a nesting, too many values
+    Iterates instead of recursing, and takes at most one value more than allowed, so hostile input is cheap to refuse.
+
+    raises  BadInput, with the path of the value: null characters and lone surrogates, NaN and infinity, integers of
+            more than 128 bits; too deep nesting, too many values
     """
     left = VALUES
     waiting: list[tuple[Any, str, int]] = [(value, "", 0)]
@@ -45,7 +47,7 @@ def clean(value: Any) -> Any:
 
 
 def fault(value: Any) -> str | None:
-    """Return what is wrong with a single value, whatever it is meant for."""
+    """Return why a single value cannot be stored, as a sentence; None when it can."""
     if isinstance(value, str):
         return UNFIT if _UNSTORABLE.search(value) else None
     if isinstance(value, float):

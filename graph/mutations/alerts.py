@@ -17,14 +17,14 @@ class AlertRulePayload:
     rule: AlertRule | None
 
 
-@payload("How many alerts are unread.")
+@payload("The number of alerts still unread.")
 class MarkAlertsReadPayload:
     unread_alerts: int = 0
 
 
 @strawberry.type
 class AlertMutation:
-    @action("A new rule: told is what happens from now on, and which silences are too long by now.")
+    @action("Create a rule. It applies to events from now on, and to inactivity that lasts too long by now.")
     async def create_alert_rule(self, info: Info, input: AlertRuleInput) -> AlertRulePayload:
         return AlertRulePayload(rule=await rules.create(info.context, given(input)))  # type: ignore[arg-type]
 
@@ -32,10 +32,10 @@ class AlertMutation:
     async def update_alert_rule(self, info: Info, id: ID, input: AlertRuleInput) -> AlertRulePayload:
         return AlertRulePayload(rule=await rules.update(info.context, id, given(input)))  # type: ignore[arg-type]
 
-    @action("Take a rule out; what it raised stays in the inboxes.")
+    @action("Delete a rule; the alerts that it raised stay in the inboxes.")
     async def delete_alert_rule(self, info: Info, id: ID) -> AlertRulePayload:
         return AlertRulePayload(rule=await rules.delete(info.context, id))  # type: ignore[arg-type]
 
-    @action("All of the inbox when `ids` is null.")
+    @action("Mark alerts as read; the whole inbox if `ids` is null.")
     async def mark_alerts_read(self, info: Info, ids: list[ID] | None = None) -> MarkAlertsReadPayload:
         return MarkAlertsReadPayload(unread_alerts=await inbox.mark_read(info.context, ids))

@@ -17,21 +17,7 @@ from graph.types.goals import Goal
 from resolvers.crm import calls
 
 
-@payload("The call, and the goals that moved.")
-class CallPayload:
-    call: Call | None
-    goals: list[Goal]
-
-
-@strawberry.type
-class CallMutation:
-    @action("Record a call, or change one.")
-    async def record_call(self, info: Info, input: RecordCallInput) -> CallPayload:
-        call, goals = _only(await calls.record(info.context, [given(input)]))
-        return CallPayload(call=call, goals=goals)
-
-
-@strawberry.input(description="`outcome` defaults to ANSWERED when the call took any time, else to NO_ANSWER.")
+@strawberry.input(description="`outcome` defaults to ANSWERED when `durationSeconds` is above 0, else to NO_ANSWER.")
 class RecordCallInput:
     id: ID | None = UNSET
     employee: ID | None = UNSET
@@ -44,3 +30,17 @@ class RecordCallInput:
     note: str | None = UNSET
     external_id: str | None = UNSET
     idempotency_key: str | None = UNSET
+
+
+@payload("The call, and the goals that moved.")
+class CallPayload:
+    call: Call | None
+    goals: list[Goal]
+
+
+@strawberry.type
+class CallMutation:
+    @action("Record a call, or change one.")
+    async def record_call(self, info: Info, input: RecordCallInput) -> CallPayload:
+        call, goals = _only(await calls.record(info.context, [given(input)]))
+        return CallPayload(call=call, goals=goals)

@@ -16,31 +16,6 @@ from graph.types.goals import Goal
 from resolvers.crm import clients
 
 
-@payload("The client, and the goals that moved.")
-class ClientPayload:
-    client: Client | None
-    goals: list[Goal]
-
-
-@payload("The contact, and the goals that moved.")
-class ContactPayload:
-    contact: Contact | None
-    goals: list[Goal]
-
-
-@strawberry.type
-class ClientMutation:
-    @action("Record a client, or change one.")
-    async def record_client(self, info: Info, input: RecordClientInput) -> ClientPayload:
-        client, goals = _only(await clients.record(info.context, [given(input)]))
-        return ClientPayload(client=client, goals=goals)
-
-    @action("Record a contact, or change one.")
-    async def record_contact(self, info: Info, input: RecordContactInput) -> ContactPayload:
-        contact, goals = _only(await clients.record_contacts(info.context, [given(input)]))
-        return ContactPayload(contact=contact, goals=goals)
-
-
 @strawberry.input
 class RecordClientInput:
     id: ID | None = UNSET
@@ -64,3 +39,28 @@ class RecordContactInput:
     created_at: datetime | None = UNSET
     external_id: str | None = UNSET
     idempotency_key: str | None = UNSET
+
+
+@payload("The client, and the goals that moved.")
+class ClientPayload:
+    client: Client | None
+    goals: list[Goal]
+
+
+@payload("The contact, and the goals that moved.")
+class ContactPayload:
+    contact: Contact | None
+    goals: list[Goal]
+
+
+@strawberry.type
+class ClientMutation:
+    @action("Record a client, or change one.")
+    async def record_client(self, info: Info, input: RecordClientInput) -> ClientPayload:
+        client, goals = _only(await clients.record(info.context, [given(input)]))
+        return ClientPayload(client=client, goals=goals)
+
+    @action("Record a contact, or change one.")
+    async def record_contact(self, info: Info, input: RecordContactInput) -> ContactPayload:
+        contact, goals = _only(await clients.record_contacts(info.context, [given(input)]))
+        return ContactPayload(contact=contact, goals=goals)

@@ -27,7 +27,9 @@ class UpdateCompanyInput:
     close_after_workdays: int | None = UNSET
 
 
-@strawberry.input(description="What one unit of the currency is worth in the company's own; `from` defaults to today.")
+@strawberry.input(
+    description="The value of one unit of the currency in the company's currency; `from` defaults to today."
+)
 class ExchangeRateInput:
     currency: str
     rate: Decimal
@@ -41,11 +43,11 @@ class CompanyPayload:
 
 @strawberry.type
 class CompanyMutation:
-    @action("Change the company; what is already counted stays as it was counted.")
+    @action("Change the company's settings; amounts already counted do not change.")
     async def update_company(self, info: Info, input: UpdateCompanyInput) -> CompanyPayload:
         return CompanyPayload(company=await company.update(info.context, given(input)))  # type: ignore[arg-type]
 
-    @action("Say what a currency is worth from a day on.")
+    @action("Set the exchange rate of a currency from a day on.")
     async def set_exchange_rate(self, info: Info, input: ExchangeRateInput) -> CompanyPayload:
         row = await company.set_rate(
             info.context, currency=input.currency, rate=input.rate, since=input.valid_from or None

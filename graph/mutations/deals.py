@@ -20,73 +20,6 @@ from graph.types.goals import Goal
 from resolvers.crm import deals, queries
 from resolvers.request import idempotency
 
-MOST_AT_ONCE = 500
-
-
-@payload("The deal, and the goals that moved.")
-class DealPayload:
-    deal: Deal | None
-    goals: list[Goal]
-
-
-@payload("The deals in the order of the inputs, and the goals that moved.")
-class DealsPayload:
-    deals: list[Deal]
-    goals: list[Goal]
-
-
-def _deal(made: tuple[Any, Any]) -> DealPayload:
-    deal, goals = made
-    return DealPayload(deal=deal, goals=goals)
-
-
-@strawberry.type
-class DealMutation:
-    @action("Record a deal, or change the one that carries the `externalId`.")
-    async def record_deal(self, info: Info, input: RecordDealInput) -> DealPayload:
-        return _deal(_only(await deals.record(info.context, [given(input)])))
-
-    @action("Up to 500 at once, all or none.")
-    async def record_deals(self, info: Info, inputs: list[RecordDealInput]) -> DealsPayload:
-        if not 1 <= len(inputs) <= MOST_AT_ONCE:
-            raise OutOfRange("Record 1 to 500 deals at once.", "inputs")
-        rows, goals = await idempotency.each(
-            info.context, "recordDeal", given(inputs), partial(deals.record, info.context, path=("inputs",))
-        )
-        return DealsPayload(deals=rows, goals=goals)  # type: ignore[arg-type]
-
-    @action("Change what is given; what is left out stays.")
-    async def update_deal(self, info: Info, input: UpdateDealInput) -> DealPayload:
-        return _deal(await deals.update(info.context, input.id, given(input)))
-
-    @action("Put an open deal into another stage.")
-    async def move_deal(self, info: Info, input: MoveDealInput) -> DealPayload:
-        return _deal(await deals.move(info.context, input.id, input.stage, input.at or None))
-
-    @action("Win a deal: it counts for its owner, on that day.")
-    async def win_deal(self, info: Info, input: WinDealInput) -> DealPayload:
-        asked = given(input)
-        money = {field: asked[field] for field in ("amount", "cost") if asked.get(field) is not None}
-        return _deal(await deals.close(info.context, input.id, DealStatus.WON, money, asked.get("at")))
-
-    @action("Lose a deal.")
-    async def lose_deal(self, info: Info, input: LoseDealInput) -> DealPayload:
-        asked = given(input)
-        reason = {"lostReason": asked["reason"]} if "reason" in asked else {}
-        return _deal(await deals.close(info.context, input.id, DealStatus.LOST, reason, asked.get("at")))
-
-    @action("Open a closed deal again; its win gives its score back.")
-    async def reopen_deal(self, info: Info, input: ReopenDealInput) -> DealPayload:
-        return _deal(await deals.reopen(info.context, input.id, given(input).get("stage")))
-
-    @action("Say that a deal has a problem, or that it has none any more.")
-    async def flag_deal(self, info: Info, input: FlagDealInput) -> DealPayload:
-        return _deal(await deals.flag(info.context, input.id, input.problem or None))
-
-    @action("Take a deal out of every score; the history keeps it.")
-    async def delete_deal(self, info: Info, id: ID) -> DealPayload:
-        return _deal(await queries.delete_record(info.context, id, "Deal"))
-
 
 @strawberry.input(
     description="""`owner` defaults to the viewer, `status` to OPEN at creation. `status: WON` records a deal already won;
@@ -111,8 +44,8 @@ class RecordDealInput:
 
 
 @strawberry.input(
-    description="""A new owner takes an open deal over whole; of a won one the credit stays with who won it, unless
-`moveCredit`."""
+    description="""A new owner gets an open deal with its credit; the credit of a won deal stays as it is
+unless `moveCredit`."""
 )
 class UpdateDealInput:
     id: ID
@@ -161,8 +94,76 @@ class ReopenDealInput:
     idempotency_key: str | None = UNSET
 
 
-@strawberry.input(description="`problem: null` takes the flag off.")
+@strawberry.input(description="`problem: null` clears the flag.")
 class FlagDealInput:
     id: ID
     problem: str | None = UNSET
     idempotency_key: str | None = UNSET
+
+
+MOST_AT_ONCE = 500
+
+
+@payload("The deal, and the goals that moved.")
+class DealPayload:
+    deal: Deal | None
+    goals: list[Goal]
+
+
+@payload("The deals in the order of the inputs, and the goals that moved.")
+class DealsPayload:
+    deals: list[Deal]
+    goals: list[Goal]
+
+
+def _deal(made: tuple[Any, Any]) -> DealPayload:
+    deal, goals = made
+    return DealPayload(deal=deal, goals=goals)
+
+
+@strawberry.type
+class DealMutation:
+    @action("Record a deal, or change the one that carries the `externalId`.")
+    async def record_deal(self, info: Info, input: RecordDealInput) -> DealPayload:
+        return _deal(_only(await deals.record(info.context, [given(input)])))
+
+    @action("Record up to 500 deals at once, all or none.")
+    async def record_deals(self, info: Info, inputs: list[RecordDealInput]) -> DealsPayload:
+        if not 1 <= len(inputs) <= MOST_AT_ONCE:
+            raise OutOfRange("Record 1 to 500 deals at once.", "inputs")
+        rows, goals = await idempotency.each(
+            info.context, "recordDeal", given(inputs), partial(deals.record, info.context, path=("inputs",))
+        )
+        return DealsPayload(deals=rows, goals=goals)  # type: ignore[arg-type]
+
+    @action("Change the given fields of a deal; omitted fields stay.")
+    async def update_deal(self, info: Info, input: UpdateDealInput) -> DealPayload:
+        return _deal(await deals.update(info.context, input.id, given(input)))
+
+    @action("Move an open deal to another stage.")
+    async def move_deal(self, info: Info, input: MoveDealInput) -> DealPayload:
+        return _deal(await deals.move(info.context, input.id, input.stage, input.at or None))
+
+    @action("Win a deal: it counts for its owner, on the day of the win.")
+    async def win_deal(self, info: Info, input: WinDealInput) -> DealPayload:
+        asked = given(input)
+        money = {field: asked[field] for field in ("amount", "cost") if asked.get(field) is not None}
+        return _deal(await deals.close(info.context, input.id, DealStatus.WON, money, asked.get("at")))
+
+    @action("Lose a deal.")
+    async def lose_deal(self, info: Info, input: LoseDealInput) -> DealPayload:
+        asked = given(input)
+        reason = {"lostReason": asked["reason"]} if "reason" in asked else {}
+        return _deal(await deals.close(info.context, input.id, DealStatus.LOST, reason, asked.get("at")))
+
+    @action("Reopen a closed deal; the scores of its win are withdrawn.")
+    async def reopen_deal(self, info: Info, input: ReopenDealInput) -> DealPayload:
+        return _deal(await deals.reopen(info.context, input.id, given(input).get("stage")))
+
+    @action("Flag a deal with a problem, or clear the flag.")
+    async def flag_deal(self, info: Info, input: FlagDealInput) -> DealPayload:
+        return _deal(await deals.flag(info.context, input.id, input.problem or None))
+
+    @action("Delete a deal: its scores are withdrawn; the activity feed keeps it.")
+    async def delete_deal(self, info: Info, id: ID) -> DealPayload:
+        return _deal(await queries.delete_record(info.context, id, "Deal"))

@@ -13,9 +13,7 @@ from graph.types.sessions import Device
 from resolvers.auth import devices
 
 
-@strawberry.input(
-    description="`scope`: the team or company whose numbers it may read or record; null means the company."
-)
+@strawberry.input(description="`scope`: the team or company the device may read or record for; null means the company.")
 class CreateDeviceInput:
     name: str
     kind: DeviceKind
@@ -23,7 +21,7 @@ class CreateDeviceInput:
     idempotency_key: str | None = UNSET
 
 
-@payload("The device; `token` is shown this once.")
+@payload("The device; `token` is shown only once.")
 class CreateDevicePayload:
     device: Device | None
     token: str | None
@@ -36,11 +34,11 @@ class DevicePayload:
 
 @strawberry.type
 class DeviceMutation:
-    @action("A new wallboard or integration; its token is shown this once.")
+    @action("Create a wallboard or integration; its token is shown only once.")
     async def create_device(self, info: Info, input: CreateDeviceInput) -> CreateDevicePayload:
         device, token = await devices.create(info.context, given(input))
         return CreateDevicePayload(device=device, token=token)  # type: ignore[arg-type]
 
-    @action("Take a device's access away; its open sockets end.")
+    @action("Revoke a device; its open sockets close.")
     async def revoke_device(self, info: Info, id: ID) -> DevicePayload:
         return DevicePayload(device=await devices.revoke(info.context, id))  # type: ignore[arg-type]

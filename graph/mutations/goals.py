@@ -25,7 +25,7 @@ class SetGoalInput:
     idempotency_key: str | None = UNSET
 
 
-@strawberry.input(description="`ifVersion`: the progress version last seen; another one meanwhile is a CONFLICT.")
+@strawberry.input(description="`ifVersion`: the progress version last seen; CONFLICT if it has changed.")
 class UpdateGoalInput:
     id: ID
     if_version: int | None = UNSET
@@ -42,11 +42,11 @@ class GoalPayload:
 
 @strawberry.type
 class GoalMutation:
-    @action("Set what an employee, a team or the company is to reach.")
+    @action("Set a goal for an employee, a team or the company.")
     async def set_goal(self, info: Info, input: SetGoalInput) -> GoalPayload:
         return GoalPayload(goal=await goals.set_goal(info.context, given(input)))  # type: ignore[arg-type]
 
-    @action("Change a goal's name, target or recurrence; the change is kept.")
+    @action("Change a goal's name, target or recurrence; the change is kept in its history.")
     async def update_goal(self, info: Info, input: UpdateGoalInput) -> GoalPayload:
         return GoalPayload(goal=await goals.update_goal(info.context, given(input)))  # type: ignore[arg-type]
 

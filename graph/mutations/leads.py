@@ -19,37 +19,6 @@ from graph.types.leads import Lead
 from resolvers.crm import leads
 
 
-@payload("The lead, and the goals that moved.")
-class LeadPayload:
-    lead: Lead | None
-    goals: list[Goal]
-
-
-@payload("The lead, the deal made of it, and the goals that moved.")
-class ConvertLeadPayload:
-    lead: Lead | None
-    deal: Deal | None
-    goals: list[Goal]
-
-
-@strawberry.type
-class LeadMutation:
-    @action("Record a lead, or change one.")
-    async def record_lead(self, info: Info, input: RecordLeadInput) -> LeadPayload:
-        lead, goals = _only(await leads.record(info.context, [given(input)]))
-        return LeadPayload(lead=lead, goals=goals)
-
-    @action("Make a deal of a lead: the lead's owner and client unless others are given.")
-    async def convert_lead(self, info: Info, input: ConvertLeadInput) -> ConvertLeadPayload:
-        lead, deal, goals = await leads.convert(info.context, input.id, given(input.deal))
-        return ConvertLeadPayload(lead=lead, deal=deal, goals=goals)  # type: ignore[arg-type]
-
-    @action("Say that nothing will come of a lead.")
-    async def reject_lead(self, info: Info, id: ID, reason: str | None = None) -> LeadPayload:
-        lead, goals = await leads.reject(info.context, id, reason)
-        return LeadPayload(lead=lead, goals=goals)  # type: ignore[arg-type]
-
-
 @strawberry.input
 class RecordLeadInput:
     id: ID | None = UNSET
@@ -71,3 +40,34 @@ class ConvertLeadInput:
     id: ID
     deal: RecordDealInput
     idempotency_key: str | None = UNSET
+
+
+@payload("The lead, and the goals that moved.")
+class LeadPayload:
+    lead: Lead | None
+    goals: list[Goal]
+
+
+@payload("The lead, its new deal, and the goals that moved.")
+class ConvertLeadPayload:
+    lead: Lead | None
+    deal: Deal | None
+    goals: list[Goal]
+
+
+@strawberry.type
+class LeadMutation:
+    @action("Record a lead, or change one.")
+    async def record_lead(self, info: Info, input: RecordLeadInput) -> LeadPayload:
+        lead, goals = _only(await leads.record(info.context, [given(input)]))
+        return LeadPayload(lead=lead, goals=goals)
+
+    @action("Convert a lead into a deal, with the owner and client of the lead unless others are given.")
+    async def convert_lead(self, info: Info, input: ConvertLeadInput) -> ConvertLeadPayload:
+        lead, deal, goals = await leads.convert(info.context, input.id, given(input.deal))
+        return ConvertLeadPayload(lead=lead, deal=deal, goals=goals)  # type: ignore[arg-type]
+
+    @action("Reject a lead.")
+    async def reject_lead(self, info: Info, id: ID, reason: str | None = None) -> LeadPayload:
+        lead, goals = await leads.reject(info.context, id, reason)
+        return LeadPayload(lead=lead, goals=goals)  # type: ignore[arg-type]

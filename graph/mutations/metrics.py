@@ -27,7 +27,7 @@ class MetricPayload:
 
 @strawberry.type
 class MetricMutation:
-    @action("A metric of the company's own: results recorded for it count.")
+    @action("Create a custom metric, which counts the results recorded for it.")
     async def create_metric(self, info: Info, input: CreateMetricInput) -> MetricPayload:
         row = await custom_metrics.create(
             info.context, key=input.key, name=input.name, description=input.description or None, unit=input.unit

@@ -41,8 +41,8 @@ class UpdateEmployeeInput:
 
 
 @strawberry.input(
-    description="""`quietFrom` and `quietTo`: minutes of the day in the company's zone within which outside channels stay
-silent; `digestAt`: the minute at which one daily digest replaces single messages."""
+    description="""`quietFrom` and `quietTo`: minutes of the day, in the company's time zone, between which outside channels
+send nothing; `digestAt`: the minute at which one daily digest replaces single messages."""
 )
 class UpdateProfileInput:
     language: str | None = UNSET
@@ -82,22 +82,22 @@ class TeamPayload:
 
 @strawberry.type
 class PeopleMutation:
-    @action("Take somebody in, or change the one who carries the `externalId`.")
+    @action("Create an employee, or update the one with the same `externalId`.")
     async def create_employee(self, info: Info, input: CreateEmployeeInput) -> EmployeePayload:
         return EmployeePayload(employee=await people.create_employee(info.context, given(input)))  # type: ignore[arg-type]
 
-    @action("Change an employee; `active: false` ends his sessions and takes him off the boards.")
+    @action("Change an employee; `active: false` ends their sessions and removes them from leaderboards.")
     async def update_employee(self, info: Info, input: UpdateEmployeeInput) -> EmployeePayload:
         return EmployeePayload(employee=await people.update_employee(info.context, given(input)))  # type: ignore[arg-type]
 
-    @action("The viewer's own language, quiet hours, digest and password.")
+    @action("Change the viewer's language, quiet hours, digest and password.")
     async def update_profile(self, info: Info, input: UpdateProfileInput) -> EmployeePayload:
         return EmployeePayload(employee=await people.update_profile(info.context, given(input)))  # type: ignore[arg-type]
 
-    @action("A new team.")
+    @action("Create a team.")
     async def create_team(self, info: Info, input: CreateTeamInput) -> TeamPayload:
         return TeamPayload(team=await people.create_team(info.context, given(input)))  # type: ignore[arg-type]
 
-    @action("Change a team: its name, what it stands below, who manages it.")
+    @action("Change a team's name, parent or manager.")
     async def update_team(self, info: Info, input: UpdateTeamInput) -> TeamPayload:
         return TeamPayload(team=await people.update_team(info.context, given(input)))  # type: ignore[arg-type]

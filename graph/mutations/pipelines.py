@@ -33,8 +33,6 @@ class PipelinePayload:
 
 @strawberry.type
 class PipelineMutation:
-    @action(
-        "A new pipeline, or new names and order of an old one's stages; a stage that deals have been in stays, or is refused to go."
-    )
+    @action("Create a pipeline, or change one's name and stages; a stage that deals have been in cannot be removed.")
     async def save_pipeline(self, info: Info, input: SavePipelineInput) -> PipelinePayload:
         return PipelinePayload(pipeline=await company.save_pipeline(info.context, given(input)))  # type: ignore[arg-type]

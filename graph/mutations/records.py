@@ -14,7 +14,7 @@ from graph.types.goals import Goal
 from resolvers.crm import queries
 
 
-@payload("Which record is gone, and the goals that moved.")
+@payload("The id of the deleted record, and the goals that moved.")
 class DeletePayload:
     deleted_id: ID | None
     goals: list[Goal]
@@ -28,7 +28,7 @@ def _only(made: tuple[Sequence[Any], Sequence[Any]]) -> tuple[Any, Any]:
 @strawberry.type
 class RecordMutation:
     @action(
-        "A call, lead, client, contact, task or result recorded by mistake: taken out of every score, kept in the history."
+        "Delete a call, lead, client, contact, task or result: its scores are withdrawn; the activity feed keeps it."
     )
     async def delete_record(self, info: Info, id: ID) -> DeletePayload:
         row, goals = await queries.delete_record(

@@ -17,6 +17,18 @@ from graph.types.results import Result
 from resolvers.crm import custom_metrics
 
 
+@strawberry.input(description="`value` is in the metric's unit.")
+class RecordResultInput:
+    id: ID | None = UNSET
+    metric: str
+    value: Decimal
+    employee: ID | None = UNSET
+    at: datetime | None = UNSET
+    note: str | None = UNSET
+    external_id: str | None = UNSET
+    idempotency_key: str | None = UNSET
+
+
 @payload("The result, and the goals that moved.")
 class ResultPayload:
     result: Result | None
@@ -29,15 +41,3 @@ class ResultMutation:
     async def record_result(self, info: Info, input: RecordResultInput) -> ResultPayload:
         result, goals = _only(await custom_metrics.record(info.context, [given(input)]))
         return ResultPayload(result=result, goals=goals)
-
-
-@strawberry.input(description="`value` is in the metric's unit.")
-class RecordResultInput:
-    id: ID | None = UNSET
-    metric: str
-    value: Decimal
-    employee: ID | None = UNSET
-    at: datetime | None = UNSET
-    note: str | None = UNSET
-    external_id: str | None = UNSET
-    idempotency_key: str | None = UNSET

@@ -19,7 +19,7 @@ class SignInInput:
     password: str
 
 
-@payload("Tokens: the access token for the header and `connection_init`, the refresh token for the next one.")
+@payload("The access token for the header and `connection_init`, and the refresh token to get the next one.")
 class SignInPayload:
     access_token: str | None
     refresh_token: str | None
@@ -27,7 +27,7 @@ class SignInPayload:
     viewer: Viewer | None
 
 
-@payload("Nothing but what is wrong.")
+@payload("Only the user errors.")
 class SignOutPayload:
     pass
 
@@ -43,11 +43,11 @@ def _signed_in(signed: sessions.SignedIn) -> Any:
 
 @strawberry.type
 class SessionMutation:
-    @session_action("Begin a session with e-mail and password.")
+    @session_action("Start a session with e-mail and password.")
     async def sign_in(self, info: Info, input: SignInInput) -> SignInPayload:
         return _signed_in(await sessions.sign_in(info.context, input.email, input.password))  # type: ignore[no-any-return]
 
-    @session_action("New tokens for a refresh token, which is used up; using one twice ends the session.")
+    @session_action("Exchange a refresh token for new tokens; using a refresh token twice ends the session.")
     async def refresh_session(self, info: Info, refresh_token: str) -> SignInPayload:
         return _signed_in(await sessions.refresh(info.context, refresh_token))  # type: ignore[no-any-return]
 

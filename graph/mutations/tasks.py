@@ -17,31 +17,7 @@ from graph.types.tasks import Task
 from resolvers.crm import tasks
 
 
-@payload("The task, and the goals that moved.")
-class TaskPayload:
-    task: Task | None
-    goals: list[Goal]
-
-
-@strawberry.type
-class TaskMutation:
-    @action("Make a task or an assignment, or change one.")
-    async def create_task(self, info: Info, input: CreateTaskInput) -> TaskPayload:
-        task, goals = _only(await tasks.record(info.context, [given(input)]))
-        return TaskPayload(task=task, goals=goals)
-
-    @action("Complete a task; it counts for its assignee, on that day.")
-    async def complete_task(self, info: Info, id: ID, at: datetime | None = None) -> TaskPayload:
-        task, goals = await tasks.complete(info.context, id, at)
-        return TaskPayload(task=task, goals=goals)  # type: ignore[arg-type]
-
-    @action("Take a completed task up again; its score is taken back.")
-    async def reopen_task(self, info: Info, id: ID) -> TaskPayload:
-        task, goals = await tasks.reopen(info.context, id)
-        return TaskPayload(task=task, goals=goals)  # type: ignore[arg-type]
-
-
-@strawberry.input(description="`kind` defaults to ASSIGNMENT when it is for somebody else.")
+@strawberry.input(description="`kind` defaults to ASSIGNMENT when the assignee is not the viewer.")
 class CreateTaskInput:
     id: ID | None = UNSET
     title: str
@@ -52,3 +28,27 @@ class CreateTaskInput:
     client: ID | None = UNSET
     external_id: str | None = UNSET
     idempotency_key: str | None = UNSET
+
+
+@payload("The task, and the goals that moved.")
+class TaskPayload:
+    task: Task | None
+    goals: list[Goal]
+
+
+@strawberry.type
+class TaskMutation:
+    @action("Create a task or an assignment, or change one.")
+    async def create_task(self, info: Info, input: CreateTaskInput) -> TaskPayload:
+        task, goals = _only(await tasks.record(info.context, [given(input)]))
+        return TaskPayload(task=task, goals=goals)
+
+    @action("Complete a task; it counts for its assignee, on the day of completion.")
+    async def complete_task(self, info: Info, id: ID, at: datetime | None = None) -> TaskPayload:
+        task, goals = await tasks.complete(info.context, id, at)
+        return TaskPayload(task=task, goals=goals)  # type: ignore[arg-type]
+
+    @action("Reopen a completed task; its score is withdrawn.")
+    async def reopen_task(self, info: Info, id: ID) -> TaskPayload:
+        task, goals = await tasks.reopen(info.context, id)
+        return TaskPayload(task=task, goals=goals)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from graph.base.row_types import Info
 from resolvers.analytics import worktime as rows
 
 
-@payload("Whether the viewer counts as online, and what he has worked today.")
+@payload("Whether the viewer counts as online, and their work time today.")
 class HeartbeatPayload:
     online: bool = False
     today_hours: float = 0.0
@@ -17,7 +17,7 @@ class HeartbeatPayload:
 
 @strawberry.type
 class WorkMutation:
-    @action("Sent about once a minute by the employee's client while it is in use; the moment is the server's.")
+    @action("Sent about once a minute by the employee's client while it is in use; timed by the server's clock.")
     async def heartbeat(self, info: Info) -> HeartbeatPayload:
         day = await rows.heartbeat(info.context)
         return HeartbeatPayload(online=True, today_hours=day.hours)

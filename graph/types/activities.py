@@ -1,4 +1,4 @@
-"""The history: one line for each thing that happened."""
+"""GraphQL types of the activity feed."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ TheGoal = Annotated["Goal", strawberry.lazy("graph.types.goals")]  # type: ignor
 
 ActivitySubject = Annotated[
     Deal | Call | Task | Lead | Contact | Client | TheGoal | Result,
-    strawberry.union("ActivitySubject", description="What a line of the history or a posting is about."),
+    strawberry.union("ActivitySubject", description="The record or goal that an activity or a posting is about."),
 ]
 
 
-@lens(rows.Activity, description="One line of the history. Append-only.")
+@lens(rows.Activity, description="An entry of the activity feed. Append-only.")
 class Activity(Node):
     kind: ActivityKind
     employee: TheEmployee | None = somebody(
-        "employee_id", "Whose work it is; null where it is about a team's or the company's goal."
+        "employee_id", "The employee it is credited to; null when it is about a goal of a team or the company."
     )
-    actor: TheEmployee | None = somebody("actor_id", "Who recorded it; null for an integration.")
+    actor: TheEmployee | None = somebody("actor_id", "The employee that recorded it; null for an integration.")
     at: datetime
     recorded_at: datetime
 
-    @strawberry.field(graphql_type=ActivitySubject | None, description="Null when it is gone or out of sight.")
+    @strawberry.field(graphql_type=ActivitySubject | None, description="Null when deleted or not visible.")
     @staticmethod
     async def subject(root: strawberry.Parent[rows.Activity], info: Info) -> Any:
         return await info.context.ask(node.subjects, (root.subject_kind, root.subject_id))
 
-    @strawberry.field(description="For people, in the viewer's language (Accept-Language: en, ru).")
+    @strawberry.field(description="A sentence in the viewer's language (Accept-Language: en, ru).")
     @staticmethod
     def summary(root: strawberry.Parent[rows.Activity], info: Info) -> str:
         return summary(root.kind, root.subject_kind, root.data, info.context.language)

@@ -1,4 +1,4 @@
-"""Alerts: the viewer's inbox, and the rules that say when to tell whom."""
+"""GraphQL types, queries and mutations of alerts: the viewer's inbox and the alert rules."""
 
 from __future__ import annotations
 
@@ -28,20 +28,22 @@ TheEmployee = Annotated["Employee", strawberry.lazy("graph.types.people")]  # ty
 
 @lens(
     rows.AlertRule,
-    description="When to tell whom. Every company starts with one rule for each kind, sent to the manager.",
+    description="When an alert is raised, and for which recipients. A company starts with one rule for each kind.",
 )
 class AlertRule(Node):
     kind: AlertKind
     enabled: bool
     days: int | None = strawberry.field(
-        description="DEAL_STALLED: days of silence. NO_ACTIVITY: working days of silence."
+        description="DEAL_STALLED: days without activity. NO_ACTIVITY: working days without activity."
     )
     percent: float | None = strawberry.field(description="GOAL_BEHIND: percentage points below the expected pace.")
     channels: list[str] = strawberry.field(
-        description="""Beside the inbox: names of channels set up on the server (mail, chat, webhook); their secrets are
-never shown."""
+        description="""In addition to the inbox: names of channels configured on the server (mail, chat, webhook); their
+secrets are never shown."""
     )
-    cool_down_hours: int | None = strawberry.field(description="The same subject is not raised again within this.")
+    cool_down_hours: int | None = strawberry.field(
+        description="Hours during which the same subject is not alerted again."
+    )
 
     @strawberry.field(graphql_type=Scope)
     @staticmethod
@@ -63,7 +65,7 @@ never shown."""
         return [Recipient(name) for name in root.recipients]
 
 
-@lens(rows.Alert, description="In somebody's inbox.")
+@lens(rows.Alert, description="An alert in the viewer's inbox.")
 class Alert(Node):
     read_at: datetime | None
 
@@ -72,23 +74,25 @@ class Alert(Node):
     def kind(root: strawberry.Parent[rows.Alert]) -> AlertKind:
         return root.raised.kind
 
-    @strawberry.field(graphql_type=AlertRule | None, description="For administrators; null when it is gone.")
+    @strawberry.field(graphql_type=AlertRule | None, description="For administrators; null if the rule was deleted.")
     @staticmethod
     async def rule(root: strawberry.Parent[rows.Alert], info: Info) -> Any:
         return await info.context.ask(rules.seen, root.raised.rule_id)
 
-    @strawberry.field(description="Whom it is about; null where it is a team's or the company's goal.")
+    @strawberry.field(description="The employee concerned; null for a goal of a team or the company.")
     @staticmethod
     async def employee(root: strawberry.Parent[rows.Alert], info: Info) -> TheEmployee | None:
         number = root.raised.employee_id
         return await info.context.load(people.by_ids, number) if number else None
 
-    @strawberry.field(graphql_type=ActivitySubject | None, description="Null when it is gone or out of sight.")
+    @strawberry.field(
+        graphql_type=ActivitySubject | None, description="Null if it was deleted or is not visible to the viewer."
+    )
     @staticmethod
     async def subject(root: strawberry.Parent[rows.Alert], info: Info) -> Any:
         return await info.context.ask(node.subjects, root.raised.subject)
 
-    @strawberry.field(description="For people, in the recipient's language.")
+    @strawberry.field(description="A sentence in the recipient's language.")
     @staticmethod
     def message(root: strawberry.Parent[rows.Alert], info: Info) -> str:
         return inbox.said(info.context, root)
@@ -98,24 +102,24 @@ class Alert(Node):
     def raised_at(root: strawberry.Parent[rows.Alert]) -> datetime:
         return root.raised.raised_at
 
-    @strawberry.field(description="Its reason went away by itself.")
+    @strawberry.field(description="When the reason of the alert ceased; null while it persists.")
     @staticmethod
     def resolved_at(root: strawberry.Parent[rows.Alert]) -> datetime | None:
         return root.raised.resolved_at
 
 
-@lens(Rehearsed, description="What a rule would have raised.")
+@lens(Rehearsed, description="The alerts that a rule would have raised.")
 class AlertRuleTest:
     alerts: int
     per_day: float
-    examples: list[str] = strawberry.field(description="The newest of them.")
+    examples: list[str] = strawberry.field(description="Messages of the newest ones.")
 
 
-@strawberry.input(description="What a kind of alert has no use for is left out.")
+@strawberry.input(description="Fields that the kind of alert does not use are ignored.")
 class AlertRuleInput:
     kind: AlertKind
     scope: ID | None = strawberry.field(
-        default=UNSET, description="A team, an employee or the company; null means that."
+        default=UNSET, description="A team, an employee or the company; null means the company."
     )
     enabled: bool = True
     min_amount: Decimal | None = strawberry.field(default=UNSET, description="In the company's currency.")
@@ -149,7 +153,7 @@ class AlertQuery:
 
     @strawberry.field(
         graphql_type=AlertRuleTest,
-        description="What a rule would have raised over the past days, without raising anything. For administrators.",
+        description="The alerts that a rule would have raised over the past days, as a dry run. For administrators.",
     )
     async def test_alert_rule(self, info: Info, input: AlertRuleInput, days: int = 30) -> Any:
         return await dry_run.rehearse(info.context, given(input), days)

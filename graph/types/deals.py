@@ -1,4 +1,4 @@
-"""Pipelines, deals, clients and contacts."""
+"""GraphQL types of pipelines, deals, clients and contacts, and of money."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Money:
 
 
 def money(minor: int | None, currency: str | None) -> Money | None:
-    """Return an amount in the smallest unit as money; None where it is unknown."""
+    """Return an amount in the smallest unit as `Money`; None if it is unknown."""
     if minor is None or currency is None:
         return None
     return Money(amount=from_minor(minor, currency), currency=currency)
@@ -53,7 +53,7 @@ class Stage(Node):
     pipeline: Pipeline = one(pipelines.by_ids, "pipeline_id")
 
 
-@lens(rows.Deal, description="What may be sold to whom, for how much, and how it ended.")
+@lens(rows.Deal, description="A deal: a possible sale to a client, with its amount and outcome.")
 class Deal(Node):
     external_id: str | None
     title: str
@@ -74,13 +74,13 @@ class Deal(Node):
         return money(root.amount, root.currency)
 
     @strawberry.field(
-        description="What it costs to deliver; null when unknown, and then it has no part in deals_won_profit."
+        description="Cost of delivery; null when unknown, and then the deal is left out of deals_won_profit."
     )
     @staticmethod
     def cost(root: strawberry.Parent[rows.Deal]) -> Money | None:
         return money(root.cost, root.cost_currency)
 
-    @strawberry.field(description="First or repeat sale; decided by the client's earlier wins unless given.")
+    @strawberry.field(description="First or repeat sale; derived from the client's earlier wins unless given.")
     @staticmethod
     async def sale_kind(root: strawberry.Parent[rows.Deal], info: Info) -> SaleKind:
         if root.sale_kind is not None:
@@ -91,7 +91,7 @@ class Deal(Node):
 
     @strawberry.field(
         description="""Probability, 0 to 1, that it is ever won; 1 or 0 once closed; null while there is too little
-history to say."""
+history to estimate it."""
     )
     @staticmethod
     async def win_probability(root: strawberry.Parent[rows.Deal], info: Info) -> float | None:
@@ -104,7 +104,7 @@ history to say."""
     def has_problems(root: strawberry.Parent[rows.Deal]) -> bool:
         return root.problem is not None
 
-    @strawberry.field(graphql_type=Connection[TheActivity], description="Its history, the newest first.")
+    @strawberry.field(graphql_type=Connection[TheActivity], description="Its activities, the newest first.")
     @staticmethod
     async def activities(
         root: strawberry.Parent[rows.Deal],
@@ -118,7 +118,7 @@ history to say."""
         return await paged(info, query, ("-id",), Span(first, after, last, before))
 
 
-@lens(clients.Client, description="Who buys.")
+@lens(clients.Client, description="A client: a buyer, with contacts and deals.")
 class Client(Node):
     external_id: str | None
     name: str
@@ -127,17 +127,17 @@ class Client(Node):
     phone: str | None
     created_at: datetime
     last_activity_at: datetime | None = gathered(
-        activities.last_of_clients, "When something was last recorded to have happened with the client."
+        activities.last_of_clients, "Time of the last recorded activity with the client."
     )
-    contacts: list[Contact] = asked(client_actions.contacts, description="Those the viewer may see, in name order.")
+    contacts: list[Contact] = asked(client_actions.contacts, description="Those visible to the viewer, in name order.")
 
-    @strawberry.field(description="What the client's standing wins brought in, in the company's currency.")
+    @strawberry.field(description="Total value of the client's won deals, in the company's currency.")
     @staticmethod
     async def won_amount(root: strawberry.Parent[clients.Client], info: Info) -> Decimal:
         wins = await info.context.load(rows.wins_of, root.id)
         return from_minor(wins.value, (await info.context.company()).currency)
 
-    @strawberry.field(graphql_type=Connection[Deal], description="Those the viewer may see, the newest first.")
+    @strawberry.field(graphql_type=Connection[Deal], description="Deals visible to the viewer, the newest first.")
     @staticmethod
     async def deals(
         root: strawberry.Parent[clients.Client],
@@ -162,7 +162,7 @@ class Contact(Node):
     created_at: datetime
 
 
-@strawberry.input(description="Which deals; what is left out restricts nothing.")
+@strawberry.input(description="Selects deals; an omitted field does not restrict them.")
 class DealFilter:
     status: list[DealStatus] | None = strawberry.UNSET
     stage: list[strawberry.ID] | None = strawberry.UNSET

@@ -1,4 +1,4 @@
-"""Forecasts: how much money is expected, from what, and how far to trust it."""
+"""GraphQL types of forecasts: expected amounts, their range, confidence, contributions, accuracy and snapshots."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from resolvers.forecasting.forecasts import Forecast as Found
 from resolvers.forecasting.snapshots import Said
 
 
-@strawberry.type(description="An open deal's part in a forecast.")
+@strawberry.type(description="An open deal's contribution to a forecast.")
 class DealForecast:
     deal: Deal
-    win_probability: float = strawberry.field(description="Probability, 0 to 1, that it is won within the period.")
+    win_probability: float = strawberry.field(description="Probability, 0 to 1, of a win within the period.")
     expected: Decimal = strawberry.field(description="What it adds to `pipeline`.")
 
 
 @strawberry.type(
-    description="How past forecasts of the scope did, each made only from what was known before its period began."
+    description="Accuracy of past forecasts of the scope, each made only from what was known before its period began."
 )
 class ForecastAccuracy:
     periods: int = strawberry.field(description="How many past periods were forecast and compared.")
-    wape: float = strawberry.field(description="Weighted absolute percentage error of what was expected, percent.")
+    wape: float = strawberry.field(description="Weighted absolute percentage error of `expected`, percent.")
     bias_percent: float = strawberry.field(
-        description="Mean signed error over mean actual, percent: above 0 too much was promised."
+        description="Mean signed error over mean actual, percent; above 0 if too much was forecast."
     )
     interval_coverage_percent: float = strawberry.field(
         description="Share of actuals within low..high, percent; 80 is perfect."
@@ -43,7 +43,7 @@ class ForecastAccuracy:
     )
 
 
-@strawberry.type(description="What was forecast at the beginning of an earlier day.")
+@strawberry.type(description="The forecast as of the start of an earlier day.")
 class ForecastSnapshot:
     day: date
     booked: Decimal
@@ -61,7 +61,7 @@ def _shown(name: str, description: str | None = None) -> Any:
 
 
 @strawberry.type(
-    description="Money expected to be won in a period, as a distribution and not one number; how, docs/forecast.md says."
+    description="Money expected to be won in a period, as a distribution. The model is described in docs/forecast.md."
 )
 class Forecast:
     currency: str
@@ -71,7 +71,7 @@ class Forecast:
     booked: Decimal = _shown("booked", "Already won in the period.")
     pipeline: Decimal = _shown("pipeline", "Expected from deals open now.")
     undated: Decimal = _shown(
-        "undated", "Of that, from open deals whose expected closing day has passed or was never given."
+        "undated", "The part of `pipeline` from open deals whose expected closing day has passed or is not set."
     )
     new_business: Decimal = _shown("new_business", "Expected from deals that do not exist yet.")
     expected: Decimal = _shown("expected", "booked + pipeline + newBusiness.")
@@ -101,7 +101,7 @@ class Forecast:
 
     @strawberry.field(
         graphql_type=list[DealForecast],
-        description="Open deals by expected contribution, largest first; none for a screen, which sees no deals.",
+        description="Open deals by expected contribution, largest first; none for a wallboard, which sees no deals.",
     )
     @staticmethod
     async def deals(root: strawberry.Parent[Found], info: Info, first: int = 20) -> list[Contribution]:
@@ -109,7 +109,7 @@ class Forecast:
 
     @strawberry.field(
         graphql_type=ForecastAccuracy | None,
-        description="How past forecasts of this scope did, month by month or quarter by quarter; null until there is a past to test on.",
+        description="Accuracy of past monthly or quarterly forecasts of this scope; null without a past to test on.",
     )
     @staticmethod
     async def accuracy(root: strawberry.Parent[Found], info: Info) -> Accuracy | None:
@@ -117,7 +117,7 @@ class Forecast:
 
     @strawberry.field(
         graphql_type=list[ForecastSnapshot],
-        description="What was said of this very period on earlier days, the oldest first; kept of teams and the company.",
+        description="Forecasts of this period made on earlier days, oldest first; stored for teams and the company.",
     )
     @staticmethod
     async def said_before(root: strawberry.Parent[Found]) -> list[Said]:

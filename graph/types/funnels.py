@@ -1,4 +1,4 @@
-"""The funnel: how clients and deals are spread over the stages, and where they get lost."""
+"""GraphQL types of the funnel: deals and clients per pipeline stage, conversion and weak stages."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def _percent(share: float | None) -> float | None:
 
 
 @strawberry.type(
-    description="""One stage: what is open in it now, and how the deals fared that first entered it within the period, as
-they are known now. docs/funnel.md tells how `weak` and `slow` are decided."""
+    description="""One stage: the deals open in it now, and outcomes so far of the deals that first entered it within
+the period. docs/funnel.md explains how `weak` and `slow` are decided."""
 )
 class FunnelStage:
     stage: Stage
 
-    @strawberry.field(description="Open now in this stage.")
+    @strawberry.field(description="Deals that are open in this stage now.")
     @staticmethod
     def open_deals(root: strawberry.Parent[rows.FunnelStage]) -> int:
         return root.open.deals
 
-    @strawberry.field(description="Of these, where the amount is known, in the company's currency at the latest rates.")
+    @strawberry.field(description="Their known amounts, in the company's currency at the latest rates.")
     @staticmethod
     def open_amount(root: strawberry.Parent[rows.FunnelStage]) -> Decimal:
         return root.open_amount
@@ -40,80 +40,80 @@ class FunnelStage:
         return root.open.clients
 
     @strawberry.field(
-        description="Entered this stage within the period, for the first time; who skipped it has not entered it."
+        description="Deals that first entered this stage within the period; a deal that skipped it has not entered it."
     )
     @staticmethod
     def entered(root: strawberry.Parent[rows.FunnelStage]) -> int:
         return root.fared.tally.entered
 
-    @strawberry.field(description="Of those entered: went on to a later stage or were won; going back undoes nothing.")
+    @strawberry.field(description="Entered deals that reached a later stage or were won, even if moved back later.")
     @staticmethod
     def advanced(root: strawberry.Parent[rows.FunnelStage]) -> int:
         return root.fared.tally.advanced
 
-    @strawberry.field(description="Of those entered: lost, having come no further. The rest are still open.")
+    @strawberry.field(description="Entered deals that were lost before a later stage. The rest are still open.")
     @staticmethod
     def lost(root: strawberry.Parent[rows.FunnelStage]) -> int:
         return root.fared.tally.lost
 
-    @strawberry.field(description="advanced / (advanced + lost), percent; null when none is decided.")
+    @strawberry.field(description="advanced / (advanced + lost), percent; null if none is decided.")
     @staticmethod
     def conversion_percent(root: strawberry.Parent[rows.FunnelStage]) -> float | None:
         return _percent(root.fared.tally.conversion)
 
-    @strawberry.field(description="The lower end of the 95 % interval of the conversion (Wilson), percent.")
+    @strawberry.field(description="Lower end of the 95 % Wilson interval of the conversion, percent.")
     @staticmethod
     def conversion_low_percent(root: strawberry.Parent[rows.FunnelStage]) -> float | None:
         return _percent(root.fared.range[0] if root.fared.range else None)
 
-    @strawberry.field(description="Its upper end.")
+    @strawberry.field(description="Upper end of the 95 % Wilson interval of the conversion, percent.")
     @staticmethod
     def conversion_high_percent(root: strawberry.Parent[rows.FunnelStage]) -> float | None:
         return _percent(root.fared.range[1] if root.fared.range else None)
 
-    @strawberry.field(description="Over 30 % of those entered are undecided: the conversion will still move.")
+    @strawberry.field(description="Over 30 % of the entered deals are undecided: the conversion will still change.")
     @staticmethod
     def immature(root: strawberry.Parent[rows.FunnelStage]) -> bool:
         return root.fared.immature
 
     @strawberry.field(
-        description="The conversion of all other sellers of the company (for a team, all outside it); null for the company."
+        description="Conversion of all other sellers of the company (for a team, all outside it); null for the company."
     )
     @staticmethod
     def benchmark_percent(root: strawberry.Parent[rows.FunnelStage]) -> float | None:
         return _percent(root.fared.benchmark)
 
     @strawberry.field(
-        description="""Days after which half have left the stage (Kaplan–Meier: deals still there counted as such); null
-while more than half are there."""
+        description="""Median days in the stage (Kaplan–Meier, with deals still there as censored); null while more than
+half are there."""
     )
     @staticmethod
     def median_days_in_stage(root: strawberry.Parent[rows.FunnelStage]) -> float | None:
         return root.fared.median_days
 
     @strawberry.field(
-        description="Of those entered: still here after longer than 95 in 100 finished stays of the company took."
+        description="Entered deals that have been here for longer than 95 % of the company's finished stays."
     )
     @staticmethod
     def stalled(root: strawberry.Parent[rows.FunnelStage]) -> int:
         return root.fared.stalled
 
-    @strawberry.field(description="Conversion is credibly below the benchmark; never on few deals.")
+    @strawberry.field(description="The conversion is credibly below the benchmark; never on few deals.")
     @staticmethod
     def weak(root: strawberry.Parent[rows.FunnelStage]) -> bool:
         return root.fared.weak
 
-    @strawberry.field(description="Deals credibly stay here longer than the colleagues' do; never on few deals.")
+    @strawberry.field(description="Deals credibly stay here longer than other sellers' deals; never on few deals.")
     @staticmethod
     def slow(root: strawberry.Parent[rows.FunnelStage]) -> bool:
         return root.fared.slow
 
 
-@strawberry.type(description="How clients and deals are spread over the stages of a pipeline, and where they get lost.")
+@strawberry.type(description="Deals and clients per stage of a pipeline, with conversion and the weakest stage.")
 class Funnel:
     stages: list[FunnelStage] = strawberry.field(description="In the pipeline's order.")
     weakest: FunnelStage | None = strawberry.field(
-        description="The weak stage that costs the scope most wins, where the numbers suffice to call any weak."
+        description="The weak stage that costs the scope most wins; null if none is weak or there are too few deals."
     )
 
     @strawberry.field(graphql_type=Scope)

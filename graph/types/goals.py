@@ -1,4 +1,4 @@
-"""Goals: one window each on the goals screen."""
+"""GraphQL types of goals, their progress, ledger entries and changes."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from resolvers.request.context import Context
 TheEmployee = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
 
 
-FORESEEN: Final = frozenset({"projected", "projectedPercent", "attainmentProbability"})  # fields that look ahead
+FORESEEN: Final = frozenset({"projected", "projectedPercent", "attainmentProbability"})  # need the projection
 
 
-@strawberry.type(description="How far a goal is, how fast, and where it will end; all in the metric's unit.")
+@strawberry.type(description="Progress, pace and projection of a goal; all amounts in the metric's unit.")
 class GoalProgress:
     @strawberry.field
     @staticmethod
@@ -55,7 +55,7 @@ class GoalProgress:
     def remaining(root: strawberry.Parent[Reached]) -> Decimal:
         return root.shown(root.sums.remaining)
 
-    @strawberry.field(description="What value would be by now at an even pace over the period's working days.")
+    @strawberry.field(description="The value by now at an even pace over the period's working days.")
     @staticmethod
     def expected_by_now(root: strawberry.Parent[Reached]) -> Decimal:
         return root.shown(root.sums.expected_by_now)
@@ -67,8 +67,8 @@ class GoalProgress:
 
     @strawberry.field(
         graphql_type=Decimal,
-        description="""Where the value will stand at the end of the period: as the forecast has it, of deals won by
-their models, of other metrics by their own past; at the pace so far while there is too little history.""",
+        description="""Expected value at the end of the period: for won deals from the deal forecast, for other
+metrics from a model of their history; at the pace so far while there is too little history.""",
     )
     @staticmethod
     def projected(root: strawberry.Parent[Reached], info: Info) -> Any:
@@ -81,13 +81,13 @@ their models, of other metrics by their own past; at the pace so far while there
 
     @strawberry.field(
         graphql_type=float | None,
-        description="Probability, 0 to 1, that the target is reached; null while there is too little history to say.",
+        description="Probability, 0 to 1, that the target is reached; null while there is too little history.",
     )
     @staticmethod
     def attainment_probability(root: strawberry.Parent[Reached], info: Info) -> Any:
         return _foreseen(root, info, lambda found: found.probability)
 
-    @strawberry.field(description="What each remaining working day must bring; null when none remains.")
+    @strawberry.field(description="Amount needed on each remaining working day; null if none remains.")
     @staticmethod
     def needed_per_workday(root: strawberry.Parent[Reached]) -> Decimal | None:
         needed = root.sums.needed_per_workday
@@ -105,7 +105,7 @@ their models, of other metrics by their own past; at the pace so far while there
 
 
 def _foreseen(root: Reached, info: Info, shown: Callable[[Projection], Any]) -> Any:
-    """Return what is shown of a projection: at once in a stream, which has it at hand."""
+    """Return a value of the goal's projection: immediately in a live stream, which has it loaded, else awaitable."""
     found = info.context.ask(projections, root)
     return shown(found) if isinstance(found, Projection) else _once(found, shown)
 
@@ -114,7 +114,7 @@ async def _once(waiting: Awaitable[Projection], shown: Callable[[Projection], An
     return shown(await waiting)
 
 
-@lens(Altered, description="One field of a goal that somebody changed.")
+@lens(Altered, description="One changed field of a goal.")
 class GoalChange:
     at: datetime
     by: TheEmployee | None = somebody("by_id")
@@ -124,13 +124,13 @@ class GoalChange:
 
 
 @strawberry.type(
-    description="One signed posting to somebody's score. Corrections never overwrite: they post the difference."
+    description="One signed posting to an employee's score. Corrections never overwrite: they post the difference."
 )
 class ScoreEntry:
     id: strawberry.ID = strawberry.field(resolver=lambda root: strawberry.ID(encoded("ScoreEntry", root.id)))
     employee: TheEmployee = one(people.by_ids, "employee_id")
     effective_on: date = strawberry.field(description="The company-zone day it counts for.")
-    late: bool = strawberry.field(description="It belongs to a day of a period that was closed already.")
+    late: bool = strawberry.field(description="It belongs to a period that was already closed.")
     recorded_at: datetime
 
     @strawberry.field(graphql_type=Metric)
@@ -145,20 +145,20 @@ class ScoreEntry:
         return shown(root.amount, (await context.metrics())[root.metric].unit, (await context.company()).currency)
 
     @strawberry.field(
-        graphql_type=ActivitySubject | None, description="What brought it about; null when that record is gone."
+        graphql_type=ActivitySubject | None, description="The record that caused it; null if it no longer exists."
     )
     @staticmethod
     async def source(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Any:
         return await info.context.ask(node.subjects, (root.source_kind, root.source_id))
 
 
-@lens(rows.Goal, description="What is to be reached, by whom and when, and how far it is.")
+@lens(rows.Goal, description="A target of an employee, team or the company for a metric and period, with its progress.")
 class Goal(Node):
     name: str
     recurring: bool = strawberry.field(
         description="A recurring goal renews itself with the same target when its period ends."
     )
-    created_by: TheEmployee | None = somebody("created_by_id", "Null when nobody in particular set it.")
+    created_by: TheEmployee | None = somebody("created_by_id", "Null if it was not set by an employee.")
     created_at: datetime
     archived_at: datetime | None
 
@@ -190,7 +190,7 @@ class Goal(Node):
 
     @strawberry.field(
         description="""Sum of the same metric's goals for the same period one level below (a team's members and
-subteams); null for an employee's goal. More or less than the target is allowed, and shown."""
+subteams); null for an employee's goal. It may be more or less than the target."""
     )
     @staticmethod
     async def allocated(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | None:
@@ -202,7 +202,7 @@ subteams); null for an employee's goal. More or less than the target is allowed,
 
     @strawberry.field(
         graphql_type=Connection[ScoreEntry],
-        description="Every posting that adds up to the progress, newest first: the answer to 'why is it 73%?'.",
+        description="Every posting that adds up to the progress, newest first.",
     )
     @staticmethod
     async def entries(
@@ -216,7 +216,7 @@ subteams); null for an employee's goal. More or less than the target is allowed,
         return await paged(info, await progress.entries(info.context, root), ("-id",), Span(first, after, last, before))
 
     @strawberry.field(
-        graphql_type=list[GoalChange], description="Who changed the goal, when, and from what to what, newest first."
+        graphql_type=list[GoalChange], description="Changes with author, time, old and new value, newest first."
     )
     @staticmethod
     def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:

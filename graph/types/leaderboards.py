@@ -1,4 +1,4 @@
-"""Leaderboards and wins: what the whole office may see."""
+"""GraphQL types of leaderboards and of announced wins, visible to all employees."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from resolvers.leaderboards import leaderboards as board
 from resolvers.leaderboards.leaderboards import Place, Question, places
 
 
-@strawberry.type(description="One row of a board, in the metric's unit.")
+@strawberry.type(description="One row of a leaderboard, in the metric's unit.")
 class Standing:
     rank: int
     previous_rank: int | None = strawberry.field(
-        description="Rank on the board as it stood at the start of the day; null for who was not ranked."
+        description="Rank on the leaderboard at the start of the day; null if the employee was not ranked then."
     )
     employee: Employee = one(people.by_ids, "employee_id")
     value: Decimal
-    target: Decimal | None = strawberry.field(description="His own goal for this metric and period, if he has one.")
+    target: Decimal | None = strawberry.field(description="The employee's own goal for this metric and period, if any.")
     attainment_percent: float | None
     gap_to_next: Decimal | None = strawberry.field(
-        description="How much more is needed to reach the next rank up; null at the top."
+        description="Amount needed to reach the next rank up; null at the top."
     )
 
 
-@strawberry.type(description="Who is ahead, in what, over which days.")
+@strawberry.type(description="Employees of a scope ranked by a metric over a period.")
 class Leaderboard:
     metric: Metric
     rank_by: RankBy
     standings: list[Standing] = strawberry.field(
-        description="Best first. Equal values share a rank (1, 2, 2, 4); equal ones are in name order."
+        description="Best first. Equal values share a rank (1, 2, 2, 4) and are in name order."
     )
-    total_count: int = strawberry.field(description="How many employees are ranked, shown or not.")
-    total: Decimal = strawberry.field(description="Of everybody's values, also of those no longer ranked.")
+    total_count: int = strawberry.field(description="Number of ranked employees, shown or not.")
+    total: Decimal = strawberry.field(description="Sum of all values, including those of employees no longer ranked.")
     version: int = strawberry.field(
-        description="Grows when the board moves, and never goes back; a client that sees a lower one drops it."
+        description="Grows when the leaderboard changes, and never decreases; a client drops a lower one."
     )
     as_of: datetime
 
@@ -61,14 +61,14 @@ class Leaderboard:
         return root.scope.row
 
 
-@strawberry.type(description="A win as the whole office may see it.")
+@strawberry.type(description="A won deal as all employees may see it.")
 class DealWon:
-    revoked: bool = strawberry.field(description="The win was taken back within a day: stop celebrating.")
+    revoked: bool = strawberry.field(description="True if the win was revoked, within a day of its announcement.")
     employee: Employee = one(people.by_ids, "employee_id")
     title: str
     at: datetime
 
-    @strawberry.field(description="The same for a win and its taking back.")
+    @strawberry.field(description="The same for a win and its revocation.")
     @staticmethod
     def id(root: strawberry.Parent[activities.Bell]) -> strawberry.ID:
         return strawberry.ID(encoded("DealWon", root.win_id or root.id))
@@ -81,7 +81,7 @@ class DealWon:
         return shown
 
     @strawberry.field(
-        graphql_type=Standing | None, description="The winner's place on the month's board after this win."
+        graphql_type=Standing | None, description="The winner's row on the month's leaderboard after this win."
     )
     @staticmethod
     async def standing(root: strawberry.Parent[activities.Bell], info: Info) -> Any:

@@ -1,4 +1,4 @@
-"""Leads: incoming requests (заявки)."""
+"""GraphQL types of leads, incoming requests (заявки)."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Lead(Node):
     email: str | None
     status: LeadStatus
     created_at: datetime
-    deal: Deal | None = within_sight("Deal", "deal_id", "What it was converted into.")
+    deal: Deal | None = within_sight("Deal", "deal_id", "The deal it was converted into.")
 
 
-@strawberry.input(description="Which leads; what is left out restricts nothing.")
+@strawberry.input(description="Selects leads; an omitted field does not restrict them.")
 class LeadFilter:
     status: list[LeadStatus] | None = strawberry.UNSET
     period: PeriodInput | None = strawberry.field(default=strawberry.UNSET, description="By creation day.")

@@ -1,4 +1,4 @@
-"""What can be counted."""
+"""GraphQL type of metrics."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from graph.base.row_types import Info, lens
 
 @lens(
     metrics.Metric,
-    description=f"What can be counted. Built-in keys: {', '.join(metrics.METRICS)}. `createMetric` adds the company's own.",
+    description=f"A number counted from records. Built-in keys: {', '.join(metrics.METRICS)}. `createMetric` adds the company's own.",
 )
 class Metric:
     key: str
     unit: Unit
 
-    @strawberry.field(description="For people, in the viewer's language.")
+    @strawberry.field(description="Display name, in the viewer's language.")
     @staticmethod
     def name(root: strawberry.Parent[metrics.Metric], info: Info) -> str:
         return root.called(info.context.language)
 
-    @strawberry.field(description="What it counts, in the viewer's language.")
+    @strawberry.field(description="A sentence that defines it, in the viewer's language.")
     @staticmethod
     def description(root: strawberry.Parent[metrics.Metric], info: Info) -> str:
         return root.described(info.context.language)

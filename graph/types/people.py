@@ -1,4 +1,4 @@
-"""The company, its teams and its employees; the employee is the card: everything about one person in one place."""
+"""GraphQL types Company, Team, Employee and ExchangeRate; Employee is the employee card."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ TheStanding = Annotated["Standing", strawberry.lazy("graph.types.leaderboards")]
 
 
 @strawberry.type(
-    description="What one unit of a currency is worth in the company's own from a day on. A win is converted once, at the rate of its day."
+    description="""The value of one unit of a currency in the company's currency, valid from a day. A win is converted
+once, at the rate of its day."""
 )
 class ExchangeRate:
     currency: str
@@ -58,8 +59,8 @@ class Company(Scope):
         description="ISO 3166 country whose public holidays are not working days; null for none."
     )
     close_after_workdays: int | None = strawberry.field(
-        description="""Working days after its end at which a month is closed: what is recorded for it later counts on
-the day it was recorded, marked late. Null leaves periods open for ever."""
+        description="""Working days after its end at which a month is closed: changes recorded for it later count on
+the day they were recorded, marked late. Null leaves periods open forever."""
     )
     statistics: TheStatistics = whole_statistics()
     funnel: TheFunnel = whole_funnel()
@@ -75,26 +76,28 @@ the day it was recorded, marked late. Null leaves periods open for ever."""
     def working_days(root: strawberry.Parent[companies.Company]) -> list[Weekday]:
         return [Weekday(day) for day in root.working_days]
 
-    @strawberry.field(graphql_type=list[ExchangeRate], description="By currency, the newest first.")
+    @strawberry.field(graphql_type=list[ExchangeRate], description="By currency, newest first.")
     @staticmethod
     async def exchange_rates(root: strawberry.Parent[companies.Company]) -> Any:
         return await companies.rates()
 
 
-@lens(rows.Team, description="A group of employees below a manager; teams stand below teams, to any depth.")
+@lens(rows.Team, description="A group of employees with a manager; teams nest to any depth.")
 class Team(Scope):
     manager: Employee | None = somebody("manager_id")
-    members: list[Employee] = gathered(rows.members, "The active members of this very team, in name order.")
+    members: list[Employee] = gathered(
+        rows.members, "The active members of this team, without subteams, in name order."
+    )
     statistics: TheStatistics = whole_statistics()
     funnel: TheFunnel = whole_funnel()
     forecast: TheForecast = whole_forecast()
 
-    @strawberry.field(description="The team right above; null at the top, and where that is out of sight.")
+    @strawberry.field(description="The parent team; null at the top, and where the viewer may not see it.")
     @staticmethod
     def parent(root: strawberry.Parent[rows.Team], info: Info) -> Team | None:
         return next((team for team in people.teams(info.context) if team.id == root.parent_id), None)  # type: ignore[return-value]
 
-    @strawberry.field(description="The teams right below, in name order.")
+    @strawberry.field(description="The direct subteams, in name order.")
     @staticmethod
     def subteams(root: strawberry.Parent[rows.Team], info: Info) -> list[Team]:
         tree = info.context.tree
@@ -106,7 +109,7 @@ def _sees(root: rows.Employee, info: Info) -> bool:
 
 
 def _private(column: str) -> Any:
-    """Return a field that reads as null for who may not see the card."""
+    """Return a field with the row's column as value, null for viewers who may not see the employee's card."""
 
     def read(root: Any, info: Info) -> Any:
         return getattr(root, column) if _sees(root, info) else None
@@ -117,7 +120,8 @@ def _private(column: str) -> Any:
 @lens(
     rows.Employee,
     description="""The employee card: everything about one person in one place. Colleagues see only id, name, avatarUrl,
-role, team, active, online and standing; the rest is for the employee and for those above, and reads as null or empty for others, without an error.""",
+role, team, active, online and standing. Other fields are null or empty, without an error, unless the viewer is the
+employee or stands above them.""",
 )
 class Employee(Scope):
     external_id: str | None = _private("external_id")
@@ -126,7 +130,7 @@ class Employee(Scope):
     avatar_url: str | None
     active: bool
 
-    @strawberry.field(description="Has a live session right now.")
+    @strawberry.field(description="Has an open live connection right now.")
     @staticmethod
     async def online(root: strawberry.Parent[rows.Employee], info: Info) -> bool:
         return await info.context.ask(people.online, root.id)
@@ -137,7 +141,7 @@ class Employee(Scope):
         return info.context.tree.teams.get(root.team_id or 0)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="Who stands above him: set by hand, else the team's manager, for that manager the nearest above."
+        description="The employee's manager: set by hand, else the team's manager, for that manager the nearest above."
     )
     @staticmethod
     def manager(root: strawberry.Parent[rows.Employee], info: Info) -> Employee | None:
@@ -147,7 +151,8 @@ class Employee(Scope):
         return info.context.ask(people.seen, above) if above else None  # type: ignore[return-value]
 
     @strawberry.field(
-        graphql_type=TheStanding | None, description="His row on the company's board; null when he is not ranked there."
+        graphql_type=TheStanding | None,
+        description="The employee's row on the company leaderboard; null when not ranked.",
     )
     @staticmethod
     async def standing(
@@ -160,7 +165,7 @@ class Employee(Scope):
         question = Question(metric=metric, period=period_key(period), rank_by=rank_by)
         return await info.context.ask(places, Place(root.id, question))
 
-    @strawberry.field(graphql_type=Connection[Activity], description="His history, the newest first.")
+    @strawberry.field(graphql_type=Connection[Activity], description="The employee's history, newest first.")
     @staticmethod
     async def activities(
         root: strawberry.Parent[rows.Employee],
@@ -174,9 +179,7 @@ class Employee(Scope):
         query = await activity_queries.activity_list(info.context, scope_of(root), kinds)
         return await paged(info, query, ("-id",), Span(first, after, last, before))
 
-    @strawberry.field(
-        graphql_type=Connection[Task], description="Open ones first, the soonest due first; then the completed."
-    )
+    @strawberry.field(graphql_type=Connection[Task], description="Open tasks by due time, then completed ones.")
     @staticmethod
     async def tasks(
         root: strawberry.Parent[rows.Employee],
@@ -190,7 +193,7 @@ class Employee(Scope):
         query = await queries.task_list(info.context, scope_of(root), given(filter))
         return await paged(info, query, ("place", "id"), Span(first, after, last, before))
 
-    @strawberry.field(graphql_type=Connection[Call], description="The newest first.")
+    @strawberry.field(graphql_type=Connection[Call], description="Newest first.")
     @staticmethod
     async def calls(
         root: strawberry.Parent[rows.Employee],
@@ -204,7 +207,7 @@ class Employee(Scope):
         query = await queries.call_list(info.context, scope_of(root), given(period))
         return await paged(info, query, ("-started_at", "-id"), Span(first, after, last, before))
 
-    @strawberry.field(graphql_type=Connection[Lead], description="The newest first.")
+    @strawberry.field(graphql_type=Connection[Lead], description="Newest first.")
     @staticmethod
     async def leads(
         root: strawberry.Parent[rows.Employee],
@@ -218,7 +221,7 @@ class Employee(Scope):
         query = await queries.lead_list(info.context, scope_of(root), given(filter))
         return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
 
-    @strawberry.field(graphql_type=Connection[Client], description="The newest first.")
+    @strawberry.field(graphql_type=Connection[Client], description="Newest first.")
     @staticmethod
     async def clients(
         root: strawberry.Parent[rows.Employee],
@@ -234,13 +237,13 @@ class Employee(Scope):
 
     @strawberry.field(
         graphql_type=WorkTime | None,
-        description="In the current month unless a period is given; null for everybody but himself and those above.",
+        description="In the current month by default; null unless the viewer is the employee or stands above them.",
     )
     @staticmethod
     async def work_time(root: strawberry.Parent[rows.Employee], info: Info, period: PeriodInput | None = None) -> Any:
         return await worktime.of(info.context, root, period_key(period))
 
-    @strawberry.field(graphql_type=Connection[Deal], description="The newest first.")
+    @strawberry.field(graphql_type=Connection[Deal], description="Newest first.")
     @staticmethod
     async def deals(
         root: strawberry.Parent[rows.Employee],

@@ -1,4 +1,4 @@
-"""Who is signed in, and the devices."""
+"""GraphQL types Viewer and Device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from resolvers.alerts import inbox
 from resolvers.request import viewer as viewers
 
 
-@lens(sessions.Device, description="A wallboard, or an integration that records for others.")
+@lens(sessions.Device, description="A wallboard, or an integration that records for employees.")
 class Device(Node):
     name: str
     kind: DeviceKind
@@ -24,7 +24,7 @@ class Device(Node):
     last_seen_at: datetime | None
     revoked_at: datetime | None
 
-    @strawberry.field(graphql_type=Scope, description="The team or company whose numbers it reads or records.")
+    @strawberry.field(graphql_type=Scope, description="The team or company the device reads or records for.")
     @staticmethod
     async def scope(root: strawberry.Parent[sessions.Device], info: Info) -> Any:
         if root.team_id is not None:
@@ -32,7 +32,7 @@ class Device(Node):
         return await info.context.company()
 
 
-@strawberry.type(description="Who asks.")
+@strawberry.type(description="The signed-in employee or device.")
 class Viewer:
     employee: Employee | None = strawberry.field(description="Null for a device.")
     device: Device | None

@@ -1,4 +1,4 @@
-"""The charts of the card: what came in over a period, and what the closed deals were like."""
+"""GraphQL types of the statistics of a card: time series of metrics, and figures of the closed deals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graph.types.metrics import Metric
 from resolvers.analytics import statistics as rows
 
 
-@strawberry.type(description="What came in from the day `start` until the next point, in the metric's unit.")
+@strawberry.type(description="The value from the day `start` until the next point, in the metric's unit.")
 class SeriesPoint:
     start: date
     value: Decimal
@@ -30,26 +30,26 @@ class MetricSeries:
         return root.shown(root.total)
 
     @strawberry.field(
-        description="""The total of the period of the same kind before it (before a CUSTOM one: as many days), up to as many
-elapsed working days while the period is running."""
+        description="""The total of the previous period of the same kind (for CUSTOM: of as many days before it),
+cut after the same number of elapsed working days while the period is running."""
     )
     @staticmethod
     def previous_total(root: strawberry.Parent[rows.Series]) -> Decimal:
         return root.shown(root.previous)
 
     @strawberry.field(
-        description="""Every day, week or month of the period in order, also those without anything and those to come. The
-first and the last week or month have only the days that lie within the period: the points add up to the total."""
+        description="""Every day, week or month of the period in order, including empty and future ones. The first and
+the last week or month cover only the days within the period, so that the points add up to the total."""
     )
     @staticmethod
     def points(root: strawberry.Parent[rows.Series]) -> list[SeriesPoint]:
         return [SeriesPoint(start=point.start, value=root.shown(point.value)) for point in root.points]
 
 
-@strawberry.type(description="The charts of the card: one series a metric, and the deals that were closed.")
+@strawberry.type(description="The charts of a card: one series per metric, and figures of the closed deals.")
 class Statistics:
     series: list[MetricSeries] = strawberry.field(
-        description="In the order asked for; without `metrics` all there are, as `metrics` lists them."
+        description="In the order of the argument `metrics`; without it all metrics, as the query `metrics` lists them."
     )
 
     @strawberry.field(graphql_type=Period)
@@ -57,18 +57,18 @@ class Statistics:
     async def period(root: strawberry.Parent[rows.Statistics], info: Info) -> Any:
         return await days(info.context, root.period)
 
-    @strawberry.field(description="Won / (won + lost) in the period, percent; null when none was closed.")
+    @strawberry.field(description="Won / (won + lost) in the period, percent; null if no deal was closed.")
     @staticmethod
     def win_rate_percent(root: strawberry.Parent[rows.Statistics]) -> float | None:
         return root.closed.win_rate
 
-    @strawberry.field(description="Of the deals won in the period, in the company's currency; null without any.")
+    @strawberry.field(description="Of the deals won in the period, in the company's currency; null without wins.")
     @staticmethod
     def average_deal_amount(root: strawberry.Parent[rows.Statistics]) -> Decimal | None:
         return root.average
 
     @strawberry.field(
-        description="Median days of the calendar from created to won, of the deals won in the period; null without any."
+        description="Median calendar days from creation to win, of the deals won in the period; null without wins."
     )
     @staticmethod
     def median_sales_cycle_days(root: strawberry.Parent[rows.Statistics]) -> float | None:

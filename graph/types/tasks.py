@@ -14,25 +14,25 @@ from models.crm import tasks
 from models.organization import people
 
 
-@lens(tasks.Task, description="Something to do, by somebody, until some time.")
+@lens(tasks.Task, description="A task of an employee, usually with a due time.")
 class Task(Node):
     external_id: str | None
     title: str
     kind: TaskKind
     assignee: TheEmployee = one(people.by_ids, "assignee_id")
-    created_by: TheEmployee | None = somebody("created_by_id", "Null when an integration made it.")
+    created_by: TheEmployee | None = somebody("created_by_id", "Null when an integration created it.")
     due_at: datetime | None
     completed_at: datetime | None
     deal: Deal | None = within_sight("Deal", "deal_id")
     client: Client | None = within_sight("Client", "client_id")
 
-    @strawberry.field(description="Not completed, and its due time is there or past.")
+    @strawberry.field(description="Not completed, and its due time has come.")
     @staticmethod
     def overdue(root: strawberry.Parent[tasks.Task], info: Info) -> bool:
         return root.overdue(info.context.now())
 
 
-@strawberry.input(description="Which tasks; what is left out restricts nothing.")
+@strawberry.input(description="Selects tasks; an omitted field does not restrict them.")
 class TaskFilter:
     kind: TaskKind | None = strawberry.UNSET
     completed: bool | None = strawberry.UNSET

@@ -1,4 +1,4 @@
-"""Time at work: for the employee himself and those above."""
+"""GraphQL types of work time and the heartbeat mutation; visible to the employee and their managers."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from resolvers.analytics import worktime as rows
 TheEmployee = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
 
 
-@strawberry.type(description="One day of the company's calendar, also one without any work.")
+@strawberry.type(description="Work time on one day of the company's calendar, possibly zero.")
 class WorkDay:
     date: date
     hours: float = strawberry.field(description="Rounded to four places.")
     first_seen_at: datetime | None = strawberry.field(
-        description="When work began: the first heartbeat, or midnight where it went on from the day before."
+        description="Start of work: the first heartbeat, or midnight if work continued from the day before."
     )
     last_seen_at: datetime | None = strawberry.field(
-        description="When it ended: the last heartbeat, or midnight where it went on into the next day."
+        description="End of work: the last heartbeat, or midnight if work continued into the next day."
     )
 
 
-@strawberry.type(description="What somebody worked in a period, by the heartbeats of his clients.")
+@strawberry.type(description="Work time of an employee in a period, from the heartbeats of their clients.")
 class WorkTime:
     employee: TheEmployee
     total_hours: float = strawberry.field(
-        description="Heartbeats no further apart than the idle limit count as work; a longer silence does not."
+        description="Gaps between heartbeats count as work up to the idle limit; longer gaps do not."
     )
     days: list[WorkDay] = strawberry.field(description="Every day of the period, in order.")
 

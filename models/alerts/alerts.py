@@ -1,4 +1,4 @@
-"""Alerts: the rules that say when to tell whom, what they raised, and everybody's inbox."""
+"""Alert tables and queries: rules, raised alerts, and inboxes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from models.goals.goals import OwnerKind
 
 
 class AlertRule(Model):
-    """When to tell whom. One that is deleted stays for the alerts it raised.
+    """An alert rule. A deleted rule stays in the table for the alerts that it raised.
 
-    `min_amount` is in the company's smallest unit; `recipients` and `channels` are names.
+    `min_amount` is in minor units of the company's currency; `recipients` holds names of `Recipient`
+    members, `channels` names of notification channels.
     """
 
     id = fields.IntField(primary_key=True)
@@ -41,9 +42,9 @@ class AlertRule(Model):
 
 
 class Raised(Model):
-    """An alert: one for a rule, a subject and an occurrence. At most one of a rule stands about a subject.
+    """An alert: one per rule, subject and occurrence. At most one per rule and subject is unresolved.
 
-    `told` is False where the rule had told of the subject too lately: it is in nobody's inbox.
+    `notified` is False for an alert raised during the cool-down of its rule: it is in no inbox.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -70,7 +71,7 @@ class Raised(Model):
 
 
 class Alert(Model):
-    """An alert in somebody's inbox. Ids rise in the order of commits."""
+    """An alert in the inbox of one recipient. Ids rise in the order of commits."""
 
     id = fields.BigIntField(primary_key=True)
     raised: Raised = link("Raised")
@@ -86,7 +87,7 @@ class Alert(Model):
 
 
 def rules() -> QuerySet[AlertRule]:
-    """Return the rules that are not deleted."""
+    """Return a query of the rules that are not deleted."""
     return AlertRule.filter(deleted_at=None)
 
 
@@ -96,12 +97,12 @@ async def rules_by_ids(ids: Sequence[int]) -> list[AlertRule | None]:
 
 
 def inbox(recipient: int | None) -> QuerySet[Alert]:
-    """Return what is in somebody's inbox, each with what was raised; a device has none."""
+    """Return a query of a recipient's inbox, with the raised alerts. Empty for a device (None)."""
     return Alert.filter(recipient_id=recipient or 0).select_related("raised")
 
 
 async def by_ids(ids: Collection[int]) -> list[Alert]:
-    """Return these alerts of inboxes, each with what was raised, in their order."""
+    """Return inbox alerts with their raised alerts, ordered by id."""
     return await Alert.filter(id__in=list(ids)).select_related("raised").order_by("id")
 
 
@@ -111,7 +112,7 @@ async def newest_id() -> int:
 
 
 async def standing(subjects: Collection[Subject]) -> list[Raised]:
-    """Return the alerts that stand about any of the subjects."""
+    """Return the unresolved alerts about any of the subjects."""
     if not subjects:
         return []
     condition, values = _about(subjects)
@@ -120,7 +121,7 @@ async def standing(subjects: Collection[Subject]) -> list[Raised]:
 
 
 async def of_kind(kind: AlertKind) -> list[Raised]:
-    """Return the alerts of a kind that stand."""
+    """Return the unresolved alerts of a kind."""
     return await Raised.filter(kind=kind, resolved_at=None)
 
 
@@ -149,7 +150,7 @@ GROUP BY rule_id, subject_kind, subject_id
 
 
 async def last_told(rule_ids: Sequence[int], subjects: Collection[Subject]) -> dict[tuple[int, Subject], datetime]:
-    """Return when what each of the rules last told of each of the subjects occurred."""
+    """Return when the last notified alert of each rule and subject occurred, by (rule id, subject)."""
     numbers: dict[str, list[int]] = {}
     for kind, number in subjects:
         numbers.setdefault(kind, []).append(number)

@@ -1,7 +1,7 @@
-"""How long nothing has been heard of whom: a row for each open deal and each employee.
+"""Inactivity timers: one row per open deal and employee, with the time of the last activity.
 
-It is what makes "14 days of silence" a look at an index instead of at the whole history.
-Moments are whole microseconds since 1970, so that databases subtract them alike.
+They make "no activity for 14 days" a range query on an index instead of a scan of the activities.
+Times are whole microseconds since 1970, because SQLite and PostgreSQL subtract integers alike.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from models.db import connection
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
 NEVER: Final = (1 << 63) - 1
-SHORTEST: Final = timedelta(days=1)  # of silence, that a rule can be about
+SHORTEST: Final = timedelta(days=1)  # the shortest inactivity that a rule can have
 
 
 class Silence(Model):
-    """When something last happened with a deal or was done by an employee.
+    """When a deal or an employee was last active.
 
-    `known` is until when an import has told what happened (0 when the last was no import's): a
-    silence that was too long by then is history. `look_at` is when the clock is to look whether an
-    employee's has become too long, NEVER when there is nothing more to come of it.
+    since           time of the last activity
+    imported_until  time of the import that recorded the last activity, 0 if it was not an import. An
+                    inactivity that was too long by then is history and raises no alert.
+    look_at         when the scheduler checks an employee next; `NEVER` if no rule can match without new activity
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -61,20 +62,23 @@ ON CONFLICT (kind, subject_id) DO UPDATE SET known = excluded.known, look_at = e
 
 
 async def heard(moments: Mapping[Subject, datetime], *, known: datetime | None = None) -> None:
-    """Note when something last happened with each subject; the latest counts."""
+    """Record the time of the last activity of each subject; an earlier time than the stored one is ignored.
+
+    The next check of an employee is scheduled `MIN_INACTIVITY` later; only then can a rule match.
+    """
     until = ticks(known) if known else 0
     found = sorted((*subject, ticks(at), until, ticks(at + SHORTEST)) for subject, at in moments.items())
     await connection.write(_HEARD, found)
 
 
 async def gone(deals: Collection[int]) -> None:
-    """Forget deals that are no longer open."""
+    """Delete the timers of deals that are no longer open."""
     if deals:
         await Silence.filter(kind="Deal", subject_id__in=list(deals)).delete()
 
 
 async def of(subjects: Collection[Subject]) -> dict[Subject, Silence]:
-    """Return the silences of those subjects that have one."""
+    """Return the timers of the subjects that have one."""
     numbers: dict[str, list[int]] = {}
     for kind, number in sorted(set(subjects)):
         numbers.setdefault(kind, []).append(number)
@@ -99,11 +103,11 @@ ORDER BY silence.id LIMIT ?
 async def of_deals(
     rule: int, *, before: datetime, span: timedelta, after: int, limit: int
 ) -> Sequence[tuple[int, int, datetime]]:
-    """Return the silences of open deals that began before, and about which no alert of the rule stands.
+    """Return open deals last active before `before` that have no unresolved alert of the rule.
 
-    span     one that was longer than this when it was imported is history
-    after    the id of the last silence that was looked at
-    returns  the silence's own id, the deal, and since when
+    min_inactivity  a deal that was inactive for this long when it was imported is left out
+    after_id        the timer id of the last deal of the previous call
+    returns         (timer id, deal id, time of the last activity), by timer id
     """
     rows = await connection.rows(_DEALS, [ticks(before), span // _TICK, after, rule, limit])
     return [(row["id"], row["subject_id"], moment(row["since"])) for row in rows]
@@ -119,9 +123,9 @@ WHERE employee.active AND employee.id IN ({marks}) ORDER BY employee.id
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """An active employee, since when he is silent, and until when an import has told of that.
+    """An active employee with the time since when they have been inactive.
 
-    Who has just come, come back or changed teams has been silent since then.
+    Joining, returning and changing teams restart the inactivity. `imported_until` as in `InactivityTimer`.
     """
 
     employee: int
@@ -131,7 +135,7 @@ class Quiet:
 
 
 async def of_employees(numbers: Collection[int]) -> list[Quiet]:
-    """Return the silences of those of the employees who are active."""
+    """Return the inactivity of those of the employees who are active (not deactivated)."""
     found = []
     for row in await connection.rows(_EMPLOYEES.format(marks=connection.marks([*numbers])), [*numbers]):
         since: Any = connection.instant(row["stay"])
@@ -143,7 +147,7 @@ async def of_employees(numbers: Collection[int]) -> list[Quiet]:
 
 
 async def to_look_at(now: datetime, limit: int) -> list[int]:
-    """Return employees whom the clock is to look at, the longest due first."""
+    """Return the ids of employees whose check is due, the longest due first."""
     sql = "SELECT subject_id FROM silence WHERE kind = 'Employee' AND look_at < ? ORDER BY look_at, id LIMIT ?"
     return [row["subject_id"] for row in await connection.rows(sql, [ticks(now), limit])]
 
@@ -155,13 +159,13 @@ ON CONFLICT (kind, subject_id) DO UPDATE SET look_at = excluded.look_at
 
 
 async def look(moments: Mapping[int, datetime | None]) -> None:
-    """Note when to look at each employee; None: not until he is heard of."""
+    """Set when to check each employee next; None: not before their next activity."""
     found = ((number, NEVER if at is None else ticks(at)) for number, at in sorted(moments.items()))
     await connection.write(_LOOK, [("Employee", number, 0, 0, at) for number, at in found])
 
 
 async def look_at_all() -> None:
-    """Have the clock look at everybody, whoever has been heard of before or not."""
+    """Make the check of every employee due now, also of those without a timer."""
     await connection.execute("UPDATE silence SET look_at = 0 WHERE kind = 'Employee' AND look_at <> 0")
     await connection.execute(
         "INSERT INTO silence (kind, subject_id, since, known, look_at) SELECT 'Employee', id, 0, 0, 0 FROM employee"
@@ -179,7 +183,7 @@ _LAST: Final = (
 
 
 async def fill(known: datetime) -> None:
-    """Work the silences out from the history; what is too long by now is history too."""
+    """Create the timers from the recorded activities, as if imported: what is inactive by now raises no alert."""
     for kind, sql in _LAST:
         found = {(kind, row["id"]): connection.instant(row["at"]) for row in await connection.rows(sql)}
         await heard(found, known=known)

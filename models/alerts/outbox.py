@@ -1,4 +1,4 @@
-"""The outbox: what is to be sent through outside channels, until it is, or is given up."""
+"""The outbox of notifications: messages to send through outside channels, until they are sent or given up."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from models.db.columns import link
 
 
 class Delivery(Model):
-    """A message to somebody through a channel, about one alert of his inbox or several.
+    """A message through one channel about one or more alerts of the recipient's inbox.
 
-    `also` are the others whom the same message is for, in a place that they share. `key` goes with the message, the same at each attempt. `due_at` is the next attempt, `since` when
-    the first was made. One that waits for its hour still takes further alerts in; `attempts` says that it no longer does.
+    key       sent with the message, the same at each attempt, so that receivers can drop repeats
+    also      further recipients of the same message in a shared place such as a chat
+    since     time of the first attempt
+    due_at    time of the next attempt; None once the message is sent or given up
+    attempts  while 0, the message waits for its send time and further alerts can be appended
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -28,7 +31,7 @@ class Delivery(Model):
     alerts: list[int] = fields.JSONField(default=list)
     created_at: datetime = fields.DatetimeField()
     since: datetime | None = fields.DatetimeField(null=True)
-    due_at: datetime | None = fields.DatetimeField(null=True)  # None once it is over
+    due_at: datetime | None = fields.DatetimeField(null=True)
     attempts: int = fields.IntField(default=0)
     sent_at: datetime | None = fields.DatetimeField(null=True)
     dead_at: datetime | None = fields.DatetimeField(null=True)
@@ -43,12 +46,12 @@ class Delivery(Model):
 
 
 async def take_in(delivery: Delivery, more: Collection[int]) -> bool:
-    """Add alerts to a message that waits; return whether it still took them."""
+    """Append alerts to a waiting message; return False if an attempt to send it has begun meanwhile."""
     return bool(await Delivery.filter(id=delivery.id, attempts=0).update(alerts=[*delivery.alerts, *more]))
 
 
 async def waiting(recipients: tuple[int, ...], channel: str, after: datetime, until: datetime) -> Delivery | None:
-    """Return the message that just these will get within that time and that still takes alerts in."""
+    """Return the unsent message due within the time span for exactly these recipients, or None."""
     rows = await Delivery.filter(
         recipient_id=recipients[0], channel=channel, due_at__gt=after, due_at__lte=until, attempts=0
     ).order_by("id")
@@ -56,23 +59,24 @@ async def waiting(recipients: tuple[int, ...], channel: str, after: datetime, un
 
 
 async def due(now: datetime, limit: int, *, channel: str | None = None, but: Collection[str] = ()) -> list[Delivery]:
-    """Return what is to be tried now, what has waited longest first: through a channel, or through all but some."""
+    """Return the messages due now, the longest due first: of one channel, or of all but the excluded channels."""
     names = sorted(but) if channel is None else [channel]
     which = f"AND channel {'NOT IN' if channel is None else 'IN'} ({connection.marks(names)})" if names else ""
-    sql = f"SELECT * FROM delivery WHERE due_at <= ? {which} ORDER BY due_at, id LIMIT ?"  # noqa: S608 - our own words
+    sql = f"SELECT * FROM delivery WHERE due_at <= ? {which} ORDER BY due_at, id LIMIT ?"  # noqa: S608 - no user input
     return [Delivery._init_from_db(**row) for row in await connection.rows(sql, [now, *names, limit])]
 
 
 async def postpone(rows: Sequence[Delivery], until: datetime) -> None:
-    """Put off messages that nobody has begun with."""
+    """Postpone messages to `until`, except those that are due later already."""
     if rows:
         await Delivery.filter(id__in=[row.id for row in rows], due_at__lt=until).update(due_at=until)
 
 
 async def claim(delivery: Delivery, now: datetime, until: datetime) -> Delivery | None:
-    """Take a message for an attempt and return it as it stands; None when another process has it.
+    """Claim a message for an attempt and return its current row; None if another process has claimed it.
 
-    until  when it is tried again if nothing is heard of this attempt
+    The update succeeds only at the number of attempts that was read, so two processes cannot both
+    claim it. `until` is when the message is due again if this process dies during the attempt.
     """
     taken = await Delivery.filter(id=delivery.id, attempts=delivery.attempts).update(
         attempts=delivery.attempts + 1, due_at=until, since=delivery.since or now

@@ -1,4 +1,4 @@
-"""What a funnel asks of stages, deals and their history: each question in one statement, however many scopes ask."""
+"""Queries of the funnel: open deals per stage and outcomes of past stays, each in one statement for all scopes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.goals.goals import OwnerKind
 
 @dataclass
 class Open:
-    """The deals of somebody that are open in a stage now: how many, of how many clients, and their amounts by currency."""
+    """An owner's deals that are open in a stage now: their number, number of clients, and amounts by currency."""
 
     deals: int = 0
     clients: int = 0
@@ -44,10 +44,10 @@ WHERE deal.status = 'OPEN' AND deal.deleted_at IS NULL AND {condition} GROUP BY 
 
 
 async def stages(owners: Collection[Owner], pipeline: int | None) -> tuple[list[Stage], dict[Owner, dict[int, Open]]]:
-    """Return the stages of a pipeline in order, and what of each owner is open in them.
+    """Return the stages of a pipeline in order, and the open deals of each owner by stage id.
 
-    pipeline  None for the first that has a deal, else the first; without any the stages are none
-    A deal is of its owner, and of the team that he is in now.
+    pipeline_id  None for the first pipeline with a deal, else the first; without pipelines there are no stages
+    A deal belongs to its owner, and to the team that its owner is in now.
     """
     start, values = below(owners)
     selects, given = [], list(values)
@@ -122,7 +122,7 @@ FROM stays GROUP BY seller, team, stage_id, status, later, days, ended
 
 
 async def stays(pipeline: int, days: Days, today: date) -> list[Stays]:
-    """Return how the deals fared that first entered a stage within the days, in all stages that they entered then.
+    """Return the outcomes of the deals that first entered a stage within the days, for each stage entered then.
 
     A deal that left the pipeline and was lost elsewhere is undecided here.
     """
@@ -130,7 +130,7 @@ async def stays(pipeline: int, days: Days, today: date) -> list[Stays]:
 
 
 async def created(pipeline: int, first: int, days: Days, today: date) -> list[Stays]:
-    """Return how the deals fared that were created within the days, as if the first stage were the only one."""
+    """Return the outcomes of the deals created within the days, as if the first stage were the only one."""
     return await _read(_CREATED.replace("{first}", str(first)), [pipeline, *days], "closed_on", days, today)
 
 

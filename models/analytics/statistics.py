@@ -1,4 +1,4 @@
-"""What the charts of employees, teams and the company ask of totals and deals: one statement, whoever is asked about."""
+"""Query of the statistics: daily totals and closed deals of several employees, teams and the company at once."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from domain.ledger.record_facts import DealStatus
 from models.db import connection
 from models.goals.goals import COMPANY, OwnerKind
 
-Owner = tuple[OwnerKind, int]  # whose numbers; the company's number is 0
-Days = tuple[date, date]  # the first and the last, both included
+Owner = tuple[OwnerKind, int]  # kind and id; the company's id is 0
+Days = tuple[date, date]  # first and last day, both included
 
 _BELOW: Final = """
 WITH RECURSIVE below(root, id) AS (
@@ -24,10 +24,10 @@ WITH RECURSIVE below(root, id) AS (
 
 
 def parts(owners: Iterable[Owner], team: str, employee: str) -> Iterator[tuple[OwnerKind, str, str, str, list[int]]]:
-    """Yield what a statement about several owners is put together of, for each kind of owner there is.
+    """Yield the parts of an SQL statement about several owners, for each kind among them.
 
-    team, employee  the expressions that say whose a row is
-    yields          the kind, the expression of its owner, a join and a condition, and the values of the condition
+    team_expression, employee_expression  SQL expressions for the team id and the employee id of a row
+    yields  the kind, the expression of the owner's id, a join, a condition, and the parameters of the condition
     """
     numbers: dict[OwnerKind, list[int]] = {}
     for kind, number in sorted(set(owners)):
@@ -38,18 +38,18 @@ def parts(owners: Iterable[Owner], team: str, employee: str) -> Iterator[tuple[O
         elif kind is OwnerKind.TEAM:
             yield kind, "below.root", f"JOIN below ON below.id = {team}", "1 = 1", []
         else:
-            yield kind, "CAST(0 AS INTEGER)", "", "1 = 1", []  # a bare 0 would be a position in GROUP BY
+            yield kind, "CAST(0 AS INTEGER)", "", "1 = 1", []  # a literal 0 would be a column position in GROUP BY
 
 
 def below(owners: Iterable[Owner]) -> tuple[str, list[int]]:
-    """Return what a statement about several owners begins with, and its values: the teams below those asked for."""
+    """Return the WITH clause `below` with all teams below the teams among the owners, and its parameters."""
     teams = sorted({number for kind, number in owners if kind is OwnerKind.TEAM})
     return (_BELOW.format(teams=", ".join("?" * len(teams))), teams) if teams else ("", [])
 
 
 @dataclass(frozen=True)
 class Read:
-    """What was found of an owner: what was credited to him by metric and day, and his closed deals."""
+    """The statistics of an owner: credited scores by metric and day, and the closed deals."""
 
     daily: dict[str, dict[date, int]] = field(default_factory=dict)
     closed: Closed = field(default_factory=Closed)
@@ -71,8 +71,10 @@ GROUP BY {owner}, deal.status, {cycle}
 
 
 async def read(owners: Collection[Owner], metrics: Sequence[str], period: Days, before: Days) -> dict[Owner, Read]:
-    """Return what was credited to each owner on the days of the period and of the stretch before it, and the deals
-    that he won or lost within the period."""
+    """Return the statistics of each owner.
+
+    Scores are read for the days of `period` and `previous`, closed deals for the period only.
+    """
     found = {owner: Read() for owner in owners}
     if not owners:
         return found
@@ -81,7 +83,7 @@ async def read(owners: Collection[Owner], metrics: Sequence[str], period: Days, 
     selects = []
     for kind, owner, join, condition, numbers in parts(owners, "total.team_id", "total.employee_id"):
         how = {"kind": kind, "owner": owner, "join": join, "condition": condition, "table": "daily_total"}
-        if kind is OwnerKind.TEAM:  # a team's total holds those of all below it
+        if kind is OwnerKind.TEAM:  # a team's total includes the teams below it
             how |= {"table": "team_total", "owner": "total.team_id", "join": ""}
             how["condition"], numbers = f"total.team_id IN ({connection.marks(values)})", values
         elif kind is OwnerKind.COMPANY:

@@ -1,4 +1,4 @@
-"""Time at work: one row for each day on which an employee's client said that it is in use."""
+"""Table of work time, one row per employee and day with a heartbeat, and its queries."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _LATELY: Final = timedelta(days=2)
 
 
 class WorkDay(Model):
-    """What an employee worked on one day of the company's calendar, and in which team he was.
+    """The work time of an employee on one day of the company's calendar, and their team on that day (0 for none).
 
-    worked      in microseconds, so that nothing is lost however short the stretches
-    counted     the seconds of it that are in the ledger, which follows at most once a minute; `counted_at`: since when
+    worked      in microseconds, so that nothing is lost however short the intervals
+    counted     seconds of it that are posted to the ledger, which follows at most once a minute
+    counted_at  instant of the last posting
     """
 
     id = fields.IntField(primary_key=True)
@@ -47,7 +48,7 @@ class WorkDay(Model):
         return self.worked // 1_000_000
 
     def facts(self) -> WorkFacts:
-        """Return what of the day counts: what has been counted."""
+        """Return the facts that the metrics score: the seconds that are posted."""
         return WorkFacts(self.id, Credit(self.employee_id, self.team_id), self.day, self.counted)
 
     def add(self, stretch: Stretch) -> None:
@@ -57,7 +58,7 @@ class WorkDay(Model):
 
 
 async def last_of(employee: int) -> list[WorkDay]:
-    """Return the last days on which the employee was seen: all that may not be in the ledger yet are among them."""
+    """Return the latest days with heartbeats of the employee; all days not fully posted yet are among them."""
     return await WorkDay.filter(employee_id=employee).order_by("-day").limit(3)
 
 
@@ -67,11 +68,14 @@ SELECT id FROM work_day WHERE last_seen_at < ? AND last_seen_at >= ? AND worked 
 
 
 async def left(silent_since: datetime, limit: int) -> list[WorkDay]:
-    """Return days that are not in the ledger whole, of employees not seen since that moment, but shortly before."""
+    """Return days that are not fully posted, of employees last seen before `idle_since`, but not long before.
+
+    The lower bound keeps the query on the index of `last_seen_at` from reading all days of the past.
+    """
     found = await connection.rows(_LEFT, [silent_since, silent_since - _LATELY, limit])
     return await WorkDay.filter(id__in=[row["id"] for row in found]).order_by("id") if found else []
 
 
 def days_of(employees: Collection[int], first: date, last: date) -> QuerySet[WorkDay]:
-    """Return the days, both included, on which any of the employees was seen."""
+    """Return the days with heartbeats of the employees from first to last, both included."""
     return WorkDay.filter(employee_id__in=sorted(employees), day__gte=first, day__lte=last)

@@ -1,6 +1,6 @@
-"""Who is signed in: families of rotating refresh tokens, devices, and keys of repeatable calls.
+"""Sessions with their rotating refresh tokens, devices, and idempotency keys.
 
-Secrets are never stored: only the SHA-256 of random tokens and argon2 hashes of passwords.
+Secrets are never stored, only the SHA-256 digests of random tokens and argon2 hashes of passwords.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from models.db.columns import choice, link, short_text
 
 
 class Session(Model):
-    """One signing in. Its refresh tokens follow each other; using an old one again revokes them all."""
+    """A sign-in with its chain of refresh tokens. Using a refresh token twice revokes the session."""
 
     id = fields.IntField(primary_key=True)
     employee = link("Employee")
@@ -42,7 +42,7 @@ class RefreshToken(Model):
 
 
 class Device(Model):
-    """A wallboard, or an integration that records for others; `team_id` None means the company."""
+    """A wallboard, or an integration that records for employees. `team_id` None means the whole company."""
 
     id = fields.IntField(primary_key=True)
     name: str = short_text()
@@ -59,7 +59,7 @@ class Device(Model):
 
 
 class RepeatableCall(Model):
-    """A mutation that was answered once under a key: the same key gives the same answer again."""
+    """The saved response of a mutation with an idempotency key; replayed when the key is sent again."""
 
     id = fields.IntField(primary_key=True)
     actor: str = fields.CharField(max_length=40)  # type: ignore[assignment]
@@ -75,5 +75,5 @@ class RepeatableCall(Model):
 
 
 async def revoke_all(employee: int, at: datetime, *, but: int | None = None) -> None:
-    """End the employee's sessions, except one that may go on."""
+    """Revoke the employee's sessions, except `kept_session_id`."""
     await Session.filter(employee_id=employee, revoked_at=None).exclude(id=but or 0).update(revoked_at=at)

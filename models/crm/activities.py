@@ -1,4 +1,4 @@
-"""The history: one line for each thing that happened; and the bell, rung for wins."""
+"""Activity feed and announced wins: Tortoise models and queries."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class ActivityKind(StrEnum):
 
 
 class Activity(Model):
-    """One line of the history. Rows are added, never changed; their ids rise in the order of recording.
+    """One entry of the activity feed. Rows are appended, never changed; ids increase in the order of recording.
 
-    `data` holds what a sentence about it needs: title, amount, what was before and after.
-    `team_id` is whose goal it is about where no employee is meant (0: the company's).
+    `data` holds the values that the summary sentence needs: title, amount, old and new values.
+    `team_id` is set where the entry is about a goal of a team (0: of the company) instead of an employee.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -75,9 +75,9 @@ class Activity(Model):
 
 
 class Bell(Model):
-    """A win as the whole office may hear it, or its taking back.
+    """A win announced to everyone in the company, or the revocation of one.
 
-    The row that takes a win back carries as `win_id` the id of the row that rang.
+    A revocation carries the id of the announcement it revokes as `win_id`.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -99,7 +99,7 @@ class Bell(Model):
 
 
 class Row(NamedTuple):
-    """A line that is about to be added."""
+    """An activity about to be inserted: the columns of the table, in order, without the id."""
 
     kind: ActivityKind
     employee_id: int | None
@@ -114,7 +114,7 @@ class Row(NamedTuple):
 
 
 async def add(rows: Iterable[Row]) -> None:
-    """Add lines to the history, in their order."""
+    """Insert activities in the given order."""
     kept = [(*row[:-1], orjson.dumps(row.data).decode()) for row in rows]
     await connection.insert("activity", Row._fields, kept)
 
@@ -125,18 +125,21 @@ async def by_ids(ids: Sequence[int]) -> list[Activity | None]:
 
 
 async def ring(**win: Any) -> None:
-    """Ring the bell, or take a win back: the columns of a `Bell`."""
+    """Insert an announced win or a revocation, given the columns of `AnnouncedWin`."""
     await connection.insert_one("bell", win)
 
 
 async def newest_id() -> int:
-    """Return the id of the last line, 0 before the first."""
+    """Return the id of the newest activity, 0 when there is none."""
     row = await Activity.all().order_by("-id").first()
     return row.id if row else 0
 
 
 async def events(first: datetime, last: datetime, kinds: Sequence[str] | None = None) -> AsyncIterator[Event]:
-    """Yield what happened between the two moments, both included, in the order in which it happened."""
+    """Yield the activities between two times, both included, as alert events, ordered by time and id.
+
+    Reads in batches by keyset, so that memory stays bounded however long the range is.
+    """
     query = Activity.filter(at__lte=last)
     if kinds is not None:
         query = query.filter(kind__in=[ActivityKind(kind) for kind in kinds])
@@ -150,7 +153,7 @@ async def events(first: datetime, last: datetime, kinds: Sequence[str] | None = 
 
 
 async def last_of_clients(clients: Sequence[int]) -> list[datetime | None]:
-    """Return when something last happened with each client."""
+    """Return the time of the last activity of each client, in the order of the ids; None without any."""
     rows = (
         await Activity.filter(client_id__in=set(clients))
         .annotate(last=Max("at"))

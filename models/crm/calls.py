@@ -1,4 +1,4 @@
-"""Calls, made and received."""
+"""Phone calls, made and received: Tortoise model and queries."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Call(Model):
         indexes = (("employee_id", "started_at"), ("started_at", "id"), ("client_id",))
 
     def facts(self) -> CallFacts | None:
-        """Return what of the call counts; None once it is deleted."""
+        """Return the facts that metrics are computed from; None once the call is deleted."""
         if self.deleted_at is not None:
             return None
         return CallFacts(

@@ -1,4 +1,4 @@
-"""Clients and the people who speak for them."""
+"""Clients and their contacts: Tortoise models and queries."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Client(Model):
         indexes = (("owner_id",), ("created_at", "id"))
 
     def facts(self) -> ClientFacts | None:
-        """Return what of the client counts; None once it is deleted."""
+        """Return the facts that metrics are computed from; None once the client is deleted."""
         if self.deleted_at is not None:
             return None
         return ClientFacts(self.id, Credit(self.opened_by, self.opened_team), self.created_on)
@@ -44,7 +44,7 @@ class Client(Model):
 
 
 class Contact(Model):
-    """A person in the client base."""
+    """A contact: a person in the client base, with or without a client."""
 
     id = fields.IntField(primary_key=True)
     external_id: str | None = external()
@@ -66,7 +66,7 @@ class Contact(Model):
         indexes = (("owner_id",), ("client_id",))
 
     def facts(self) -> ContactFacts | None:
-        """Return what of the contact counts; None once it is deleted."""
+        """Return the facts that metrics are computed from; None once the contact is deleted."""
         if self.deleted_at is not None:
             return None
         return ContactFacts(self.id, Credit(self.opened_by, self.opened_team), self.created_on)

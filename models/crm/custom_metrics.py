@@ -1,4 +1,4 @@
-"""The company's own metrics and the results measured for them."""
+"""Company metrics and the results recorded for them: Tortoise models and queries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.db.columns import choice, external, link, minor, short_text
 
 
 class CompanyMetric(Model):
-    """A metric that the company made for itself; the built-in ones are in domain.scoring."""
+    """A metric defined by the company; the built-in ones are `METRICS` of the domain layer."""
 
     id = fields.IntField(primary_key=True)
     key: str = fields.CharField(max_length=40, unique=True)  # type: ignore[assignment]
@@ -29,7 +29,7 @@ class CompanyMetric(Model):
 
 
 class Result(Model):
-    """A measured value of one of the company's own metrics, in its smallest unit."""
+    """A measured value of a company metric; `amount` is in its smallest unit."""
 
     id = fields.IntField(primary_key=True)
     external_id: str | None = external()
@@ -49,7 +49,7 @@ class Result(Model):
         indexes = (("employee_id", "at"),)
 
     def facts(self) -> ResultFacts | None:
-        """Return what of the result counts; None once it is deleted."""
+        """Return the facts that metrics are computed from; None once the result is deleted."""
         if self.deleted_at is not None:
             return None
         return ResultFacts(
@@ -58,12 +58,12 @@ class Result(Model):
 
 
 async def catalogue() -> dict[str, metrics.Metric]:
-    """Return every metric by its key: the built-in ones, then the company's own by name."""
+    """Return every metric by its key: the built-in ones, then the company metrics by name."""
     return known(await CompanyMetric.all().order_by("name", "id"))
 
 
 def known(own: Sequence[CompanyMetric]) -> dict[str, metrics.Metric]:
-    """The same of the company's own that are at hand."""
+    """Return every metric by its key, given the rows of the company metrics."""
     return dict(metrics.METRICS) | {
         row.key: metrics.of_company(row.key, row.unit, row.name, row.description) for row in own
     }

@@ -1,4 +1,4 @@
-"""Deals: what may be sold to whom, for how much, and how it ended."""
+"""Deals and their stage history: Tortoise models and queries."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from models.db.columns import choice, currency_code, external, link, minor, shor
 
 
 class Deal(Model):
-    """One deal with its whole life.
+    """A deal, from creation to its win or loss.
 
-    What its score needs and its own fields do not say is kept from the moment it was
-    decided: who is credited for opening and for winning or losing it and in which team, the
-    days these count on, and the won value and profit in the company's currency at frozen rates.
+    Values that its scores need and the other fields do not determine are stored at the moment
+    they are decided: the employee and team credited for creating and for winning or losing it,
+    the days these count on, and the won value and profit in the company's currency at frozen rates.
     """
 
     id = fields.IntField(primary_key=True)
@@ -75,7 +75,7 @@ class Deal(Model):
         )
 
     def facts(self) -> DealFacts | None:
-        """Return what of the deal counts; None once it is deleted."""
+        """Return the facts that metrics are computed from; None once the deal is deleted."""
         if self.deleted_at is not None:
             return None
         won = self.won_by is not None and self.status is DealStatus.WON
@@ -96,7 +96,10 @@ class Deal(Model):
 
 
 class StageVisit(Model):
-    """A deal's entry into a stage, and the day of the company's calendar it was. Rows are added, never changed."""
+    """A deal's entry into a stage, with its day in the company's calendar.
+
+    Rows are appended; only the first entry moves, when the creation time of its deal is corrected.
+    """
 
     id = fields.BigIntField(primary_key=True)
     deal = link("Deal")
@@ -104,7 +107,7 @@ class StageVisit(Model):
     stage = link("Stage")
     stage_id: int
     entered_at: datetime = fields.DatetimeField()
-    entered_on: date = fields.DateField(null=True)  # of no row; SQLite adds no other column to a table with rows
+    entered_on: date = fields.DateField(null=True)  # never null; SQLite can add only nullable columns
 
     class Meta:
         table = "stage_visit"
@@ -112,7 +115,7 @@ class StageVisit(Model):
 
 
 async def enter(visits: Iterable[tuple[int, int, datetime, date]]) -> None:
-    """Note that deals have entered stages: deal, stage, moment and its day."""
+    """Insert stage entries: tuples of deal id, stage id, time of entry and its day."""
     await connection.insert("stage_visit", ("deal_id", "stage_id", "entered_at", "entered_on"), list(visits))
 
 
@@ -122,7 +125,7 @@ def standing() -> QuerySet[Deal]:
 
 
 async def by_ids(ids: Sequence[int]) -> list[Deal | None]:
-    """Return one standing deal per id, in the order of `ids`; None where there is none."""
+    """Return one deal per id, in the order of `ids`; None where it does not exist or is deleted."""
     found = {row.id: row for row in await standing().filter(id__in=set(ids))}
     return [found.get(id_) for id_ in ids]
 
@@ -132,7 +135,7 @@ def of_client(client: int) -> QuerySet[Deal]:
 
 
 async def first_wins(clients: Collection[int]) -> dict[int, int]:
-    """Return the earliest standing win of each client that has one: client → deal."""
+    """Return the earliest win, among deals not deleted, of each client that has one: client id → deal id."""
     firsts: dict[int, int] = {}
     rows = (
         await standing()
@@ -146,7 +149,7 @@ async def first_wins(clients: Collection[int]) -> dict[int, int]:
 
 
 async def to_regrade(clients: Collection[int]) -> list[Deal]:
-    """Return the won deals whose kind of sale is not given and no longer what the order of the client's wins says."""
+    """Return the won deals whose derived sale kind no longer matches the order of the client's wins."""
     firsts = await first_wins(clients)
     won = standing().filter(client_id__in=list(clients), status=DealStatus.WON, sale_kind_given=False)
     wrong_first = await won.filter(sale_kind=SaleKind.FIRST).exclude(id__in=list(firsts.values()))
@@ -156,14 +159,14 @@ async def to_regrade(clients: Collection[int]) -> list[Deal]:
 
 @dataclass(frozen=True, slots=True)
 class Wins:
-    """The standing wins of a client: how many, and what they brought in, in the company's smallest unit."""
+    """Wins of a client: number of won deals, and their value in the smallest unit of the company's currency."""
 
     count: int = 0
     value: int = 0
 
 
 async def wins_of(clients: Sequence[int]) -> list[Wins]:
-    """Return the standing wins of each client."""
+    """Return the wins of each client, in the order of the ids; deleted deals are left out."""
     rows = (
         await standing()
         .filter(client_id__in=set(clients), status=DealStatus.WON)

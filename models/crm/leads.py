@@ -1,4 +1,4 @@
-"""Leads: incoming requests (заявки) that may become deals."""
+"""Leads, incoming requests (заявки) that may become deals: Tortoise model and queries."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Lead(Model):
         indexes = (("owner_id", "status"), ("created_at", "id"))
 
     def facts(self) -> LeadFacts | None:
-        """Return what of the lead counts; None once it is deleted."""
+        """Return the facts that metrics are computed from; None once the lead is deleted."""
         if self.deleted_at is not None:
             return None
         converted = self.status is LeadStatus.CONVERTED and self.converted_by is not None

@@ -1,4 +1,4 @@
-"""Pipelines and their stages, and the products with their list prices."""
+"""Pipelines, their stages, and products with list prices: Tortoise models and queries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.db.columns import currency_code, link, minor, short_text
 
 
 class Pipeline(Model):
-    """The stages that deals go through, in order."""
+    """A pipeline: the ordered stages that deals go through."""
 
     id = fields.IntField(primary_key=True)
     name: str = short_text()
@@ -33,7 +33,7 @@ class Stage(Model):
 
 
 class Product(Model):
-    """What is sold, and its list price: the best known amount of a deal that has none."""
+    """A product with its list price: the best available estimate for a deal without an amount."""
 
     id = fields.IntField(primary_key=True)
     name: str = fields.CharField(max_length=400, unique=True)  # type: ignore[assignment]
@@ -65,5 +65,5 @@ async def stages_of(pipelines: Sequence[int]) -> list[list[Stage]]:
 
 
 async def first_stage() -> Stage | None:
-    """Return the first stage of the first pipeline: where a deal begins unless told otherwise."""
+    """Return the first stage of the first pipeline: the default stage of a new deal."""
     return await Stage.all().order_by("pipeline_id", "position", "id").first()

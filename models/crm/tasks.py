@@ -1,4 +1,4 @@
-"""Tasks and assignments (поручения)."""
+"""Tasks and assignments (поручения): Tortoise model and queries."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from domain.ledger.record_facts import Credit, TaskFacts, TaskKind
 from models.db import connection
 from models.db.columns import choice, external, link, short_text
 
-_NEVER = 1 << 50  # beyond any second since 1970
+_NEVER = 1 << 50  # later than any due time in epoch seconds
 
 
 class Task(Model):
-    """Something to do, by somebody, until some time.
+    """A task of an employee, usually with a due time.
 
-    `place` orders a list of tasks: open ones first, the soonest due first and those
-    without a due time last; then the completed, the latest first. `overdue_at` is the due
-    time that the history says has passed.
+    `place` is the sort key of task lists: open tasks first, the soonest due first and those
+    without a due time last; then completed tasks, the latest first. `overdue_at` is the due
+    time whose passing has been handled (recorded in the activity feed, or skipped as history).
     """
 
     id = fields.IntField(primary_key=True)
@@ -52,7 +52,7 @@ class Task(Model):
         indexes = (("assignee_id", "place", "id"), ("place", "id"))
 
     def facts(self) -> TaskFacts | None:
-        """Return what of the task counts; None once it is deleted."""
+        """Return the facts that metrics are computed from; None once the task is deleted."""
         if self.deleted_at is not None:
             return None
         if self.completed_on is None or self.credit_by is None:
@@ -60,7 +60,7 @@ class Task(Model):
         return TaskFacts(self.id, Credit(self.credit_by, self.credit_team or 0), self.completed_on)
 
     def replaced(self) -> None:
-        """Set the place in lists from the due and completion times."""
+        """Set `place`, the sort key of lists, from the due and completion times."""
         if self.completed_at is not None:
             self.place = 2 * _NEVER - _seconds(self.completed_at)
         else:
@@ -80,23 +80,23 @@ def standing() -> QuerySet[Task]:
 
 
 def awaited(now: datetime) -> QuerySet[Task]:
-    """Return the open tasks whose due time has passed without the history saying so."""
+    """Return the open tasks whose due time has passed and is not recorded in the activity feed yet."""
     return standing().filter(completed_at=None, overdue_at=None, due_at__lte=now)
 
 
 async def are_awaited(now: datetime) -> bool:
-    """Return whether there is any such; asked all the time, so in plain SQL."""
+    """Return whether there is a newly overdue task; plain SQL, because the scheduler asks on every tick."""
     open_ = "deleted_at IS NULL AND completed_at IS NULL AND overdue_at IS NULL"
     return bool(await connection.rows(f"SELECT 1 FROM task WHERE {open_} AND due_at <= ? LIMIT 1", [now]))  # noqa: S608
 
 
 async def noted(rows: Sequence[Task]) -> None:
-    """Take it as said that the due time of these has passed."""
+    """Mark the passed due times of these tasks as recorded."""
     await Task.filter(id__in=[row.id for row in rows]).update(overdue_at=F("due_at"))
 
 
 async def note_overdue(now: datetime) -> None:
-    """Take it as known that these have passed."""
+    """Mark the passed due times of all open tasks as recorded."""
     await awaited(now).update(overdue_at=F("due_at"))
 
 

@@ -1,4 +1,4 @@
-"""The kinds of columns that the tables share."""
+"""Factories for the kinds of columns that several tables share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST_TEXT: Final = 800  # 200 graphemes, each of a few code points
 
 
 def link(to: str, *, null: bool = False) -> Any:
-    """Return a reference to a row of another table; rows that are referred to cannot vanish."""
+    """Return a foreign key; a row that is referred to cannot be deleted."""
     how: dict[str, Any] = {"related_name": False, "null": null, "on_delete": OnDelete.RESTRICT}
     return fields.ForeignKeyField(f"models.{to}", **how)
 
@@ -33,7 +33,7 @@ def external() -> Any:
 
 
 def minor(*, null: bool = False) -> Any:
-    """An amount in the smallest unit: exact on every database."""
+    """Return an integer column for an amount in the smallest unit, which is exact on every database."""
     how: dict[str, Any] = {"null": null}
     return fields.BigIntField(**how)
 

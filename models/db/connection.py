@@ -1,8 +1,8 @@
-"""The connection: where the tables are, one writer at a time, and plain SQL where it must be.
+"""Database connection: configuration, the single-writer lock, and helpers for plain SQL.
 
-Every change of the ledger is made under one lock (SQLite's own write lock; an advisory
-lock on PostgreSQL). So the change log and all feeds take their positions in the order
-of commits, totals never deadlock, and a goal is announced once. docs/decisions/ has the why.
+Every change of the ledger is made under one lock: SQLite's own write lock, or an advisory lock on PostgreSQL. The
+change log and all feeds therefore get their positions in the order of commits, updates of totals cannot deadlock,
+and a goal is announced once. docs/decisions/ explains why.
 """
 
 from __future__ import annotations
@@ -50,17 +50,20 @@ MODULES: Final = (
 )
 
 
-_VALUES: Final = 900  # of one statement: SQLite takes at most 999 in old builds
+_VALUES: Final = 900  # old builds of SQLite accept at most 999
 
 Row = TypeVar("Row", bound=Model)
 
-# Where times come as texts (SQLite keeps them so, and JSON does), they are as Python writes them, so Python reads them: the
-# library's own reader knows more kinds of text and takes ten times as long, a tenth of a long list.
+# Times that arrive as text (from SQLite, and in JSON) are in the format that Python writes, so Python's parser reads
+# them. Tortoise's own parser accepts more formats and is ten times slower, which is a tenth of the time of a long list.
 readers.parse_datetime = datetime.fromisoformat  # type: ignore[attr-defined]
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]
-    """A connection on which nothing of ours outlives a transaction: between two users it asks the server nothing."""
+    """A pooled connection without server-side reset: no session state outlives a transaction here.
+
+    This saves one round trip whenever a connection returns to the pool.
+    """
 
     async def reset(self, *, timeout: float | None = None) -> None:
         await self._reset()
@@ -71,11 +74,11 @@ AWAY: Final = (
     OperationalError,
     ConnectionError,
     TimeoutError,
-    asyncpg.PostgresConnectionError,  # the driver's own come through while the server starts or stops
+    asyncpg.PostgresConnectionError,  # Tortoise does not wrap these while the server starts or stops
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # of a connection that was ended while the driver had it in hand
+    asyncpg.InternalClientError,  # a connection that was closed while the driver was using it
 )
 LEDGER_LOCK: Final = 0x5C0E_0001
 
@@ -83,13 +86,13 @@ Result = TypeVar("Result")
 
 
 class GivenUp(TimeoutError):
-    """The database, or what was done with it, took too long."""
+    """Raised when awaiting something with `with_deadline` took too long."""
 
 
 def config(url: str, *, pool: int = 20) -> dict[str, Any]:
-    """Return Tortoise's configuration for a `sqlite://PATH` or `postgres://…` address.
+    """Return Tortoise's configuration for a `sqlite://PATH` or `postgres://…` URL.
 
-    The connection is named after its dialect: Tortoise remembers statements by that name.
+    The connection is named after its dialect, because Tortoise caches statements by the connection's name.
     """
     label = "sqlite" if is_sqlite(url) else "postgres"
     connection: Any = expand_db_url(url)
@@ -105,7 +108,7 @@ def config(url: str, *, pool: int = 20) -> dict[str, Any]:
         credentials["server_settings"] = {
             "application_name": "scoreline",
             "lock_timeout": "5s",
-            "idle_in_transaction_session_timeout": "15s",  # a frozen process must not keep the ledger's lock
+            "idle_in_transaction_session_timeout": "15s",  # a frozen process must not keep the ledger lock
         }
     return {
         "connections": {label: connection},
@@ -118,7 +121,7 @@ def config(url: str, *, pool: int = 20) -> dict[str, Any]:
 
 
 def is_full(error: Exception) -> bool:
-    """Return whether the database refused to write for want of room."""
+    """Return whether the database could not write because the disk is full."""
     return isinstance(error, asyncpg.DiskFullError) or "database or disk is full" in str(error)
 
 
@@ -127,7 +130,7 @@ def is_sqlite(url: str) -> bool:
 
 
 def make_room(url: str) -> None:
-    """Make the folder that an SQLite file is to be in."""
+    """Create the folder of an SQLite file."""
     path = url.partition("://")[2].partition("?")[0]
     if path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +138,7 @@ def make_room(url: str) -> None:
 
 @asynccontextmanager
 async def connected(url: str, *, pool: int = 20) -> AsyncIterator[None]:
-    """Keep a connection to the database, for all tasks of the process."""
+    """Connect all tasks of the process to the database, until the end of the block."""
     await Tortoise.init(config(url, pool=pool), _enable_global_fallback=True)
     try:
         yield
@@ -145,7 +148,7 @@ async def connected(url: str, *, pool: int = 20) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def writing() -> AsyncIterator[None]:
-    """Run a transaction as the one writer of the ledger."""
+    """Run a transaction as the single writer of the ledger."""
     async with in_transaction() as connection:
         if connection.capabilities.dialect == "postgres":
             await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [LEDGER_LOCK])
@@ -153,17 +156,18 @@ async def writing() -> AsyncIterator[None]:
 
 
 def committed() -> bool:
-    """Return whether what was written here is there for everybody: no transaction is open around it."""
+    """Return whether no transaction is open, so that all writes are committed and visible to other connections."""
     return not isinstance(connection(), TransactionalDBClient)
 
 
 async def within(seconds: float, work: Awaitable[Result]) -> Result:
-    """Return what the work comes to. Raises GivenUp after so many seconds; it is cancelled then, and not waited for.
+    """Return the result of an awaitable. After the time, cancel it without waiting and raise DeadlineExceeded.
 
-    The driver waits until the server has heard of a cancellation, and a server that is frozen hears of nothing.
+    `asyncio.timeout` would wait for the cancelled task. The PostgreSQL driver waits in turn until the server has
+    acknowledged the cancellation, which a frozen server never does.
     """
     running = asyncio.ensure_future(work)
-    running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else may ask for it
+    running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # marks its exception as retrieved
     try:
         await asyncio.wait({running}, timeout=seconds)
         if not running.done():
@@ -174,12 +178,12 @@ async def within(seconds: float, work: Awaitable[Result]) -> Result:
 
 
 def connection() -> BaseDBAsyncClient:
-    """Return the connection that is open, within a transaction that of the transaction."""
+    """Return the open connection; inside a transaction that of the transaction."""
     return get_connection(_named())
 
 
 def _named() -> str:
-    """Return the name of the connection, which is its dialect's."""
+    """Return the name of the connection, which is the name of its dialect."""
     return str(_a_model()._meta.default_connection)
 
 
@@ -193,14 +197,14 @@ def _dialect() -> str:
 
 
 def _spoken(client: BaseDBAsyncClient, sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
-    """Return the statement and its values as the connected database writes them."""
+    """Translate `?` placeholders and values to the dialect of the connected database."""
     if client.capabilities.dialect == "sqlite":
         return sql, [_as_text(value) if isinstance(value, date) else value for value in values]
     return _numbered(sql), list(values)
 
 
 def _as_text(value: date) -> str:
-    """Return a day or a moment as SQLite keeps it."""
+    """Return a date or time as SQLite stores it: ISO 8601 text, times in UTC."""
     return value.astimezone(UTC).isoformat(" ") if isinstance(value, datetime) else value.isoformat()
 
 
@@ -211,24 +215,27 @@ def _numbered(sql: str) -> str:
 
 
 def marks(values: Sequence[Any]) -> str:
-    """Return as many places for values as there are, with commas between; NULL for none, which nothing equals."""
+    """Return SQL placeholders for values, separated by commas; NULL if empty, which no value equals."""
     return ", ".join("?" * len(values)) or "NULL"
 
 
 async def execute(sql: str, values: Sequence[Any] = ()) -> None:
-    """Run one statement; its values stand as `?`."""
+    """Run one statement with `?` placeholders."""
     client = connection()
     await client.execute_query(*_spoken(client, sql, values))
 
 
 async def rows(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
-    """Return the rows of one statement; its values stand as `?`."""
+    """Return the rows of one statement with `?` placeholders."""
     client = connection()
     return await client.execute_query_dict(*_spoken(client, sql, values))
 
 
 async def by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
-    """Return the rows of these ids, in one plain statement: it is asked far more often than any other."""
+    """Return the rows with these ids, by id.
+
+    Plain SQL instead of a Tortoise query, because this statement runs far more often than any other.
+    """
     wanted = sorted(set(ids))
     if not wanted:
         return {}
@@ -237,7 +244,7 @@ async def by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
 
 
 async def insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Write rows, whose values are in the order of the columns, in as few statements as SQLite's old builds allow."""
+    """Insert rows, with values in the order of the columns, in as few statements as old builds of SQLite allow."""
     at_once = _VALUES // len(columns)
     for start in range(0, len(rows), at_once):
         part = rows[start : start + at_once]
@@ -245,9 +252,10 @@ async def insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any
 
 
 async def write(sql: str, rows: Sequence[Sequence[Any]], kinds: Sequence[str] | None = None) -> None:
-    """The same by a statement that has `{rows}` where they are to stand, below each other.
+    """Run a statement with many rows of values, in as few statements as old builds of SQLite allow.
 
-    kinds  what is in each column, for PostgreSQL to know where the rows do not go straight into a table
+    sql           contains `{rows}`, which is replaced by the rows of placeholders
+    column_types  SQL types of the columns; PostgreSQL needs them when the rows are not inserted directly into a table
     """
     if not rows:
         return
@@ -266,13 +274,13 @@ def _insertion(table: str, columns: Sequence[str], rows: int) -> str:
 
 
 async def insert_one(table: str, values: Mapping[str, Any]) -> int:
-    """Write one row and return its id."""
+    """Insert one row and return its id."""
     found = await rows(f"{_insertion(table, tuple(values), 1)} RETURNING id", list(values.values()))
     return int(found[0]["id"])
 
 
 async def save_new(row: Model) -> None:
-    """Write a new row whose id the database gives."""
+    """Insert a new row and set the id that the database assigns."""
     meta = row._meta
     fields = [
         (meta.fields_map[name], name, column) for name, column in meta.fields_db_projection.items() if name != "id"
@@ -283,7 +291,10 @@ async def save_new(row: Model) -> None:
 
 
 async def reserve(model: type[Model], count: int) -> list[int]:
-    """Return ids for as many new rows of the table; only for a writer, who alone can take them."""
+    """Reserve ids for new rows of a table.
+
+    Only within `write_transaction`: on SQLite the ids are merely read, and only the single writer may use them.
+    """
     table = model._meta.db_table
     if _dialect() == "sqlite":
         found = await rows("SELECT seq FROM sqlite_sequence WHERE name = ?", [table])
@@ -297,17 +308,17 @@ async def reserve(model: type[Model], count: int) -> list[int]:
 
 
 def instant(value: datetime | str) -> datetime:
-    """Return what plain SQL gave for a moment as an aware datetime (SQLite gives text)."""
+    """Return a time from plain SQL as an aware datetime; SQLite returns text."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def day(value: date | str) -> date:
-    """The same for a day."""
+    """Return a date from plain SQL as a date; SQLite returns text."""
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def days_between(first: str, last: str) -> str:
-    """Return the expression that counts the days from one date column to another."""
+    """Return the SQL expression for the number of days from one date column to another."""
     if _dialect() == "sqlite":
         return f"CAST(julianday({last}) - julianday({first}) AS INTEGER)"
     return f"({last} - {first})"

@@ -1,7 +1,7 @@
-"""Many rows in few: each column of some thousands as a list, all of them in one text of JSON.
+"""Fetches many rows as column-wise JSON arrays, in chunks of some thousand rows.
 
-A driver makes an object of every value, and hands the rows over on the event loop. A text it
-merely passes on, for a thread to take apart; and rows of different tables fit below each other.
+A database driver creates an object for every value and does so on the event loop. A JSON text is passed on unchanged
+and can be parsed in a thread; chunks of different tables fit into one result.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import orjson
 
 from models.db import connection
 
-PORTION: Final = 2000  # ids, the rows of which come together
+PORTION: Final = 2000  # ranges of so many ids form a chunk
 
 Texts = dict[str, list[str]]
 
 
 def portions(columns: Sequence[str], source: str, *, part: str, by: str = f"id / {PORTION}") -> str:
-    """Return the statement that gathers the columns of `source`, which stands behind FROM.
+    """Return the statement that aggregates columns into one JSON text per chunk.
 
-    part, by  expressions of the name under which they are found, and of what is the same in a portion
+    source     the SQL after FROM
+    part_sql   expression of the name under which `fetch_json_chunks` returns the chunk
+    chunk_sql  expression that is equal for all rows of a chunk
     """
     if connection.connection().capabilities.dialect == "sqlite":
         row, each = "json_array", "json_group_array"
@@ -32,7 +34,7 @@ def portions(columns: Sequence[str], source: str, *, part: str, by: str = f"id /
 
 
 async def gather(statements: Sequence[str], values: Sequence[Any] = ()) -> Texts:
-    """Return the texts of each part, of all statements at one moment; a part without rows has none."""
+    """Run statements of `chunked_json_sql` as one and return the JSON texts by part; a part without rows is missing."""
     found: Texts = {}
     for row in await connection.rows(" UNION ALL ".join(statements), values):
         found.setdefault(row["part"], []).append(row["held"])
@@ -40,11 +42,11 @@ async def gather(statements: Sequence[str], values: Sequence[Any] = ()) -> Texts
 
 
 def columns(text: str) -> list[list[Any]]:
-    """Return the lists of one text, a column each."""
+    """Return the columns of one chunk, each as a list."""
     found: list[list[Any]] = orjson.loads(text)
     return found
 
 
 def rows(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Return the rows of all texts."""
+    """Return the rows of all chunks."""
     return [row for text in texts for row in zip(*columns(text), strict=True)]

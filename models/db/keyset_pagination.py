@@ -1,7 +1,7 @@
-"""Pages by key: stable under inserts, in both directions, at the cost of the rows shown.
+"""Keyset pagination: stable under inserts, in both directions, at the cost of the returned rows.
 
-A cursor holds the sort key of its row, so a page goes on exactly after it whatever was
-added or deleted meanwhile.
+A cursor contains the sort key of its row, so the next page starts exactly after it, whatever was added or deleted in
+the meantime.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ USUAL = 20
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Which part of a list: the `first` after a cursor, or the `last` before one."""
+    """Arguments of a page: the `first` rows after a cursor, or the `last` rows before one. Raises BadInput."""
 
     first: int | None = None
     after: str | None = None
@@ -60,14 +60,20 @@ class Page(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[Row]):
-    """A list to be paged: the rows, their order ("-created_at", "-id"; the last one unique), and which part."""
+    """A query with its sort order and the requested page.
+
+    order  columns, "-" in front for descending, e.g. ("-created_at", "-id"); the last one is unique
+    """
 
     query: QuerySet[Row]
     order: tuple[str, ...]
     span: Span
 
     def question(self) -> QuerySet[Row]:
-        """Return the question for the rows of the page, and one more. Raises BadInput for what is no cursor of it."""
+        """Return the query for the rows of the page and one more, which tells whether there are more rows.
+
+        raises  BadInput for an invalid cursor
+        """
         span, query = self.span, self.query
         if span.after is not None:
             query = query.filter(_beyond(self.order, self._key(span.after, "after")))
@@ -77,7 +83,7 @@ class Listing(Generic[Row]):
         return query.order_by(*order).limit(span.size + 1)
 
     def page(self, rows: Sequence[Row]) -> Page[Row]:
-        """Return the page that these rows, found for its question, make."""
+        """Return the page from the rows of its query."""
         span = self.span
         more, found = len(rows) > span.size, list(rows[: span.size])
         if span.backwards:
@@ -107,7 +113,7 @@ class Listing(Generic[Row]):
 
 
 def decoded(cursor: str) -> list[Any] | None:
-    """Return the sort key in a cursor; None when it is not one."""
+    """Return the sort key in a cursor; None if it is not a cursor."""
     try:
         values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError):
@@ -127,7 +133,7 @@ def _reversed(order: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _beyond(order: tuple[str, ...], key: Sequence[Any]) -> Q:
-    """Return the condition that a row comes after the key in that order."""
+    """Return the filter for rows after the key in that order: (a > x) or (a = x and b > y) or …"""
     condition = Q()
     same: dict[str, Any] = {}
     for name, value in zip(order, key, strict=True):

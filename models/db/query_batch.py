@@ -1,8 +1,7 @@
-"""Several questions in one statement: what is asked at the same moment costs one way to the database.
+"""Batches several queries into one UNION ALL statement, which is one round trip to the database.
 
-Each row comes back as a text of JSON, so that rows of different tables fit below each other,
-and is made what the library makes of the rows of a table, with those of other tables that
-the question joins.
+Each row is returned as JSON text, so that rows of different tables fit into one result. Tortoise's own executor then
+turns them into model instances, with the relations that the query joins.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from tortoise.queryset import QuerySet
 
 from models.db import connection
 
-_MOST: Final = 100  # of which SQLite puts at most 500 below each other
+_MOST: Final = 100  # SQLite accepts at most 500 terms in a compound SELECT
 _PLACE: Final = re.compile(r"\$(\d+)")
 
 
 @dataclass(frozen=True, eq=False)
 class Count:
-    """How many rows a question has."""
+    """Counts the rows of a query instead of fetching them."""
 
     query: QuerySet[Any]
 
@@ -37,7 +36,7 @@ Asked = QuerySet[Any] | Count
 
 
 async def together(asked: Sequence[Asked]) -> list[Any]:
-    """Return the rows of each question in its own order, and the number of rows for a count."""
+    """Return for each query its rows in its own order, and for each CountQuery its number of rows."""
     if len(asked) > _MOST:
         return [*await together(asked[:_MOST]), *await together(asked[_MOST:])]
     if not asked:
@@ -49,6 +48,7 @@ async def together(asked: Sequence[Asked]) -> list[Any]:
     values: list[Any] = []
     for number, each in enumerate(asked):
         select, given = _select(number, each, on_sqlite)
+        # PostgreSQL's placeholders are numbered ($1, $2, …): shift them by the values of the queries before
         selects.append(select if on_sqlite else _PLACE.sub(lambda at: f"${int(at[1]) + len(values)}", select))  # noqa: B023
         values += given
     _, found = await connection.connection().execute_query(" UNION ALL ".join(selects), values)
@@ -61,6 +61,7 @@ async def together(asked: Sequence[Asked]) -> list[Any]:
 
 
 def _select(number: int, asked: Asked, on_sqlite: bool) -> tuple[str, list[Any]]:
+    """Return a SELECT with the query's index, the position of each row and the row as JSON, and its values."""
     query: Any = asked.query.count() if isinstance(asked, Count) else asked
     query._choose_db_if_not_chosen()
     query._make_query()
@@ -77,11 +78,12 @@ def _columns(query: Any) -> list[str]:
 
 
 async def _told(asked: Asked, rows: Sequence[str], on_sqlite: bool) -> Any:
+    """Return the model instances of a query from its JSON rows, or the number of a count."""
     if isinstance(asked, Count):
         return int(rows[0])
     query: Any = asked
     columns = _columns(query)
-    if on_sqlite:  # it keeps texts and numbers, which JSON leaves as they are
+    if on_sqlite:  # SQLite stores only texts and numbers, which JSON preserves
         found = [dict(zip(columns, orjson.loads(row), strict=True)) for row in rows]
     else:
         makers = _makers(tuple((model, count) for model, count, *_ in query._select_related_idx), tuple(columns))
@@ -99,10 +101,11 @@ async def _told(asked: Asked, rows: Sequence[str], on_sqlite: bool) -> Any:
 def _makers(
     parts: tuple[tuple[type[Model], int], ...], columns: tuple[str, ...]
 ) -> list[tuple[str, Any, Callable[[Any], Any]]]:
-    """Return for each column that JSON has no kind of, and that the library takes as the driver gives it, its kind and what
-    makes such a value of it.
+    """Return (column, Python type, converter) for each column whose type does not exist in JSON.
 
-    parts  the tables of a row, each with how many of the columns are its own
+    Only for columns whose values Tortoise takes from the driver without conversion.
+
+    tables  the tables of a row, each with its number of columns, in the order of the columns
     """
     found: list[tuple[str, Any, Callable[[Any], Any]]] = []
     left = iter(columns)
@@ -118,7 +121,7 @@ def _makers(
 
 @dataclass(frozen=True)
 class _Held:
-    """In place of a connection: the rows are there already."""
+    """Stands in for a database client: returns rows that were fetched already."""
 
     rows: Sequence[dict[str, Any]]
 

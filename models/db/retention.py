@@ -1,4 +1,4 @@
-"""What nobody needs any more, taken away a little at a time."""
+"""Retention: deletes expired rows in small batches."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from typing import Final
 
 from models.db import connection
 
-REPEATABLE: Final = timedelta(days=3)  # for which a key gives a call's first answer again
+REPEATABLE: Final = timedelta(days=3)  # how long an idempotency key replays its first response
 _LOG: Final = timedelta(days=3)
-_LOG_KEPT: Final = 1000  # positions at the end of the change log that stay, however old: listeners look back
+_LOG_KEPT: Final = 1000  # newest rows of the change log that stay at any age, since listeners read back
 _SIGNED_OUT: Final = timedelta(days=7)
 _PRESENCE: Final = timedelta(hours=1)
 _OUTBOX: Final = timedelta(days=30)
 _AT_ONCE: Final = 500
 
 _OVER: Final = "session.expires_at < ? OR session.revoked_at < ?"
+# (table, condition, one age per placeholder); refresh tokens come before the sessions that they refer to
 _SWEEPS: Final[tuple[tuple[str, str, tuple[timedelta, ...]], ...]] = (
     ("repeatable_call", "at < ?", (REPEATABLE,)),
     (
         "refresh_token",
-        f"session_id IN (SELECT session.id FROM session WHERE {_OVER})",  # noqa: S608 - our own words
+        f"session_id IN (SELECT session.id FROM session WHERE {_OVER})",  # noqa: S608 - no user input
         (_SIGNED_OUT, _SIGNED_OUT),
     ),
     (
@@ -35,7 +36,7 @@ _SWEEPS: Final[tuple[tuple[str, str, tuple[timedelta, ...]], ...]] = (
 
 
 async def sweep(now: datetime) -> bool:
-    """Take some rows of each table away; return whether there may be more."""
+    """Delete a batch of expired rows of each table; return whether there may be more."""
     more = False
     for table, condition, ages in _SWEEPS:
         found = await connection.rows(

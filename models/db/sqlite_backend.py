@@ -1,11 +1,10 @@
-"""Tortoise's SQLite engine, made safe for writers in several tasks and processes.
+"""SQLite backend for Tortoise that is safe for writers in several tasks and processes.
 
-A transaction that begins deferred reads first and then fails to write with "database
-is locked" when another process wrote meanwhile; beginning IMMEDIATE takes the write
-lock at once. Who waits for that lock waits without the connection, which is the only
-one: who only reads need not wait for another process that writes. And a task that is
-cancelled while it enters or leaves a transaction must not keep the connection, or
-nobody would ever get it again.
+A deferred transaction that reads first fails to write with "database is locked" when another process has written in
+the meantime; BEGIN IMMEDIATE takes the write lock at the start. A writer that waits for this lock releases the
+process's only connection between its attempts, so that readers need not wait for a writer in another process. A task
+that is cancelled while it enters or leaves a transaction must release the connection, or no other task would ever
+get it.
 """
 
 from __future__ import annotations
@@ -19,13 +18,16 @@ from tortoise.backends.base.client import TransactionalDBClient, TransactionCont
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.exceptions import OperationalError
 
-_AGAIN: Final = 0.02  # seconds between two tries
+_AGAIN: Final = 0.02
 
 Result = TypeVar("Result")
 
 
 async def _once_free(patience: float, attempt: Callable[[], Awaitable[Result]]) -> Result:
-    """Try until no other process writes, for so many seconds; between two tries the connection is free."""
+    """Retry an attempt while another process holds the write lock; the connection is free between two attempts.
+
+    Raises the last OperationalError after `timeout_seconds`.
+    """
     loop = asyncio.get_running_loop()
     until = loop.time() + patience
     while True:
@@ -63,7 +65,7 @@ class _Wrapper(SqliteTransactionWrapper):
     async def commit(self) -> None:
         try:
             await super().commit()
-        except sqlite3.OperationalError as error:  # a full disk shows itself here
+        except sqlite3.OperationalError as error:  # a full disk is reported here
             await self._connection.rollback()
             self._finalized = True
             raise OperationalError(error) from error
@@ -74,6 +76,11 @@ class _Context(SqliteTransactionContext):
         return await _once_free(self.connection._parent.patience, self._entered)
 
     async def _entered(self) -> TransactionalDBClient:
+        """Take the connection and begin the transaction.
+
+        BEGIN runs in a thread and cannot be interrupted. When the task is cancelled meanwhile, wait for its end and
+        roll back, since the connection would otherwise be released with an open transaction.
+        """
         await self._trxlock.acquire()
         try:
             await self.ensure_connection()
@@ -95,13 +102,14 @@ class _Context(SqliteTransactionContext):
 class Client(SqliteClient):
     @property
     def patience(self) -> float:
-        """Seconds to wait for another process that writes."""
+        """How long to wait for a writer in another process."""
         return int(self.pragmas["busy_timeout"]) / 1000
 
     async def _post_connect(self) -> None:
         await super()._post_connect()
         assert self._connection is not None
-        await self._connection.execute("PRAGMA busy_timeout = 0")  # SQLite would wait with the connection in its hands
+        # SQLite would wait with the connection occupied; `_retry_while_locked` waits without it
+        await self._connection.execute("PRAGMA busy_timeout = 0")
 
     def _in_transaction(self) -> TransactionContext:
         return _Context(_Wrapper(self), self._lock)

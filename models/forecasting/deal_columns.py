@@ -1,8 +1,8 @@
-"""All deals as columns: read whole once, then only those that have changed.
+"""Columnar deals: all deals as numpy arrays, read in full once and then incrementally.
 
-A forecast looks at every deal at once, tens of thousands of them, so all are read in one
-statement and kept as arrays; each line of the history names a deal that has to be read
-again. A `Book` never changes: whoever holds one may go on counting in a thread.
+A forecast needs every deal, tens of thousands of them, so they are read in one statement and kept as arrays. The
+activity log names the deals that have to be read again. `DealColumns` is immutable: an update makes a new object, so a
+worker thread can go on computing with the old one.
 """
 
 from __future__ import annotations
@@ -32,14 +32,16 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True)
 class Book:
-    """The deals, one an entry, by id; shape (N,) each. Days are ordinals, NEVER where there is none.
+    """The deals, sorted by id; shape (N,) each. Days are ordinals, NEVER if not set.
 
-    id; word: a number of the deal that is the same wherever its external id is the same
-    owner, winner   ids of employees; the winner is 0 while it is not won
+    stable_hash     a number that is equal for equal external ids, in any database
+    owner, winner   employee ids; the winner is 0 unless the deal is won
     state           0 open, 1 won, 2 lost
-    amount, cost    in the smallest unit of the currency whose index stands beside; NaN where unknown
-    value, profit   of a won deal, in the company's; NaN where unknown
-    product         index of its name, -1 for none
+    amount, cost    in the smallest unit of their currency, NaN if unknown
+    currency, cost_currency  indexes into `currencies`, -1 for none
+    value, profit   of a won deal, in the company's currency; NaN if unknown
+    product         index into `products`, -1 for none
+    expected_close  the expected closing day
     """
 
     id: Ints
@@ -70,7 +72,7 @@ class Book:
         return int(self.id[-1]) if self.size else 0
 
     def places(self, ids: Sequence[int]) -> Ints:
-        """Return where the deals stand; all must be there."""
+        """Return the indexes of the deals; all ids must be present."""
         return np.searchsorted(self.id, np.array(ids, dtype=np.int64))
 
     def has(self, ids: Sequence[int]) -> list[bool]:
@@ -78,7 +80,7 @@ class Book:
         return [bool(found) for found in np.isin(wanted, self.id)]
 
     def open_ones(self) -> Book:
-        """Return those that are open and not deleted."""
+        """Return the deals that are open and not deleted."""
         use = (self.state == STATES[DealStatus.OPEN]) & (self.deleted == NEVER)
         return self.of(use)
 
@@ -86,7 +88,7 @@ class Book:
         return replace(self, **{name: getattr(self, name)[use] for name in _NAMES})
 
     def with_fresh(self, fresh: Fresh) -> Book:
-        """Return the deals with these as they are now, in place of those of the same id."""
+        """Return the deals with `updates` replacing those of the same id."""
         if not fresh.portions:
             return self
         read = {name: np.concatenate([each[name] for each in fresh.portions]) for name in _NAMES}
@@ -101,7 +103,7 @@ _NAMES: Final = tuple(each.name for each in fields(Book) if each.name not in ("c
 
 
 def statement(where: str) -> str:
-    """Return the statement for the deals, deleted ones too, of which the condition is true."""
+    """Return the SQL statement that reads the deals matching the condition, including deleted ones."""
     return json_aggregates.portions(_COLUMNS, f"deal WHERE {where}", part="'deal'")
 
 
@@ -111,7 +113,7 @@ def empty() -> Book:
 
 @dataclass
 class Fresh:
-    """Deals that have just been read, put into columns one text after the other; names not met before are added."""
+    """Deals just read, parsed chunk by chunk; `currencies` and `products` grow by the names that are new."""
 
     currencies: list[str]
     products: list[str]
@@ -157,7 +159,7 @@ def _columns(lists: Sequence[Sequence[Any]], currencies: list[str], products: li
 
 
 class _Names(dict[str | None, int]):
-    """Indexes of names, in the order in which they were met; -1 for none."""
+    """Indexes of names, in order of first appearance; None has -1. A missing name is appended to the given list."""
 
     def __init__(self, known: list[str]) -> None:
         super().__init__({name: index for index, name in enumerate(known)})
@@ -175,11 +177,11 @@ def _word(id_: int, external: str | None) -> int:
 
 
 def days(values: Sequence[str | None]) -> Ints:
-    """Return the ordinals of days that are written out."""
+    """Return the ordinals of ISO dates, NEVER for None."""
     found = np.array(values, dtype="datetime64[D]")
     return np.where(np.isnat(found), NEVER, found.astype(np.int64) + _EPOCH)
 
 
 def _day_of(moment: str | None) -> int:
-    """Return the ordinal of the day that an instant has in UTC."""
+    """Return the ordinal of the UTC day of an instant, NEVER for None."""
     return NEVER if moment is None else instant(moment).astimezone(UTC).toordinal()

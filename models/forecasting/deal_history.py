@@ -1,9 +1,8 @@
-"""What deals said of themselves before: what the history keeps of amounts, owners and closings.
+"""Deal history: earlier amounts, owners and closings of deals, reconstructed from the activity log.
 
-A deal as it stands says what it was closed with. Whether that was known while it was still
-open, what it said then, whose it was, and that it had been closed before: only its lines in
-the history tell. For a deal that was brought in already closed they tell nothing, and then
-nothing is claimed (`sure` is False).
+A deal's row has only the values it was closed with. Whether an amount was known while the deal was open, earlier
+amounts, earlier owners and closings undone by a reopening stand only in its activities. For a deal that was imported
+already closed there are none, and then nothing is claimed (`stated_before_close` is False).
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ Row = dict[str, Any]
 
 
 async def lines() -> AsyncIterator[list[Row]]:
-    """Yield the lines of the history that are about deals, in pages, in the order of recording."""
+    """Yield the activities that concern deals' amounts, owners and states, in pages, in the order of recording."""
     after = 0
     kinds = ", ".join(f"'{kind}'" for kind in _KINDS)
     while page := await connection.rows(
@@ -53,7 +52,12 @@ async def lines() -> AsyncIterator[list[Row]]:
 
 @dataclass
 class _Story:
-    """What one deal has said so far; the amount None while nothing, the closing the last one."""
+    """State of one deal up to the activity processed last.
+
+    recorded  day on which the first activity was recorded
+    amount    stated amount in the smallest unit, and its currency; None if none
+    closing   day and worth of the last closing, NaN for a loss
+    """
 
     recorded: int
     amount: tuple[int, str] | None = None
@@ -62,7 +66,11 @@ class _Story:
 
 @dataclass
 class Histories:
-    """Collects what the lines of all deals say, one page after the other."""
+    """Collects the history of all deals from their activities, page by page.
+
+    states        state of each deal so far, by deal id
+    undo_entries  deal id, day, HistoryField, value before and worth, as in `UndoLog`
+    """
 
     book: Book
     people: Staff
@@ -102,7 +110,7 @@ class Histories:
     def _said(
         self, kind: str, data: dict[str, Any], changed: dict[str, Any], before: tuple[int, str] | None
     ) -> tuple[int, str] | None:
-        """Return what the deal says of its amount after the line."""
+        """Return the deal's stated amount after the activity."""
         if "amount" in changed or "currency" in changed:
             amount = (changed.get("amount") or [None, str(before[0]) if before else None])[1]
             currency = (changed.get("currency") or [None, before[1] if before else self.market.own])[1]
@@ -116,7 +124,7 @@ class Histories:
 
     @property
     def sure(self) -> Bools:
-        """Whether each deal was there before it was closed, and not brought in closed; in the book's order."""
+        """Whether each deal was recorded before the day it was closed, not imported closed; ordered as `deals`."""
         recorded = np.full(self.book.size, np.iinfo(np.int64).max)
         if self.stories:
             recorded[self.book.places(list(self.stories))] = [story.recorded for story in self.stories.values()]
@@ -124,7 +132,7 @@ class Histories:
 
     @property
     def own(self) -> Floats:
-        """What each deal says last; in the book's order."""
+        """Latest stated amount of each deal in the company's currency; in the order of `deals`."""
         factors = np.array([self.market.factor(currency) for currency in self.book.currencies] + [np.nan])
         return np.asarray(self.book.amount * factors[self.book.currency])
 

@@ -1,4 +1,4 @@
-"""From the rows as they were read to the table that the forecast counts with."""
+"""Builds the forecast's deal table from database rows: deals, stage entries, sellers, prices and exchange rates."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from models.forecasting.deal_columns import STATES, Book, days
 from models.organization.company import ExchangeRate, Rates
 from models.organization.people import Membership
 
-_QUARTER_HOUR: Final = 900  # seconds: no zone's midnight lies within one
+_QUARTER_HOUR: Final = 900  # seconds; in every time zone midnight falls on a multiple of it
 
 
 class Basis(StrEnum):
-    """What a won deal is worth: what it brings in, that less its cost, or one each to be counted."""
+    """What a won deal counts as: its revenue, its profit (revenue less cost), or 1."""
 
     REVENUE = "REVENUE"
     PROFIT = "PROFIT"
@@ -36,9 +36,13 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True)
 class Staff:
-    """Everybody who may have sold, in an order that ids have no part in; shape (sellers,) each.
+    """All employees, in an order that does not depend on ids; shape (sellers,) each.
 
-    keys  a name for each that stays the same
+    The position of an employee is the seller's index in all arrays of the forecast.
+
+    ids    employee ids
+    keys   a permanent key of each: the external id, else one made from the id
+    teams  team ids, 0 without a team
     """
 
     ids: tuple[int, ...]
@@ -52,25 +56,25 @@ class Staff:
         return {id_: place for place, id_ in enumerate(self.ids)}
 
     def of(self, employees: Ints) -> Ints:
-        """Return the index of each employee by his id."""
+        """Return the seller's index of each employee id."""
         ids = np.array(self.ids)
         order = np.argsort(ids)
         return np.asarray(order[np.searchsorted(ids, employees, sorter=order)])
 
     def only(self, employee: int) -> Bools:
-        """Return him alone; nobody where he is unknown."""
+        """Return a mask that selects this employee only; all False if the id is unknown."""
         found = np.zeros(len(self.ids), dtype=np.bool_)
         if employee in self.places:
             found[self.places[employee]] = True
         return found
 
     def in_teams(self, teams: frozenset[int] | None) -> Bools:
-        """Return who is in one of the teams; None asks for everybody."""
+        """Return a mask of the sellers in one of the teams; None selects all."""
         return np.ones(len(self.ids), dtype=np.bool_) if teams is None else np.isin(self.teams, list(teams))
 
 
 def staff(texts: json_aggregates.Texts) -> Staff:
-    """Return everybody as he was read."""
+    """Parse all employees as they were read, sorted by key."""
     rows = json_aggregates.rows(texts.get("employee", ()))
     found = sorted((external or f"#{id_}", id_, name, team or 0, active) for id_, external, name, team, active in rows)
     keys, ids, names, teams, active = zip(*found, strict=True) if found else ((), (), (), (), ())
@@ -79,12 +83,15 @@ def staff(texts: json_aggregates.Texts) -> Staff:
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """In which team everybody was, and whether active, since when: by employee, the earliest first."""
+    """Team and active state of employees over time.
+
+    periods  by employee id, earliest first: start, team id, and whether active
+    """
 
     stays: Mapping[int, Sequence[tuple[datetime, int, bool]]]
 
     def at(self, staff: Staff, moment: datetime) -> Staff:
-        """Return everybody as he stood before that moment; who was not there yet as he began."""
+        """Return the sellers with team and active state as just before `moment`, or the first one of later arrivals."""
         teams, active = staff.teams.copy(), staff.active.copy()
         for place, id_ in enumerate(staff.ids):
             stays = self.stays.get(id_)
@@ -94,6 +101,7 @@ class Whereabouts:
 
 
 async def whereabouts() -> Whereabouts:
+    """Load the team history of all employees."""
     found: dict[int, list[tuple[datetime, int, bool]]] = {}
     rows = await Membership.all().order_by("since", "id").values_list("employee_id", "since", "team_id", "active")
     for employee, since, team, active in rows:
@@ -103,7 +111,7 @@ async def whereabouts() -> Whereabouts:
 
 @dataclass(frozen=True)
 class Stays:
-    """Entries into stages: of which deal, into which stage, on which day; shape (V,) each, in any order."""
+    """Entries of deals into stages: deal id, stage id and day; shape (V,) each, in any order."""
 
     deal: Ints
     stage: Ints
@@ -115,12 +123,12 @@ class Stays:
         return len(np.unique(self.deal)) < len(self.deal)
 
     def of(self, deals: Ints) -> Stays:
-        """Return those of these deals."""
+        """Return the entries of the given deals."""
         use = np.isin(self.deal, deals)
         return Stays(self.deal[use], self.stage[use], self.day[use])
 
     def with_fresh(self, fresh: Sequence[Stays], instead: Ints) -> Stays:
-        """Return these with those that have just been read, in place of all of the deals `instead`."""
+        """Return the entries with those of the deals `replaced_ids` replaced by `updates`."""
         kept = ~np.isin(self.deal, instead)
         return Stays(
             np.concatenate([self.deal[kept], *(each.deal for each in fresh)]),
@@ -130,7 +138,7 @@ class Stays:
 
 
 def stays(text: str) -> Stays:
-    """Return the entries into stages as they were read."""
+    """Parse stage entries as they were read."""
     deal, stage, entered = json_aggregates.columns(text)
     return Stays(np.array(deal, dtype=np.int64), np.array(stage, dtype=np.int64), days(entered))
 
@@ -141,7 +149,10 @@ def no_stays() -> Stays:
 
 
 def day_of(calendar: Calendar, moment: datetime) -> int:
-    """Return the ordinal of the company's day that holds the moment."""
+    """Return the ordinal of the day in the company's time zone that contains the moment.
+
+    Cached by quarter hour, since a history has far more moments than quarter hours of business.
+    """
     return _day_of(calendar, int(moment.timestamp()) // _QUARTER_HOUR)
 
 
@@ -152,25 +163,25 @@ def _day_of(calendar: Calendar, quarter_hour: int) -> int:
 
 @dataclass(frozen=True)
 class Market:
-    """What amounts are converted by: the newest rates, into which currency, and the products' list prices."""
+    """Latest exchange rates into the company's currency, and the list prices of the products with their currency."""
 
     own: str
     rates: Mapping[str, float]
     prices: Mapping[str, tuple[int, str]]
 
     def factor(self, currency: str) -> float:
-        """Return what the smallest unit of a currency is worth in that of the company's own; NaN without a rate."""
+        """Return the worth of a currency's smallest unit in smallest units of the company's; NaN without a rate."""
         rate = 1.0 if currency == self.own else self.rates.get(currency, np.nan)
         return float(rate * 10.0 ** (minor_digits(self.own) - minor_digits(currency)))
 
 
 def prices(texts: json_aggregates.Texts) -> dict[str, tuple[int, str]]:
-    """Return each product's list price as it was read, in the smallest unit of its currency."""
+    """Parse the products' list prices as they were read, each in the smallest unit of its currency."""
     return {name: (price, currency) for name, price, currency in json_aggregates.rows(texts.get("product", ()))}
 
 
 def rates(texts: json_aggregates.Texts, own: str) -> Rates:
-    """Return the rates as they were read."""
+    """Parse the exchange rates as they were read."""
     found = json_aggregates.rows(texts.get("rate", ()))
     rows = [(currency, date.fromisoformat(since), Decimal(rate)) for currency, since, rate in found]
     newest_first = sorted(rows, key=lambda row: row[1], reverse=True)
@@ -180,6 +191,7 @@ def rates(texts: json_aggregates.Texts, own: str) -> Rates:
 def market(
     own: str, rates: Rates, currencies: Sequence[str], prices: Mapping[str, tuple[int, str]], today: date
 ) -> Market:
+    """Return the latest rates of all currencies in use, and the list prices."""
     wanted = {*currencies, *(currency for _, currency in prices.values())}
     newest = {currency: rates.on(currency, today) for currency in wanted}
     return Market(own, {name: float(rate) for name, rate in newest.items() if rate is not None}, prices)
@@ -189,9 +201,13 @@ _NEWS: Final = "(SELECT subject_id FROM activity WHERE id > ? AND subject_kind =
 
 
 async def read(after: int | None) -> json_aggregates.Texts:
-    """Return all that a forecast of deals is made of, as it is at one moment: the deals and their entries into stages
-    (with `after` only of deals that the history names after that line), "employee", "product" and "rate",
-    the "position" of the change log, and the history's last "line".
+    """Read all data of a deal forecast in one statement, hence as of one moment.
+
+    after  None for everything, else the id of an activity: deals and stage entries then only of the deals that later
+           activities name
+
+    Returns texts of column-wise JSON by part: "deal", "visit" (stage entries), "employee", "product" and "rate"; and
+    "position", the last position of the change log, and "line", the id of the last activity.
     """
     of, its, values = ("TRUE", "TRUE", []) if after is None else (f"id IN {_NEWS}", f"deal_id IN {_NEWS}", [after] * 2)
     return await json_aggregates.gather(
@@ -219,10 +235,11 @@ def table(
     sure: Bools | None = None,
     undo: Undo | None = None,
 ) -> DealTable:
-    """Return the deals, deleted ones too, in the book's order: `in_order` gives them that in which they are counted.
+    """Return the table of the deals, including deleted ones, in the order of `deals`; `sort_canonically` sorts it.
 
-    own, sure, undo  what the history says of them (`deal_history`), in the book's order; by itself a deal closed
-                     says only what it was closed with
+    stated_worth, stated_before_close, undo
+        from the deals' history (see `deal_history`), in the order of `deals`; without it a closed deal states only the
+        amount it was closed with
     """
     won = book.state == STATES[DealStatus.WON]
     factors = np.array([market.factor(currency) for currency in book.currencies] + [np.nan])
@@ -240,7 +257,7 @@ def table(
         case Basis.COUNT:
             worth = said = np.ones(book.size)
             gross = price = nothing
-    if basis is not Basis.REVENUE:  # the history tells of amounts, and not of profits
+    if basis is not Basis.REVENUE:  # the history has amounts, not profits
         sure, undo = None, _without_amounts(undo)
     place = {"row": np.searchsorted(book.id, stays.deal)} if len(stays.deal) else {}
     return DealTable(
@@ -278,4 +295,5 @@ def _price(market: Market, name: str) -> float:
 
 
 def _dense(stage: Ints) -> Ints:
+    """Replace stage ids by indexes from 0 on, in order of id."""
     return np.unique(stage, return_inverse=True)[1]

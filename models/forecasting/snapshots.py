@@ -1,4 +1,4 @@
-"""What was forecast on each day, kept so that what was said then can be read later."""
+"""Forecast snapshots: the daily stored forecasts of teams and the company."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from models.goals.goals import OwnerKind
 
 
 class ForecastSnapshot(Model):
-    """The forecast of a team or the company for a period, as it stood when `day` began; in the smallest unit.
+    """The forecast of a team or the company for a period, as of the start of `day`; amounts in the smallest unit.
 
-    A unique index keeps one for each day, scope, period and basis. Rows are added, never changed.
+    A unique index allows one per day, scope, period and basis. Rows are added, never changed.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -39,17 +39,17 @@ class ForecastSnapshot(Model):
 
 
 async def taken_on(day: date) -> bool:
-    """Return whether the day's forecasts have been kept."""
+    """Return whether the snapshots of the day have been stored."""
     return await ForecastSnapshot.filter(day=day).exists()
 
 
 async def keep(rows: Sequence[ForecastSnapshot]) -> None:
-    """Keep the forecasts of a day; those that another process has kept meanwhile stay as they are."""
+    """Store the snapshots of a day; rows that another process has stored meanwhile stay unchanged."""
     await ForecastSnapshot.bulk_create(rows, batch_size=50, ignore_conflicts=True)
 
 
 async def said(kind: OwnerKind, number: int, first: date, last: date, basis: str) -> list[ForecastSnapshot]:
-    """Return what was said of the very period, the oldest first."""
+    """Return the snapshots of exactly this scope, period and basis, oldest first."""
     return await ForecastSnapshot.filter(
         owner_kind=kind, owner_id=number, first_day=first, last_day=last, basis=basis
     ).order_by("day")

@@ -1,4 +1,4 @@
-"""Goals: what is to be reached, by whom and until when; and how they were changed."""
+"""Tables of goals and their changes, with queries for goals, targets and the goals that postings affect."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class OwnerKind(StrEnum):
     COMPANY = "COMPANY"
 
 
-COMPANY: Final = -1  # in the place of a team, where totals are kept: the company as a whole
+COMPANY: Final = -1  # the team id under which totals of the whole company are kept
 
 
 class Goal(Model):
     """A target in the metric's smallest unit for the days from `first_day` to `last_day`, both included.
 
-    `version` is the change log's position of the last change that touched it.
-    `announced` holds the targets whose crossing was announced already.
+    `version` is the change-log position of the last change that moved the goal.
+    `announced` holds the targets whose achievement has already been announced.
     """
 
     id = fields.IntField(primary_key=True)
@@ -50,7 +50,7 @@ class Goal(Model):
     created_by_id: int | None
     created_at: datetime = fields.DatetimeField()
     archived_at: datetime | None = fields.DatetimeField(null=True)
-    renewed_until: date | None = fields.DateField(null=True)  # as long as its recurrence is seen to
+    renewed_until: date | None = fields.DateField(null=True)  # until this day its recurrence has been handled
 
     class Meta:
         table = "goal"
@@ -62,7 +62,7 @@ class Goal(Model):
 
 
 class GoalChange(Model):
-    """One field of a goal that somebody changed. Rows are added, never changed."""
+    """One changed field of a goal. Rows are only added, never updated."""
 
     id = fields.BigIntField(primary_key=True)
     goal = link("Goal")
@@ -89,17 +89,17 @@ def overlapping(first: date, last: date) -> QuerySet[Goal]:
 
 
 async def of_teams(teams: Collection[int]) -> list[Goal]:
-    """Return the goals that these teams own, of all periods."""
+    """Return the unarchived goals that the teams own, of all periods."""
     return await current().filter(owner_kind=OwnerKind.TEAM, owner_id__in=list(teams))
 
 
 def to_renew(today: date) -> QuerySet[Goal]:
-    """Return the recurring goals whose period is over and whose recurrence has not gone on yet."""
+    """Return the recurring goals whose period is over and whose next goal has not been created yet."""
     return current().filter(Q(renewed_until=None) | Q(renewed_until__lt=today), recurring=True, last_day__lt=today)
 
 
 async def same(goal: Goal, period: Period) -> Goal | None:
-    """Return the goal of the same owner and metric for another period."""
+    """Return the unarchived goal of the same owner and metric for another period, or None."""
     return await current().get_or_none(
         owner_kind=goal.owner_kind,
         owner_id=goal.owner_id,
@@ -116,10 +116,10 @@ async def by_ids(ids: Sequence[int]) -> list[Goal | None]:
 
 @dataclass(frozen=True, slots=True)
 class Concerned:
-    """A goal that postings may move.
+    """A goal that postings may affect.
 
-    reached  what it stands at, in the smallest unit
-    told     whether any alert stands about it
+    value           its present value, in the metric's smallest unit
+    has_open_alert  whether any unresolved alert concerns it
     """
 
     goal: Goal
@@ -137,7 +137,7 @@ COALESCE(CASE goal.owner_kind
         AND total.team_id = CASE goal.owner_kind WHEN 'TEAM' THEN goal.owner_id ELSE {COMPANY} END
         AND total.day BETWEEN goal.first_day AND goal.last_day)
 END, 0) AS reached
-"""  # noqa: S608 - our own words; what a row of `goal` has reached, in the smallest unit
+"""  # noqa: S608 - constants only; the value of a row of `goal`, in the metric's smallest unit
 _CONCERNED: Final = f"""
 SELECT goal.*, {REACHED}, EXISTS (SELECT 1 FROM raised_alert
         WHERE subject_kind = 'Goal' AND subject_id = goal.id AND resolved_at IS NULL) AS told
@@ -145,13 +145,16 @@ FROM goal WHERE archived_at IS NULL AND (
     (owner_kind = 'EMPLOYEE' AND owner_id IN ({{employees}})) OR (owner_kind = 'TEAM' AND owner_id IN ({{teams}}))
     OR owner_kind = 'COMPANY'
 ) AND metric IN ({{metrics}}) AND first_day <= ? AND last_day >= ? ORDER BY id
-"""  # noqa: S608 - our own words
+"""  # noqa: S608 - constants only
 
 
 async def concerned(
     metrics: Collection[str], days: Collection[date], employees: Collection[int], teams: Collection[int]
 ) -> list[Concerned]:
-    """Return the goals that postings of these metrics, on these days, of these employees and teams may move."""
+    """Return the unarchived goals that postings of these metrics, days, employees and teams may affect.
+
+    The days are taken as one span from the first to the last, so goals that lie between them may be included.
+    """
     sql = _CONCERNED.format(
         employees=connection.marks([*employees]), teams=connection.marks([*teams]), metrics=connection.marks([*metrics])
     )
@@ -163,7 +166,7 @@ async def concerned(
 
 
 async def versioned(goals: Collection[int], version: int) -> None:
-    """Note the position of a change that touched these goals."""
+    """Set the version of the goals to the change-log position of a change that moved them."""
     await connection.execute(
         f"UPDATE goal SET version = ? WHERE id IN ({connection.marks([*goals])})",  # noqa: S608
         [version, *goals],
@@ -171,13 +174,13 @@ async def versioned(goals: Collection[int], version: int) -> None:
 
 
 async def targets(metric: str, first: date, last: date) -> dict[tuple[OwnerKind, int], int]:
-    """Return the target of everybody who has a goal for the metric and those very days."""
+    """Return the target of each owner with a goal for the metric and exactly these days."""
     rows = await current().filter(metric=metric, first_day=first, last_day=last).order_by("id")
     return {(row.owner_kind, row.owner_id): row.target for row in rows}
 
 
 async def changes_of(goals: Sequence[int]) -> list[list[GoalChange]]:
-    """Return the changes of each goal, the newest first."""
+    """Return the changes of each goal, newest first, in the order of the ids."""
     rows = await GoalChange.filter(goal_id__in=set(goals)).order_by("-id")
     return [[row for row in rows if row.goal_id == goal] for goal in goals]
 
@@ -200,9 +203,11 @@ WHERE owner_kind = 'EMPLOYEE' AND metric = ? AND first_day = ? AND last_day = ?
 async def targets_of_employees(
     metric: str, first: date, last: date, moment: datetime | None, employees: Collection[int] | None = None
 ) -> dict[int, int]:
-    """Return the target of each of the employees for the metric and those very days; None: of all who have one.
+    """Return the targets of employees for the metric and exactly these days, by employee id.
 
-    moment  the targets are those of then; None for as they are now, whatever the clocks of those who wrote them said
+    as_of         return the targets as of this instant; None for the present ones. None is not the same as the
+                  current time: it ignores the recorded times, which come from the clocks of several servers.
+    employee_ids  None for all employees with a goal
     """
     sql, values = _TARGETS, [metric, first, last]
     if moment is not None:

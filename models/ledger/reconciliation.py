@@ -1,4 +1,4 @@
-"""What the comparison of totals, ledger and records asks of the tables: of one moment, in pieces of bounded size."""
+"""Queries of the reconciliation of totals, ledger and records: one snapshot, read in windows of bounded size."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from models.crm.deals import Deal
 from models.db import connection as db_connection
 from models.ledger.scores import HOLDING
 
-_WINDOW: Final = 2000  # ids looked at together
+_WINDOW: Final = 2000  # ids compared at a time
 _LAST: Final = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
 class TeamStand:
-    """The sum that stands for a team with all below it, metric and day; of the company where the team is `COMPANY`."""
+    """The stored sum of a team with all teams below it, metric and day; `COMPANY_TEAM_ID` stands for the company."""
 
     metric: str
     team: int
@@ -32,7 +32,7 @@ class TeamStand:
 
 @dataclass(frozen=True)
 class Stand:
-    """The sum that stands for an employee, team, metric and day, or for one record's part in it."""
+    """The stored sum of an employee, team, metric and day, or one record's part in it."""
 
     metric: str
     employee: int
@@ -42,12 +42,12 @@ class Stand:
 
 
 Total = TypeVar("Total", Stand, TeamStand)
-Wrong = Sequence[tuple[Total, int]]  # what stands, each with what it should be; what is missing stands at 0
+Wrong = Sequence[tuple[Total, int]]  # pairs of a stored sum and the expected amount; a missing sum has amount 0
 
 
 @dataclass(frozen=True)
 class Posted(Stand):
-    """What the ledger holds for one record: the sum of its `entries` postings, and whether any of them is late."""
+    """The ledger's sum for one record: the sum of its `entries` postings, and whether any of them is late."""
 
     source: int
     late: bool
@@ -56,18 +56,18 @@ class Posted(Stand):
 
 @asynccontextmanager
 async def snapshot() -> AsyncIterator[None]:
-    """See the database as it is at this moment, however long it takes, in nobody's way."""
+    """Read the database within the block as it was at its start, without blocking writers."""
     async with in_transaction() as connection:
         if connection.capabilities.dialect == "postgres":
             await connection.execute_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        else:  # our transactions begin with the write lock; a deferred one reads the same moment without it
+        else:  # transactions here begin with the write lock; a deferred one reads a snapshot without taking it
             await connection.execute_query("COMMIT")
             await connection.execute_query("BEGIN DEFERRED")
         yield
 
 
 async def metrics() -> list[str]:
-    """Return the key of every metric that has a posting or a total."""
+    """Return the keys of all metrics with a posting or a total, sorted."""
     tables = ("score_entry", "daily_total", "team_total")
     found = await db_connection.rows(" UNION ".join(f"SELECT metric FROM {table}" for table in tables))  # noqa: S608
     return sorted(row["metric"] for row in found)
@@ -84,7 +84,7 @@ GROUP BY employee_id, team_id, day HAVING SUM(stands) <> SUM(due) ORDER BY day, 
 
 
 async def wrong_totals(metric: str) -> Wrong[Stand]:
-    """Return the daily totals that differ from the postings."""
+    """Return the daily totals that differ from the sums of the postings."""
     return [
         (
             Stand(metric, row["employee_id"], row["team_id"], db_connection.day(row["day"]), int(row["stands"])),
@@ -105,11 +105,11 @@ SELECT team_id, day, SUM(stands) AS stands, SUM(due) AS due FROM (
     SELECT holding.id, day, 0, amount FROM credited JOIN holding ON holding.below = credited.team_id
 ) AS both_sides
 GROUP BY team_id, day HAVING SUM(stands) <> SUM(due) ORDER BY day, team_id
-"""  # noqa: S608 - our own words
+"""  # noqa: S608 - constants only
 
 
 async def wrong_team_totals(metric: str) -> Wrong[TeamStand]:
-    """Return the totals of teams and the company that differ from the postings, by the tree as it stands."""
+    """Return the totals of teams and the company that differ from the postings, by the present team tree."""
     return [
         (TeamStand(metric, row["team_id"], db_connection.day(row["day"]), int(row["stands"])), int(row["due"]))
         for row in await db_connection.rows(_OF_TEAMS, [metric] * 2)
@@ -117,13 +117,16 @@ async def wrong_team_totals(metric: str) -> Wrong[TeamStand]:
 
 
 async def sources() -> list[str]:
-    """Return every kind of record that has a posting."""
+    """Return the kinds of all records with postings, sorted."""
     found = await db_connection.rows("SELECT DISTINCT source_kind FROM score_entry ORDER BY source_kind")
     return [row["source_kind"] for row in found]
 
 
 async def windows(kind: str, model: type[Model] | None) -> AsyncIterator[tuple[int, int]]:
-    """Yield stretches of ids, ends included, that hold every record of the kind and every source of its postings."""
+    """Yield ranges of ids, ends included, that cover all records of the kind and all sources of its postings.
+
+    Gaps without records or postings are skipped, so that one stray id far away does not cause many empty windows.
+    """
     last = -_LAST
     while True:
         found = await db_connection.rows(
@@ -149,7 +152,7 @@ GROUP BY source_id, metric, employee_id, team_id, effective_on
 
 
 async def posted(kind: str, first: int, last: int) -> list[Posted]:
-    """Return what the ledger holds for the records of a stretch of ids."""
+    """Return the ledger's sums of the records of a kind within a range of ids, ends included."""
     return [
         Posted(
             row["metric"],
@@ -178,7 +181,10 @@ WHERE NOT sale_kind_given AND (sale_kind IS NULL OR sale_kind <> due) ORDER BY i
 
 
 async def wrongly_graded() -> list[tuple[DealFacts, SaleKind]]:
-    """Return the wins whose kind of sale was not given and is not what the order of the client's wins says."""
+    """Return the wins whose sale kind contradicts the order of the client's wins, with the expected kind.
+
+    Wins whose sale kind was given explicitly are not checked.
+    """
     due = {row["id"]: SaleKind(row["due"]) for row in await db_connection.rows(_GRADED)}
     ids, found = sorted(due), []
     for start in range(0, len(ids), 500):

@@ -1,4 +1,4 @@
-"""The ledger: signed postings, the daily totals kept beside them, and the sums asked of both."""
+"""The score ledger: append-only signed postings, the daily totals derived from them, and sums of both."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from models.goals.goals import COMPANY, REACHED, Goal
 
 
 class ScoreEntry(Model):
-    """One signed posting to somebody's score. Rows are added, never changed.
+    """One signed posting to an employee's score. Rows are only added, never updated.
 
     `amount` is in the metric's smallest unit (a deal, a cent, a second), so that sums
     are exact; `effective_on` is a day of the company's calendar, `recorded_at` the
-    instant of posting. `team_id` is the team he was in then; it keeps the credit when he moves.
+    instant of posting. `team_id` is the employee's team at that time (0 for none); it keeps
+    the credit when they move to another team.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -66,10 +67,10 @@ class DailyTotal(Model):
 
 
 class TeamTotal(Model):
-    """The sum of the entries of a team and all teams below it, of a metric and day, and that of the company.
+    """The sum of the entries of a team and all teams below it, per metric and day, and of the whole company.
 
-    Which teams are below is as the tree stands: one that moves carries its totals from those it stood below to those
-    it stands below (`carry`). 0 is those in no team, `COMPANY` everybody.
+    The teams below are those of the present tree: when a team moves, `move_team_totals` moves its totals from its old
+    ancestors to its new ones. Team id 0 holds the entries without a team, `COMPANY_TEAM_ID` all entries.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -99,7 +100,7 @@ above(below, id) AS (
     SELECT team_id, team_id FROM credited UNION SELECT team_id, {COMPANY} FROM credited
     UNION SELECT below, (SELECT parent_id FROM team WHERE team.id = above.id) FROM above WHERE id > 0
 ), holding AS (SELECT below, id FROM above WHERE id IS NOT NULL)
-"""  # noqa: S608 - our own words; each team of `credited` with every one whose total holds what was credited to it
+"""  # noqa: S608 - constants only; pairs each team of `credited` with every team id whose total includes it
 _ADD_UPWARDS = f"""
 INSERT INTO team_total (metric, team_id, day, amount)
 WITH RECURSIVE credited(metric, team_id, day, amount) AS (VALUES {{rows}}), {HOLDING}
@@ -110,7 +111,10 @@ _KINDS: Final = ("VARCHAR", "INTEGER", "DATE", "BIGINT")
 
 
 async def post(scores: Sequence[tuple[Score, bool, str, int]], at: datetime) -> None:
-    """Write the postings, each with whether it is late and its source, and add them to the daily totals."""
+    """Write postings to the ledger and add them to the totals.
+
+    scores  tuples of score, whether it is late, and kind and id of the source record
+    """
     await connection.write(
         _POST,
         [
@@ -122,9 +126,10 @@ async def post(scores: Sequence[tuple[Score, bool, str, int]], at: datetime) -> 
 
 
 async def add_to_totals(scores: Iterable[Score]) -> None:
-    """Add to the totals of employees, and as much to those of their teams, all teams above and the company.
+    """Add scores to the totals of their employees, of their teams and all teams above, and of the company.
 
-    Which teams are above is asked of the tables, and by the one writer: somebody may just have moved them.
+    The teams above are read from the tables within the same statement, under the write lock, and not from a cached
+    tree: another process may just have moved a team.
     """
     totals: dict[tuple[str, int, int, date], int] = defaultdict(int)
     of_teams: dict[tuple[str, int, date], int] = defaultdict(int)
@@ -138,7 +143,11 @@ async def add_to_totals(scores: Iterable[Score]) -> None:
 async def correct_totals(
     totals: Mapping[tuple[str, int, int, date], int], of_teams: Mapping[tuple[str, int, date], int]
 ) -> None:
-    """Add to the totals, by metric, employee, team and day, and to those of teams and the company each by itself."""
+    """Add amounts to daily totals and to team totals separately, without adding to the teams above.
+
+    daily_totals  amounts by metric, employee, team and day
+    team_totals   amounts by metric, team (or `COMPANY_TEAM_ID`) and day
+    """
     await connection.write(_ADD, _lines(totals))
     await connection.write(_CORRECT, _lines(of_teams))
 
@@ -155,9 +164,9 @@ WHERE total.team_id = ? AND total.amount <> 0 {_AND_ADD}
 
 
 async def carry(team: int, before: Collection[int], after: Collection[int]) -> None:
-    """Take a team's totals from those of the teams it stood below, and add them to those of the teams it stands below.
+    """Subtract a team's totals from its former ancestors and add them to its new ones.
 
-    It costs as many rows as the team has totals, for each team that it leaves or gets above it.
+    Writes as many rows as the team has totals, for each ancestor that is lost or gained.
     """
     for teams, amount in ((set(before) - set(after), "-total.amount"), (set(after) - set(before), "total.amount")):
         if teams:
@@ -166,7 +175,7 @@ async def carry(team: int, before: Collection[int], after: Collection[int]) -> N
 
 
 async def by_employee_and_team(*, metric: str, first: date, last: date) -> dict[tuple[int, int], int]:
-    """Return the score within the days, both included, of each employee in each team he was credited in."""
+    """Return the scores within the days, both included, by employee id and the id of the credited team."""
     rows = (
         await DailyTotal.filter(metric=metric, day__gte=first, day__lte=last)
         .annotate(total=Sum("amount"))
@@ -178,7 +187,7 @@ async def by_employee_and_team(*, metric: str, first: date, last: date) -> dict[
 
 @dataclass(frozen=True)
 class Whose:
-    """Which scores: of a metric within days, both included; credited to these teams alone, or of this employee alone."""
+    """Selects the scores of a metric within days, both included, optionally of some teams or of one employee only."""
 
     metric: str
     first: date
@@ -187,7 +196,7 @@ class Whose:
     employee: int | None = None
 
     def condition(self, day: str) -> tuple[str, list[Any]]:
-        """Return what stands behind WHERE, and its values."""
+        """Return the condition for a WHERE clause, and its parameters."""
         sql, values = f"metric = ? AND {day} BETWEEN ? AND ?", [self.metric, self.first, self.last]
         if self.teams is not None:
             sql, values = f"{sql} AND team_id IN ({connection.marks([*self.teams])})", [*values, *sorted(self.teams)]
@@ -200,7 +209,10 @@ _SUMS = """
 
 
 async def sums(whose: Whose, since: Sequence[datetime]) -> tuple[dict[int, int], ...]:
-    """Return each employee's score, and then what of it was recorded from each of the moments on; all in one statement."""
+    """Return the scores by employee id, in one statement.
+
+    recorded_since  for each of these instants, a further dict holds what was recorded from it on
+    """
     which, values = whose.condition("day")
     sources, bound = [_SUMS.format(table="daily_total", which=which)], values
     for moment in since:
@@ -221,7 +233,7 @@ UNION ALL SELECT 0, COALESCE(MAX(id), 0) FROM change
 
 
 async def sums_of(whose: Whose, employees: Collection[int]) -> tuple[dict[int, int], int]:
-    """Return the scores of these employees, and the position of the change log at which they are so."""
+    """Return the scores of these employees, and the change-log position at which they were read."""
     which, values = whose.condition("day")
     sql = _SOME.format(which=which, employees=connection.marks([*employees]))
     found = {row["employee_id"]: int(row["total"]) for row in await connection.rows(sql, [*values, *sorted(employees)])}
@@ -233,7 +245,10 @@ _VALUES = f"SELECT goal.id AS goal, {REACHED} FROM goal WHERE goal.id IN ({{ids}
 
 
 async def goal_values(goals: Sequence[Goal]) -> list[int]:
-    """Return what each goal has reached, in the smallest unit: a team's counts all teams below, each entry once."""
+    """Return the value of each goal in the metric's smallest unit.
+
+    A team's goal counts its members and all teams below, each entry once.
+    """
     if not goals:
         return []
     ids = sorted({goal.id for goal in goals})
@@ -248,11 +263,11 @@ def _goals_and_values(places: int) -> str:
 
 
 async def goals_with_values(ids: Collection[int]) -> dict[int, tuple[Goal, int]]:
-    """Return the goals of these ids, each with what it has reached, as `goal_values` counts it, in one statement."""
+    """Return the goals of these ids with their values, as `goal_values` counts them, in one statement."""
     wanted = sorted(ids)
     if not wanted:
         return {}
-    places = 1 << (len(wanted) - 1).bit_length()  # as few different statements as there are powers of two
+    places = 1 << (len(wanted) - 1).bit_length()  # padded to a power of two, for few distinct prepared statements
     wanted += wanted[-1:] * (places - len(wanted))
     found = await connection.rows(_goals_and_values(places), wanted)
     return {row["id"]: (Goal._init_from_db(**row), int(row["reached"])) for row in found}
@@ -261,7 +276,7 @@ async def goals_with_values(ids: Collection[int]) -> dict[int, tuple[Goal, int]]
 async def posted(
     *, metric: str, first: date, last: date, employee: int | None = None, teams: Collection[int] | None = None
 ) -> list[tuple[datetime, int]]:
-    """Return what was posted for the days, and when: of one employee, of some teams, or of everybody."""
+    """Return the instants and amounts of the postings for the days: of one employee, of some teams, or of all."""
     query = ScoreEntry.filter(metric=metric, effective_on__gte=first, effective_on__lte=last)
     if employee is not None:
         query = query.filter(employee_id=employee)
@@ -271,14 +286,14 @@ async def posted(
 
 
 async def is_empty() -> bool:
-    """Return whether nothing has ever been posted."""
+    """Return whether the ledger has no postings."""
     return not await ScoreEntry.exists()
 
 
 _LATE = """
 SELECT {what} FROM (SELECT metric || '' AS name, id FROM score_entry WHERE id > ? AND effective_on <= ?) AS late
     WHERE name IN ({doubted}) GROUP BY name
-"""  # of a name put together no index knows, so the newest rows are read, and not all of the metric's
+"""  # `metric || ''` defeats the index on the metric, so that only rows after the id are read, by the primary key
 _DAYS = """
 (SELECT metric, employee_id, day, CAST(SUM(amount) AS BIGINT) AS amount FROM daily_total
     WHERE (metric IN ({metrics}) OR metric IN ({late})) AND day BETWEEN ? AND ?
@@ -289,12 +304,16 @@ _DAYS = """
 async def gathered_days(
     metrics: Collection[str], *, first: date, last: date, doubted: Collection[str] = (), after: int = 0
 ) -> json_aggregates.Texts:
-    """Return what was credited within the days, in all teams together, where it is above zero: of each of the metrics,
-    and of those doubted that had a posting for up to the last day after that entry.
+    """Return the positive daily scores of employees, all teams together, as JSON column chunks.
 
-    "days:METRIC"  whom, on which day, how much
-    "late:METRIC"  the last such entry of a metric that is doubted
-    "line"         the ledger's last entry
+    metrics         metrics to read
+    recheck         metrics to read only if they had a posting for a day up to `last_day` after `after_entry_id`
+    after_entry_id  the ledger's last entry at the previous read
+
+    The chunks are keyed by name:
+    "days:METRIC"  employee ids, days and amounts
+    "late:METRIC"  id of the last backdated entry of a rechecked metric
+    "line"         id of the ledger's last entry
     """
     marks = {"doubted": connection.marks([*doubted])}
     late, values = _LATE.format(what="name", **marks), [after, last, *sorted(doubted)]

@@ -1,8 +1,9 @@
-"""Leases: which process does what only one of them should do at a time.
+"""Database leases: elect one process for work that only one should do at a time.
 
-A holder raises `beat` again and again. Who sees the same beat for long enough, by his own
-clock, takes the lease over; so clocks that differ between machines do no harm. What every
-process asks all the time is plain SQL: put together anew, a query costs more than to run it.
+The holder increments a heartbeat counter. A process that sees the same counter for long enough, by
+its own monotonic clock, takes the lease over; no clocks of different machines are compared.
+The statements that every process repeats all the time are plain SQL, because building them with the
+ORM costs more than running them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from models.db import connection
 
 class Lease(Model):
     name: str = fields.CharField(max_length=40, primary_key=True)  # type: ignore[assignment]
-    holder: str = fields.CharField(max_length=40, default="")  # type: ignore[assignment]  # "": nobody
+    holder: str = fields.CharField(max_length=40, default="")  # type: ignore[assignment]  # "" if released
     beat: int = fields.BigIntField(default=0)
 
     class Meta:
@@ -23,7 +24,7 @@ class Lease(Model):
 
 
 async def seen(name: str) -> tuple[str, int]:
-    """Return who holds the lease and his last beat; nobody has held a new one."""
+    """Return the holder of the lease and its last heartbeat; create the lease, without holder, if missing."""
     found = await connection.rows("SELECT holder, beat FROM lease WHERE name = ?", [name])
     if not found:
         await Lease.bulk_create([Lease(name=name)], ignore_conflicts=True)
@@ -32,11 +33,11 @@ async def seen(name: str) -> tuple[str, int]:
 
 
 async def take(name: str, holder: str, beat: int) -> bool:
-    """Take or keep the lease, if its beat is still that one."""
+    """Acquire or renew the lease if its heartbeat is unchanged; return whether that succeeded."""
     sql = "UPDATE lease SET holder = ?, beat = beat + 1 WHERE name = ? AND beat = ? RETURNING beat"
     return bool(await connection.rows(sql, [holder, name, beat]))
 
 
 async def release(name: str, holder: str) -> None:
-    """Give the lease back, so that another need not wait."""
+    """Release the lease, so that another process need not wait for it to expire."""
     await Lease.filter(name=name, holder=holder).update(holder="")

@@ -1,4 +1,4 @@
-"""Who has a live session right now: kept by each process for the sockets it holds, true for a while at a time."""
+"""Table of online employees: one row per process and employee, which expires after `PRESENCE_TTL` unless renewed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tortoise import fields
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-HOLDS: Final = timedelta(seconds=75)  # for so long after it was last said, somebody counts as online
+HOLDS: Final = timedelta(seconds=75)  # an employee counts as online for this long after the last renewal
 
 
 class Presence(Model):
-    """An employee with an open socket in a process; a process that dies stops saying so."""
+    """An employee with an open socket in a process; when the process dies, the row is no longer renewed."""
 
     id = fields.IntField(primary_key=True)
     process: str = fields.CharField(max_length=40)  # type: ignore[assignment]
@@ -27,11 +27,11 @@ class Presence(Model):
         indexes = (("employee_id", "until"),)
 
 
-HEARTBEAT: Final = "heartbeat"  # in place of a process: who says so himself
+HEARTBEAT: Final = "heartbeat"  # process name of rows written by the employee's own heartbeats
 
 
 async def here(process: str, employees: Collection[int], now: datetime) -> bool:
-    """Say that these employees are online in the process, and all others not any more; return whether that is news."""
+    """Set the employees that are online in the process, and remove all others; return whether anything changed."""
     before: set[Any] = {
         row.employee_id for row in await Presence.filter(process=process, until__gt=now).only("id", "employee_id")
     }
@@ -40,7 +40,7 @@ async def here(process: str, employees: Collection[int], now: datetime) -> bool:
 
 
 async def seen(employee: int, now: datetime) -> bool:
-    """Say that an employee is online, whoever keeps his socket, if any; return whether that is news."""
+    """Set an employee online because of a heartbeat, with or without a socket; return whether they were offline."""
     was = await of([employee], now).exists()
     row = Presence(process=HEARTBEAT, employee_id=employee, until=now + HOLDS)
     await Presence.bulk_create([row], on_conflict=["process", "employee_id"], update_fields=["until"])
@@ -48,7 +48,7 @@ async def seen(employee: int, now: datetime) -> bool:
 
 
 async def ends(employees: Sequence[int], now: datetime) -> dict[int, datetime]:
-    """Return until when each of those who are online counts as such unless it is said again."""
+    """Return, for each employee who is online, the instant at which they go offline unless renewed."""
     found: dict[int, datetime] = {}
     for row in await of(employees, now):
         found[row.employee_id] = max(row.until, found.get(row.employee_id, row.until))
@@ -66,5 +66,5 @@ async def _say(process: str, employees: Collection[int], now: datetime) -> None:
 
 
 def of(employees: Collection[int], now: datetime) -> QuerySet[Presence]:
-    """Return what says that some of the employees are online."""
+    """Return the rows of the employees that have not expired."""
     return Presence.filter(employee_id__in=set(employees), until__gt=now)

@@ -1,4 +1,4 @@
-"""The company: one row, since one installation is one company; and its exchange rates."""
+"""The company and its exchange rates. An installation has one company, so its table has one row."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from tortoise.models import Model
 from domain.primitives.calendar import Calendar, Weekday
 from models.db.columns import currency_code, short_text
 
-POSITION: Final = "(SELECT moved FROM company WHERE id = 1)"  # of the office: see `models.office`
+POSITION: Final = "(SELECT moved FROM company WHERE id = 1)"  # of the reference data, see `ReferenceData`
 
 
 class Company(Model):
-    """Whose days, currency and calendar everything else is counted in.
+    """The company's currency, time zone, calendar and settings.
 
-    `moved` is the change log's position of the last change of it, its teams, metrics, rates or stages.
+    `reference_position` is the change-log position of the last change to the company, its people and teams,
+    metrics, exchange rates or pipelines.
     """
 
     id = fields.IntField(primary_key=True)
@@ -43,12 +44,12 @@ class Company(Model):
 
 @lru_cache(maxsize=16)
 def _calendar(zone: str, week_start: int, working: tuple[int, ...], country: str | None) -> Calendar:
-    """Return it for what is kept of it: it is asked for many times in every operation."""
+    """Return the calendar for stored settings; cached, since every operation needs it many times."""
     return Calendar(zone, Weekday(week_start), frozenset(Weekday(day) for day in working), country)
 
 
 class ExchangeRate(Model):
-    """What one unit of a currency is worth in the company's own, from a day on."""
+    """The value of one unit of a currency in the company's currency, valid from a day."""
 
     id = fields.IntField(primary_key=True)
     currency: str = currency_code()
@@ -66,12 +67,12 @@ async def the_company() -> Company | None:
 
 
 async def rates() -> list[ExchangeRate]:
-    """Return all rates, by currency, the newest first."""
+    """Return all rates, by currency, newest first."""
     return await ExchangeRate.all().order_by("currency", "-valid_from")
 
 
 class Rates:
-    """The company's rates as a table to look things up in."""
+    """Looks up exchange rates by currency and day. `rows` come newest first, as `load_exchange_rates` returns them."""
 
     def __init__(self, rows: list[ExchangeRate], own: str) -> None:
         self.own = own
@@ -80,7 +81,7 @@ class Rates:
             self._rows.setdefault(row.currency, []).append(row)
 
     def on(self, foreign: str, day: date) -> Decimal | None:
-        """Return the rate of that day: the newest set on or before it, else the first ever; None without any."""
+        """Return the rate of a day: the newest valid on or before it, else the oldest; None if there is none."""
         if foreign == self.own:
             return Decimal(1)
         rows = self._rows.get(foreign)

@@ -1,4 +1,4 @@
-"""Employees, the teams they are in, and who was where when."""
+"""Employees, teams, and the history of team membership."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from models.organization.company import POSITION
 
 
 class Team(Model):
-    """A group of employees below a manager; teams stand below teams, to any depth."""
+    """A group of employees with a manager; teams nest to any depth."""
 
     id = fields.IntField(primary_key=True)
     external_id: str | None = external()
     name: str = short_text()
     parent = link("Team", null=True)
     parent_id: int | None
-    manager_id: int | None = fields.IntField(null=True)  # a link would close a circle of tables
+    manager_id: int | None = fields.IntField(null=True)  # no foreign key: the tables would refer to each other
     created_at = fields.DatetimeField()
 
     class Meta:
@@ -35,12 +35,12 @@ class Team(Model):
 
 
 class Employee(Model):
-    """A person of the sales team: who works, is ranked and signs in."""
+    """A person of the company: owns records, is ranked, and signs in."""
 
     id = fields.IntField(primary_key=True)
     external_id: str | None = external()
     name: str = short_text()
-    needle: str = fields.CharField(max_length=1000, default="")  # type: ignore[assignment]  # for search
+    needle: str = fields.CharField(max_length=1000, default="")  # type: ignore[assignment]
     email: str | None = fields.CharField(max_length=254, null=True, unique=True)  # type: ignore[assignment]
     password_hash: str | None = fields.CharField(max_length=200, null=True)  # type: ignore[assignment]
     role: Role = choice(Role, default=Role.EMPLOYEE)
@@ -65,12 +65,12 @@ class Employee(Model):
 
 
 class Membership(Model):
-    """In which team an employee was, and whether active, from `since` until `until` (None: still)."""
+    """The team of an employee, and whether they were active, from `since` until `until` (None: still current)."""
 
     id = fields.IntField(primary_key=True)
     employee = link("Employee")
     employee_id: int
-    team_id: int = fields.IntField(default=0)  # 0: in none
+    team_id: int = fields.IntField(default=0)  # 0: no team
     active: bool = fields.BooleanField(default=True)  # type: ignore[assignment]
     since = fields.DatetimeField()
     until: datetime | None = fields.DatetimeField(null=True)
@@ -81,7 +81,7 @@ class Membership(Model):
 
 
 class Tree:
-    """The teams as they stand above each other."""
+    """The hierarchy of teams, read once; teams of one parent or manager are in name order."""
 
     def __init__(self, teams: Iterable[Team]) -> None:
         self.teams = {team.id: team for team in teams}
@@ -92,11 +92,11 @@ class Tree:
             self._managed.setdefault(team.manager_id, []).append(team.id)
 
     def children(self, team: int | None) -> list[int]:
-        """Return the teams right below, in name order; None asks for those at the top."""
+        """Return the ids of the direct subteams, in name order; None returns the top-level teams."""
         return self._children.get(team, [])
 
     def below(self, team: int) -> frozenset[int]:
-        """Return the team and all below it."""
+        """Return the ids of the team and all teams below it."""
         found, open_ = {team}, [team]
         while open_:
             for child in self.children(open_.pop()):
@@ -106,7 +106,7 @@ class Tree:
         return frozenset(found)
 
     def above(self, team: int | None) -> tuple[int, ...]:
-        """Return the team and all above it, from the bottom upwards."""
+        """Return the ids of the team and all teams above it, bottom up."""
         path: list[int] = []
         while team is not None and team in self.teams and team not in path:
             path.append(team)
@@ -114,11 +114,14 @@ class Tree:
         return tuple(path)
 
     def managed_by(self, employee: int) -> list[int]:
-        """Return the teams that the employee manages himself, in name order."""
+        """Return the ids of the teams that the employee manages directly, in name order."""
         return self._managed.get(employee, [])
 
     def manager_of(self, employee: int, team: int | None) -> int | None:
-        """Return who stands above by the teams: the team's manager, for him himself the nearest above."""
+        """Return the id of an employee's manager by the teams.
+
+        This is the manager of the team or of the nearest team above that has another manager than the employee.
+        """
         for id_ in self.above(team):
             manager = self.teams[id_].manager_id
             if manager is not None and manager != employee:
@@ -131,19 +134,19 @@ async def tree() -> Tree:
 
 
 async def by_ids(ids: Sequence[int]) -> list[Employee | None]:
-    """Return one employee per id, in the order of `ids`; None where there is none."""
+    """Return one employee per id, in the order of `ids`; None for an unknown id."""
     found = await connection.by_ids(Employee, ids)
     return [found.get(id_) for id_ in ids]
 
 
 async def who_may_hear(ids: Sequence[int]) -> list[Employee]:
-    """Return those of the employees who are active, with all active directors and administrators."""
+    """Return the active employees of `ids` and all active directors and administrators, by id."""
     known = Q(id__in=list(ids) or [0]) | Q(role__in=[Role.DIRECTOR, Role.ADMIN])
     return await Employee.filter(known, active=True).order_by("id")
 
 
 async def members(teams: Sequence[int]) -> list[list[Employee]]:
-    """Return the active members of each team, in name order."""
+    """Return the active direct members of each team, in name order."""
     rows = await Employee.filter(team_id__in=set(teams), active=True).order_by("needle", "id")
     return [[row for row in rows if row.team_id == team] for team in teams]
 
@@ -155,7 +158,7 @@ async def active(teams: Collection[int] | None) -> list[Employee]:
 
 
 def matching(search: str | None, team: int | None, active: bool | None) -> QuerySet[Employee]:
-    """Return the employees with that text in their name, in that very team; None restricts nothing."""
+    """Return a query for employees whose name contains `search`, directly in the team; None does not restrict."""
     query = Employee.all()
     if search:
         query = query.filter(needle__contains=search_key(search))
@@ -165,17 +168,17 @@ def matching(search: str | None, team: int | None, active: bool | None) -> Query
 
 
 class Places:
-    """In which team employees were when; before his first place somebody counts as having been in it."""
+    """The teams of employees over time; before their first membership they count as members of that first team."""
 
     def __init__(self) -> None:
         self._stays: dict[int, list[tuple[datetime, int]]] = {}
 
     def add(self, employee: int, since: datetime, team: int) -> None:
-        """Note a stay; those of one employee in their order."""
+        """Add a membership. Those of one employee must be added in order of `since`."""
         self._stays.setdefault(employee, []).append((since, team))
 
     def team(self, employee: Employee, moment: datetime) -> int:
-        """Return the team (0 for none) that the employee was in at that moment."""
+        """Return the id of the employee's team at that moment; 0 for none."""
         stays = self._stays.get(employee.id)
         if not stays:
             return employee.team_id or 0
@@ -190,7 +193,7 @@ LEFT JOIN membership stay ON stay.employee_id = employee.id WHERE {which} ORDER 
 
 @dataclass(frozen=True)
 class Placed:
-    """Employees with their places, and the position of the office (see `models.office`) at that moment."""
+    """Employees with their team history, and the position of the reference data when they were read."""
 
     rows: dict[int, Employee]
     places: Places
@@ -198,7 +201,10 @@ class Placed:
 
 
 async def placed(numbers: Collection[int], externals: Collection[str] = (), into: Places | None = None) -> Placed:
-    """Return the employees of these numbers or of these ids of other systems; their places are added to `into`."""
+    """Return employees by ids or external ids, with their team history, in one statement.
+
+    The history is added to `existing_history` if given. `position` is None when no employee matches.
+    """
     which = f"employee.id IN ({connection.marks([*numbers])})"
     if externals:
         which += f" OR employee.external_id IN ({connection.marks([*externals])})"
@@ -216,7 +222,7 @@ async def placed(numbers: Collection[int], externals: Collection[str] = (), into
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """An employee's time in a team while active: from `since`, before `until` (None: still)."""
+    """A period in which an employee was active in a team: from `since`, before `until` (None: still current)."""
 
     employee: int
     name: str
@@ -224,7 +230,10 @@ class Stay:
     until: datetime | None
 
     def holds(self, moment: datetime | None) -> bool:
-        """Return whether it is of that moment; None for as it is now, whatever the clocks of those who wrote it said."""
+        """Return whether the membership includes the moment; None means the current one.
+
+        None does not compare times, so a membership written by a server whose clock is ahead counts as well.
+        """
         if moment is None:
             return self.until is None
         return self.since <= moment and (self.until is None or self.until > moment)
@@ -238,9 +247,9 @@ WHERE membership.active AND (membership.until IS NULL OR membership.until > ?) {
 
 
 async def stays(first: datetime, teams: Collection[int] | None, employee: int | None = None) -> list[Stay]:
-    """Return who has been active at any time since that moment, in these teams (None: anywhere).
+    """Return the memberships of employees active at any time since that moment, in these teams (None: all).
 
-    employee  the only one that is asked about; None for everybody
+    employee_id  restricts the result to one employee
     """
     more = ""
     values: list[Any] = [first]
@@ -260,7 +269,7 @@ async def stays(first: datetime, teams: Collection[int] | None, employee: int | 
 
 
 async def moved(employee: Employee, moment: datetime) -> None:
-    """Note where the employee is and whether active, when that has changed."""
+    """Close the current membership and open a new one if the employee's team or active state has changed."""
     place, active = employee.team_id or 0, employee.active
     last = await Membership.filter(employee_id=employee.id, until=None).first()
     if last is not None:

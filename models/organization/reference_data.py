@@ -1,8 +1,8 @@
-"""What nearly every operation needs: the teams, the company, its metrics, rates and stages.
+"""Reference data cached per process: teams, company, metrics, exchange rates and first stage.
 
-They change seldom and are asked of always, so a process keeps them. The company's row says at
-which position of the change log any of them last moved, and is read with who asks: what is kept is used
-only while it is of that very position, so nobody is ever shown what was.
+Nearly every operation needs it and it changes rarely, so each process caches it. The company's row holds the
+change-log position of its last change. Authenticating a request reads that position in the same statement, and the
+cache is used only if its position is equal, so no request sees stale data.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from models.db.query_batch import together
 from models.organization.company import POSITION, Company, ExchangeRate
 from models.organization.people import Employee, Team, Tree
 
-TOPICS: Final = frozenset({"people", "company", "metrics", "pipelines"})  # of the news that some of it has moved
+TOPICS: Final = frozenset({"people", "company", "metrics", "pipelines"})  # published when any of it changes
 
-Position = int | None  # None: nothing has moved since the company was set up
+Position = int | None  # None: nothing has changed since the company was set up
 
 
 @dataclass(frozen=True)
 class Office:
-    """All of it at one position. Shared by every operation of the process: nobody may change it."""
+    """The reference data at one position of the change log.
+
+    All operations of the process share one instance, so it must not be modified.
+    """
 
     position: Position
     tree: Tree
@@ -38,7 +41,7 @@ class Office:
 
 @dataclass(frozen=True)
 class Signed:
-    """Whom a session is of; `leads`: somebody has him as manager set by hand."""
+    """The employee of a session. `has_direct_reports`: they are set as the manager of at least one employee."""
 
     employee: Employee
     revoked: bool
@@ -49,18 +52,18 @@ _SESSION: Final = f"""
 SELECT employee.*, session.revoked_at AS ended, {POSITION} AS position,
     EXISTS (SELECT 1 FROM employee below WHERE below.manager_id = employee.id) AS leads
 FROM session JOIN employee ON employee.id = session.employee_id WHERE session.id = ? AND employee.id = ?
-"""  # noqa: S608 - our own words
+"""  # noqa: S608 - constants only
 _DEVICE: Final = f"SELECT device.*, {POSITION} AS position FROM device WHERE digest = ?"  # noqa: S608
 
 
 async def position() -> Position:
-    """Return at which position the office is."""
+    """Return the current position of the reference data."""
     found = await connection.rows(f"SELECT {POSITION} AS position", [])
     return found[0]["position"]  # type: ignore[no-any-return]
 
 
 async def by_session(session: int, employee: int) -> tuple[Signed | None, Position]:
-    """Return whom the session is of, and at which position the office is."""
+    """Return the session's employee (None if there is no such session) and the position of the reference data."""
     found = await connection.rows(_SESSION, [session, employee])
     if not found:
         return None, None
@@ -69,20 +72,20 @@ async def by_session(session: int, employee: int) -> tuple[Signed | None, Positi
 
 
 async def by_device(digest: str) -> tuple[Device | None, Position]:
-    """Return the device whose token has that digest, and at which position the office is."""
+    """Return the device whose token has that digest, or None, and the position of the reference data."""
     found = await connection.rows(_DEVICE, [digest])
     return (Device._init_from_db(**found[0]), found[0]["position"]) if found else (None, None)
 
 
 async def by_employee(number: int) -> tuple[Employee, bool, Office]:
-    """Return the employee of that number, whether anybody has him as manager set by hand, and the office as it is now."""
+    """Return an employee, whether they are set as the manager of anyone, and the current reference data."""
     own: list[Any] = [Employee.filter(id=number), Employee.filter(manager_id=number).limit(1)]
     found, below, *rest = await together([*own, *_asked()])
     return found[0], bool(below), _office(*rest)
 
 
 async def read() -> Office:
-    """Return the office as it is now, all of one moment."""
+    """Return the current reference data, read in one statement and thus consistent."""
     return _office(*await together(_asked()))
 
 
@@ -110,5 +113,5 @@ def _office(
 
 
 async def moved(at: int) -> None:
-    """Note the position of a change of any of it; in the unit of work that made it."""
+    """Store the change-log position of a change to reference data; call it in the unit of work of that change."""
     await connection.execute("UPDATE company SET moved = ? WHERE id = 1", [at])

@@ -14,10 +14,10 @@ from models.crm.activities import ActivityKind
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the history: what happened, whose work it is, when; `data` for the sentence about it."""
+    """An entry for the activity feed: event, credited employee, time, and `data` for the summary sentence."""
 
     kind: ActivityKind
-    subject: str  # the GraphQL type of the record
+    subject: str  # GraphQL type of the record
     subject_id: int
     employee_id: int | None
     at: datetime
@@ -28,12 +28,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Changed:
-    """A record as it stood and as it stands, the lines for the history, and what of it is still to be told."""
+    """A change of one record: its facts before and after, activity entries, and input for the alerts."""
 
     subject: str
     subject_id: int
     before: Facts | None
     after: Facts | None
     lines: tuple[Line, ...] = ()
-    was: Mapping[str, Any] = field(default_factory=dict)  # the columns of a record that was edited, before
-    reasons: frozenset[AlertKind] | None = None  # of alerts about it that hold now; None where that has not changed
+    was: Mapping[str, Any] = field(default_factory=dict)  # columns before the edit; empty for a new record
+    reasons: frozenset[AlertKind] | None = None  # kinds of alert whose condition holds now; None: unchanged

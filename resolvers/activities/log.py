@@ -11,7 +11,7 @@ from resolvers.request.context import Context
 
 
 async def write_lines(context: Context, lines: Sequence[Line]) -> None:
-    """Add lines to the history."""
+    """Append entries to the activity feed."""
     if not lines:
         return
     now = context.now()
@@ -20,7 +20,7 @@ async def write_lines(context: Context, lines: Sequence[Line]) -> None:
             line.kind,
             line.employee_id,
             line.team_id,
-            None if line.kind is ActivityKind.TASK_OVERDUE else context.viewer.id,  # time's doing
+            None if line.kind is ActivityKind.TASK_OVERDUE else context.viewer.id,  # caused by time, not by an actor
             line.at,
             now,
             line.subject,

@@ -18,7 +18,10 @@ from resolvers.request.scopes import Asked
 
 
 async def activity_list(context: Context, asked: Asked, kinds: Sequence[ActivityKind] | None) -> QuerySet[Activity]:
-    """Return the history of the scope as far as it is within reach; lines about goals of teams go by the goal's owner."""
+    """Return a query of the activities of the scope within the viewer's reach.
+
+    An activity about a goal of a team or the company has no employee and is selected by the goal's owner.
+    """
     scope = await scopes.asked_for(context, asked, Action.VIEW_CARD)
     if scope is None:
         return Activity.filter(id=0)
@@ -34,13 +37,13 @@ async def activity_list(context: Context, asked: Asked, kinds: Sequence[Activity
             teams.add(0)
         condition = condition | Q(employee_id__isnull=True, team_id__in=list(teams) or [-1])
     if viewer.device is not None:
-        condition = condition & ~Q(subject_kind="Goal")  # an integration sees no goals
+        condition = condition & ~Q(subject_kind="Goal")  # devices, such as integrations, cannot see goals
     query = Activity.filter(condition)
     return query.filter(kind__in=list(kinds)) if kinds else query
 
 
 async def activity_position(cursor: str) -> int | None:
-    """Return the position that a cursor of the history, or the id of a line, stands for; None for neither."""
+    """Return the activity id for a cursor of the feed or a global id; None if it is neither."""
     pair = decoded(cursor)
     number = pair[1] if pair and pair[0] == "Activity" else None
     if number is None:

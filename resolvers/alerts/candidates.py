@@ -1,4 +1,4 @@
-"""From what happened to what an alert would be about: whom it concerns, how much it is worth, what to say."""
+"""Builds alert candidates from events: the employee or team concerned, the amount, and the message data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SAID = ("title", "amount", "currency", "reason", "problem", "days", "percent", 
 
 @dataclass(frozen=True)
 class Staff:
-    """Employees at hand, and the teams they were in."""
+    """Loaded employees and the teams that they have been in, by employee id."""
 
     rows: Mapping[int, Employee]
     places: Places
@@ -41,7 +41,10 @@ async def staff(numbers: Iterable[int | None]) -> Staff:
 
 
 async def cases_of(context: Context, events: Sequence[Event], known: Staff | None = None) -> list[Case]:
-    """Return the cases among the events, in their order."""
+    """Return the candidates of the events that may raise an alert, in their order.
+
+    lookup  the employees of the events, if they are loaded already
+    """
     found = [event for event in events if opened(event)]
     if not found:
         return []
@@ -67,7 +70,7 @@ def _case(context: Context, event: Event, known: Staff, worth: Worth) -> Case:
 
 @dataclass(frozen=True)
 class Worth:
-    """What amounts are worth in the company's currency now."""
+    """Converts amounts to the company's currency at today's rates."""
 
     company: Company
     rate: Mapping[str, Decimal | None]
@@ -78,7 +81,7 @@ class Worth:
         return cls(company, _Latest(rates, today))
 
     def of(self, event: Event) -> int | None:
-        """Return the amount of an event in the company's smallest unit; None where it has none, or nothing to convert it by."""
+        """Return the event's amount in minor units of the company's currency; None without amount or exchange rate."""
         amount, currency = event.data.get("amount"), event.data.get("currency")
         if amount is None or currency is None:
             return None
@@ -99,7 +102,7 @@ class _Latest(dict[str, Decimal | None]):
 
 
 def stood(deal: Deal) -> dict[str, Any]:
-    """Return what a line of the history would say of how a deal stands."""
+    """Return the current state of a deal as the data of an activity."""
     data: dict[str, Any] = {"title": deal.title, "status": deal.status}
     if deal.amount is not None and deal.currency is not None:
         data |= {"amount": str(from_minor(deal.amount, deal.currency)), "currency": deal.currency}
@@ -111,7 +114,7 @@ def is_open(deal: Deal) -> bool:
 
 
 def latest(events: Iterable[tuple[Subject, datetime]]) -> dict[Subject, datetime]:
-    """Return the latest moment of each subject."""
+    """Return the latest time of each subject."""
     found: dict[Subject, datetime] = {}
     for subject, at in events:
         found[subject] = max(at, found.get(subject, at))

@@ -1,7 +1,7 @@
-"""What a rule would have raised over the past days, without raising anything.
+"""Dry run of an alert rule over past events (`testAlertRule`).
 
-The history is gone through as if everything in it had been recorded when it happened: the
-cases are found and judged by the functions that judge them when they happen.
+The history is replayed as if every record had been made when it happened, and judged by the same
+functions as live events. The dry run and the alerts really raised are compared by tests.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ class Rehearsed:
 
 
 async def rehearse(context: Context, given: Mapping[str, Any], days: int) -> Rehearsed:
-    """Return how many alerts the rule would have raised over so many past days, and the newest of them."""
+    """Return how many alerts the rule would have raised over the past `days`, with the newest as examples.
+
+    Raises OutOfRange for invalid days, and an operation error if the viewer may not manage rules.
+    """
     if not 1 <= days <= _MOST_DAYS:
         raise OutOfRange(f"Give a number from 1 to {_MOST_DAYS}.", "days")
     try:
@@ -67,7 +70,7 @@ async def rehearse(context: Context, given: Mapping[str, Any], days: int) -> Reh
     for case in await cases_of(context, events, known):
         if rules.concerns(rule, case) and memory.opens(rule, case) and start < case.at <= now:
             told.append(case)
-        memory.resolve(case.subject)  # or it would not have come about again
+        memory.resolve(case.subject)  # the next event implies that the reason had gone in between
     newest = sorted(told, key=lambda case: case.at, reverse=True)[:_SHOWN]
     return Rehearsed(len(told), len(told) / days, [_said(context, case) for case in newest])
 
@@ -77,7 +80,7 @@ def _said(context: Context, case: Case) -> str:
 
 
 async def _events(context: Context, rule: Rule, start: datetime, now: datetime) -> Sequence[Event]:
-    """Return what the rule may be about since then, in order."""
+    """Return the events since `start` that may match the rule, in order of time."""
     calendar = await context.calendar()
     match rule.kind:
         case AlertKind.DEAL_STALLED:
@@ -92,7 +95,10 @@ async def _events(context: Context, rule: Rule, start: datetime, now: datetime) 
 
 
 async def _stalled(rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
-    """Return the silences of open deals that became too long: what began earlier had become so before the start."""
+    """Return the events of open deals that became stalled.
+
+    Activities are read from `rule.days` before `start`: an earlier inactivity had reached its deadline before.
+    """
     deals = _Deals(rule, calendar)
     async for event in activities.events(start - timedelta(days=rule.days or 0), now):
         for kind, deal in rules.heard_of(event):
@@ -104,7 +110,7 @@ async def _stalled(rule: Rule, calendar: Calendar, start: datetime, now: datetim
     found = []
     for deal, at, how in deals.found:
         first = how or deals.first.get(deal)
-        if deal not in deals.first and is_open(rows[deal]):  # only calls and tasks tell of it
+        if deal not in deals.first and is_open(rows[deal]):  # only calls and tasks refer to it in the time read
             first = rows[deal].owner_id, stood(rows[deal])
         if first is not None:
             owner, data = first
@@ -112,17 +118,24 @@ async def _stalled(rule: Rule, calendar: Calendar, start: datetime, now: datetim
     return found
 
 
-_Stood = tuple[int, Mapping[str, Any]]  # whose it was, and what the line said of the deal
+_Stood = tuple[int, Mapping[str, Any]]  # (owner id, activity data) of a deal at the time of an activity
 
 
 class _Deals:
-    """Deals gone through line by line: since when each is silent, how it stood, and which silences were too long."""
+    """Replays activities of deals to find the inactivity that lasted too long.
+
+    since           when the inactivity of each open deal began
+    last_snapshot   the latest known state of each deal
+    first_snapshot  the earliest one; None if the deal was closed before
+    closed          the deals that are closed at the current point
+    stalled         (deal, deadline, the latest state by then) of each inactivity that lasted too long
+    """
 
     def __init__(self, rule: Rule, calendar: Calendar) -> None:
         self.rule, self.calendar = rule, calendar
         self.since: dict[int, datetime] = {}
         self.last: dict[int, _Stood] = {}
-        self.first: dict[int, _Stood | None] = {}  # None of one that was closed before
+        self.first: dict[int, _Stood | None] = {}
         self.closed: set[int] = set()
         self.found: list[tuple[int, datetime, _Stood | None]] = []
 
@@ -145,8 +158,8 @@ class _Deals:
 
 
 async def _silent(rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
-    """Return the silences of employees that became too long while they were active."""
-    lead = timedelta(days=3 * (rule.days or 0) + 30)  # with holidays, weekends and all
+    """Return the events of employees that became inactive for too long during an active membership."""
+    lead = timedelta(days=3 * (rule.days or 0) + 30)  # calendar days that surely contain `days` working days
     stays = await Membership.filter(active=True).select_related("employee").order_by("since", "id")
     concerned = [
         stay
@@ -170,7 +183,7 @@ async def _silent(rule: Rule, calendar: Calendar, start: datetime, now: datetime
 
 
 async def _behind(context: Context, rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
-    """Return where goals were found behind at the beginning of a day, having been better before."""
+    """Return the events of goals that were behind at the start of a day, having been on pace before."""
     first, last = calendar.day_of(start), calendar.day_of(now)
     rows = await goals.overlapping(first, last)
     changes = dict(zip([row.id for row in rows], await goals.changes_of([row.id for row in rows]), strict=True))
@@ -192,7 +205,11 @@ async def _posted(context: Context, goal: Goal) -> list[tuple[datetime, int]]:
 
 
 class _Moves:
-    """A goal gone through from its beginning: what was posted to it, and its changes of target."""
+    """Replays the postings and target changes of a goal from its first day.
+
+    postings  (time, amount) in order; `changes` of the goal, the newest first
+    pending   (time, amount, new target or None) of what is not applied yet, in order
+    """
 
     def __init__(self, goal: Goal, posted: Sequence[tuple[datetime, int]], changes: Sequence[Any]) -> None:
         targets = [change for change in reversed(changes) if change.field == "target"]
@@ -217,7 +234,7 @@ class _Moves:
         return found
 
     def _moved(self, rule: Rule, calendar: Calendar, until: datetime, stands: bool) -> bool:
-        """Go on to what was recorded by then, and return whether the goal stayed behind all the time."""
+        """Apply what was recorded before `until`; return whether the goal was behind and stayed so all the time."""
         while self.left and self.left[0][0] < until:
             at, amount, target = self.left.pop(0)
             self.value += amount

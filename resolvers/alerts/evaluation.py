@@ -1,8 +1,8 @@
-"""What of a change managers are told, and which alerts it takes the reason of.
+"""Raises and resolves alerts.
 
-Called by `recording` and by the clock, inside their unit of work: a case raises one alert
-for each rule it concerns, puts it into the inbox of everybody who is to hear of it, and
-writes down what outside channels are to send. Nothing here waits for anything outside.
+Called after record changes and by scheduled jobs, inside their unit of work: a candidate raises one
+alert for each rule that matches it, puts it into the inbox of each recipient and enqueues the
+messages of outside channels. Nothing here waits for an outside service.
 """
 
 from __future__ import annotations
@@ -36,20 +36,21 @@ if TYPE_CHECKING:
 
 
 def event(line: Line, actor: int | None) -> Event:
-    """Return a line of the history that is about to be written as an event."""
+    """Return the event of an activity entry that is about to be written."""
     subject = (line.subject, line.subject_id)
     return Event(line.kind.value, subject, line.at, line.employee_id, actor, line.team_id, line.data)
 
 
 async def follow(context: Context, changes: Sequence[Changed], *, aloud: bool) -> None:
-    """Raise what the changes give reason for, resolve what they took the reason of, and note who was heard of.
+    """Raise and resolve alerts after record changes, and update the inactivity timers.
 
-    aloud  False for an import: what it tells of is history, and raises nothing
+    notify  False for an import: its records are history and raise no alerts
     """
     events = [event(line, context.viewer.id) for change in changes for line in change.lines]
     heard = latest((subject, each.at) for each in events for subject in alert_rules.heard_of(each))
     ended = await _only_open(heard, changes)
     if aloud:
+        # The timers are updated last: an inactivity that ends now may be overdue without any job having seen it.
         was = {change.subject_id: change.was for change in changes if change.subject == "Deal" and change.was}
         await tell(context, await inactivity_alerts.broken(context, heard, was))
         await tell_of(context, events)
@@ -61,7 +62,10 @@ async def follow(context: Context, changes: Sequence[Changed], *, aloud: bool) -
 
 
 async def _only_open(heard: dict[Subject, Any], changes: Sequence[Changed]) -> list[int]:
-    """Take deals that were not open out of those heard of, and return those that no longer are."""
+    """Remove deals that were not open before from `last_activity`; return those that the changes closed.
+
+    Deals that are closed just now stay in `last_activity`, so that their inactivity alerts are resolved.
+    """
     changed = {change.subject_id: change for change in changes if change.subject == "Deal"}
     other = [number for kind, number in heard if kind == "Deal" and number not in changed]
     open_ = {row.id for row in await Deal.filter(id__in=other) if is_open(row)} if other else set()
@@ -81,14 +85,17 @@ def _open(facts: Facts | None) -> bool:
 
 
 async def tell_of(context: Context, events: Sequence[Event]) -> None:
-    """Raise what the events are cases of, for every rule that is about them."""
+    """Raise the alerts of events, for every active rule that matches."""
     known = await at_work(context, {kind for each in events if (kind := alert_rules.opened(each))})
     cases = await cases_of(context, events) if known else []
     await tell(context, [(each, case) for case in cases for each in known])
 
 
 async def tell(context: Context, pairs: Sequence[tuple[Known, Case]]) -> None:
-    """Raise an alert for each rule and case that it concerns, unless one stands or was told of too lately."""
+    """Raise an alert for each pair whose rule matches, unless one is active already.
+
+    An alert within the cool-down of its rule is raised without notification.
+    """
     pairs = [(known, case) for known, case in pairs if alert_rules.concerns(known.rule, case)]
     if not pairs:
         return
@@ -151,7 +158,11 @@ async def _memory(pairs: Sequence[tuple[Known, Case]]) -> Memory:
 
 @dataclass(frozen=True)
 class _Listeners:
-    """The active employees who may have to hear of some cases."""
+    """The active employees who may be recipients of some candidates.
+
+    employees         the employees that the candidates concern, active or not, by id
+    active_employees  these, their managers, and all directors and administrators, as far as active
+    """
 
     tree: Tree
     concerned: dict[int, Employee]
@@ -177,7 +188,7 @@ class _Listeners:
         return [self.active[number] for number in alert_rules.told(named, employee, self._above(case), directors)]
 
     def _above(self, case: Case) -> list[int]:
-        """Return who stands above, the nearest first: set by hand, then by the teams."""
+        """Return the ids of the managers above, the nearest first: the one set by hand, then those of the teams."""
         row = self.concerned.get(case.employee or 0)
         team = case.team if row is None else row.team_id
         by_teams = [self.tree.teams[up].manager_id for up in self.tree.above(team)]
@@ -186,6 +197,10 @@ class _Listeners:
 
 
 async def _settle(context: Context, heard: Collection[Subject], changes: Sequence[Changed]) -> None:
+    """Resolve inactivity alerts of active subjects, and other alerts that the changed records no longer justify.
+
+    A change without alert conditions (None) says nothing about its record and resolves none of the others.
+    """
     reasons = {(change.subject, change.subject_id): change.reasons for change in changes if change.reasons is not None}
     over = [
         row
@@ -196,9 +211,10 @@ async def _settle(context: Context, heard: Collection[Subject], changes: Sequenc
 
 
 async def goals_moved(context: Context, moved: Sequence[tuple[Goal, int]], told: Collection[int] | None = None) -> None:
-    """Resolve what no longer holds of goals that stand at these values.
+    """Resolve alerts about moved goals that no longer apply at their new values.
 
-    told  those that any alert stands about; None: not known
+    moved_goals       each goal with its value
+    alerted_goal_ids  the goals with an unresolved alert; None if unknown
     """
     standing = await alerts.standing([("Goal", goal.id) for goal, _ in moved if told is None or goal.id in told])
     if not standing:
@@ -220,5 +236,5 @@ async def goals_moved(context: Context, moved: Sequence[tuple[Goal, int]], told:
 
 
 async def no_more(subjects: Sequence[Subject], at: datetime) -> None:
-    """Resolve whatever stands about subjects of which there is nothing more to tell."""
+    """Resolve every active alert about the subjects."""
     await alerts.resolve(await alerts.standing(subjects), at)

@@ -10,7 +10,7 @@ from models.goals.goals import Goal, OwnerKind
 
 
 def figures(goal: Goal, sums: Progress, rule: Rule, at: datetime) -> Event:
-    """Return that a goal is behind, with what to say of it."""
+    """Return the event that a goal is behind its pace, with the data of the message."""
     data = {
         "title": goal.name,
         "percent": int(sums.percent),

@@ -1,7 +1,7 @@
-"""Silences that have become too long: of open deals, and of employees.
+"""Detects inactive deals and employees.
 
-The clock finds them within seconds. One that is broken before it comes round is found by
-whoever breaks it, so what is raised depends on what happened alone.
+Scheduled jobs find them within a minute. An inactivity that ends before a job runs is found by the
+change that ends it, so the alerts that are raised do not depend on when the jobs run.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ _NOTHING: Final[Mapping[int, Mapping[str, Any]]] = {}
 async def broken(
     context: Context, heard: Collection[Subject], was: Mapping[int, Mapping[str, Any]]
 ) -> list[tuple[Known, Case]]:
-    """Return the silences of these subjects that had become too long by now, each for a rule.
+    """Return the inactivity of these subjects that had become too long by now, as (rule, candidate) pairs.
 
-    was  the columns of deals that have just been edited, as they were
+    Called when new activity ends the inactivity, before the timers are updated.
+
+    originals  the previous column values of deals that are being edited, by deal id
     """
     now, rows = context.now(), await inactivity.of(heard)
     long = {subject: row for subject, row in rows.items() if now - inactivity.moment(row.since) > SHORTEST}
@@ -47,7 +49,11 @@ async def broken(
 async def deals(
     context: Context, known: Known, rows: Mapping[Subject, Silence], was: Mapping[int, Mapping[str, Any]] = _NOTHING
 ) -> list[Case]:
-    """Return those of the deals that have been silent for too long for the rule, and that it is about."""
+    """Return the candidates of deals that have been inactive for too long and match the rule.
+
+    timers     the inactivity timers; those of other subjects are ignored
+    originals  the previous column values of deals that are being edited, by deal id
+    """
     moments = {
         number: (inactivity.moment(row.since), inactivity.moment(row.known) if row.known else None)
         for (kind, number), row in rows.items()
@@ -66,9 +72,9 @@ async def deals(
 async def employees(
     context: Context, rules: Sequence[Known], among: Collection[int]
 ) -> tuple[list[tuple[Known, Case]], dict[int, datetime | None]]:
-    """Return who of them has been silent for too long, each for a rule, as far as nothing of it stands yet.
+    """Return the inactive employees as (rule, candidate) pairs without active alert, and when to check each next.
 
-    Beside it: when each is to be looked at next, None for whoever no rule will be about unless he is heard of.
+    The next check is None for an employee whom no rule can match before new activity.
     """
     quiet = await inactivity.of_employees(among)
     looks: dict[int, datetime | None] = dict.fromkeys(among)
@@ -109,9 +115,10 @@ async def _too_long(
 async def _parted(
     context: Context, known: Known, moments: Mapping[int, tuple[datetime, datetime | None]]
 ) -> tuple[dict[int, datetime], dict[int, datetime]]:
-    """Return since when each silence is too long that is, and when each will be that may become so.
+    """Split the inactivity deadlines of the rule into those that have passed and those to come, by subject id.
 
-    moments  when it began, and until when an import has told of it: what was too long by then is history
+    timer_times  when the inactivity began, and the time of the import that recorded that (else None);
+                 a deadline that had passed by the import is history and in neither result
     """
     calendar, now = await context.calendar(), context.now()
     ends = {number: alert_rules.too_long(known.rule, since, calendar) for number, (since, _) in moments.items()}

@@ -1,4 +1,4 @@
-"""Everybody's inbox: what he was told, what of it he has read."""
+"""The viewer's alert inbox: list, mark as read, message texts and cursors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from resolvers.request.context import Context
 
 
 def inbox(context: Context, *, unread_only: bool = False) -> QuerySet[Alert]:
-    """Return the viewer's own alerts; a device has none."""
+    """Return a query of the viewer's alerts; empty for a device."""
     query = alerts.inbox(context.viewer.id if _has_one(context) else None)
     return query.filter(read_at=None) if unread_only else query
 
@@ -36,7 +36,7 @@ async def find(context: Context, number: int) -> Alert | None:
 
 
 async def mark_read(context: Context, ids: Sequence[str] | None) -> int:
-    """Note that alerts, or all, have been read, and return how many have not."""
+    """Mark the alerts, or all if `global_ids` is None, as read; return the number of unread alerts."""
     if ids is None and not _has_one(context):
         raise Forbidden("A device has no inbox.", "ids")
     query = Alert.filter(recipient_id=context.viewer.id, read_at=None)
@@ -57,18 +57,18 @@ async def _numbers(context: Context, ids: Sequence[str]) -> list[int]:
 
 
 def language(context: Context) -> str:
-    """Return the language that the viewer reads: his own, else that of his client."""
+    """Return the language of the viewer's profile, else that of the client."""
     employee = context.viewer.employee
     return employee.language if employee and employee.language else context.caller.language
 
 
 def said(context: Context, alert: Alert) -> str:
-    """Return what an alert says, in the viewer's language."""
+    """Return the message of an alert in the viewer's language."""
     return message(alert.raised.kind, alert.raised.data, language(context))
 
 
 async def position(context: Context, cursor: str) -> int | None:
-    """Return the position that a cursor of the inbox, or the id of an alert in it, stands for; None for neither."""
+    """Return the alert id of an inbox cursor or global id; None if it is neither, or not in the viewer's inbox."""
     pair = decoded(cursor)
     number = pair[1] if pair and pair[0] == "Alert" else None
     if number is None:

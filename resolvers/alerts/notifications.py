@@ -1,9 +1,11 @@
-"""What outside channels are to send: written down with the alert, sent later by whoever keeps the clock.
+"""Notifications of alerts through outside channels: enqueue, postpone, render and mark them.
 
-Each message is for one person through one channel. His quiet hours and his digest decide
-when it leaves; alerts that come late, all at once or while he wants quiet become one message.
-In a place that several share, such as a chat, a message is for all of them, so that each
-happening is told there once: as soon as one of them may be told, if one of them may see it.
+Messages are written to the outbox in the transaction of the alert and sent later by the scheduler
+leader. Each message is for one recipient and channel; their quiet hours and digest decide when it is
+sent, and alerts that come late, all at once or in quiet hours are combined into one message. In a
+broadcast channel, a place that several recipients share such as a chat, one message is for all of
+them, so that each occurrence appears there once: as soon as one of them may be notified, and only if
+one of them may see it.
 """
 
 from __future__ import annotations
@@ -29,13 +31,13 @@ from models.organization.people import Employee
 from resolvers.request.context import Context
 from resolvers.request.viewer import Viewer
 
-_LATE: Final = timedelta(minutes=10)  # an alert that comes so long after its occasion is one of many to catch up with
-_GATHERS: Final = timedelta(minutes=1)  # for which such are collected
+_LATE: Final = timedelta(minutes=10)  # an alert raised this long after its occurrence is a backlog after downtime
+_GATHERS: Final = timedelta(minutes=1)  # how long a backlog is collected into one message
 
 
 @dataclass(frozen=True)
 class Told:
-    """An alert in somebody's inbox that his channels are to tell him of."""
+    """An alert in the inbox of a recipient that is to be sent through channels."""
 
     alert: int
     recipient: Employee
@@ -44,14 +46,18 @@ class Told:
 
     @property
     def happening(self) -> tuple[AlertKind, Subject, datetime]:
-        """What several rules may tell of."""
+        """The occurrence, the same for alerts that several rules raise about it."""
         return self.raised.kind, self.raised.subject, self.raised.occurred_at
 
 
 async def put(context: Context, told: Sequence[Told]) -> None:
-    """Write down what is to be sent."""
+    """Write the messages of notifications to the outbox.
+
+    In a broadcast channel, notifications of one occurrence are merged into one with all their recipients;
+    in other channels each stays alone. Notifications with equal channel and recipients form a batch.
+    """
     shared = context.services.shared
-    same: dict[tuple[str, Hashable], list[Told]] = {}  # through a channel, what is told once
+    same: dict[tuple[str, Hashable], list[Told]] = {}
     for each in told:
         for channel in each.channels:
             same.setdefault((channel, each.happening if channel in shared else each.alert), []).append(each)
@@ -92,10 +98,11 @@ def _quiet(person: Employee) -> tuple[int, int] | None:
 
 
 async def awake(rows: Sequence[Delivery], now: datetime) -> list[Delivery]:
-    """Return the messages of which a recipient wants no quiet now; the others wait for its end.
+    """Return the messages that may be sent now; postpone those in quiet hours to the end of these.
 
-    They were due in time, but their channel was down, or nobody kept the clock. In a shared place
-    only those count who may still see something of the message: it waits for nobody else.
+    Quiet hours are checked again since messages may be sent late: the channel was down, or no scheduler
+    ran. For a broadcast channel, only recipients who may still see part of the message count, and it is
+    sent as soon as the quiet hours of one of them are over.
     """
     alone = await people.by_ids([row.recipient_id for row in rows])
     company, found = await the_company(), []
@@ -112,7 +119,7 @@ async def awake(rows: Sequence[Delivery], now: datetime) -> list[Delivery]:
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent: as text for people, and as `payload` for programs. `id` is the same at each attempt."""
+    """A rendered message: text for people and `payload` for programs. `id` is the same at each attempt."""
 
     id: str
     email: str | None
@@ -122,7 +129,7 @@ class Message:
 
 
 async def written(delivery: Delivery) -> Message | None:
-    """Return the message in the first recipient's language; None when all have left, or no longer see any of it."""
+    """Render a message in the language of its first reader; None if no recipient may see any of it any more."""
     listeners = await _listeners(delivery)
     if not listeners:
         return None
@@ -151,7 +158,10 @@ async def written(delivery: Delivery) -> Message | None:
 
 
 async def _listeners(delivery: Delivery) -> list[tuple[Employee, list[Alert]]]:
-    """Return the recipients who are still there and still see some of the message, each with what he sees."""
+    """Return the active recipients who may still see part of the message, each with the alerts they see.
+
+    Permissions are checked when a message is sent, since a digest may be hours old.
+    """
     rows, found = await alerts.by_ids(delivery.alerts), []
     for number in delivery.recipients:
         person, leads, known = await reference_data.by_employee(number)
@@ -162,7 +172,7 @@ async def _listeners(delivery: Delivery) -> list[tuple[Employee, list[Alert]]]:
 
 
 async def _within_sight(viewer: Viewer, rows: Sequence[Alert]) -> list[Alert]:
-    """Return the alerts about what the viewer may see: somebody's work, a team's goal or the company's."""
+    """Return the alerts whose subject the viewer may see: an employee's work, a team goal or a company goal."""
     numbers = sorted({row.raised.employee_id for row in rows if row.raised.employee_id})
     concerned = dict(zip(numbers, await people.by_ids(numbers), strict=True))
     of_many = [row.raised.subject_id for row in rows if row.raised.employee_id is None]
@@ -178,7 +188,7 @@ async def _within_sight(viewer: Viewer, rows: Sequence[Alert]) -> list[Alert]:
 
 
 async def dropped(delivery: Delivery, now: datetime) -> None:
-    """Note that a message is not sent at all: there is nobody, or nothing, to tell."""
+    """Mark a message as never to be sent: it has no reader left."""
     await Delivery.filter(id=delivery.id).update(dead_at=now, due_at=None)
 
 
@@ -187,10 +197,10 @@ async def sent(delivery: Delivery, now: datetime) -> None:
 
 
 async def failed(delivery: Delivery, now: datetime, luck: float, *, for_good: bool = False) -> bool:
-    """Note that an attempt failed; return whether the message is given up.
+    """Record a failed attempt and schedule the next; return whether the message is given up.
 
-    luck      0 to 1, shortens the pause until the next attempt
-    for_good  no further attempt would help
+    jitter     0 to 1, shortens the delay until the next attempt
+    permanent  no further attempt can succeed
     """
     if for_good or now - (delivery.since or now) >= GIVEN_UP:
         await Delivery.filter(id=delivery.id).update(dead_at=now, due_at=None)

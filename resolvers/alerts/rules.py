@@ -1,4 +1,7 @@
-"""The rules of alerts: kept by administrators; every company starts with one for each kind."""
+"""Alert rules: create, update, delete and list them. Administrators only.
+
+Every company starts with one default rule for each kind of alert.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ _MOST_HOURS: Final = 365 * 24
 
 @dataclass(frozen=True)
 class Known:
-    """A rule with its row."""
+    """An enabled alert rule: its row and its conditions as a value."""
 
     row: AlertRule
     rule: Rule
@@ -47,7 +50,7 @@ def as_rule(row: AlertRule, tree: Tree) -> Rule:
 
 
 async def at_work(context: Context, kinds: Collection[AlertKind]) -> list[Known]:
-    """Return the rules of these kinds that are enabled."""
+    """Return the enabled rules of these kinds."""
     if not kinds:
         return []
     rows = await alerts.rules().filter(enabled=True, kind__in=list(kinds)).order_by("id")
@@ -60,7 +63,7 @@ async def any_ever() -> bool:
 
 
 async def begin(now: datetime) -> None:
-    """Make a new company's first rules."""
+    """Create the default rules of a new company."""
     await AlertRule.bulk_create(
         [
             AlertRule(
@@ -84,7 +87,7 @@ async def create(context: Context, given: Given) -> AlertRule:
 
 
 async def update(context: Context, id_: str, given: Given) -> AlertRule:
-    """Replace the whole rule; one of another kind has told nothing yet."""
+    """Replace the whole rule. If its kind changes, its active alerts are resolved, so that they hold nothing back."""
     old = await _existing(context, id_)
     row = await draft(context, given)
     row.id, row.created_at, row._saved_in_db = old.id, old.created_at, True
@@ -95,7 +98,7 @@ async def update(context: Context, id_: str, given: Given) -> AlertRule:
 
 
 async def delete(context: Context, id_: str) -> AlertRule:
-    """Take a rule out; what it raised stays."""
+    """Delete a rule; the alerts that it raised stay."""
     row = await _existing(context, id_)
     row.deleted_at = context.now()
     await row.save(update_fields=["deleted_at"])
@@ -110,7 +113,7 @@ async def _existing(context: Context, id_: str) -> AlertRule:
 
 
 async def find(context: Context, id_: str) -> AlertRule | None:
-    """Return the rule of that id; nobody but an administrator sees any."""
+    """Return the rule with that global id; None if there is none or the viewer is not an administrator."""
     pair = decoded(id_)
     if not pair or pair[0] != "AlertRule" or not context.viewer.may_company(Action.KEEP_RULES):
         return None
@@ -118,20 +121,20 @@ async def find(context: Context, id_: str) -> AlertRule | None:
 
 
 async def listed(context: Context) -> list[AlertRule]:
-    """Return all rules, the oldest first; nobody but an administrator sees any."""
+    """Return all rules, the oldest first; an empty list if the viewer is not an administrator."""
     if not context.viewer.may_company(Action.KEEP_RULES):
         return []
     return await alerts.rules().order_by("id")
 
 
 async def seen(context: Context, ids: Sequence[int]) -> list[AlertRule | None]:
-    """Return the rules of these numbers that the viewer may see, in their order."""
+    """Return the rules with these ids, in their order; None for those that the viewer may not see."""
     visible = context.viewer.may_company(Action.KEEP_RULES)
     return await alerts.rules_by_ids(ids) if visible else [None] * len(ids)
 
 
 async def draft(context: Context, given: Given) -> AlertRule:
-    """Return what an input means as a rule that is not written yet. What a kind has no use for is left out."""
+    """Validate an input and return an unsaved rule. Fields that the kind does not use are left empty."""
     _require(context)
     kind: AlertKind = given["kind"]
     id_ = given.get("scope")
@@ -140,7 +143,7 @@ async def draft(context: Context, given: Given) -> AlertRule:
         raise NotFound("There is no such employee, team or company.", "input", "scope")
     recipients = list(dict.fromkeys(Recipient(name) for name in given["recipients"]))
     if not recipients:
-        raise Required("Say who is to be told: the manager, the employee or the directors.", "input", "recipients")
+        raise Required("Choose the recipients: the manager, the employee or the directors.", "input", "recipients")
     return AlertRule(
         kind=kind,
         enabled=given.get("enabled", True),
@@ -193,11 +196,11 @@ def _channels(context: Context, given: Given) -> list[str]:
 
 def _require(context: Context) -> None:
     if not context.viewer.may_company(Action.KEEP_RULES):
-        raise Forbidden("Only an administrator keeps the rules of alerts.", "input")
+        raise Forbidden("Only an administrator can manage alert rules.", "input")
 
 
 async def scopes_of(context: Context, rows: Sequence[AlertRule]) -> list[Any]:
-    """Return the company, team or employee that each rule is about."""
+    """Return the scope (company, team or employee) of each rule."""
     numbers = [row.scope_id for row in rows if row.scope_kind is OwnerKind.EMPLOYEE]
     employees = {row.id: row for row in await Employee.filter(id__in=numbers)} if numbers else {}
     company = await context.company()

@@ -1,7 +1,7 @@
-"""Funnels: what stands in each stage now, and how what entered it within a period fared, beside everybody else's.
+"""Funnels: open deals in each stage now, and outcomes of the deals that entered it within a period, with a benchmark.
 
-Deals that came without a stage history tell nothing of where they were lost. Where a pipeline
-has no other in a period, they are read in two steps, created and won or lost, in its first stage.
+Deals that were imported without a stage history do not tell in which stage they were lost. If a
+pipeline has no others in a period, they are shown in its first stage: created, then won or lost.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from resolvers.request.scopes import Asked, Scope
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a scope; the period as sorted pairs of the contract's PeriodInput, the pipeline by its id."""
+    """The arguments of a funnel; the period as sorted pairs of a PeriodInput, the pipeline as a global id."""
 
     period: tuple[tuple[str, Any], ...] | None = None
     pipeline: str | None = None
@@ -42,7 +42,7 @@ class Question:
 
 @dataclass(frozen=True)
 class FunnelStage:
-    """One stage: what is open in it now, and how what entered it within the period fared."""
+    """One stage: the deals open in it now, and the analysis of those that entered it within the period."""
 
     stage: Stage
     open: Open
@@ -59,20 +59,23 @@ class Funnel:
 
 
 async def asked(context: Context, asked: Asked, question: Question) -> Funnel:
-    """Return the funnel of a scope, the widest within reach unless one is given. Raises NotFound, BadInput."""
+    """Return the funnel of a scope, by default the widest of the viewer. Raises NotFound, BadInput."""
     scope = await scopes.within_reach(context, asked, Action.VIEW_CARD)
     return await context.ask(answers, (scope, question))
 
 
 async def of_scope(context: Context, scope: Scope, question: Question) -> Funnel | None:
-    """Return the funnel of somebody; None for one whose card the viewer may not see."""
+    """Return the funnel of a scope; None if the viewer may not see its card."""
     if not scopes.reaches(context, Action.VIEW_CARD, scope):
         return None
     return await context.ask(answers, (scope, question))
 
 
 async def answers(context: Context, asked: Sequence[tuple[Scope, Question]]) -> list[Funnel]:
-    """Answer questions of scopes within reach, in their order: each question for all its scopes at once."""
+    """Load the funnels of pairs of scope and query, in their order; each query once for all its scopes.
+
+    The permissions have been checked. Raises NotFound, BadInput.
+    """
     found: dict[tuple[Scope, Question], Funnel] = {}
     for question in {question for _, question in asked}:
         scopes_ = [scope for scope, its in asked if its == question]
@@ -150,7 +153,7 @@ def _funnel(
 
 
 def _worth(open_: Open, rates: Rates, today: date) -> Decimal:
-    """Return what open deals may bring in, at the latest rates, in the company's currency."""
+    """Return the amount of open deals in the company's currency at the latest rates; without a rate it counts as 0."""
     total = 0
     for currency, amount in open_.amounts.items():
         rate = rates.on(currency, today)

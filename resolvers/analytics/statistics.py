@@ -1,8 +1,8 @@
-"""Charts: what came in over a period, against the stretch before it, and what the closed deals were like.
+"""Statistics: time series of metrics over a period compared with the previous one, and figures of its closed deals.
 
-Counts and amounts are those of boards and goals, read from the daily totals. Win rate,
-average and median are of the deals closed within the period: a win belongs to who won it and a
-loss to who lost it, each with his team of that day.
+Counts and amounts are the same as those of leaderboards and goals, read from the daily totals. Win
+rate, average and median cover the deals closed within the period: a win or loss belongs to the
+employee credited with it, and to their team on that day.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from resolvers.request.metric_lookup import metric as metric_of
 from resolvers.request.periods import period as period_of
 from resolvers.request.scopes import Asked, Scope
 
-MOST_POINTS: Final = 10_000  # of all series of a scope, and five times as many of all that is asked about together
+MOST_POINTS: Final = 10_000  # of all series of a scope; five times as many of all scopes and queries loaded together
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a scope; the period as sorted pairs of the contract's PeriodInput."""
+    """The arguments of statistics; the period as sorted pairs of a PeriodInput, metrics None for all."""
 
     period: tuple[tuple[str, Any], ...] | None = None
     interval: Interval = Interval.DAY
@@ -49,7 +49,7 @@ class Series:
     currency: str
 
     def shown(self, amount: int) -> Decimal:
-        """Return an amount of the smallest unit in the metric's unit."""
+        """Convert an amount of the smallest unit to the metric's unit."""
         return shown(amount, self.metric.unit, self.currency)
 
 
@@ -67,20 +67,23 @@ class Statistics:
 
 
 async def asked(context: Context, asked: Asked, question: Question) -> Statistics:
-    """Return the statistics of a scope, the widest within reach unless one is given. Raises NotFound, BadInput."""
+    """Return the statistics of a scope, by default the widest of the viewer. Raises NotFound, BadInput."""
     scope = await scopes.within_reach(context, asked, Action.VIEW_CARD)
     return await context.ask(answers, (scope, question))
 
 
 async def of_scope(context: Context, scope: Scope, question: Question) -> Statistics | None:
-    """Return the statistics of somebody; None for one whose card the viewer may not see."""
+    """Return the statistics of a scope; None if the viewer may not see its card."""
     if not scopes.reaches(context, Action.VIEW_CARD, scope):
         return None
     return await context.ask(answers, (scope, question))
 
 
 async def answers(context: Context, asked: Sequence[tuple[Scope, Question]]) -> list[Statistics]:
-    """Answer questions of scopes within reach, in their order: each question for all its scopes at once."""
+    """Load the statistics of pairs of scope and query, in their order; each query once for all its scopes.
+
+    The permissions have been checked. Raises BadInput for invalid queries or too many points.
+    """
     found: dict[tuple[Scope, Question], Statistics] = {}
     together = 0
     for question in {question for _, question in asked}:

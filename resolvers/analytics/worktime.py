@@ -1,8 +1,8 @@
-"""Time at work: heartbeats that become hours, and hours that become a score like any other.
+"""Work time: records heartbeats as work time, posts it to the ledger, and reads it per employee and day.
 
-What is shown of somebody's work is exact at each heartbeat. The ledger follows at most once a
-minute for each person; what is left when he falls silent is posted with his next heartbeat, or
-by whoever calls `catch_up` now and then.
+The displayed work time is exact at each heartbeat. The ledger follows at most once a minute for
+each employee; the rest is posted with their next heartbeat, or by the scheduled job
+`post_remaining` when no heartbeat follows.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from resolvers.request.periods import period as period_of
 
 _POST_EVERY: Final = timedelta(minutes=1)
 _AT_ONCE: Final = 200
-_MOST_DAYS: Final = 10_000  # of all employees asked about together
+_MOST_DAYS: Final = 10_000  # of all employees loaded together
 _HOUR: Final = 3_600_000_000  # microseconds
 
-Given = tuple[tuple[str, Any], ...]  # a period as sorted pairs of the contract's PeriodInput
+Given = tuple[tuple[str, Any], ...]  # a PeriodInput as sorted pairs
 
 
 @dataclass(frozen=True)
 class Day:
-    """One day of somebody: what he worked, in microseconds, and when he was first and last at work."""
+    """One day of an employee: time worked in microseconds, and the first and the last instant of work."""
 
     date: date
     worked: int = 0
@@ -60,14 +60,14 @@ class WorkTime:
 
 
 async def heartbeat(context: Context) -> Day:
-    """Note that the viewer's client is in use now, by the server's clock, and return his day so far."""
+    """Record that the viewer's client is in use now, by the server's clock; return their day so far."""
     employee = context.viewer.employee
     if employee is None:
         raise Forbidden("A device has no working hours.")
     calendar, today = await context.calendar(), await context.today()
     rows = {row.day: row for row in await worktime.last_of(employee.id)}
     last = max((row.last_seen_at for row in rows.values()), default=None)
-    now = max(context.now(), last) if last else context.now()  # a clock that was set back adds nothing
+    now = max(context.now(), last) if last else context.now()  # a clock that was set back adds no work time
     for stretch in added(last, now, idle=context.services.idle, calendar=calendar):
         row = rows.get(stretch.day)
         if row is None:
@@ -87,7 +87,7 @@ async def heartbeat(context: Context) -> Day:
 
 
 async def catch_up(context: Context) -> bool:
-    """Post what is left of those who have been silent for a while; return whether there may be more."""
+    """Post the rest of the work time of employees without recent heartbeats; return whether there may be more."""
     if not await worktime.left(context.clock() - _POST_EVERY, 1):
         return False
     async with context.unit():
@@ -97,7 +97,7 @@ async def catch_up(context: Context) -> bool:
 
 
 async def _post(context: Context, rows: Sequence[WorkDay]) -> None:
-    """Let the ledger follow the time worked, through what every record goes through."""
+    """Post unposted work time to the ledger, with the same effects as any record change."""
     changes = []
     for row in rows:
         if row.seconds == row.counted:
@@ -114,14 +114,17 @@ def _day(row: WorkDay) -> Day:
 
 
 async def of(context: Context, employee: Employee, period: Given | None) -> WorkTime | None:
-    """Return somebody's time at work; None for who may not see it."""
+    """Return the work time of an employee; None if the viewer may not see it."""
     if not context.viewer.may(Action.VIEW_WORK_TIME, employee):
         return None
     return await context.ask(answers, (employee, period))
 
 
 async def answers(context: Context, asked: Sequence[tuple[Employee, Given | None]]) -> list[WorkTime]:
-    """Return the time at work of people within reach, in their order: each period for all of them at once."""
+    """Load the work time of pairs of employee and period, in their order; each period once for all its employees.
+
+    The permissions have been checked. Raises BadInput for an invalid or too long period.
+    """
     found: dict[tuple[Employee, Given | None], WorkTime] = {}
     for given in {given for _, given in asked}:
         try:

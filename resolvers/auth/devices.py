@@ -1,4 +1,4 @@
-"""Wallboards and integrations: made, listed and revoked by administrators."""
+"""Devices (wallboards and integrations): create, list and revoke. Only administrators may."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Given = Mapping[str, Any]
 
 
 async def create(context: Context, given: Given) -> tuple[Device, str]:
-    """Make a device; its token is shown this once."""
+    """Create a device and return it with its token, which is not stored and cannot be shown again."""
     _require_admin(context)
     team = None
     if given.get("scope") is not None:
@@ -40,10 +40,10 @@ async def create(context: Context, given: Given) -> tuple[Device, str]:
 
 
 async def revoke(context: Context, id_: str) -> Device:
-    """Take a device's access away; its open sockets end."""
+    """Revoke a device; its open sockets close."""
     pair = decoded(id_)
     device = await Device.get_or_none(id=pair[1]) if pair and pair[0] == "Device" else None
-    if device is None or not context.viewer.may_company(Action.ADMINISTER):  # nobody else knows of any
+    if device is None or not context.viewer.may_company(Action.ADMINISTER):  # only administrators see devices
         raise NotFound("There is no such device.", "id")
     if device.revoked_at is None:
         device.revoked_at = context.now()
@@ -53,7 +53,7 @@ async def revoke(context: Context, id_: str) -> Device:
 
 
 async def listed(context: Context) -> list[Device]:
-    """Return all devices, the newest first; nobody but an administrator sees any."""
+    """Return all devices, newest first; an empty list for viewers other than administrators."""
     if not context.viewer.may_company(Action.ADMINISTER):
         return []
     return await Device.all().order_by("-id")

@@ -1,4 +1,4 @@
-"""Passwords, kept as argon2 hashes; hashing takes a while, so it runs beside the event loop."""
+"""Password hashing with argon2, in a thread so that it does not block the event loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from domain.errors.user_errors import OutOfRange
 
 SHORTEST, LONGEST = 8, 200
 _HASHER: Final = PasswordHasher()
-# What an unknown e-mail is compared with, so that it costs as much as a wrong password; made once, as that takes a while.
+# Compared with where there is no account, so that an unknown e-mail takes as long as a wrong password (no user
+# enumeration by timing). A constant, since hashing at import would delay every start.
 _NOBODYS: Final = "$argon2id$v=19$m=65536,t=3,p=4$daG1+COGsrIOTzlmHqOpqQ$MpYg5GRoOof5VxjKtMCDzMQNWf3CwgK08mos2dQSEXY"
 
 
@@ -23,7 +24,7 @@ async def hashed(password: str, *path: str) -> str:
 
 
 async def right(stored: str | None, password: str) -> bool:
-    """Return whether the password is the one that was hashed; takes as long when there is none."""
+    """Return whether the password matches the hash; False for no hash, after the same time."""
 
     def verify() -> bool:
         try:

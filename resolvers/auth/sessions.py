@@ -1,8 +1,7 @@
-"""Signing in: a short access token, and a refresh token that is used once.
+"""Authentication: short-lived access tokens, refresh tokens that are used once, and device tokens.
 
-The access token (a JWT) names the session, which is looked at on each use, so that
-what is revoked ends at once. Each refresh hands out a new refresh token; an old one
-used again means that somebody has a copy, so its whole family is revoked.
+The access token (a JWT) carries the id of the session, which is read on each use, so a revoked session ends at once.
+Each refresh issues a new refresh token. A refresh token used twice has leaked, so the whole session is revoked.
 """
 
 from __future__ import annotations
@@ -45,7 +44,11 @@ class SignedIn:
 
 
 async def sign_in(context: Context, email: str, password: str) -> SignedIn:
-    """Check e-mail and password and begin a session. Attempts are throttled by address and by e-mail."""
+    """Check e-mail and password and start a session.
+
+    Raises Throttled after too many attempts from one address or for one e-mail, and Invalid, with the same error for
+    an unknown e-mail, a wrong password and an inactive employee.
+    """
     email = email.strip().lower()[:_LONGEST_EMAIL]
     keys = (("sign-in from", context.caller.address), ("sign-in as", email))
     for key in keys:
@@ -65,13 +68,14 @@ async def sign_in(context: Context, email: str, password: str) -> SignedIn:
 
 
 async def refresh(context: Context, token: str) -> SignedIn:
-    """Hand out new tokens for a refresh token; one that was used already revokes its family."""
+    """Issue new tokens for a refresh token. Raises Unauthenticated; one that was used already revokes its session."""
     now = context.clock()
     row = await RefreshToken.get_or_none(digest=_digest(token))
     if row is None:
         raise Unauthenticated("This refresh token is not valid: sign in again.")
     session = await Session.get(id=row.session_id)
-    used = not await RefreshToken.filter(id=row.id, used_at=None).update(used_at=now)  # one of two at once wins
+    # Checked and marked in one UPDATE, so that of two concurrent calls with one token only one gets new tokens.
+    used = not await RefreshToken.filter(id=row.id, used_at=None).update(used_at=now)
     if used and session.revoked_at is None:
         await _end(context, session.id)
     employee = await Employee.get(id=session.employee_id)
@@ -81,14 +85,14 @@ async def refresh(context: Context, token: str) -> SignedIn:
 
 
 async def sign_out(context: Context, token: str) -> None:
-    """End the session of a refresh token; one that is not known ends nothing."""
+    """End the session of a refresh token; ignore an unknown token."""
     row = await RefreshToken.get_or_none(digest=_digest(token))
     if row is not None:
         await _end(context, row.session_id)
 
 
 async def _end(context: Context, session: int) -> None:
-    """Revoke a session and tell its open sockets."""
+    """Revoke a session and publish it, so that its open sockets close."""
     async with context.unit():
         await Session.filter(id=session, revoked_at=None).update(revoked_at=context.now())
         context.announce(f"session:{session}")
@@ -113,14 +117,17 @@ async def _of_employee(employee: Employee, session: int, expires: datetime) -> V
 
 
 async def viewer(token: str, services: Services, now: datetime) -> Viewer:
-    """Return whom a token stands for, as things are now. Raises Unauthenticated, the same for all that is wrong."""
+    """Return the viewer of an access or device token, by the current state of the database.
+
+    Raises Unauthenticated, with the same error for every reason but expiry, so that it does not help guessing.
+    """
     if token.startswith(DEVICE_PREFIX):
         return await _device(token, services, now)
     try:
         number, session_id, expires = _claimed(token, services.secret)
     except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, OSError) as error:
         raise Unauthenticated(_WRONG) from error
-    if not max(number, session_id) < 1 << 31:  # no row has such a number
+    if not max(number, session_id) < 1 << 31:  # beyond the id columns
         raise Unauthenticated(_WRONG)
     if expires + LEEWAY <= now:
         raise Unauthenticated("The access token has expired: refresh the session.", code="TOKEN_EXPIRED")
@@ -134,7 +141,11 @@ async def viewer(token: str, services: Services, now: datetime) -> Viewer:
 
 @lru_cache(maxsize=1024)
 def _claimed(token: str, secret: str) -> tuple[int, int, datetime]:
-    """Return the employee, the session and the end of a token that we have signed, over or not; the same for ever."""
+    """Return the employee id, session id and expiry of an access token; verify its signature but not its expiry.
+
+    Cached: a token's claims never change, and checking the signature costs more than the rest of authentication.
+    The caller checks the expiry, which depends on the clock.
+    """
     claims = jwt.decode(
         token,
         secret,
@@ -159,7 +170,10 @@ async def _device(token: str, services: Services, now: datetime) -> Viewer:
 
 
 async def as_they_are(viewers: Sequence[Viewer], now: datetime) -> list[Viewer | None]:
-    """Return each viewer as he is now, None for whose token, session or device has ended; few questions for many."""
+    """Return each viewer by the current state of the database; None where the token, session or device has ended.
+
+    Reads sessions, devices and managers in batches, so many open sockets cost few statements.
+    """
     tree = await people.tree()
     sessions: dict[int, Session] = {}
     devices: dict[int, Device] = {}
@@ -189,14 +203,14 @@ async def as_they_are(viewers: Sequence[Viewer], now: datetime) -> list[Viewer |
 
 
 async def renew(context: Context) -> None:
-    """Look again who asks and what the company is: a new event begins, or rights have changed."""
+    """Authenticate the context's token anew and drop its cached data: a new event begins, or permissions changed."""
     context.forget()
     if context.caller.token is not None:
         context.who = await viewer(context.caller.token, context.services, context.clock())
 
 
 def new_device_token() -> tuple[str, str]:
-    """Return a device's token, shown once, and the digest that is kept."""
+    """Return a new device token, which is shown once, and the digest to store."""
     token = DEVICE_PREFIX + secrets.token_urlsafe(32)
     return token, _digest(token)
 
@@ -206,7 +220,7 @@ def _digest(token: str) -> str:
 
 
 def topics(viewer: Viewer) -> list[str]:
-    """Return the news that may end the viewer's session or change his rights."""
+    """Return the topics of changes that may end the viewer's session or change their permissions."""
     if viewer.employee is not None:
         return ["people", f"employee:{viewer.employee.id}", f"session:{viewer.session_id}"]
     return ["people", f"device:{viewer.device.id if viewer.device else 0}"]

@@ -1,4 +1,4 @@
-"""Calls: recorded by employees or by telephony."""
+"""Phone calls: recorded by employees or by a telephony integration."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What follows from a change has one place.
+"""Apply the effects of a record change: ledger postings, activities, goals, alerts and notifications.
 
-A resolver changes a row and hands over the facts before and after with a line for the
-history. Here the difference is posted to the ledger, the totals follow, goals that it
-moves are found (and announced when reached), and the news is noted: the same for a
-deal, a call, a lead or a task, for a correction, a deletion, and for an import in batches.
+A resolver changes a row and passes the facts before and after with entries for the activity
+feed. This module posts the difference to the ledger, updates the totals, finds the goals that
+moved (and announces those achieved), and publishes the changed topics. It does so in the same
+way for every record type, for a correction, a deletion, and for an import in batches.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from resolvers.goals.affected_goals import _candidates, touch
 from resolvers.ledger.posting import _post
 from resolvers.request.context import Context
 
-_MANY: Final = 100  # postings of one unit of work, beyond which everybody looks for himself
+_MANY: Final = 100  # above this, a unit of work publishes the wildcard topic, which wakes every listener
 
 
 async def record(context: Context, changes: Sequence[Changed], *, aloud: bool = True) -> list[Goal]:
-    """Post what the changes make of the ledger and the history, and return the goals they moved.
+    """Apply the effects of record changes, and return the goals that moved.
 
-    aloud  False for an import: goals count as announced without a line in the history, and nobody is alerted.
+    notify  False for an import: achieved goals count as announced without an activity, and no alert is raised
     """
     posted = await _post(context, changes)
     lines = [line for change in changes for line in change.lines]
@@ -45,7 +45,7 @@ async def record(context: Context, changes: Sequence[Changed], *, aloud: bool = 
 
 
 def _moved(context: Context, posted: Sequence[Score]) -> set[str]:
-    """Return the topics of what moved: each metric's score of employees, their teams upwards and the company, by day."""
+    """Return the topics of the moved scores: per metric and day, the employee, their teams upwards and the company."""
     keys = {(score.metric, score.employee, score.team, score.day) for score in posted}
     if len(keys) > _MANY:
         return {"*"}

@@ -1,4 +1,4 @@
-"""Clients and their contacts."""
+"""Clients and their contacts: record, update and list them."""
 
 from __future__ import annotations
 
@@ -78,12 +78,12 @@ async def record_contacts(
 
 
 async def contacts(context: Context, ids: Sequence[int]) -> list[list[Contact]]:
-    """Return the contacts of each client that are within reach, in name order."""
+    """Return the contacts of each client that the viewer may see, in name order."""
     rows = await clients.contacts_of(ids).filter(context.viewer.within(Action.VIEW_CARD, "owner"))
     return [[row for row in rows if row.client_id == client] for client in ids]
 
 
 async def listed(context: Context, scope: Asked, search: str | None) -> QuerySet[Client]:
-    """Return the clients of the scope within reach, with that text in their name."""
+    """Return a query of the clients in the scope and within the viewer's reach, with the text in their name."""
     query = await records_within(context, clients.standing(), "owner", scope)
     return query.filter(needle__contains=search_key(search)) if search else query

@@ -1,4 +1,4 @@
-"""The company's own metrics, and the results measured for them."""
+"""Company metrics: create them, look up metrics, and record results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KEY = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
 
 async def create(context: Context, *, key: str, name: str, description: str | None, unit: Unit) -> Metric:
-    """Make a metric of the company's own: results recorded for it count."""
+    """Create a company metric, which counts the results recorded for it."""
     if not context.viewer.may_company(Action.DEFINE_METRICS):
         raise Forbidden("Only directors and administrators can make metrics.", "input")
     if not _KEY.fullmatch(key):
@@ -75,7 +75,7 @@ class Results(Keeper):
     def _metric(self, key: str) -> Metric:
         if key in METRICS:
             raise Invalid(
-                "This metric is counted by itself; results are recorded for the company's own metrics.",
+                "This metric is counted automatically: record results for the company's own metrics.",
                 "input",
                 "metric",
             )

@@ -1,4 +1,4 @@
-"""Deals and their whole life: every action edits the row, then one place settles what follows."""
+"""Deals: record, update, move, win, lose, reopen and flag them; derives credit, frozen value and sale kind."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ _ENDED: Final = {
     DealStatus.WON: ActivityKind.DEAL_WON,
     DealStatus.LOST: ActivityKind.DEAL_LOST,
 }
-_SANE: Final = 1 << 57  # a sum of a few dozen such still fits the database's integers
+_SANE: Final = 1 << 57  # a sum of a few dozen such values still fits a 64-bit integer
 
 
 class Deals(Keeper):
-    """How deals are kept."""
+    """The record type of deals."""
 
     kind = "Deal"
     refers = {"owner": "Employee", "client": "Client", "stage": "Stage"}
     staged = True
 
     def __init__(self, client: int | None = None) -> None:
-        self.client = client  # of a new deal, unless another is given; in sight or not
+        self.client = client  # client of a new deal unless the input names one; need not be visible to the viewer
 
     def concerned(self, refs: References) -> Collection[int | None]:
-        """Who is credited need not own it any more."""
+        """Return the employees credited with wins: they may not be the owners any more."""
         return [row.won_by for row in refs.rows("Deal")]
 
     def begin(self, bench: Bench, given: Given) -> Deal:
@@ -68,7 +68,7 @@ class Deals(Keeper):
             raise NotFound("There is no pipeline yet: an administrator makes one with savePipeline.", "input", "stage")
         deal = Deal(status=DealStatus.OPEN, stage_id=bench.first_stage, client_id=self.client)
         at = created(bench, given)
-        if given.get("closedAt") and not given.get("createdAt"):  # a deal that is already closed was there before
+        if given.get("closedAt") and not given.get("createdAt"):  # a deal recorded as closed was created no later
             at = min(at, validation.past(given["closedAt"], bench.now, "input", "closedAt"))
         opened(bench, deal, owner, at)
         return deal
@@ -95,7 +95,7 @@ class Deals(Keeper):
             deal.expected_close_on = validation.day(expected, "input", "expectedCloseOn") if expected else None
         if "problem" in given:
             deal.problem = validation.note(given["problem"], "input", "problem")
-        if "entered" in given:  # of an import
+        if "entered" in given:  # set by an import only: the time it entered its stage, None if unknown
             draft.at, draft.untold = given["entered"], given["entered"] is None
         recreated(bench, draft, given)
         _close(bench, deal, given)
@@ -103,7 +103,7 @@ class Deals(Keeper):
             deal.lost_reason = validation.note(given["lostReason"], "input", "lostReason")
 
     def settle(self, bench: Bench, draft: Draft) -> None:
-        """Decide the days, the credit, the frozen rates, the value and the profit."""
+        """Set the days, the credit, the frozen rates, the value and the profit."""
         deal: Deal = draft.row
         if deal.closed_at is not None and deal.closed_at < deal.created_at:
             raise Invalid("A deal cannot be closed before it was created.", "input", "closedAt")
@@ -122,16 +122,20 @@ class Deals(Keeper):
         if not deal.sale_kind_given:
             deal.sale_kind = None
         if deal.status is DealStatus.OPEN and deal.opened_by != deal.owner_id:
-            owner = bench.refs.row("Employee", deal.owner_id)  # handed over while it was won, and open again
+            owner = bench.refs.row("Employee", deal.owner_id)  # reassigned while it was won, and reopened now
             deal.opened_by, deal.opened_team = owner.id, bench.places.team(owner, bench.now)
 
     async def written(self, bench: Bench, drafts: Sequence[Draft]) -> list[Changed]:
-        """Keep the stage history; say FIRST of each client's earliest win and REPEAT of the later ones, where their order has changed."""
+        """Record stage entries, and correct sale kinds: FIRST for each client's earliest win, REPEAT for later ones.
+
+        Runs before posting, so that deals of this call post their final sale kind at once. Other deals of the
+        same clients whose sale kind flips are returned as changes, to be posted again.
+        """
         await stage_history.follow(bench, drafts)
         own = {draft.row.id: draft.row for draft in drafts}
         for deal in own.values():
             if deal.client_id is None and deal.sale_kind is SaleKind.REPEAT and not deal.sale_kind_given:
-                deal.sale_kind = SaleKind.FIRST  # it is no longer anybody's later win
+                deal.sale_kind = SaleKind.FIRST  # without a client, it does not follow an earlier win
                 await deal.save(update_fields=["sale_kind"])
         clients = {
             client
@@ -149,7 +153,7 @@ class Deals(Keeper):
             regraded.setdefault(deal.sale_kind, []).append(deal.id)
             if found.id not in own:
                 changes.append(Changed("Deal", deal.id, before, deal.facts()))
-        for kind, ids in regraded.items():  # hundreds at once, after an import
+        for kind, ids in regraded.items():  # grouped by kind: an import can change hundreds
             await Deal.filter(id__in=ids).update(sale_kind=kind)
         return changes
 
@@ -158,7 +162,7 @@ class Deals(Keeper):
         return frozenset(kind for kind, holds in found.items() if holds)
 
     def line(self, draft: Draft, kind: ActivityKind, at: datetime, /, **data: Any) -> Line:
-        """Every line says how the deal stood: `testAlertRule` reads it from there."""
+        """Add amount, currency and status to every entry: the dry run of alert rules (`testAlertRule`) reads them."""
         return super().line(draft, kind, at, **_money_shown(draft.row), status=draft.row.status, **data)
 
     def story(self, bench: Bench, draft: Draft) -> Sequence[Line]:
@@ -180,11 +184,11 @@ class Deals(Keeper):
             shown = {name: pair for name, pair in changed.items() if name in _SHOWN}
             lines.append(self.line(draft, ActivityKind.DEAL_UPDATED, now, changed=shown))
         elif not draft.is_new and (said := {name: changed[name] for name in _SAID if name in changed}):
-            lines[0].data["changed"] = said  # with what else happened: what was known before can be told from it
+            lines[0].data["changed"] = said  # lets the dry run of alert rules restore the earlier values
         return lines
 
     async def recorded(self, bench: Bench, drafts: Sequence[Draft]) -> None:
-        """Ring for fresh wins and take the ring back for lost ones; a win dated over a day back rings nothing."""
+        """Announce new wins, unless closed over a day ago, and revoke the announcements of former wins."""
         for draft in drafts:
             facts: DealFacts | None = draft.row.facts()
             won, had = facts is not None and facts.status is DealStatus.WON, _was_won(draft)
@@ -198,7 +202,7 @@ class Deals(Keeper):
 async def record(
     context: Context, givens: Sequence[Given], *, aloud: bool = True, path: Sequence[str] = ("input",)
 ) -> tuple[list[Deal], list[Goal]]:
-    """Record deals, or change those whose externalId is known."""
+    """Create deals, or update those whose externalId exists. Return the deals and the goals that moved."""
     return await record_many(context, Deals(), givens, aloud=aloud, path=path)
 
 
@@ -207,7 +211,7 @@ async def update(context: Context, id_: str, given: Given) -> tuple[Deal, list[G
 
 
 async def move(context: Context, id_: str, stage: str, at: datetime | None) -> tuple[Deal, list[Goal]]:
-    """Put an open deal into another stage."""
+    """Move an open deal to another stage, now or at an earlier time."""
 
     def moved(bench: Bench, draft: Draft) -> None:
         if draft.row.status is not DealStatus.OPEN:
@@ -223,7 +227,7 @@ async def move(context: Context, id_: str, stage: str, at: datetime | None) -> t
 async def close(
     context: Context, id_: str, status: DealStatus, given: Given, at: datetime | None
 ) -> tuple[Deal, list[Goal]]:
-    """Win or lose a deal; doing it again changes nothing but what is given anew."""
+    """Win or lose a deal; repeating it changes only the values in the input."""
     when = {} if at is None else {"closedAt": at}
     try:
         return await edit(context, Deals(), id_, {**given, **when, "status": status})
@@ -232,12 +236,12 @@ async def close(
 
 
 async def reopen(context: Context, id_: str, stage: str | None) -> tuple[Deal, list[Goal]]:
-    """Open a closed deal again, in another stage if one is given; its win gives its score back."""
+    """Reopen a closed deal, in another stage if one is given; the scores of its win are withdrawn."""
     return await edit(context, Deals(), id_, {"status": DealStatus.OPEN, "stage": stage})
 
 
 async def flag(context: Context, id_: str, problem: str | None) -> tuple[Deal, list[Goal]]:
-    """Say that a deal has a problem; None takes the flag off."""
+    """Flag a deal with a problem; None clears the flag."""
     return await edit(context, Deals(), id_, {"problem": problem})
 
 
@@ -260,7 +264,7 @@ def _no_rate(currency: str, field: str) -> Invalid:
 
 
 def _close(bench: Bench, deal: Deal, given: Given) -> None:
-    """Set the status and the closing time: kept when known, else given, else now."""
+    """Set the status and the closing time: as given, else unchanged while the status stays, else now."""
     status, closed_at = given.get("status") or deal.status, given.get("closedAt")
     if status is DealStatus.OPEN:
         if closed_at is not None:
@@ -277,7 +281,11 @@ def _close(bench: Bench, deal: Deal, given: Given) -> None:
 
 
 def _hand_over(bench: Bench, draft: Draft, given: Given) -> None:
-    """Give the deal to a new owner: an open one whole; of a won one the credit only when asked for."""
+    """Assign the deal to a new owner.
+
+    The credit of its creation moves along, unless the deal is won; that of a won deal, and the credit of the win
+    or loss itself, moves only by `moveCredit`.
+    """
     deal: Deal = draft.row
     owner = bench.refs.heir(deal, given["owner"], "input", "owner")
     draft.move_credit = bool(given.get("moveCredit"))
@@ -291,7 +299,7 @@ def _hand_over(bench: Bench, draft: Draft, given: Given) -> None:
 
 
 def _settle_win(bench: Bench, draft: Draft) -> None:
-    """Freeze whose win it is and what it is worth, at the rates of its day."""
+    """Freeze the credit, value and profit of a win, at the exchange rates of the closing day."""
     deal: Deal = draft.row
     if deal.amount is None or deal.currency is None:
         raise Required("A won deal has an amount: say how much it brings in.", "input", "amount")
@@ -311,7 +319,7 @@ def _settle_win(bench: Bench, draft: Draft) -> None:
             deal.cost_rate = _rate(bench, deal.cost_currency, deal.closed_on, "cost")
         deal.profit = deal.value - _worth(bench, deal.cost, deal.cost_currency, deal.cost_rate, "cost")
     if deal.sale_kind is None:
-        deal.sale_kind = SaleKind.FIRST  # until the client's other wins are looked at, before anything is posted
+        deal.sale_kind = SaleKind.FIRST  # provisional: `after_save` looks at the client's other wins
 
 
 def _rate(bench: Bench, currency: str, day: date, field: str) -> Decimal:
@@ -339,7 +347,7 @@ def _money_shown(deal: Deal) -> dict[str, Any]:
 
 
 def _bell(bench: Bench, draft: Draft) -> Ring:
-    """Return the win as it stands, or as it stood before it was taken back."""
+    """Return the win in its current state, or, if it is no longer won, as it was before."""
     deal: Deal = draft.row
     standing: dict[str, Any] = (
         draft.was if _was_won(draft) else {name: getattr(deal, name) for name in deal._meta.db_fields}

@@ -1,4 +1,4 @@
-"""Leads (заявки): recorded, converted into a deal, or rejected."""
+"""Leads (заявки): record them, convert them into deals, or reject them."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class Leads(Keeper):
         recreated(bench, draft, given)
 
     def settle(self, bench: Bench, draft: Draft) -> None:
-        """Credit a conversion to who owned the lead when it was converted."""
+        """Credit a conversion to the owner of the lead at the time of conversion."""
         lead: Lead = draft.row
         if lead.status is not LeadStatus.CONVERTED:
             lead.converted_on = lead.converted_by = lead.converted_team = None
         elif lead.converted_on is None:
             owner = bench.refs.row("Employee", lead.owner_id)
-            at = lead.created_at if draft.is_new else bench.now  # recorded as converted already: a history
+            at = lead.created_at if draft.is_new else bench.now  # recorded as converted from the start: past data
             lead.converted_on = bench.calendar.day_of(at)
             lead.converted_by, lead.converted_team = owner.id, bench.places.team(owner, at)
         if lead.status is not LeadStatus.REJECTED:
@@ -82,7 +82,10 @@ async def record(context: Context, givens: Sequence[Given], *, aloud: bool = Tru
 
 
 async def convert(context: Context, id_: str, deal_given: Given) -> tuple[Lead, Deal, list[Goal]]:
-    """Make a deal of a lead: the lead's owner and client unless others are given."""
+    """Convert a lead into a deal, with the owner and client of the lead unless the input names others.
+
+    Return the lead, the deal and the goals that moved.
+    """
     refs = References(context)
     await refs.want("Lead", [id_])
     lead: Lead = refs.to_change("Lead", id_, "input", "id")

@@ -1,4 +1,4 @@
-"""Products and their list prices: the best known amount of a deal that has none."""
+"""Products and their list prices, the estimate for deals without an amount."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from resolvers.request.context import Context
 
 
 async def save(context: Context, given: Mapping[str, Any]) -> Outcome:
-    """Keep a product's list price by its name; the last one given holds."""
+    """Create or update a product by its name; the latest price replaces the earlier one."""
     if not context.viewer.may_company(Action.ADMINISTER):
         raise Forbidden("Only an administrator can change products.", "input")
     name = validation.name(given["name"], "input", "name")

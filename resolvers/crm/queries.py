@@ -1,4 +1,4 @@
-"""Lists of records within reach, any record by its id, and the deletion of one recorded by mistake."""
+"""Queries of records, activities and wins within the viewer's reach, the node lookup, and deletion of records."""
 
 from __future__ import annotations
 
@@ -48,7 +48,11 @@ _KEEPERS: Final[Mapping[str, Callable[[], Keeper]]] = {
 
 
 async def delete_record(context: Context, id_: str, *kinds: str) -> tuple[Any, list[Goal]]:
-    """Take a record out of every score; the history keeps it. `kinds`: which it may be of."""
+    """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it.
+
+    global_id  id of the record, or `ext:` and its id in another system
+    kinds      record types it may be of
+    """
     pair = decoded(id_)
     found = [pair[0]] if pair and pair[0] in kinds else []
     if external(id_):
@@ -65,7 +69,7 @@ def id_of(row: Any) -> str:
 
 
 async def deal_list(context: Context, scope: Asked, given: Given | None) -> QuerySet[Deal]:
-    """Return the deals of the scope within reach that the filter lets through."""
+    """Return a query of the deals that are in the scope, within the viewer's reach and match the filter."""
     query = await scopes.records_within(context, deals.standing(), "owner", scope)
     return await deals_filtered(context, query, given or {})
 
@@ -134,7 +138,7 @@ async def calls_filtered(context: Context, query: QuerySet[Call], period: Given 
 
 
 async def _days(context: Context, given: Given) -> tuple[date, date] | None:
-    """Return the first and the last day of the filter's period; None where it restricts nothing."""
+    """Return the first and the last day of the filter's period; None without a period."""
     if not given.get("period"):
         return None
     try:
@@ -150,7 +154,7 @@ def _numbers(kind: str, ids: Sequence[str]) -> list[int]:
 
 
 async def _meant(context: Context, kind: str, id_: str) -> int:
-    """Return the number of the row an id in a filter means; 0, which none has, where there is none in sight."""
+    """Return the row id for an id in a filter; 0, which matches no row, if it is not visible to the viewer."""
     refs = References(context)
     await refs.want(kind, [id_])
     try:
@@ -160,10 +164,10 @@ async def _meant(context: Context, kind: str, id_: str) -> int:
     return int(row.id)
 
 
-# The history
+# Activities
 
 
 # Wins
 
 
-# Any record
+# Nodes

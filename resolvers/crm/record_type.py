@@ -1,9 +1,9 @@
-"""How every kind of record is kept: recorded, changed and deleted, one or five hundred at once.
+"""Create, update and delete CRM records, one or in batches: the base class `RecordType` and the upsert pipeline.
 
-A `Keeper` says what is particular to deals, calls or leads; the steps are the same for
-all: find the rows that the ids mean, begin or find the record, write what is given
-onto the row, save what differs, and hand the difference to `recording`. An identical
-repeat differs in nothing and so does nothing.
+A subclass of `RecordType` defines what is specific to deals, calls or leads; the steps are
+the same for all: resolve the ids of the input, create or find the row, apply the input to
+it, save the columns that changed, and hand the change to `apply_change_effects`. An identical
+repeat changes no column and therefore has no effect.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import OWNER, RECORDS, References, owner_of
 
-Given = Mapping[str, Any]  # by the contract's names; what an input does not name is left alone
+Given = Mapping[str, Any]  # by GraphQL field name; a field that is absent stays unchanged
 
 
 @dataclass
 class Bench:
-    """What edits need at hand, fetched once for one record or five hundred."""
+    """Data that the edits of one call need, loaded once for one record or five hundred."""
 
     context: Context
     company: Company
@@ -45,20 +45,20 @@ class Bench:
     refs: References
     places: Places
     now: datetime
-    first_stage: int | None = None  # of what is in stages: where a new one begins
+    first_stage: int | None = None  # the default stage of a new record, for record types with stages
 
 
 @dataclass
 class Draft:
-    """A record being edited: the row, and as it stood."""
+    """A record being edited: the row with the new values, its original columns and its facts before the edit."""
 
     row: Any
     was: dict[str, Any]
     before: Facts | None
     is_new: bool = False
     move_credit: bool = False
-    at: datetime | None = None  # when it happened, where that is not now
-    untold: bool = False  # of a deal: when it entered its stage is not known
+    at: datetime | None = None  # when it happened; None means now
+    untold: bool = False  # of an imported deal: the time it entered its stage is unknown
 
     @property
     def differences(self) -> dict[str, Any]:
@@ -70,42 +70,42 @@ class Draft:
 
 
 class Keeper:
-    """What is particular to one kind of record."""
+    """Base class of record types: the hooks of the upsert pipeline, in the order in which they are called."""
 
     kind: ClassVar[str]
-    refers: ClassVar[Mapping[str, str]] = {}  # the input's fields that hold ids, and of what
+    refers: ClassVar[Mapping[str, str]] = {}  # input fields that hold ids, and the type they refer to
     added: ClassVar[ActivityKind | None] = None
-    staged: ClassVar[bool] = False  # whether its records are in stages
+    staged: ClassVar[bool] = False  # whether its records go through pipeline stages
 
     def concerned(self, refs: References) -> Collection[int | None]:
-        """Return which employees, beside those named and the owners, must be at hand."""
+        """Return the ids of employees to load in addition to those in the inputs and the owners."""
         return ()
 
     def begin(self, bench: Bench, given: Given) -> Any:
-        """Return a new row with what it cannot do without."""
+        """Return a new row with its mandatory columns set."""
         raise NotImplementedError
 
     def apply(self, bench: Bench, draft: Draft, given: Given) -> None:
-        """Write what is given onto the row."""
+        """Apply the input to the row."""
         raise NotImplementedError
 
     def settle(self, bench: Bench, draft: Draft) -> None:
-        """Decide what the row's own fields do not say."""
+        """Set the columns that follow from the others and are decided once: days, credit, frozen rates."""
 
     def story(self, bench: Bench, draft: Draft) -> Sequence[Line]:
-        """Return the lines of the history that tell what happened."""
+        """Return the entries of the activity feed for the change."""
         return [self.line(draft, self.added, bench.now)] if self.added and draft.is_new else []
 
     def reasons(self, bench: Bench, row: Any) -> frozenset[AlertKind]:
-        """Return which kinds of alert about the record as it stands have a reason."""
+        """Return the kinds of alert whose condition holds for the record in its current state."""
         return frozenset()
 
     async def written(self, bench: Bench, drafts: Sequence[Draft]) -> list[Changed]:
-        """Do what must follow in other rows, before anything is posted; return their changes."""
+        """Update dependent rows after the records are saved and before anything is posted; return their changes."""
         return []
 
     async def recorded(self, bench: Bench, drafts: Sequence[Draft]) -> None:
-        """Do what follows once all is posted (not after an import)."""
+        """Run what follows after posting, in the same transaction; not called for an import."""
 
     def line(self, draft: Draft, kind: ActivityKind, at: datetime, /, **data: Any) -> Line:
         row = draft.row
@@ -119,13 +119,14 @@ class Keeper:
 async def record_many(
     context: Context, keeper: Keeper, givens: Sequence[Given], *, aloud: bool = True, path: Sequence[str] = ("input",)
 ) -> tuple[list[Any], list[Goal]]:
-    """Record new records and change those that an `id` or a known `externalId` means: all or none.
+    """Create records, and update those that an `id` or an existing `externalId` refers to: all or none.
 
-    path     where the inputs stand; for several, their index follows.
-    returns  the rows in the order of the inputs, and the goals that moved.
+    notify   False for an import: no alerts, no announcements
+    path     path of the inputs in error paths; for ("inputs",) the index is appended
+    returns  the rows in the order of the inputs, and the goals that moved
     """
     bench = await _bench(context, keeper, givens)
-    drafts: dict[int, Draft] = {}  # by identity of the row: the same externalId twice is one record
+    drafts: dict[int, Draft] = {}  # by id(row), as new rows have no key yet: the same externalId twice is one record
     order: list[Any] = []
     for index, given in enumerate(givens):
         try:
@@ -140,7 +141,7 @@ async def record_many(
 
 
 class Outcome(Enum):
-    """What became of a record that another system has."""
+    """Result of importing one record of another system."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -148,10 +149,10 @@ class Outcome(Enum):
 
 
 async def bring_in(context: Context, keeper: Keeper, givens: Sequence[Given]) -> list[Outcome | Refusal]:
-    """Record what another system has, silently and each input by itself: what is refused stops nothing else.
+    """Create or update records of another system without notifications; an error in one input does not stop the others.
 
-    givens   each with an externalId of its own
-    returns  what became of each, in their order
+    inputs   each with a different externalId
+    returns  the outcome or the error of each input, in their order
     """
     bench = await _bench(context, keeper, givens)
     drafts: dict[int, Draft] = {}
@@ -185,7 +186,7 @@ async def edit(
     *,
     path: Sequence[str] = ("input", "id"),
 ) -> tuple[Any, list[Goal]]:
-    """Change one record: by what is given for its fields, then by `change`."""
+    """Update one record: apply the input, then `modify`. Return the row and the goals that moved."""
     bench = await _bench(context, keeper, [{**given, "id": id_}])
     draft = _draft(bench.refs.to_change(keeper.kind, id_, *path))
     keeper.apply(bench, draft, given)
@@ -196,7 +197,7 @@ async def edit(
 
 
 async def delete(context: Context, keeper: Keeper, id_: str, *path: str) -> tuple[Any, list[Goal]]:
-    """Take a record out of every score; the history keeps it."""
+    """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it."""
     bench = await _bench(context, keeper, [{"id": id_}])
     draft = _draft(bench.refs.to_delete(keeper.kind, id_, *path))
     draft.row.deleted_at = bench.now
@@ -234,6 +235,8 @@ def _columns(model: type[Model]) -> Sequence[str]:
 
 def _begin(bench: Bench, keeper: Keeper, given: Given, drafts: Mapping[int, Draft]) -> Draft:
     external = validation.external_id(given.get("externalId"), "input", "externalId")
+    # A row that this call has edited already goes on with its pending change, so that a batch that repeats an
+    # externalId or id saves and posts one difference.
     found = bench.refs.existing(keeper.kind, given.get("id"), external)
     if found is None:
         row = keeper.begin(bench, given)
@@ -244,7 +247,7 @@ def _begin(bench: Bench, keeper: Keeper, given: Given, drafts: Mapping[int, Draf
     if id(found) in drafts:
         return drafts[id(found)]
     draft = _draft(found)
-    found.deleted_at = None  # one that was deleted and is recorded again is there again
+    found.deleted_at = None  # recording a deleted record again restores it
     return draft
 
 
@@ -255,6 +258,7 @@ async def _save(bench: Bench, keeper: Keeper, drafts: Sequence[Draft], *, aloud:
     if len(fresh) == 1:
         await connection.save_new(fresh[0].row)
     elif fresh:
+        # bulk_create returns no ids, but activities and postings need them: a range of ids is reserved first.
         for draft, id_ in zip(fresh, await connection.reserve(model, len(fresh)), strict=True):
             draft.row.id, draft.row._custom_generated_pk = id_, True
         await model.bulk_create([draft.row for draft in fresh], batch_size=200)
@@ -284,24 +288,24 @@ def _changed(bench: Bench, keeper: Keeper, draft: Draft) -> Changed:
     return Changed(keeper.kind, row.id, draft.before, row.facts(), tuple(lines), draft.was, reasons)
 
 
-# What many kinds have in common
+# Helpers shared by record types
 
 
 def created(bench: Bench, given: Given) -> datetime:
-    """Return when a new record came to be: as given, else now."""
+    """Return the creation time of a new record: `createdAt` of the input, else now."""
     at = given.get("createdAt")
     return validation.past(at, bench.now, "input", "createdAt") if at else bench.now
 
 
 def opened(bench: Bench, row: Any, owner: Employee, at: datetime) -> None:
-    """Credit the opening of a new record to its owner, in the team he was in then."""
+    """Credit the creation of a new record to its owner, in the team the owner was in at that time."""
     row.owner_id, row.created_at = owner.id, at
     row.created_on = bench.calendar.day_of(at)
     row.opened_by, row.opened_team = owner.id, bench.places.team(owner, at)
 
 
 def recreated(bench: Bench, draft: Draft, given: Given) -> None:
-    """Correct the time of creation and the day it counts on."""
+    """Apply `createdAt` to an existing record: correct the creation time and the day it counts on."""
     if given.get("createdAt") and not draft.is_new:
         draft.row.created_at = created(bench, given)
         if draft.changed("created_at"):
@@ -309,14 +313,17 @@ def recreated(bench: Bench, draft: Draft, given: Given) -> None:
 
 
 def handed_over(bench: Bench, draft: Draft, id_: str | None, field_: str) -> None:
-    """Give a record to another owner."""
+    """Assign an existing record to a new owner."""
     if id_ is not None and not draft.is_new:
         heir = bench.refs.heir(draft.row, id_, "input", field_)
         setattr(draft.row, f"{OWNER[type(draft.row).__name__]}_id", heir.id)
 
 
 def referred(bench: Bench, draft: Draft, given: Given, **kinds: str) -> None:
-    """Set the references to a client or a deal; null takes one off."""
+    """Set references to other records, such as client or deal; null clears one.
+
+    kinds  record type of each input field
+    """
     for field_, kind in kinds.items():
         if field_ in given:
             id_ = given[field_]
@@ -325,7 +332,10 @@ def referred(bench: Bench, draft: Draft, given: Given, **kinds: str) -> None:
 
 
 def lines_of(draft: Draft, given: Given, **fields: str) -> None:
-    """Set short texts that may be missing: column by the input's name."""
+    """Set optional one-line texts.
+
+    fields  column of each input field
+    """
     for field_, column in fields.items():
         if field_ in given:
             fit = validation.email if field_ == "email" else validation.line
@@ -333,5 +343,5 @@ def lines_of(draft: Draft, given: Given, **fields: str) -> None:
 
 
 def text(value: Any) -> str | None:
-    """Return a column's value as the history keeps it."""
+    """Return a column's value as stored in activity data: a string, dates in ISO format."""
     return None if value is None else value.isoformat() if isinstance(value, date) else str(value)

@@ -1,8 +1,8 @@
-"""The stage history of deals: which stage each entered when, kept from the day it is recorded.
+"""Stage history of deals: records when a deal enters a stage, and imports entries from another system.
 
-A new deal enters its stage when it was created, a moved one when it is moved, and one that is
-opened again enters its stage again. An import that knows no more than where a deal stands
-today says so; what another system knows of the way there is brought in apart.
+A new deal enters its stage at its creation time, a moved deal at the time of the move, and a
+reopened deal enters its stage again. An import that knows only the current stage of a deal records
+no entry; earlier entries are imported separately.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from resolvers.request.id_resolution import References
 
 
 async def follow(bench: Bench, drafts: Sequence[Draft]) -> None:
-    """Note the stages that these deals have entered with their change."""
+    """Insert the stage entries that follow from these changes of deals."""
     entries = []
     for draft in drafts:
         deal, was = draft.row, draft.was
@@ -32,7 +32,7 @@ async def follow(bench: Bench, drafts: Sequence[Draft]) -> None:
         entries.append((deal.id, deal.stage_id, draft.at or (deal.created_at if draft.is_new else bench.now)))
     await deals.enter((deal, stage, at, bench.calendar.day_of(at)) for deal, stage, at in entries)
     for draft in drafts:
-        if not draft.is_new and draft.changed("created_at"):  # it entered its first stage when it was created
+        if not draft.is_new and draft.changed("created_at"):  # the first entry has the creation time
             deal, was = draft.row, draft.was
             first = StageVisit.filter(deal_id=deal.id, entered_at=was["created_at"])
             await first.update(entered_at=deal.created_at, entered_on=deal.created_on)
@@ -40,7 +40,7 @@ async def follow(bench: Bench, drafts: Sequence[Draft]) -> None:
 
 @dataclass(frozen=True)
 class Visit:
-    """That a deal, by an id of ours or `ext:` and another system's, entered a stage at a moment."""
+    """An imported stage entry; the deal is given by a global id, or by `ext:` and its id in another system."""
 
     deal: str
     stage: int
@@ -48,9 +48,9 @@ class Visit:
 
 
 async def bring_in(context: Context, told: Sequence[Visit]) -> list[Outcome | Refusal]:
-    """Add what another system knows of the way of deals, silently and each by itself; what is known stays one.
+    """Add stage entries of another system without notifications; an error in one does not stop the others.
 
-    returns  what became of each, in their order: NEW, or UNCHANGED for one that is known
+    returns  outcome or error of each entry, in their order: NEW, or UNCHANGED if the same entry exists already
     """
     refs = References(context)
     await refs.want("Deal", (visit.deal for visit in told))

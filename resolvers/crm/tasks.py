@@ -1,4 +1,4 @@
-"""Tasks and assignments (поручения): given, done, taken up again."""
+"""Tasks and assignments (поручения): record, complete and reopen them."""
 
 from __future__ import annotations
 
@@ -41,13 +41,16 @@ class Tasks(Keeper):
         if "dueAt" in given:
             task.due_at = validation.moment(given["dueAt"], "input", "dueAt") if given["dueAt"] else None
         referred(bench, draft, given, client="Client", deal="Deal")
-        if "createdAt" in given:  # of an import
+        if "createdAt" in given:  # set by an import only
             task.created_at = validation.past(given["createdAt"], bench.now, "input", "createdAt")
         if "completedAt" in given:
             _complete(bench, draft, given["completedAt"], "input", "completedAt")
 
     def settle(self, bench: Bench, draft: Draft) -> None:
-        """Note that the due time has passed, or no longer has; what time alone brings is left to the clock."""
+        """Set `place`, and update `overdue_at` when the due or completion time changes.
+
+        A due time that passes without an edit is handled by the scheduler.
+        """
         task: Task = draft.row
         task.replaced()
         if not any(draft.changed(name) for name in ("due_at", "completed_at")):
@@ -77,7 +80,7 @@ class Tasks(Keeper):
 
 
 def _complete(bench: Bench, draft: Draft, at: datetime | None, *path: str) -> None:
-    """Set or take back the completion; it is credited to the assignee, on that day."""
+    """Set or clear the completion; it is credited to the assignee, on its day."""
     task: Task = draft.row
     if at is None:
         task.completed_at = task.completed_on = task.credit_by = task.credit_team = None
@@ -91,7 +94,7 @@ def _complete(bench: Bench, draft: Draft, at: datetime | None, *path: str) -> No
 
 
 def overdue_line(task: Task, at: datetime) -> Line:
-    """Return the line that says that a task's due time has passed."""
+    """Return the activity entry for a task whose due time has passed."""
     due = task.due_at.isoformat() if task.due_at else None
     return Tasks().line(Draft(task, {}, None), ActivityKind.TASK_OVERDUE, at, kind=task.kind, due=due)
 
@@ -101,7 +104,7 @@ async def record(context: Context, givens: Sequence[Given], *, aloud: bool = Tru
 
 
 async def complete(context: Context, id_: str, at: datetime | None) -> tuple[Task, list[Goal]]:
-    """Complete a task; one that is completed already stays as it is unless another time is given."""
+    """Complete a task; a completed one stays unchanged unless a time is given."""
 
     def completed(bench: Bench, draft: Draft) -> None:
         if at is not None or draft.row.completed_at is None:

@@ -1,4 +1,4 @@
-"""How past forecasts of a scope did: made again from what was known then, and set against what came."""
+"""Forecast accuracy of a scope: its past forecasts, computed from what was known then, against the actual outcome."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from resolvers.forecasting.forecast_engine import forecaster
 from resolvers.forecasting.forecasts import Forecast
 from resolvers.request.context import Context
 
-_MONTH_ENDS: Final = 12  # that are looked back at
-_QUARTERLY_FROM: Final = 46  # days of a period
+_MONTH_ENDS: Final = 12  # origins that are tested
+_QUARTERLY_FROM: Final = 46  # days of a period from which quarterly forecasts are tested
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """In percent, but for the number of periods."""
+    """Error metrics in percent, over `periods` past periods."""
 
     periods: int
     wape: float
@@ -33,9 +33,9 @@ class Accuracy:
 
 
 async def of(context: Context, forecast: Forecast) -> Accuracy | None:
-    """Return how the forecasts of the scope did for months, or for a long period for quarters; None without a past.
+    """Return the accuracy of the scope's monthly (for a long period: quarterly) forecasts; None without a past.
 
-    Worked out once for all who ask, until the day is over or the past is changed.
+    Memoized until the day ends or the past changes.
     """
     desk, past = forecaster(context), await backtests.past(context, forecast.basis)
     horizon = Horizon.QUARTER if forecast.period.days >= _QUARTERLY_FROM else Horizon.MONTH
@@ -52,11 +52,11 @@ async def of(context: Context, forecast: Forecast) -> Accuracy | None:
 
 
 def _origins(past: Past) -> list[int]:
-    """Return the ends of recent months that something was closed by."""
+    """Return the recent month ends by which a deal had been closed and whose next month is over."""
     closed = past.table.closed[past.table.closed != NEVER]
     if not len(closed):
         return []
-    last = month_of(past.known.today) - 2  # so that the month after is over
+    last = month_of(past.known.today) - 2  # the month after it must be over
     return [last_day(month) for month in range(max(month_of(int(closed.min())), last - _MONTH_ENDS + 1), last + 1)]
 
 

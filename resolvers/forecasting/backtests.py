@@ -1,7 +1,7 @@
-"""Forecasts of past days, made of what the database knew then, for all scopes at once.
+"""Back-tests: forecasts of all scopes as of past days, from what was known then.
 
-What was known of a deal its own dates decide, and its history where there is one: so a database
-that holds only what was known then gives the same numbers.
+What was known of a deal on a day is decided by its own dates, and by its activities if there are any. A database that
+holds only the data of that day therefore gives the same numbers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Key = tuple[OwnerKind, int]
 
 @dataclass(frozen=True)
 class Past:
-    """All deals with what their history tells, and who was where when."""
+    """Everything that back-tests need: all deals with their history, and the sellers with theirs."""
 
     table: DealTable
     known: Known
@@ -39,12 +39,12 @@ class Past:
     tree: Tree
 
     def at(self, origin: int) -> Staff:
-        """Return everybody as he stood at the end of the day `origin`."""
+        """Return the sellers with team and active state as of the end of day `origin`."""
         moment = self.known.calendar.start_of(date.fromordinal(origin) + timedelta(days=1))
         return self.whereabouts.at(self.staff, moment)
 
     def forecasts(self, origin: int) -> Steps[dict[Key, list[Made]]]:
-        """Work out what would have been forecast at the end of the day `origin` of every scope; empty while too little was known."""
+        """Compute every scope's forecasts as of the end of day `origin`; empty if there was too little history."""
         staff = self.at(origin)
         groups = _groups(self.table, staff, self.tree, origin)
         calendar = self.known.calendar
@@ -57,7 +57,7 @@ class Past:
 
 
 async def past(context: Context, basis: Basis = Basis.REVENUE) -> Past:
-    """Return what is needed to look back; read again only when the past has changed."""
+    """Return the data of back-tests; memoized until the past changes."""
     desk = forecaster(context)
     known = await desk.known(context)
     return await desk.once(("past", known.past, known.today, basis), lambda: _read(desk, known, basis, context.tree))
@@ -82,9 +82,9 @@ def _table(known: Known, histories: Histories, basis: Basis) -> Steps[DealTable]
 async def made(
     context: Context, origins: Sequence[int], told: Callable[[int], None] = lambda origin: None
 ) -> tuple[Past, list[Made]]:
-    """Return the past and its forecasts at these origins, of all scopes.
+    """Return the back-test data and its forecasts of all scopes at these origins.
 
-    told  called with each origin that is done
+    on_origin_done  called with each origin when its forecasts are computed
     """
     looked, found = await past(context), list[Made]()
     for origin in origins:
@@ -95,7 +95,7 @@ async def made(
 
 
 async def of(context: Context, looked: Past, origin: int, basis: Basis = Basis.REVENUE) -> dict[Key, list[Made]]:
-    """Return the forecasts at one origin, worked out once."""
+    """Return the forecasts of all scopes at one origin; memoized."""
     known = looked.known
     key = ("origin", known.past, known.today, origin, basis)
     desk = forecaster(context)
@@ -103,7 +103,7 @@ async def of(context: Context, looked: Past, origin: int, basis: Basis = Basis.R
 
 
 def _groups(table: DealTable, staff: Staff, tree: Tree, origin: int) -> dict[Key, Group]:
-    """Return the company, the teams in which anybody had sold by then, and everybody who had."""
+    """Return the groups to forecast: the company, and the teams and employees that had deals by day `origin`."""
     sold = np.zeros(len(staff.ids), dtype=np.bool_)
     sold[table.seller[table.created <= origin]] = True
     groups = {(OwnerKind.COMPANY, 0): Group("company", Level.COMPANY, np.ones(len(sold), dtype=np.bool_))}

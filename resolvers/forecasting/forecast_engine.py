@@ -1,9 +1,10 @@
-"""What a process knows for its forecasts: the deals as columns, and what was learnt from them today.
+"""Forecast engine of a process: caches the deals as columns and the models fitted to them.
 
-All is read in one statement, and taken apart and counted in a thread of its own, so nothing here
-keeps the event loop. Both are shared by everybody who asks: whoever asks while something is being
-worked out waits for the same answer. The past is learnt once a day and again only when the
-past itself is changed; a deal that is won, moved or recorded today is but an entry of today.
+All data is read in one statement. Parsing and computing run in one worker thread, in short steps, so the event loop is
+never blocked for long. Results are memoized as tasks: requests that arrive while a result is being computed wait for
+the same task. The models depend on the deals up to the end of yesterday, so they are fitted once a day, and again only
+when the past itself is changed (a backdated or corrected record). A deal won, moved or recorded today invalidates only
+the forecasts that use today's open deals.
 """
 
 from __future__ import annotations
@@ -35,22 +36,25 @@ from resolvers.forecasting.metric_history import MetricPast, MetricPasts
 from resolvers.request.context import Context
 
 Result = TypeVar("Result")
-_KEPT: Final = 256  # answers that may be asked for again
-_MANY: Final = 4000  # changed deals, beyond which the past counts as changed without a look
-_MOVING: Final = frozenset({"*", "deals", "people", "company"})  # the news after which something else is known
-_OF_NOW: Final = frozenset({"open", "outlook", "ever"})  # their keys go on with the number of the present
+_KEPT: Final = 256  # memoized results
+_MANY: Final = 4000  # changed deals above which the past counts as changed without a comparison
+_MOVING: Final = frozenset({"*", "deals", "people", "company"})  # change log topics that change the snapshot
+_OF_NOW: Final = frozenset({"open", "outlook", "ever"})  # task keys (kind, present version, ...)
 _OF_PAST: Final = frozenset(
     {"learner", "fit", "window", "past", "origin", "accuracy"}
-)  # theirs with the number of the past and the day
+)  # task keys (kind, past version, day, ...)
 
 
 @dataclass(frozen=True)
 class Known:
-    """All that is known at a position of the change log.
+    """The data of forecasts as of a position of the change log; immutable.
 
-    present  what tells one present from another: the position at which it last changed
-    line     the last of the history that has been read;  past  what tells one past from another: it changes with it
-    Of what is only supposed, present and past are those of no real one.
+    present_version   identifies the deals as they are now: the position at which they last changed
+    last_activity_id  id of the last activity that has been read; later ones name the deals to read again
+    past_version      identifies the deals as known at the end of yesterday; it changes only if those change
+    today             ordinal of the company's day
+
+    In a what-if scenario the versions are tuples that no real snapshot has, so that both share one cache.
     """
 
     position: int
@@ -68,7 +72,7 @@ class Known:
 
     @property
     def stays(self) -> Stays:
-        """Return the entries into stages; none where no deal has ever moved, and stages say nothing."""
+        """The stage entries, or none if no deal has ever moved: then stages carry no information."""
         return self.visits if self.visits.moved else deal_tables.no_stays()
 
     def table(self, basis: Basis) -> Steps[DealTable]:
@@ -77,13 +81,13 @@ class Known:
         return in_order(found)
 
     def goes_on_from(self, before: Known) -> bool:
-        """Return whether nothing but single deals is otherwise than before."""
+        """Return whether at most today's state of single deals differs from `before`, but not past, day or sellers."""
         same = before.past, before.today, before.calendar, before.currency, before.market
         same_now = self.past, self.today, self.calendar, self.currency, self.market
         return same == same_now and self.staff is before.staff
 
     def open_now(self, basis: Basis) -> DealTable:
-        """Return the deals that are open at this moment."""
+        """Return the table of the deals that are open now."""
         book = self.book.open_ones()
         stays = self.stays.of(book.id)
         table = deal_tables.table(book, stays, self.staff, self.market, basis)
@@ -91,19 +95,28 @@ class Known:
 
 
 class Forecaster:
-    """One per process. Must not be asked within a unit of work: it reads what is committed, for everybody."""
+    """Computes and caches forecasts; one per process.
+
+    Must not be called within a unit of work: its results are shared by all viewers, so it may read committed data only.
+    """
 
     def __init__(self) -> None:
         self._reading = asyncio.Lock()
         self._known: Known | None = None
-        self._moved: set[int] | None = set()  # whose deals have; None: all may have, or the past of all
-        self._heard: tuple[int, date] | None = None  # the news and the day at which that was all there was to know
+        # ids of employees with changed deals; None if all sellers may be affected
+        self._moved: set[int] | None = set()
+        self._heard: tuple[int, date] | None = None  # news counter and day for which the snapshot is up to date
         self._tasks: OrderedDict[Any, asyncio.Task[Any]] = OrderedDict()
         self._worker = ThreadPoolExecutor(1, "forecast")
         self._metric_pasts = MetricPasts()
 
     async def known(self, context: Context) -> Known:
-        """Return what is known now; to a live stream, what is known by the news that it has heard of."""
+        """Return the current snapshot, updated if needed.
+
+        A live stream carries a counter of the deal news received so far. While it stands where the snapshot was last
+        read, the snapshot is returned without a statement: many streams are woken by one change, and only the first
+        has to look. The lock makes concurrent callers wait for one read.
+        """
         today = await context.today()
         async with self._reading:
             heard = (context.known.deals_heard, today) if context.known else None
@@ -119,29 +132,31 @@ class Forecaster:
             return found
 
     async def metric_pasts(self, context: Context, known: Known, metrics: Collection[str]) -> Mapping[str, MetricPast]:
-        """Return what was counted of each of the metrics up to the end of yesterday."""
+        """Return the daily history of each metric up to the end of yesterday."""
         async with self._reading:
-            if context.known is not None:  # a live stream has not looked at the news by itself
+            if context.known is not None:  # `snapshot` may have returned without reading the change log
                 self._metric_pasts.doubt({"*"})
             return await self._metric_pasts.up_to(known.today - 1, metrics, self.in_thread)
 
     def whose_moved(self) -> set[int] | None:
-        """Return the employees whose deals have moved since this was last asked; None where everybody may be concerned."""
+        """Return the ids of employees whose deals have changed since the last call; None if all may be affected."""
         found, self._moved = self._moved, set()
         return found
 
     def _forget(self, known: Known) -> None:
-        """Let go of what nobody can ask for any more."""
+        """Drop memoized results of earlier versions, which can no longer be requested."""
         for key in list(self._tasks):
             of_now = key[0] in _OF_NOW and key[1] != known.present
             if of_now or (key[0] in _OF_PAST and key[1:3] != (known.past, known.today)):
                 del self._tasks[key]
 
     async def learner(self, known: Known) -> Learner:
-        """Return what the past teaches, up to the end of yesterday."""
+        """Return the model trainer of the deals up to the end of yesterday; memoized."""
         return await self.once(("learner", known.past, known.today), lambda: self.in_steps(_learner(known)))
 
     async def fit(self, known: Known, basis: Basis) -> Fit:
+        """Return the fitted model of the basis; memoized."""
+
         async def work() -> Fit:
             learner = await self.learner(known)
             return await self.in_steps(_fit(known, learner, basis))
@@ -149,11 +164,16 @@ class Forecaster:
         return await self.once(("fit", known.past, known.today, basis), work)
 
     async def open_now(self, known: Known, basis: Basis) -> DealTable:
+        """Return the table of the deals that are open now; memoized."""
         key = ("open", known.present, known.today, basis)
         return await self.once(key, lambda: self.in_thread(partial(known.open_now, basis)))
 
     async def outlook(self, known: Known, basis: Basis, first: int, last: int) -> Outlook:
-        """Return the forecast of the days from `first` to `last`, by seller, from the deals open now."""
+        """Return the sellers' forecasts of the days from `first` to `last` from the deals open now; memoized.
+
+        The window is memoized by the past version and the forecast by the present version: a changed deal repeats only
+        the last step.
+        """
 
         async def work() -> Outlook:
             fit, then = await self.fit(known, basis), await self.open_now(known, basis)
@@ -166,11 +186,14 @@ class Forecaster:
         return await self.once(("outlook", known.present, known.today, basis, first, last), work)
 
     async def work(self, key: Any, count: Callable[[], Result]) -> Result:
-        """Return what `count` gives, worked out in the thread, once for all who ask by the same key."""
+        """Return the result of `function`, run in the worker thread once per key."""
         return await self.once(key, lambda: self.in_thread(count))
 
     async def once(self, key: Any, make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-        """Return what `make` gives, made once for all who ask by the same key."""
+        """Return the result of the coroutine that `factory` makes, run once per key.
+
+        Concurrent callers with the same key wait for one task. A failed or cancelled task is replaced.
+        """
         task = self._tasks.get(key)
         if task is None or (task.done() and (task.cancelled() or task.exception())):
             task = self._tasks[key] = asyncio.create_task(make())
@@ -179,16 +202,16 @@ class Forecaster:
             self._tasks.popitem(last=False)
         if task.done():
             return cast(Result, task.result())
-        return cast(Result, await asyncio.shield(task))  # who leaves must not take the work of the others along
+        return cast(Result, await asyncio.shield(task))  # a cancelled caller must not cancel the task of the others
 
     async def in_thread(self, count: Callable[[], Result]) -> Result:
-        """Count in the thread, after whatever is being counted there."""
+        """Run `function` in the worker thread, after what is queued there."""
         return await asyncio.get_running_loop().run_in_executor(self._worker, count)
 
     async def in_steps(self, steps: Steps[Result]) -> Result:
-        """Do work in the thread step by step; whatever else is to be counted there gets its turn in between."""
+        """Run a computation in the worker thread step by step, so that other computations get turns in between."""
 
-        def step() -> tuple[Result] | None:
+        def step() -> tuple[Result] | None:  # a StopIteration cannot be raised into a future, hence the tuple
             try:
                 next(steps)
             except StopIteration as ended:
@@ -198,8 +221,6 @@ class Forecaster:
         while (found := await self.in_thread(step)) is None:
             pass
         return found[0]
-
-    # reading
 
     async def _read(self, context: Context) -> Known:
         calendar, currency = await context.calendar(), (await context.company()).currency
@@ -225,12 +246,16 @@ class Forecaster:
         return Known(position, position, line, past, today, calendar, currency, book, visits, staff, rates, market)
 
     async def _read_on(self, known: Known, position: int, today: int) -> Known:
-        """Return what is known at the position or, as it is read later, after it: what moved in between is read again."""
+        """Return the snapshot updated by the deals that changed after the last activity read.
+
+        The data may be newer than `position`, which was read before it. What changed in between is then read twice, and
+        nothing is missed.
+        """
         texts = await deal_tables.read(known.line)
         book, visits, ids = await self._taken_apart(texts, known.book, known.visits)
         staff, prices = deal_tables.staff(texts), deal_tables.prices(texts)
         if _same_places(staff, known.staff):
-            staff = known.staff  # the same object: what was worked out for it is kept
+            staff = known.staff  # keep the identical object: caches compare it by identity
         if self._moved is not None:
             self._moved |= sellers_of(known.book, ids.tolist()) | sellers_of(book, ids.tolist())
         rates = deal_tables.rates(texts, known.currency)
@@ -243,7 +268,7 @@ class Forecaster:
         return fresh if same else replace(fresh, past=known.past + 1)
 
     async def _taken_apart(self, texts: Texts, book: Book, visits: Stays) -> tuple[Book, Stays, Ints]:
-        """Return the deals and their stays with those that were read, and the ids of these."""
+        """Parse what was read; return the updated deals and stage entries, and the ids of the deals read."""
         fresh = deal_columns.Fresh([*book.currencies], [*book.products])
         for text in texts.get("deal", ()):
             await self.in_thread(partial(fresh.read, text))
@@ -262,12 +287,12 @@ def _same_staff(one: Staff, other: Staff) -> bool:
 
 
 def _same_places(one: Staff, other: Staff) -> bool:
-    """Return whether nobody has come, gone, moved or been renamed."""
+    """Return whether the sellers, their names, teams and active states are equal."""
     return _same_staff(one, other) and one.names == other.names and bool((one.teams == other.teams).all())
 
 
 def _same_past(one: Known, other: Known, ids: Ints) -> bool:
-    """Return whether two knowledges have the same past, where only these deals may differ."""
+    """Return whether two snapshots, which differ at most in these deals, have the same past."""
     if len(ids) > _MANY or one.visits.moved != other.visits.moved:
         return False
     yesterday = one.today - 1
@@ -277,13 +302,13 @@ def _same_past(one: Known, other: Known, ids: Ints) -> bool:
 
 
 def sellers_of(book: Book, ids: Sequence[int]) -> set[int]:
-    """Return whose these deals are, as far as they are known."""
+    """Return the ids of the owners and winners of these deals; unknown deals are ignored."""
     at = book.places([id_ for id_, known in zip(ids, book.has(ids), strict=True) if known])
     return {*book.owner[at].tolist(), *book.winner[at].tolist()}
 
 
 def past_of(book: Book, stays: Stays, ids: Sequence[int], day: int) -> list[tuple[Any, ...]]:
-    """Return what of these deals the past up to the end of the day is made of."""
+    """Return all facts of these deals that training up to the end of `day` uses, for comparison."""
     there = np.array([id_ for id_, known in zip(ids, book.has(ids), strict=True) if known], dtype=np.int64)
     at = book.places(there.tolist())
     at = at[(book.created[at] <= day) & (book.deleted[at] > day)]
@@ -318,12 +343,12 @@ def _fit(known: Known, learner: Learner, basis: Basis) -> Steps[Fit]:
     yield
     fit = Fit(learner, known_at(table, known.today - 1), known.staff.keys)
     yield
-    _ = fit.means  # worked out here, in the thread
+    _ = fit.means  # compute the cached property here, in the worker thread
     return fit
 
 
 def forecaster(context: Context) -> Forecaster:
-    """Return the process's."""
+    """Return the engine of this process, created on first use."""
     services = context.services
     if services.forecaster is None:
         services.forecaster = Forecaster()

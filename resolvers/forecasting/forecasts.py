@@ -1,8 +1,8 @@
-"""How much money comes in: the forecast of an employee, a team or the company, and what it is made of.
+"""Forecast queries: the forecast of an employee, a team or the company, and its open deals.
 
-What is booked is what the ledger says; what is to come are draws of the process's
-`Forecaster`. Many questions are answered together, in a fixed number of statements. A what-if
-is the same question of the same deals, some of them taken as won or lost: nothing is written.
+The booked amount comes from the ledger, the rest from the process's `ForecastEngine`. Forecasts requested together are
+computed in a fixed number of statements. A what-if scenario uses the same deals with some of them taken as won or
+lost; nothing is written.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class MoneyBasis(StrEnum):
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked for; the period is resolved each time, since "this month" turns.
+    """Parameters of a forecast; the period is resolved for each execution, since "this month" changes.
 
-    win, lose  ids of deals to be taken as won within the period, and as lost
+    win, lose  global ids of deals to be taken as won within the period, and as lost
     """
 
-    period: tuple[tuple[str, Any], ...] | None = None  # of the contract's PeriodInput, as sorted pairs
+    period: tuple[tuple[str, Any], ...] | None = None  # the fields of the PeriodInput as sorted pairs
     money: MoneyBasis = MoneyBasis.REVENUE
     win: tuple[str, ...] = ()
     lose: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Forecast:
-    """A forecast, in the smallest unit; the mean is exact, so that parts add up to the whole before anything is rounded."""
+    """A forecast; amounts in the smallest unit. Means are exact: parts add up to the whole before rounding."""
 
     scope: Scope
     period: Period
@@ -92,19 +92,24 @@ class Forecast:
 
     @property
     def new_business(self) -> Fraction:
-        """What is left of the rounded sum, so that what is shown adds up."""
+        """The rest of the rounded total, so that the displayed parts add up."""
         return Fraction(round(self.expected) - self.booked - round(self.pipeline))
 
     @property
     def state(self) -> object:
-        """Return all that a screen shows of it: equal where nothing moved but the time."""
+        """All values that a client sees, to detect changes: equal if only time has passed."""
         parts = (self.booked, self.pipeline, self.undated, self.expected, self.low, self.median, self.high)
         shown = tuple(round(part) for part in parts)
         return shown, self.scope.row.name, self.period, self.target, self.attainment_probability, self.confidence
 
 
 async def asked(context: Context, scope: Asked, question: Question) -> Forecast:
-    """Return the forecast of a scope within reach. Raises NotFound for another, BadInput for what cannot be meant."""
+    """Return the forecast of a scope.
+
+    scope  a resolved scope, a global id, or None for the widest scope of which the viewer may see the forecast
+
+    Raises NotFound if the viewer may not see the scope's forecast or it does not exist, BadInput for an invalid query.
+    """
     meant = scope if isinstance(scope, Scope) else await _meant(context, scope)
     if meant is None or not reaches(context, meant):
         raise NotFound("There is no such scope: give the id of a team, an employee or the company.", field="scope")
@@ -112,12 +117,12 @@ async def asked(context: Context, scope: Asked, question: Question) -> Forecast:
 
 
 async def of_scope(context: Context, scope: Scope, question: Question) -> Forecast | None:
-    """The same as a field of the scope; None where it is out of reach."""
+    """Return the forecast as a field of the scope; None if the viewer may not see it."""
     return await asked(context, scope, question) if reaches(context, scope) else None
 
 
 def reaches(context: Context, scope: Scope) -> bool:
-    """Return whether the viewer may see the scope's forecast: a screen only those of teams and of the company."""
+    """Return whether the viewer may see the scope's forecast; a wallboard only those of teams and the company."""
     action = Action.VIEW_FORECAST if scope.kind is OwnerKind.EMPLOYEE else Action.VIEW_FORECAST_TOTALS
     return scopes.reaches(context, action, scope)
 
@@ -131,7 +136,7 @@ async def _meant(context: Context, id_: str | None) -> Scope | None:
 
 
 async def answers(context: Context, asked_: Sequence[tuple[OwnerKind, int, Question]]) -> list[Forecast]:
-    """Return the forecasts of scopes within reach, each by kind, number and question."""
+    """Return the forecasts of (owner kind, owner id, query); the viewer's permission must have been checked."""
     known = await forecaster(context).known(context)
     rows = await _rows(context, {(kind, number) for kind, number, _ in asked_})
     found: dict[Question, _Answers] = {}
@@ -143,18 +148,18 @@ async def answers(context: Context, asked_: Sequence[tuple[OwnerKind, int, Quest
 
 @dataclass(frozen=True)
 class _Answers:
-    """What the forecasts of all scopes are made of, for one question."""
+    """Everything that the forecasts of all scopes share for one query."""
 
     context: Context
     known: Known
     period: Period
     basis: Basis
     today: date
-    by_employee: Mapping[int, int]  # what is booked
+    by_employee: Mapping[int, int]  # booked amounts
     by_team: Mapping[int, int]
     targets: Mapping[tuple[OwnerKind, int], int]
     confidence: Confidence
-    outlook: Outlook | None  # None where nothing is to come, or nothing can be said
+    outlook: Outlook | None  # None if the period is over or there is too little history
     currency: str
 
     def of(self, scope: Scope) -> Forecast:
@@ -174,7 +179,7 @@ class _Answers:
         return plain if self.outlook is None else self._with_outlook(plain, self.outlook)
 
     def _reached(self, booked: int, target: int | None) -> float | None:
-        """Return the probability where nothing more is to come, or nothing is known of it."""
+        """Return the probability of reaching the target from the booked amount alone; None if that is not decided."""
         if target is None or (self.confidence is Confidence.NONE and self.period.end >= self.today):
             return None
         return float(booked >= target)
@@ -248,7 +253,7 @@ async def _period(context: Context, question: Question) -> Period:
 
 @dataclass(frozen=True)
 class DealForecast:
-    """An open deal's part in a forecast."""
+    """An open deal's contribution to a forecast."""
 
     deal: Deal
     win_probability: float
@@ -256,7 +261,7 @@ class DealForecast:
 
 
 async def deals_of(context: Context, forecast: Forecast, first: int) -> list[DealForecast]:
-    """Return the open deals of a forecast by what they add to it, the largest first; none where deals are out of sight."""
+    """Return the `first` open deals of a forecast by contribution, largest first; none if deals are not visible."""
     if not 1 <= first <= 1000:
         raise BadInput("first must be 1 to 1000.", field="first")
     outlook = forecast.outlook
@@ -273,7 +278,7 @@ async def deals_of(context: Context, forecast: Forecast, first: int) -> list[Dea
 
 
 async def chances_ever(context: Context, deals: Sequence[int]) -> list[float | None]:
-    """Return for each open deal the probability that it is ever won; None while there is too little history to say."""
+    """Return for each open deal (by id) the probability that it is ever won; None if there is too little history."""
     desk = forecaster(context)
     known = await desk.known(context)
     fit = await desk.fit(known, Basis.REVENUE)

@@ -1,4 +1,4 @@
-"""What was counted of metrics day by day: read for all that are asked about together, and again when the past is changed."""
+"""Daily history of metrics: cached, read together, and refreshed when entries of past days are posted."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from models.db import json_aggregates
 from models.forecasting.deal_columns import days
 from models.ledger import scores
 
-_PAST: Final = timedelta(days=400)  # of a metric's history that is looked at
+_PAST: Final = timedelta(days=400)  # length of the history that is used
 
 
 @dataclass(frozen=True, eq=False)
 class MetricPast:
-    """What was credited to whom on which day, above zero; shape (N,) each, by day.
+    """Daily totals above zero of one metric by employee, sorted by day; shape (N,) each.
 
-    until  the last day, an ordinal;  line  the ledger's last entry when it was read: another past has another
+    until          ordinal of the last day
+    last_entry_id  id of the last ledger entry when the history was read; identifies the version
     """
 
     until: int
@@ -33,22 +34,26 @@ class MetricPast:
 
 
 class MetricPasts:
-    """Not to be asked by two at once."""
+    """Cache of metric histories; not safe for concurrent calls."""
 
     def __init__(self) -> None:
         self._kept: dict[str, MetricPast] = {}
-        self._checked: dict[str, int] = {}  # the ledger's last entry when it was last known to be the past
+        self._checked: dict[str, int] = {}  # id of the last ledger entry when the history was last verified
         self._doubted = set[str]()
 
     def doubt(self, moved: Collection[str]) -> None:
-        """Note that the pasts of metrics whose scores have moved, by these topics, may be others now."""
+        """Mark the histories of metrics that these change log topics name as possibly outdated."""
         names = {topic.split(":")[1] for topic in moved if topic.startswith("score:")}
         self._doubted |= self._kept.keys() if "*" in moved else names & self._kept.keys()
 
     async def up_to(
         self, until: int, metrics: Collection[str], in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]
     ) -> Mapping[str, MetricPast]:
-        """Return the pasts of the metrics up to the end of that day."""
+        """Return the histories of the metrics up to the end of day `until`.
+
+        Missing ones are read. Doubtful ones are checked in the same statement, and read again only if an entry of a
+        past day has been posted since: an entry of today is no reason to fit the model again.
+        """
         missing = {metric for metric in metrics if metric not in self._kept or self._kept[metric].until != until}
         doubted = (set(metrics) & self._doubted) - missing
         if missing or doubted:

@@ -1,4 +1,4 @@
-"""The forecasts of a day, kept once a day: of the company and every team, for the months and quarters at hand."""
+"""Daily forecast snapshots: of the company and every team, for this and the next month and quarter."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _PERIODS: Final = ((PeriodKind.MONTH, 0), (PeriodKind.MONTH, 1), (PeriodKind.QUA
 
 
 async def take(context: Context) -> bool:
-    """Keep today's forecasts unless they are; return whether they were kept now.
+    """Store today's forecasts unless that has been done; return whether they were stored now.
 
-    Two processes that do so at once keep the same numbers, and one row each.
+    Two processes at once compute the same numbers, and the unique index lets each row be stored once.
     """
     today = await context.today()
     if await rows.taken_on(today):
@@ -61,7 +61,7 @@ def _row(found: Forecast, today: date, context: Context) -> ForecastSnapshot:
 
 @dataclass(frozen=True)
 class Said:
-    """What was said on an earlier day."""
+    """A forecast of an earlier day, as money."""
 
     day: date
     booked: Decimal
@@ -72,7 +72,7 @@ class Said:
 
 
 async def said(found: Forecast) -> list[Said]:
-    """Return what was said of the forecast's period on earlier days, the oldest first; nothing is kept of employees."""
+    """Return the snapshots of the forecast's scope and period, oldest first; there are none of employees."""
     scope, period = found.scope, found.period
     kept = await rows.said(scope.kind, scope.number, period.start, period.end, found.basis)
     return [

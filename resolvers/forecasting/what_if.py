@@ -1,4 +1,4 @@
-"""What would be if some deals were won and others lost: the same deals, differently closed; nothing is written."""
+"""What-if scenarios: the forecast as if some deals were won and others lost; nothing is written."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from resolvers.request.id_resolution import References
 
 @dataclass(frozen=True)
 class Supposed:
-    """The deals as they would stand, closed today, and what would be won more (below zero: less) within the period.
+    """The snapshot with the scenario's deals closed today, and the change of the booked amounts.
 
-    booked  by employee and team
+    booked  amount added within the period (negative if less), by employee id and team id
     """
 
     known: Known
@@ -35,9 +35,9 @@ class Supposed:
 async def supposed(
     context: Context, known: Known, win: Sequence[str], lose: Sequence[str], period: Period, basis: Basis
 ) -> Supposed:
-    """Return what follows from taking deals as won within the period, and others as lost.
+    """Apply the scenario in which the deals `win` are won within the period and the deals `lose` are lost.
 
-    Raises BadInput for a deal that is not in sight, and for one that is to be both.
+    Raises BadInput for a deal that the viewer cannot see and for one that is in both lists.
     """
     if not win and not lose:
         return Supposed(known, {})
@@ -72,7 +72,11 @@ def _meant(refs: References, ids: Sequence[str], field_: str) -> dict[int, Deal]
 
 
 def _closed(known: Known, closing: Mapping[int, DealStatus]) -> Known:
-    """Return what would be known with these deals closed today; the past too is another where they had been closed before."""
+    """Return the snapshot with these deals closed today.
+
+    It has a version of its own. The past version changes too if a deal had been closed before today, since the past
+    then no longer has that closing.
+    """
     ids = sorted(closing)
     at = known.book.places(ids)
     state, closed = known.book.state.copy(), known.book.closed.copy()
@@ -90,7 +94,7 @@ def _booked(deal: Deal, basis: Basis) -> int | None:
 
 
 async def _worth(context: Context, known: Known, deal: Deal, basis: Basis) -> int:
-    """Return what winning the deal today would book; of one without an amount, what is to be expected of it."""
+    """Return the amount that winning the deal today would book; without a stated amount, the expected one."""
     rates, today, own = await context.rates(), await context.today(), (await context.company()).currency
 
     def converted(minor: int, currency: str) -> int:
@@ -105,7 +109,7 @@ async def _worth(context: Context, known: Known, deal: Deal, basis: Basis) -> in
     if basis is Basis.REVENUE:
         return value
     if deal.cost is None or deal.cost_currency is None:
-        return 0  # of an unknown cost: it has no part in profit
+        return 0  # a deal of unknown cost has no part in profit
     return value - converted(deal.cost, deal.cost_currency)
 
 

@@ -24,9 +24,11 @@ async def touch(
     known: Mapping[int, int] | None = None,
     told: Collection[int] | None = None,
 ) -> None:
-    """Note that these goals have moved, and announce those that were reached for the first time for their target.
+    """Publish that goals have moved, and announce those achieved for the first time with their current target.
 
-    known  what some of them have reached, where that is at hand;  told  those that alerts stand about; None: not known
+    notify            False for an import: achieved goals are marked as announced, but neither recorded nor alerted
+    reached_values    current values of goals, where already loaded; by goal id
+    alerted_goal_ids  goals with a standing alert; None: not loaded
     """
     if not touched:
         return
@@ -61,14 +63,18 @@ def goal_line(context: Context, goal: Goal, kind: ActivityKind, **data: Any) -> 
 
 
 async def _values(touched: Sequence[Goal], known: Mapping[int, int]) -> list[int]:
-    """Return what each goal has reached."""
+    """Return the current value of each goal, loading those not in `reached_values`."""
     other = [goal for goal in touched if goal.id not in known]
     found = dict(zip((goal.id for goal in other), await scores.goal_values(other), strict=True))
     return [known[goal.id] if goal.id in known else found[goal.id] for goal in touched]
 
 
 async def _candidates(context: Context, posted: Sequence[Score]) -> list[goals.Concerned]:
-    """Return the goals that the postings have moved."""
+    """Return the goals that the posted scores have moved, with their current values.
+
+    One query selects by metric, day, employee and team separately, so it may also return goals that match
+    different scores in different conditions; these are filtered out here.
+    """
     tree = context.tree
     teams = {up for team in {score.team for score in posted} for up in tree.above(team)}
     candidates = await goals.concerned(

@@ -1,4 +1,4 @@
-"""Goals: set, changed, archived; and how far they are."""
+"""Goals: set, update, archive and list them, as far as the viewer may."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Given = Mapping[str, Any]
 
 
 async def set_goal(context: Context, given: Given) -> Goal:
-    """Set what an employee, a team or the company is to reach in a period."""
+    """Create a goal of an employee, a team or the company for a period."""
     scope = await scopes.find(context, given["owner"])
     if scope is None or not scopes.sees(context, scope):
         raise NotFound("There is no such employee, team or company.", "input", "owner")
@@ -68,7 +68,7 @@ async def set_goal(context: Context, given: Given) -> Goal:
         created_at=context.now(),
     )
     [value] = await scores.goal_values([goal])
-    if value >= target:  # reached before it was set: nothing crosses, nothing is announced
+    if value >= target:  # already reached when it is set: no crossing, so no announcement
         goal.announced = [target]
         await goal.save(update_fields=["announced"])
     await write_lines(
@@ -79,7 +79,10 @@ async def set_goal(context: Context, given: Given) -> Goal:
 
 
 async def update_goal(context: Context, given: Given) -> Goal:
-    """Change name, target or recurrence; each change is kept with who, when, before and after."""
+    """Change name, target or recurrence; each change is kept with its author, time, old and new value.
+
+    `ifVersion` makes the update conditional: Conflict if the goal has another version by now.
+    """
     goal = await _to_change(context, given["id"], "input", "id")
     seen = given.get("ifVersion")
     if seen is not None and seen != goal.version:
@@ -130,7 +133,7 @@ async def update_goal(context: Context, given: Given) -> Goal:
 
 
 async def archive_goal(context: Context, id_: str) -> Goal:
-    """Hide a goal; nothing is deleted."""
+    """Archive a goal, which hides it, and resolve its alerts; nothing is deleted."""
     goal = await _to_change(context, id_, "id")
     if goal.archived_at is None:
         goal.archived_at = context.now()
@@ -188,23 +191,26 @@ async def _owner(context: Context, goal: Goal) -> Any:
 
 
 async def find(context: Context, id_: str) -> Goal | None:
-    """Return a goal within sight; None where there is none."""
+    """Return a goal that the viewer may see, or None."""
     return (await find_all(context, [id_]))[0]
 
 
 async def find_all(context: Context, ids: Sequence[str]) -> list[Goal | None]:
-    """The same for several ids, in their order."""
+    """Return the goals that the viewer may see, in the order of the ids, None for the others."""
     return await seen(context, numbers_of(ids))
 
 
 def numbers_of(ids: Sequence[str]) -> list[int]:
-    """Return the number of each goal; 0, which none has, for what is no goal's id."""
+    """Return the database ids of goals; 0, which no goal has, for a string that is not the id of a goal."""
     pairs = [decoded(id_) for id_ in ids]
     return [pair[1] if pair and pair[0] == "Goal" else 0 for pair in pairs]
 
 
 async def with_values(context: Context, numbers: Sequence[int]) -> dict[Goal, int]:
-    """Return those of the goals that the viewer may see, in their order, each with what it has reached."""
+    """Return the goals that the viewer may see, in their order, with their values in the smallest unit.
+
+    In a live stream the shared cache reads the goals of all streams that wake at the same moment together.
+    """
     ask = context.known.goals if context.known else scores.goals_with_values
     found = await ask(numbers)
     rows = await within_sight(context, [found[number][0] for number in dict.fromkeys(numbers) if number in found])
@@ -212,14 +218,14 @@ async def with_values(context: Context, numbers: Sequence[int]) -> dict[Goal, in
 
 
 async def seen(context: Context, numbers: Sequence[int]) -> list[Goal | None]:
-    """Return the goals of these numbers that the viewer may see, in their order."""
+    """Return the goals of these ids in their order, None for those that the viewer may not see."""
     rows = await goals.by_ids(numbers)
     visible = {row.id for row in await within_sight(context, [row for row in rows if row])}
     return [row if row and row.id in visible else None for row in rows]
 
 
 async def of_scope(context: Context, scope: Scope, given: Given | None, *, archived: bool) -> list[Goal]:
-    """Return the goals that the scope itself owns, whose period overlaps the given one (null: holds today)."""
+    """Return the goals owned by the scope itself whose period overlaps the input period (None: contains today)."""
     if not reaches_goals(context, scope):
         return []
     return await _listed(context, Q(owner_kind=scope.kind, owner_id=scope.number), given, None, archived)
@@ -239,7 +245,12 @@ def reaches_goals(context: Context, scope: Scope) -> bool:
 async def listed(
     context: Context, scope_id: str | None, given: Given | None, metric: str | None, *, archived: bool
 ) -> list[Goal]:
-    """Return the goals of a scope and of everything within it, as far as the viewer may see them."""
+    """Return the goals of a scope and of the teams and employees within it that the viewer may see.
+
+    scope_global_id  None for the company
+    period_input     goals whose period overlaps it; None for those that contain today
+    metric           None for all metrics
+    """
     scope = await scopes.find(context, scope_id) if scope_id is not None else await scopes.whole(context)
     if scope is None:
         return []
@@ -248,7 +259,7 @@ async def listed(
 
 
 async def own(context: Context) -> list[Goal]:
-    """Return the viewer's own goals that hold today; for a device those within its scope."""
+    """Return the viewer's own goals whose period contains today; for a device, those within its scope."""
     if context.viewer.employee is None:
         return await listed(context, None, None, None, archived=False)
     mine = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=context.viewer.id)
@@ -256,7 +267,7 @@ async def own(context: Context) -> list[Goal]:
 
 
 async def _within(context: Context, scope: Scope) -> Q:
-    """Return the condition for goals of the scope and of what is within it, as far as they may be seen."""
+    """Return the condition for the visible goals of the scope and of the teams and employees within it."""
     viewer = context.viewer
     sight = viewer.goals(await _visible_employees(context, scope))
     if scope.kind is OwnerKind.COMPANY:
@@ -268,7 +279,7 @@ async def _within(context: Context, scope: Scope) -> Q:
 
 
 async def _visible_employees(context: Context, scope: Scope) -> list[int]:
-    """Return the employees of the scope whose own goals the viewer may see."""
+    """Return the ids of the employees of the scope whose goals the viewer may see."""
     query = Employee.all()
     if scope.kind is OwnerKind.EMPLOYEE:
         query = query.filter(id=scope.number)

@@ -1,4 +1,4 @@
-"""Goals against their pace: looked at when the company's day begins, since pace counts whole days."""
+"""Checks goals against their expected pace, at the start of each day of the company, since pace counts whole days."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _AT_ONCE: Final = 200
 
 
 async def look(context: Context, after: int) -> int | None:
-    """Look at the next goals that hold today: tell of those behind, and of those reached without anybody's record.
+    """Check the next batch of goals that run today: alert those behind, announce those reached without a record.
 
-    after    the number of the last goal that was looked at
-    returns  that of the last one now; None once all were
+    after_id  the id of the last goal that was checked
+    returns   the id of the last goal of this batch; None once all are checked
     """
     async with context.unit():
         today, calendar = await context.today(), await context.calendar()
@@ -41,7 +41,7 @@ async def look(context: Context, after: int) -> int | None:
         ]
         await _tell(context, known, sums, calendar.start_of(today))
         reached = [row for row, found in sums if found.value >= row.target and row.target not in row.announced]
-        await touch(context, reached)  # a team that moved below another brings what it has won
+        await touch(context, reached)  # e.g. a team was moved below another, whose goal now includes its wins
     return rows[-1].id if len(rows) == _AT_ONCE else None
 
 
@@ -55,7 +55,7 @@ async def _tell(context: Context, rules: Sequence[Known], sums: Sequence[tuple[G
 
 
 async def settle_ended(context: Context) -> None:
-    """Resolve what was told of goals whose period is over: there is no pace to keep any more."""
+    """Resolve the alerts of goals whose period is over, since they have no pace to keep any more."""
     today = await context.today()
     standing = await alerts.of_kind(AlertKind.GOAL_BEHIND)
     ended = await Goal.filter(id__in=[row.subject_id for row in standing], last_day__lt=today) if standing else []

@@ -1,4 +1,4 @@
-"""How far goals are, what they are made of and how they were changed."""
+"""Progress of goals, with their owners, ledger entries, sums of child targets and change history."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from resolvers.request.context import Context
 
 @dataclass(frozen=True, eq=False)
 class Reached:
-    """A goal's arithmetic, with what is needed to show it. Each is its own: what is found out for it is kept by it."""
+    """A goal with its progress, and the unit and currency to display it.
+
+    Compared by identity (`eq=False`), since it is the key under which loaded values are kept within a request.
+    """
 
     goal: Goal
     sums: Progress
@@ -32,13 +35,13 @@ class Reached:
     as_of: datetime
 
     def shown(self, amount: int | Fraction) -> Decimal:
-        """Return an amount of the smallest unit in the metric's unit."""
+        """Convert an amount of the smallest unit to the metric's unit."""
         return shown(amount, self.unit, self.currency)
 
 
 async def reached(context: Context, rows: Sequence[Goal]) -> list[Reached]:
-    """Return how far each goal is, in one question for all."""
-    known = context.reached  # of a mutation, with the goal's version: what others did since is another version's
+    """Load the state of each goal, in one query for all."""
+    known = context.reached  # of a mutation: must match the goal's version, which later changes by others do not
     told = known.keys() >= {goal.id for goal in rows}
     return await with_values(
         context, rows, [known[goal.id] for goal in rows] if told else await scores.goal_values(rows)
@@ -46,7 +49,7 @@ async def reached(context: Context, rows: Sequence[Goal]) -> list[Reached]:
 
 
 async def with_values(context: Context, rows: Sequence[Goal], values: Sequence[int]) -> list[Reached]:
-    """The same for goals of which is known what they have reached."""
+    """Return the state of each goal, given their values in the smallest unit."""
     company, metrics, today = await context.company(), await context.metrics(), await context.today()
     return [
         Reached(
@@ -61,7 +64,10 @@ async def with_values(context: Context, rows: Sequence[Goal], values: Sequence[i
 
 
 async def allocated(context: Context, rows: Sequence[Goal]) -> list[int | None]:
-    """Return, for each goal of a team or the company, the sum of the same goals one level below; None for employees'."""
+    """Return the sum of the targets one level below for each goal of a team or the company; None for employees' goals.
+
+    Counted are unarchived goals of the same metric and period, of active employees and of child teams.
+    """
     wanted = [goal for goal in rows if goal.owner_kind is not OwnerKind.EMPLOYEE]
     if not wanted:
         return [None] * len(rows)
@@ -98,7 +104,7 @@ async def allocated(context: Context, rows: Sequence[Goal]) -> list[int | None]:
 
 @dataclass(frozen=True)
 class Altered:
-    """One field of a goal that somebody changed, with targets in the metric's unit."""
+    """One changed field of a goal, with targets formatted in the metric's unit."""
 
     at: datetime
     by_id: int | None
@@ -108,7 +114,7 @@ class Altered:
 
 
 async def altered(context: Context, rows: Sequence[Goal]) -> list[list[Altered]]:
-    """Return the changes of each goal, the newest first."""
+    """Return the changes of each goal, newest first."""
     metrics, currency = await context.metrics(), (await context.company()).currency
 
     def said(goal: Goal, change: GoalChange, value: str | None) -> str | None:
@@ -135,7 +141,7 @@ async def owners(context: Context, rows: Sequence[Goal]) -> list[Any]:
 
 
 async def entries(context: Context, goal: Goal) -> Any:
-    """Return the postings behind a goal that the viewer may see."""
+    """Return a query of the goal's ledger entries that the viewer may see."""
     query = scores.ScoreEntry.filter(
         metric=goal.metric, effective_on__gte=goal.first_day, effective_on__lte=goal.last_day
     )

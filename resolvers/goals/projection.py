@@ -1,7 +1,7 @@
-"""Where goals will stand at the end, and how likely they are reached.
+"""Goal projection: the expected value at the end of the period, and the probability to reach the target.
 
-Goals of deals won ask the forecast of deals; every other metric has a model of its own past.
-While there is too little history, the pace so far goes on, and nothing is said of chances.
+Goals of won deals use the deal forecast; every other metric has a model fitted to its own history.
+While there is too little history, the pace so far is continued, and there is no probability.
 """
 
 from __future__ import annotations
@@ -31,15 +31,21 @@ _OF_DEALS: Final = {
     "deals_won_amount": Basis.REVENUE,
     "deals_won_profit": Basis.PROFIT,
 }
-CHANCES: Final = "chances"  # news within the process: everybody's chances have moved; with an employee's id, his
+CHANCES: Final = "chances"  # topic: all goal probabilities have changed; "chances:ID": those of an employee
 
-# by goal: what was asked, for which days and staff (which is held, so that its id stays its own), and what is to come
+# by goal id: the model, the key of days and staff, the staff (referenced, so that its `id()` is not reused), and the
+# distribution of the remaining value
 Coming = dict[int, tuple[Outlook | MetricFit, tuple[int, int, int], Staff, Distribution]]
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Where a goal will stand; the value in the smallest unit. `probability`: None while there is too little to say."""
+    """The projection of a goal.
+
+    value        expected final value, in the metric's smallest unit
+    percent      100 × value / target
+    probability  that the target is reached, 0 to 1; None while there is too little history
+    """
 
     value: Fraction
     percent: float
@@ -47,9 +53,10 @@ class Projection:
 
 
 def topics(context: Context, rows: Sequence[Goal]) -> set[str]:
-    """Return the news by which these goals' chances move though they themselves do not.
+    """Return the topics on which the projections of these goals change although the goals themselves do not.
 
-    Where the process finds out whose deals have moved, an employee's goals need not hear of the others'.
+    In a live stream the process determines the sellers whose forecast has changed, so that an employee's goals need
+    not listen to changes of all deals.
     """
     found = set()
     for row in rows:
@@ -60,7 +67,11 @@ def topics(context: Context, rows: Sequence[Goal]) -> set[str]:
 
 
 async def projections(context: Context, rows: Sequence[Reached], coming: Coming | None = None) -> list[Projection]:
-    """Return where each goal will stand; `coming` keeps what a stream needs again when only the value has moved."""
+    """Project each goal.
+
+    cache  of a live stream: keeps the distributions of the remaining values, which are still valid when only the
+           goals' present values have changed
+    """
     today = await context.today()
     open_ = [row for row in rows if row.goal.last_day >= today]
     if not open_:
@@ -110,7 +121,10 @@ def _members(context: Context, goal: Goal, staff: Staff) -> Bools:
 async def _source(
     context: Context, known: Known, pasts: Mapping[str, MetricPast], row: Reached, first: int, last: int
 ) -> Outlook | MetricFit | None:
-    """Return what tells what is still to come; None while there is too little history to say."""
+    """Return the forecast or metric model of the remaining value; None while there is too little history.
+
+    Also None for a period that ends later than the forecast reaches.
+    """
     desk, metric = forecaster(context), row.goal.metric
     if last - known.today > FARTHEST:
         return None
@@ -128,7 +142,7 @@ async def _source(
 
 
 async def _metric_fit(context: Context, known: Known, metric: str, past: MetricPast, unit: Unit) -> MetricFit:
-    """Return what the past teaches of the metric; learnt once a day, and again when its past is changed."""
+    """Return the model of the metric; fitted once a day, and again when its history has changed."""
     staff, calendar = known.staff, known.calendar
     key = ("metric", metric, past.until, past.line, staff.keys, staff.active.tobytes(), calendar)
     return await forecaster(context).work(key, lambda: _learnt(past, staff, calendar, unit is Unit.COUNT))

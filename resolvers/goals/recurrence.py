@@ -1,9 +1,9 @@
-"""Recurring goals: when a period ends, the next one has the same goal.
+"""Recurring goals: creates the same goal for the next period when a period ends.
 
-From period to period by index, so 31 January is followed by the whole of February whatever
-its length. What a server that slept has missed is caught up with, period by period. A goal
-that somebody set by hand for a period takes its place there: the recurrence goes on after it,
-or ends where that goal recurs itself.
+Periods follow each other by index, so January is followed by the whole of February whatever
+its length. Periods missed while no server was running are created one by one. A goal that was
+set by hand for a period takes precedence there: the recurrence continues after it, or ends if
+that goal recurs itself.
 """
 
 from __future__ import annotations
@@ -24,12 +24,16 @@ from resolvers.goals.affected_goals import goal_line, touch
 from resolvers.request.context import Context
 
 _AT_ONCE: Final = 100
-_FOR_GOOD: Final = date.max  # another goal carries the recurrence on, or nobody is to reach it any more
+_FOR_GOOD: Final = date.max  # another goal continues the recurrence, or the owner has left
 _LANGUAGES: Final = ("en", "ru")
 
 
 async def renew(context: Context) -> bool:
-    """Renew the next goals whose period is over; return whether there may be more."""
+    """Renew the next batch of goals whose period is over; return whether there may be more.
+
+    The first check runs without a unit of work, so that an idle run takes no write lock; the rows are read again
+    within it, since another server may have renewed them meanwhile.
+    """
     today = await context.today()
     if not await goals.to_renew(today).exists():
         return False
@@ -52,7 +56,7 @@ def _owners(rows: Sequence[Goal]) -> list[int]:
 
 
 async def _renew(context: Context, goal: Goal, today: date, made: list[Goal]) -> date:
-    """Make the goals of the periods since, and return until when nothing more is to be done for this one."""
+    """Create the goals of the periods since, and return the day until which the recurrence is handled."""
     calendar, until, carried = await context.calendar(), goal.renewed_until or goal.last_day, False
     for period in following(goal.period, today, calendar):
         if period.start <= until:
@@ -67,7 +71,7 @@ async def _renew(context: Context, goal: Goal, today: date, made: list[Goal]) ->
 
 
 def following(period: Period, today: date, calendar: Calendar) -> list[Period]:
-    """Return the periods after this one, up to the one that holds today."""
+    """Return the periods after this one, up to the one that contains today."""
     found, ahead = [], shifted(period, 1, calendar)
     while ahead.start <= today:
         found.append(ahead)
@@ -76,7 +80,7 @@ def following(period: Period, today: date, calendar: Calendar) -> list[Period]:
 
 
 async def _make(context: Context, old: Goal, period: Period, *, running: bool) -> Goal:
-    """Make the goal of one period: the one that runs goes on recurring, and is announced when it is reached."""
+    """Create the goal of one period. Only that of the running period recurs further and can be announced."""
     return await Goal.create(
         name=renamed(old.name, old.period, period),
         owner_kind=old.owner_kind,
@@ -109,7 +113,7 @@ async def _tell(context: Context, made: Sequence[Goal]) -> None:
 
 
 def renamed(name: str, old: Period, new: Period) -> str:
-    """Return the goal's name with the old period in it, if it is there, become the new one."""
+    """Return the goal's name with the label of the old period, if it contains it, replaced by that of the new one."""
     for language in _LANGUAGES:
         name = name.replace(old.label(language), new.label(language))
     return name[:200]

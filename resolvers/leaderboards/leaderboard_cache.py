@@ -1,8 +1,8 @@
-"""The boards that a process has ranked: whoever asks for one again pays for what has moved since, not for everybody.
+"""Leaderboard cache of a process: ranked scores are updated incrementally instead of being read and sorted again.
 
-What has moved is read from the change log, so a board that is kept is as exact as one that is made anew: it is of a
-position of the log, and that is the newest when it is asked for. Scores that moved are read again, and their owners
-moved on the ladder; news of people, or of the company's calendar, lets all boards go.
+Changes are read from the change log, so a cached leaderboard is as exact as one built from the tables: it is valid at
+a position of the log, and brought to the newest position whenever it is requested. Only scores that have moved are read
+again and repositioned in the ranking. Changes of people or of the company's calendar drop all cached leaderboards.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from models.live import change_log
 from models.organization import people
 from models.organization.people import Employee
 
-_ROWS: Final = 200_000  # of all boards that are kept: some sixty megabytes
-_MANY: Final = 500  # scores that moved, from which on a board is rather made anew
-_OTHERS: Final = frozenset({"*", "people", "company"})  # the news after which others may be ranked
+_ROWS: Final = 200_000  # of all cached leaderboards: some 60 MB
+_MANY: Final = 500  # with more moved scores a leaderboard is rebuilt
+_OTHERS: Final = frozenset({"*", "people", "company"})  # after changes of these the ranked employees may be others
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is ranked: a metric's scores within days, of the people of teams or of one employee."""
+    """The cache key: which scores are ranked, and whether by attainment or by value."""
 
     whose: Whose
     by_attainment: bool
@@ -37,7 +37,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Moment:
-    """The moment that a board is of, None for now: no clock says that, but the change log; and its day, with its start."""
+    """The time of a leaderboard.
+
+    as_of      an instant; None for the present, which is defined by the change log, not by a clock
+    today      the company's day of that time
+    day_start  its first instant, for the previous ranks
+    """
 
     at: datetime | None
     today: date
@@ -46,9 +51,9 @@ class Moment:
 
 @dataclass
 class Standings:
-    """A board as it stands at a moment, and as it stood at dawn; amounts in the metric's smallest unit.
+    """The ranking at a time and at the start of its day; amounts in the metric's smallest unit.
 
-    moved  a position of the change log since which nothing of it has moved: what it is, it was there
+    version  the change-log position of the last change of the ranking
     """
 
     asked: Asked
@@ -56,12 +61,13 @@ class Standings:
     moved: int
     ladder: Ladder
     dawn: Ladder
-    # of those who were shown, by number; news replaces these, so what is read before it is not kept after it
+    # By employee id, loaded as rows are shown. A change replaces the dict, so that a read begun before the change
+    # fills the old one and is not kept.
     targets: dict[int, int | None] = field(default_factory=dict)
     people: dict[int, Employee] = field(default_factory=dict)
 
     async def targets_of(self, employees: Iterable[int]) -> Mapping[int, int | None]:
-        """Return the targets of these employees, and perhaps of others; None, or nothing, for who has none."""
+        """Return the targets by employee id, at least of these employees; None or missing for those without one."""
         if self.ladder.targets is not None:
             return self.ladder.targets
         known, whose = self.targets, self.asked.whose
@@ -71,7 +77,7 @@ class Standings:
         return known
 
     async def people_of(self, employees: Iterable[int]) -> Mapping[int, Employee]:
-        """Return the rows of these employees, and perhaps of others."""
+        """Return the rows by employee id, at least of these employees."""
         known = self.people
         if missing := [employee for employee in employees if employee not in known]:
             known.update((row.id, row) for row in await people.by_ids(missing) if row)
@@ -79,21 +85,24 @@ class Standings:
 
 
 async def as_it_stood(asked: Asked, moment: Moment) -> Standings:
-    """Return a board of a moment that is over; nothing of it is kept."""
+    """Return the ranked scores of a past instant; they are not cached."""
     assert moment.at is not None
-    position = await change_log.newest()  # before the reads: they may be newer than it, never older
+    position = await change_log.newest()  # read first: the data may be newer than the position, never older
     rolls = await _rolls(asked.whose, moment)
     now, since_dawn, since = await scores.sums(asked.whose, [moment.dawn, moment.at])
     return await _standings(asked, moment, position, rolls, now | _less(now, since), _less(now, since_dawn))
 
 
 def _less(values: dict[int, int], later: dict[int, int]) -> dict[int, int]:
-    """Return what the values were before those of them that came later."""
+    """Return the earlier values of the employees in `later`: their values without the later amounts."""
     return {employee: values.get(employee, 0) - amount for employee, amount in later.items()}
 
 
 async def _rolls(whose: Whose, moment: Moment) -> tuple[Roll, Roll]:
-    """Return who was active at the moment, and who was at its dawn: the same roll where nobody came or went."""
+    """Return the rosters of the employees active at the time and at the start of its day.
+
+    Both are the same object if they are equal, so that the day-start ranking can be derived by copying.
+    """
     stays = await people.stays(moment.dawn, whose.teams, whose.employee)
     now, then = ({stay.employee: stay.name for stay in stays if stay.holds(at)} for at in (moment.at, moment.dawn))
     roll = Roll(now)
@@ -108,7 +117,10 @@ async def _standings(
     values: dict[int, int],
     at_dawn: dict[int, int],
 ) -> Standings:
-    """Return the standings by these values, of which those at dawn were others."""
+    """Rank the values, and the values at the start of the day.
+
+    day_start_values  only of employees whose value at the start of the day was different
+    """
     targets, old = None, None
     if asked.by_attainment:
         which = asked.whose.metric, asked.whose.first, asked.whose.last
@@ -123,19 +135,24 @@ async def _standings(
 
 
 class _Kept:
-    """A place for standings. Who holds the lock makes them, or brings them up to date."""
+    """An entry of the cache. The holder of its lock builds the ranked scores or brings them up to date."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.standings: Standings | None = None  # made when first asked for
-        self.stale: set[int] = set()  # employees whose scores have moved since they were read
+        self.standings: Standings | None = None  # built at the first request
+        self.stale: set[int] = set()  # ids of employees whose scores have moved since they were read
 
 
 class Boards:
-    """One per process. Must not be asked within a unit of work: what is kept is what is committed."""
+    """The cache of a process. Not to be used within a unit of work, since cached data must be committed data.
+
+    Three kinds of concurrency meet here. `_follow_lock` lets one task read the change log for all entries; the
+    lock of an entry lets one task build or refresh it while others of the same key wait for the result; and every await
+    may be followed by a `_clear` of another task, so each step checks that its entry is still the one in the cache.
+    """
 
     def __init__(self) -> None:
-        self._position: int | None = None  # of the change log: what moved up to it is noted in all that is kept
+        self._position: int | None = None  # of the change log: changes up to it are applied to all entries
         self._reading = asyncio.Lock()
         self._kept: OrderedDict[Asked, _Kept] = OrderedDict()
         self._rolls: dict[tuple[frozenset[int] | None, int | None], tuple[Roll, Roll]] = {}
@@ -143,9 +160,12 @@ class Boards:
         self._today: date | None = None
 
     async def now(self, asked: Asked, moment: Moment, heard: int | None = None) -> Standings:
-        """Return the board as it is, until the next await.
+        """Return the present ranked scores, which may change at the next await.
 
-        heard  the position up to which the caller wants to know; None for all that is committed
+        up_to_position  the change-log position that the result must include; None for all that is committed
+
+        Loops until the entry is complete at the position up to which the log was followed: a refresh reads scores at a
+        later position, so the changes up to that position must be applied before the result is consistent.
         """
         while True:
             if moment.today != self._today:
@@ -160,7 +180,7 @@ class Boards:
                         await self._make(kept, asked, moment, position)
                     elif kept.stale:
                         read_at = await self._refresh(kept)
-                        if read_at != position:  # somebody else may have moved before these were read, and be due too
+                        if read_at != position:  # other scores may have moved before these were read
                             position = await self._follow(read_at)
                             continue
                     if self._kept.get(asked) is kept:
@@ -168,7 +188,7 @@ class Boards:
                         return kept.standings
 
     async def _follow(self, heard: int | None) -> int:
-        """Note what has moved, once for all boards; return the position up to which that is done."""
+        """Apply new changes of the log to all entries; return the position up to which that is done."""
         async with self._reading:
             if self._position is None:
                 self._position = await change_log.newest()
@@ -203,8 +223,8 @@ class Boards:
     async def _make(self, kept: _Kept, asked: Asked, moment: Moment, position: int) -> None:
         rolls, known, which = self._rolls, self._people, (asked.whose.teams, asked.whose.employee)
         if which not in rolls:
-            rolls[which] = await _rolls(asked.whose, moment)  # if all is forgotten meanwhile, then this dict is too
-        kept.stale.clear()  # what moves from here on is noted again
+            rolls[which] = await _rolls(asked.whose, moment)  # after a `_clear` meanwhile this dict is discarded too
+        kept.stale.clear()  # scores that move from here on are added again
         now, since_dawn = await scores.sums(asked.whose, [moment.dawn])
         kept.standings = await _standings(asked, moment, position, rolls[which], now, _less(now, since_dawn))
         kept.standings.people = known
@@ -214,7 +234,10 @@ class Boards:
             rows -= len(oldest.standings.ladder) if oldest.standings is not None else 0
 
     async def _refresh(self, kept: _Kept) -> int:
-        """Read the scores that have moved, and return the position at which they were read."""
+        """Read the stale scores again, and return the change-log position at which they were read.
+
+        A failed read marks them stale again, so that no change is lost.
+        """
         standings = kept.standings
         assert standings is not None
         stale, kept.stale = kept.stale, set()
@@ -230,7 +253,7 @@ class Boards:
 
 
 def _scored(moved: Iterable[str]) -> dict[str, list[tuple[int, date]]]:
-    """Return by metric whose score has moved, and on which day."""
+    """Return, by metric, pairs of employee id and day of the scores that the topics report as moved."""
     found: dict[str, list[tuple[int, date]]] = defaultdict(list)
     for topic in moved:
         name, _, day = topic.partition("@")

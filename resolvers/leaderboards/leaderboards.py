@@ -1,4 +1,4 @@
-"""Leaderboards: who is ahead, in what, over which days; now or as it stood at a moment."""
+"""Leaderboards: ranked rows of a metric, period and scope, at present or as of an instant."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ class RankBy(StrEnum):
 
 @dataclass(frozen=True)
 class Question:
-    """What a board is asked for; the period is resolved each time, since "this month" turns."""
+    """The arguments of a leaderboard; the period is resolved at each read, since "this month" changes."""
 
     metric: str = "deals_won_amount"
-    period: tuple[tuple[str, Any], ...] | None = None  # of the contract's PeriodInput, as sorted pairs
+    period: tuple[tuple[str, Any], ...] | None = None  # a PeriodInput as sorted pairs
     scope: str | None = None
     rank_by: RankBy = RankBy.VALUE
-    first: int = 100  # rows, nearest the one of `around`
+    first: int = 100  # rows, nearest to that of `around_global_id`
     around: str | None = None
     as_of: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One row of a board, in the metric's unit."""
+    """One row of a leaderboard, in the metric's unit."""
 
     rank: int
     previous_rank: int | None
@@ -62,7 +62,7 @@ class Standing:
     target: Decimal | None
     attainment_percent: float | None
     gap_to_next: Decimal | None
-    name: str = ""  # as it was when ranked
+    name: str = ""  # at the time of ranking
     _employee: Employee | None = field(default=None, compare=False, repr=False)
 
 
@@ -82,7 +82,7 @@ class Board:
 
     @property
     def shown(self) -> object:
-        """Return all that a screen shows of it: equal where nothing moved but the time."""
+        """Everything that a screen shows of the leaderboard: equal as long as only the time has changed."""
         return (
             self.metric.name,
             self.period,
@@ -95,9 +95,9 @@ class Board:
 
 
 async def answer(context: Context, question: Question, heard: int | None = None) -> Board:
-    """Return the board as it is, or as it stood at `as_of`. Raises a Failure for what cannot be asked.
+    """Return the present leaderboard, or the one as of `as_of`. Raises an OperationError for invalid arguments.
 
-    heard  of a live stream: the position of the change log up to which it wants to know; None for all
+    up_to_position  of a live stream: the change-log position that the result must include; None for all commits
     """
     if not 1 <= question.first <= LARGEST:
         raise BadInput(f"first must be 1 to {LARGEST}.", field="first")
@@ -109,7 +109,7 @@ async def answer(context: Context, question: Question, heard: int | None = None)
         rows = _window(await _in_sight(context, standings), question.first, around)
     else:
         rows = standings.ladder.window(question.first, around)
-    await standings.people_of([row.key for row in rows])  # the board shows them all
+    await standings.people_of([row.key for row in rows])  # all rows show their employee, so load them in one query
     return Board(
         asked.metric,
         asked.period,
@@ -127,7 +127,7 @@ async def answer(context: Context, question: Question, heard: int | None = None)
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question, with what its words mean at this moment."""
+    """A LeaderboardQuery with its arguments resolved for the present instant."""
 
     metric: Metric
     period: Period
@@ -165,7 +165,7 @@ async def _asked(context: Context, question: Question) -> _Asked:
 
 
 async def _standings(context: Context, asked: _Asked, heard: int | None) -> Standings:
-    """Return the standings, which stay as they are until the next await."""
+    """Return the ranked scores. They are shared with other requests and may change at the next await."""
     if asked.moment.at is not None:
         return await leaderboard_cache.as_it_stood(asked.board, asked.moment)
     if context.services.boards is None:
@@ -175,15 +175,16 @@ async def _standings(context: Context, asked: _Asked, heard: int | None) -> Stan
 
 
 def _window(rows: Sequence[Ranked], first: int, around: int | None) -> Sequence[Ranked]:
-    """Return of rows that were picked out what a ladder's window would show of all."""
+    """Return the `first` filtered rows nearest to the employee, as `RankedList.window` does for all rows."""
     start = window_start(next((n for n, row in enumerate(rows) if row.key == around), 0), first, len(rows))
     return rows[start : start + first]
 
 
 async def _in_sight(context: Context, standings: Standings) -> list[Ranked]:
-    """Return the rows of those whose time at work the viewer may see; ranks stay those of the whole board.
+    """Return the rows of the employees whose work time the viewer may see, with their ranks on the whole leaderboard.
 
-    How much is missing to the next rank up is left out where it would tell the hours of somebody else.
+    The gap to the next rank up is omitted unless a visible row has that rank, since it would reveal the hours of an
+    employee whom the viewer may not see.
     """
     rows = standings.ladder.window(len(standings.ladder))
     staff = await standings.people_of([row.key for row in rows])
@@ -195,7 +196,7 @@ async def _in_sight(context: Context, standings: Standings) -> list[Ranked]:
 
 
 async def _shown(asked: _Asked, standings: Standings, rows: Sequence[Ranked]) -> list[Standing]:
-    """Return the rows as they are shown, with the people of them that are at hand."""
+    """Return the rows in the metric's unit, with previous ranks, targets and the employees already loaded."""
 
     def shown_(amount: int | None) -> Decimal | None:
         return None if amount is None else shown(amount, asked.metric.unit, asked.currency)
@@ -231,14 +232,14 @@ async def _around(context: Context, id_: str | None) -> int | None:
 
 @dataclass(frozen=True)
 class Place:
-    """Whose place on which board: of the whole company, or of a device's scope."""
+    """The key of an employee's row on a leaderboard of the whole company, or of a device's scope."""
 
     employee: int
     question: Question
 
 
 async def places(context: Context, asked: Sequence[Place]) -> list[Standing | None]:
-    """Return the standing of each on his board, None for who sees no boards or is not on it."""
+    """Return the leaderboard row of each key; None if the viewer may not see leaderboards or the row."""
     if context.viewer.reach(Action.VIEW_BOARD) is Reach.NONE:
         return [None] * len(asked)
     found: dict[Place, Standing] = {}
@@ -257,7 +258,7 @@ async def places(context: Context, asked: Sequence[Place]) -> list[Standing | No
 
 
 def topics(question: Question, board: Board) -> list[str]:
-    """Return the news that may move the board."""
+    """Return the topics on which the leaderboard may change."""
     scope = board.scope
     whose = f"employee:{scope.number}" if scope.kind is OwnerKind.EMPLOYEE else f"team:{scope.number}"
     return [f"score:{board.metric.key}:{whose}", "goals"]

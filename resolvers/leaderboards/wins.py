@@ -16,7 +16,7 @@ from resolvers.request.context import Context
 
 
 async def bells_after(context: Context, scope_id: str | None, position: int, limit: int) -> Sequence[Bell]:
-    """Return the wins and takings back that rang after that position, in order, within the scope."""
+    """Return the wins and revocations announced after the position, in order, within the scope."""
     scope = await scopes.for_board(context, scope_id, Action.VIEW_WINS)
     query = Bell.filter(id__gt=position).order_by("id").limit(limit)
     if scope.kind is OwnerKind.EMPLOYEE:
@@ -31,7 +31,7 @@ async def newest_bell() -> int:
 
 
 async def bell_position(id_: str) -> int | None:
-    """Return the position of a win by the id that its listeners saw; None when there is no such win."""
+    """Return the position of a win by its global id in the API; None if it does not exist."""
     pair = decoded(id_)
     if not pair or pair[0] != "DealWon" or not await Bell.exists(id=pair[1]):
         return None
@@ -40,7 +40,7 @@ async def bell_position(id_: str) -> int | None:
 
 @dataclass(frozen=True)
 class Ring:
-    """A win that the office should hear of, or (`revoked`) its taking back."""
+    """A win to announce or to revoke: the values that every listener may see."""
 
     deal_id: int
     employee_id: int
@@ -52,7 +52,7 @@ class Ring:
 
 
 async def ring(context: Context, win: Ring, revoked: bool) -> None:
-    """Ring the bell for a win; for one taken back, only when it rang within a day and still sounds."""
+    """Announce a win; revoke one only if its last announcement is not revoked and at most a day old."""
     now = context.now()
     first: int | None = None
     if revoked:

@@ -15,7 +15,11 @@ from resolvers.request.context import Context
 
 
 async def _post(context: Context, changes: Sequence[Changed]) -> list[Score]:
-    """Post the differences; those that touch a closed day count, whole, on the day of recording."""
+    """Post the score differences of the changes, and return the posted scores.
+
+    A closed day must not change. If any score of a metric falls on a closed day, the whole difference of
+    that metric (withdrawal and new score) is posted for today and marked as late.
+    """
     company, today = await context.company(), await context.today()
     closed = _Closing(company.calendar, today, company.close_after_workdays)
     rows: list[tuple[Score, bool, str, int]] = []
@@ -30,7 +34,7 @@ async def _post(context: Context, changes: Sequence[Changed]) -> list[Score]:
 
 
 class _Closing:
-    """Which days are closed, each month looked up once."""
+    """Closed months, for which postings are late; each month is computed once."""
 
     def __init__(self, calendar: Calendar, today: date, close_after: int | None) -> None:
         self.calendar, self.today, self.close_after = calendar, today, close_after

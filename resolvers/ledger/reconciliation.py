@@ -1,9 +1,9 @@
-"""Do the numbers still say what the records say?
+"""Reconciliation: compares the totals with the ledger and the ledger with the records, and can rebuild the totals.
 
-Every number shown is a sum of daily totals, an employee's or a team's; these must be the sums of the
-ledger, and the ledger what the records as they stand are worth. Here both are worked out anew,
-by the same rules that posted them, and each difference is told. A system that is at
-work gives none: all is read as of one moment.
+Every displayed number is a sum of daily totals of employees or teams; these must equal the sums of the
+ledger, and the ledger must equal the scores of the present records. Both are calculated again with the
+rules that posted them, and each difference is reported. Concurrent writes cause no differences, since
+everything is read in one snapshot.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from models.organization.people import Employee, Team
 from resolvers.request.id_resolution import RECORDS
 
 _COUNTED: Final[dict[str, type[Model]]] = {**RECORDS, "WorkDay": WorkDay}
-_Key = tuple[str, int | None, int, date | None]  # metric, employee, team, day; without one, all of them together
+_Key = tuple[str, int | None, int, date | None]  # metric, employee, team, day; None: all together
 
 
 class Where(StrEnum):
@@ -47,15 +47,16 @@ class Where(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that stands otherwise than it should.
+    """A stored number that differs from the expected one.
 
-    where       a daily total of an employee or of a team that is not the sum of the ledger, a ledger that is
-                not what the record is worth, or a record whose own worth is not what it was frozen from
-    employee    None for the total of a whole team;  team  None for none
-    record      the kind and number of the record; None for a total
-    day         None where a late posting lets only all days together be compared
-    stands, due what is there, and what should be, as the metric is shown to people
-    repaired    whether it has been put right in this run
+    location  a daily total of an employee or of a team that is not the sum of the ledger, ledger entries that
+              are not the score of their record, or a record whose own value does not follow from its amounts
+    employee  None for the total of a whole team
+    team      None for no team
+    record    kind and id of the record; None for a total
+    day       None if a late posting allows only a comparison over all days together
+    actual, expected  in the metric's unit
+    repaired  whether it has been corrected in this run
     """
 
     where: Where
@@ -91,7 +92,7 @@ class Findings:
 
     @property
     def summary(self) -> str:
-        """Say in a sentence what was compared and whether all agrees."""
+        """A sentence that says what was compared and whether everything agrees."""
         postings, records = _many(self.postings, "posting"), _many(self.records, "record")
         compared = f"Compared the daily totals with {postings}, and these with {records}"
         if not self.differences:
@@ -106,7 +107,8 @@ class Findings:
 async def reconcile(*, repair: Callable[[], datetime] | None = None) -> Findings:
     """Compare the daily totals with the ledger and the ledger with the records.
 
-    repair  the clock, to rewrite the totals that differ and tell everybody; ledger and records are never touched.
+    repair_clock  if given, totals that differ are rewritten and all clients notified, with the times of this clock;
+                  ledger and records are never changed
     """
     company = await the_company()
     if company is None:
@@ -123,7 +125,7 @@ async def reconcile(*, repair: Callable[[], datetime] | None = None) -> Findings
 
 
 class _Names:
-    """Turns numbers of rows and smallest units into what people read."""
+    """Builds differences with names in place of ids and amounts in the metric's unit."""
 
     def __init__(self, employees: dict[int, str], teams: dict[int, str], units: dict[str, Unit], currency: str) -> None:
         self.employees, self.teams, self.units, self.currency = employees, teams, units, currency
@@ -150,7 +152,7 @@ class _Names:
 
 
 class _Run:
-    """One comparison of everything: what it has seen and found so far."""
+    """One run: the differences found and the numbers of records and postings compared so far."""
 
     def __init__(self, names: _Names) -> None:
         self.names = names
@@ -158,7 +160,7 @@ class _Run:
         self.records = self.postings = 0
 
     async def rebuild_totals(self, clock: Callable[[], datetime]) -> None:
-        """Put right the totals that differ from the ledger, a metric at a time so that nobody waits long to write."""
+        """Correct the totals that differ from the ledger, one metric per transaction to keep the write lock short."""
         for metric in await reconciliation.metrics():
             async with connection.writing():
                 wrong = await reconciliation.wrong_totals(metric)
@@ -168,7 +170,7 @@ class _Run:
                         {(metric, one.employee, one.team, one.day): due - one.amount for one, due in wrong},
                         {(metric, one.team, one.day): due - one.amount for one, due in of_teams},
                     )
-                    await change_log.note({"*"}, clock())  # what is shown, and kept to be shown, is read anew
+                    await change_log.note({"*"}, clock())  # all caches and live streams read again
             self.differences += [replace(found, repaired=True) for found in self._wrong_totals(wrong, of_teams)]
 
     async def compare_totals(self) -> None:
@@ -184,7 +186,7 @@ class _Run:
             yield self.names.difference(Where.TEAM, (each.metric, None, each.team, each.day), each.amount, due)
 
     async def compare_ledger(self, kind: str) -> None:
-        """Compare what was posted for the records of a kind, also for those that are gone, with what they are worth."""
+        """Compare the postings of all records of a kind, including those that no longer exist, with their scores."""
         model = _COUNTED.get(kind)
         async for first, last in reconciliation.windows(kind, model):
             rows: list[Any] = await model.filter(id__gte=first, id__lte=last).order_by("id") if model else []
@@ -201,7 +203,7 @@ class _Run:
             self.differences += [wrong for row in rows if isinstance(row, Deal) for wrong in self._wrong_worth(row)]
 
     def _wrong_worth(self, deal: Deal) -> Iterator[Difference]:
-        """Yield where the value and the profit of a win are not what its amounts make at the frozen rates."""
+        """Yield differences of a win's value and profit from its amounts converted at the frozen rates."""
         facts = deal.facts()
         if facts is None or facts.won is None or deal.amount is None or deal.currency is None or deal.rate is None:
             return
@@ -218,7 +220,7 @@ class _Run:
                 yield self._wrong_win(facts, metric, stands or 0, due or 0)
 
     async def compare_grades(self) -> None:
-        """Find the wins that count as a first sale but are a repeat one, or the other way round."""
+        """Find wins that count as a first sale but are a repeat sale, or vice versa."""
         for facts, due in await reconciliation.wrongly_graded():
             metric = "first_deals_won" if due is SaleKind.FIRST else "repeat_deals_won"
             self.differences.append(self._wrong_win(facts, metric, 0, 1))
@@ -230,10 +232,11 @@ class _Run:
 
 
 def ledger_differences(facts: Facts | None, posted: Sequence[Posted]) -> Iterator[tuple[_Key, int, int]]:
-    """Yield what stands and what should be, wherever a record's postings are not what it is worth.
+    """Yield key, actual and expected amount wherever a record's postings differ from its score.
 
-    facts   as the record stands; None when it is deleted or gone, and nothing is due
-    Where a posting of a metric is late, the metric is compared over all days together.
+    facts  of the present record; None if it is deleted or does not exist, so that nothing is expected
+
+    If a posting of a metric is late, the metric is compared over all days together.
     """
     late = {part.metric for part in posted if part.late}
     due: Counter[_Key] = Counter()

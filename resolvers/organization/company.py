@@ -1,4 +1,4 @@
-"""The company itself, its exchange rates and its pipelines; kept by administrators."""
+"""Company settings, exchange rates and pipelines. Only administrators change them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ _MOST_STAGES = 50
 async def set_up(
     *, name: str, currency: str, zone: str, country: str | None, admin: str, email: str, password: str, now: datetime
 ) -> tuple[Company, Employee]:
-    """Make the company, a first pipeline and the first administrator: once for an installation."""
+    """Create the company, its first pipeline, the first administrator and the default alert rules.
+
+    Raises Conflict if the installation has a company already.
+    """
     if await the_company() is not None:
         raise Conflict("This installation has its company already.", "company")
     company = Company(id=1, name=validation.name(name, "name"), created_at=now)
@@ -51,7 +54,7 @@ async def set_up(
 
 
 async def update(context: Context, given: Given) -> Company:
-    """Change the company; what is already counted stays as it was counted."""
+    """Change the company's settings. Amounts already counted do not change."""
     _require_admin(context)
     company = await the_company() or await context.company()
     if given.get("name") is not None:
@@ -101,7 +104,7 @@ def _country(value: str | None, *path: str) -> str | None:
 
 
 async def set_rate(context: Context, *, currency: str, rate: Decimal, since: date | None) -> Company:
-    """Say what one unit of a currency is worth in the company's own from a day on."""
+    """Set the value of one unit of a currency in the company's currency, valid from a day (default: today)."""
     _require_admin(context)
     company = await context.company()
     code = validation.currency(currency, "input", "currency")
@@ -119,7 +122,10 @@ async def set_rate(context: Context, *, currency: str, rate: Decimal, since: dat
 
 
 async def save_pipeline(context: Context, given: Given) -> Pipeline:
-    """Make a pipeline, or give an old one's stages new names and order."""
+    """Create a pipeline, or rename, reorder, add and remove the stages of an existing one.
+
+    Raises Conflict for the removal of a stage that deals are or have been in.
+    """
     _require_admin(context)
     name = validation.name(given["name"], "input", "name")
     wanted: Sequence[Given] = given["stages"]

@@ -1,4 +1,4 @@
-"""Employees and teams: who is there, who stands above whom; kept by administrators."""
+"""Employees, teams, profiles and presence. Only administrators change employees and teams."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MINUTES = 24 * 60
 
 
 async def create_employee(context: Context, given: Given) -> Employee:
-    """Take somebody in; a known externalId changes that employee."""
+    """Create an employee, or update the employee with the same `externalId`."""
     _require_admin(context)
     external = validation.external_id(given.get("externalId"), "input", "externalId")
     if external and (known := await Employee.get_or_none(external_id=external)):
@@ -60,7 +60,7 @@ async def _changed(context: Context, employee: Employee, given: Given) -> Employ
     if "email" in given and (given["email"] is not None or employee.id is None):
         employee.email = None if given["email"] is None else validation.address(given["email"], "input", "email")
         if employee.email != was["email"] and await Employee.exists(email=employee.email):
-            raise Conflict("Somebody has this e-mail address already.", "input", "email")
+            raise Conflict("Another employee has this e-mail address already.", "input", "email")
     if given.get("role") is not None:
         employee.role = given["role"]
     if "team" in given:
@@ -82,7 +82,7 @@ async def _changed(context: Context, employee: Employee, given: Given) -> Employ
         return employee
     await employee.save()
     await people.moved(employee, context.now())
-    if {"team_id", "role", "active"} & set(differing):  # his silence begins anew, for another manager, or is nobody's
+    if {"team_id", "role", "active"} & set(differing):  # inactivity counts anew, for another manager or none
         await evaluation.no_more([("Employee", employee.id)], context.now())
     await inactivity.look({employee.id: context.now()})
     if not employee.active or (was["password_hash"] and "password_hash" in differing):
@@ -92,11 +92,11 @@ async def _changed(context: Context, employee: Employee, given: Given) -> Employ
 
 
 async def _check_no_loop_of_managers(employee: Employee) -> None:
-    """Refuse a manager who is the employee himself or, by the managers set by hand, below him."""
+    """Raise Invalid if the employee would be their own manager, following `Employee.manager_id` upwards."""
     step, seen = employee.manager_id, {employee.id}
     while step is not None:
         if step in seen:
-            raise Invalid("Nobody can be his own manager, not even through others.", "input", "manager")
+            raise Invalid("An employee cannot be their own manager, directly or indirectly.", "input", "manager")
         seen.add(step)
         step = (await Employee.get(id=step)).manager_id
 
@@ -109,7 +109,7 @@ async def _keep_an_admin(employee: Employee, was: Mapping[str, Any]) -> None:
         and not is_admin
         and not await Employee.filter(role=Role.ADMIN, active=True).exclude(id=employee.id).exists()
     ):
-        raise Conflict("This is the last administrator: make somebody else one first.", "input", "role")
+        raise Conflict("This is the last administrator: make another employee one first.", "input", "role")
 
 
 def _address(value: str | None) -> str | None:
@@ -120,7 +120,7 @@ def _address(value: str | None) -> str | None:
 
 
 async def update_profile(context: Context, given: Given) -> Employee:
-    """Change the viewer's own language, quiet hours, digest and password."""
+    """Change the viewer's language, quiet hours, digest and password. A new password ends their other sessions."""
     employee = context.viewer.employee
     if employee is None:
         raise Forbidden("A device has no profile.", "input")
@@ -130,7 +130,7 @@ async def update_profile(context: Context, given: Given) -> Employee:
         if language is not None and language not in LANGUAGES:
             raise Invalid('Choose "en" or "ru".', "input", "language")
         employee.language = language
-        context.announce(f"employee:{employee.id}")  # what he hears live is in his language
+        context.announce(f"employee:{employee.id}")  # live streams send texts in the employee's language
     for field, column in (("quietFrom", "quiet_from"), ("quietTo", "quiet_to"), ("digestAt", "digest_at")):
         if field in given:
             minute = given[field]
@@ -168,7 +168,7 @@ async def _changed_team(context: Context, team: Team, given: Given) -> Team:
     was, gained_or_lost = team.parent_id, set[int]()
     if given.get("name") is not None:
         team.name = validation.name(given["name"], "input", "name")
-    if given.get("externalId") is not None:  # of an import
+    if given.get("externalId") is not None:  # only imports set it
         team.external_id = validation.external_id(given["externalId"], "input", "externalId")
     if "parent" in given:
         parent = None if given["parent"] is None else refs.team(given["parent"], "input", "parent").id
@@ -184,7 +184,7 @@ async def _changed_team(context: Context, team: Team, given: Given) -> Team:
         await scores.carry(team.id, before, after)
         gained_or_lost = set(before) ^ set(after)
     await team.save()
-    context.who = replace(context.viewer, tree=await people.tree())  # who goes on in this unit sees the team
+    context.who = replace(context.viewer, tree=await people.tree())  # the rest of this unit of work sees the team
     context.announce("people")
     if gained_or_lost:
         await touch(context, await goals.of_teams(gained_or_lost))
@@ -197,13 +197,16 @@ def _require_admin(context: Context) -> None:
 
 
 async def online(context: Context, employees: Sequence[int]) -> list[bool]:
-    """Return for each employee whether he has a live session now."""
+    """Return for each employee whether they are online, i.e. have an open socket."""
     here = {row.employee_id for row in await context.rows(presence.of(employees, context.now()))}
     return [employee in here for employee in employees]
 
 
 async def attend(process: str, employees: Collection[int], now: datetime) -> bool:
-    """Say who has a live session in a process, and tell it where that is news; return whether it is."""
+    """Store which employees are online in a server process; publish it if it has changed. Return whether it has.
+
+    process  the id of the server process
+    """
     async with connection.writing():
         news = await presence.here(process, employees, now)
         if news:
@@ -213,7 +216,12 @@ async def attend(process: str, employees: Collection[int], now: datetime) -> boo
 
 @dataclass(frozen=True)
 class Presence:
-    """The active employees of a scope, in name order, those who have left it, and until when who is online counts so."""
+    """Presence in a scope.
+
+    employees     the active employees, in name order
+    departed      employees sent before that no longer belong to the scope
+    online_until  by id of an online employee: when they count as offline unless their process renews it
+    """
 
     employees: Sequence[Employee]
     left: Sequence[Employee]
@@ -221,7 +229,7 @@ class Presence:
 
 
 async def present(context: Context, scope: Asked, known: Collection[int] = ()) -> Presence:
-    """Return who is in a scope, and who of those known is not in it any more. Raises NotFound."""
+    """Return the presence in a scope; `previous_ids` not in it any more are `departed`. Raises NotFound."""
     found = await scopes.within_reach(context, scope, Action.VIEW_PEOPLE)
     teams = found.teams(context)
     rows = [found.row] if isinstance(found.row, Employee) else await people.active(teams)
@@ -237,14 +245,14 @@ async def find(context: Context, number: int) -> Employee | None:
 
 
 async def seen(context: Context, ids: Sequence[int]) -> list[Employee | None]:
-    """Return one employee per id, in the order of `ids`; None where there is none in sight."""
+    """Return one employee per id, in the order of `ids`; None where it is unknown or the viewer may not see it."""
     found = await context.people(ids)
     context.met.update((row.id, row) for row in found if row)
     return [row if row and context.viewer.may(Action.VIEW_PEOPLE, row) else None for row in found]
 
 
 async def listed(context: Context, search: str | None, team: str | None, active: bool | None) -> QuerySet[Employee]:
-    """Return the employees within reach, with that text in their name, in that very team."""
+    """Return a query for employees the viewer may see, by text in the name, team (without subteams), active state."""
     number = None
     if team is not None:
         refs = References(context)
@@ -263,7 +271,7 @@ async def listed(context: Context, search: str | None, team: str | None, active:
 
 
 def teams(context: Context) -> list[Team]:
-    """Return the teams within sight, each after the one it stands below, in name order."""
+    """Return the teams the viewer may see, depth first: each after its parent, siblings in name order."""
     tree, seen = context.tree, context.viewer.teams
     found: list[Team] = []
 

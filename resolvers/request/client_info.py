@@ -1,4 +1,4 @@
-"""Who knocks, before anybody has looked who that is: what one request or socket brings along."""
+"""Client information of a request or socket before authentication."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What is sent along.
+    """Client information.
 
-    token     None for a stranger
-    language  "en" or "ru"; empty for a client that has not said, to whom his profile's is spoken
-    address   the client's own, for throttles
+    token       bearer token; None for a client that is not signed in
+    language    "en" or "ru"; empty if the client states none: then the viewer's profile decides
+    address     IP address of the client, for rate limits
+    request_id  id of the HTTP request or operation, for errors and logs
     """
 
     token: str | None = None

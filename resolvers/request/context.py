@@ -1,8 +1,8 @@
-"""What one operation works with: who asks, the clock, the company, and what it may announce.
+"""Request context: viewer, clock, company data, data loaders and the unit of work of one operation.
 
-A context belongs to one operation and is never shared; over a socket every operation
-gets its own. What belongs to the process (the hub's bell, secrets, throttles) is handed
-in by the server: the only inversion.
+A context belongs to one operation and is never shared; on a WebSocket every operation gets its own. Objects of the
+process (change notification, secrets, rate limiter) are passed in by the server as `Services`: this is the only
+dependency inversion in the code base.
 """
 
 from __future__ import annotations
@@ -48,21 +48,39 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass
 class Context:
+    """State of one operation.
+
+    make_loader           creates a data loader, an object with `load(key)`, from a function that takes many keys
+    current_viewer        None for an anonymous client
+    current_unit_of_work  the open unit of work, if any
+    goal_values           by goal id: values to which changes of this operation have brought goals
+    loaded_employees      employees that this operation has read, by id
+
+    Only in live streams:
+
+    reference_cache       data that need not be read again for each event
+    prefetched            values that the stream has just read, by loader function and key
+    refresh_viewer        brings `current_viewer` up to date; set for a stream that several subscribers share
+    active_state_ids      of a stream of several states: the ids of states that still belong to it
+    start_position        of an event stream: the position after which it starts, overriding its arguments
+    on_caught_up          of an event stream: called with the position when all events up to now were sent
+    """
+
     caller: Caller
     services: Services
     clock: Callable[[], datetime]
-    make_loader: Callable[[Any], Any]  # from a function by keys to an object with `load(key)`
+    make_loader: Callable[[Any], Any]
     who: Viewer | None = None
     work: Work | None = None
     loaders: dict[Any, Any] = field(default_factory=dict)
-    reached: dict[int, int] = field(default_factory=dict)  # by goal: what this operation's changes have brought it to
-    met: dict[int, Employee] = field(default_factory=dict)  # employees that this operation has read
-    known: Known | None = None  # of a live stream: what need not be read for each event
-    ready: dict[Any, dict[Any, Any]] = field(default_factory=dict)  # of a live stream: what it has just found out
-    settled: Callable[[], Awaitable[None]] | None = None  # of a stream that several hear: brings `who` up to date
-    standing: set[int] | None = None  # of a stream of several states: those that still belong to it
-    start: int | None = None  # of a stream of happenings: the position it begins after, whatever its arguments say
-    caught_up: Callable[[int], None] = lambda position: None  # of such a stream: called when there are no more for now
+    reached: dict[int, int] = field(default_factory=dict)
+    met: dict[int, Employee] = field(default_factory=dict)
+    known: Known | None = None
+    ready: dict[Any, dict[Any, Any]] = field(default_factory=dict)
+    settled: Callable[[], Awaitable[None]] | None = None
+    standing: set[int] | None = None
+    start: int | None = None
+    caught_up: Callable[[int], None] = lambda position: None
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None
@@ -71,14 +89,14 @@ class Context:
 
     @property
     def viewer(self) -> Viewer:
-        """Who asks. Raises Unauthenticated for a stranger."""
+        """The signed-in viewer. Raises Unauthenticated for an anonymous client."""
         if self.who is None:
             raise Unauthenticated("Sign in first: send an access token as `Authorization: Bearer …`.")
         return self.who
 
     @property
     def language(self) -> str:
-        """What is spoken to who asks: "en" or "ru", as the client says, else as his profile does."""
+        """Language of messages to the viewer, "en" or "ru": the client's, else that of the viewer's profile."""
         own = self.who.employee.language if self.who is not None and self.who.employee is not None else None
         return self.caller.language or own or "en"
 
@@ -87,12 +105,12 @@ class Context:
         return self.viewer.tree
 
     def now(self) -> datetime:
-        """Return the moment of the unit of work, else of the clock."""
+        """Return the time of the unit of work, or the clock's outside of one."""
         return self.work.at if self.work else self.clock()
 
     async def company(self) -> Company:
         if self._company is None:
-            async with self._reading:  # many fields ask at the same moment; one reads
+            async with self._reading:  # many fields need it at the same time; only one reads it
                 if self._company is None:
                     if self.known is not None:
                         self._company = await self.known.company()
@@ -127,39 +145,40 @@ class Context:
             return self._rates
 
     def forget(self) -> None:
-        """Drop what was read for this operation: something has changed, or the next event begins."""
+        """Drop the data read for this operation, because something has changed or the next event begins."""
         self._company = self._metrics = self._rates = None
         self._outdated = self.who
 
     async def first_stage(self) -> Stage | None:
-        """Return where a deal begins unless told otherwise."""
+        """Return the stage of new deals without a stage."""
         return self._office.first_stage if self._office else await pipelines.first_stage()
 
     def office_is_at(self, position: offices.Position) -> None:
-        """Drop what was read with who asks if the office has moved since, as was just seen."""
+        """Drop the data read with the viewer if the reference data now has another position in the change log."""
         if self._office and self._office.position != position:
             self.forget()
 
     @property
     def _office(self) -> Office | None:
-        """What was read with who asks, unless it has changed since."""
+        """The reference data read with the viewer; None after `invalidate`."""
         return self.who.office if self.who is not None and self.who is not self._outdated else None
 
     def sees(self, owner: int) -> bool | None:
-        """Return whether records of that employee are within the viewer's sight; None where he would have to be read."""
+        """Return whether the viewer may see the employee's records; None if the employee has not been read yet."""
         if self.viewer.reach(Action.VIEW_CARD) is Reach.COMPANY or owner == self.viewer.id:
             return True
         employee = self.met.get(owner)
         return None if employee is None else self.viewer.may(Action.VIEW_CARD, employee)
 
     async def people(self, numbers: Sequence[int]) -> list[Employee | None]:
-        """Return the employees of these numbers, in their order."""
+        """Return the employees with these ids, in their order; None for a missing one."""
         return await (self.known.employees(numbers) if self.known else people.by_ids(numbers))
 
     def load(self, by_keys: Callable[[Sequence[Key]], Awaitable[Sequence[Value]]], key: Key) -> Awaitable[Value]:
-        """Return the value for a key, asked for together with all others of this moment; nothing is remembered.
+        """Return the value of a key, loaded together with all keys requested in the same tick of the event loop.
 
-        In a live stream what is known of people is there at once, without a wait.
+        Values are not cached, so a mutation never sees a value from before its change. In a live stream, employees
+        in the reference cache are returned directly, without waiting for the batch.
         """
         ask: Any = by_keys
         if self.known is not None and ask is people.by_ids:
@@ -175,7 +194,7 @@ class Context:
     def ask(
         self, by_keys: Callable[[Context, Sequence[Key]], Awaitable[Sequence[Value]]], key: Key
     ) -> Awaitable[Value]:
-        """The same for a question that needs to know who asks, unless the stream has just answered it."""
+        """Do the same for a function that needs the context, unless the stream has prefetched the value."""
         if by_keys in self.ready and key in self.ready[by_keys]:
             return self.ready[by_keys][key]  # type: ignore[no-any-return]
         loader = self.loaders.get(by_keys)
@@ -184,24 +203,28 @@ class Context:
         return loader.load(key)  # type: ignore[no-any-return]
 
     def rows(self, query: QuerySet[Row]) -> Awaitable[list[Row]]:
-        """Return the rows of a question, asked in one statement with all others of this moment."""
+        """Return the rows of a query, run in one statement with all queries of the same tick of the event loop."""
         return self.load(together, query)
 
     def count(self, query: QuerySet[Any]) -> Awaitable[int]:
-        """The same for how many there are."""
+        """Do the same for the number of rows."""
         return self.load(together, Count(query))
 
     def announce(self, *topics: str) -> None:
-        """Say that something moved; told when the unit of work commits."""
+        """Add topics that have changed; subscribers are notified when the unit of work commits."""
         if self.work is None:
-            raise RuntimeError("announced outside a unit of work")
+            raise RuntimeError("published outside a unit of work")
         self.work.topics.update(topics)
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[Work]:
-        """Run one unit of work: one transaction, its news in the change log, the bell after the commit."""
+        """Run one unit of work: one transaction with its entry in the change log, and a notification after the commit.
+
+        The entry is written in the transaction of the change (an outbox), so a change is never committed without
+        news of it; the notification afterwards only makes subscribers read the log sooner.
+        """
         async with connection.writing():
-            at = self.clock()  # under the lock, so that times of recording rise with positions
+            at = self.clock()  # read under the lock, so that times rise with the positions of the change log
             work = self.work = Work(at)
             try:
                 yield work
@@ -223,6 +246,6 @@ class Context:
             self.services.ring()
 
     def require(self, allowed: bool, sentence: str) -> None:
-        """Refuse an action outside mutations' inputs, e.g. a query only for administrators."""
+        """Raise ForbiddenOperation with the message unless allowed, e.g. for a query only for administrators."""
         if not allowed:
             raise Forbidden(sentence)

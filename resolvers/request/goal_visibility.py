@@ -9,7 +9,7 @@ from resolvers.request.context import Context
 
 
 async def within_sight(context: Context, rows: Sequence[Goal]) -> list[Goal]:
-    """Return those of the goals that the viewer may see: work can move others too."""
+    """Return the goals that the viewer may see; a mutation can also move goals that they may not see."""
     viewer = context.viewer
     known = context.met | ({viewer.employee.id: viewer.employee} if viewer.employee else {})
     unknown = {row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE} - known.keys()

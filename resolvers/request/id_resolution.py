@@ -1,8 +1,8 @@
-"""From the ids in an input to the rows they mean, many at once and only those within reach.
+"""Resolves ids in inputs to rows the viewer may access, in batches.
 
-An id is our own or `ext:` and the id that another system gave. What is unknown, of
-another type or out of reach is NOT_FOUND alike; what can be seen but not changed is
-FORBIDDEN.
+An id is a global id, or `ext:` and the record's id in another system. A row that does not
+exist, is of another type or out of reach raises NotFound in each case; a row that the viewer
+can see but not change raises Forbidden.
 """
 
 from __future__ import annotations
@@ -49,21 +49,21 @@ _KINDS: Final[dict[str, type[Model]]] = {**RECORDS, "Employee": Employee, "Team"
 
 
 def owner_of(row: Any) -> int:
-    """Return whose record it is."""
+    """Return the id of the employee that owns the record."""
     return int(getattr(row, f"{OWNER[type(row).__name__]}_id"))
 
 
 class References:
-    """The rows that the ids of one input, or of five hundred, mean."""
+    """Rows referred to by the ids of one input or of a batch: load them with `request_*`, then resolve each id."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self._rows: dict[tuple[str, int], Any] = {}
         self._external: dict[tuple[str, str], Any] = {}
-        self.places = Places()  # of the employees at hand
+        self.places = Places()  # of the loaded employees
 
     async def want(self, kind: str, ids: Iterable[str | None]) -> None:
-        """Fetch what these ids of one kind mean, in one question, and whom the records belong to."""
+        """Load the rows of one type with these ids in one query, and the owners of the records."""
         wanted = {id_ for id_ in ids if id_}
         externals = {found for id_ in wanted if (found := external(id_))}
         parsed = (decoded(id_) for id_ in wanted)
@@ -72,7 +72,7 @@ class References:
         await self.want_owners()
 
     async def want_numbers(self, kind: str, numbers: Iterable[int | None]) -> None:
-        """The same by number, without whom the records belong to."""
+        """Load the rows of one type with these database ids, without the owners of the records."""
         await self._fetch(kind, {number for number in numbers if number} - self.numbers(kind), set())
 
     async def want_external(self, kind: str, externals: Iterable[str | None]) -> None:
@@ -80,15 +80,15 @@ class References:
         await self.want_owners()
 
     async def want_owners(self) -> None:
-        """Fetch whom the records at hand belong to, in one question for all kinds."""
+        """Load the owners of all loaded records, in one query for all types."""
         await self.want_numbers("Employee", [owner_of(row) for (kind, _), row in self._rows.items() if kind in RECORDS])
 
     def numbers(self, kind: str) -> set[int]:
-        """Return the numbers of the rows of one kind that are at hand."""
+        """Return the ids of the loaded rows of one type."""
         return {number for known, number in self._rows if known == kind}
 
     def remember(self, kind: str, external_id: str, row: Any) -> None:
-        """Let a row that is not written yet be found by the id that another system gave it."""
+        """Make an unsaved row available by its id in another system, so that a batch can repeat it."""
         self._external[kind, external_id] = row
 
     async def _fetch(self, kind: str, numbers: set[int], externals: set[str]) -> None:
@@ -104,7 +104,11 @@ class References:
             self.add(kind, row)
 
     async def _fetch_people(self, numbers: set[int], externals: set[str]) -> None:
-        """Fetch employees and their places, with them the viewer's own; and see whether the office has moved."""
+        """Load employees with their team membership history, always including the viewer.
+
+        The query also returns the change-log position of the reference data; passing it to the context
+        detects a stale cache without a statement of its own.
+        """
         own = {self.context.viewer.id} if self.context.viewer.id else set()
         new = (numbers | own) - self.numbers("Employee")
         found = await people.placed(new, externals, self.places)
@@ -120,18 +124,18 @@ class References:
             self._external[kind, row.external_id] = row
 
     def rows(self, kind: str) -> list[Any]:
-        """Return the rows of one kind that are at hand."""
+        """Return the loaded rows of one type."""
         return [row for (known, _), row in self._rows.items() if known == kind]
 
     def row(self, kind: str, number: int) -> Any:
-        """Return a row that was wanted and is known to exist."""
+        """Return a loaded row; it must have been requested and exist."""
         return self._rows[kind, number]
 
     def at_hand(self, kind: str, number: int) -> Any | None:
         return self._rows.get((kind, number))
 
     def by_external(self, kind: str, external_id: str) -> Any | None:
-        """Return the row that carries the id, deleted or out of reach though it be."""
+        """Return the loaded row with this id in another system, even if deleted or out of reach."""
         return self._external.get((kind, external_id))
 
     def _meant(self, kind: str, id_: str) -> Any | None:
@@ -159,7 +163,7 @@ class References:
         return row
 
     def record(self, kind: str, id_: str, *path: str) -> Any:
-        """Return a record that the viewer can see."""
+        """Return a record that the viewer can see. Raises NotFound."""
         row = self._meant(kind, id_)
         if row is None or row.deleted_at is not None or not self.sees(row):
             raise NotFound(f"There is no such {kind.lower()}.", *path)
@@ -169,21 +173,27 @@ class References:
         return self.context.viewer.may(Action.VIEW_CARD, self.row("Employee", owner_of(row)))
 
     def to_change(self, kind: str, id_: str, *path: str) -> Any:
-        """Return a record that the viewer can change."""
+        """Return a record that the viewer can change. Raises NotFound, Forbidden."""
         row = self.record(kind, id_, *path)
         if not self.context.viewer.may(Action.RECORD, self.row("Employee", owner_of(row))):
             raise Forbidden(f"You can see this {kind.lower()}, but not change it.", *path)
         return row
 
     def to_delete(self, kind: str, id_: str, *path: str) -> Any:
-        """Return a record that the viewer can take out: who only records must not lose what he was given to do."""
+        """Return a record that the viewer can delete. Raises NotFound, Forbidden.
+
+        The right to record does not suffice: employees must not delete tasks assigned to them.
+        """
         row = self.record(kind, id_, *path)
         if not self.context.viewer.may(Action.DELETE, self.row("Employee", owner_of(row))):
-            raise Forbidden("Only who stands above can delete this: ask him, or correct it.", *path)
+            raise Forbidden("Only a manager above the owner can delete this: ask them, or correct the record.", *path)
         return row
 
     def existing(self, kind: str, id_: str | None, external_id: str | None) -> Any | None:
-        """Return the record that an input with `id` or `externalId` changes; None when it makes a new one."""
+        """Return the record that an input with `id` or `externalId` updates; None if it creates a new one.
+
+        A deleted record with that `externalId` is returned too: recording it again restores it.
+        """
         if id_ is not None:
             return self.to_change(kind, id_, "input", "id")
         row = self.by_external(kind, external_id) if external_id else None
@@ -196,11 +206,11 @@ class References:
         return row
 
     def new_owner(self, id_: str | None, *path: str) -> Employee:
-        """Return whose a new record will be: the one named, else the viewer himself."""
+        """Return the owner of a new record: the employee named in the input, else the viewer."""
         viewer = self.context.viewer
         if id_ is None:
             if viewer.employee is None:
-                raise Required("Say whose record this is: a device has none of its own.", *path)
+                raise Required("Name the owner of this record: a device has no records of its own.", *path)
             return viewer.employee
         employee = self.employee(id_, *path)
         if not viewer.may(Action.RECORD, employee):
@@ -208,13 +218,13 @@ class References:
         return employee
 
     def heir(self, row: Any, id_: str, *path: str) -> Employee:
-        """Return who a record goes to; giving it away needs the right over both."""
+        """Return the new owner of a record; the viewer needs the right to reassign over both owners."""
         employee = self.employee(id_, *path)
         self.may_hand_over(owner_of(row), employee.id, *path)
         return employee
 
     def may_hand_over(self, holder: int, heir: int, *path: str) -> None:
-        """Refuse that what is the one's becomes the other's without the right over both."""
+        """Raise Forbidden unless the owner stays the same or the viewer may reassign records of both employees."""
         both = [self.row("Employee", number) for number in (holder, heir)]
         if holder != heir and not all(self.context.viewer.may(Action.REASSIGN, one) for one in both):
-            raise Forbidden("Only somebody who stands above both can hand this over.", *path)
+            raise Forbidden("Only a manager above both employees can hand this over.", *path)

@@ -1,4 +1,4 @@
-"""Calls that can be repeated: the same key with the same input gives the first call's answer again."""
+"""Idempotency keys: a repeated mutation with the same key and input gets the first response again."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ class Call:
 
 
 def call(name: str, arguments: Mapping[str, Any], given: Callable[[Any], Any]) -> Call | None:
-    """Return what identifies the call; None for one without a key.
+    """Return the key and the input digest of a mutation; None for one without an idempotency key.
 
-    given  makes of an argument what is given with it, by the contract's names
+    name       GraphQL name of the mutation
+    to_fields  converts an argument to a mapping by GraphQL field names, without omitted fields
     """
     if "input" not in arguments:
         return None
@@ -52,7 +53,7 @@ def call(name: str, arguments: Mapping[str, Any], given: Callable[[Any], Any]) -
     if not isinstance(input_, Mapping):
         return None
     outer = _key(input_, "input")
-    inner = _key(input_["deal"], "input", "deal") if isinstance(input_.get("deal"), Mapping) else None  # of a lead
+    inner = _key(input_["deal"], "input", "deal") if isinstance(input_.get("deal"), Mapping) else None  # of convertLead
     key = outer or inner
     return _call(name, {each: given(value) for each, value in arguments.items()}, key) if key else None
 
@@ -78,9 +79,9 @@ def _plain(value: Any) -> str:
 
 
 async def recall(context: Context, call: Call) -> dict[str, Any] | None:
-    """Return the rows that the call was answered with before, as they are now and as far as they may be seen now.
+    """Return the rows of the saved response, in their current state, without those not visible to the viewer now.
 
-    None for a new call.
+    None for a new request. Raises Conflict if the key was used with another input.
     """
     known = await RepeatableCall.get_or_none(actor=context.viewer.key, key=call.key)
     if known is None:
@@ -95,7 +96,7 @@ def _check_same(before: RepeatableCall | Call | None, call: Call, *path: str) ->
 
 
 async def remember(context: Context, call: Call, answer: Mapping[str, Any]) -> None:
-    """Keep which rows the call is answered with; secrets are not kept."""
+    """Save references to the rows of the response; other values, such as secrets, are not saved."""
     await _kept(context, call, answer).save()
 
 
@@ -115,13 +116,15 @@ Recorded = tuple[list[Any], list[Goal]]
 async def each(
     context: Context, name: str, givens: Sequence[Mapping[str, Any]], record: Callable[[list[Any]], Awaitable[Recorded]]
 ) -> Recorded:
-    """Record many at once, each as the mutation of that name would: one whose key is known is not recorded again.
+    """Record a batch, each input as the mutation of that name would; one whose key was used before is not repeated.
 
-    record   records those that are new, as `inputs`
-    returns  the records in the order of the inputs, and the goals that moved; what was recorded before and is out of
-             reach by now is left out
+    name        GraphQL name of the single mutation, whose keys are shared
+    record_new  records the new inputs; its error paths are relative to them, under "inputs"
+    returns     the records in the order of the inputs, and the goals that moved; a record saved by an earlier
+                request that is no longer visible to the viewer is left out
     """
     calls = [_keyed(name, given, str(index)) for index, given in enumerate(givens)]
+    # Where a key occurs several times in the batch, its first input is recorded and the others get the same record.
     first = {call.key: index for index, call in reversed(list(enumerate(calls))) if call}
     known = {row.key: row for row in await RepeatableCall.filter(actor=context.viewer.key, key__in=list(first))}
     for index, call in enumerate(calls):
@@ -130,6 +133,7 @@ async def each(
             _check_same(before, call, "inputs", str(index))
     fresh = [n for n, call in enumerate(calls) if not call or (call.key not in known and first[call.key] == n)]
     rows, goals = await _recorded(record, givens, fresh) if fresh else ([], [])
+    # Keyed by index for inputs recorded now, and by idempotency key for all that have one.
     found: dict[int | str, Any] = dict(zip(fresh, rows, strict=True))
     field = name.removeprefix("record").lower()
     await RepeatableCall.bulk_create(
@@ -150,7 +154,7 @@ def _keyed(name: str, given: Mapping[str, Any], index: str) -> Call | None:
 async def _recorded(
     record: Callable[[list[Any]], Awaitable[Recorded]], givens: Sequence[Any], fresh: Sequence[int]
 ) -> Recorded:
-    """Record the new ones; a refusal is placed by where its input was among all."""
+    """Record the new inputs; the index in the path of an error is mapped back to the whole batch."""
     try:
         return await record([givens[index] for index in fresh])
     except Refusal as refusal:
@@ -171,7 +175,7 @@ async def _rows(context: Context, saved: Any) -> Any:
 
 
 async def _seen(context: Context, saved: Sequence[tuple[str, int]]) -> list[Model]:
-    """Return the rows that the viewer may see, deleted or not, in their order."""
+    """Return the rows that the viewer may see, deleted or not, in the order of the references."""
     numbers: dict[str, list[int]] = {}
     for kind, number in saved:
         numbers.setdefault(kind, []).append(number)

@@ -8,7 +8,7 @@ from resolvers.request.context import Context
 
 
 async def metric(context: Context, key: str, *path: str) -> Metric:
-    """Return the metric with that key."""
+    """Return the metric with the key. Raises NotFound with `path` if there is none."""
     found = (await context.metrics()).get(key)
     if found is None:
         raise NotFound("There is no such metric; `metrics` lists them.", *path)

@@ -13,7 +13,7 @@ Given = Mapping[str, Any]
 
 
 async def period(context: Context, given: Given | None, *path: str) -> Period:
-    """Return the days that a period of the contract means; null is the current month. Refuses what cannot be meant."""
+    """Resolve a PeriodInput to a period; None is the current month. Raises Invalid with the path of the wrong field."""
     asked = given or {"kind": PeriodKind.MONTH}
     try:
         return resolve(

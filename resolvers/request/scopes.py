@@ -1,4 +1,4 @@
-"""Whose numbers: an employee, a team with all teams below it, or the whole company."""
+"""Scopes: an employee, a team with all teams below it, or the whole company; how arguments are resolved to them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True)
 class Scope:
-    """One of the three, with its row; the company's number is 0 as an owner of goals."""
+    """An employee, a team or the company, with its row. The company has id 0, as it does as owner of goals."""
 
     kind: OwnerKind
     number: int
     row: Company | Team | Employee
 
     def teams(self, context: Context) -> frozenset[int] | None:
-        """Return the teams it takes in; None for the company, which takes in everybody."""
+        """Return the ids of a team and all teams below it; None for the company and employees."""
         return context.tree.below(self.number) if self.kind is OwnerKind.TEAM else None
 
 
@@ -39,7 +39,7 @@ async def whole(context: Context) -> Scope:
 
 
 async def find(context: Context, id_: str) -> Scope | None:
-    """Return what the id means, whether or not it is within reach; None for nothing."""
+    """Return the scope with a global id or an "ext:" id, without checking permissions; None if there is none."""
     if found := external(id_):
         employee = await Employee.get_or_none(external_id=found)
         return Scope(OwnerKind.EMPLOYEE, employee.id, employee) if employee else None
@@ -55,7 +55,7 @@ async def find(context: Context, id_: str) -> Scope | None:
 
 
 def sees(context: Context, scope: Scope) -> bool:
-    """Return whether the viewer knows that there is such an employee or team; the company everybody knows."""
+    """Return whether the viewer may know that the employee or team exists; the company is visible to all viewers."""
     if isinstance(scope.row, Employee):
         return context.viewer.may(Action.VIEW_PEOPLE, scope.row)
     return scope.kind is OwnerKind.COMPANY or scope.number in context.viewer.teams
@@ -70,7 +70,10 @@ def reaches(context: Context, action: Action, scope: Scope) -> bool:
 
 
 async def for_board(context: Context, id_: str | None, action: Action = Action.VIEW_BOARD) -> Scope:
-    """Return the scope of a board or of wins: the company unless given. Raises NotFound where it is out of reach."""
+    """Return the scope of a leaderboard or of wins, by default the company.
+
+    Raises ResourceNotFound if the action does not reach the scope.
+    """
     scope = await find(context, id_) if id_ is not None else await _board_at_large(context)
     if scope is None or not reaches(context, action, scope):
         raise _no_such_scope()
@@ -78,7 +81,7 @@ async def for_board(context: Context, id_: str | None, action: Action = Action.V
 
 
 async def _board_at_large(context: Context) -> Scope | None:
-    """Return the company, or for a device made for one team that team."""
+    """Return the company, or the team of a device that belongs to one."""
     device = context.viewer.device
     if device is not None and device.team_id is not None:
         return Scope(OwnerKind.TEAM, device.team_id, context.tree.teams[device.team_id])
@@ -86,7 +89,7 @@ async def _board_at_large(context: Context) -> Scope | None:
 
 
 async def widest(context: Context, action: Action) -> Scope | None:
-    """Return the widest single scope that the action reaches: the company, the first team managed, the viewer."""
+    """Return the widest single scope that the action reaches, if any: company, first managed team or the viewer."""
     viewer = context.viewer
     match viewer.reach(action):
         case Reach.COMPANY:
@@ -100,18 +103,18 @@ async def widest(context: Context, action: Action) -> Scope | None:
     return Scope(OwnerKind.EMPLOYEE, viewer.employee.id, viewer.employee) if viewer.employee else None
 
 
-Asked = Scope | str | None  # a scope at hand, the id of one, or the widest
+Asked = Scope | str | None  # a scope, its global id, or None for the widest one
 
 
 async def asked_for(context: Context, asked: Asked, action: Action) -> Scope | None:
-    """Return the scope that is meant: the widest that the action reaches, unless one is given."""
+    """Return the scope of an argument, without checking permissions; for None the widest that the action reaches."""
     if isinstance(asked, Scope):
         return asked
     return await find(context, asked) if asked is not None else await widest(context, action)
 
 
 async def within_reach(context: Context, asked: Asked, action: Action) -> Scope:
-    """Return the scope that is meant, of which the action reaches the whole. Raises NotFound where there is none."""
+    """Return the scope of an argument. Raises ResourceNotFound unless the action reaches the whole scope."""
     scope = await asked_for(context, asked, action)
     if scope is None or not reaches(context, action, scope):
         raise _no_such_scope()
@@ -123,7 +126,7 @@ def _no_such_scope() -> NotFound:
 
 
 async def records_within(context: Context, query: QuerySet[Row], field: str, asked: Asked) -> QuerySet[Row]:
-    """Return the records of the scope whose owner, in that field, is within reach."""
+    """Filter records by scope and by permission to see the employee in `field`."""
     scope = await asked_for(context, asked, Action.VIEW_CARD)
     if scope is None:
         return query.filter(id=0)
@@ -131,7 +134,7 @@ async def records_within(context: Context, query: QuerySet[Row], field: str, ask
 
 
 def of(context: Context, scope: Scope, field: str) -> Q:
-    """Return the condition that the employee in that field belongs to the scope."""
+    """Return the filter for rows whose employee in `field` belongs to the scope."""
     match scope.kind:
         case OwnerKind.EMPLOYEE:
             return holds(f"{field}_id", scope.number)
@@ -141,7 +144,7 @@ def of(context: Context, scope: Scope, field: str) -> Q:
 
 
 def owner(context: Context, kind: OwnerKind, number: int, employee: Any, company: Company) -> Company | Team | Employee:
-    """Return the row that owns a goal."""
+    """Return the row of a goal's owner by kind and id: the given employee, a team of the tree, or the company."""
     if kind is OwnerKind.EMPLOYEE:
         return employee  # type: ignore[no-any-return]
     return context.tree.teams[number] if kind is OwnerKind.TEAM else company

@@ -16,10 +16,10 @@ from models.organization.reference_data import Office
 
 
 class Known(Protocol):
-    """What is kept of the company between the reads of live streams.
+    """Cache of company data between the reads of live streams, dropped on news of a change.
 
-    turn         how often there was news of the company, its metrics or its people
-    deals_heard  how often there was news of what forecasts are made of
+    version          counts the changes of the company, its metrics and its people
+    deal_news_count  counts the changes of the data that forecasts are made from
     """
 
     turn: int
@@ -37,7 +37,7 @@ class Known(Protocol):
 
 
 class Throttle(Protocol):
-    """Counts attempts; hands back the seconds to wait once there were too many, else 0."""
+    """Counts attempts by key; `hit` returns the seconds to wait after too many attempts, otherwise 0."""
 
     async def hit(self, *key: str) -> float: ...
 
@@ -46,29 +46,43 @@ class Throttle(Protocol):
 
 @dataclass
 class Services:
-    """What the process lends to every operation."""
+    """Objects and settings of the process that every operation uses.
+
+    signing_secret         signs access tokens
+    notify_change_log      makes the hub read the change log; called after each commit, returns at once
+    publish_change         replaces it where the change is known: takes its position and topics
+    hub                    subscriptions.hub.Hub; resolvers never use it
+    idle_timeout           time without a heartbeat after which an employee is no longer at work
+    forecast_engine        created on first use
+    leaderboard_cache      created on first use
+    notification_channels  names of the channels through which alerts may be sent
+    shared_channels        those of them that reach one place for all recipients, such as a chat
+    reference_data         as last read
+    inactivity_basis       rules and calendar for which the scheduler last rescheduled all inactivity timers
+    """
 
     secret: str
     throttle: Throttle
-    ring: Callable[[], None]  # look at the change log: called after each commit, never waited for
-    hub: Any = None  # subscriptions.hub.Hub; resolvers never touch it
+    ring: Callable[[], None]
+    hub: Any = None
     known: Known | None = None
-    idle: timedelta = timedelta(minutes=5)  # of silence, after which somebody counts as not at work
-    forecaster: Any = None  # resolvers.outlooks.Forecaster, made when it is first asked
-    boards: Any = None  # resolvers.boards.Boards, the same
+    idle: timedelta = timedelta(minutes=5)
+    forecaster: Any = None
+    boards: Any = None
     access_seconds: int = 900
     refresh_days: int = 30
     demo: bool = False
-    tell: Callable[[int, Collection[str]], None] | None = (
-        None  # in place of that, where it is at hand: what it says there
-    )
-    channels: frozenset[str] = frozenset()  # the names of the outside channels that alerts may go through
-    shared: frozenset[str] = frozenset()  # those of them that are one place, whoever is told: a chat
-    office: Office | None = None  # as it was when it was last read
-    silences_by: Any = None  # the rules and the calendar by which the clock last looked at everybody's silence
+    tell: Callable[[int, Collection[str]], None] | None = None
+    channels: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
+    office: Office | None = None
+    silences_by: Any = None
 
     async def office_at(self, position: offices.Position) -> Office:
-        """Return the office, which was just seen to be at that position of the change log."""
+        """Return the reference data as of a position of the change log, which the caller has just read.
+
+        The cached data is current exactly when its position is that one. Without a company nothing is cached.
+        """
         kept = self.office
         if kept is None or kept.position != position:
             kept = await offices.read()

@@ -10,8 +10,13 @@ from models.goals.goals import Goal
 
 @dataclass
 class Work:
-    """One unit of work: what it moved, so that it is told in the same transaction."""
+    """Changes made in one transaction, to be written to the change log in that transaction.
+
+    started_at   the time of all changes in it
+    topics       topics of the change log that have changed
+    moved_goals  goals whose progress has changed; their version becomes the position of the change
+    """
 
     at: datetime
     topics: set[str] = field(default_factory=set)
-    goals: dict[int, Goal] = field(default_factory=dict)  # touched; their version becomes the change's position
+    goals: dict[int, Goal] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What people send, made fit to be stored; each refusal names the field and what to do."""
+"""Validation and normalization of input values; each error names the field and says how to correct it."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def _fit(check: Callable[..., str], value: str | None, path: tuple[str, ...], **
 
 
 def name(value: str | None, *path: str, limit: int = 200) -> str:
-    """Return a line of text; refuses a missing, empty, over-long or unprintable one."""
+    """Return a line of text. Raises a user error if it is missing, empty, too long or unprintable."""
     return _fit(text.name, value, path, limit=limit)
 
 
 def line(value: str | None, *path: str, limit: int = 200) -> str | None:
-    """The same for what may be missing: empty is as good as null."""
+    """Return an optional line of text; an empty one becomes null."""
     return None if value is None or not value.strip() else name(value, *path, limit=limit)
 
 
 def note(value: str | None, *path: str, limit: int = 2000) -> str | None:
-    """Return a text of several lines; empty is as good as null."""
+    """Return an optional text of several lines; an empty one becomes null."""
     return None if value is None or not value.strip() else _fit(text.note, value, path, limit=limit)
 
 
@@ -52,17 +52,17 @@ def email(value: str | None, *path: str) -> str | None:
 
 
 def address(value: str | None, *path: str) -> str:
-    """Return an e-mail address; refuses a missing or empty one too."""
+    """Return an e-mail address. Raises Required if it is missing or empty, too."""
     return _fit(text.email, value, path)
 
 
 def external_id(value: str | None, *path: str) -> str | None:
-    """Return the id another system gave, kept as it is but for surrounding spaces."""
+    """Return the id from another system, unchanged except for surrounding spaces."""
     return None if value is None else name(value, *path, limit=100)
 
 
 def past(value: datetime, now: datetime, *path: str) -> datetime:
-    """Return the moment in UTC; refuses one that lies ahead (but for a minute, since clocks differ)."""
+    """Return the time in UTC. Raises OutOfRange for a future time, with a minute of tolerance for clock skew."""
     moment = _plausible(value, *path)
     if moment > now + _CLOCKS_DIFFER:
         raise OutOfRange("This lies in the future: give a moment that has passed.", *path)
@@ -70,7 +70,7 @@ def past(value: datetime, now: datetime, *path: str) -> datetime:
 
 
 def moment(value: datetime, *path: str) -> datetime:
-    """Return any moment within reason, in UTC."""
+    """Return a time between 1970 and 2200, in UTC."""
     return _plausible(value, *path)
 
 
@@ -100,7 +100,7 @@ def currency(value: str, *path: str) -> str:
 
 
 def money(given: MoneyGiven, own: str, *path: str) -> tuple[int, str]:
-    """Return an amount in the smallest unit and its currency, the company's `own` unless given."""
+    """Return an amount in the smallest unit and its currency, which defaults to the company's."""
     named = given.get("currency")
     code = own if named is None else currency(named, *path, "currency")
     try:
@@ -113,7 +113,7 @@ def money(given: MoneyGiven, own: str, *path: str) -> tuple[int, str]:
 
 
 def measured(value: Decimal, unit: Unit, own: str, *path: str) -> int:
-    """Return a value of a metric in its smallest unit."""
+    """Return a metric value in the smallest unit of the metric."""
     try:
         return to_smallest(value, unit, own)
     except InvalidAmount as error:

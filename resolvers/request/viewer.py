@@ -1,7 +1,7 @@
-"""Who asks, and what is within his reach: the rights table turned into conditions.
+"""The viewer: the signed-in employee or device, and the permission table as checks and query filters.
 
-A viewer is read anew for each operation and each event of a subscription, so a
-promotion, a move or a revoked device shows at once.
+The viewer is read again for each operation and each event of a subscription, so a promotion, a change of team or a
+revoked device takes effect at once.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from models.organization.reference_data import Office
 
 
 def holds(lookup: str, value: Any) -> Q:
-    """Return the condition that a lookup has that value."""
+    """Return the filter for a lookup, such as "owner_id" or "team_id__in", whose name is computed."""
     conditions: dict[str, Any] = {lookup: value}
     return Q(**conditions)
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """An employee or a device, with the tree of teams as it stands now.
+    """An employee, a device or the scheduler, with the current team tree.
 
-    below   the teams he stands above (his own teams and all below them), or a device's scope
-    office  the company as it was read with him
+    managed_team_ids  the teams an employee manages and all teams below them; for a device its scope
+    reference_data    the company's data as read together with the viewer
     """
 
     actor: Actor
@@ -52,10 +52,12 @@ class Viewer:
         *,
         leads: bool,
     ) -> Viewer:
-        """Return the viewer for an employee; `leads`: somebody has him as manager set by hand.
+        """Return the viewer of an employee.
 
-        Rights follow the teams: who manages a team or people has a manager's reach
-        whatever his role is called.
+        Permissions follow the teams: an employee who manages a team or other employees has the reach of a manager,
+        whatever their role is called.
+
+        has_direct_reports  whether the employee is set as the manager of another employee directly
         """
         managed = tree.managed_by(employee.id)
         below = frozenset(team for top in managed for team in tree.below(top))
@@ -69,7 +71,7 @@ class Viewer:
 
     @staticmethod
     def of_clock(tree: Tree) -> Viewer:
-        """Return the viewer as whom what time brings about is done: nobody, who reaches everybody."""
+        """Return the viewer of scheduled jobs: no employee, but with the reach of an administrator."""
         return Viewer(Role.ADMIN, tree)
 
     @property
@@ -78,17 +80,18 @@ class Viewer:
 
     @property
     def key(self) -> str:
-        """One short word for who this is, e.g. to keep the keys of repeatable calls apart."""
+        """Short unique name of the viewer, e.g. to keep idempotency keys of different viewers apart."""
         return f"employee:{self.employee.id}" if self.employee else f"device:{self.device.id if self.device else 0}"
 
     def reach(self, action: Action) -> Reach:
+        """Return how far the action reaches; the scope of a device without a team is the company."""
         reached = reach(self.actor, action)
         if reached is Reach.SCOPE and self.device is not None and self.device.team_id is None:
             return Reach.COMPANY
         return reached
 
     def may(self, action: Action, employee: Employee) -> bool:
-        """Return whether the action reaches that employee."""
+        """Return whether the action reaches the employee."""
         match self.reach(action):
             case Reach.COMPANY:
                 return True
@@ -104,7 +107,7 @@ class Viewer:
         return self.id is not None and (employee.manager_id == self.id or employee.team_id in self.below)
 
     def may_team(self, action: Action, team: int) -> bool:
-        """Return whether the action reaches that team as a whole."""
+        """Return whether the action reaches the whole team."""
         match self.reach(action):
             case Reach.COMPANY:
                 return True
@@ -114,14 +117,14 @@ class Viewer:
 
     @property
     def teams(self) -> frozenset[int]:
-        """The teams whose existence is seen: all, or those of a device's scope."""
+        """Teams that the viewer knows of: all, or those in the scope of a device."""
         return self.below if self.device else frozenset(self.tree.teams)
 
     def may_company(self, action: Action) -> bool:
         return self.reach(action) is Reach.COMPANY
 
     def within(self, action: Action, field: str) -> Q:
-        """Return the condition that the employee in that field (e.g. "owner") is within reach."""
+        """Return the filter for rows whose employee in a field (e.g. "owner") the action reaches."""
         match self.reach(action):
             case Reach.COMPANY:
                 return Q()
@@ -137,7 +140,7 @@ class Viewer:
     # goals
 
     def sees_goal(self, goal: Goal, owner: Employee | None) -> bool:
-        """Return whether the goal may be seen; `owner` is its employee, where it has one."""
+        """Return whether the viewer may see the goal; `owner` is the employee of an employee's goal."""
         if goal.owner_kind is OwnerKind.EMPLOYEE:
             return owner is not None and self.may(Action.VIEW_GOALS, owner)
         if goal.owner_kind is OwnerKind.TEAM:
@@ -145,7 +148,10 @@ class Viewer:
         return self.may_company(Action.VIEW_GOALS_ABOVE)
 
     def goal_teams(self) -> frozenset[int]:
-        """Return the teams whose goals are seen for standing in or below them, or within a device's scope."""
+        """Return the teams whose goals the viewer may see: those above their own and managed teams, and managed ones.
+
+        For a device these are the teams in its scope.
+        """
         if self.device is not None:
             return self.below if self.reach(Action.VIEW_GOALS_ABOVE) is not Reach.NONE else frozenset()
         if self.may_company(Action.VIEW_GOALS):
@@ -155,7 +161,7 @@ class Viewer:
         return frozenset(above) | frozenset(managed) | (self.below if self.actor is not Role.EMPLOYEE else frozenset())
 
     def goals(self, employees: Iterable[int]) -> Q:
-        """Return the condition for goals within sight; `employees` are those whose own goals are."""
+        """Return the filter for visible goals; `employee_ids` are the employees whose own goals are visible."""
         condition = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employees) or [0])
         condition |= Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(self.goal_teams()) or [0])
         if self.may_company(Action.VIEW_GOALS_ABOVE):

@@ -1,4 +1,4 @@
-"""What is done once a day by whichever process comes first: the day's forecasts are kept."""
+"""Background task that stores the daily forecast snapshots, once for all processes."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from resolvers.forecasting import snapshots
 from server.context_factory import Gate
 from subscriptions.core.stream_context import until_tomorrow
 
-_LOOK_EVERY: Final = 3600.0  # seconds
-_AGAIN: Final = 60.0  # after the database was away, or there was no company yet
+_LOOK_EVERY: Final = 3600.0
+_AGAIN: Final = 60.0  # after an error: the database was down, or there was no company yet
 
 log = logging.getLogger(__name__)
 
 
 async def keep_forecasts(gate: Gate) -> NoReturn:
-    """Keep each day's forecasts, soon after the day begins or the process does."""
+    """Store each day's forecasts, soon after the day or the process begins; never returns."""
     while True:
         try:
             context = await gate.admit_clock()
             if await snapshots.take(context):
-                log.info("The forecasts of the day are kept.")
+                log.info("Stored the forecast snapshots of the day.")
             pause = min(await until_tomorrow(context), _LOOK_EVERY)
         except (*AWAY, Unavailable) as error:
-            log.debug("The forecasts of the day could not be kept (%r); trying again.", error)
+            log.debug("Could not store the forecast snapshots (%r); trying again.", error)
             pause = _AGAIN
-        except Exception:  # whatever it was, nobody else would try again tomorrow
-            log.exception("The forecasts of the day were not kept; trying again.")
+        except Exception:  # the task is not restarted, so it must survive any error
+            log.exception("Could not store the forecast snapshots; trying again.")
             pause = _AGAIN
         await asyncio.sleep(pause)

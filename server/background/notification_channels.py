@@ -1,12 +1,12 @@
-"""Outside channels: a chat, a mail server or somebody's program, each known by a name.
+"""Outside notification channels: signed webhooks, and mail and chat services through Apprise.
 
-`SCORELINE_CHANNELS` holds a line `NAME=ADDRESS` for each, or a JSON object. An address of http or
-https is a webhook of ours: what stands behind its `#` is the secret that signs. Every other
-is one of Apprise's, which is loaded only where a channel needs it. Addresses hold secrets: no
-error, log or answer repeats them.
+`SCORELINE_CHANNELS` holds a line `NAME=ADDRESS` for each channel, or a JSON object. An http or https
+address is a webhook; its fragment (after `#`) is the secret that signs the requests. Every other
+address belongs to Apprise, which is imported only if a channel needs it. Addresses contain secrets, so
+no error, log or response repeats them.
 
-Channels are set up by whoever runs the server, so a webhook may be in a private network;
-redirects are not followed, proxies not used.
+Channels are configured by the operator of the server, so a webhook may be in a private network;
+redirects are not followed and proxies are not used.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
 
 NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,49}")
 LEAST_SECRET: Final = 16  # characters
-PATIENCE: Final = 10.0  # seconds for a whole attempt
-_AS_IT_IS: Final = "/%:@!$&'()*+,;=~"  # in a path
+PATIENCE: Final = 10.0  # for a whole attempt
+_AS_IT_IS: Final = "/%:@!$&'()*+,;=~"  # not to be quoted in a path
 _OWN: Final = ("http", "https")
 _MAIL: Final = ("mailto", "mailtos")
-_REPEAT_ADDRESSES: Final = ("apprise", "urllib3")  # loggers
+_REPEAT_ADDRESSES: Final = ("apprise", "urllib3")  # loggers silenced, since they log addresses with secrets
 
 
 class NotSent(Exception):
-    """An attempt failed; what it says is fit for the log. `for_good`: no further one would help."""
+    """A failed attempt. Its text contains no secrets. `permanent`: no further attempt can succeed."""
 
     def __init__(self, why: str, *, for_good: bool = False) -> None:
         super().__init__(why)
@@ -51,11 +51,11 @@ class NotSent(Exception):
 
 class Sender(Protocol):
     async def send(self, message: Message) -> None:
-        """Send a message. Raises NotSent."""
+        """Send a message. Raises DeliveryError."""
 
 
 def parsed(text: str) -> dict[str, str]:
-    """Return the addresses by name. Raises ValueError, which repeats nothing of the text."""
+    """Parse the setting into addresses by channel name. Raises ValueError, which repeats nothing of the text."""
     if text.lstrip().startswith("{"):
         try:
             found: dict[str, str] = json.loads(text)
@@ -67,22 +67,22 @@ def parsed(text: str) -> dict[str, str]:
             raise ValueError("a line without =")
         found = {name.strip(): address.strip() for name, _, address in (line.partition("=") for line in lines)}
         if len(found) < len(lines):
-            raise ValueError("a name twice")
+            raise ValueError("a duplicate name")
     for name, address in found.items():
         if not NAME.fullmatch(name) or not isinstance(address, str) or "://" not in address:
-            raise ValueError("no name, or no address")
+            raise ValueError("an invalid name or address")
         parts = urlsplit(address)
         if parts.scheme.lower() not in _OWN:
             continue
         if not parts.hostname or parts.port == 0 or len(parts.fragment) < LEAST_SECRET:
             raise ValueError("a webhook without a host or a secret")
         if parts.username is not None:
-            raise ValueError("a webhook with a password: it is signed, and signs in nowhere")
+            raise ValueError("a webhook with a password: webhooks are signed and do not sign in")
     return found
 
 
 def senders(channels: Mapping[str, str], clock: Callable[[], datetime]) -> dict[str, Sender]:
-    """Return what sends through each channel."""
+    """Create the channel of each address, by name."""
     return {
         name: Webhook(address, clock) if urlsplit(address).scheme.lower() in _OWN else Outside(address)
         for name, address in channels.items()
@@ -90,7 +90,10 @@ def senders(channels: Mapping[str, str], clock: Callable[[], datetime]) -> dict[
 
 
 def shared(channels: Mapping[str, str]) -> frozenset[str]:
-    """Return the channels that are one place whoever is told: all but webhooks, which learn who, and mail to each."""
+    """Return the names of channels that are one place shared by all recipients.
+
+    That is all but webhooks, whose payload names the recipient, and mail that is addressed to each recipient.
+    """
     return frozenset(
         name
         for name, address in channels.items()
@@ -99,19 +102,19 @@ def shared(channels: Mapping[str, str]) -> frozenset[str]:
 
 
 def amiss(channels: Mapping[str, str]) -> str | None:
-    """Return what keeps some of the channels from working, as a sentence that names them; None when all may work."""
+    """Return a sentence that names the channels with an address unknown to Apprise, or None."""
     foreign = {name: address for name, address in channels.items() if urlsplit(address).scheme.lower() not in _OWN}
     unknown = [name for name, address in foreign.items() if _service(address) is None]
-    return f"{', '.join(unknown)}: this is no address that Apprise knows." if unknown else None
+    return f"{', '.join(unknown)}: Apprise does not recognize the address." if unknown else None
 
 
 def signature(secret: str, timestamp: int, body: bytes) -> str:
-    """Return what a receiver works out again: HMAC-SHA256 over the timestamp, a point and the body."""
+    """Return the HMAC-SHA256 of timestamp, a dot and body in hexadecimal; receivers compute it again to verify."""
     return hmac.new(secret.encode(), b"%d.%s" % (timestamp, body), hashlib.sha256).hexdigest()
 
 
 class Webhook:
-    """Posts messages as JSON, signed, to somebody's program; `patience`: seconds that it may take to answer."""
+    """Posts messages to a webhook as signed JSON; `timeout`: seconds for a whole attempt."""
 
     def __init__(self, address: str, clock: Callable[[], datetime], patience: float = PATIENCE) -> None:
         parts = urlsplit(address)
@@ -160,11 +163,11 @@ class Webhook:
             await writer.drain()
             return await _status(reader)
         finally:
-            writer.transport.abort()  # the answer is known, and a slow farewell is nobody's
+            writer.transport.abort()  # the status is known; do not wait for a slow receiver to close
 
 
 async def _status(reader: asyncio.StreamReader) -> int:
-    """Return the status of the answer; provisional ones are passed over."""
+    """Read the status of the response, skipping provisional (1xx) responses."""
     while True:
         version, status, *_ = (await reader.readuntil(b"\n")).decode("latin-1").split(maxsplit=2)
         if not version.startswith("HTTP/1."):
@@ -176,14 +179,14 @@ async def _status(reader: asyncio.StreamReader) -> int:
 
 
 class Outside:
-    """Sends through one of Apprise's services: mail to the recipient himself, unless the address says to whom."""
+    """Sends through a service of Apprise; mail goes to the recipient's own address unless the channel's names one."""
 
     def __init__(self, address: str) -> None:
         self._address, self._to_each = address, _is_to_each(address)
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(2, thread_name_prefix="channel")  # a channel that hangs keeps no other thread busy
+        return ThreadPoolExecutor(2, thread_name_prefix="channel")  # own threads: a hanging channel blocks no other
 
     async def send(self, message: Message) -> None:
         address = self._address
@@ -198,14 +201,14 @@ class Outside:
             raise NotSent("no answer in time") from None
         except NotSent:
             raise
-        except Exception as error:  # noqa: BLE001 - of whichever of its many services
+        except Exception as error:  # noqa: BLE001 - each of the many services has its own errors
             raise NotSent(type(error).__name__) from None
         if not sent:
-            raise NotSent("the service refused it, or did not answer")
+            raise NotSent("the service refused the message or did not answer")
 
 
 def _is_to_each(address: str) -> bool:
-    """Return whether the address is of mail, and says not to whom."""
+    """Return whether the address is a mail address that names no recipient."""
     parts = urlsplit(address)
     says = parts.path.strip("/") or re.search(r"(^|&)to=", parts.query, re.IGNORECASE)
     return parts.scheme.lower() in _MAIL and not says
@@ -214,12 +217,12 @@ def _is_to_each(address: str) -> bool:
 def _notify(address: str, message: Message) -> bool:
     service = _service(address)
     if service is None:
-        raise NotSent("the address is none of Apprise's")
+        raise NotSent("Apprise does not recognize the address")
     return bool(service.notify(title=message.title, body=message.text, body_format="text"))
 
 
 def _service(address: str) -> Apprise | None:
-    import apprise  # slow to load
+    import apprise  # imported late, since it is slow to load
 
     for name in _REPEAT_ADDRESSES:
         logging.getLogger(name).handlers[:] = [logging.NullHandler()]

@@ -1,4 +1,4 @@
-"""Sends what is in the outbox, at least once each; who does not answer is asked ever less often."""
+"""The notification worker: sends the messages of the outbox at least once each, with growing delays after failures."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from resolvers.alerts import notifications
 from server.background.notification_channels import NotSent, Sender
 from server.observability import prometheus
 
-_AT_ONCE: Final = 100  # messages of a turn
-_TOGETHER: Final = 4  # attempts at one channel at the same moment
-_TAKEN: Final = timedelta(minutes=2)  # after which an attempt of which nothing was heard is made again
+_AT_ONCE: Final = 100
+_TOGETHER: Final = 4  # attempts through one channel
+_TAKEN: Final = timedelta(minutes=2)  # after which a message is due again if its sender died
 
 log = logging.getLogger(__name__)
 
@@ -31,31 +31,31 @@ class Delivering:
 
     @property
     def channels(self) -> tuple[str | None, ...]:
-        """The channels that are set up; None stands for all that are not."""
+        """The configured channels, and None for messages through channels that are configured no longer."""
         return (*self._senders, None)
 
     async def turn(self, channel: str | None) -> bool:
-        """Try what is due through a channel; return whether there may be more."""
+        """Send the next batch of due messages of a channel; return whether there may be more."""
         due = await outbox.due(self._clock(), _AT_ONCE, channel=channel, but=self._senders)
         rows = await notifications.awake(due, self._clock()) if due else []
         for start in range(0, len(rows), _TOGETHER):
             part = rows[start : start + _TOGETHER]
             if not any(await asyncio.gather(*(self._try(row) for row in part))):
-                # It is down: the others need not find that out one by one.
+                # All attempts failed, so the channel is down: postpone the others instead of trying each.
                 again = self._clock() + pause(part[0].attempts + 1, self._luck())
                 await outbox.postpone(rows[start + _TOGETHER :], again)
                 return False
         return len(due) == _AT_ONCE
 
     async def _try(self, row: Delivery) -> bool:
-        """Make an attempt; return False for one after which the channel may be thought down."""
+        """Make an attempt; return False if it failed in a way that suggests that the channel is down."""
         now = self._clock()
         taken = await outbox.claim(row, now, now + _TAKEN)
         if taken is None:
-            return True  # another process is at it
+            return True  # claimed by another process
         try:
             if row.channel not in self._senders:
-                raise NotSent("it is not set up here")
+                raise NotSent("it is not configured on this server")
             message = await notifications.written(taken)
             if message is None:
                 await notifications.dropped(taken, self._clock())
@@ -64,7 +64,7 @@ class Delivering:
             await self._senders[row.channel].send(message)
         except NotSent as failure:
             await self._failed(taken, failure)
-            return failure.for_good
+            return failure.for_good  # a permanent failure is one of the message, not of the channel
         await notifications.sent(taken, self._clock())
         prometheus.DELIVERIES.labels(row.channel, "sent").inc()
         return True
@@ -74,8 +74,8 @@ class Delivering:
         prometheus.DELIVERIES.labels(row.channel, "dead" if dead else "failed").inc()
         if dead:
             log.error(
-                "A message to employee %d through channel %s is given up after %d attempts: %s. It holds %d alerts.",
+                "A message to employee %d through channel %s is given up after %d attempts: %s. It contains %d alerts.",
                 row.recipient_id, row.channel, row.attempts, failure, len(row.alerts),
             )  # fmt: skip
         elif row.attempts == 1:
-            log.warning("Channel %s does not take a message (%s); trying on for a day.", row.channel, failure)
+            log.warning("Channel %s did not accept a message (%s); retrying for a day.", row.channel, failure)

@@ -1,9 +1,9 @@
-"""The clock: what happens because time passes, done by one of the servers, whichever lives.
+"""The scheduler: runs scheduled jobs and sends notifications on one elected server.
 
-Every server keeps looking at a lease in the database. The one that holds it does what time
-brings and sends what is in the outbox; when it dies, another takes over within half a
-minute. The lease saves work and keeps messages from leaving twice, but nothing that is
-decided rests on it: two holders at once, each under the ledger's lock, do nothing twice.
+Every server watches a lease in the database. Its holder, the leader, runs the due jobs and sends the
+messages of the outbox; if it dies, another server takes over within half a minute. The lease saves
+work and keeps messages from being sent twice, but correctness does not depend on it: two leaders at
+once do nothing twice, since each job decides under the lock of the ledger.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from server.observability.scheduler_status import Tick
 from subscriptions.core.hub import ended, pauses
 
 LEASE: Final = "clock"
-BEAT: Final = 3.0  # seconds between two signs of life of the holder
-HOLDS: Final = 12.0  # seconds without one, after which another takes the lease over
+BEAT: Final = 3.0  # between two heartbeats of the holder
+HOLDS: Final = 12.0  # without heartbeat, after which another server takes the lease over
 
 log = logging.getLogger(__name__)
 
 
 class Holding:
-    """This process's part in a lease. `time` is any clock of this machine that never jumps."""
+    """The part of this process in a lease. `monotonic_clock` is any clock of this machine that never jumps."""
 
     def __init__(self, name: str, time: Callable[[], float]) -> None:
         self.me = uuid4().hex
@@ -45,11 +45,20 @@ class Holding:
 
     @property
     def held(self) -> bool:
-        """Whether this process holds the lease; one that could not say so for too long no longer believes it."""
+        """Whether this process holds the lease.
+
+        A holder that could not renew for `LEASE_SECONDS` (a paused process, an unreachable database) counts
+        itself out, since another may have taken over by then.
+        """
         return self._kept is not None and self._time() - self._kept < HOLDS
 
     async def look(self) -> None:
-        """Give a sign of life, take the lease over from one who gives none, or wait."""
+        """Renew the lease, or acquire it if it is free or its holder has sent no heartbeat for too long.
+
+        Expiry is measured from when this process first saw the current heartbeat, on its own clock, so
+        clocks of different machines need not agree. The update succeeds only at the heartbeat that was
+        read, so of several processes one acquires the lease.
+        """
         now = self._time()
         seen = await leases.seen(self._name)
         holder, beat = seen
@@ -58,7 +67,7 @@ class Holding:
         mine, free = holder == self.me, holder == "" or now - self._since >= HOLDS
         taken = (mine or free) and await leases.take(self._name, self.me, beat)
         if taken and not mine:
-            log.info("This server keeps the clock now.")
+            log.info("This server is the scheduler leader now.")
         self._kept = now if taken else None
 
     async def release(self) -> None:
@@ -68,12 +77,14 @@ class Holding:
 
 
 class Timekeeper:
-    """The clock of one process.
+    """The scheduler of one process.
 
-    context   what a job works with, new for each
-    deliver   sends what is in the outbox
-    jobs      what is done every so often; `each_day` when the company's day begins, and every so often until it succeeds
-    pace      seconds between two looks at what time has brought
+    create_context       creates the context of a job
+    clock                the current time
+    notification_worker  sends the messages of the outbox
+    jobs                 the jobs that are due every so often
+    daily_job            runs when the company's day begins, and is retried at its interval until it succeeds
+    interval             seconds between two checks for due jobs
     """
 
     def __init__(
@@ -98,18 +109,20 @@ class Timekeeper:
         self.holding = Holding(LEASE, time.monotonic)
 
     async def start(self) -> None:
-        jobs = {"lease": self._hold, "hand": self._go_round}
-        jobs |= {f"post to {channel}": partial(self._post, channel) for channel in self._deliver.channels}
-        self._tasks = [asyncio.create_task(self._keep(name, job), name=f"clock {name}") for name, job in jobs.items()]
+        jobs = {"lease": self._hold, "job loop": self._go_round}
+        jobs |= {f"sending to {channel}": partial(self._post, channel) for channel in self._deliver.channels}
+        self._tasks = [
+            asyncio.create_task(self._keep(name, job), name=f"scheduler {name}") for name, job in jobs.items()
+        ]
 
     async def stop(self) -> None:
-        """Stop, and let another server have the lease at once."""
+        """Stop the tasks and release the lease, so that another server takes over at once."""
         await ended(*self._tasks)
         try:
             async with asyncio.timeout(2):
                 await self.holding.release()
         except (*AWAY, TimeoutError) as error:
-            log.warning("The lease could not be given back (%r); another server takes it over by itself.", error)
+            log.warning("The scheduler lease could not be released (%r) and expires by itself.", error)
 
     @property
     def tick(self) -> Tick:
@@ -118,7 +131,7 @@ class Timekeeper:
 
     @property
     def healthy(self) -> bool:
-        """Whether time passes: every task is at work, and the clock went round lately, here or elsewhere."""
+        """Whether jobs are run: all tasks of this process are running, and a run was recent, here or elsewhere."""
         turned = self.tick.turned
         alive = bool(self._tasks) and not self._down and not any(task.done() for task in self._tasks)
         return alive and turned is not None and turned < 3 * HOLDS
@@ -128,8 +141,8 @@ class Timekeeper:
         while True:
             try:
                 await job()
-            except Exception:  # whatever it was, nobody else would start it again
-                log.exception("The clock's %s died and begins again.", name)
+            except Exception:  # of any kind, since nothing else would restart the task
+                log.exception("The scheduler task “%s” failed and is restarted.", name)
             self._deaths += 1
             self._down.add(name)
             await asyncio.sleep(next(waits))
@@ -140,7 +153,7 @@ class Timekeeper:
             try:
                 await self.holding.look()
                 if not self.holding.held:
-                    self._turned = time.monotonic()  # another keeps the clock, or will in a moment
+                    self._turned = time.monotonic()  # another server is the leader, or will be in a moment
             except AWAY as error:
                 self._told_away(error)
             await asyncio.sleep(BEAT)
@@ -153,18 +166,18 @@ class Timekeeper:
                     self._turned, self._away = time.monotonic(), False
                 except AWAY as error:
                     self._told_away(error)
-            else:
+            else:  # so that every job, the daily one included, runs at once when this server becomes the leader
                 self._next.clear()
                 self._day = None
             await asyncio.sleep(self._pace)
 
     def _told_away(self, error: Exception) -> None:
         if not self._away:
-            log.warning("The database is away (%r): time passes again when it is back.", error)
+            log.warning("The database cannot be reached (%r): scheduled jobs continue when it is back.", error)
         self._away = True
 
     async def turn(self) -> None:
-        """Do what is due by now. Raises what the database raises while it is away."""
+        """Run the jobs that are due. Raises the errors of an unreachable database."""
         context = await self._context()
         try:
             today = await context.today()
@@ -180,10 +193,10 @@ class Timekeeper:
 
     def _is_due(self, job: Job, now: datetime) -> bool:
         left = self._next.get(job.name, now) - now
-        return not timedelta(0) < left <= job.every  # more is left only after the clock was set back
+        return not timedelta(0) < left <= job.every  # more than the interval remains only after the clock was set back
 
     async def _run(self, job: Job, now: datetime, context: Context) -> bool:
-        """Do a job, its first part with this context; return whether it came to its end."""
+        """Run a job to its end, its first batch with this context; return False if it failed or the lease was lost."""
         ended = False
         try:
             while await job.run(context):
@@ -193,9 +206,9 @@ class Timekeeper:
             ended = True
         except AWAY:
             raise
-        except Exception:  # the other jobs go on; this one is tried again when its time comes
+        except Exception:  # the other jobs go on; this one is retried at its next time
             self._failures += 1
-            log.exception("The clock's job “%s” failed.", job.name)
+            log.exception("The scheduled job “%s” failed.", job.name)
         self._next[job.name] = now + job.every
         return ended
 

@@ -1,4 +1,4 @@
-"""Back-tests and forecasts of past days as commands: a progress bar, a table of scores, a file of numbers."""
+"""The `backtest` and `forecast` commands: a progress bar, a table of error metrics, a CSV file of forecasts."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from server.http.rate_limit import throttle
 from server.settings import Settings
 
 COLUMNS: Final = ("origin", "horizon", "scope", "p10", "p50", "p90", "mean")
-_EXACT: Final = 6  # digits behind the smallest unit's: a mean is a whole number of millionths of it
+_EXACT: Final = 6  # digits beyond the smallest unit's: a mean is a whole number of millionths of the unit
 _LEVELS: Final = (Level.COMPANY, Level.ABOVE, Level.TEAMS, Level.SELLERS)
 _TITLES: Final = {Horizon.MONTH: "The next month", Horizon.QUARTER: "The next three months"}
 _HEAD: Final = f"  {'':<28}{'WAPE':>8}{'WIS':>8}{'bias':>9}{'80 % holds':>12}"
 
 
 async def backtest(found: Settings, first: datetime | None, last: datetime | None, file: Path | None) -> str:
-    """Forecast at the ends of the months within the days, and return the table of scores."""
+    """Forecast from each month end between the days, and return the table of error metrics."""
     context = await _context(found)
     past = await backtests.past(context)
     days = _ends(past, first, last)
     if not days:
-        raise click.ClickException("There is no end of a month between these days that anything was closed by.")
+        raise click.ClickException("There is no month end between these days with a closed deal before it.")
     with click.progressbar(length=len(days), label="Looking back", file=sys.stderr) as bar:
         past, made = await backtests.made(context, days, lambda origin: bar.update(1))
     told = {each.origin for each in made}
@@ -56,7 +56,7 @@ async def backtest(found: Settings, first: datetime | None, last: datetime | Non
 
 
 async def forecast(found: Settings, origin: datetime, file: Path | None) -> str:
-    """Return what is forecast at the end of one day, or write it to the file and say so."""
+    """Return the forecasts as of the end of one day as a table, or write them to the file and return a message."""
     context = await _context(found)
     day = origin.date().toordinal()
     if day > (await context.today()).toordinal():
@@ -77,13 +77,13 @@ _WIDTHS: Final = (7, 40, 15, 15, 15, 22)
 
 
 def _ends(past: Past, first: datetime | None, last: datetime | None) -> list[int]:
-    """Return the ends of months between the days; without days all that there is anything to learn from and compare."""
+    """Return the month ends between the days; without them, all that have data to learn from and to compare with."""
     happened = past.table.closed[past.table.closed != NEVER]
     if not len(happened):
         return []
     end = last.date() if last else date.fromordinal(min(int(happened.max()), past.known.today - 1))
     start = first.date() if first else date.fromordinal(last_day(month_of(int(happened.min())) + 1))
-    if not last:  # the month after is to be over
+    if not last:  # the month after the last origin must be over
         end = date.fromordinal(first_day(month_of(end.toordinal()))) - timedelta(days=1)
     return [day for day in origins(start, end) if day < past.known.today]
 

@@ -1,4 +1,4 @@
-"""The command line: every command of `./run` that is about the product itself."""
+"""Command-line interface: setup, serve, migrate, import, backtest, forecast, reconcile, settings, schema, demo."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SCHEMA = Path(__file__).parents[2] / "graph" / "schema.graphql"
 
 
 class _Commands(click.Group):
-    """Shows what went wrong as a sentence, never as a trace."""
+    """A command group that reports settings and database errors as one sentence instead of a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -51,7 +51,7 @@ class _Commands(click.Group):
     epilog="Settings come from the environment; `settings` lists them.",
 )
 def main() -> None:
-    """Scoreline: the live score of a sales team."""
+    """Scoreline: live sales goals, leaderboards and forecasts."""
 
 
 def _settings(**overrides: Any) -> Settings:
@@ -61,7 +61,7 @@ def _settings(**overrides: Any) -> Settings:
 
 
 def _within(found: Settings, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """Run something with the database connected and up to date."""
+    """Run a coroutine with the database connected. Raises ClickException if migrations are pending."""
 
     async def connected() -> Result:
         async with connection.connected(found.database_url):
@@ -74,13 +74,13 @@ def _within(found: Settings, work: Callable[[], Coroutine[Any, Any, Result]]) ->
 
 @main.command("settings")
 def show_settings() -> None:
-    """List the settings, what they mean and their defaults, as a table in Markdown."""
+    """List all settings with their meanings and defaults, as a Markdown table."""
     click.echo(settings.describe())
 
 
 @main.command()
 def migrate() -> None:
-    """Make the tables, or bring them up to date without losing anything."""
+    """Create the tables, or migrate them to the current version. No data is lost."""
     applied = asyncio.run(migrator.migrate(_settings().database_url))
     click.echo("\n".join(f"applied {name}" for name in applied) or "The database is up to date.")
 
@@ -92,24 +92,24 @@ def migrate() -> None:
     prompt="Currency (ISO 4217)",
     default="EUR",
     show_default=True,
-    help="What everything is counted in, by its ISO 4217 code.",
+    help="The company's currency, as an ISO 4217 code.",
 )
 @click.option(
     "--zone",
     prompt="Time zone (IANA)",
     default="UTC",
     show_default=True,
-    help="The IANA time zone at whose midnight a day begins.",
+    help="The company's time zone, by its IANA name; days begin at its midnight.",
 )
 @click.option("--country", default=None, help="ISO 3166 country whose public holidays are not working days.")
-@click.option("--admin", prompt="Administrator's name", help="The first person, who makes all others.")
-@click.option("--email", prompt="Administrator's e-mail", help="What the administrator signs in with.")
+@click.option("--admin", prompt="Administrator's name", help="The first employee, who creates all others.")
+@click.option("--email", prompt="Administrator's e-mail", help="The administrator's e-mail for signing in.")
 @click.option(
     "--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="SCORELINE_ADMIN_PASSWORD",
     help="At least 8 characters; may come from SCORELINE_ADMIN_PASSWORD.",
 )  # fmt: skip
 def setup(**given: Any) -> None:
-    """Make the company, a first pipeline and its first administrator: once for an installation."""
+    """Create the company, its first pipeline and its first administrator: once per installation."""
     found = _settings()
     asyncio.run(migrator.migrate(found.database_url))
 
@@ -119,7 +119,7 @@ def setup(**given: Any) -> None:
                 row, admin = await company.set_up(**given, now=clock())
         except Refusal as refusal:
             raise click.ClickException(f"{'.'.join(refusal.path)}: {refusal.message}") from refusal
-        return f"{row.name} is there. {admin.name} signs in with {admin.email}; `./run serve` starts the server."
+        return f"{row.name} is set up. {admin.name} signs in with {admin.email}; `./run serve` starts the server."
 
     click.echo(_within(found, made))
 
@@ -140,17 +140,17 @@ def serve(host: str | None, port: int | None) -> None:
     try:
         behind, empty = asyncio.run(state())
     except AWAY as error:
-        click.echo(f"The database is away ({error}); serving anyway, ready once it is there.", err=True)
+        click.echo(f"The database cannot be reached ({error}); serving anyway, ready once it can.", err=True)
         behind = empty = False
     if behind:
         raise click.ClickException("The database is not up to date: run `./run migrate` first.")
     if empty:
-        click.echo("There is no company yet: `./run setup` makes it, in this or another terminal.", err=True)
+        click.echo("There is no company yet: `./run setup` creates it, in this or another terminal.", err=True)
     run(found)
 
 
 def run(found: Settings) -> None:
-    """Serve until told to stop: in this process, or in as many below it as are asked for."""
+    """Serve until stopped: in this process, or in `settings.workers` child processes."""
     end_well()
     _let_many_in()
     if found.workers == 1:
@@ -161,7 +161,7 @@ def run(found: Settings) -> None:
 
 
 def _let_many_in() -> None:
-    """Raise the limit of open files to what the machine allows: each socket is one."""
+    """Raise the limit of open files to the hard limit, since each socket is a file; warn if that is low."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -172,13 +172,13 @@ def _let_many_in() -> None:
 @main.command("import")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 @click.option(
-    "--map", "map_", required=True, help="A ready map (maven, bitrix24, amocrm, hubspot, pipedrive) or a TOML file."
+    "--map", "map_", required=True, help="A built-in map (maven, bitrix24, amocrm, hubspot, pipedrive) or a TOML file."
 )
 @click.option("--dry-run", is_flag=True, help="Read and check everything, change nothing.")
 @click.option("--rejects", type=click.Path(path_type=Path), default=Path("rejects.csv"), show_default=True,
-              help="Where to report the rows that cannot be taken.")  # fmt: skip
+              help="The CSV file to write rejected rows to.")  # fmt: skip
 def import_(source: Path, map_: str, dry_run: bool, rejects: Path) -> None:
-    """Bring a CRM's CSV exports in: a file, or a directory of them. Running it again changes nothing."""
+    """Import CSV exports of a CRM: a file or a directory. Running it again changes nothing."""
     from server.commands.import_csv import bring_in
 
     found = _settings()
@@ -187,20 +187,20 @@ def import_(source: Path, map_: str, dry_run: bool, rejects: Path) -> None:
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 _CSV = click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), default=None,
-                    help="Write origin, horizon, scope, p10, p50, p90 and mean there.")  # fmt: skip
+                    help="A file to write origin, horizon, scope, p10, p50, p90 and mean to.")  # fmt: skip
 
 
 @main.command()
 @click.option(
-    "--from", "first", type=_DAY, default=None, help="The first day; the month ends from there on are origins."
+    "--from", "first", type=_DAY, default=None, help="The first day; month ends from this day on are origins."
 )
 @click.option("--to", "last", type=_DAY, default=None, help="The last day.")
 @_CSV
 def backtest(first: datetime | None, last: datetime | None, file: Path | None) -> None:
-    """Forecast at past month ends from what was known then, and show how it did against plain guesses.
+    """Forecast at past month ends from the data known then, and compare with baselines and actual results.
 
     Each origin forecasts the next calendar month and the next three, for the company, each team and each employee.
-    Without days: all month ends that there is enough to learn from and something to compare with.
+    Without --from and --to, origins are all month ends with enough history to train on and results to compare with.
     """
     from server.commands.backtest import backtest as looked_back
 
@@ -209,12 +209,12 @@ def backtest(first: datetime | None, last: datetime | None, file: Path | None) -
 
 
 @main.command()
-@click.option("--origin", type=_DAY, required=True, help="The day at whose end the forecast is made.")
+@click.option("--origin", type=_DAY, required=True, help="The forecast is made at the end of this day.")
 @_CSV
 def forecast(origin: datetime, file: Path | None) -> None:
-    """Forecast the next month and the next three at the end of a day, from what was known then.
+    """Forecast the next month and the next three at the end of a day, from the data known then.
 
-    A database that holds only what was known then gives the same numbers.
+    A database with only the data known then gives the same numbers.
     """
     from server.commands.backtest import forecast as forecast_at
 
@@ -225,7 +225,7 @@ def forecast(origin: datetime, file: Path | None) -> None:
 @main.command()
 @click.option("--repair", is_flag=True, help="Rebuild the totals where they differ from the ledger.")
 def reconcile(repair: bool) -> None:
-    """Work totals and postings out anew from the records, and report every difference. Ends with 1 if there is any."""
+    """Recompute totals and postings from the records and report every difference. Exits with 1 if there is any."""
     findings = _within(_settings(), lambda: reconciled(repair=clock if repair else None))
     for difference in findings.differences:
         click.echo(str(difference))
@@ -234,10 +234,10 @@ def reconcile(repair: bool) -> None:
 
 
 @main.command()
-@click.option("--check", is_flag=True, help="Fail when graph/schema.graphql is not what the code says.")
-@click.option("--write", is_flag=True, help="Write it there.")
+@click.option("--check", is_flag=True, help="Fail if graph/schema.graphql differs from the code.")
+@click.option("--write", is_flag=True, help="Write graph/schema.graphql.")
 def schema(check: bool, write: bool) -> None:
-    """Print the schema in GraphQL's own language."""
+    """Print the schema in the GraphQL schema language."""
     text = exported()
     if write:
         SCHEMA.write_text(text)
@@ -251,20 +251,20 @@ def schema(check: bool, write: bool) -> None:
 @main.command()
 @click.option("--host", default=None, help="Address to listen on [SCORELINE_HOST].")
 @click.option("--port", type=int, default=None, help="Port to listen on [SCORELINE_PORT].")
-@click.option("--fresh", is_flag=True, help="Begin with a new company instead of the last one.")
-@click.option("--fill", is_flag=True, help="Only make it, in the empty database of SCORELINE_DATABASE_URL.")
+@click.option("--fresh", is_flag=True, help="Create a new company instead of using the last one.")
+@click.option("--fill", is_flag=True, help="Only create the company, in the empty database of SCORELINE_DATABASE_URL.")
 def demo(host: str | None, port: int | None, fresh: bool, fill: bool) -> None:
-    """Serve a made-up company that is at work: with SQLite, without Redis; sign-ins are printed.
+    """Serve a demo company with simulated activity: with SQLite, without Redis; sign-ins are printed.
 
-    With --fill it is made where the settings say, PostgreSQL too, for `./run serve`: from as many
-    servers as you like, and nobody is at work but you.
+    With --fill the company is only created, in the database of the settings (also PostgreSQL), to be served by
+    `./run serve` from any number of servers, without simulated activity.
     """
     from server.commands import demo as demo_command
 
     if not fill:
         demo_command.show(host=host, port=port, fresh=fresh)
     elif fresh or host or port:
-        raise click.UsageError("--fill serves nothing and replaces nothing: it takes no other option.")
+        raise click.UsageError("--fill only creates the company: it takes no other option.")
     else:
         found = _settings()
         asyncio.run(migrator.migrate(found.database_url))

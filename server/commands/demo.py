@@ -1,7 +1,7 @@
-"""The demo as a command: the company made or found again, served, kept alive, and ended with one Ctrl-C.
+"""The demo command: creates or reuses the demo company, serves it, and simulates activity until Ctrl-C.
 
-The company is kept beside a card that says of which story and day it is. One of another
-day is made anew rather than continued: a year that ends now is always believable.
+A stamp file beside the database records the version of the generated history, its seed and its day. A company of
+another day is created anew rather than continued, so its year of history always ends today.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from server.uvicorn_runner import end_well, server_config
 
 SEED: Final = 20
 _DATABASE: Final = Path("var/demo.db")
-_AT_WORK: Final = 12  # sellers who record by themselves
-_TRIES: Final = 20  # ports, when the usual one is taken
+_AT_WORK: Final = 12  # sellers with simulated activity
+_TRIES: Final = 20  # ports to try when the default one is taken
 
 
 def show(*, host: str | None, port: int | None, fresh: bool) -> None:
-    """Serve the demo until told to stop."""
+    """Serve the demo until stopped."""
     end_well()
     quiet = {"log_level": "warning"} if "log_level" not in settings.load().model_fields_set else {}
     found = settings.load(demo=True, database_url=f"sqlite://{_DATABASE}", workers=1, host=host, port=port, **quiet)
@@ -62,12 +62,12 @@ def show(*, host: str | None, port: int | None, fresh: bool) -> None:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Keep a second demo from the same company: it might make it anew under the first."""
+    """Hold a lock so that no second demo runs on the same database: it might recreate the company under the first."""
     with _beside(".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise click.ClickException("The demo is running already: end it first, or use it.") from None
+            raise click.ClickException("The demo is running already: stop it first, or use it.") from None
         yield
 
 
@@ -76,7 +76,7 @@ def _beside(suffix: str) -> Path:
 
 
 def _listening(found: Settings, *, chosen: bool) -> socket.socket:
-    """Return a socket on the port; when that is taken and was not chosen, on one of the next."""
+    """Return a listening socket on the port or, if it is taken and was not given by the user, on one of the next."""
     family = socket.AF_INET6 if ":" in found.host else socket.AF_INET
     for port in range(found.port, found.port + (1 if chosen or not found.port else _TRIES)):
         try:
@@ -88,7 +88,7 @@ def _listening(found: Settings, *, chosen: bool) -> socket.socket:
 
 
 async def _company(found: Settings, fresh: bool) -> tuple[Story, Made]:
-    """Return the company of today, the last one where it still is that."""
+    """Return today's generated history and the device tokens, reusing the last company if it is still current."""
     told = Story(SEED, clock())
     same = {"version": history_generator.VERSION, "seed": SEED, "day": told.today.isoformat()}
     card = _beside(".json")
@@ -98,7 +98,7 @@ async def _company(found: Settings, fresh: bool) -> tuple[Story, Made]:
             async with connection.connected(found.database_url):
                 if not await migrator.pending():
                     return told, Made(kept["wallboard"], kept["integration"])
-    card.unlink(missing_ok=True)  # first: without it, what is half made is made anew
+    card.unlink(missing_ok=True)  # first: without it, a half-created company is created anew next time
     for suffix in ("", "-wal", "-shm"):
         _beside(suffix).unlink(missing_ok=True)
     await migrator.migrate(found.database_url)
@@ -110,7 +110,7 @@ async def _company(found: Settings, fresh: bool) -> tuple[Story, Made]:
 
 
 async def fill(found: Settings) -> str:
-    """Make the company in the connected database, which has none, and return who may sign in there."""
+    """Create the company in the connected database, which must have none, and return the list of sign-ins."""
     if await the_company() is not None:
         raise click.ClickException("There is a company already: name an empty database in SCORELINE_DATABASE_URL.")
     told = Story(SEED, clock())
@@ -119,13 +119,13 @@ async def fill(found: Settings) -> str:
 
 async def _made(found: Settings, told: Story) -> Made:
     services = Services(found.secret_text, throttle(), ring=lambda: None)
-    with click.progressbar(length=100, label="Making a company with a year of history") as bar, _keeping_all():
+    with click.progressbar(length=100, label="Creating a company with a year of history") as bar, _keeping_all():
         return await make(told, services, lambda share: bar.update(int(share * 100) - bar.pos))
 
 
 @contextlib.contextmanager
 def _keeping_all() -> Iterator[None]:
-    """Leave garbage where it is for these seconds: looking for it would take a tenth of them."""
+    """Disable garbage collection while the company is created, which it would slow down by a tenth."""
     gc.disable()
     try:
         yield
@@ -134,7 +134,7 @@ def _keeping_all() -> Iterator[None]:
 
 
 class _Showing(uvicorn.Server):
-    """A server whose company is at work for as long as it serves."""
+    """A server that simulates activity of the company while it serves."""
 
     def __init__(self, config: uvicorn.Config, address: str, ask: Ask, told: Story, made: Made) -> None:
         super().__init__(config)
@@ -146,7 +146,7 @@ class _Showing(uvicorn.Server):
         if self.started:
             click.echo(banner.text(self.address, self.told.people, self.made))
             best = sorted(self.told.sellers, key=lambda person: -person.talent)[:_AT_WORK]
-            emails = [person.email for person in best]  # the one to sign in as is among them
+            emails = [person.email for person in best]  # the banner suggests signing in as one of them
             self._living = asyncio.create_task(
                 activity_simulator.live(self.ask, clock, emails, PASSWORD), name="living"
             )
@@ -160,6 +160,6 @@ class _Showing(uvicorn.Server):
 
 async def _serve(found: Settings, listening: socket.socket, told: Story, made: Made) -> None:
     host, port = listening.getsockname()[:2]
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - everywhere is also here
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a wildcard address includes the loopback
     address = f"[{reached}]:{port}" if ":" in reached else f"{reached}:{port}"
     await _Showing(server_config(found), address, over_http(reached, port), told, made).serve([listening])

@@ -1,4 +1,4 @@
-"""The import as a command: who acts, a progress bar, and the summary."""
+"""The import command: runs an import as the first administrator, with a progress bar and a summary."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from server.settings import Settings
 
 
 class _RolledBack(Exception):
-    """The end of a dry run."""
+    """Rolls the transaction of a dry run back."""
 
 
 async def bring_in(found: Settings, source: Path, map_: str, *, dry_run: bool, rejects: Path) -> str:
-    """Bring a CRM's exports in as the first administrator, and return what to tell about it.
+    """Import the exports of a CRM as the first administrator, and return the summary.
 
-    A dry run does everything in one transaction and takes it back; nobody else can record until it is done.
-    Raises click.ClickException where nothing can be brought in at all.
+    A dry run does everything in one transaction and rolls it back; other writers wait until it is done.
+    Raises click.ClickException if nothing can be imported at all.
     """
     try:
         read = map_file.load(map_)
@@ -46,7 +46,7 @@ async def bring_in(found: Settings, source: Path, map_: str, *, dry_run: bool, r
         lines = sum(_lines(path) for path, _ in files)
         with (
             Rejects(rejects) as rejected,
-            click.progressbar(length=lines, label="Bringing in", file=sys.stderr) as bar,
+            click.progressbar(length=lines, label="Importing", file=sys.stderr) as bar,
         ):
             loading = Loading(context, read, rejected, bar.update)
             if dry_run:
@@ -67,7 +67,7 @@ async def bring_in(found: Settings, source: Path, map_: str, *, dry_run: bool, r
 def _told(result: Result, dry_run: bool, rejects: Path) -> str:
     lines = [str(result)]
     if result.rejected:
-        lines.append(f"What was rejected is in {rejects}, each row with its reason.")
+        lines.append(f"Rejected rows are in {rejects}, each with its reason.")
     if dry_run:
         lines.append("This was a dry run: nothing has been changed.")
     return "\n".join(lines)
@@ -79,13 +79,13 @@ def _lines(path: Path) -> int:
 
 
 async def _context(found: Settings) -> Context:
-    """Return what the import works with: the rights of the first administrator, and nobody to ring for."""
+    """Return a context with the permissions of the first administrator and no change notification."""
     if await company.the_company() is None:
         raise click.ClickException("There is no company yet: run `./run setup` first.")
     admin = await Employee.filter(role=Role.ADMIN, active=True).order_by("id").first()
     if admin is None:
         raise click.ClickException("The company has no active administrator to act as.")
-    services = Services(found.secret_text, throttle(None), lambda: None)  # servers look at the change log themselves
+    services = Services(found.secret_text, throttle(None), lambda: None)  # servers poll the change log
     context = Gate(services, clock).context(Caller(None, "en", "import", "import"))
     context.who = Viewer.of_employee(admin, await people.tree(), 0, clock(), leads=False)
     return context

@@ -1,4 +1,4 @@
-"""/graphql: over HTTP as the GraphQL-over-HTTP specification has it, and the door to the sockets."""
+"""The `/graphql` endpoint: GraphQL over HTTP (by the GraphQL-over-HTTP specification) and WebSocket upgrades."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ JSON: Final = "application/json"
 RESPONSE: Final = "application/graphql-response+json"
 
 LONGEST_URL: Final = 16_384
-SLOWEST: Final = 30.0  # seconds that a body may take to arrive
-LINGER: Final = 2.0  # seconds in which a client that was refused may go on sending, to hear why
+SLOWEST: Final = 30.0  # a body must arrive within this time
+LINGER: Final = 2.0  # how long the rest of a refused body is read and dropped
 LINGER_BYTES: Final = 32_000_000
-ROUND: Final = 20  # seconds in which each socket is asked once whether it lives
+ROUND: Final = 20  # each socket is pinged once in this time
 
 _STATUS: Final = {
     "UNAUTHENTICATED": 401, "TOKEN_EXPIRED": 401, "FORBIDDEN": 403, "THROTTLED": 429, "INTERNAL": 500,
@@ -48,13 +48,14 @@ _OF_DOCUMENT: Final = frozenset(
 
 
 class Gone(Exception):
-    """The client went away before it had an answer."""
+    """The client disconnected before it was sent a response."""
 
 
 class Parting(Response):
-    """An answer to a client that is still sending, after which the connection is closed.
+    """A response to a client that is still sending its body; the connection is closed afterwards.
 
-    What it sends is dropped for a moment: closing with bytes unread would take the answer away again.
+    The rest of the body is read and dropped for up to `DRAIN_SECONDS`: closing a TCP connection with unread bytes
+    sends a reset, which would discard the response before the client reads it.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,10 +72,10 @@ class Parting(Response):
 class Endpoint:
     """The GraphQL endpoint as an ASGI application.
 
-    origins          pages of these, and of our own address, may use it from a browser.
-    open             strangers may read the schema.
-    page             what a browser that asks for a page gets.
-    trusted_proxies  whose X-Forwarded-For tells the client's address.
+    origins              allowed values of `Origin`, besides the server's own host.
+    allow_introspection  whether clients that are not signed in may read the schema.
+    query_page           HTML page for browsers (GET with `Accept: text/html`); None for none.
+    trusted_proxies      networks whose `X-Forwarded-For` is believed.
     """
 
     def __init__(
@@ -89,14 +90,14 @@ class Endpoint:
         page: bytes | None = None,
         trusted_proxies: Sequence[str] = (),
     ) -> None:
-        # told method, path, status and seconds of each socket that has ended
+        # called with method, path, close code and seconds of each socket that was closed
         self.ended: Callable[[str, str, int, float], None] = lambda method, path, status, seconds: None
         self._limits = limits or Limits()
         self._answering = Answering(Operations(schema, self._limits, open=open), gate)
         self._groups = Groups(self._answering, rights)
         self._door = Door(origins, trusted_proxies)
         self._page = page
-        self._sockets: dict[Socket, float] = {}  # open since, by the clock that only runs
+        self._sockets: dict[Socket, float] = {}  # open sockets, with the `perf_counter` value at which each was opened
         self._alone = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,7 +109,7 @@ class Endpoint:
         await response(scope, receive, send)
 
     async def close_all(self) -> None:
-        """Send all sockets away to come again elsewhere, and wait until they are gone."""
+        """Close all sockets with 1012 (Service Restart) and wait until their operations have ended."""
         for socket in list(self._sockets):
             socket.stop()
         while self._sockets:
@@ -116,7 +117,10 @@ class Endpoint:
             await self._alone.wait()
 
     async def keep_alive(self) -> NoReturn:
-        """Ask every socket for a sign of life, once a round, and let go of those that gave none since the last."""
+        """Ping every socket once per round and close those that sent nothing since the last ping.
+
+        Each round is spread over `KEEPALIVE_ROUND_SECONDS`, so that thousands of pings do not delay other work.
+        """
         while True:
             sockets = list(self._sockets)
             share = -(-len(sockets) // ROUND) or 1
@@ -154,13 +158,17 @@ class Endpoint:
                 raise BadRequest("Mutations are sent by POST.", 405)
         except Gone:
             raise
-        except Exception as error:  # noqa: BLE001 - it becomes the answer
+        except Exception as error:  # noqa: BLE001 - it becomes the response
             count_unread()
             return _response(self._answering.failed(error, stranger), media, getattr(error, "status", None), headers)
         return _response(await self._executed(operation, caller, receive), media, None, headers)
 
     async def _executed(self, operation: Operation, caller: Caller, receive: Receive) -> Answer:
-        """Return the answer; a query whose client goes away is given up, a mutation brought to its end."""
+        """Execute an operation and return its result.
+
+        A query is cancelled if the client disconnects (`ClientDisconnected`). A mutation always runs to its end:
+        the client cannot know how far it had come.
+        """
         running = asyncio.create_task(self._answering.execute(operation, caller))
         if operation.kind == "mutation":
             return await asyncio.shield(running)
@@ -216,13 +224,18 @@ class Endpoint:
 
     async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
+        """Accept or refuse a WebSocket.
+
+        An accepted one is handed to a `GraphQLTransportConnection` and this coroutine returns: from then on the
+        protocol object calls the connection directly, without a task per socket.
+        """
         await receive()  # websocket.connect
         if not self._door.welcome(headers):
-            await send({"type": "websocket.close"})  # before it is accepted: HTTP 403
+            await send({"type": "websocket.close"})  # closing before accepting answers HTTP 403
             return
         if PROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
-            await send({"type": "websocket.close", "code": NOT_SPOKEN, "reason": f"Speak {PROTOCOL}"})
+            await send({"type": "websocket.close", "code": NOT_SPOKEN, "reason": f"Use the subprotocol {PROTOCOL}"})
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         wire: Wire = scope["extensions"][WIRE]
@@ -243,7 +256,7 @@ async def _left(receive: Receive) -> None:
 
 
 def _media(headers: Headers) -> str:
-    """Return the form of the answer that the client accepts. Raises BadRequest when it accepts none of ours."""
+    """Return the media type of the response, by the `Accept` header. Raises BadRequest (406) if none fits."""
     accepted = headers.get("accept", "").lower()
     kinds = [part.partition(";")[0].strip() for part in accepted.split(",")]
     if RESPONSE in kinds and (JSON not in kinds or kinds.index(RESPONSE) < kinds.index(JSON)):
@@ -281,10 +294,10 @@ def _response(answer: Answer, media: str, status: int | None, headers: Headers |
 
 
 def _status(answer: Answer, *, strict: bool) -> int:
-    """Return the HTTP status of an answer.
+    """Return the HTTP status of a result.
 
-    strict  False for a client that asked for application/json by name: such clients
-            expect 200 for whatever a GraphQL server could read.
+    strict  False for a client that accepts `application/json` by name: by the specification such clients get 200
+            for every well-formed request, also if its document is invalid.
     """
     if not answer.codes or not answer.empty:
         return 200

@@ -1,7 +1,7 @@
-"""What uvicorn reads from a connection without an end of its own, given one.
+"""Limits the size of HTTP request heads (431).
 
-The head of a request goes on as long as a client sends it, and what was read of a line is
-copied again with every packet. Here a head has a length.
+httptools accepts a request line and headers of any length, and copies an unfinished line again with every packet, so
+an endless header costs quadratic time. This subclass of uvicorn's protocol counts the bytes and closes.
 """
 
 from __future__ import annotations
@@ -10,19 +10,23 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-LONGEST_HEAD: Final = 32_768  # bytes, with 32 more for each header as RFC 9113, 6.5.2, counts them
-_PIECE: Final = 16_384  # bytes that are parsed before they are counted
+LONGEST_HEAD: Final = 32_768  # each header counts with 32 bytes of overhead, as in RFC 9113, 6.5.2
+_PIECE: Final = 16_384  # data is parsed in chunks of this size, counted after each
 _TOO_LONG: Final = f"The address and headers of a request have at most {LONGEST_HEAD} bytes.".encode()
 
 
 class TooLong(Exception):
-    """Stops the parser in a head that is too long."""
+    """Stops the parser when a head is too long."""
 
 
 class Http(HttpToolsProtocol):
-    """HTTP/1.1 that answers 431 to a request with too long a head, and closes."""
+    """HTTP/1.1 protocol that answers 431 to a request with too long a head, and closes the connection.
 
-    _beside = 0  # bytes of the request that are not its body: head, trailer, and what is between chunks
+    Counted are all bytes that are not body: `data_received` adds every byte and `on_body` takes those of the body
+    away. This also bounds trailers and chunk extensions, for which the parser has no callback.
+    """
+
+    _beside = 0  # bytes of the current request outside its body
 
     def data_received(self, data: bytes) -> None:
         for start in range(0, len(data), _PIECE):
@@ -50,7 +54,7 @@ class Http(HttpToolsProtocol):
         super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what stopped the parser."""
+        """Answer a parser error: 431 if the head was too long, else uvicorn's 400."""
         if self._beside > LONGEST_HEAD:
             self._refuse()
         else:

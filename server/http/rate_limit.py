@@ -1,7 +1,7 @@
-"""How often somebody may try, counted over a moving window, on every process together when there is a Redis.
+"""Rate limits for sign-in and similar attempts: a moving window, shared by all processes if there is Redis.
 
-A Redis that is away never refuses nor delays a sign-in: each process then counts for
-itself, and it has counted all along, so nobody starts afresh.
+Redis being down never refuses nor delays a sign-in: the process falls back to its local count, which it keeps all the
+time, so that the fallback does not start from zero.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-ANYBODY: Final = RateLimitItemPerMinute(10, 15)  # tries in so many minutes, of one e-mail
-ADDRESS: Final = RateLimitItemPerMinute(100, 15)  # of one address: an office signs in from one, and successes count
-PATIENCE: Final = 0.5  # seconds that a Redis may take
-REST: Final = 5.0  # seconds for which a Redis that failed is not asked again
+ANYBODY: Final = RateLimitItemPerMinute(10, 15)  # attempts in 15 minutes
+ADDRESS: Final = RateLimitItemPerMinute(100, 15)  # higher: an office shares one address, and successes count too
+PATIENCE: Final = 0.5
+REST: Final = 5.0  # how long Redis is skipped after it failed
 
 log = logging.getLogger(__name__)
 
 
 class Throttling:
-    """Counts attempts by key. The last word of a key is an address, or something with the stricter limit.
+    """Counts attempts by key.
 
-    redis_url  where all processes count together; None for this process alone.
+    The limit follows from the last part of a key: `per_address` for an IP address, else the stricter `per_email`.
+
+    redis_url  Redis in which all processes count together; None to count in this process alone.
     """
 
     def __init__(
@@ -48,17 +50,18 @@ class Throttling:
             )
             self._together = MovingWindowRateLimiter(storage)
             self._redis = storage.bridge.get_connection()  # type: ignore[attr-defined]
-        self._rested = 0.0  # from when on Redis may be asked
+        self._rested = 0.0  # loop time from which Redis is used again
 
     async def hit(self, *key: str) -> float:
-        """Count an attempt; return the seconds to wait when there were too many (it is not counted then), else 0."""
+        """Count an attempt and return 0; if there were too many, do not count it and return the seconds to wait."""
         limit, name = self._limit(key)
         wait = await _hit(self._here, limit, name)
         if self._together and self._awake:
             try:
                 async with asyncio.timeout(PATIENCE):
-                    wait = await _hit(self._together, limit, name)  # it decides: another process may have cleared
-            except Exception as error:  # noqa: BLE001 - of whatever Redis; this process has counted
+                    # Redis decides, even if the local limit is hit: another process may have cleared the key.
+                    wait = await _hit(self._together, limit, name)
+            except Exception as error:  # noqa: BLE001 - any Redis error: the local count stands in
                 self._let_rest(error)
         return wait
 
@@ -70,11 +73,11 @@ class Throttling:
             try:
                 async with asyncio.timeout(PATIENCE):
                     await self._together.clear(limit, name)
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:  # noqa: BLE001 - as in `hit`
                 self._let_rest(error)
 
     async def close(self) -> None:
-        """Let go of Redis; whatever is asked later makes a new connection."""
+        """Close the connection to Redis; a later call opens a new one."""
         if self._redis is not None:
             await self._redis.aclose()
 
@@ -83,11 +86,11 @@ class Throttling:
         return asyncio.get_running_loop().time() >= self._rested
 
     def _let_rest(self, error: Exception) -> None:
-        log.warning("Attempts cannot be counted together (%r); each process counts its own.", error)
+        log.warning("Redis does not count attempts (%r); each process counts its own for now.", error)
         self._rested = asyncio.get_running_loop().time() + REST
 
     def _limit(self, key: tuple[str, ...]) -> tuple[RateLimitItem, str]:
-        """Return the limit of a key and the name to count under, which tells nobody's e-mail."""
+        """Return the limit of a key and the name to count under: a hash, so that Redis holds no e-mail addresses."""
         *kind, last = key
         try:
             address = ipaddress.ip_address(last)
@@ -95,13 +98,13 @@ class Throttling:
             limit = self._anybody
         else:
             limit = self._address
-            if isinstance(address, ipaddress.IPv6Address):  # whoever has one has all of its network
+            if isinstance(address, ipaddress.IPv6Address):  # a client usually has a whole /64 network
                 last = str(address.ipv4_mapped or ipaddress.ip_network((int(address), 64), strict=False))
         return limit, hashlib.sha256("\0".join([*kind, last]).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def throttle(redis_url: str | None = None) -> Throttling:
-    """Return what sign-ins are throttled with, counting over the Redis at `redis_url` if there is one."""
+    """Create the rate limiter of the process, shared over the Redis at `redis_url` if given."""
     return Throttling(redis_url)
 
 
@@ -109,4 +112,4 @@ async def _hit(limiter: MovingWindowRateLimiter, limit: RateLimitItem, name: str
     if await limiter.hit(limit, name):
         return 0.0
     reset, _ = await limiter.get_window_stats(limit, name)
-    return max(1.0, reset - time.time())  # the library counts by this clock
+    return max(1.0, reset - time.time())  # the library uses wall-clock time

@@ -1,4 +1,4 @@
-"""The pages: each one file of ours, nothing loaded from elsewhere."""
+"""Static HTML pages (query page, wallboard): one self-contained file each, with its Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _ASSETS: Final = Path(__file__).parents[1] / "assets"
 
 
 def query_page() -> bytes:
-    """Return the page on which a person writes queries and sees subscriptions move."""
+    """Return the query page: an editor for queries that also shows live subscriptions."""
     return (_ASSETS / "query.html").read_bytes()
 
 
 def wallboard() -> bytes:
-    """Return the page of the office screen: a client of the public API, which holds no secret and no number."""
+    """Return the wallboard page. It is a client of the public API and contains no data and no secret."""
     return (_ASSETS / "wallboard.html").read_bytes()
 
 
 def response(page: bytes) -> HTMLResponse:
-    """Return a page with its policy; a browser asks each time, so that a new version is seen at once."""
+    """Return the response with a page and its policy; browsers revalidate it each time, so they see new versions."""
     return HTMLResponse(
         page,
         headers={
@@ -37,9 +37,9 @@ def response(page: bytes) -> HTMLResponse:
 
 
 def policy(page: bytes) -> str:
-    """Return the Content-Security-Policy under which a page's own script and style run, and nothing else.
+    """Return the Content-Security-Policy that allows a page's own inline script and style only, by their hashes.
 
-    It talks to its own server alone, over HTTP and WebSocket.
+    The page may connect to its own server only, over HTTP and WebSocket.
     """
     script, style = (_hashes(page, tag) for tag in (b"script", b"style"))
     return (

@@ -1,9 +1,8 @@
-"""Whether the process should be sent requests, for whoever balances or restarts it.
+"""Liveness and readiness checks for load balancers and process supervisors.
 
-Alive is the loop that turns. Ready is a database that answers with the tables this code
-knows, news that arrives, and no shutdown under way. Redis away is ready but degraded:
-news is then up to a second late, and that is no reason to send anybody elsewhere. Nor is a
-clock that stands still: what it should have done is late, and told.
+The process is live while its event loop runs. It is ready when the database answers with the schema of this code,
+change-log news arrives, and no shutdown is under way. Without Redis, or with a scheduler that is late, it is ready
+but degraded: news takes up to a second and scheduled jobs run later, and neither is a reason to send clients elsewhere.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Final, Literal
 from models.db.connection import within
 from subscriptions.core.hub import Hub
 
-PATIENCE: Final = 1.0  # seconds that the database may take to answer
+PATIENCE: Final = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +24,10 @@ Status = Literal["ready", "degraded", "unavailable", "draining"]
 
 @dataclass(frozen=True)
 class State:
-    """`checks` says which part is how, in words without addresses, versions or errors."""
+    """Readiness of the process.
+
+    checks  state of each part, in words without addresses, versions or error texts: the endpoint is public.
+    """
 
     status: Status
     checks: dict[str, str]
@@ -36,7 +38,7 @@ class State:
 
     @property
     def code(self) -> int:
-        """The HTTP status that says so to a balancer."""
+        """The HTTP status: 200 while requests should be sent here, else 503."""
         return 200 if self.ready else 503
 
     @property
@@ -45,18 +47,18 @@ class State:
 
 
 def live() -> dict[str, str]:
-    """Return the answer of a process whose loop turns: there is no other."""
+    """Return the body of the liveness check. A process whose event loop is stuck does not answer at all."""
     return {"status": "live"}
 
 
 async def ready(
     *, draining: bool, pending: Callable[[], Awaitable[object]], hub: Hub, clock: bool | None = None
 ) -> State:
-    """Ask every part how it is.
+    """Check every part and return the readiness.
 
-    draining  the process was told to stop.
-    pending   what of the migrations is not applied yet (nothing, if all is well), asked of the database.
-    clock     time passes, here or on another server; None where that is not looked at.
+    draining            whether the process is shutting down.
+    pending_migrations  reads the unapplied migrations from the database; a truthy result means the schema is behind.
+    scheduler_healthy   whether the scheduler runs, here or on another server; None to leave it out.
     """
     database, schema = await _database(pending)
     news = "late" if not hub.pulse.doorbell else "ok"
@@ -75,7 +77,7 @@ async def ready(
 async def _database(pending: Callable[[], Awaitable[object]]) -> tuple[str, str]:
     try:
         behind = await within(PATIENCE, pending())
-    except Exception as error:  # noqa: BLE001 - of whatever database; whoever asks wants an answer
-        log.warning("The database does not answer (%r).", error)
+    except Exception as error:  # noqa: BLE001 - any driver's error means that the database is away
+        log.warning("Readiness: the database does not answer (%r).", error)
         return "away", "unknown"
     return "ok", "behind" if behind else "ok"

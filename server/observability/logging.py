@@ -1,8 +1,8 @@
-"""What the process says of itself: one line for each request, and never a secret.
+"""Logging: configuration, redaction of secrets, request ids, and a middleware with one line per request.
 
-Everything, our own and the libraries', goes through one chain to standard error, as text
-for people or as JSON. A request has an id that is in each of its lines, in the answer's
-`X-Request-Id` and in errors told to clients, so that one can be found from the other.
+All log records, of the server and of libraries, go through one chain of processors to standard error, as text or as
+JSON. A request's id is in each of its log lines, in the `X-Request-Id` header of the response and in errors sent to
+clients, so that one can be found from the other.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HIDDEN: Final = "[hidden]"
-QUIET: Final = ("/health/", "/metrics")  # asked every few seconds by machines: only worth a line when debugging
+QUIET: Final = ("/health/", "/metrics")  # polled every few seconds: logged at level DEBUG only
 _SECRET_KEY: Final = re.compile(r"secret|password|passwd|token|authorization|cookie|api_?key", re.IGNORECASE)
 _SECRET_TEXT: Final = re.compile(
-    r"(?P<user>://[^\s:/@]*:)[^\s@/]+(?=@)"  # a password in an address
+    r"(?P<user>://[^\s:/@]*:)[^\s@/]+(?=@)"  # a password in a URL
     r"|(?P<bearer>\bbearer\s+)[\w.~+/=-]+"
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
-    r"|\bsld_[\w-]{8,}",  # a device's token
+    r"|\bsld_[\w-]{8,}",  # a device token
     re.IGNORECASE,
 )
 
@@ -36,7 +36,7 @@ log = structlog.stdlib.get_logger("scoreline.request")
 
 
 class Said(Protocol):
-    """What of the settings is about the log."""
+    """The settings that concern logging."""
 
     @property
     def log_format(self) -> str: ...
@@ -47,17 +47,20 @@ class Said(Protocol):
 
 @dataclass
 class Request:
-    """What is known of the request, or of the operation on a socket, that is running."""
+    """The current HTTP request, socket, or operation on a socket.
+
+    operation  name of the operation in its document, for the log
+    """
 
     id: str
-    operation: str | None = None  # as the document names it, for the log
+    operation: str | None = None
 
 
 _current: ContextVar[Request | None] = ContextVar("request", default=None)
 
 
 def configure(settings: Said, stream: TextIO | None = None) -> None:
-    """Send every line through one chain to `stream`, standard error if none is given."""
+    """Send all log records, also those of libraries, to `stream` (default: standard error)."""
     before: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -93,15 +96,15 @@ def configure(settings: Said, stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
     quiet = max(root.level, logging.WARNING) if root.level > logging.DEBUG else logging.NOTSET
-    logging.getLogger("tortoise").setLevel(quiet)  # it announces whenever it ends
+    logging.getLogger("tortoise").setLevel(quiet)  # it logs each time its connections are closed
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
-        logger.propagate = name != "uvicorn.access"  # its lines hold query strings; ours are below
+        logger.propagate = name != "uvicorn.access"  # its lines contain query strings; the middleware logs requests
 
 
 def redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hide what is secret by its name, or by its look, wherever it stands: in messages and traces too."""
+    """Replace secrets, recognized by key or by pattern, in all values of a log record, tracebacks included."""
     return {key: _safe(key, value) for key, value in event.items()}
 
 
@@ -121,7 +124,7 @@ def _safe(key: str, value: Any) -> Any:
 
 @contextmanager
 def request() -> Iterator[Request]:
-    """Give what runs inside a request id of its own: an HTTP request, a socket, an operation on a socket."""
+    """Run the block with a new request id: for an HTTP request, a socket, or an operation on a socket."""
     current = Request(uuid4().hex)
     token = _current.set(current)
     with structlog.contextvars.bound_contextvars(request_id=current.id):
@@ -132,22 +135,22 @@ def request() -> Iterator[Request]:
 
 
 def request_id() -> str:
-    """Return the id of the request that is running; empty outside of any."""
+    """Return the id of the current request; empty outside of one."""
     current = _current.get()
     return current.id if current else ""
 
 
 def name_operation(name: str | None) -> None:
-    """Say what the running request asks for, by the name its document gives it; for its line in the log."""
+    """Set the operation name in the current request's log line."""
     current = _current.get()
     if current is not None and name:
         current.operation = name[:100]
 
 
 class RequestLog:
-    """ASGI middleware: one line for each HTTP request and each socket, without the query string.
+    """ASGI middleware: one log line for each HTTP request and each socket, without the query string.
 
-    finished  called with method, status and seconds of each request, for measurements; a socket counts as `WS`.
+    on_finished  called with method, status and seconds of each request, for metrics; a socket has the method `WS`.
     """
 
     def __init__(self, app: ASGIApp, finished: Callable[[str, int, float], None] | None = None) -> None:
@@ -183,7 +186,7 @@ class RequestLog:
                 self.finish(method, scope["path"], status, time.perf_counter() - began, current.operation)
 
     def finish(self, method: str, path: str, status: int, seconds: float, operation: str | None = None) -> None:
-        """Write the line of what has ended, and count it."""
+        """Log a finished request and report it to `on_finished`."""
         if self._finished:
             self._finished(method, status, seconds)
         log.log(

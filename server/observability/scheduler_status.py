@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tick:
-    """How the clock is: for readiness and measurements."""
+    """The state of the scheduler, for readiness and metrics."""
 
-    held: bool  # this server keeps it
-    turned: float | None  # seconds since it last went round, or since another was seen to keep it
-    deaths: int  # how often one of its tasks had to be started again
+    held: bool  # whether this server is the leader
+    turned: float | None  # seconds since its last run, or since another server was seen to be the leader
+    deaths: int  # how often one of its tasks had to be restarted
     failures: int  # how often a job failed

@@ -1,4 +1,4 @@
-"""Who knocks: where from, in which language, with which token, and whether its page may."""
+"""Reads client information from a request: address, language, bearer token; checks the Origin header."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ METHODS: Final = "GET, POST, OPTIONS"
 
 
 class Door:
-    """What of the settings decides who somebody is.
+    """Reads client information, as the settings allow.
 
-    origins          pages of these, and of our own address, may use us from a browser.
-    trusted_proxies  networks whose X-Forwarded-For tells the client's address.
+    origins          allowed values of `Origin`, besides the server's own host.
+    trusted_proxies  networks whose `X-Forwarded-For` is believed.
     """
 
     def __init__(self, origins: Sequence[str], trusted_proxies: Sequence[str]) -> None:
@@ -30,13 +30,16 @@ class Door:
         self._proxies = [ipaddress.ip_network(each, strict=False) for each in trusted_proxies]
 
     def stranger(self, scope: Scope, headers: Headers) -> Caller:
-        """Return who knocks before his token is looked at."""
+        """Return client information without a token."""
         return Caller(
             None, language(headers.get("accept-language", "")), self._address(scope, headers), logging.request_id()
         )
 
     def _address(self, scope: Scope, headers: Headers) -> str:
-        """Return the client's address: the last one on its way that is not a proxy of ours."""
+        """Return the client's address: the last hop that is not a trusted proxy, cut to 100 characters.
+
+        The hops of `X-Forwarded-For` are read from the right: those on the left are whatever the client sent.
+        """
         address: str = scope["client"][0] if scope.get("client") else ""
         hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",") if hop.strip()]
         while hops and self._trusted(address):
@@ -51,12 +54,12 @@ class Door:
         return any(found in network for network in self._proxies)
 
     def welcome(self, headers: Headers) -> bool:
-        """Return whether a page of this origin, or no page at all, may use us."""
+        """Return whether the request has no `Origin`, or one that is allowed or equals the host."""
         origin = headers.get("origin")
         return origin is None or origin in self._origins or urlsplit(origin).netloc == headers.get("host")
 
     def cors(self, headers: Headers) -> dict[str, str]:
-        """Return what lets a page of another address read the answer, if it may."""
+        """Return the CORS headers of a response: empty unless the origin is one of the allowed."""
         origin = headers.get("origin")
         if origin is None or origin not in self._origins:
             return {}
@@ -70,9 +73,9 @@ class Door:
 
 
 def known(stranger: Caller, authorization: Any) -> Caller:
-    """Return the caller with the token of an `Authorization` value, if there is one.
+    """Return the client with the bearer token of an `Authorization` value; unchanged if the value is None.
 
-    raises  Unauthenticated for any other kind of value.
+    raises  Unauthenticated if the value is not a bearer token.
     """
     if authorization is None:
         return stranger
@@ -84,7 +87,7 @@ def known(stranger: Caller, authorization: Any) -> Caller:
 
 
 def language(accepted: str) -> str:
-    """Return "ru" or "en", whichever an Accept-Language prefers; nothing where it wants neither."""
+    """Return the language that an `Accept-Language` value prefers: "ru", "en", or "" for neither."""
     weights = {"en": 0.0, "ru": 0.0}
     for part in accepted[:500].split(","):
         name, _, parameter = part.strip().lower().partition(";")
@@ -101,7 +104,7 @@ def language(accepted: str) -> str:
 
 
 def spoken(stranger: Caller, said: Mapping[str, Any]) -> Caller:
-    """Return the caller with the language that the first message of a socket asks for, if it does."""
+    """Return the client with the language in the payload of `connection_init`; unchanged if it has none."""
     for key in ("Accept-Language", "accept-language", "acceptLanguage"):
         if isinstance(said.get(key), str):
             return dataclasses.replace(stranger, language=language(said[key]) or stranger.language)

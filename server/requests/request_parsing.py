@@ -1,4 +1,4 @@
-"""What comes in, taken by its exact form or refused: JSON, the envelope of a request, the messages of a socket."""
+"""Parses and validates requests: JSON, GraphQL request bodies, and client messages of graphql-transport-ws."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ENVELOPE: Final = "The body must be a JSON object with a string `query`"
 
 
 class BadRequest(Failure):
-    """Not a GraphQL request at all; `status` is the HTTP status that says so."""
+    """The request is not a GraphQL request; `status` is the HTTP status of the response."""
 
     code = "BAD_REQUEST"
 
@@ -28,16 +28,17 @@ class BadRequest(Failure):
 
 
 class Malformed(Exception):
-    """A message that breaks the socket's protocol; the reason fits into a close frame."""
+    """A message that violates graphql-transport-ws."""
 
     @property
     def reason(self) -> str:
+        """The error, cut to fit a close frame (its reason has at most 123 bytes)."""
         return str(self)[:120]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a client asks to be executed, before anybody has read it."""
+    """Query, operation name and variables of a request; the query is not parsed yet."""
 
     query: str
     name: str | None
@@ -46,16 +47,19 @@ class Asked:
 
 @dataclass(frozen=True)
 class Message:
+    """A valid client message of graphql-transport-ws; `id` is empty for types without one."""
+
     type: str
     id: str = ""
     payload: Mapping[str, Any] | None = None
 
 
 def decoded(text: str | bytes) -> Any:
-    """Return what a JSON text says. Raises ValueError for what is no JSON.
+    """Parse JSON. Raises ValueError if it is invalid.
 
-    Lone surrogates and numbers beyond all measure are JSON, though nobody can store
-    them: they come through, so that the operation that holds them is refused by name.
+    Lone surrogates and huge numbers are valid JSON that orjson rejects. The slower standard parser accepts them, so
+    that the operation can be refused with the name of the offending variable. Integers of more than
+    `_MAX_INT_DIGITS` digits become infinity, since `int` raises for very long ones.
     """
     try:
         return orjson.loads(text)
@@ -75,7 +79,7 @@ def _integer(text: str) -> int | float:
 
 
 def envelope(found: Any) -> Asked:
-    """Return what a decoded body asks. Raises BadRequest for any other shape."""
+    """Return the GraphQL request in a decoded body. Raises BadRequest if it has another shape."""
     if not isinstance(found, dict) or not isinstance(found.get("query"), str):
         raise BadRequest(f"{_ENVELOPE}.")
     name, variables = found.get("operationName"), found.get("variables")
@@ -87,34 +91,37 @@ def envelope(found: Any) -> Asked:
 
 
 def message(text: str | None) -> Message:
-    """Return a client's message of graphql-transport-ws. Raises Malformed for anything else."""
+    """Parse a client message of graphql-transport-ws. Raises MalformedMessage if it is invalid.
+
+    text  None for a binary message.
+    """
     if text is None:
-        raise Malformed("Messages are text frames with JSON")
+        raise Malformed("Messages must be text frames with JSON")
     try:
         found = decoded(text)
     except ValueError:
         raise Malformed("This message is not JSON") from None
     if not isinstance(found, dict) or not isinstance(found.get("type"), str):
-        raise Malformed("A message is an object with a string `type`")
+        raise Malformed("A message must be an object with a string `type`")
     kind, payload = found["type"], found.get("payload")
     if kind in ("connection_init", "ping", "pong"):
         if not isinstance(payload, dict | None):
-            raise Malformed(f"The payload of {kind} is an object")
+            raise Malformed(f"The payload of {kind} must be an object")
         return Message(kind, payload=payload)
     if kind not in ("subscribe", "complete"):
-        raise Malformed("This type of message is not a client's")
+        raise Malformed("Unknown type of message")
     id_ = found.get("id")
     if not isinstance(id_, str) or not 0 < len(id_) <= _LONGEST_ID or not storable(id_):
-        raise Malformed(f"The id of {kind} is a text of 1 to {_LONGEST_ID} characters")
+        raise Malformed(f"The id of {kind} must be a string of 1 to {_LONGEST_ID} characters")
     if kind == "complete":
         return Message(kind, id_)
     try:
         envelope(payload)
     except BadRequest:
-        raise Malformed("The payload of subscribe is an object with a string `query`") from None
+        raise Malformed("The payload of subscribe must be an object with a string `query`") from None
     return Message(kind, id_, payload)
 
 
 def storable(text: str) -> bool:
-    """Return whether a text holds neither NUL nor half a surrogate pair."""
+    """Return whether a text contains neither NUL nor lone surrogates, which databases cannot store."""
     return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)

@@ -1,8 +1,8 @@
-"""GraphQL over one WebSocket, by the protocol graphql-transport-ws.
+"""GraphQL over a WebSocket: the server side of graphql-transport-ws, one object per connection.
 
-Whatever breaks the protocol closes the socket with its code and a reason; whatever is
-wrong with one operation fails that operation alone. Queries and mutations run as tasks of
-their own; subscriptions listen to streams that all who ask the same share (server/groups.py).
+A violation of the protocol closes the socket with a code and a reason; an error of one operation fails that operation
+alone. Queries and mutations run as tasks of their own. Subscriptions join a shared subscription, which runs once for
+all sockets with an equal one.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from subscriptions.core.hub import ended
 PROTOCOL: Final = "graphql-transport-ws"
 MALFORMED, UNAUTHORIZED, FORBIDDEN, NOT_SPOKEN, LATE, TAKEN, TWICE = 4400, 4401, 4403, 4406, 4408, 4409, 4429
 RESTART, TRY_AGAIN = 1012, 1013
-MOST_WAITING: Final = 2_000  # texts that wait for a client who is not reading: each the newest of its state
+MOST_WAITING: Final = 2_000  # texts queued for a client that does not read; a newer state replaces an older one
 
 log = logging.getLogger(__name__)
 
 
 class Closed(Exception):
-    """The socket is to be closed, with this code and reason."""
+    """Raised to close the socket with this code and reason."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -46,7 +46,7 @@ class Closed(Exception):
 
 
 class Budget:
-    """How much a client may say: `burst` messages at once, and so many a second for ever."""
+    """Rate limit of a client's frames: `burst` at once, refilled at `rate` per second."""
 
     __slots__ = ("_at", "_burst", "_left", "_rate")
 
@@ -55,7 +55,7 @@ class Budget:
         self._left, self._at = burst, asyncio.get_running_loop().time()
 
     def spend(self) -> bool:
-        """Return whether one more message is within the budget."""
+        """Take one token; return False if there was none."""
         now = asyncio.get_running_loop().time()
         self._left = min(self._burst, self._left + (now - self._at) * self._rate) - 1
         self._at = now
@@ -63,15 +63,19 @@ class Budget:
 
 
 class Socket:
-    """One client that is connected.
+    """One client connection.
 
-    authorization  of the handshake, for clients that can set its headers.
-    over           called with the close code when the client is gone and all that ran for it has ended.
-    patience       seconds in which it must introduce itself, and in which it must take what is sent.
-    most           operations that it may have running.
+    authorization   `Authorization` header of the handshake, used if `connection_init` contains no token.
+    on_closed       called with the close code once the connection is closed and its tasks have ended.
+    timeout         seconds for `connection_init` to arrive, and for a slow client to read what was sent.
+    max_operations  operations that may run at the same time.
 
-    What it listens to is pushed by the streams that it shares with others. As long as it reads, that
-    is sent at once; when it does not, the newest of each state waits, and one that stays stuck is sent away.
+    Shared subscriptions push states and events. While the client reads, they are written at once. While it does not,
+    they are queued, a newer state replacing the queued one, so that a slow client costs bounded memory and still gets
+    the last state; a client that stays slow is disconnected.
+
+    Messages are handled one at a time: reading is paused while one of them needs to wait (`_start_handling`), so
+    that a `subscribe` right behind `connection_init` finds the connection initialized.
     """
 
     __slots__ = (
@@ -97,8 +101,8 @@ class Socket:
         self._budget = Budget(burst=300, rate=50)
         self._members: dict[str, Member] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._finishing: set[asyncio.Task[None]] = set()  # mutations whose client does not wait any more
-        self._waiting: dict[Hashable, tuple[bytes, Text]] = {}  # what could not be sent yet, by what it replaces
+        self._finishing: set[asyncio.Task[None]] = set()  # mutations: never cancelled, whatever the client does
+        self._waiting: dict[Hashable, tuple[bytes, Text]] = {}  # unsent texts by slot: a newer text takes the slot
         self._room: asyncio.Event | None = None
         self._handling: asyncio.Task[None] | None = None
         self._begun = self._ended = False
@@ -107,7 +111,7 @@ class Socket:
         prometheus.SOCKETS.inc()
         self._time(self._late)
 
-    # What comes
+    # Incoming messages
 
     def heard(self, text: str | None) -> None:
         if not self._budget.spend():
@@ -133,7 +137,7 @@ class Socket:
             self.close(MALFORMED, "Too many messages")
 
     def _handle(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do what a message asks for; the next one waits as long."""
+        """Run the handler of a message as a task, with reading paused until it is done."""
         self._wire.hold()
         self._handling = asyncio.create_task(self._handled(work), name="socket message")
 
@@ -143,23 +147,23 @@ class Socket:
             await work
         except Closed as error:
             closed = error
-        except Exception:  # ours: this client comes again, all others go on
-            log.exception("A socket failed.")
-            closed = Closed(1011, "Something failed on our side")
+        except Exception:  # a bug closes this socket only; the client will reconnect
+            log.exception("Handling a WebSocket message failed.")
+            closed = Closed(1011, "Internal server error")
         self._handling = None
         if closed is not None:
             self.close(closed.code, closed.reason)
         else:
             self._wire.go_on()
 
-    # Its end
+    # Closing
 
     def close(self, code: int, reason: str) -> None:
-        """Send the client away; the first who does decides the code."""
+        """Close the connection. Only the first call has an effect."""
         if self._ended:
             return
         if code == MALFORMED:
-            log.info("A socket was closed: %s.", reason)
+            log.info("A WebSocket was closed for an invalid message: %s.", reason)
         self._wire.close(code, reason)
         self.gone(code)
 
@@ -167,7 +171,7 @@ class Socket:
         self.close(RESTART, "The server restarts: connect again after a random pause")
 
     def gone(self, code: int) -> None:
-        """Stop what runs for the client, and bring its mutations to their end."""
+        """End the client's subscriptions and queries; let its mutations finish."""
         if self._ended:
             return
         self._ended = True
@@ -195,7 +199,7 @@ class Socket:
         self._over(self, code)
 
     def _time(self, late: Callable[[], None] | None) -> None:
-        """Have this called when the client's patience is over, in place of what was to be called before."""
+        """Call `callback` after the timeout, in place of the previous one; None only cancels that."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(self._patience, late) if late else None
@@ -203,10 +207,10 @@ class Socket:
     def _late(self) -> None:
         self.close(LATE, "Connection initialisation timeout")
 
-    # What it asks for
+    # connection_init
 
     async def _begin(self, heard: Message) -> None:
-        """Let the client in by the token of its first message, or by that of the handshake."""
+        """Authenticate the client by the token in `connection_init`, or else by that of the handshake."""
         if self._begun:
             raise Closed(TWICE, "Too many initialisation requests")
         said = heard.payload or {}
@@ -218,7 +222,7 @@ class Socket:
         except Unauthenticated as error:
             raise Closed(FORBIDDEN, f"{error.code}: {error.message}"[:120]) from None
         except AWAY as error:
-            log.warning("The database is away (%r): a client was sent away.", error)
+            log.warning("A WebSocket was refused: the database is away (%r).", error)
             raise Closed(TRY_AGAIN, "The database cannot be reached at the moment") from None
         if context.who is None:
             raise Closed(FORBIDDEN, "UNAUTHENTICATED: send an access token as `Authorization` of connection_init")
@@ -231,19 +235,22 @@ class Socket:
         self._groups.rights.enter(self)
         self._send(b'{"type":"connection_ack"}')
 
-    # Its rights, as they change
+    # Permissions
 
     def changed(self, viewer: Viewer) -> None:
+        """Take the viewer with their current permissions; subscriptions may then belong to another shared one."""
         self.viewer = viewer
         for member in tuple(self._members.values()):
             self._groups.move(member)
 
     def ended(self) -> None:
+        """Close the connection: its session, device or token is no longer valid."""
         self.close(FORBIDDEN, "UNAUTHENTICATED: this session has ended")
 
-    # Its operations
+    # Operations
 
     async def _subscribe(self, heard: Message) -> None:
+        """Start an operation: a query or mutation as a task, a subscription as a subscriber of a shared one."""
         if not self._begun:
             raise Closed(UNAUTHORIZED, "Unauthorized")
         if heard.id in self._running or heard.id in self._members:
@@ -256,7 +263,7 @@ class Socket:
                         f"One socket runs at most {self._most} operations: complete one first, or open another."
                     )
                 operation = self._answering.read(envelope(heard.payload))
-            except Exception as error:  # noqa: BLE001 - it becomes the operation's answer
+            except Exception as error:  # noqa: BLE001 - it becomes the operation's result
                 count_unread()
                 self._fail(heard.id, self._answering.failed(error, caller))
                 return
@@ -272,6 +279,7 @@ class Socket:
         self._groups.join(member)
 
     def _stop(self, id_: str) -> None:
+        """End an operation that the client completed; a mutation runs on, but its result is dropped."""
         member = self._members.pop(id_, None)
         if member is not None:
             self._groups.leave(member)
@@ -282,14 +290,14 @@ class Socket:
             task.cancel()
 
     async def _execute(self, id_: str, operation: Operation, caller: Caller) -> None:
-        """Run a query or mutation to its end; nothing it does harms the others."""
+        """Run a query or mutation and send its result."""
         me = asyncio.current_task()
         if operation.kind == "mutation" and me is not None:
-            self._finishing.add(me)  # a client that goes away does not undo what it asked for
+            self._finishing.add(me)  # a mutation must not stop halfway because the client disconnects
             me.add_done_callback(self._finishing.discard)
         answer = await self._answering.execute(operation, caller)
         if self._running.get(id_) is not me:
-            return  # the client does not wait for it any more
+            return  # completed by the client meanwhile; the id may already belong to another operation
         del self._running[id_]
         if "data" in answer.payload:
             self._say({"id": id_, "type": "next", "payload": answer.payload})
@@ -298,7 +306,7 @@ class Socket:
             self._fail(id_, answer)
 
     def failed(self, member: Member, answer: Answer) -> None:
-        """Tell the client that what it listened to has ended, and why."""
+        """Send the error that ended a subscription."""
         if self._members.get(member.id) is member:
             del self._members[member.id]
             prometheus.SUBSCRIPTIONS.dec()
@@ -310,10 +318,13 @@ class Socket:
     def _say(self, what: dict[str, Any]) -> None:
         self._send(orjson.dumps(what))
 
-    # What is sent
+    # Sending
 
     def push(self, id_: str, state: Hashable, start: bytes, text: Text) -> None:
-        """Send a text now; if the client is not reading, as soon as it does, unless a newer one of its state took its place."""
+        """Send a text of a subscription, or queue it while the client does not read.
+
+        state_key  a queued text of the same operation and key is replaced. An event has its position as the key.
+        """
         if self._ended:
             return
         if self._wire.paused:
@@ -322,7 +333,7 @@ class Socket:
             self._wire.tell(start, text)
 
     def _send(self, text: bytes) -> None:
-        """Send a text that none takes the place of."""
+        """Send or queue a text that is never replaced."""
         if self._ended:
             return
         if self._wire.paused:
@@ -336,11 +347,12 @@ class Socket:
             self.too_slow()
 
     def paused(self) -> None:
+        """Start the timeout of a slow client, unless one is running."""
         if self._timer is None:
             self._time(self.too_slow)
 
     def drained(self) -> None:
-        """Send what waits, until the client is behind again."""
+        """Send queued texts until the client stops reading again."""
         if self._begun:
             self._time(None)
         while self._waiting and not self._wire.paused:
@@ -354,16 +366,17 @@ class Socket:
             self._room = None
 
     async def room(self) -> None:
-        """Return once the client has read enough to be sent more."""
+        """Wait until at most half of the queue is full; back-pressure for replaying missed events."""
         while len(self._waiting) > MOST_WAITING // 2:
             self._room = self._room or asyncio.Event()
             await self._room.wait()
 
     def keep(self) -> None:
-        """Look whether the client still lives: it has answered since this was last called."""
+        """Ping the client; close the connection if nothing arrived since the last call."""
         if not self._ended and not self._wire.ping():
-            self.close(1011, "No sign of life")
+            self.close(1011, "No answer to a ping")
 
     def too_slow(self) -> None:
+        """Disconnect a client that does not read."""
         self._waiting.clear()
         self.close(TRY_AGAIN, "The client does not read")

@@ -1,6 +1,7 @@
-"""How a socket begins: the handshake is the library's, and the application sees it as ASGI.
+"""WebSocket handshake: done by the websockets library, presented to the application as ASGI.
 
-It accepts or refuses; then it attaches a listener to the socket itself, in place of a loop that receives.
+The application accepts or refuses. Instead of a receive loop it then attaches a handler to the protocol object, which
+it finds in the scope's extensions.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-WIRE: Final = "scoreline.wire"  # the ASGI extension by which the application gets at the socket itself
+WIRE: Final = "scoreline.wire"  # key of the ASGI extension that holds the protocol object
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Connection(Protocol):
 
 
 class Opening:
-    """The handshake of a socket, and the application's word on it; let go once the socket is open."""
+    """The opening handshake of one WebSocket; the protocol drops it once the socket is open or refused."""
 
     def __init__(self, wire: Connection, config: Config, state: ServerState, app_state: dict[str, Any]) -> None:
         self._wire, self._config, self._state, self._app_state = wire, config, state, app_state
@@ -60,13 +61,16 @@ class Opening:
         self._library = ServerProtocol(extensions=extensions if config.ws_per_message_deflate else None, logger=log)
 
     def begin(self, head: bytes) -> None:
-        """Take the request, which comes whole, and put it before the application."""
+        """Parse the request and run the application.
+
+        head  the whole request head, as uvicorn's HTTP protocol hands it over.
+        """
         self.begun = True
         self._library.receive_data(head)
         request = next((each for each in self._library.events_received() if isinstance(each, Request)), None)
         self._response = self._library.accept(request) if request is not None else None
         if request is None or self._response is None:
-            self._refuse()  # what the library refuses by itself it has answered already
+            self._refuse()  # the library could not parse the request and has queued a response by itself
         elif self._response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             self._library.send_response(self._response)
             self._refuse()
@@ -98,14 +102,15 @@ class Opening:
         }
 
     async def _ask(self, scope: dict[str, Any]) -> None:
+        """Run the application and make sure that the handshake has an outcome."""
         try:
             await self._config.loaded_app(scope, self._receive, self._send)
-        except Exception:  # ours: this client comes again, all others go on
-            log.exception("A socket could not be opened.")
+        except Exception:  # a bug fails this socket only; the client will reconnect
+            log.exception("A WebSocket could not be opened.")
         if not self._over:
             self._reject(HTTPStatus.INTERNAL_SERVER_ERROR)
         elif not self._wire.attached:
-            self._wire.close(1011, "Something failed on our side")
+            self._wire.close(1011, "Internal server error")
 
     async def _receive(self) -> dict[str, Any]:
         return {"type": "websocket.connect"}
@@ -119,11 +124,11 @@ class Opening:
             case "websocket.close":
                 self._wire.close(message.get("code", 1000), message.get("reason") or "")
             case _:
-                raise RuntimeError("an application attaches a listener and sends through the socket itself")
+                raise RuntimeError("the application must attach a handler and send through the protocol object")
 
     def _accept(self, subprotocol: str | None) -> None:
         assert self._response is not None
-        del self._response.headers["Date"]  # it is among uvicorn's own
+        del self._response.headers["Date"]  # uvicorn's default headers contain it
         for name, value in self._state.default_headers:
             self._response.headers[name.decode("latin-1")] = value.decode("latin-1")
         if subprotocol:

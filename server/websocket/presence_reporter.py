@@ -1,4 +1,7 @@
-"""Who has a socket open in this process, told to the database a few times a minute and whenever that changes."""
+"""Reports the employees with an open socket in this process to the database: on changes, and as a heartbeat.
+
+The rows expire unless they are renewed, so employees of a process that died go offline by themselves.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ from models.live import presence
 from resolvers.organization import people
 
 _SAY_EVERY = presence.HOLDS.total_seconds() / 3
-_SETTLE = 0.2  # seconds in which arrivals close together are said as one
+_SETTLE = 0.2  # pause after a report, so that many connections at once become one
 
 log = logging.getLogger(__name__)
 
 
 class Attendance:
-    """Counts the sockets of each employee; `ring` is called when it has been told that somebody came or went."""
+    """Counts the sockets of each employee; calls `notify` after a report that changed who is online."""
 
     def __init__(self, clock: Callable[[], datetime], ring: Callable[[], None] = lambda: None) -> None:
         self.clock, self._ring = clock, ring
@@ -29,13 +32,13 @@ class Attendance:
         self._changed = asyncio.Event()
 
     def come(self, employee: int | None) -> None:
-        """Count one more socket of an employee; a device is nobody."""
+        """Count a new socket of an employee; None, for a device, is not counted."""
         if employee is not None:
             self._here[employee] += 1
             self._changed.set()
 
     def go(self, employee: int | None) -> None:
-        """Count one socket less."""
+        """Count a closed socket of an employee."""
         if employee is not None:
             self._here[employee] -= 1
             if not self._here[employee]:
@@ -43,7 +46,7 @@ class Attendance:
                 self._changed.set()
 
     async def keep_saying(self) -> None:
-        """Say who is here for as long as the process runs."""
+        """Report the employees online, for as long as the process runs."""
         said: set[int] = set()
         while True:
             self._changed.clear()
@@ -54,7 +57,7 @@ class Attendance:
                         self._ring()
                     said = here
                 except AWAY as error:
-                    log.warning("Who is online could not be written (%r); trying again.", error)
+                    log.warning("Presence could not be written (%r); trying again.", error)
             try:
                 await asyncio.wait_for(self._changed.wait(), _SAY_EVERY)
             except TimeoutError:
@@ -62,5 +65,5 @@ class Attendance:
             await asyncio.sleep(_SETTLE)
 
     async def leave(self) -> None:
-        """Say that nobody is here any more."""
+        """Report that no employee is online in this process any more."""
         await people.attend(self._process, (), self.clock())

@@ -1,9 +1,9 @@
-"""A WebSocket under uvicorn: RFC 6455 between the transport and whoever listens, and nothing that waits in between.
+"""WebSocket protocol (RFC 6455) for uvicorn: an `asyncio.Protocol` that calls a handler for each message.
 
-uvicorn's own gives every socket a task, a queue and a parser, which are most of what an idle one costs,
-and takes what is sent through two of its layers and two of the library's. Here a listener is called when a message
-has come, and a text is framed once however many get it. The handshake is
-apart (server/opening.py): it is over soon, and what it needs is let go.
+uvicorn's own implementation gives every socket a task, a queue and a parser, which are most of the cost of an idle
+socket, and passes each sent message through two of its layers and two of the library's. Here there is no task: the
+handler is called from `data_received`, and a text for many sockets is framed once. The handshake is a separate object,
+released as soon as the socket is open.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ from websockets.utils import apply_mask
 
 from server.websocket.handshake import Opening
 
-PATIENCE: Final = 10.0  # seconds in which the client may answer a close
-SHORTLY: Final = 1.0  # the same when what it sends cannot be read any more, and when the server stops
+PATIENCE: Final = 10.0  # how long a close handshake may take before the connection is aborted
+SHORTLY: Final = 1.0  # the same if the client's answer could not be read anyway, and when the server stops
 _PING: Final = Frame(Opcode.PING, b"").serialize(mask=False)
 
 
 class Listener(Protocol):
-    """Whom a socket's messages are for."""
+    """Receives the events of a socket. All methods are called in the event loop and must not block."""
 
     def heard(self, text: str | None) -> None:
-        """Hear a message; None stands for one that is not text."""
+        """Handle a message; `text` is None for a binary one."""
 
     def noise(self) -> None:
-        """Hear that a frame came which is no message."""
+        """Handle a frame that completes no message: a ping, a pong or a fragment. For rate limits."""
 
     def paused(self) -> None:
-        """Send nothing any more: the client does not read."""
+        """Stop sending: the client does not read and the write buffer is full."""
 
     def drained(self) -> None:
-        """Go on sending."""
+        """Resume sending."""
 
     def close(self, code: int, reason: str) -> None:
-        """Close the socket with this code: the client has broken the protocol."""
+        """Close the socket with this code: the client violated the protocol."""
 
     def stop(self) -> None:
-        """Close the socket: the server stops."""
+        """Close the socket: the server is shutting down."""
 
     def gone(self, code: int) -> None:
-        """Hear that the client is gone, with its close code. May be called again, and after a close."""
+        """Handle the end of the connection, with its close code. May be called again, and after `close`."""
 
 
 class Nobody:
-    """Listens to a socket that is being closed before anybody else did."""
+    """Handler of a socket that is closed before the application attached one."""
 
     def heard(self, text: str | None) -> None: ...
 
@@ -70,7 +70,11 @@ class Nobody:
 
 
 class Text:
-    """A text that goes to several sockets, behind a beginning of each one's own; framed once for equal beginnings."""
+    """A text sent to many sockets, each with its own prefix (the operation's id).
+
+    The last frame is cached: most clients use the same ids for the same subscriptions, so successive sockets usually
+    have the same prefix, and the text is framed once for all of them.
+    """
 
     __slots__ = ("_frame", "_start", "rest")
 
@@ -80,6 +84,7 @@ class Text:
         self._frame = b""
 
     def frame(self, start: bytes) -> bytes:
+        """Return the unmasked, uncompressed text frame with `prefix` and the body."""
         if start != self._start:
             size = len(start) + len(self.rest)
             self._start, self._frame = start, b"".join((_head(size), start, self.rest))
@@ -87,7 +92,7 @@ class Text:
 
 
 def _head(size: int) -> bytes:
-    """Return what stands before a whole text of so many bytes."""
+    """Return the header of a final, unmasked text frame whose payload has `size` bytes (RFC 6455, 5.2)."""
     if size < 126:
         return bytes((0x81, size))
     return b"\x81\x7e" + size.to_bytes(2, "big") if size < 65_536 else b"\x81\x7f" + size.to_bytes(8, "big")
@@ -96,7 +101,11 @@ def _head(size: int) -> bytes:
 class Wire(asyncio.Protocol):
     """One WebSocket.
 
-    paused  the client does not read, and what is sent would only pile up
+    write_paused  the client does not read: the transport's buffer is above its high-water mark.
+
+    There are thousands of instances, hence `__slots__`. Reading stops while the handler works on a message
+    (`pause_reading`): incoming bytes then stay in `_buffer`, and once that exceeds the maximum message size the
+    transport is paused too, so that a flooding client is slowed down by TCP and memory stays bounded.
     """
 
     __slots__ = (
@@ -118,13 +127,13 @@ class Wire(asyncio.Protocol):
         self._listener: Listener | None = None
         self._extensions: tuple[Extension, ...] = ()
         self._buffer = bytearray()
-        self._parts: list[bytes] | None = None  # of a message that has begun
+        self._parts: list[bytes] | None = None  # fragments of an unfinished message
         self._is_text = False
         self._held = self._closing = self._deaf = self._silent = self.paused = False
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
 
-    # for the opening
+    # called by the handshake
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -132,7 +141,7 @@ class Wire(asyncio.Protocol):
 
     @property
     def attached(self) -> bool:
-        """Whether there is a listener, or no need of one."""
+        """Whether there is a handler, or the connection is closing and needs none."""
         return self._listener is not None or self._transport.is_closing()
 
     def opened(self, extensions: Sequence[Extension]) -> None:
@@ -142,10 +151,10 @@ class Wire(asyncio.Protocol):
         self._opening, self._closing = None, True
         self._transport.close()
 
-    # for the listener
+    # called by the application and its handler
 
     def attach(self, listener: Listener) -> None:
-        """Call this listener from now on."""
+        """Call this handler from now on, also for messages that have arrived already."""
         self._listener = listener
         if self._transport.is_closing():
             self._loop.call_soon(listener.gone, 1006)
@@ -153,31 +162,38 @@ class Wire(asyncio.Protocol):
             self._loop.call_soon(self._read)
 
     def tell(self, start: bytes, text: Text) -> None:
-        """Send a text behind its beginning."""
+        """Send a prepared text with this prefix.
+
+        With extensions it is framed anew for each socket: a compressor has a state per connection.
+        """
         if self._extensions:
             self.say(start + text.rest)
         else:
             self._transport.write(text.frame(start))
 
     def say(self, text: bytes) -> None:
-        """Send a text."""
+        """Send a text message, encoded as UTF-8."""
         if self._extensions:
             self._transport.write(Frame(Opcode.TEXT, text).serialize(mask=False, extensions=self._extensions))
         else:
             self._transport.write(_head(len(text)) + text)
 
     def hold(self) -> None:
-        """Let the next message wait until `go_on`."""
+        """Deliver no further messages until `resume_reading`."""
         self._held = True
 
     def go_on(self) -> None:
+        """Deliver buffered messages and read on."""
         self._held = False
         if not self._transport.is_closing():
             self._transport.resume_reading()
             self._read()
 
     def ping(self) -> bool:
-        """Ask for a sign of life; return whether there was any since this was last asked."""
+        """Send a ping; return whether any data arrived since the last one.
+
+        While reading is paused by the server itself, silence proves nothing and True is returned.
+        """
         if self._silent and not self._held:
             return False
         self._silent = True
@@ -186,24 +202,24 @@ class Wire(asyncio.Protocol):
         return True
 
     def close(self, code: int, reason: str) -> None:
-        """Send a close, and wait a moment for the client's answer."""
+        """Start the close handshake; abort the connection if the client does not answer in time."""
         if self._closing or self._transport.is_closing():
             return
         self._closing = True
         self._listener = self._listener or Nobody()
         self._transport.write(Frame(Opcode.CLOSE, Close(code, reason).serialize()).serialize(mask=False))
         self._end_within(SHORTLY if self._deaf else PATIENCE)
-        self._loop.call_soon(self.go_on)
+        self._loop.call_soon(self.go_on)  # the client's close frame may be buffered behind messages
 
     def _end_within(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(seconds, self._transport.abort)
 
-    # for uvicorn
+    # called by uvicorn
 
     def shutdown(self) -> None:
-        """Close: the server stops."""
+        """Close the connection: the server is shutting down."""
         if self._listener is not None:
             self._listener.stop()
         if self._closing:
@@ -211,7 +227,7 @@ class Wire(asyncio.Protocol):
         else:
             self._transport.close()
 
-    # for the transport
+    # called by the transport (asyncio.Protocol)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -252,7 +268,7 @@ class Wire(asyncio.Protocol):
     # frames
 
     def _read(self) -> None:
-        """Hand on what has come, as long as the listener takes it."""
+        """Handle the complete frames in the buffer, until the handler pauses reading."""
         listener = self._listener
         if listener is None:
             return
@@ -262,17 +278,20 @@ class Wire(asyncio.Protocol):
         except ProtocolError as error:
             self._fail(listener, 1002, str(error))
         except UnicodeDecodeError:
-            self._fail(listener, 1007, "A text is UTF-8")
+            self._fail(listener, 1007, "A text message must be UTF-8")
         except PayloadTooBig:
             self._fail(listener, 1009, f"A message has at most {self._most} bytes")
 
     def _fail(self, listener: Listener, code: int, reason: str) -> None:
-        self._deaf = True  # where the next frame begins is not known any more
+        self._deaf = True  # the position of the next frame in the stream is unknown from here on
         self._buffer.clear()
         listener.close(code, reason)
 
     def _frame(self) -> Frame | None:
-        """Take the next frame; None while it is not there as a whole."""
+        """Remove the next frame from the buffer and return it, unmasked and decompressed; None while it is incomplete.
+
+        raises  ProtocolError, PayloadTooBig. The size is checked before the payload has arrived.
+        """
         buffer = self._buffer
         if len(buffer) < 2:
             return None
@@ -284,7 +303,7 @@ class Wire(asyncio.Protocol):
         if start > 2:
             size = int.from_bytes(buffer[2:start], "big")
         if not second & 128:
-            raise ProtocolError("A client masks its frames")
+            raise ProtocolError("A client must mask its frames")
         if size > self._most:
             raise PayloadTooBig(size, self._most)
         end = start + 4 + size
@@ -295,7 +314,7 @@ class Wire(asyncio.Protocol):
         try:
             opcode = Opcode(first & 15)
         except ValueError:
-            raise ProtocolError("There is no such frame") from None
+            raise ProtocolError("Unknown opcode") from None
         frame = Frame(opcode, data, bool(first & 128), bool(first & 64), bool(first & 32), bool(first & 16))
         for extension in reversed(self._extensions):
             frame = extension.decode(frame, max_size=self._most)
@@ -317,9 +336,9 @@ class Wire(asyncio.Protocol):
             self._gather(frame, data, listener)
 
     def _gather(self, frame: Frame, data: bytes, listener: Listener) -> None:
-        """Put a message together of its parts."""
+        """Add a data frame to the current message; pass the message on if it is complete."""
         if (frame.opcode is Opcode.CONT) is (self._parts is None):
-            raise ProtocolError("A message goes on that has not begun, or begins within another")
+            raise ProtocolError("Unexpected continuation frame, or a new message within a fragmented one")
         if self._parts is None:
             self._parts, self._is_text = [], frame.opcode is Opcode.TEXT
         self._parts.append(data)
@@ -332,11 +351,11 @@ class Wire(asyncio.Protocol):
         listener.heard(whole.decode() if self._is_text else None)
 
     def _end(self, data: bytes, listener: Listener) -> None:
-        """Close as the client asks, or as it confirms."""
+        """Handle a close frame: answer it, or complete the close handshake that the server started."""
         code = Close.parse(data).code
         if not self._closing:
             self._closing = True
             self._transport.write(Frame(Opcode.CLOSE, data).serialize(mask=False))
             listener.gone(int(code))
-        self._end_within(SHORTLY)  # by force, if there is more to be sent than it reads
+        self._end_within(SHORTLY)  # abort if the client does not read the rest of the write buffer
         self._transport.close()

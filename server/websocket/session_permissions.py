@@ -1,9 +1,8 @@
-"""The rights of everybody who has a socket open, kept as they are.
+"""Keeps the permissions of open sockets current.
 
-News that may change what somebody sees, or end his session, device or token, puts him in
-doubt at once; one task looks at all who are in doubt together, in few questions however many
-they are. Whoever is about to send asks `settled` first, so nothing leaves on rights that were
-known to be in doubt.
+News that may change what a viewer sees, or end their session, device or token, marks the socket unverified at once.
+One task re-checks all unverified sockets in one batch, with few queries however many they are. Shared subscriptions
+call `wait_until_verified` before they send, so nothing is sent on permissions that are known to be outdated.
 """
 
 from __future__ import annotations
@@ -22,24 +21,26 @@ from resolvers.request.viewer import Viewer
 from server.websocket.presence_reporter import Attendance
 from subscriptions.core.hub import Ear, Hub
 
-_REST: Final = 1.0  # seconds after a look that the database did not answer
+_REST: Final = 1.0  # pause after a check failed because the database was down
 
 log = logging.getLogger(__name__)
 
 
 class Guest(Protocol):
-    """An open socket, as far as its rights go."""
+    """An open socket, as the permission checks see it."""
 
     viewer: Viewer
 
     def changed(self, viewer: Viewer) -> None:
-        """Go on as this viewer, whose reach may be another."""
+        """Continue with this viewer, whose permissions may have changed."""
 
     def ended(self) -> None:
-        """End: the session, device or token behind it no longer holds."""
+        """Close: the session, device or token is no longer valid."""
 
 
 class Rights:
+    """Permissions of all open sockets of the process."""
+
     def __init__(self, hub: Hub, clock: Callable[[], datetime], attendance: Attendance) -> None:
         self._hub, self._clock, self._attendance = hub, clock, attendance
         self._ears: dict[Guest, Ear] = {}
@@ -49,7 +50,7 @@ class Rights:
         self._looked = asyncio.Event()
 
     def enter(self, guest: Guest) -> None:
-        """Keep the rights of a guest from now on."""
+        """Check the permissions of a socket from now on, until `unregister`."""
         doubt = partial(self._doubt, guest)
         self._ears[guest] = self._hub.watch(sessions.topics(guest.viewer), doubt)
         self._attendance.come(guest.viewer.id)
@@ -65,7 +66,7 @@ class Rights:
         self._doubtful.discard(guest)
 
     async def settled(self) -> None:
-        """Return once nobody's rights are in doubt."""
+        """Wait until no socket is unverified."""
         while self._doubtful:
             self._looked.clear()
             await self._looked.wait()
@@ -75,7 +76,7 @@ class Rights:
         self._due.set()
 
     async def keep(self) -> NoReturn:
-        """Look at everybody who is in doubt, and at whose time is over, for as long as the process runs."""
+        """Re-check unverified sockets, and those whose token has expired, for as long as the process runs."""
         while True:
             wait = (self._ends[0][0] - self._clock()).total_seconds() if self._ends else None
             if wait is None or wait > 0:
@@ -98,11 +99,11 @@ class Rights:
         looked_at = list(self._doubtful)
         if not looked_at:
             return True
-        self._doubtful.clear()  # what is heard from now on is another doubt
+        self._doubtful.clear()  # before the query: news that arrives during it marks a socket again
         try:
             found: list[Any] = list(await sessions.as_they_are([guest.viewer for guest in looked_at], now))
         except AWAY as error:
-            log.warning("The rights of open sockets could not be looked at (%r); trying again.", error)
+            log.warning("The permissions of open sockets could not be checked (%r); trying again.", error)
             self._doubtful.update(guest for guest in looked_at if guest in self._ears)
             return False
         for guest, viewer in zip(looked_at, found, strict=True):

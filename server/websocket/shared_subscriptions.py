@@ -1,12 +1,12 @@
-"""One question, one answer, many readers.
+"""Shares one execution of equal subscriptions between many sockets.
 
-For each distinct question (the document, its variables, the language, and what of the asker the
-answer depends on) a process keeps one running stream: one read, one execution and one encoding
-for each change, however many listen. Each listener gets the same text with only his operation's
-id in front. A change costs as much as there are different questions that it moves.
+Subscriptions are equal if document, variables, language and those permissions of the viewer that the fields depend on
+are equal (the share key). Per key a process runs one stream: one read, one execution and one encoding for each change,
+however many sockets subscribe. Each subscriber gets the same text behind its own prefix with the operation's id. The
+cost of a change therefore grows with the distinct subscriptions it affects, not with the sockets.
 
-A stream of states remembers the newest text of each state, for who comes late. A stream of
-happenings remembers nothing: who comes with a cursor first hears by himself what he missed.
+A stream of states keeps the last text of each state for subscribers that join later. A stream of events keeps nothing:
+a subscriber with a cursor first replays the events it missed in an execution of its own.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from server.websocket.session_permissions import Rights
 from subscriptions.core.hub import ended
 from subscriptions.core.stream_context import NOW
 
-BREATH: Final = 100  # sends after which everybody else gets a turn
-HELD: Final = 1_000  # happenings that wait for who is still catching up
+BREATH: Final = 100  # sends after which the event loop gets to other tasks
+HELD: Final = 1_000  # events buffered for a subscriber that still replays
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +60,13 @@ class Listener(Protocol):
 
 
 class Member:
-    """One operation of one socket that listens.
+    """A subscription operation of one socket.
 
-    start   of each of its messages, up to the payload
-    behind  the version it has seen of each state; what is older is not sent
-    held    happenings that came while it was catching up, by position; None once it has
-    last    the position of the last happening it heard
+    prefix           start of each of its messages, up to the payload
+    last_versions    after a move between shared subscriptions: version of each state that it has got already; older
+                     ones are not sent, as the new stream may have read before the old one did
+    buffered_events  while it replays missed events: new events by position; None otherwise
+    last_position    position of the last event sent
     """
 
     __slots__ = ("behind", "group", "held", "id", "last", "operation", "socket", "start")
@@ -79,11 +80,13 @@ class Member:
         self.last = 0
 
     def told(self, state: Hashable, version: int, text: Text) -> None:
+        """Send a state, unless a newer version was sent before the subscriber moved here."""
         if self.behind is not None and version < self.behind.get(state, 0):
             return
         self.socket.push(self.id, state, self.start, text)
 
     def happened(self, position: int, text: Text) -> None:
+        """Send an event, or buffer it during a replay."""
         if self.held is not None:
             self.held[position] = text
             if len(self.held) > HELD:
@@ -92,22 +95,24 @@ class Member:
             self.hear(position, text)
 
     def hear(self, position: int, text: Text) -> None:
+        """Send an event unless it was sent already: the replay and the shared stream may overlap."""
         if position > self.last:
             self.last = position
             self.socket.push(self.id, position, self.start, text)
 
     def release(self) -> None:
-        """Hear what came while it was catching up, and from now on what comes."""
+        """End the replay: send the buffered events in order; later events are sent directly."""
         held, self.held = self.held or {}, None
         for position in sorted(held):
             self.hear(position, held[position])
 
 
 class Group:
-    """The listeners of one question, and the stream that answers it.
+    """One running subscription and its subscribers.
 
-    newest    of a stream of states: version and text of each
-    position  of a stream of happenings: the last one known; None until it has begun
+    latest_states  stream of states: version and text of each state
+    position       stream of events: position of the last one; None until the stream has started
+    started        set once the start position is known (or the stream has failed): from then on no event is missed
     """
 
     def __init__(self, groups: Groups, key: Hashable, first: Member) -> None:
@@ -117,15 +122,17 @@ class Group:
         self.happening = first.operation.field in HAPPENINGS
         self.position: int | None = None
         self.begun = asyncio.Event()
-        self._task = asyncio.create_task(self._run(first), name="question")
+        self._task = asyncio.create_task(self._run(first), name="shared subscription")
 
     def join(self, member: Member) -> None:
+        """Add a subscriber and send it the states known so far."""
         member.group = self
         self.members[member] = None
         for state, (version, text) in self.newest.items():
             member.told(state, version, text)
 
     def leave(self, member: Member) -> None:
+        """Remove a subscriber; the last one ends the stream."""
         self.members.pop(member, None)
         member.group = None
         if not self.members:
@@ -133,11 +140,16 @@ class Group:
             self._task.cancel()
 
     async def _run(self, first: Member) -> None:
+        """Execute the subscription and publish its results.
+
+        The context is that of the first subscriber. All subscribers of a key have the same permissions, so the viewer
+        of any of them may stand in later (`_refresh_viewer`).
+        """
         with log_setup.request() as request:
             operation = first.operation
             log_setup.name_operation(operation.name or operation.field)
             context = self._groups.context(first.socket, request.id)
-            del first  # it may leave before the stream ends
+            del first  # it may leave before the stream ends: do not keep its socket in memory
             context.settled = partial(self._settled, context)
             if self.happening:
                 context.start, context.caught_up = NOW, self._caught_up
@@ -149,11 +161,12 @@ class Group:
                             return
                         await self._groups.rights.settled()
                         await self._tell(event, answer, context.standing)
-            except Exception as error:  # ours: whoever listens hears that it ended
-                log.exception("A question failed.")
+            except Exception as error:  # a bug: the subscribers are told that the subscription ended
+                log.exception("A shared subscription failed.")
                 self._end(self._groups.answering.failed(error, context.caller))
 
     async def _settled(self, context: Context) -> None:
+        """Before each read: wait for pending permission checks, then take the viewer of a current subscriber."""
         await self._groups.rights.settled()
         member = next(iter(self.members), None)
         if member is not None:
@@ -164,6 +177,10 @@ class Group:
         self.begun.set()
 
     async def _tell(self, event: Any, answer: Answer, standing: set[int] | None) -> None:
+        """Send a result to all subscribers; an unchanged state is not sent.
+
+        active_state_ids  states that still belong to the subscription; None if it has no such list.
+        """
         text = _text(answer)
         key, version = getattr(event, "id", 0), getattr(event, "version", 0)
         if self.happening:
@@ -187,11 +204,12 @@ class Group:
         self._keep(standing)
 
     def _keep(self, standing: set[int] | None) -> None:
-        """Let go of the states that are no longer any of the question's."""
+        """Forget states that no longer belong to the subscription, so that later subscribers do not get them."""
         if standing is not None:
             self.newest = {state: found for state, found in self.newest.items() if state in standing}
 
     def _end(self, answer: Answer) -> None:
+        """End the stream with an error for all subscribers."""
         self._groups.forget(self)
         self.begun.set()
         for member in list(self.members):
@@ -201,7 +219,7 @@ class Group:
 
 
 class Groups:
-    """All questions that are being asked in this process."""
+    """The shared subscriptions of this process, by share key."""
 
     def __init__(self, answering: Answering, rights: Rights) -> None:
         self.answering, self.rights = answering, rights
@@ -212,25 +230,30 @@ class Groups:
         return len(self._groups)
 
     def context(self, asker: Listener, request_id: str) -> Context:
-        """Return what a stream works with on behalf of a socket."""
+        """Return the context of a stream for the viewer of a socket; it reads from the reference cache."""
         context = self.answering.gate.context(replace(asker.caller, token=None, request_id=request_id))
         context.who, context.known = asker.viewer, context.services.known
         return context
 
     def join(self, member: Member) -> None:
-        """Let a member hear the answers to its operation, from now on or from where its cursor says."""
+        """Add a subscriber to the shared subscription of its key, replaying events after its cursor if it has one."""
         prometheus.SUBSCRIPTIONS.inc()
         group = self._join(member)
         if group.happening and member.operation.argument("after") is not None:
             self._catch_up(member, group, None)
 
     def leave(self, member: Member) -> None:
+        """Remove a subscriber."""
         prometheus.SUBSCRIPTIONS.dec()
         if member.group is not None:
             member.group.leave(member)
 
     def move(self, member: Member) -> None:
-        """Let a member hear what belongs to its viewer's rights as they are now."""
+        """Move a subscriber to the shared subscription that fits its viewer's permissions now.
+
+        States: versions sent by the old stream are remembered, so that the new one sends nothing older. Events: those
+        after the old stream's position are replayed, so that none is lost in between.
+        """
         old = member.group
         if old is None or self._key(member) == old.key:
             return
@@ -242,6 +265,7 @@ class Groups:
             self._catch_up(member, new, max(member.last, old.position))
 
     def forget(self, group: Group) -> None:
+        """Remove a shared subscription; a new subscriber of its key starts another one."""
         if self._groups.get(group.key) is group:
             del self._groups[group.key]
 
@@ -260,19 +284,23 @@ class Groups:
 
     def _catch_up(self, member: Member, group: Group, start: int | None) -> None:
         member.held = {}
-        task = asyncio.create_task(self._missed(member, group, start), name="catching up")
+        task = asyncio.create_task(self._missed(member, group, start), name="event replay")
         self._catching_up.add(task)
         task.add_done_callback(self._catching_up.discard)
 
     async def _missed(self, member: Member, group: Group, start: int | None) -> None:
-        """Let a member hear what happened after its cursor, or after `start`, until it is where its group is."""
-        await group.begun.wait()  # from where it begins on, the group holds everything for the member
+        """Replay the events after the subscriber's cursor, or after `start_position`, up to the shared stream.
+
+        The replay begins after the shared stream has started. From then on the subscriber buffers the stream's events,
+        so the replay may stop at any later position: overlaps are dropped by position when the buffer is flushed.
+        """
+        await group.begun.wait()
         with log_setup.request() as request:
             context = self.context(member.socket, request.id)
             context.start, context.settled = start, self.rights.settled
             done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             context.caught_up = lambda _: None if done.done() else done.set_result(None)
-            reading = asyncio.create_task(self._read(member, context), name="catching up, reading")
+            reading = asyncio.create_task(self._read(member, context), name="event replay, reading")
             await asyncio.wait({reading, done}, return_when=asyncio.FIRST_COMPLETED)
             await ended(reading)
             if member.group is not None:

@@ -1,4 +1,4 @@
-"""The one thing a listener has, a flag and never a queue; and the pace at which those who were rung go on."""
+"""Coalescing wake-up event and batching window: a listener has one flag instead of a queue of news."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 
 
 class Pace:
-    """Lets those who were rung go on together, at most every `window` seconds.
+    """Wakes waiting tasks in batches, one batch per window.
 
-    Each rests for half a window at least, so that changes close together become one, and for one and a half at most;
-    for one where nobody else was rung. Those who go on together read together.
+    A task waits at least half a window, so that changes close together cause one read, and at most one and a half: a
+    task that joins late in a window goes into the next batch. A task that joins alone waits one window. The tasks of a
+    batch wake together, so that their reads can share database queries.
+
+    window_seconds  length of a window.
     """
 
     def __init__(self, window: float) -> None:
@@ -19,7 +22,7 @@ class Pace:
         self._after: list[asyncio.Future[None]] = []
 
     def join(self, waiting: asyncio.Future[None]) -> None:
-        """Wake who waits with the others."""
+        """Resolve this future with the next batch, or with the one after if that is less than half a window away."""
         if not self._next:
             self._set()
         late = self._at - asyncio.get_running_loop().time() < self._window / 2
@@ -39,7 +42,10 @@ class Pace:
 
 
 class Flag:
-    """Raised or not: raising it often before anyone looks is raising it once. One task waits for it at a time."""
+    """An event that is cleared by `wait`: setting it many times before then wakes the task once.
+
+    Unlike `asyncio.Event` it has one waiting task at a time, and can delay the wake-up by a `CoalescingWindow`.
+    """
 
     def __init__(self) -> None:
         self._raised = False
@@ -47,6 +53,7 @@ class Flag:
         self._waiting: asyncio.Future[None] | None = None
 
     def ring(self) -> None:
+        """Set the event and wake the waiting task, now or with its window's batch."""
         if self._raised:
             return
         self._raised = True
@@ -57,13 +64,14 @@ class Flag:
                 _awake(self._waiting)
 
     def clear(self) -> None:
-        """Forget what was rung so far: for one who is about to read."""
+        """Unset the event. Call it before a read, which covers all news so far."""
         self._raised = False
 
     async def wait(self, timeout: float | None = None, *, pace: Pace | None = None) -> bool:
-        """Return True once rung since the last wait, and lower the flag; False after `timeout` seconds.
+        """Wait until the event is set, unset it and return True; return False after `timeout` seconds.
 
-        pace  by which to go on after it was rung; what is rung until then is the same. Who waits is woken but once
+        window  delays the return after the event was set; if it is set again until then, that is the same wake-up.
+                The timeout bounds this delay too.
         """
         if not self._raised or pace is not None:
             loop = asyncio.get_running_loop()

@@ -1,10 +1,8 @@
-"""The doorbell between processes, over Redis, for as long as the process lives.
+"""Broadcast between processes over Redis pub/sub, with a backend that reconnects.
 
-The broadcast library's own Redis backend loses first subscriptions and falls silent for
-ever after a lost connection, telling nobody; this one takes its place through the
-library's documented seam. Whatever happens to the connection, it is made again, and each
-subscription that Redis confirms is announced as a gap (`RESYNC`): the listeners then read
-again, as nothing tells what was said meanwhile.
+The Redis backend of the `broadcaster` library may lose the first subscription, and stops silently when its connection
+is lost. This backend replaces it through the library's extension point. It reconnects after every error, and reports
+each subscription that Redis confirms as a gap (`RESYNC`): pub/sub keeps no messages, so the listeners must read again.
 """
 
 from __future__ import annotations
@@ -26,25 +24,25 @@ log = logging.getLogger(__name__)
 
 
 def broadcast(url: str | None) -> Broadcast:
-    """Return what carries news between processes: over the Redis at `url`, or within this process alone."""
+    """Return the broadcast over the Redis at `url`, or one within this process if `url` is None."""
     return Broadcast("memory://") if url is None else Broadcast(backend=RedisDoorbell(url))
 
 
 class RedisDoorbell(BroadcastBackend):
-    """Publish and subscribe that outlives its server.
+    """Redis pub/sub that survives restarts and freezes of the server.
 
-    quiet     seconds of silence after which the server is asked for a sign of life.
-    deadline  seconds within which it has to give one; a frozen server is left then.
-    room      how many events may wait; beyond, they become one `RESYNC` per channel.
+    idle_ping_after  seconds without data after which the server is pinged.
+    timeout          seconds to connect or to answer a ping; a frozen server is disconnected after that.
+    max_queued       events that may wait to be taken; further ones are replaced by one `RESYNC` per channel.
     """
 
     def __init__(self, url: str, *, quiet: float = 1.0, deadline: float = 2.0, room: int = 100) -> None:
-        # What is heard is read off the connection itself: the client's way sets a timeout and asks for a retry around
-        # each message, and would connect again without anyone noticing the gap. In the old protocol it is plain lists.
+        # Messages are read from the raw connection: redis-py's PubSub wraps each read in a timeout and a retry, and
+        # would reconnect without reporting the gap. RESP2, because there messages are plain lists.
         self._listening = ConnectionPool.from_url(
             url, protocol=2, retry=Retry(NoBackoff(), 0), socket_connect_timeout=deadline
         )
-        # The publishing one has a retry, for a pooled connection that a restart of the server left stale.
+        # One retry for publishing: a pooled connection may be stale after a restart of the server.
         self._publishing = Redis.from_url(
             url, retry=Retry(NoBackoff(), 1), socket_connect_timeout=deadline, socket_timeout=deadline
         )
@@ -53,10 +51,10 @@ class RedisDoorbell(BroadcastBackend):
         self._events: asyncio.Queue[Event] = asyncio.Queue(room)
         self._ear: asyncio.Task[None] | None = None
         self._connected: bool | None = None
-        self._heard = 0  # how often anything was
+        self._heard = 0  # responses read so far
 
     async def connect(self) -> None:
-        """Do nothing yet: the connection is made with the first subscription, and Redis may be absent."""
+        """Do nothing: the connection is made with the first subscription, and Redis may be down at the start."""
 
     async def disconnect(self) -> None:
         self._channels.clear()
@@ -72,19 +70,20 @@ class RedisDoorbell(BroadcastBackend):
         await self._listen()
 
     async def publish(self, channel: str, message: str) -> None:
-        """Publish, or raise what the client raises when the server is away or frozen."""
+        """Publish a message. Raises the client's error if the server is down or frozen."""
         await self._publishing.publish(channel, message)
 
     async def next_published(self) -> Event:
         return await self._events.get()
 
     async def _listen(self) -> None:
-        """Start over with the channels as they are now: subscriptions are few, and each begins with a `RESYNC`."""
+        """Reconnect with the current channels. That is simple and rare; each subscription begins with a `RESYNC`."""
         if self._ear is not None:
             await ended(self._ear)
-        self._ear = asyncio.create_task(self._keep_listening(), name="redis ear") if self._channels else None
+        self._ear = asyncio.create_task(self._keep_listening(), name="redis listener") if self._channels else None
 
     async def _keep_listening(self) -> None:
+        """Connect, subscribe and read; after any error wait and start again."""
         waits = pauses()
         while True:
             connection: AbstractConnection = self._listening.make_connection()  # type: ignore[no-untyped-call]
@@ -94,13 +93,13 @@ class RedisDoorbell(BroadcastBackend):
                     await connection.send_command("SUBSCRIBE", *self._channels)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._hear(connection), name="redis messages")
-                    group.create_task(self._check(connection), name="redis signs of life")
-            except Exception as error:  # noqa: BLE001 - whatever it was, nobody else connects again
+                    group.create_task(self._check(connection), name="redis ping")
+            except Exception as error:  # noqa: BLE001 - nothing else would reconnect
                 reason = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
                 if self._connected:
                     waits = pauses()
                 if self._connected is not False:
-                    log.warning("Redis is lost (%r); connecting again until it answers.", reason)
+                    log.warning("The connection to Redis is lost (%r); reconnecting.", reason)
                     self._put(LOST, *self._channels)
                 self._connected = False
             finally:
@@ -108,6 +107,7 @@ class RedisDoorbell(BroadcastBackend):
             await asyncio.sleep(next(waits))
 
     async def _hear(self, connection: AbstractConnection) -> NoReturn:
+        """Queue messages, and a `RESYNC` for each confirmed subscription."""
         while True:
             heard = await connection.read_response(timeout=math.inf)
             self._heard += 1
@@ -121,7 +121,10 @@ class RedisDoorbell(BroadcastBackend):
                     self._put(RESYNC, channel.decode())
 
     async def _check(self, connection: AbstractConnection) -> NoReturn:
-        """Ask for a sign of life after each silence. Raises TimeoutError where none comes."""
+        """Ping the server whenever it was silent for `idle_ping_after`. Raises TimeoutError if no data follows.
+
+        The answer is not awaited here: `_read_messages` reads the connection and counts whatever arrives.
+        """
         while True:
             heard = self._heard
             await asyncio.sleep(self._quiet)
@@ -131,9 +134,10 @@ class RedisDoorbell(BroadcastBackend):
                 await connection.send_command("PING")
             await asyncio.sleep(self._deadline)
             if heard == self._heard:
-                raise TimeoutError("no sign of life")
+                raise TimeoutError("no answer to a ping")
 
     def _put(self, message: str, *channels: str) -> None:
+        """Queue a message for each channel; if the queue is full, replace all of it by one `RESYNC` per channel."""
         for channel in channels:
             if self._events.full():
                 while not self._events.empty():

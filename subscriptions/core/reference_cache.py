@@ -1,8 +1,8 @@
-"""What live reads need again and again, kept for as long as no news says that it has changed.
+"""Cache of reference data (company, metrics, employees) for live streams, dropped on news that it changed.
 
-Who listens to a thousand goals would otherwise read the company, its metrics and its people anew
-for each. What is kept is dropped at the news that also wakes whoever shows it, so a screen is never
-left at what was; queries and mutations do not come here: they read what was written before them.
+Without it, a subscription to a thousand goals would read company, metrics and people again for each goal. The cache is
+dropped by the same news that wakes the streams, so no stream is left with an old value. Queries and mutations do not
+use it: they must see everything committed before them.
 """
 
 from __future__ import annotations
@@ -21,18 +21,22 @@ from models.organization.people import Employee
 from subscriptions.core.hub import Hub
 
 T = TypeVar("T")
-_PEOPLE: Final = 20_000  # rows that are kept, at most
+_PEOPLE: Final = 20_000  # upper bound for memory
 
 
 class Known:
-    """What is kept; `turn` grows whenever it is dropped, and with it whatever may be shown of people, company and metrics."""
+    """Cached reference data of the process.
+
+    version        grows whenever the cache is dropped, as anything shown of people, company and metrics may change
+    deals_version  grows with news of the data that forecasts are made of
+    """
 
     def __init__(self, hub: Hub) -> None:
         self._kept: dict[Any, Any] = {}
         self._people: dict[int, Employee | None] = {}
         self.turn = 0
         self.deals_heard = 0
-        self._asking: dict[asyncio.Future[dict[int, tuple[Goal, int]]], Iterable[int]] = {}  # for goals, at this moment
+        self._asking: dict[asyncio.Future[dict[int, tuple[Goal, int]]], Iterable[int]] = {}  # goal ids by waiting read
         self._reading: set[asyncio.Task[None]] = set()
         hub.watch(("company", "metrics", "people"), self._forget)
         hub.watch(("company", "deals", "people"), self._hear_of_deals)
@@ -51,19 +55,20 @@ class Known:
         return await self._once("metrics", custom_metrics.catalogue)
 
     async def _once(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
+        """Return the cached value, reading it if necessary."""
         if key not in self._kept:
             turn, found = self.turn, await read()
             if turn != self.turn:
-                return found  # news came meanwhile: it may be of before
+                return found  # news arrived during the read: the value may be outdated, so it is not cached
             self._kept[key] = found
         return self._kept[key]  # type: ignore[no-any-return]
 
     def employee(self, number: int) -> Employee | None:
-        """Return a person who is kept. Raises KeyError for another."""
+        """Return a cached employee (None: there is none). Raises KeyError if the id is not cached."""
         return self._people[number]
 
     async def employees(self, numbers: Any) -> list[Employee | None]:
-        """Return the people of these numbers, in their order, and keep them."""
+        """Return the employees of these ids, in their order, reading those that are not cached."""
         missing = [number for number in set(numbers) if number not in self._people]
         kept, turn = self._people, self.turn
         if missing:
@@ -74,12 +79,13 @@ class Known:
         return [kept[number] for number in numbers]
 
     async def goals(self, numbers: Iterable[int]) -> dict[int, tuple[Goal, int]]:
-        """Return goals by their numbers, with what each has reached: read now, once for all who ask at this moment.
+        """Return goals with their current values, by id, read in one query with all calls of the same moment.
 
-        There may be others among them: news that moves several questions wakes them together.
+        News that affects several subscriptions wakes them together, so their calls are collected until the event loop
+        runs the reading task. The result is shared and may contain goals of other callers.
         """
         if not self._asking:
-            task = asyncio.create_task(self._read_goals(), name="goals of a moment")
+            task = asyncio.create_task(self._read_goals(), name="goal batch")
             self._reading.add(task)
             task.add_done_callback(self._reading.discard)
         waiting: asyncio.Future[dict[int, tuple[Goal, int]]] = asyncio.get_running_loop().create_future()
@@ -90,7 +96,7 @@ class Known:
         asking, self._asking = self._asking, {}
         try:
             found = await scores.goals_with_values({number for numbers in asking.values() for number in numbers})
-        except Exception as error:  # noqa: BLE001 - whatever it was, it is theirs who asked
+        except Exception as error:  # noqa: BLE001 - passed on to all callers
             for waiting in asking:
                 if not waiting.done():
                     waiting.set_exception(error)

@@ -1,4 +1,4 @@
-"""What all streams share: who asks is looked at again before each read, and the day that may turn."""
+"""Helpers for streams: re-authenticate before each read, topics of the viewer, waking at midnight."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ from resolvers.request.context import Context
 from subscriptions.core.hub import Hub
 from subscriptions.core.streams import Transient
 
-NOW: Final = -1  # as the start of a stream of happenings: whatever comes from now on
+NOW: Final = -1  # start position of an event stream that begins with the next event
 PASSING: Transient = (*AWAY, Unavailable)
 
 
 def hub(context: Context) -> Hub:
+    """Return the hub of the process; the services hold it untyped, as resolvers must not use it."""
     return cast(Hub, context.services.hub)
 
 
 async def again(context: Context) -> None:
-    """Look again who asks: a token that expired or rights that went end the stream here."""
+    """Update the viewer's permissions before a read. Raises if the token has expired or the session has ended.
+
+    A shared stream has a `refresh_viewer` of its own, which takes the viewer from the permission checks of the sockets
+    instead of querying for each stream.
+    """
     if context.settled is None:
         await sessions.renew(context)
     else:
@@ -31,17 +36,21 @@ async def again(context: Context) -> None:
 
 
 def everything(context: Context, topics: Iterable[str]) -> set[str]:
-    """Return the topics, with those that may change what the viewer sees or how it is counted."""
+    """Return the topics, with those of news that may change what the viewer sees or how values are computed."""
     return {*topics, *sessions.topics(context.viewer), "company", "metrics"}
 
 
 def turn(context: Context) -> int:
-    """Return what changes with whatever may be shown of people, the company and its metrics beside what a stream is about."""
+    """Return the version of the reference cache, 0 without one.
+
+    A stream includes it in its key: names of people, the company or metrics may appear in a value whose own version
+    has not changed.
+    """
     return context.known.turn if context.known else 0
 
 
 async def until_tomorrow(context: Context) -> float:
-    """Return the seconds until the company's next day begins, when "today" and "this month" may turn."""
+    """Return the seconds until the company's next day begins, when "today" and "this month" may change."""
     calendar, now = await context.calendar(), context.now()
     turn = calendar.start_of(calendar.day_of(now) + timedelta(days=1))
     return max(0.05, (turn - now).total_seconds())

@@ -1,9 +1,8 @@
-"""The two shapes that carry every subscription.
+"""The two kinds of streams behind every subscription: `state_stream` and `event_stream`.
 
-`states` is the question asked again: what is so now, then after each change, the last
-always arriving. `happenings` is every row after the last one sent, in order, once. Both
-listen before they first read, so that nothing falls in between, and forget their listener
-when they are closed or cancelled.
+A state stream reads again after each change and yields the current value; intermediate values may be skipped, the last
+one always arrives. An event stream yields every row after the last one sent, in order, once. Both listen before their
+first read, so that no change falls in between, and remove their listener when they are closed or cancelled.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ Transient = tuple[type[Exception], ...]
 
 @dataclass(frozen=True)
 class Reading(Generic[T]):
-    """What a read of `states` found.
+    """The result of one read of a state stream.
 
-    topics   what to listen to from now on; None for the same as before.
-    days     first and last of the days whose news concerns it; None for all.
-    wake_in  seconds after which to read again though nothing moved (the next local midnight); None for never.
+    topics      topics to listen to from now on; None for the same as before.
+    date_range  first and last day whose news concerns the value; None for all.
+    wake_in     seconds after which to read again without news (at the next local midnight); None for never.
     """
 
     value: T
@@ -47,18 +46,18 @@ async def states(
     pace: Pace | None = None,
     transient: Transient = (),
 ) -> AsyncGenerator[T, None]:
-    """Yield what `read` finds now, and again after news of the topics, the newest always arriving.
+    """Yield the value of `read` now, and again after news of the topics if it changed.
 
-    key        what tells one value from the next (a version, or the value itself); an equal one is not sent twice.
-    pace       how long after the news it is read, with which others; until then more news asks for no more reads.
-               The hub's unless given.
-    transient  errors that pass (the database is away): they are retried, at the latest after some seconds.
-    raises     whatever else `read` raises; the stream has ended then.
+    key               identifies a value (a version, or the value itself); equal ones are not sent twice in a row.
+    window            batching window between news and read, in which more news causes no more reads; by default the
+                      hub's, so that streams read together.
+    retryable_errors  temporary errors (the database is down): the read is retried, at the latest after some seconds.
+    raises            any other error of `read`, which ends the stream.
     """
-    sent: list[object] = []  # at most one key: a list, so that no key equals having sent nothing
+    sent: list[object] = []  # empty or one key: a list, as None is a valid key
     with hub.listen(topics) as bell:
         while True:
-            bell.clear()
+            bell.clear()  # before the read: news during it sets the signal again
             reading = await _patiently(read, bell, transient)
             if reading.topics is not None:
                 bell.follow(reading.topics, reading.days)
@@ -80,14 +79,14 @@ async def happenings(
     transient: Transient = (),
     caught_up: Callable[[int], None] = lambda position: None,
 ) -> AsyncGenerator[T, None]:
-    """Yield every row after `position`, in order, once, for ever.
+    """Yield every row after `position` once, in order, without end.
 
-    read_after  the rows after a position, in order, in batches of any size; empty at the end.
-    at          the position of a row.
-    overlap     how many positions to look back for rows that committed late; they come after those that overtook
-                them. 0 suffices where positions are taken under a lock that is held until the commit.
-    transient   as for `states`.
-    caught_up   called with the last position whenever there are no more rows for now.
+    read_after        returns the rows after a position, in order, in batches of any size; empty at the end.
+    position_of       returns the position of a row.
+    overlap           number of positions to look back for rows that were committed late; they come after the rows that
+                      overtook them. 0 is enough if positions are taken under a lock that is held until the commit.
+    retryable_errors  as in `state_stream`.
+    on_caught_up      called with the last position whenever there are no more rows for now.
     """
     last, sent = position, set[int]()
     with hub.listen(topics) as bell:
@@ -107,13 +106,13 @@ async def happenings(
 
 
 async def _patiently(read: Callable[[], Awaitable[T]], bell: Flag, transient: Transient) -> T:
-    """Read until it succeeds: after a passing error again when the bell rings, or after a pause."""
+    """Read until it succeeds; after a temporary error retry when the signal is set, or after a growing pause."""
     waits, told = pauses(), False
     while True:
         try:
             return await read()
         except transient as error:
             if not told:
-                log.warning("A live read failed (%r) and is tried again.", error)
+                log.warning("A read of a live stream failed (%r) and is retried.", error)
             told = True
         await bell.wait(next(waits))

@@ -1,4 +1,4 @@
-"""Alerts of whole servers: live on the right manager's socket and in his inbox, once, whichever server lives."""
+"""Alerts with two server processes: live and in the right manager's inbox, once, also when a server is killed."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tests.http_server import hear, say
 from tests.notification_receivers import Receiver, receiver
 from tests.processes import Home, Running, measured, prepared, serving
 
-SOON = 5.0  # seconds within which somebody is told
-TAKEN_OVER = 30.0  # seconds within which another server does what a dead one did
+SOON = 5.0  # within which an alert reaches its recipient
+TAKEN_OVER = 30.0  # within which another server takes over from a dead one
 PASSWORD = "correct horse"
 PEOPLE = ("Ann", "Bob", "Mia", "Max", "Dora")
 INBOX = "{ alerts(first: 100) { edges { node { kind subject { ... on Deal { id } ... on Task { id } } } } } }"
 LIVE = "subscription($after: String) { alerts(after: $after) { id kind employee { name } subject { ... on Deal { id } ... on Task { id } } } }"
 
-Told = tuple[str, str]  # the kind, and the id of what it is about
+Told = tuple[str, str]  # (alert kind, global id of the subject)
 
 
 @dataclass
 class Office:
-    """Two servers, and a company in which Ann sells below Mia, Bob below Max, and Dora directs."""
+    """Servers of one company, in which Ann sells under Mia, Bob under Max, and Dora is the director."""
 
     servers: list[Running]
     tokens: dict[str, str] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Office:
         return [(edge["node"]["kind"], edge["node"]["subject"]["id"]) for edge in data["alerts"]["edges"]][::-1]
 
     async def keeper(self) -> int:
-        """Return which of the servers keeps the clock, once one does."""
+        """Wait for a server to become the scheduler leader, and return its index."""
         async with asyncio.timeout(TAKEN_OVER):
             while True:
                 for number, server in enumerate(self.servers):
@@ -92,10 +92,10 @@ _SHOWN = {
 
 @dataclass
 class Ear:
-    """What somebody heard over a socket, with when."""
+    """The alerts that an employee received over a socket, with the time of each."""
 
     heard: list[tuple[Told, float]] = field(default_factory=list)
-    last: str | None = None  # the id of the last alert heard
+    last: str | None = None  # global id of the last alert received
 
     @property
     def told(self) -> list[Told]:
@@ -168,7 +168,7 @@ async def test_each_occasion_is_told_once_to_the_right_manager_live_and_in_his_i
         given = await office.act("createTask", "Mia", title="Report", assignee=office.ids["Ann"], dueAt=ahead(2))
         bobs = await office.act("recordDeal", "Bob", title="Bob's", status="LOST")
         await ears["Mia"].until(("TASK_OVERDUE", task), ("ASSIGNMENT_OVERDUE", given), patience=2 + SOON)
-        await asyncio.sleep(3)  # time for a second alert, or for somebody else's
+        await asyncio.sleep(3)  # time for a duplicate, or for an alert to the wrong recipient
 
         mia = [
             ("DEAL_LOST", lost),
@@ -192,7 +192,7 @@ async def test_when_the_keeper_of_the_clock_is_killed_the_other_takes_over_and_n
     survivor = 1 - keeper
     async with listening(
         office.servers[survivor], office.tokens["Mia"]
-    ) as mia:  # before the first is due, however slow
+    ) as mia:  # connected before the first task is due, even on a slow machine
         tasks = [
             await office.act("createTask", "Ann", server=survivor, title=f"Task {number}", dueAt=ahead(1 + number / 2))
             for number in range(40)
@@ -265,7 +265,7 @@ async def crm_has(crm: Receiver, count: int, patience: float) -> None:
 async def test_a_receiver_that_is_down_costs_a_mutation_nothing(
     postgres_tables_url: str, tmp_path: Path, crm: Receiver
 ) -> None:
-    """The exact figure is the benchmark's; here is a wide margin, for a shared machine."""
+    """The exact cost is measured by `benchmarks/alerts.py`; the wide margin here allows for a shared machine."""
     await asyncio.to_thread(prepared, postgres_tables_url)
     home = Home(tmp_path, database_url=postgres_tables_url, channels=f"crm={crm.address}")
     async with serving(home) as server:
@@ -282,7 +282,7 @@ async def test_a_receiver_that_is_down_costs_a_mutation_nothing(
             assert process is not None
             before = process.cpu()
             await losses(office, 60)
-            await asyncio.sleep(1.5)  # for what the clock does of it
+            await asyncio.sleep(1.5)  # for the work of the scheduler
             spent[up].append(process.cpu() - before)
 
     assert min(spent[False]) < 1.5 * min(spent[True])

@@ -1,4 +1,4 @@
-"""What a server tells those it does not know: no schema, no hint, no page, and no word of what went wrong inside."""
+"""A server gives no schema, suggestions, query page or internal errors away, and no data to pages of other origins."""
 
 from __future__ import annotations
 

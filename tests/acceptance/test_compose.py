@@ -1,6 +1,6 @@
-"""docker-compose.yml as it stands, run without Docker: its commands, its settings and its questions about health.
+"""Runs the commands, environment and health checks of docker-compose.yml without Docker.
 
-Only what Docker would give is replaced: the addresses of the database and the Redis, and the ports.
+Only what Docker provides is replaced: the URLs of database and Redis, and the ports.
 """
 
 import os
@@ -18,20 +18,20 @@ import yaml
 from tests.backing_services import free_port
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0  # seconds after which a server that is not ready has failed
+PATIENCE = 60.0  # after which a server that is not ready has failed
 SECRETS = {"SCORELINE_SECRET": "s" * 64, "SCORELINE_DATABASE_PASSWORD": "letters4nd5digits"}
 SERVERS = ("server-1", "server-2")
 
 
 @pytest.fixture(scope="module")
 def compose():
-    """Give the file as Docker reads it, with the secrets filled in."""
+    """Return the parsed file with the secrets filled in."""
     text = re.sub(r"\$\{(\w+):\?[^}]+\}", lambda found: SECRETS[found[1]], (ROOT / "docker-compose.yml").read_text())
-    return yaml.safe_load(re.sub(r"\$\{\w+:-\}", "", text))  # what may be left out is
+    return yaml.safe_load(re.sub(r"\$\{\w+:-\}", "", text))  # optional variables are empty
 
 
 class Container:
-    """A service of the file on this machine: `command` and `healthy` are what the file says, at another port."""
+    """A service of the file run as a local process: its command and health check, at a free port."""
 
     def __init__(self, service, addresses):
         self.service, self.port = service, free_port()
@@ -129,6 +129,6 @@ def test_the_image_holds_every_layer_and_runs_as_nobody_special():
 
 
 def said(log):
-    """Return what the processes wrote, for whoever reads why the test failed."""
+    """Return the end of the processes' output, as the message of a failed assertion."""
     log.seek(0)
     return log.read().decode(errors="replace")[-3000:]

@@ -1,4 +1,4 @@
-"""A PostgreSQL that goes away under two servers and comes back: what is asked meanwhile fails clearly, what is live heals."""
+"""Database outages under two servers: requests fail with a clear error, subscriptions recover by themselves."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.processes import Running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-DARK = 5.0  # seconds for which it is away
-DEADLINE = 2  # seconds that an operation may take
-LONGEST = DEADLINE + 3.0  # seconds after which whoever asks has an answer
+DARK = 5.0  # duration of an outage
+DEADLINE = 2  # the servers' deadline of an operation
+LONGEST = DEADLINE + 3.0  # within which a client must have an answer
 
 
 @pytest.fixture(scope="module")
 def postgres(services: Any) -> Iterator[Postgres]:
-    """A PostgreSQL that no other test has anything to do with."""
+    """A PostgreSQL server of its own, since the tests stop it."""
     try:
         server = Postgres(lasting=True)
     except Unavailable as reason:
@@ -49,7 +49,7 @@ async def pair(
 
 @dataclass
 class Client:
-    """Asks one server again and again, and notes what it is answered; a win is sent until it is acknowledged."""
+    """Sends queries and wins to one server until stopped, notes the answers, retries each win until acknowledged."""
 
     server: Running
     name: str
@@ -59,7 +59,7 @@ class Client:
     over: bool = False
 
     async def ask(self, query: str, **variables: Any) -> Any:
-        """Return the data; None for an answer without any."""
+        """Return the data of the answer, None if it has errors."""
         began = time.perf_counter()
         response = await self.server.post(query, variables=variables)
         self.took.append(time.perf_counter() - began)

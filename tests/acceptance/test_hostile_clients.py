@@ -1,4 +1,4 @@
-"""The edge of a server in a process of its own: what the ill-disposed send it, what that costs, and who waits for it."""
+"""Abusive requests and floods of frames: they cost a server little CPU and do not delay other clients."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.processes import Home, Running, measured, prepared, queued_here, serv
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), measured]
 
-MOST_CPU = 0.2  # seconds of the server's processor for any one request
-MOST_WAIT = 0.5  # seconds that somebody else's cheap query may take meanwhile
+MOST_CPU = 0.2  # of the server for one request
+MOST_WAIT = 0.5  # for a cheap query of another client meanwhile
 JSON = {"content-type": "application/json"}
 CHEAP = json.dumps({"query": "{ company { name } }"})
 NODE = "query($x: ID!) { node(id: $x) { id } }"
@@ -31,7 +31,7 @@ def asking(query: str) -> bytes:
 
 
 def holding(json_value: str) -> bytes:
-    """Return a request with a value of any form in its variables."""
+    """Return a request body with this JSON value, valid or not, as its variable."""
     return f'{{"query": {json.dumps(NODE)}, "variables": {{"x": {json_value}}}}}'.encode()
 
 
@@ -40,7 +40,7 @@ def aliases(number: int, field: str = "name") -> str:
 
 
 def fanning(width: int, levels: int) -> str:
-    """Return a query of few bytes whose fragments spread out to width ** levels aliases."""
+    """Return a short query whose fragments expand to width ** levels aliases."""
     fragments = [f"fragment F0 on Company {{ {aliases(width)} }}"]
     fragments += [f"fragment F{n} on Company {{ {f'...F{n - 1} ' * width}}}" for n in range(1, levels)]
     return f"{{ company {{ ...F{levels - 1} }} }} {' '.join(fragments)}"
@@ -48,7 +48,7 @@ def fanning(width: int, levels: int) -> str:
 
 TOO_MUCH, UNFIT, BAD = "QUERY_TOO_COMPLEX", "BAD_USER_INPUT", "BAD_REQUEST"
 
-ABUSES = {  # what is sent, and the code of the answer; None: it is served
+ABUSES = {  # body and expected error code; None: the request succeeds
     "a document of 1 MB, of commas": (asking("{ company { name } " + "," * 999_900 + "}"), TOO_MUCH),
     "a document of 1 MB, of braces": (asking("{a" * 333_000), TOO_MUCH),
     "a document of 1 MB, of one string": (asking('{ node(id: "' + "x" * 950_000 + '") { id } }'), TOO_MUCH),
@@ -64,7 +64,7 @@ ABUSES = {  # what is sent, and the code of the answer; None: it is served
     "aliases through fragments beyond any number": (asking(fanning(20, 20)), TOO_MUCH),
     "the same field 490 times": (asking("{ company {" + "name " * 490 + "} }"), TOO_MUCH),
     "the same fields in lists": (asking("{ viewer {" + "employee { team { name } } " * 160 + "} }"), TOO_MUCH),
-    "300 arguments that nobody knows": (
+    "300 unknown arguments": (
         asking("{ company {" + " ".join(f"name(a{n}: 1)" for n in range(300)) + "} }"),
         TOO_MUCH,
     ),
@@ -90,10 +90,10 @@ ABUSES = {  # what is sent, and the code of the answer; None: it is served
     "halves of emoji": (holding('"' + "\\ud800" * 160_000 + '"'), UNFIT),
 }
 
-FLOODS = {  # 20,000 of a frame
+FLOODS = {  # frames that are sent 20,000 times each
     "pings": Frame(Opcode.TEXT, b'{"type":"ping"}'),
-    "pings of the protocol below": Frame(Opcode.PING, b""),
-    "messages that are none": Frame(Opcode.TEXT, b"x"),
+    "WebSocket pings": Frame(Opcode.PING, b""),
+    "messages that are not JSON": Frame(Opcode.TEXT, b"x"),
 }
 
 
@@ -107,7 +107,7 @@ async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runnin
             """mutation { createEmployee(input: {name: "Ann", email: "ann@example.com", password: "correct horse"}) {
               userErrors { message } } }"""
         )
-        for body, _ in ABUSES.values():  # what is done for the first time is not what is measured
+        for body, _ in ABUSES.values():  # warm-up: one-time work is not measured
             if len(body) < 100_000:
                 await abuse(server, body)
         yield server
@@ -115,7 +115,7 @@ async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runnin
 
 @contextmanager
 def at_most(server: Running, seconds: float) -> Iterator[None]:
-    """Fail when the server takes more of its processor within the block."""
+    """Fail if the server uses more CPU seconds within the block."""
     before = server.process.cpu()
     yield
     took = server.process.cpu() - before
@@ -124,7 +124,10 @@ def at_most(server: Running, seconds: float) -> Iterator[None]:
 
 
 async def abuse(server: Running, body: bytes, number: int = 0) -> tuple[int, str | None]:
-    """Send it, different each time so that nothing is remembered, and return the status and the code of the answer."""
+    """Send a body and return HTTP status and error code of the answer.
+
+    number  spaces inserted into the document, so that the parsed document is not in the server's cache
+    """
     body = body.replace(b'"query": "', b'"query": "' + b" " * number, 1)
     response = await server.http.post(
         "/graphql", content=body, headers={**JSON, "authorization": f"Bearer {server.token}"}
@@ -165,9 +168,10 @@ async def test_a_flood_of_frames_is_cut_off_before_it_costs_much(here: Running, 
 
 @asynccontextmanager
 async def waiting(server: Running) -> AsyncIterator[list[float]]:
-    """Have somebody else ask something cheap again and again within the block, and note how long each answer took.
+    """Send cheap queries of another client within the block and collect the seconds each answer took.
 
-    He asks from a thread: what the abuse costs whoever sends it is not to be measured, nor is what else runs here.
+    They are sent from a thread, and the time that server and test process waited for a CPU is subtracted: neither the
+    cost of sending the abusive requests nor other load on the machine is to be measured.
     """
     other = Running(server.http, server.address)
     token = await other.sign_in(email="ann@example.com")

@@ -1,4 +1,4 @@
-"""`import` as a command, on both databases: tried out, run twice, killed and run again, and watched from a live board."""
+"""The `import` command on both databases: dry run, repeated run, a killed run, and live subscriptions meanwhile."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.sample_exports import COLUMNS, DAY, MAP, SEPARATOR
 
 MAVEN = Path(__file__).parents[3] / "shared" / "data" / "maven_crm"
 ROWS = 2_500
-WRONG = {  # line of the file → what is put there, and the column that is to be named
+WRONG = {  # line of the file → cells to replace, and the column that must be reported
     7: ({"amount": "12,50"}, "amount"),
     1_234: ({"closed": "31.02.2026"}, "closed"),
     2_000: ({"closed": ""}, "closed"),
     2_345: ({"stage": "Nobody knows"}, "stage"),
 }
-BROKEN = 1_999  # the line of a row with a cell too many
-STATE = {  # what an import leaves behind, but for the numbers of rows and the moments of recording
+BROKEN = 1_999  # line of a row with one cell too many
+STATE = {  # the result of an import, without row ids and times of recording
     "deals": """SELECT deal.external_id, title, employee.name, client.name, status, amount, closed_on, sale_kind
         FROM deal JOIN employee ON employee.id = deal.owner_id LEFT JOIN client ON client.id = deal.client_id""",
     "totals": """SELECT employee.name, metric, day, amount FROM daily_total
@@ -45,7 +45,7 @@ STATE = {  # what an import leaves behind, but for the numbers of rows and the m
 
 
 def deal(line: int) -> dict[str, str]:
-    """Return a made-up row."""
+    """Return the row of a line by column name."""
     stage = ("Won", "Lost", "Offer", "Won", "Won")[line % 5]
     created = date(2025, 1, 1) + timedelta(days=line * 7 % 500)
     return {
@@ -61,7 +61,7 @@ def deal(line: int) -> dict[str, str]:
 
 
 def expected() -> tuple[int, Decimal]:
-    """Return how many deals the file has that are won and can be taken, and their sum."""
+    """Return the number of won deals in the valid rows and the sum of their amounts."""
     taken = [deal(line) for line in range(2, ROWS + 2) if line not in {*WRONG, BROKEN}]
     amounts = [Decimal(row["amount"]) for row in taken if row["stage"] == "Won"]
     return len(amounts), sum(amounts, Decimal(0))
@@ -69,7 +69,7 @@ def expected() -> tuple[int, Decimal]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a file of deals, most of which can be taken, and its map."""
+    """A folder with a CSV file of deals, a few of them invalid, and its map file."""
     folder = tmp_path_factory.mktemp("export")
     (folder / "map.toml").write_text(MAP)
     with (folder / "deals.csv").open("w", newline="", encoding="utf-8-sig") as file:
@@ -82,7 +82,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def state(url: str) -> dict[str, list[tuple[str, ...]]]:
-    """Return what is in a database, as either kind says it."""
+    """Return the rows of all state queries as strings, so that SQLite and PostgreSQL can be compared."""
 
     async def asked() -> dict[str, list[Any]]:
         connection = await asyncpg.connect(url)
@@ -106,7 +106,7 @@ def bring_in(home: Home, source: Path, *options: str) -> Done:
 
 @dataclass
 class Runs:
-    """A dry run, a run and another, and what was there before and after each."""
+    """Results of a dry run and two runs; `states` has the state before the first and after each."""
 
     home: Home
     done: list[Done]
@@ -127,7 +127,7 @@ def runs(request: pytest.FixtureRequest, source: Path, tmp_path_factory: pytest.
 
 @pytest.fixture
 def another(runs: Runs, request: pytest.FixtureRequest, tmp_path: Path) -> Home:
-    """A company in the same kind of database, of which nothing has been brought in yet."""
+    """A company in the same kind of database, without imported data."""
     sqlite = str(runs.home.settings["database_url"]).startswith("sqlite:")
     url = f"sqlite://{tmp_path}/scoreline.db" if sqlite else request.getfixturevalue("postgres_tables_url")
     return Home(tmp_path / "home", database_url=prepared(url, zone="UTC"))
@@ -170,8 +170,8 @@ def test_what_cannot_be_taken_is_reported_by_line_column_and_reason(runs: Runs) 
 
 def test_progress_goes_to_standard_error_and_the_summary_to_standard_output(runs: Runs) -> None:
     for done in runs.done:
-        assert "Bringing in" in done.err
-        assert "Bringing in" not in done.out
+        assert "Importing" in done.err
+        assert "Importing" not in done.out
         assert done.out.startswith("deals: ")
 
 

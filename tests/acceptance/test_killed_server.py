@@ -1,4 +1,4 @@
-"""A server that is killed, or told to stop: what it has acknowledged is there, and whoever it served goes on elsewhere."""
+"""A killed or terminated server: acknowledged writes are kept, and clients continue on the other server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.backing_services import Valkey
 from tests.http_server import say
 from tests.processes import Running
 
-LONGEST_STOP = 15.0  # seconds that a server may take to end once it is told to
+LONGEST_STOP = 15.0  # from SIGTERM to the end of the process
 SOCKETS = 100
 
 
@@ -30,7 +30,7 @@ async def pair(postgres_tables_url: str, redis_server: Valkey, tmp_path: Path) -
 
 
 async def sent(server: Running, key: str) -> str | None:
-    """Record a win under a key, and return the deal's id; None when the server was gone before it answered."""
+    """Record a win with an idempotency key and return the deal's id; None if the connection failed."""
     try:
         return await won(server, key, idempotencyKey=key)
     except httpx2.TransportError:
@@ -38,7 +38,7 @@ async def sent(server: Running, key: str) -> str | None:
 
 
 async def persisted(first: Running, second: Running, key: str) -> str:
-    """The same as a client does it that is not to lose anything: on the other server, when this one does not answer."""
+    """Record a win with an idempotency key, trying both servers in turn until one answers."""
     for server in itertools.cycle((first, second)):
         if made := await sent(server, key):
             return made
@@ -97,7 +97,7 @@ async def test_killed_under_load_a_server_loses_and_doubles_nothing_of_those_who
 
     assert await rows(pair.url, "SELECT count(*), count(DISTINCT title) FROM deal") == [(len(made), len(made))]
     assert last["total"] == f"{len(made)}.00"
-    assert sorted(win["title"] for win in bell.heard) == sorted(made)  # each rang, and rang once
+    assert sorted(win["title"] for win in bell.heard) == sorted(made)  # each win is announced once
 
 
 async def test_told_to_stop_a_server_finishes_what_runs_and_sends_its_sockets_elsewhere(pair: Pair) -> None:
@@ -126,7 +126,7 @@ async def test_told_to_stop_a_server_finishes_what_runs_and_sends_its_sockets_el
             type="subscribe",
             payload={"query": RECORD, "variables": {"input": {"title": "Slow over a socket"}}},
         )
-        await locked(holding, 6)  # these two, and the four who write: whoever waits has begun
+        await locked(holding, 6)  # these two and the four writers: their transactions have begun
 
         pair.one.process.terminate()
         began = time.monotonic()
@@ -148,7 +148,7 @@ async def test_told_to_stop_a_server_finishes_what_runs_and_sends_its_sockets_el
 
 
 async def refused(server: Running) -> None:
-    """Wait until a server takes no new connection."""
+    """Wait until a server accepts no new connection."""
     with suppress(httpx2.TransportError):
         async with asyncio.timeout(PATIENCE):
             while True:
@@ -156,7 +156,7 @@ async def refused(server: Running) -> None:
 
 
 async def locked(connection: asyncpg.Connection, number: int) -> None:
-    """Wait until so many wait for the ledger."""
+    """Wait until `waiter_count` transactions wait for the ledger lock."""
     while (
         await connection.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
     ) < number:

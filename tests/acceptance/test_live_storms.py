@@ -1,4 +1,4 @@
-"""Many write at once, on two servers: no screen goes back, and each ends at what a fresh query says."""
+"""Concurrent writes on two servers: live states never go back and end at the result of a query."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Office:
     tokens: dict[str, str]
 
     async def act(self, server: Running, field: str, **input_: Any) -> dict[str, Any]:
-        """Run a mutation with an input; what is refused changes nothing, and is fine in a storm."""
+        """Execute a mutation and return its payload; user errors are fine, since a rejected write changes nothing."""
         name = {"updateEmployee": "UpdateEmployee", "setGoal": "SetGoal"}.get(field, field[0].upper() + field[1:])
         document = (
             f"mutation($input: {name}Input!) {{ {field}(input: $input) {{ userErrors {{ message }} {MADE[field]} }} }}"
@@ -112,7 +112,7 @@ async def test_a_burst_of_40_wins_from_8_writers_takes_no_screen_back_and_ends_a
         servers = (one, two) * 10
         boards = [await stack.enter_async_context(watching(server, question)) for server in servers]
         for board in boards:
-            await board.until(lambda: bool(board.heard))  # noqa: B023 - waited for at once
+            await board.until(lambda: bool(board.heard))  # noqa: B023 - awaited within the iteration
         await asyncio.gather(*(write(writer) for writer in range(8)))
 
         async def ended(board: Watch, server: Running) -> bool:
@@ -121,10 +121,10 @@ async def test_a_burst_of_40_wins_from_8_writers_takes_no_screen_back_and_ends_a
         for board, server in zip(boards, servers, strict=True):
             await board.until(lambda: ended(board, server))  # noqa: B023
         last = [{**board.heard[-1], "version": 0} for board in boards]
-        assert last == last[:1] * len(last)  # each server has its own versions, and both have the same to show
+        assert last == last[:1] * len(last)  # versions are per server, the rest must be equal
 
     assert all(in_order([each["version"] for each in board.heard]) for board in boards)
-    assert len({board.heard[-1]["version"] for board in boards if board in boards[::2]}) == 1  # of one server, one text
+    assert len({board.heard[-1]["version"] for board in boards if board in boards[::2]}) == 1  # same on one server
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -163,20 +163,23 @@ async def test_after_a_random_storm_of_writes_every_live_state_is_what_a_query_s
 
 
 def states(heard: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the last of each state, without what another server's answer may have otherwise: the version of a board."""
+    """Return the last state of each id, without `version`, which differs between servers."""
     found = {each.get("id", ""): each for each in heard}
     return {key: {name: value for name, value in each.items() if name != "version"} for key, each in found.items()}
 
 
 async def settled(office: Office, watch: Watch, who: str, kind: str, question: str) -> None:
-    """Wait until what the subscriber heard last of every state is what he is answered now; show both if that does not come."""
+    """Wait until the last states of a subscription equal the current query results of the same person.
+
+    A timeout is suppressed, so that the final assertion shows both.
+    """
 
     async def fresh() -> dict[str, dict[str, Any]]:
-        if kind == "goals of North":  # of who has left it the last that was heard stays what it was
+        if kind == "goals of North":  # for employees who left the team, the last received state stays
             text = question.replace("goalProgress", "goals")
             (found,) = (await office.pair.two.data(f"{{ {text} }}", token=office.tokens[who])).values()
             return {**states(watch.heard), **states(found)}
-        if kind in BOARDS:  # of a moment nothing is kept: the board is made anew from the tables
+        if kind in BOARDS:  # with `asOf` the leaderboard is not cached but computed from the tables
             anew = question.replace("leaderboard(", 'leaderboard(asOf: "2099-01-01T00:00:00Z", ')
             made = states([*(await office.pair.two.data(f"{{ {anew} }}", token=office.tokens[who])).values()])
             asked = await office.pair.two.data(f"{{ {question} }}", token=office.tokens[who])
@@ -197,7 +200,7 @@ async def settled(office: Office, watch: Watch, who: str, kind: str, question: s
 
 
 async def storm(office: Office, luck: random.Random) -> None:
-    """Do thirty things that move scores, goals, teams or chances, each on a server by chance."""
+    """Execute thirty random mutations of deals, calls, goals and teams, each on a random server."""
     deals: list[str] = []
     people = [office.ids[name] for name in ("Ann", "Bob", "Cid")]
     for number in range(30):

@@ -1,4 +1,4 @@
-"""A year of a hardware seller's deals, brought in: the numbers are those computed beforehand, asked for as anybody would."""
+"""Leaderboards after importing the maven_crm data set (a year of deals) equal independently computed numbers."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
     async with opened("sqlite://:memory:", currency="USD") as world:
         result = await brought_in(world, tmp_path_factory.mktemp("maven"))
         assert result.counts["deals"] == {"read": 8800, "new": 8800}
-        await world.sign_in("admin", "admin@example.com")  # whose teams there are now
+        await world.sign_in("admin", "admin@example.com")  # again, since the import has created the teams
         yield world
 
 
 async def boards(world: World, period: dict[str, Any] = YEAR, scope: str | None = None) -> tuple[Any, Any]:
-    """Return the boards by number and by amount."""
+    """Return the leaderboards by number and by amount of won deals."""
     found = await world.ask(BOARD, scope=scope, period=period)
     return found["won"], found["amount"]
 

@@ -1,4 +1,4 @@
-"""A part of the year, lived: what was raised is what testing the rules says afterwards. The whole is `benchmarks/alerts.py`."""
+"""Replay of part of a year of deals: the raised alerts equal the dry run. `benchmarks/alerts.py` replays all of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from tests.acceptance import year_replay
 from tests.world import opened
 
-pytestmark = pytest.mark.skipif(not year_replay.SET.is_dir(), reason="the maven_crm set is not there")
+pytestmark = pytest.mark.skipif(not year_replay.SET.is_dir(), reason="the maven_crm data set is missing")
 
 
 async def test_a_lived_year_raised_as_many_alerts_as_testing_its_rules_says() -> None:

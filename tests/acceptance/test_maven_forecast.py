@@ -1,4 +1,4 @@
-"""The forecast held against a hardware seller's year: as good as promised, better than every plain guess, nothing foreseen."""
+"""Acceptance tests of the forecast on the maven_crm data: error targets, better than the baselines, no look-ahead."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def numbers(made: list[Made]) -> list[Any]:
 async def test_a_database_that_holds_only_what_was_known_then_says_the_same(
     result: tuple[Past, list[Made]], tmp_path: Path
 ) -> None:
-    """Read in another order, by another process: the same numbers to the last digit."""
+    """Also with the rows in another order: the same numbers to the last digit."""
     masked = tmp_path / "masked"
     shutil.copytree(SET, masked)
     (masked / "sales_pipeline.csv").chmod(0o644)

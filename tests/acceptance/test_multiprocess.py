@@ -1,4 +1,4 @@
-"""`./run serve` with WEB_CONCURRENCY: as many processes as are asked for behind one port, and none left at the end."""
+"""`./run serve` with WEB_CONCURRENCY: several workers serve one port, and all stop with the parent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models import migrator
 from tests.backing_services import free_port
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0  # seconds after which a server that is not ready has failed
+PATIENCE = 60.0  # after which a server that is not ready has failed
 
 
 def test_several_processes_serve_one_port_and_end_together(postgres_url, redis_url, tmp_path):
@@ -46,7 +46,7 @@ def test_several_processes_serve_one_port_and_end_together(postgres_url, redis_u
 
 
 def _started(log: Path, parent: subprocess.Popen[bytes]) -> set[int]:
-    """Return the process ids that said they serve, once two have."""
+    """Wait until two workers have started and return their process ids from the log."""
     until = time.monotonic() + PATIENCE
     while log.read_text().count("Application startup complete") < 2:
         assert time.monotonic() < until, log.read_text()

@@ -1,4 +1,4 @@
-"""From an empty folder to the first deal on the board, by the commands alone; and what they say to those who err."""
+"""Set-up by commands, from an empty folder to the first deal; error messages, help, and the bootstrap script."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ PASSWORD = {"admin_password": "correct horse"}
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
-    """An empty folder: with nothing set at all, or with the address of an empty PostgreSQL and a secret."""
+    """An empty folder: without any settings (SQLite), or with the URL of an empty PostgreSQL and a secret."""
     if request.param == "sqlite":
         return Home(tmp_path / "home", secret=None)
     return Home(tmp_path / "home", database_url=request.getfixturevalue("postgres_url"))
 
 
 def says(done: Done) -> str:
-    """Return what a command that failed said: one sentence, no trace and no log."""
+    """Return the one line that a failed command printed; a traceback or log lines fail the test."""
     assert done.code == 1
     (sentence,) = done.err.splitlines()
     return sentence
@@ -42,10 +42,10 @@ async def test_the_commands_lead_from_an_empty_folder_to_the_first_deal_on_the_b
     assert "run `./run setup` first" in says(home.run("import", "accounts.csv", "--map", "maven"))
 
     async with serving(home) as server:
-        assert "There is no company yet: `./run setup` makes it, in this or another terminal." in server.process.said
+        assert "There is no company yet: `./run setup` creates it, in this or another terminal." in server.process.said
         assert (await server.ready())[0] == 200
         done = home.succeed(*SETUP, **PASSWORD)
-        assert "Acme is there. Ada Admin signs in with admin@example.com" in done.out
+        assert "Acme is set up. Ada Admin signs in with admin@example.com" in done.out
         await server.sign_in()
         await won(server, "The first", 300)
         board = await server.data("{ leaderboard { standings { rank value employee { name } } } }")
@@ -106,7 +106,7 @@ def test_every_command_says_what_it_does_and_takes(command: str) -> None:
 
 @pytest.fixture
 def bootstrap(tmp_path: Path) -> Path:
-    """The script in a folder of its own, whose lock files name nothing and whose product only says how it was begun."""
+    """A folder with the `run` script, empty lock files and a `server` package that only prints its arguments."""
     (tmp_path / "server").mkdir()
     (tmp_path / "server" / "__main__.py").write_text("import sys; print(sys.prefix, *sys.argv[1:])")
     (tmp_path / "run").write_bytes((ROOT / "run").read_bytes())
@@ -116,7 +116,7 @@ def bootstrap(tmp_path: Path) -> Path:
 
 
 def bootstrapped(folder: Path, *arguments: str) -> tuple[str, bool]:
-    """Run it, and return what the product said and whether anything was installed before."""
+    """Run the script and return the output of the `server` package and whether the script installed anything."""
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
     done = subprocess.run(
         [sys.executable, folder / "run", *arguments], env=environment, capture_output=True, text=True, check=False
@@ -135,7 +135,7 @@ def test_the_bootstrap_script_installs_once_and_again_when_a_lock_file_has_chang
     assert bootstrapped(bootstrap, "serve") == (f"{home} serve", True)
     assert bootstrapped(bootstrap, "serve") == (f"{home} serve", False)
 
-    (home / "scoreline.stamp").unlink()  # an installation that was cut off
+    (home / "scoreline.stamp").unlink()  # an interrupted installation
     (home / "bin" / "pip").unlink()
     assert bootstrapped(bootstrap, "serve") == (f"{home} serve", True)
     assert (home / "bin" / "pip").exists()

@@ -1,4 +1,4 @@
-"""Two server processes, one PostgreSQL, one Redis: what one records the other tells, whatever becomes of the Redis."""
+"""Two servers with one PostgreSQL and one Redis: changes on one reach the other, also during Redis outages."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.processes import measured
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-DARK = 3.0  # seconds for which the Redis is away
-AT_ONCE = 1.5  # seconds: whoever waits for a Redis that does not answer waits longer
+DARK = 3.0  # duration of a Redis outage
+AT_ONCE = 1.5  # a mutation that waited for an unresponsive Redis would take longer
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -65,17 +65,17 @@ async def emptied(server: Valkey) -> None:
 
 
 async def deafened(server: Valkey) -> None:
-    """Cut the connections that listen, and those alone."""
+    """Close the connections with a subscription, and only those."""
     async with redis.asyncio.Redis.from_url(server.url) as client:
         for _ in range(6):
-            with suppress(redis.ResponseError):  # there may be none at the moment
+            with suppress(redis.ResponseError):  # if there is none at the moment
                 await client.client_kill_filter(_type="pubsub")
             await asyncio.sleep(DARK / 6)
 
 
 @asynccontextmanager
 async def doorbell(server: Valkey) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Listen at the Redis as the servers do; what is given waits until news has come over it."""
+    """Subscribe to the servers' Redis channel; yields a function that waits for a message on it."""
     async with redis.asyncio.Redis.from_url(server.url) as client, client.pubsub() as pubsub:
         await pubsub.subscribe(CHANNEL)
 
@@ -123,7 +123,7 @@ async def test_whatever_becomes_of_redis_nobody_waits_and_the_board_ends_at_what
     assert {Decimal(board["total"]) for board in last} == {before + len(took) - 1}
     assert {Decimal(board["total"]) for board in again} == {before + len(took)}
     assert heard < (len(here.heard), len(there.heard))
-    assert {each.code for each in (here, there)} == {None}  # nobody had to come again
+    assert {each.code for each in (here, there)} == {None}  # no client had to reconnect
 
 
 @measured
@@ -168,7 +168,7 @@ async def test_a_history_read_now_here_now_there_loses_nothing_and_doubles_nothi
             await won(list(pair)[server_number], f"Deal {number} of {server_number}")
 
     async def read(server_number: int, lines: int) -> None:
-        """Go on from the last line heard, and leave without a word after some more."""
+        """Resume after the last received activity and drop the connection after `count` more."""
         after = f'(after: "{heard[-1]}")' if heard else ""
         question = f"activities{after} {{ id }}"
         async with watching(list(pair)[server_number], question) as history:
@@ -190,7 +190,10 @@ async def test_a_history_read_now_here_now_there_loses_nothing_and_doubles_nothi
 
 
 async def lines(pair: Pair, number: int = 100, upto: str | None = None) -> list[str]:
-    """Return the ids of the newest lines of the history, the oldest first; all down to one that is known."""
+    """Return the ids of the newest activities, oldest first.
+
+    last_id  load pages until this id and return all ids from it on
+    """
     found: list[str] = []
     after = None
     while not found or (upto and upto not in found):

@@ -1,4 +1,4 @@
-"""Two servers over one PostgreSQL and one Redis, and what an office does with them: it records, watches and comes back."""
+"""Helpers to run two servers over one PostgreSQL and one Redis, record wins and watch subscriptions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.http_server import say
 from tests.processes import Home, Running, prepared, serving
 
-PATIENCE = 20.0  # seconds after which what two servers say should long have been the same
+PATIENCE = 20.0  # within which two servers must have reached the same state
 BOARD = "leaderboard { total standings { rank value employee { name } } }"
 RECORD = """mutation($input: RecordDealInput!) {
   recordDeal(input: $input) { deal { id title } userErrors { path code message } } }"""
@@ -25,7 +25,7 @@ RECORD = """mutation($input: RecordDealInput!) {
 
 @dataclass
 class Pair:
-    """Two servers, both asked as the administrator; `wallboard` is the token of a device, `url` the database's."""
+    """Two servers with the administrator signed in, the token of a wallboard, and the URL of the database."""
 
     one: Running
     two: Running
@@ -38,7 +38,7 @@ class Pair:
 
 @asynccontextmanager
 async def paired(database_url: str, redis_url: str, folder: Path, **settings: Any) -> AsyncIterator[Pair]:
-    """Have a company and two servers of it running, each in a folder of its own."""
+    """Set up a company and run two servers of it, each in a folder of its own."""
     await asyncio.to_thread(prepared, database_url)
     shared = {"database_url": database_url, "redis_url": redis_url, **settings}
     async with AsyncExitStack() as stack:
@@ -52,7 +52,7 @@ async def paired(database_url: str, redis_url: str, folder: Path, **settings: An
 
 
 async def won(server: Running, title: str, amount: int = 1, **more: Any) -> str:
-    """Record a win and return the deal's id."""
+    """Record a win and return the global id of the deal."""
     input_ = {"title": title, "status": "WON", "amount": {"amount": str(amount)}, **more}
     payload = (await server.data(RECORD, input=input_))["recordDeal"]
     assert payload["userErrors"] == []
@@ -61,7 +61,7 @@ async def won(server: Running, title: str, amount: int = 1, **more: Any) -> str:
 
 @dataclass
 class Watch:
-    """What one subscription has heard; `code` once its socket is closed."""
+    """A subscription with the events it has received; `close_code` is set when its socket has been closed."""
 
     socket: ClientConnection
     heard: list[Any] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Watch:
             self.code = self.socket.close_code
 
     async def until(self, holds: Callable[[], bool | Awaitable[bool]], patience: float = PATIENCE) -> None:
-        """Wait until something holds. Raises TimeoutError."""
+        """Wait until the condition is true. Raises TimeoutError."""
         async with asyncio.timeout(patience):
             while True:
                 found = holds()
@@ -87,12 +87,12 @@ class Watch:
                 await asyncio.sleep(0.02)
 
     async def ended(self) -> int:
-        """Wait until the socket is closed, and return its code."""
+        """Wait until the socket is closed and return the close code."""
         await self.until(lambda: self.code is not None)
         return self.code or 0
 
     async def settled(self, server: Running, question: str = BOARD) -> Any:
-        """Wait until what was heard last is what a fresh query says, and return it."""
+        """Wait until the last event equals the result of a new query of the same field, and return it."""
 
         async def same() -> bool:
             (answer,) = (await server.data(f"{{ {question} }}")).values()
@@ -104,7 +104,7 @@ class Watch:
 
 @asynccontextmanager
 async def watching(server: Running, question: str = BOARD, token: str | None = None) -> AsyncIterator[Watch]:
-    """Have a subscription running that has heard nothing yet."""
+    """Run a subscription within the block and collect its events."""
     async with server.socket(token) as socket:
         await say(socket, id="1", type="subscribe", payload={"query": f"subscription {{ {question} }}"})
         watch = Watch(socket)
@@ -119,7 +119,7 @@ async def watching(server: Running, question: str = BOARD, token: str | None = N
 
 
 async def rows(database_url: str, sql: str, *values: Any) -> list[Any]:
-    """Return what the database itself says."""
+    """Return the rows of an SQL query on the database."""
     connection = await asyncpg.connect(database_url)
     try:
         return [tuple(row) for row in await connection.fetch(sql, *values)]

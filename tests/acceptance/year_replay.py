@@ -1,4 +1,4 @@
-"""A year of a hardware seller's deals lived again, deal by deal, through the public mutations and a clock that is given."""
+"""Replays a year of deals of a hardware seller (the maven_crm data set) through the public mutations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.resolvers.alerts.alert_company import rehearsed
 from tests.world import World
 
 SET = Path(__file__).parents[3] / "shared" / "data" / "maven_crm"
-LATER = timedelta(days=3700)  # the year 2017 is lived after the company of the tests was made
+LATER = timedelta(days=3700)  # moves the year 2017 to after the creation of the test company
 RULES: dict[str, dict[str, Any]] = {
     "DEAL_LOST": {},
     "DEAL_HAS_PROBLEMS": {},
@@ -30,7 +30,7 @@ RULES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Step:
-    """Something that happened to a deal: "engage", "Won" or "Lost"."""
+    """An event of a deal; `action` is "engage", "Won" or "Lost"."""
 
     at: datetime
     what: str
@@ -38,7 +38,7 @@ class Step:
 
 
 def steps(every: int) -> Iterator[Step]:
-    """Yield what happened to each so many-th deal, in order; the hours are made up, as the set has days alone."""
+    """Return the steps of every `every`-th deal, in order. Times of day are invented, as the data set has days only."""
     with (SET / "sales_pipeline.csv").open(newline="", encoding="utf-8") as file:
         deals = [row for row in csv.DictReader(file) if row["engage_date"]][::every]
     found = []
@@ -55,7 +55,7 @@ def _on(day: str) -> datetime:
 
 
 async def staffed(world: World) -> dict[str, str]:
-    """Make the set's people and teams, and return the sellers' ids by name; directors hear of every alert."""
+    """Create the people, teams and alert rules (recipients: directors), and return the sellers' ids by name."""
     with (SET / "sales_teams.csv").open(newline="", encoding="utf-8") as file:
         people = list(csv.DictReader(file))
     await world.hire("Dora", role="DIRECTOR")
@@ -75,7 +75,7 @@ async def staffed(world: World) -> dict[str, str]:
 
 
 async def lived(world: World, every: int, told: Callable[[Step], None] = lambda step: None) -> None:
-    """Live the year, with the clock looked at once a day, goals for every month and now and then a problem or a task."""
+    """Replay the year: the scheduler runs once a day, each month has goals, some deals get a problem or a task."""
     sellers, deals, number = await staffed(world), {}, 0
     for step in steps(every):
         while world.now.date() < step.at.date():
@@ -111,7 +111,7 @@ async def _goals(world: World, sellers: dict[str, str], every: int) -> None:
 
 
 async def compared(world: World) -> dict[str, tuple[int, int]]:
-    """Return for each kind how many alerts were raised and how many a test of its rule says would have been."""
+    """Return for each kind how many alerts were raised, and how many the dry run of its rule says."""
     raised = Counter(row.kind.value for row in await Raised.filter(told=True).only("id", "kind"))
     days = (world.now - datetime(2026, 11, 18, tzinfo=UTC)).days + 1
     return {kind: (raised[kind], await rehearsed(world, kind, past=days, **given)) for kind, given in RULES.items()}

@@ -1,4 +1,4 @@
-"""What the documents say is so: their queries, commands, links, tables and lists are held to the code."""
+"""The documentation agrees with the code: its queries, commands, links, settings, tables and generated parts."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from tests import generated_docs
 from tests.generated_docs import PART, PARTS, PLAYED, ROOT, pages
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BODY = re.compile(r"-d '(\{.*\})'|^[→←] (\{.*\})$")  # as curl sends it, and as a socket does
-WRITTEN = re.compile(r'\bquery"?: "((?:query|subscription|mutation)\b[^"]*)"')  # in a program
+BODY = re.compile(r"-d '(\{.*\})'|^[→←] (\{.*\})$")  # an argument of curl, or a message of a socket
+WRITTEN = re.compile(r'\bquery"?: "((?:query|subscription|mutation)\b[^"]*)"')  # in the source of a program
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 NAMES = [str(page.relative_to(ROOT)) for page in pages()]
 
@@ -41,7 +41,7 @@ def text_of(name: str) -> str:
 
 
 def bare(name: str) -> str:
-    """Return the prose of a document, without its code."""
+    """Return a page without its code blocks and inline code."""
     return re.sub(r"`[^`\n]*`", "", FENCE.sub("", text_of(name)))
 
 
@@ -51,7 +51,7 @@ def schema() -> GraphQLSchema:
 
 
 def queries(name: str) -> Iterator[str]:
-    """Yield every GraphQL document that stands in a page: by itself, in a message or a body, or in a program."""
+    """Yield every GraphQL document of a page: code blocks, JSON messages and bodies, and strings in programs."""
     for language, code in FENCE.findall(text_of(name)):
         if language == "graphql":
             yield code
@@ -104,7 +104,7 @@ def test_every_command_is_there(name: str) -> None:
     named = set(re.findall(r"\./run[ \n]([a-z]+)", text_of(name)))
     named |= set(re.findall(r"python -m server ([a-z]+)", text_of(name)))
 
-    assert named <= {*run.OURS, *main.commands}
+    assert named <= {*run.DEVELOPER_COMMANDS, *main.commands}
 
 
 def test_the_readme_tells_of_every_command() -> None:

@@ -1,4 +1,4 @@
-"""Who may import whom, and that what is imported is ours."""
+"""Layers of the code: import contracts, packages, and the modules that may import Tortoise."""
 
 import ast
 import subprocess
@@ -11,13 +11,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
-VOCABULARY = {"tortoise.expressions", "tortoise.models", "tortoise.queryset"}  # to narrow and pass on a question
+VOCABULARY = {"tortoise.expressions", "tortoise.models", "tortoise.queryset"}  # types needed to pass on a filter
 
 
 def test_imports_go_downwards():
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
 
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # here it mutes all loggers
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # it would mute our loggers
 
     assert found.returncode == 0, found.stdout + found.stderr
 

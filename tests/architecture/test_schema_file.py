@@ -1,4 +1,4 @@
-"""The schema that people read is the one that is served."""
+"""`graph/schema.graphql` equals the schema of the code."""
 
 import pytest
 from click.testing import CliRunner

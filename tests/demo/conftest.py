@@ -1,4 +1,4 @@
-"""The demo's company on a small scale: three weeks of it, in memory."""
+"""Fixture with a small demo company: three weeks of history in an in-memory database."""
 
 from __future__ import annotations
 

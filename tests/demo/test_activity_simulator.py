@@ -1,4 +1,4 @@
-"""The demo's sellers work through the public API, and take its troubles calmly."""
+"""The simulated sellers of the demo use the public API and back off when it fails."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def session(demo: Demo, password: str = PASSWORD, of: Person | None = None) -> S
 async def test_each_act_is_one_that_the_schema_takes(demo: Demo) -> None:
     seller, done = Seller(session(demo), random.Random(1)), set()
     for act in [*(act for act, _ in ACTS * 3), *[Seller.task] * 5, *[Seller.win] * 25]:
-        done.add(await act(seller, {**await seller.desk(), "goals": []}))  # whatever it does to those
+        done.add(await act(seller, {**await seller.desk(), "goals": []}))  # no goals, so nothing limits the actions
     assert done >= {
         "recordCall", "recordLead", "recordContact", "createTask", "completeTask", "recordDeal", "convertLead",
         "moveDeal", "winDeal", "reopenDeal", "loseDeal", "flagDeal",
@@ -92,7 +92,7 @@ async def test_hours_of_wins_keep_the_goals_of_the_month_between_behind_and_ahea
     luck, done = random.Random(3), Counter[str | None]()
     sellers = [Seller(session(demo, of=person), luck) for person in demo.story.sellers]
     before = await _money_of_the_month(demo)
-    for _ in range(180):  # what they do in three hours beside all else
+    for _ in range(180):  # as many wins as in three hours of the demo
         seller = luck.choice(sellers)
         act = luck.choice((Seller.win, Seller.win, Seller.win, Seller.reopen))
         done[await act(seller, await seller.desk())] += 1
@@ -107,7 +107,7 @@ async def test_hours_of_wins_keep_the_goals_of_the_month_between_behind_and_ahea
 
 
 async def _money_of_the_month(demo: Demo) -> dict[str, str]:
-    """Return the pace of each goal of this month that is in money."""
+    """Return the pace of each goal of this month for the amount of won deals, by goal id."""
     token = await demo.world.tried("signIn", None, email=demo.story.people[0].email, password=PASSWORD)
     demo.world.tokens["admin"] = token["accessToken"]
     goals = (await demo.world.ask("{ goals { id metric { key } period { kind } progress { pace } } }"))["goals"]

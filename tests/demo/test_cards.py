@@ -1,4 +1,4 @@
-"""The figures on every card of the demo's company are those that reading its records one by one gives."""
+"""Statistics and funnels of every scope of the demo company equal those computed from its records one by one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def figures(demo: Demo) -> dict[str, dict[str, Any]]:
 
 
 async def scopes() -> dict[str, Any]:
-    """Each scope with what tells whether somebody, in a team at the time, belongs to it."""
+    """Return a predicate by scope: whether a record of an employee, in a team at the time, belongs to the scope."""
     tree = Tree(await Team.all())
     whole: dict[str, Any] = {"company": lambda who, team: True}
     for team in tree.teams.values():

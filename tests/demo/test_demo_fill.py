@@ -1,4 +1,4 @@
-"""The demo's company in a database of the settings: for servers that are started apart."""
+"""`demo --fill` seeds the database of the settings, for servers that are started separately."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from server.commands.cli import main
 
 @pytest.fixture
 def few_days(monkeypatch: pytest.MonkeyPatch, postgres_url: str) -> str:
-    """Shorten the year, and return the address of the empty database."""
+    """Shorten the demo's history to five days and return the URL of an empty database."""
     monkeypatch.setattr(demo, "Story", partial(Story, days=5))
     monkeypatch.setenv("SCORELINE_DATABASE_URL", postgres_url)
     monkeypatch.setenv("SCORELINE_SECRET", "s" * 40)
@@ -44,4 +44,4 @@ async def test_it_takes_no_option_of_serving(few_days: str) -> None:
         await connection.close()
 
     assert (said.exit_code, tables) == (2, 0)
-    assert "--fill serves nothing and replaces nothing" in said.output
+    assert "--fill only creates the company" in said.output

@@ -1,4 +1,4 @@
-"""The demo's company is the same for a seed, and lives as companies do."""
+"""The generated history of the demo company is deterministic and plausible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo's sellers leave, so that a month's goals stay believable for its day."""
+"""The headroom that keeps the monthly goals of the demo plausible."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def goal(
 @pytest.mark.parametrize(
     ("value", "expected", "left"),
     [
-        ("20", "50", "45"),  # up to well ahead of the pace
-        ("70", "50", "0"),  # which it is
-        ("0", "0", "15"),  # on the first day
-        ("20", "95", "77"),  # on the last: nearly reached
+        ("20", "50", "45"),  # up to 15 % of the target above the expected value
+        ("70", "50", "0"),  # already above that
+        ("0", "0", "15"),  # first day of the month
+        ("20", "95", "77"),  # last day: up to 97 % of the target
         ("97.5", "95", "0"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What the demo writes is what a year of work would have written."""
+"""Seeding the demo company leaves a consistent database with plausible goals and working accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Properties run without a deadline: how fast a shared machine is says nothing about the rules."""
+"""Hypothesis profile of the domain tests: no deadline, since the speed of a shared machine says nothing here."""
 
 from hypothesis import settings
 

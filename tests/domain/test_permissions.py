@@ -1,4 +1,4 @@
-"""Rights are one table, and it says what the rules say."""
+"""The permission table agrees with the rules in docs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inbox as it fills: each alert once, in order, to its owner alone, also across a reconnection."""
+"""Live alerts: each alert once, in order, to its recipient only, also across a reconnection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The card: everything about one seller in one request, in a fixed number of statements whatever his history."""
+"""The employee card: everything about one seller in one request, with a fixed number of SQL statements."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 
 async def year(world: World, size: int, start: int = 0) -> None:
-    """Record so many clients, deals, calls, leads and tasks of Ann, spread over a year; one in six deals is Bob's."""
+    """Record `size` clients, deals, calls, leads and tasks of Ann, spread over a year; one in six deals is Bob's."""
     context = await world.admitted("admin")
     ann, bob = world.ids["Ann"], world.ids["Bob"]
 
@@ -106,7 +106,7 @@ async def year(world: World, size: int, start: int = 0) -> None:
 
 
 async def card(world: World, who: str) -> tuple[dict[str, Any], int]:
-    world.services.forecaster = None  # as a process that has just begun: the forecast of his goals reads all deals
+    world.services.forecaster = None  # as in a new process: the forecast of goals then reads all deals
     with counted() as statements:
         found = await world.ask(CARD, who, id=world.ids["Ann"], year=YEAR)
     assert len(statements) <= MOST, f"{who}: {len(statements)}\n" + "\n".join(statements)

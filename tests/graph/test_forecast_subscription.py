@@ -1,4 +1,4 @@
-"""Forecasts on open sockets: sent at once, after each change that moves them, and never for what does not."""
+"""Tests of live forecasts: sent at once and after each change of their values, and not otherwise."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def test_what_does_not_move_a_forecast_is_not_sent(world: World) -> None:
     async with listening(world, f"subscription {{ {FORECAST} }}", "Bob") as heard:
         await heard.until(lambda: len(heard.heard) == 1)
         await world.act("recordCall", "Bob", direction="OUTBOUND")
-        await won(world, "Ann", "300")  # a colleague's: nobody's draws hang on anybody else's deals
+        await won(world, "Ann", "300")  # a colleague's deal: a seller's draws depend on the seller's own deals only
         await world.act("recordDeal", "Bob", title="Tables", status="WON", amount={"amount": "77"})
 
         await heard.until(lambda: len(heard.heard) == 2)
@@ -149,8 +149,8 @@ async def test_a_colleagues_deal_moves_nobody_elses_chances_and_does_not_even_wa
             listening(live, document, goals=[whose["Bob"]]) as bob,
         ):
             await bob.until(lambda: len(bob.heard) == 1)
-            for number in (1, 2):  # what was known when the streams began, nobody can go on from
-                await ann.until(lambda: len(ann.heard) == number)  # noqa: B023 - waited for at once
+            for number in (1, 2):  # twice: the first change is read without an earlier snapshot to compare with
+                await ann.until(lambda: len(ann.heard) == number)  # noqa: B023 - called before the next iteration
                 await asyncio.sleep(0.2)
                 reads.clear()
                 await world.act("recordDeal", "Ann", title="Tables", amount={"amount": "9000"})

@@ -1,4 +1,4 @@
-"""Who is there, as it is heard."""
+"""Presence subscription: employees going online and offline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def heard(listener: Listener) -> list[tuple[str, bool]]:
 
 
 async def come(world: World, *names: str, process: str = "one") -> None:
-    """Let exactly these have a socket open in a process."""
+    """Set the employees with an open socket in a process to exactly these."""
     numbers = [(await world.admitted(name)).viewer.id or 0 for name in names]
     if await people.attend(process, numbers, world.now):
         world.services.ring()

@@ -1,4 +1,4 @@
-"""How many SQL statements the hot queries take: a fixed number, however many rows there are."""
+"""The hot queries take a fixed number of SQL statements, however many rows there are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ BOARD = "{ leaderboard { total standings { rank previousRank employee { name ava
 FORECASTS = """{ employees(first: 50) { edges { node { name forecast { expected low high target } } } } }"""
 GOALS = """{ goals { name owner { name } metric { name } target allocated createdBy { name } period { label workdaysLeft }
   progress { value pace projected } changes { field by { name } } } }"""
-MOST = {BOARD: 8, GOALS: 10, FORECASTS: 8}  # with the office and the deals read anew, as both have moved
+MOST = {
+    BOARD: 8,
+    GOALS: 10,
+    FORECASTS: 8,
+}  # including the reference data and deals, which have changed and are read again
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 
 async def grown(world: World, size: int) -> None:
-    """Add so many sellers, each with goals that have been changed and with deals; in one unit of work."""
+    """Add `size` sellers, each with deals and updated goals, in one unit of work."""
     admin = await world.admitted("admin")
     async with admin.unit():
         for number in range(size):
@@ -50,7 +54,7 @@ async def grown(world: World, size: int) -> None:
 
 
 async def asked(world: World, document: str) -> list[str]:
-    world.services.boards = None  # a board that is kept takes fewer
+    world.services.boards = None  # a cached leaderboard takes fewer statements
     with counted() as statements:
         await world.ask(document)
     return statements
@@ -84,7 +88,7 @@ async def test_a_win_that_moves_goals_of_a_team_and_the_company_takes_as_many_st
 
 
 async def won(world: World) -> list[str]:
-    """Return the statements of a win of Ann's, to a server that has read the office before."""
+    """Return the statements of a win of Ann, with the reference data already cached."""
     for _ in range(2):
         with counted() as statements:
             await world.act("recordDeal", "Ann", title="Chairs", status="WON", amount={"amount": "5"})

@@ -1,4 +1,4 @@
-"""Subscribe, act: what the subscriber last heard equals what a fresh query answers."""
+"""Subscriptions: after changes, the last event equals the result of a new query."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GOAL = "id name target archivedAt progress { value pace attainmentPercent versio
 
 
 class Listener:
-    """What one subscription has heard."""
+    """Runs one subscription and records its events and errors."""
 
     def __init__(self, world: World, document: str, who: str, variables: dict[str, Any]) -> None:
         self.world, self.document, self.who, self.variables = world, document, who, variables
@@ -39,7 +39,7 @@ class Listener:
         self._more.set()
 
     async def until(self, fulfilled: Any) -> None:
-        """Wait until what was heard fulfils the condition."""
+        """Wait until the condition holds; it is checked after each event."""
         async with asyncio.timeout(10):
             while not fulfilled():
                 self._more.clear()
@@ -102,7 +102,7 @@ async def test_a_win_moves_all_questions_about_a_board_by_one_read_of_the_winner
     second = first.replace("leaderboard", "leaderboard(first: 1)")
     async with listening(world, first) as one, listening(world, second) as two:
         for board in (one, two):
-            await board.until(lambda: len(board.heard) == 1)  # noqa: B023 - waited for at once
+            await board.until(lambda: len(board.heard) == 1)  # noqa: B023 - awaited within the loop
         await world.act("recordDeal", "Bob", title="Chairs", status="WON", amount={"amount": "10"})
         with counted() as statements:
             for board in (one, two):
@@ -217,7 +217,7 @@ async def test_a_boards_version_is_that_of_its_last_move_live_and_in_a_fresh_que
         for amount, total in (("10", "10.00"), ("5", "15.00")):
             await world.act("recordDeal", "Ann", title="Chairs", status="WON", amount={"amount": amount})
             await live.until(lambda total=total: live.heard[-1]["leaderboard"]["total"] == total)
-            await world.act("recordLead", "Ann", title="Somebody")  # news, but none of the board
+            await world.act("recordLead", "Ann", title="Somebody")  # a change that does not concern the leaderboard
 
             assert await world.ask(f"{{ {board} }}") == live.heard[-1]
         versions = [each["leaderboard"]["version"] for each in live.heard]

@@ -1,6 +1,6 @@
-"""What is not one's own reads as absent wherever it is met: on a colleague's card, behind one's own records, in answers.
+"""Visibility: other employees' data reads as absent on cards, behind one's own records, and in payloads.
 
-The fields are taken from the schema: a new one is private, or an edge to somebody's record, until it is named here.
+The fields are read from the schema: a new field counts as private, or as an edge to a record, until it is listed here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CARD: Final = SCHEMA.get_type("Employee").fields
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    """Ann's records lead to Bob's: an administrator has linked them."""
+    """Two sellers with one record of each kind, and devices for the company and for one team."""
     async with two_sellers() as world:
         for name in ("Ann", "Bob"):
             await worked(world, name)
@@ -36,7 +36,7 @@ async def world() -> AsyncIterator[World]:
 
 
 async def worked(world: World, name: str) -> None:
-    """Give somebody one of everything that a card shows."""
+    """Record one of everything that a card shows for an employee."""
     me = world.ids[name]
     await world.act("updateEmployee", id=me, manager=world.ids["admin"], avatarUrl="https://example.com/a.png")
     await Employee.filter(id=decoded(me)[1]).update(external_id=f"crm {name}")
@@ -53,7 +53,7 @@ async def worked(world: World, name: str) -> None:
 
 
 def shown(field: str) -> str:
-    """Return a selection of the field that tells whether there is anything in it."""
+    """Return a selection of the field that shows whether it is empty."""
     type_ = get_named_type(CARD[field].type)
     if type_.name.endswith("Connection"):
         return f"{field} {{ totalCount edges {{ cursor }} }}"
@@ -95,7 +95,7 @@ async def test_an_integration_sees_cards_but_no_goals_and_no_boards(world: World
 # Behind one's own records
 
 # fmt: off
-EDGES: Final = {  # by type: the fields that lead to somebody's records
+EDGES: Final = {  # by type: the fields that lead to records, which may belong to another employee
     "Deal": ("client", "activities"),
     "Lead": ("client", "deal"),
     "Client": ("contacts", "deals"),
@@ -119,7 +119,7 @@ def test_every_edge_to_a_record_is_known() -> None:
 
 
 async def linked(world: World) -> dict[str, str]:
-    """Let an administrator link records of Ann's to records of Bob's; return the ids of hers."""
+    """As an administrator, link records of Ann to records of Bob; return the ids of Ann's records by type."""
     bobs = {"client": world.ids["client of Bob"], "deal": world.ids["deal of Bob"]}
     anns = world.ids["Ann"]
     made = {
@@ -188,7 +188,7 @@ async def test_a_line_of_the_history_is_found_by_its_id_wherever_it_may_be_read(
     assert (await world.ask(document, "Bob", id=line["id"]))["node"] is None
 
 
-# Out of a device's scope
+# Outside the scope of a device
 
 
 async def test_people_out_of_a_devices_scope_are_nobody_to_it(world: World) -> None:
@@ -205,7 +205,7 @@ async def test_people_out_of_a_devices_scope_are_nobody_to_it(world: World) -> N
     assert {"node": {"actor": None}} in crm["activities"]["edges"]
 
 
-# In the answers of mutations
+# In the payloads of mutations
 
 
 async def test_an_answer_names_only_the_goals_that_may_be_seen(world: World) -> None:
@@ -246,10 +246,10 @@ async def test_the_credit_of_another_is_taken_only_by_who_stands_above_both(worl
     assert [(error["code"], error["path"]) for error in tried["userErrors"]] == [("FORBIDDEN", ["input", "moveCredit"])]
 
 
-# Whoever stands above
+# Managers
 
 
-@pytest.mark.parametrize("how", ["managing a team above", "named as his manager"])
+@pytest.mark.parametrize("how", ["managing a team above", "set as the manager of an employee"])
 async def test_who_stands_above_is_a_manager_whatever_his_role_is_called(world: World, how: str) -> None:
     if how == "managing a team above":
         await world.act("updateTeam", id=world.ids["North"], manager=world.ids["Bob"])

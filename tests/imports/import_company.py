@@ -1,4 +1,4 @@
-"""A company to bring files into: the import as the command runs it, without the command."""
+"""A company to import files into; runs the importer directly instead of by the command."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Office:
     async def bring(
         self, map_: str, files: Mapping[str, str | bytes], progress: Callable[[int], None] = lambda _: None
     ) -> Result:
-        """Bring the files in by a ready map, or by one written out; rejected rows are in `rejects`."""
+        """Import the files by a built-in map's name or the text of a map; rejected rows are in `rejects`."""
         read = map_file.load(map_) if map_ in map_file.ready() else map_file.parsed(map_, "test")
         found, ignored = sources(self.write(files), read)
         with Rejects(self.directory / "rejects.csv") as rejects:
@@ -70,7 +70,7 @@ class Office:
             return [(row["line"], row["column"], row["reason"]) for row in csv.DictReader(file)]
 
     async def deals(self) -> dict[str, dict[str, Any]]:
-        """The deals by their id in the other system, as they stand."""
+        """Return the deals by external id."""
         found = await Deal.all().select_related("owner", "client", "stage").order_by("id")
         return {
             str(deal.external_id): {
@@ -90,7 +90,7 @@ class Office:
         }
 
     async def everything(self) -> dict[str, list[dict[str, Any]]]:
-        """Every row of every table that an import may write."""
+        """Return all rows of all tables that an import may write."""
         return {table: await rows(f"SELECT * FROM {table} ORDER BY id") for table in TABLES}
 
 

@@ -1,4 +1,4 @@
-"""Each ready map with a small export of its system."""
+"""Built-in import maps, each with a small export of its system."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_bitrix24_plans_the_closing_of_what_is_open_and_leaves_unknown_sta
     assert (deals["18"]["status"], deals["18"]["stage"], deals["18"]["client"]) == ("OPEN", "В работе", "Пётр Ким")
     assert (deals["18"]["closed"], deals["18"]["expected"]) == (None, "2026-12-30")
     assert (deals["19"]["status"], deals["19"]["money"]) == ("LOST", (None, None))
-    assert deals["19"]["closed"] == deals["19"]["created"]  # a mere day is not before the morning it was made
+    assert deals["19"]["closed"] == deals["19"]["created"]  # a closing day without time is not before the creation
     assert set(result.made) == {"employees", "clients", "stages"}
 
 

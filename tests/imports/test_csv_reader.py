@@ -1,4 +1,4 @@
-"""Cells and rows as other systems write them."""
+"""Reading rows and parsing cells in the formats of other systems."""
 
 from __future__ import annotations
 

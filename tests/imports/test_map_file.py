@@ -1,4 +1,4 @@
-"""A wrong map is named by its place, before anything is read."""
+"""Validation of import maps: errors name the location in the map."""
 
 from __future__ import annotations
 

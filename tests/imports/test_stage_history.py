@@ -1,4 +1,4 @@
-"""The stage history that imports bring: what a file tells, and nothing that it does not."""
+"""Import of the stage history of deals: only entries that the files contain."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
 
 
 async def way() -> dict[str, list[tuple[str, str]]]:
-    """The stages that each deal entered, by its id in the other system."""
+    """Return the stages that each deal entered, with the day, by external id."""
     found: dict[str, list[tuple[str, str]]] = {}
     for row in await StageVisit.all().order_by("entered_at", "id").select_related("deal", "stage"):
         found.setdefault(row.deal.external_id, []).append((row.stage.name, str(row.entered_on)))
@@ -102,7 +102,7 @@ async def test_a_file_of_its_own_may_tell_it_a_line_for_each_entry(office: Offic
 
     assert result.counts["visits"] == {"read": 8, "new": 4, "unchanged": 1, "rejected": 3}
     assert office.rejects == [
-        ("7", "stage", "The stage “Nowhere” is not in the map: say under stages if it is open, won or lost."),
+        ("7", "stage", "The stage “Nowhere” is not in the map: define under stages if it is open, won or lost."),
         ("8", "deal", "There is no such deal."),
         ("9", "entered", "The row has no entered."),
     ]

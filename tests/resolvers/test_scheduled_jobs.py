@@ -1,4 +1,4 @@
-"""What time brings: once, in batches, whoever looks; and what nobody needs any more."""
+"""Scheduled jobs: each effect once, in batches, with several schedulers; and the purge of expired rows."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_rules_that_were_deleted_do_not_come_back(world: World) -> None:
 
 
 async def crowd(world: World, size: int) -> None:
-    """Take so many sellers in at once."""
+    """Add sellers directly to the tables."""
     ann = await Employee.get(name="Ann")
     given = {"needle": "s", "team_id": ann.team_id, "active": True, "created_at": world.now, "role": ann.role}
     await Employee.bulk_create([Employee(name=f"Seller {number}", **given) for number in range(size)], batch_size=100)
@@ -81,7 +81,7 @@ async def crowd(world: World, size: int) -> None:
 
 
 async def looked(world: World) -> int:
-    """Look for silent employees as the clock does each minute; return how many statements it took."""
+    """Run the check of inactive employees as the scheduler does each minute; return its number of statements."""
     world.later(minutes=1)
     context = await world.admitted("admin")
     with counted() as statements:
@@ -95,7 +95,7 @@ async def test_the_clock_pays_for_who_becomes_silent_and_not_for_who_is(world: W
     spent = []
     for more in (10, 440):
         await crowd(world, more)
-        world.services.silences_by = None  # they came past the resolvers, as to a server that begins
+        world.services.silences_by = None  # as on a server that starts, since the sellers bypassed the resolvers
         await world.passes(days=7)
         await looked(world)
         nothing = await looked(world)
@@ -106,7 +106,7 @@ async def test_the_clock_pays_for_who_becomes_silent_and_not_for_who_is(world: W
         spent.append((nothing, await looked(world)))
 
     assert spent[0] == spent[1]
-    assert spent[0][0] == 2  # the rules, and whether it is time to look at anybody
+    assert spent[0][0] == 2  # the rules, and whether a check is due
     assert await Raised.filter(resolved_at=None).count() == 451
 
 

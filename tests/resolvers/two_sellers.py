@@ -1,4 +1,4 @@
-"""Two sellers in two teams, and the short ways to ask about their numbers."""
+"""Helpers for tests: a company with two sellers in two teams; record won deals, set goals, read values."""
 
 from __future__ import annotations
 

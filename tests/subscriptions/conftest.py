@@ -1,4 +1,4 @@
-"""A change log in memory, as the hub asks for one, and hubs that run on it."""
+"""Fixtures: an in-memory change log, and running hubs that read it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from broadcaster import Broadcast
 from subscriptions.core.hub import Hub
 from subscriptions.core.redis_broadcast import broadcast
 
-NEVER = 3600.0  # seconds between looks by itself, where a test is about the doorbell
-PATIENCE = 30.0  # seconds after which a test that waits for something has failed
+NEVER = 3600.0  # poll interval for tests of the announcements alone
+PATIENCE = 30.0  # a wait that takes longer fails the test
 
 
 class Away(Exception):
-    """The database of the test is not there."""
+    """The test's database is down."""
 
 
 class Log:
-    """Rows (position, topics) that become visible in the order of their commits, not of their positions."""
+    """Rows (position, topics) that become visible in the order of their commits, not of their positions.
+
+    taken  the last position handed out.
+    """
 
     Away = Away
 
@@ -70,7 +73,7 @@ def until() -> Callable[..., object]:
 
 @pytest.fixture
 def running(change_log: Log) -> Callable[..., AbstractAsyncContextManager[Hub]]:
-    """Give hubs that have looked once, on the test's log."""
+    """Return a context manager that runs a hub on the test's log; it has read the log once when the block starts."""
 
     @asynccontextmanager
     async def run(

@@ -1,12 +1,12 @@
-"""A company with somebody in every place that rights tell apart, and the ways in for each who asks.
+"""Permission matrix: a company with an employee in every position that permissions distinguish, and all actors' tokens.
 
     Sales                      Dora, the director, and Ada, the administrator, are in no team
-      North   Max manages it; Ann and Cid are in it, and so is he
+      North   Max, its manager, Ann and Cid
         Far   Fay
       South   Bob
 
-Everybody has one of each record, and everybody, each team and the company two goals: one to look
-at and change, and one to archive.
+Each employee has one record of each type. Each employee, each team and the company have two goals: one to read and
+change, and one to archive.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PASSWORD: Final = ADMIN["password"]
 PEOPLE: Final = ("Ann", "Cid", "Max", "Fay", "Bob")
 TEAMS: Final = ("North", "Far", "Sales", "South")
 SCOPES: Final = (*PEOPLE, *TEAMS, "Acme")
-HEIR: Final = {"Ann": "Cid", "Cid": "Ann", "Max": "Ann", "Fay": "Ann", "Bob": "Ann"}  # to whom a record is handed over
+HEIR: Final = {"Ann": "Cid", "Cid": "Ann", "Max": "Ann", "Fay": "Ann", "Bob": "Ann"}  # for reassigning a record
 
 _RECORDS: Final = """mutation {
   client: recordClient(input: {name: "Globex", owner: "$who", externalId: "client-$name", email: "info@example.com"}) { client { id } userErrors { message } }
@@ -55,7 +55,7 @@ _GOALS: Final = """mutation {
 
 @dataclass
 class Asker:
-    """Somebody who asks: over the socket that he has open, else by HTTP."""
+    """GraphQL client with one token: uses the socket if there is one, else HTTP."""
 
     here: Served
     token: str
@@ -74,7 +74,7 @@ class Asker:
         return {"errors": answer["payload"]}
 
     async def heard(self, id_: str) -> dict[str, Any]:
-        """Return the next message; only one operation runs at a time."""
+        """Return the next message, which must belong to the operation: only one runs at a time."""
         assert self.socket is not None
         message = await hear(self.socket)
         assert message["id"] == id_
@@ -83,7 +83,11 @@ class Asker:
 
 @dataclass
 class Office:
-    """`facts` holds, for each subject, what a document may name: `who` it is, and the ids of its records and goals."""
+    """The running company.
+
+    `facts` holds for each subject the values of the templates: `who` is its global id, others are the ids of its
+    records and goals. `tokens` holds the access token of each actor.
+    """
 
     here: Served
     facts: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -91,7 +95,7 @@ class Office:
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     async def written(self, text: str, subject: str) -> str:
-        """Return a text with what it names of a subject filled in; `$n` and `$day` are others each time."""
+        """Fill in a template with the facts of a subject; `$n`, `$day`, `$spare` and `$refresh` are new each time."""
         more = {"refresh": (await self.sign_in("Cid"))["refreshToken"]} if "$refresh" in text else {}
         if "$spare" in text:
             made = await self.act(f"mutation {{ {_RULE} }}")
@@ -102,7 +106,7 @@ class Office:
         return Template(text).substitute(self.facts[subject], **more)
 
     async def act(self, text: str, subject: str = "Acme") -> dict[str, Any]:
-        """Run a mutation as the administrator; it must not be refused."""
+        """Execute a mutation template as the administrator and return its data; user errors fail the test."""
         data = await self.here.data(await self.written(text, subject))
         assert not any(payload["userErrors"] for payload in data.values()), data
         return data
@@ -113,7 +117,7 @@ class Office:
 
     @asynccontextmanager
     async def subscribed(self, document: str, *actors: str) -> AsyncIterator[list[Listener]]:
-        """Let several listen to the same; each is subscribed once the block begins."""
+        """Subscribe several actors to one document; all subscriptions are active when the block begins."""
         async with AsyncExitStack() as stack:
             sockets = [await stack.enter_async_context(self.here.socket(self.tokens[actor])) for actor in actors]
             listeners = [Listener(socket) for socket in sockets]
@@ -125,7 +129,7 @@ class Office:
 
 @dataclass
 class Listener:
-    """`heard` is what the subscription was sent, `error` how it was refused."""
+    """A subscription: `events` are the payloads it was sent, `error` the code of its rejection."""
 
     socket: ClientConnection
     heard: list[Any] = field(default_factory=list)
@@ -133,19 +137,19 @@ class Listener:
     numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     async def next(self) -> Any:
-        """Return what the subscription is sent next."""
+        """Wait for the next event and return it."""
         count = len(self.heard)
         while len(self.heard) == count:
             self._take(await hear(self.socket))
         return self.heard[-1]
 
     async def begun(self) -> None:
-        """Wait for the state that a subscription to one begins with."""
+        """Wait for the first event, which a state subscription sends at once."""
         while not self.heard:
             self._take(await hear(self.socket))
 
     async def settled(self) -> None:
-        """Take in all that comes before the answers to a few questions asked now."""
+        """Receive all events sent before the answers to a few queries made now."""
         for _ in range(3):
             id_ = f"settle {next(self.numbers)}"
             await say(self.socket, id=id_, type="subscribe", payload={"query": "{ teams { id } metrics { key } }"})

@@ -1,12 +1,12 @@
-"""What RULES 10 grants, written down by hand: who may do what to whom.
+"""Permission matrix: the expected answers by actor and subject, written by hand from RULES 10.
 
-Each grid has a line for everybody who asks and a column for everybody, and every team, that he
-asks about. `NorthWall` and `NorthCrm` are devices made for the team North, `Wall` and `Crm` for
-the company.
+Each grid has a line for each actor (the viewer of the operation) and a column for each subject: an employee, a team,
+the company, a device or a rule. `NorthWall` and `NorthCrm` are devices of the team North, `Wall` and `Crm` of the
+company. The actor `stranger` is not signed in.
 
     +  allowed
     .  absent: null, an empty list, NOT_FOUND
-    !  FORBIDDEN: seen, but not to be acted upon
+    !  FORBIDDEN: the viewer can see the subject but may not act on it
     0  UNAUTHENTICATED
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Final
 
-Grid = dict[tuple[str, str], str]  # by who asks and about whom
+Grid = dict[tuple[str, str], str]  # mark by actor and subject
 
 ALLOWED, ABSENT, FORBIDDEN, STRANGER = "+", ".", "!", "0"
 
@@ -196,7 +196,7 @@ INBOXES: Final = _grid("""
   stranger   0   0   0
 """)
 
-# Acting on records
+# Mutations of records
 
 RECORDING: Final = _grid("""
             Ann Cid Max Fay Bob
@@ -247,7 +247,7 @@ DELETING: Final = _grid("""
   stranger   0   0   0   0   0
 """)
 
-# Acting on goals
+# Mutations of goals
 
 SETTING_GOALS: Final = _grid("""
             Ann Cid Max Fay Bob North Far Sales South Acme
@@ -274,7 +274,7 @@ CHANGING_GOALS: Final = _grid("""
   stranger   0   0   0   0   0   0     0   0     0     0
 """)
 
-# Administering
+# Administration
 
 OFFICE: Final = _grid("""
             Acme
@@ -325,7 +325,7 @@ STRUCTURE: Final = _grid("""
   stranger   0     0   0     0
 """)
 
-# Of one's own
+# Operations on the viewer's own account
 
 PROFILE: Final = _grid("""
             Acme

@@ -1,4 +1,4 @@
-"""How everything that acts is asked: a line for each root field of Mutation, or several."""
+"""Permission matrix: operations for the mutations, at least one for each root field of Mutation."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _office(
 
 
 _RULE: Final = "kind: DEAL_STALLED, recipients: [MANAGER]"
-_AGAIN: Final = {  # what a record is recorded by, once it is gone
+_AGAIN: Final = {  # mutations that record a deleted record again
     "deal": _act("recordDeal", 'title: "Chairs", externalId: "deal-$name"'),
     "lead": _act("recordLead", 'title: "A question", status: NEW, externalId: "lead-$name"'),
     "client": _act("recordClient", 'name: "Globex", externalId: "client-$name"'),

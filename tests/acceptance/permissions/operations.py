@@ -1,10 +1,10 @@
-"""An operation of the schema as rights see it, and the verdict that the table of `domain/access.py` gives.
+"""Permission matrix: the type of its operations, and the mark that the table in `domain/permissions.py` gives for one.
 
-A new root field needs a line in `reading` or `acting`, or the matrix fails: how it is asked (`$who`
-is the subject's id, and so on with all `facts` of the office), the `Action` it is under, what kind
-of thing its subject is, and the grid that RULES 10 gives for it, from `expected`; a right of a new
-kind needs a grid of its own there, by hand. A field that takes several kinds of things has several
-lines, told apart after a colon.
+The matrix fails until a new root field has a `MatrixOperation` in `reading` or `acting`. It consists of the document
+(`$who` is the subject's id; all other `facts` of the company can be used in the same way), the `Action` that permits
+it, the kind of its subject, and the grid that RULES 10 gives, from `expected`. A new kind of permission needs a grid
+of its own there, written by hand. A field that takes several kinds of subjects has several operations, distinguished
+after a colon.
 """
 
 from __future__ import annotations
@@ -20,26 +20,29 @@ from tests.acceptance.permissions.expected_permissions import ABSENT, ALLOWED, F
 
 
 class Kind(Enum):
-    """What kind of thing the subject stands for: it decides who can see it."""
+    """The kind of object that an operation addresses; it decides which actors can see it."""
 
-    RECORD = "a record of the subject, or his card"
-    PERSON = "the subject himself"
-    TEAM = "the team"
+    RECORD = "a record of the subject, or their card"
+    PERSON = "the subject, an employee"
+    TEAM = "the subject, a team"
     GOAL = "a goal of the subject"
     ENTRIES = "the postings behind a goal of the subject"
-    BOARD = "a board, the wins, the charts or the forecast of the subject"
-    INBOX = "something in the inbox of the subject"
-    OFFICE = "the company, which everybody sees"
+    BOARD = "the leaderboard, wins, statistics or forecast of the subject"
+    INBOX = "an alert in the inbox of the subject"
+    OFFICE = "the company, which all actors see"
     DEVICE = "a device"
-    RULE = "a rule of alerts"
-    SELF = "whoever asks"
+    RULE = "an alert rule"
+    SELF = "the viewer"
 
 
 @dataclass(frozen=True)
 class Operation:
-    """`listing`: the id that is looked for in a list. `mend`: what the administrator does to have it as before.
+    """One operation of the matrix.
 
-    `acts`: refused like an act, though it is a query.
+    text       template of a selection of one root field
+    listed_id  for lists: template of the id whose presence means "allowed"
+    restore    template of a mutation with which the administrator restores the state after an allowed operation
+    is_action  whether a query is refused with FORBIDDEN as a mutation is
     """
 
     name: str
@@ -57,7 +60,7 @@ class Operation:
 
 
 _NORTH: Final = frozenset({"Ann", "Cid", "Max", "Fay", "North", "Far"})
-_UPWARDS: Final = frozenset({"North", "Sales", "Acme"})  # from the team that Ann and Max are in
+_UPWARDS: Final = frozenset({"North", "Sales", "Acme"})  # the team of Ann and Max and all above it
 _ACTORS: Final[dict[str, Role | DeviceKind]] = {
     "Ann": Role.EMPLOYEE,
     "Max": Role.MANAGER,
@@ -72,7 +75,7 @@ ASKING: Final = (*_ACTORS, "stranger")
 
 
 def derived(operation: Operation, actor: str, subject: str, *, acts: bool) -> str:
-    """Return the verdict that the table gives."""
+    """Return the mark that the permission table gives for the operation by this actor on this subject."""
     if actor == "stranger":
         return ALLOWED if operation.grid is expected_permissions.DOOR else STRANGER
     if operation.kind is Kind.SELF:
@@ -110,7 +113,10 @@ def _seen(kind: Kind, actor: str, subject: str) -> bool:
 
 
 def _sees_goal(actor: str, subject: str) -> bool:
-    """VIEW_GOALS_ABOVE of employees and managers is narrowed to the teams upwards of their own."""
+    """Return whether the actor can see the subject's goals.
+
+    For employees and managers VIEW_GOALS_ABOVE covers only the teams above their own.
+    """
     if _reaches(Action.VIEW_GOALS, actor, subject):
         return True
     narrowed = _ACTORS[actor] in (Role.EMPLOYEE, Role.MANAGER) and subject not in _UPWARDS

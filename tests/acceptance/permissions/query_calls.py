@@ -1,4 +1,4 @@
-"""How everything that reads or listens is asked: a line for each root field of Query and Subscription, or several."""
+"""Permission matrix: operations for queries and subscriptions, at least one for each root field."""
 
 from __future__ import annotations
 

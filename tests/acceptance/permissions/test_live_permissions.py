@@ -1,4 +1,4 @@
-"""What nobody may ask he does not hear either, then and later; and who is no longer known hears nothing at all."""
+"""Permissions of live data: viewers receive only what they may query, revoked sessions and devices nothing."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_a_board_shows_a_devices_scope(office: Office) -> None:
         board = await north.next()
 
     assert {row["employee"]["name"] for row in board["standings"]} == {"Ann", "Cid", "Max", "Fay"}
-    assert len(north.heard) == 2  # Bob's win did not move it
+    assert len(north.heard) == 2  # Bob's win does not change this leaderboard
     assert crm.error == "NOT_FOUND"
 
 
@@ -102,11 +102,11 @@ async def test_who_no_longer_manages_hears_no_more_of_the_team(office: Office) -
     assert first["employee"]["name"] == "Max"
 
 
-# Who is known, and for how long
+# Sessions and tokens
 
 
 async def hired(office: Office, name: str) -> dict[str, Any]:
-    """Take somebody in and sign him in."""
+    """Create an employee, sign them in and return the tokens."""
     made = await office.act(
         f"""mutation {{ createEmployee(input: {{name: "{name}", email: "{name}@example.com", password: "{PASSWORD}"}}) {{
           employee {{ id }} userErrors {{ message }} }} }}"""
@@ -116,7 +116,7 @@ async def hired(office: Office, name: str) -> dict[str, Any]:
 
 
 async def refused(office: Office, token: str) -> tuple[int, str, str]:
-    """Return status, code and sentence of a question; the socket must be closed for the same reason."""
+    """Return HTTP status, error code and message of a query; a socket must be closed for the same reason."""
     response = await office.here.post("{ company { id } }", token=token)
     [error] = response.json()["errors"]
     async with office.here.bare() as socket:
@@ -160,19 +160,19 @@ async def test_a_token_of_anybody_elses_making_is_refused_with_one_text_for_all(
     head, body, signature = token.split(".")
     other = minted(claims, sub="1").split(".")[1]
     wrong = {
-        "foreign": minted(claims, "t" * 32),
+        "signed with another secret": minted(claims, "t" * 32),
         "forged": f"{head}.{other}.{signature}",
         "unsigned": minted(claims, "", "none"),
         "unsigned, with a signature": f"{minted(claims, '', 'none').split('.')[0]}.{body}.{signature}",
         "of another algorithm": minted(claims, algorithm="HS512"),
-        "for ever": minted({key: value for key, value in claims.items() if key != "exp"}),
+        "without expiry": minted({key: value for key, value in claims.items() if key != "exp"}),
         "of no session": minted(claims, sid=999_999),
         "of another's session": minted(claims, sub="1"),
-        "of a session beyond all numbers": minted(claims, sid=10**30),
-        "of a nameless session": minted(claims, sid="x"),
-        "until the end of time": minted(claims, exp=10**18),
-        "cut": token[:-1],
-        "of a device": "sld_" + "x" * 43,
+        "of a session with a huge number": minted(claims, sid=10**30),
+        "of a session without a number": minted(claims, sid="x"),
+        "with a huge expiry": minted(claims, exp=10**18),
+        "truncated": token[:-1],
+        "of an unknown device": "sld_" + "x" * 43,
     }
 
     assert {kind: await refused(office, bad) for kind, bad in wrong.items()} == dict.fromkeys(

@@ -1,7 +1,7 @@
-"""The rights matrix: every operation of the schema by everybody, over HTTP and the socket alike.
+"""Permission matrix: every operation of the schema by every actor, over HTTP and over a WebSocket.
 
-Held together are three: the table of `domain/access.py`, what is written down by hand in
-`expected`, and what a real server answers. `operations` says how to add a line.
+Compares three things: the table in `domain/permissions.py`, the grids written by hand in `expected`, and the answers of
+a real server. `operations` describes how to add an operation.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ MARKS = {
     "FORBIDDEN": FORBIDDEN,
     "NOT_FOUND": ABSENT,
     "CURSOR_UNKNOWN": ABSENT,
-    "BAD_USER_INPUT NOT_FOUND": ABSENT,  # an argument of a query that names nothing in sight
+    "BAD_USER_INPUT NOT_FOUND": ABSENT,  # an argument of a query with the id of an object the viewer cannot see
 }
 
-MET = [each for each in ASKING if each != "stranger"]  # who is let in by the socket's door
+MET = [each for each in ASKING if each != "stranger"]  # actors whose socket is accepted
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -79,7 +79,10 @@ async def test_everybody_is_answered_alike_over_the_socket(office: Office, actor
 
 
 async def differences(office: Office, actor: str, asker: Asker, *, one_of_each: bool = False) -> dict[str, str]:
-    """Return what is answered otherwise than expected. `one_of_each`: ask of one subject for each verdict only."""
+    """Return the answers that differ from the grids, in words.
+
+    one_subject_per_mark  test only one subject for each expected mark
+    """
     wrong = {}
     for operation in (*QUERIES, *MUTATIONS):
         expected = {subject: mark for (one, subject), mark in operation.grid.items() if one == actor}
@@ -99,7 +102,10 @@ async def differences(office: Office, actor: str, asker: Asker, *, one_of_each: 
 
 
 async def verdicts(office: Office, asker: Asker, operation: Operation, subjects: Sequence[str]) -> dict[str, str]:
-    """Return how the operation is answered for each subject, asked for all at once."""
+    """Execute the operation for all subjects in one document and return the mark of each.
+
+    If an error of one nulls the data of all, each subject is queried on its own.
+    """
     kind = "mutation" if operation in MUTATIONS else "query"
     texts = {subject: await office.written(operation.text, subject) for subject in subjects}
     answer = await asker.ask(f"{kind} {{ {' '.join(f'{alias}: {text}' for alias, text in texts.items())} }}")
@@ -113,7 +119,7 @@ async def verdicts(office: Office, asker: Asker, operation: Operation, subjects:
 
 
 def verdict(answer: dict[str, Any], alias: str, looked_for: str | None) -> str:
-    """Return the mark of one answer; what is no verdict at all is returned in words."""
+    """Return the mark of the field `alias` of an answer; an unexpected error is returned in words."""
     for error in answer.get("errors", []):
         if answer.get("data") is None or error["path"][0] == alias:
             said = error["extensions"]
@@ -156,7 +162,7 @@ async def test_everybody_hears_what_the_rules_say(office: Office, actor: str) ->
 
 
 async def heard_meanwhile(socket: ClientConnection) -> list[str]:
-    """Return the ids of the subscriptions that are sent something before the answer to a question asked now."""
+    """Return the ids of the subscriptions that receive an event before the answer to a query made now."""
     await say(socket, id="now", type="subscribe", payload={"query": "{ teams { id } }"})
     heard = []
     while (message := await hear(socket))["id"] != "now":

@@ -1,4 +1,4 @@
-"""Quiet hours, digests and pauses, on days of any length."""
+"""Delivery policy: quiet hours, digests and retry delays, on days of any length."""
 
 from __future__ import annotations
 

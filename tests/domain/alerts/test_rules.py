@@ -1,4 +1,4 @@
-"""Which case concerns which rule, what is told again, and who hears of it."""
+"""Alert rules: alert kinds, matching, deduplication, recipients and inactivity deadlines."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_within_the_cool_down_a_subject_is_noted_and_not_told():
         found.append(memory.opens(rule, case(at=AT + timedelta(hours=hours))))
         memory.resolve(DEAL)
 
-    assert found == [False, True, False]  # what was only noted does not cool down anew
+    assert found == [False, True, False]  # an alert without notification does not restart the cool-down
 
 
 def test_what_was_noted_within_the_cool_down_stands():
@@ -154,8 +154,8 @@ def test_a_deals_silence_is_counted_in_days_of_24_hours():
         (datetime(2026, 11, 18, 9, tzinfo=UTC), 2, datetime(2026, 11, 20, 9, tzinfo=UTC)),  # Wednesday to Friday
         (datetime(2026, 11, 20, 16, tzinfo=UTC), 1, datetime(2026, 11, 23, 16, tzinfo=UTC)),  # over a weekend
         (datetime(2026, 11, 21, 12, tzinfo=UTC), 1, datetime(2026, 11, 23, 23, tzinfo=UTC)),  # Saturday: all of Monday
-        (datetime(2026, 12, 23, 9, tzinfo=UTC), 2, datetime(2026, 12, 28, 9, tzinfo=UTC)),  # Christmas is not worked
-        (datetime(2026, 10, 23, 9, tzinfo=UTC), 1, datetime(2026, 10, 26, 10, tzinfo=UTC)),  # clocks went back between
+        (datetime(2026, 12, 23, 9, tzinfo=UTC), 2, datetime(2026, 12, 28, 9, tzinfo=UTC)),  # Christmas is a holiday
+        (datetime(2026, 10, 23, 9, tzinfo=UTC), 1, datetime(2026, 10, 26, 10, tzinfo=UTC)),  # clocks go back between
     ],
 )
 def test_an_employees_silence_is_counted_in_working_days(since, days, until):

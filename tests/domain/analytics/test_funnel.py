@@ -1,4 +1,4 @@
-"""Where deals get lost: what is counted, and who is called weak or slow: who is, and not who may be."""
+"""Funnel analysis: counts, intervals and medians, and when a seller is called weak or slow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COUNTS = st.dictionaries(st.integers(0, 60), st.integers(1, 5), max_size=12)
 
 
 def company(seed, *, sellers, deals=(40, 200), weak=None, slow=None, rates=RATES):
-    """Deals of sellers who convert alike; `weak` and `slow`: a seller and a stage at which he is."""
+    """Simulate deals of equal sellers; `weak` and `slow` are pairs of an exceptional seller and the stage."""
     luck, found = np.random.default_rng(seed), Counter()
     for seller in range(sellers):
         for _ in range(luck.integers(*deals)):
@@ -52,7 +52,7 @@ def stays(seller, *, advanced=0, lost=0, days=5):
     ]
 
 
-# What is counted
+# Counts
 
 
 def test_of_those_entered_each_has_advanced_or_is_lost_or_is_undecided():
@@ -97,7 +97,7 @@ def test_the_interval_of_none_or_all_stays_within_what_can_be():
     assert wilson(3, 3) == pytest.approx((0.4385, 1), abs=1e-4)
 
 
-# How long
+# Time in stage
 
 
 def test_of_stays_that_all_ended_the_median_is_when_half_had():
@@ -107,12 +107,12 @@ def test_of_stays_that_all_ended_the_median_is_when_half_had():
 
 
 def test_those_who_are_still_there_are_not_taken_for_those_who_left():
-    # Kaplan and Meier: at 6 months, of 6-MP patients (Freireich 1963), half are still in remission until the 23rd week
+    # Remission in weeks of the 6-MP patients of Freireich (1963), the textbook example of Kaplan-Meier: median 23
     remission = {6: 3, 7: 1, 10: 1, 13: 1, 16: 1, 22: 1, 23: 1}
     watched = {6: 1, 9: 1, 10: 1, 11: 1, 17: 1, 19: 1, 20: 1, 25: 1, 32: 2, 34: 1, 35: 1}
 
     assert median_stay(remission, watched) == 23
-    assert median_stay({3: 1}, {2: 5, 9: 5}) is None  # most are still there
+    assert median_stay({3: 1}, {2: 5, 9: 5}) is None  # most stays are open
 
 
 @given(COUNTS, COUNTS)
@@ -132,7 +132,7 @@ def test_what_is_there_longer_than_nearly_all_ever_were_is_stalled():
     assert (stage.stalled, stage.immature) == (2, True)
 
 
-# Who is weak
+# Weak stages
 
 
 def test_one_who_truly_is_weak_is_found_where_he_is():
@@ -191,7 +191,7 @@ def test_who_is_ahead_is_not_weak():
 
 
 def test_the_weakest_stage_is_the_one_that_costs_most_wins():
-    """Ten deals short at the last stage are ten wins; ten short at the first are not, as most are lost later anyway."""
+    """Ten deals too few at the last stage are ten wins; at the first stage most of them would be lost later anyway."""
 
     def at(seller, stage, status, later, deals):
         return Stays(seller, 0, stage, status, later, 1, True, deals)
@@ -204,7 +204,7 @@ def test_the_weakest_stage_is_the_one_that_costs_most_wins():
     found = of(0, everybody, rates=(1, 1))
 
     assert [stage.weak for stage in found] == [True, True]
-    assert found[1].missing == pytest.approx((0.4 - 0.2) * 200, rel=0.25)  # drawn towards the others
+    assert found[1].missing == pytest.approx((0.4 - 0.2) * 200, rel=0.25)  # shrunk towards the others
     assert weakest(found).stage == 1
 
 
@@ -214,7 +214,7 @@ def test_the_more_sellers_differ_the_less_they_are_drawn_together():
 
     assert [sum(prior(sellers)) for sellers in (alike, apart)] == [400, pytest.approx(10, abs=6)]
     assert prior([]) is None
-    assert prior([(0, 30)]) == pytest.approx((400 / 60, 400 - 400 / 60))  # never certain
+    assert prior([(0, 30)]) == pytest.approx((400 / 60, 400 - 400 / 60))  # never 0 or 1
 
 
 def test_a_prior_found_again_in_what_it_made():
@@ -226,7 +226,7 @@ def test_a_prior_found_again_in_what_it_made():
     assert a / (a + b) == pytest.approx(0.6, abs=0.02)
 
 
-# Who is slow
+# Slow stages
 
 
 def test_forgotten_deals_make_nobody_slow():

@@ -1,4 +1,4 @@
-"""The incomplete beta and gamma functions against values that are known otherwise."""
+"""Tests of the incomplete beta and gamma functions against values known from other formulas and tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHAPES = st.floats(0.05, 2000)
 
 
 def binomial_tail(x, a, b):
-    """P(Beta(a, b) < x) for whole a and b: that at least a of a + b − 1 trials succeed."""
+    """Return P(Beta(a, b) < x) for whole a and b: the probability that at least a of a + b − 1 trials succeed."""
     trials, chance = a + b - 1, Fraction(x)
     return float(sum(math.comb(trials, k) * chance**k * (1 - chance) ** (trials - k) for k in range(a, trials + 1)))
 

@@ -1,4 +1,4 @@
-"""Points of charts, and what closed deals were like."""
+"""Points of time series, figures of closed deals, and comparable previous periods."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_loss_alone_is_a_rate_of_nothing_won():
     assert Closed(lost=1).win_rate == 0
 
 
-# The stretch before
+# Comparable previous period
 
 
 def workdays_over(period, today, calendar):
@@ -117,13 +117,13 @@ def test_before_a_custom_period_lie_as_many_days(period):
 @pytest.mark.parametrize(
     ("today", "start", "end"),
     [
-        ("2024-03-31", "2024-02-01", "2024-02-28"),  # 20 are over, Easter among the days off; the 29th was worked
+        ("2024-03-31", "2024-02-01", "2024-02-28"),  # 20 workdays are over, Easter is off; the 29th was a workday
         ("2023-03-31", "2023-02-01", "2023-02-28"),
-        ("2024-02-29", "2024-01-01", "2024-01-29"),  # 20 are over: in January, which begins with a holiday, on the 29th
-        ("2026-11-01", "2026-10-01", "2026-09-30"),  # the first day: nothing has elapsed, so nothing is compared
-        ("2026-10-31", "2026-09-01", "2026-09-30"),  # 22 are over, and September has no more
+        ("2024-02-29", "2024-01-01", "2024-01-29"),  # 20 workdays: in January, with a holiday, until the 29th
+        ("2026-11-01", "2026-10-01", "2026-09-30"),  # the first day: the compared period is empty
+        ("2026-10-31", "2026-09-01", "2026-09-30"),  # 22 workdays are over, and September has no more
         ("2026-12-31", "2026-11-01", "2026-11-30"),
-        ("2027-01-02", "2026-12-01", "2026-11-30"),  # New Year's Day is off, and December began with a working day
+        ("2027-01-02", "2026-12-01", "2026-11-30"),  # New Year's Day is off, and December began with a workday
     ],
 )  # fmt: skip
 def test_month_ends_and_leap_days(today, start, end):

@@ -1,4 +1,4 @@
-"""Time at work from heartbeats: joined up to the limit, cut at midnight, never counted twice."""
+"""Work time from heartbeats: joined up to the idle limit, split at midnight, never counted twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def at(text, zone=UTC):
 
 
 def worked(beats, zone="Europe/Berlin", idle=IDLE):
-    """Feed heartbeats one by one, as they come."""
+    """Return the intervals of heartbeats fed one by one in order."""
     found, last = [], None
     for beat in sorted(beats):
         found += added(last, beat, idle=idle, calendar=calendar(zone))
@@ -42,7 +42,7 @@ def by_day(stretches):
 
 
 def minute_by_minute(beats, zone, idle=IDLE):
-    """The slow way: each second that lies between two heartbeats close enough is a second of work on its day."""
+    """Count work time second by second: each second between two close heartbeats counts on its day."""
     days, known = {}, calendar(zone)
     ordered = sorted(set(beats))
     for beat in ordered:
@@ -59,10 +59,10 @@ def minute_by_minute(beats, zone, idle=IDLE):
 
 NIGHTS = st.sampled_from(
     [
-        ("Europe/Berlin", at("2026-11-18T22:40:00")),  # before an ordinary midnight
-        ("Europe/Berlin", at("2026-03-29T00:40:00")),  # clocks leap from 2 to 3
+        ("Europe/Berlin", at("2026-11-18T22:40:00")),  # before a midnight without clock change
+        ("Europe/Berlin", at("2026-03-29T00:40:00")),  # clocks go forward from 2 to 3
         ("Europe/Berlin", at("2026-10-25T00:40:00")),  # clocks fall back from 3 to 2
-        ("America/Havana", at("2026-03-08T04:40:00")),  # clocks leap over midnight itself
+        ("America/Havana", at("2026-03-08T04:40:00")),  # clocks skip midnight
         ("America/Havana", at("2026-11-01T04:40:00")),  # clocks fall back to midnight
         ("America/New_York", at("2026-12-31T04:40:00")),
     ]

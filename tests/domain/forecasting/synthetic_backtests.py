@@ -1,4 +1,4 @@
-"""Back-tests of made-up companies: the company and its sellers, month by month and quarter by quarter."""
+"""Helpers that back-test simulated companies: company and sellers, monthly and quarterly."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def groups(law):
 
 
 def end_of(month):
-    """Return the last day of the month with that number, the first being 0."""
+    """Return the last day of the simulation's month with this index, the first being 0."""
     return last_day(month_of(START) + month)
 
 
@@ -31,7 +31,7 @@ def forecast(law, table, origin):
 
 
 def looked_back(law):
-    """Return the scores by level, horizon and name of the method, of two such companies."""
+    """Return the error metrics of two simulated companies, by level, horizon and name of the method."""
     found = {}
     for seed in (1, 2):
         table = world(law, seed)

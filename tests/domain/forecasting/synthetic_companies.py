@@ -1,4 +1,4 @@
-"""Made-up companies whose law is known, as tables of deals: what a forecast must cope with without being tuned to it."""
+"""Simulated companies with known parameters, as deal tables; the forecast is not tuned to them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ START = date(2024, 1, 1).toordinal()
 
 @dataclass(frozen=True)
 class Law:
-    """How a company sells.
+    """Parameters of a simulated company.
 
-    a_month    deals created a month at the start;  growth  of it, a month
-    season     by position in the quarter, of closings;  year  by calendar month, of creations
-    stages     of each: median days in it, and the share that goes on to the next (of the last: that is won)
-    spread     of the logarithm of amounts;  stuck  share of deals that nobody ever closes
-    asked      whether open deals say their amount;  listed  whether products have list prices
-    leaves, joins  months after which a fifth of the sellers leave, or come, 0 for never
+    deals_per_month     deals created per month at the start;  growth  relative growth of that per month
+    season              factors of the win rate by position of the month in the quarter
+    year                factors of created deals by calendar month
+    stages              for each: median days in it, and the share that goes on (for the last: that is won)
+    spread              standard deviation of the logarithm of amounts
+    stuck               share of deals that may stop for ever
+    states_amounts      whether open deals state their amount
+    has_list_prices     whether products have list prices
+    leaves, joins       months after which a fifth of the sellers leave, or join; 0 for never
     """
 
     months: int = 24
@@ -42,11 +45,11 @@ class Law:
     leaves: int = 0
     joins: int = 0
     history: bool = True
-    direct: bool = False  # no pipeline: every deal is recorded as it is won
+    direct: bool = False  # no pipeline: every deal is recorded when it is won
 
 
 def world(law: Law, seed: int = 1) -> DealTable:
-    """Return all deals of the company, in order; closings after the last month are there too, for comparison."""
+    """Return all deals of the company in canonical order, with closings after the last month for comparison."""
     luck = np.random.default_rng(seed)
     end = first_day(month_of(START) + law.months + 3)
     days = np.arange(START, end)

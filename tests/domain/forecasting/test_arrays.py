@@ -1,4 +1,4 @@
-"""Sums by an index."""
+"""Tests of sums grouped by an index."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Corrections by what happened at recent month ends: held back where there is little to see."""
+"""Tests of the calibration by recent month ends, and of its shrinkage with little data."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def mark(month, expected, won, seller=None, cell=None, new=(20.0, 20.0)):
 
 
 def half_won(n, ratio):
-    """Return n deals expected with 0.5 of which half times the ratio are won."""
+    """Return n win probabilities of 0.5, and outcomes with n / 2 × ratio wins."""
     return [0.5] * n, [k < n * 0.5 * ratio for k in range(n)]
 
 
@@ -79,8 +79,8 @@ def test_stages_have_their_own_level_and_times_within_them_lean_on_it():
 
     assert found.cells[0] < 0.5
     assert found.cells[4] > 1.7
-    assert found.cells[5] == pytest.approx(found.cells[4], rel=0.1)  # never seen: like its stage
-    assert found.cells[8] == pytest.approx(found.open)  # a stage never seen: like all
+    assert found.cells[5] == pytest.approx(found.cells[4], rel=0.1)  # no deals in this cell: its stage's ratio
+    assert found.cells[8] == pytest.approx(found.open)  # no deals in this stage: the ratio of all
 
 
 def test_corrected_probabilities_stay_between_nothing_and_certainty():

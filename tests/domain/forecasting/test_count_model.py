@@ -1,4 +1,4 @@
-"""Counts ahead: what is learnt from few months, and how sure one may be."""
+"""Tests of the count model: level, seasons, growth, and uncertainty with few months."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What was known on a day: nothing of what came later, whatever way it came."""
+"""Tests of the deal table as known on a past day: nothing recorded later may show."""
 
 from dataclasses import replace
 from datetime import date
@@ -19,7 +19,7 @@ def day(number):
 
 
 def deals(*rows, **columns):
-    """Return deals by the days of March on which they began and ended, how, and what they said while open."""
+    """Return deals, given per row: days of March of creation and closing, whether won, and the stated worth."""
     size = len(rows)
     created, closed, won, own = zip(*rows, strict=True)
     known = {
@@ -60,7 +60,7 @@ def test_what_a_later_win_brought_in_is_not_known():
 
     assert not then.won.any()
     assert np.isnan(then.worth).all()
-    assert np.isnan(then.own).all()  # it was brought in closed: its amount may have come with the closing
+    assert np.isnan(then.own).all()  # imported closed: its amount may have been entered with the closing
 
 
 def test_the_amount_of_a_deal_brought_in_closed_counts_where_lost_deals_have_theirs():
@@ -129,7 +129,7 @@ def test_stages_entered_later_are_not_known():
     "law", [Law(), Law(asked=False, listed=True), Law(direct=True)], ids=["plain", "listed", "direct"]
 )
 def test_a_table_cut_at_the_day_is_known_the_same(law):
-    """What a database that holds only what was known then would have."""
+    """The masked table is what a database with only the data of that day would hold."""
     table, cut = world(law), last_day(month_of(START) + 9)
     later = table.closed > cut
     masked = replace(

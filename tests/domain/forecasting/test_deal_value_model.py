@@ -1,4 +1,4 @@
-"""What a win brings in."""
+"""Tests of the deal value model."""
 
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ def test_without_a_win_there_is_nothing_to_expect():
 
 
 def priced():
-    """Return ten wins at nine tenths of their list price, and open deals that say more or less of themselves."""
+    """Return ten wins at 90 % of their list price, and open deals with an amount, with a price, and with neither."""
     rows = [(1, 2, True, NAN)] * 10 + [(3, None, False, 700.0), (3, None, False, NAN), (3, None, False, NAN)]
     table = deals(*rows)
     product = np.array([0] * 12 + [-1])

@@ -1,4 +1,4 @@
-"""Scores of forecasts, against numbers worked out by hand."""
+"""Tests of the error metrics against numbers computed by hand."""
 
 import pytest
 

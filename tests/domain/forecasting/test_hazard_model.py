@@ -1,4 +1,4 @@
-"""Competing risks by age: known laws are found again, whatever of the deals' lives was seen."""
+"""Tests of the hazard model: known hazards are recovered from complete, truncated and censored data."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ MONTH = month_of(START)
 
 
 def constant(n=40_000, win=0.01, lose=0.02, seed=1):
-    """Return deals of which every day a hundredth is won and a fiftieth lost, whatever their age."""
+    """Return deals with constant daily probabilities of a win and a loss, whatever their age."""
     table = world(Law(a_month=n / 24))
     luck = np.random.default_rng(seed)
     life = luck.geometric(win + lose, table.size)
@@ -36,7 +36,7 @@ def test_constant_hazards_are_found_at_every_age():
 def test_deals_that_were_open_before_the_first_day_do_not_distort_it():
     table = constant()
     late = first_day(MONTH + 12)
-    seen = table.rows(table.closed >= late)  # the rest was cut off, as of an export
+    seen = table.rows(table.closed >= late)  # deals closed before are missing, as in an export
 
     found = hazards(exposure(seen, EVEN, late, last_day(MONTH + 23)), EVEN, MONTH + 23)
 

@@ -1,4 +1,4 @@
-"""Where calls, hours and the like will stand."""
+"""Tests of the metric forecast: calls, hours and the like."""
 
 from datetime import date
 
@@ -15,7 +15,7 @@ END = last_day(month_of(START) + 7)
 
 
 def fit(a_day, day=END, whole=True, active=(True, True, True), size=1.0, seed=1):
-    """Return what is learnt of sellers who do so much on each working day."""
+    """Return a model fitted to sellers with these mean numbers per working day."""
     luck = np.random.default_rng(seed)
     days = [d for d in range(START, day + 1) if date.fromordinal(d).weekday() < 5]
     made = np.stack([luck.poisson(rate, len(days)) for rate in a_day], axis=1)

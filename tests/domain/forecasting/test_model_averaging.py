@@ -1,4 +1,4 @@
-"""Two models weighed by their errors."""
+"""Tests of model averaging by past errors."""
 
 import numpy as np
 import pytest

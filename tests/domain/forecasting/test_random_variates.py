@@ -1,4 +1,4 @@
-"""Draws: as probable as they should be, the same each time, and nobody's business but their own."""
+"""Tests of the Monte Carlo draws: correct distributions, reproducible, and independent between sellers."""
 
 import math
 

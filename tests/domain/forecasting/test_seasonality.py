@@ -1,4 +1,4 @@
-"""Days and months as numbers, and how busy a day is."""
+"""Tests of month numbers and day weights."""
 
 from datetime import date
 

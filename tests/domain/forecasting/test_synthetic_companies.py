@@ -1,4 +1,4 @@
-"""Companies whose law is known: as good where nothing was tuned, and honest where there is nothing to go by."""
+"""Tests of the deal forecast on simulated companies that the model was not tuned to, and with too little history."""
 
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ def test_the_whole_distribution_beats_every_plain_guess_for_sellers(results, nam
         others = {method: mean(found, SELLERS, horizon, "wis", method) for method in names_}
         by_hazards = others.pop(
             "pipeline × P(win in time)"
-        )  # half of our own model, and in some companies all it takes
+        )  # the model's own pipeline half, which is all that some companies need
         assert ours < min(others.values()), (horizon, others)
         assert ours < 1.05 * by_hazards
 
@@ -59,7 +59,7 @@ def test_the_range_holds_about_as_often_as_it_says(results, name):
 
 @pytest.mark.parametrize("name", LAWS)
 def test_what_is_promised_comes_on_average(results, name):
-    """A company of some forty wins a month, eight month ends: chance alone moves the mean by some seven percent."""
+    """With about 40 wins a month and eight month ends, chance alone moves the mean by about seven percent."""
     most = 0.25 if name in ("heavy tails", "stuck deals, no stages", "shrinking") else 0.16
 
     assert abs(mean(results[name], COMPANY, MONTH, "bias")) < most

@@ -1,4 +1,4 @@
-"""How far a goal is, by the rules for goals."""
+"""Progress and pace of goals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of the history as sentences, in English and Russian."""
+"""Activity feed sentences in English and Russian."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_every_kind_of_line_is_a_sentence_in_both_languages(kind, data):
 
     assert re.search("[A-Za-z]", english)
     assert re.match("[А-ЯЁ]", russian)
-    assert not re.search("[А-Яа-яЁё]", english) or data  # what people wrote stays as they wrote it
+    assert not re.search("[А-Яа-яЁё]", english) or data  # text entered by users is not translated
     for said in (english, russian):
         assert "{" not in said and "None" not in said and "  " not in said
         assert not data or not said.endswith((" ", ":", ","))

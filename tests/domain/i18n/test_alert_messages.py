@@ -1,4 +1,4 @@
-"""What alerts say, in both languages."""
+"""Alert messages in English and Russian."""
 
 from __future__ import annotations
 

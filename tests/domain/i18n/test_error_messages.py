@@ -1,4 +1,4 @@
-"""Whatever is refused or fails is said in Russian too: the sentences are gathered from the source, wherever they arise."""
+"""Russian error messages: every error sentence in the source has a translation, and every translation a sentence."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from domain.i18n.error_messages import _RUSSIAN, translated
 
 ROOT = Path(__file__).parents[3]
 FOLDERS = ("domain", "models", "resolvers", "subscriptions", "graph", "server")
-SAYING = {  # what takes a sentence that people read, beside the subclasses of these
+SAYING = {  # classes whose first argument is a sentence for users; their subclasses are found in the source
     "Failure", "Refusal", "GraphQLError", "InvalidAmount", "InvalidPeriod", "UnfitText",
 }  # fmt: skip
-SAID = {"_HIDDEN", "_AWAY", "_FULL"}  # constants with such a sentence
+SAID = {"_HIDDEN", "_AWAY", "_FULL"}  # constants that hold such a sentence
 RECORDS = ["deal", "lead", "client", "contact", "call", "task", "result"]
-VARYING = {  # places of a sentence that hold words, not values
+VARYING = {  # expressions in f-strings that insert words instead of values, by their source
     "kind.lower()": RECORDS,
     "has": ["at most 2 digits after the point", "no digits after the point"],
     "wrong": ["This number is too long."],
@@ -38,7 +38,7 @@ def modules() -> Iterator[ast.Module]:
 
 
 def classes(trees: list[ast.Module]) -> set[str]:
-    """Return the names of all that say something, subclasses of subclasses too."""
+    """Return the names of all classes with a sentence for users, subclasses of subclasses included."""
     found = set(SAYING)
     bases = {
         node.name: {ast.unparse(base).rpartition(".")[2] for base in node.bases}
@@ -52,7 +52,7 @@ def classes(trees: list[ast.Module]) -> set[str]:
 
 
 def constants(tree: ast.Module) -> dict[str, str]:
-    """Return the texts that a module names."""
+    """Return the string constants of a module, by name."""
     return {
         target.id: node.value.value
         for node in tree.body
@@ -63,7 +63,7 @@ def constants(tree: ast.Module) -> dict[str, str]:
 
 
 def wordings(sentence: ast.expr, known: dict[str, str]) -> list[str]:
-    """Return what a sentence can read like, with a number at each place that varies; nothing for one made elsewhere."""
+    """Return the texts that the expression can give, with a number for each variable part; [] if made elsewhere."""
     match sentence:
         case ast.Constant(value=str(text)):
             return [text]
@@ -102,11 +102,11 @@ def test_every_sentence_is_said_in_russian(sentence):
     russian = translated(sentence, "ru")
 
     assert CYRILLIC.search(russian)
-    assert sentence.count("7") <= russian.count("7")  # nothing that varies is lost
+    assert sentence.count("7") <= russian.count("7")  # no variable part is lost
 
 
 def test_no_translation_is_of_a_sentence_that_nobody_says():
-    texts = {"Variable '$", "' has invalid value at ", "' has invalid value: "}  # which GraphQL says
+    texts = {"Variable '$", "' has invalid value at ", "' has invalid value: "}  # from the GraphQL library
     constants = [node.value for tree in modules() for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     said = "\n".join([*texts, *(text for text in constants if isinstance(text, str))])
 

@@ -1,4 +1,4 @@
-"""Who is ahead: 1, 2, 2, 4; held against a slow and obvious recomputation."""
+"""Leaderboard ranking, compared with a simple recomputation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics are called in the reader's language; a company's own as the company calls them."""
+"""Names and descriptions of metrics by language: built-in ones are translated, company metrics are not."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Whatever happens to a record, its postings add up to what it is worth as it stands."""
+"""Metrics and postings: after any edits, the postings of a record sum to the score of its current state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Midnight of the company's zone, and which days are worked."""
+"""Company calendar: days in a time zone, and working days."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_day_whose_midnight_does_not_exist_starts_when_the_leap_ends():
 
 
 def test_a_leap_that_begins_before_midnight_and_ends_after_it_is_the_start_of_the_day():
-    here = calendar("America/Toronto")  # half past eleven to half past twelve
+    here = calendar("America/Toronto")  # clocks go forward from 23:30 to 0:30
 
     assert here.start_of(date(1919, 3, 31)) == datetime(1919, 3, 31, 4, 30, tzinfo=UTC)
 
@@ -90,7 +90,7 @@ def test_where_midnight_comes_twice_the_day_starts_with_the_first():
 
 
 def test_clocks_that_fall_back_over_midnight_do_not_bring_the_old_day_back():
-    here = calendar("America/St_Johns")  # a minute past midnight back to a minute past eleven
+    here = calendar("America/St_Johns")  # clocks go back from 0:01 to 23:01
     repeated = datetime(2009, 11, 1, 2, 45, tzinfo=UTC)
 
     assert here.day_of(repeated) == date(2009, 11, 1)
@@ -150,7 +150,7 @@ def test_a_public_holiday_is_not_worked():
 
 
 def test_holidays_of_single_regions_are_worked():
-    assert calendar(country="DE").is_working(date(2026, 1, 6))  # free in Bavaria only
+    assert calendar(country="DE").is_working(date(2026, 1, 6))  # a holiday in some states only
 
 
 def test_years_for_which_no_holidays_are_known_have_none():

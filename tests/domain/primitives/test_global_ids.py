@@ -1,4 +1,4 @@
-"""Ids are opaque, and only our own are taken."""
+"""Global ids: round trips and rejection of invalid ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Money is whole numbers of the smallest unit, and nothing is lost on the way there and back."""
+"""Money: exact conversion to and from minor units, and conversion between currencies."""
 
 from __future__ import annotations
 

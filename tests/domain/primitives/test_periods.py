@@ -1,4 +1,4 @@
-"""Periods tile the line of days; what cannot be meant is refused."""
+"""Periods: they follow each other without gaps, and invalid ones are refused."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_custom_period_is_called_by_its_days():
     assert period.label("ru") == "1 ноября 2026 – 15 декабря 2026"
 
 
-# What is asked for
+# Selected period
 
 
 def test_without_anything_said_it_is_the_current_one():
@@ -236,7 +236,7 @@ def test_a_period_without_working_days_goes_by_the_calendar():
     assert paced(weekend, date(2026, 11, 30), PLAIN) == (2, 2)
 
 
-# What to compare with
+# Comparable previous period
 
 
 def test_a_period_that_is_over_is_compared_with_the_whole_one_before():
@@ -254,7 +254,7 @@ def test_so_is_one_that_lies_ahead():
 def test_while_running_it_is_compared_with_as_many_working_days():
     november = period_of(PeriodKind.MONTH, TODAY, MOSCOW)
 
-    before = previous_comparable(november, date(2026, 11, 20), MOSCOW)  # 13 of November's are over
+    before = previous_comparable(november, date(2026, 11, 20), MOSCOW)  # 13 workdays of November are over
 
     assert before == custom(date(2026, 10, 1), date(2026, 10, 19))
 
@@ -310,7 +310,7 @@ def test_what_a_running_period_is_compared_with_has_as_many_working_days(kind, t
     [
         (date(2026, 10, 31), False),
         (date(2026, 11, 1), False),
-        (date(2026, 11, 5), False),  # worked since: the 2nd and the 3rd; the 4th is a holiday
+        (date(2026, 11, 5), False),  # workdays since: the 2nd and the 3rd; the 4th is a holiday
         (date(2026, 11, 6), True),
         (date(2027, 11, 6), True),
     ],

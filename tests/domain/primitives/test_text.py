@@ -1,4 +1,4 @@
-"""What people write: fit to be stored, shown and found again."""
+"""Texts that people enter: validation, normalization and search keys."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_marks_that_grow_when_they_are_composed_are_counted_as_they_are_kept():
 
 
 def test_a_million_marks_are_refused_and_searched_for_without_putting_them_in_order():
-    marks = "x" + "\u0301\u0316" * 500_000  # it would take hours
+    marks = "x" + "\u0301\u0316" * 500_000  # normalizing them would take hours
 
     assert constraint(text.name, marks) == "TOO_LONG"
     assert len(search_key(marks)) <= 1000
@@ -91,7 +91,7 @@ def test_what_is_fit_stays_as_it_is(value):
 
     assert text.name(fit, limit=20) == fit
     assert len(fit) <= 80
-    fit.encode()  # every database takes it
+    fit.encode()  # every database accepts it
 
 
 def test_an_address_is_kept_as_it_is_compared():

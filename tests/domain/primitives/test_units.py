@@ -1,4 +1,4 @@
-"""Inside whole numbers of the smallest unit, outside decimals."""
+"""Units of metrics: conversion to and from the smallest unit, and the notation of decimals."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_value_is_shown_in_the_metrics_unit(value, unit, text):
 @given(st.integers(-(10**12), 10**12), st.sampled_from([Unit.COUNT, Unit.MONEY, Unit.HOURS]))
 def test_what_is_shown_can_be_sent_back(value, unit):
     if unit is Unit.HOURS:
-        value *= 9  # seconds that four places of an hour can tell
+        value *= 9  # 9 seconds are 0.0025 hours, which four decimal places can represent
 
     assert to_smallest(shown(value, unit, "EUR"), unit, "EUR") == value
 

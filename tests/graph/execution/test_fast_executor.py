@@ -1,4 +1,4 @@
-"""What is executed briefly is what the library would have made of it, and what a stream's executor keeps."""
+"""The fast executor returns the same as the library's, and its caches do not grow with a stream's events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA = "type Query { a: Int } type Subscription { board: Board } type Board { 
 
 
 async def test_a_stream_keeps_nothing_of_its_past_events() -> None:
-    """The library remembers the fields of each event by lists that it makes anew for it."""
+    """The library caches subfields by the identity of lists that it creates for each event."""
     document = parse("subscription { board { total best { rank } } }")
     stream: Any = Executor.build(build_schema(SCHEMA), document, is_awaitable=is_awaitable)
 
@@ -32,7 +32,7 @@ async def test_a_stream_keeps_nothing_of_its_past_events() -> None:
 
 
 class Row:
-    """What a field reads: a value, something to call, or something to wait for, by the field's name."""
+    """Source of field values by name: a plain value, a function to call, or an awaitable."""
 
     def __init__(self, **given: Any) -> None:
         self.given = given
@@ -47,7 +47,7 @@ def fails() -> Any:
 
 
 class Soon:
-    """Something that is known after a moment; nothing complains where nobody waits for it."""
+    """An awaitable value; unlike a coroutine, it gives no warning when it is never awaited."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -101,7 +101,7 @@ def _any_part(random: Random) -> Any:
 
 
 def _any(random: Random, value: Any) -> Any:
-    """Return that value, mostly: now, soon, or something else in its place."""
+    """Return a source of the value, immediate or delayed, or sometimes null or an error."""
     return random.choice((lambda: value, lambda: value, soon(value), None, fails, soon(fails)))
 
 
@@ -124,7 +124,7 @@ def _any_whole(random: Random) -> Row:
 
 @pytest.mark.parametrize("seed", range(300))
 async def test_what_is_executed_briefly_is_as_the_library_would_have_it(seed: int) -> None:
-    """Values, waits, errors, missing and wrong values, anywhere: the same data, and the same errors at the same places."""
+    """Random values, delays, errors, missing and wrong values: the same data, and the same errors at the same paths."""
     random = Random(seed)
     given = Row(first=_any(random, _any_whole(random)), second=_any_whole(random))
     found = []

@@ -1,4 +1,4 @@
-"""What a document comes to: fields that stand in one place, counted in pairs, and fragments that go in a circle."""
+"""Query cost: overlapping fields, circular fragments, and costs that depend on variables."""
 
 from __future__ import annotations
 

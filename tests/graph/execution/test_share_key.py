@@ -1,4 +1,4 @@
-"""Who is answered with one and the same answer: never somebody who may see less, or more."""
+"""Sharing of subscriptions: a result is never shared with a viewer who may see less or more."""
 
 from __future__ import annotations
 

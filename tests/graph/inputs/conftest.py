@@ -1,4 +1,4 @@
-"""A company to be asked for what is wrong: made once for each kind of database, copied for each test."""
+"""Fixtures with a company for invalid input: created once per kind of database, copied for each test."""
 
 from __future__ import annotations
 

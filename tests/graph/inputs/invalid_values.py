@@ -1,7 +1,7 @@
-"""What no field takes, by the kind of field: each value with how it must be refused.
+"""Invalid values for input fields by kind of field, each with the error code that it must give.
 
-A field is of the kind that `kind_of` finds by its place, its name or its type. A new field whose
-name says nothing yet needs a line in `BY_NAME` (or `BY_PLACE`), and a new kind its values in `BAD`.
+`find_kind` determines the kind of a field from its path, name or type. A new field with an unknown name needs a line in
+`KIND_BY_NAME` (or `KIND_BY_PATH`), a new kind its values in `INVALID_BY_KIND`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from graphql import GraphQLEnumType, GraphQLInputType, get_named_type, get_nulla
 
 from domain.primitives.global_ids import encoded
 
-TOP: Final = "BAD_USER_INPUT"  # refused as a whole, before anything is done
+TOP: Final = "BAD_USER_INPUT"  # top-level error: the request is rejected before execution
 INVALID, RANGE, REQUIRED, NOT_FOUND, CONFLICT = "INVALID", "OUT_OF_RANGE", "REQUIRED", "NOT_FOUND", "CONFLICT"
 BIG: Final = "x" * 1_000_000
-RAW: Final = "raw JSON: "  # before what stands in the body as it is
+RAW: Final = "raw JSON: "  # marks a text that is put into the body as raw JSON
 
 
 class Bad(NamedTuple):
-    """A value, the code of its refusal, and where below the field it is refused (`elsewhere`: by which place instead)."""
+    """A value, the expected error code, and the path of the error below the field (`other_path`: a path instead)."""
 
     value: Any
     code: str
@@ -136,11 +136,11 @@ BY_NAME: Final = {
     "durationSeconds": "seconds", "ifVersion": "version", "workingDays": "weekdays",
     "minAmount": "money", "days": "days of silence", "coolDownHours": "hours", "percent": "percent",
     "recipients": "recipients", "channels": "channels",
-    # ids, by what they are of
+    # ids, by type
     "owner": "Employee", "employee": "Employee", "assignee": "Employee", "manager": "Employee", "team": "Team",
     "parent": "Team", "scope": "Team", "client": "Client", "deal": "Deal", "stage": "Stage",
 }  # fmt: skip
-BY_PLACE: Final = {  # where the name does not tell
+BY_PLACE: Final = {  # for names that have several kinds
     "recordLead id": "Lead", "convertLead id": "Lead", "rejectLead id": "Lead", "recordClient id": "Client",
     "recordContact id": "Contact", "recordCall id": "Call", "recordResult id": "Result", "createTask id": "Task",
     "completeTask id": "Task", "reopenTask id": "Task", "deleteRecord id": "Call", "updateEmployee id": "Employee",
@@ -152,7 +152,7 @@ BY_PLACE: Final = {  # where the name does not tell
     **{f"{name} id": "Deal" for name in (
         "updateDeal", "moveDeal", "winDeal", "loseDeal", "reopenDeal", "flagDeal", "deleteDeal")},
 }  # fmt: skip
-UNLIKE_ALL: Final = {  # fields with values of their own
+UNLIKE_ALL: Final = {  # for fields with rules of their own
     "signIn email": [
         *_NO_TEXT,
         *(Bad(each, INVALID, elsewhere="input.password") for each in ("", "nobody@example.com", "a\u202eb", "%", BIG)),
@@ -162,7 +162,7 @@ UNLIKE_ALL: Final = {  # fields with values of their own
         *_NO_TEXT,
         *(Bad(each, "UNAUTHENTICATED", elsewhere="") for each in ("", "nonsense", "a\u202eb", BIG)),
     ],
-    "signOut refreshToken": _NO_TEXT,  # one that nobody knows ends nothing
+    "signOut refreshToken": _NO_TEXT,  # an unknown token is accepted and ends no session
     "updateProfile currentPassword": [*_NO_TEXT, *_all(INVALID, "", "wrong", BIG)],
     "createEmployee email": [*BAD["e-mail"], *_all(REQUIRED, "", "  "), *_all(CONFLICT, "Ann@example.com", "bob@example.com")],
     "updateEmployee email": [*BAD["e-mail"], *_all(CONFLICT, "bob@example.com")],
@@ -205,7 +205,7 @@ def _no_ids_of(kind: str) -> list[Bad]:
 
 
 def values(place: str, type_: GraphQLInputType) -> Iterable[Bad]:
-    """Return what the field at that place, e.g. "recordDeal amount currency", must refuse."""
+    """Return the invalid values of the field at a path such as "recordDeal amount currency"."""
     if place in UNLIKE_ALL:
         return UNLIKE_ALL[place]
     kind = kind_of(place, type_)
@@ -221,5 +221,5 @@ def kind_of(place: str, type_: GraphQLInputType) -> str:
     if isinstance(of, GraphQLEnumType) and not is_list_type(get_nullable_type(type_)):
         return "enum"
     known = {"DateTime": "past", "Date": "day", "Boolean": "boolean", "PeriodInput": "period"}
-    assert of.name in known, f"Say in BY_NAME or BY_PLACE of what kind “{place}” is."
+    assert of.name in known, f"Add the kind of “{place}” to KIND_BY_NAME or KIND_BY_PATH."
     return known[of.name]

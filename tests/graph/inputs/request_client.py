@@ -1,4 +1,4 @@
-"""The way in of a request, from the text of its body to its answer, and all that the database holds behind it."""
+"""Executes requests from their JSON body to the response without HTTP, and reads all rows of the database."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tests.graph.inputs.invalid_values import RAW
 from tests.world import START, Unthrottled, opened
 
 SCHEMA: Final = make()
-_OF_SIGNING_IN: Final = {"session", "refresh_token", "presence"}  # no work is kept there
+_OF_SIGNING_IN: Final = {"session", "refresh_token", "presence"}  # they change without a mutation of business data
 _RAW: Final = re.compile(f'"{RAW}([^"]*)"')
 
 
 @dataclass(frozen=True)
 class Made:
-    """A company that is ready to be copied."""
+    """A filled database to be copied, with the administrator's token and the ids of its records by name."""
 
     url: str
     token: str
@@ -55,7 +55,7 @@ class Edge:
     ids: dict[str, str]
 
     async def ask(self, query: str, language: str = "en", **variables: Any) -> dict[str, Any]:
-        """Return the answer to a request; what begins with RAW stands in its body as it is."""
+        """Execute a query or mutation; variables that begin with RAW_PREFIX are put into the body as raw JSON."""
         with logging.request() as request:
             caller = Caller(self.token, language, "127.0.0.1", request.id)
             try:
@@ -65,7 +65,7 @@ class Edge:
             return (await self.answering.execute(operation, caller)).payload
 
     async def hear(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Return the first answer to a subscription."""
+        """Execute a subscription and return its first result."""
         with logging.request() as request:
             caller = Caller(self.token, "en", "127.0.0.1", request.id)
             try:
@@ -82,7 +82,7 @@ class Edge:
         declared = ", ".join(f"${name}: {argument.type}" for name, argument in fields.items())
         passed = ", ".join(f"{name}: ${name}" for name in fields)
         document = f"mutation({declared}) {{ {mutation}({passed}) {{ userErrors {{ path code message }} }} }}"
-        document = document.replace("()", "")  # of what takes nothing
+        document = document.replace("()", "")  # a mutation without arguments
         return await self.ask(document, language, **arguments)
 
 
@@ -92,7 +92,7 @@ def _body(query: str, variables: dict[str, Any]) -> str:
 
 @asynccontextmanager
 async def opened_again(made: Made, url: str) -> AsyncIterator[Edge]:
-    """Serve a copy of the company, at `url`."""
+    """Open the copy of the template at `url` and yield a client for it."""
     async with connection.connected(url):
         hub = Hub(Broadcast("memory://"), change_log.after, change_log.newest)
         services = Services("s" * 32, Unthrottled(), hub.ring, hub, access_seconds=400 * 86_400, refresh_days=400)
@@ -105,7 +105,7 @@ async def opened_again(made: Made, url: str) -> AsyncIterator[Edge]:
 
 
 async def held() -> dict[str, list[tuple[Any, ...]]]:
-    """Return every row of every table, but for those of signing in."""
+    """Return all rows by table, except the tables of sessions and presence."""
     tables = sorted({model._meta.db_table for model in Tortoise.apps["models"].values()} - _OF_SIGNING_IN)
     return {
         table: [tuple(row.values()) for row in await connection.rows(f"SELECT * FROM {table} ORDER BY 1")]

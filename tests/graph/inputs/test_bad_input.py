@@ -1,7 +1,7 @@
-"""Whatever is wrong with the input of a mutation is named, with its place, and changes nothing.
+"""Every invalid value in every input field of every mutation is rejected with its path and changes nothing.
 
-The fields are taken from the schema, what each must refuse from `values`, and what is right from
-`calls`: a new mutation needs a right call there, a new field a place in it.
+The fields come from the schema, the invalid values of each from `values`, valid arguments from `calls`: a new mutation
+needs valid arguments there, a new field a value in them.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ CYRILLIC: Final = re.compile("[а-яё]", re.IGNORECASE)
 Place = tuple[str, ...]
 
 
-# The fields of the schema
+# Input fields of the schema
 
 
 def places(mutation: str) -> Iterator[tuple[Place, Any]]:
-    """Return where each field of the mutation's input is, inner inputs too, with its type."""
+    """Yield the path and type of each field of the mutation's arguments, including nested input objects."""
     for name, argument in MUTATIONS[mutation].args.items():
         yield from _within((name,), argument)
 
@@ -50,7 +50,7 @@ def _within(place: Place, field: GraphQLArgument | GraphQLInputField) -> Iterato
 
 
 def at(arguments: Any, place: Place) -> tuple[Any, Any]:
-    """Return what holds the field, and by which key."""
+    """Return the container of the value at a path and its key in it."""
     holder = arguments
     for step in place[:-1]:
         holder = holder[int(step)] if isinstance(holder, list) else holder[step]
@@ -58,7 +58,7 @@ def at(arguments: Any, place: Place) -> tuple[Any, Any]:
 
 
 def called(mutation: str, place: Place) -> str:
-    """Return how `values` calls the place."""
+    """Return the path in the form that `values` uses, such as "recordDeal amount currency"."""
     return " ".join([mutation, *(place[1:] if place[0] == "input" else place)])
 
 
@@ -77,7 +77,7 @@ class _Anything(dict[str, str]):
         return "1"
 
 
-# What is refused
+# Invalid values
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
@@ -103,7 +103,7 @@ async def test_null_where_the_schema_allows_it_is_taken_or_is_the_users_to_mend(
 
 
 async def test_postgresql_refuses_the_same_and_in_russian_too(postgres: Edge) -> None:
-    """All that may come as far as the database; what GraphQL itself refuses it says in English."""
+    """Only values that pass GraphQL's validation, whose errors are in English, and texts the database cannot store."""
     wrong = []
     for mutation in MUTATIONS:
         wrong += await differences(
@@ -116,9 +116,10 @@ async def test_postgresql_refuses_the_same_and_in_russian_too(postgres: Edge) ->
 async def differences(
     edge: Edge, mutation: str, telling: Callable[[Bad], bool], language: str = "en", *, each: bool = True
 ) -> list[str]:
-    """Return, in words, where anything was answered otherwise than expected, or anything changed.
+    """Try the invalid values of all fields and return, in words, unexpected answers and changes of the database.
 
-    each  look at the database after each field, not only at the end
+    is_tested                 selects the values to be tried
+    compare_after_each_field  compare the database after each field, not only at the end
     """
     wrong, before = [], await held()
     for place, type_ in places(mutation):
@@ -140,7 +141,7 @@ async def differences(
 
 
 def judged(mutation: str, answer: dict[str, Any]) -> tuple[str, str, str]:
-    """Return by which code, at which place and with which sentence the call was refused."""
+    """Return code, path and message of the one error of an answer; other numbers of errors are returned in words."""
     if "errors" in answer:
         assert not (answer.get("data") or {}).get(mutation)
         error = answer["errors"][0]

@@ -1,4 +1,4 @@
-"""What no question means is answered by a code of the closed list, or with nothing found; never by a failure of ours."""
+"""Queries and subscriptions with invalid arguments give a listed error code or an empty result, never INTERNAL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEEDED: Final[dict[str, dict[str, Any]]] = {
     "testAlertRule": {"input": {"kind": "GOAL_BEHIND", "recipients": ["MANAGER"]}},
     "byExternalId": {"type": "DEAL", "externalId": "x"},
 }  # fmt: skip
-MARKS: Final = "x" + "\u0301\u0316" * 50_000  # which would take minutes to be put in order
+MARKS: Final = "x" + "\u0301\u0316" * 50_000  # Unicode normalization of them would take minutes
 LONG: Final = "x" * 100_000
 TEXTS: Final = [
     "",
@@ -47,7 +47,7 @@ IDS: Final = [
 ]  # fmt: skip
 BY_TYPE: Final[dict[str, list[Any]]] = {
     "ID": IDS,
-    "String": IDS,  # cursors among them
+    "String": IDS,  # including cursors
     "Int": [0, -1, 101, 2**31 - 1, -(2**31), *(bad.value for bad in BAD["minute"])],
     "Decimal": [bad.value for bad in BAD["money"]],
     "Float": [0, -1, 101, "5", "NaN", True, f"{RAW}1e400", f"{RAW}1e308"],
@@ -58,7 +58,7 @@ BY_TYPE: Final[dict[str, list[Any]]] = {
 
 
 def questions(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Return each root field with one of its arguments, inner ones too, as it should not be."""
+    """Yield each root field with arguments of which one, possibly a nested field, is invalid."""
     root = SCHEMA._schema.get_type(kind)
     assert isinstance(root, GraphQLObjectType)
     for name, field in root.fields.items():
@@ -128,7 +128,7 @@ async def test_a_list_within_another(sqlite: Edge) -> None:
 
 
 async def test_a_subscription_that_means_nothing(sqlite: Edge) -> None:
-    """One that hears nothing at first is heard no further."""
+    """A subscription without a first result within half a second counts as an empty result."""
 
     async def first(name: str, arguments: dict[str, Any]) -> set[str]:
         try:

@@ -1,4 +1,4 @@
-"""Each value is fine, and together, or with what is there already, they cannot be meant."""
+"""Inputs whose values are valid but contradict each other or existing records; batches and idempotency keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.graph.inputs.request_client import SCHEMA, Edge, held
 MONTH: Final = {"kind": "MONTH"}
 
 # fmt: off
-CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, the code, and the field that is blamed
+CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, expected error code and field
     "a goal that is there already": (
         "setGoal", {"owner": "$Ann", "metric": "deals_won", "target": 5, "period": MONTH}, CONFLICT, "period"),
     "a goal of the same days by another name": (
@@ -27,10 +27,10 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, the code,
     "a goal seen in another version": ("updateGoal", {"id": "$goal", "ifVersion": 1, "target": 7}, CONFLICT, "ifVersion"),
     "a team below itself": ("updateTeam", {"id": "$Sales", "parent": "$Sales"}, INVALID, "parent"),
     "a team below its own": ("updateTeam", {"id": "$Sales", "parent": "$North"}, INVALID, "parent"),
-    "somebody as his own manager": ("updateEmployee", {"id": "$Ann", "manager": "$Ann"}, INVALID, "manager"),
-    "the last administrator let down": ("updateEmployee", {"id": "$admin", "role": "EMPLOYEE"}, CONFLICT, "role"),
-    "the last administrator let go": ("updateEmployee", {"id": "$admin", "active": False}, CONFLICT, "role"),
-    "an e-mail that somebody has": ("updateEmployee", {"id": "$Ann", "email": "BOB@example.com"}, CONFLICT, "email"),
+    "an employee as their own manager": ("updateEmployee", {"id": "$Ann", "manager": "$Ann"}, INVALID, "manager"),
+    "the last administrator demoted": ("updateEmployee", {"id": "$admin", "role": "EMPLOYEE"}, CONFLICT, "role"),
+    "the last administrator deactivated": ("updateEmployee", {"id": "$admin", "active": False}, CONFLICT, "role"),
+    "an e-mail address in use": ("updateEmployee", {"id": "$Ann", "email": "BOB@example.com"}, CONFLICT, "email"),
     "a device of a person": ("createDevice", {"name": "Hall", "kind": "WALLBOARD", "scope": "$Ann"}, INVALID, "scope"),
     "a pipeline without stages": ("savePipeline", {"name": "New", "stages": []}, RANGE, "stages"),
     "a pipeline of too many stages": (
@@ -40,7 +40,7 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, the code,
         "savePipeline", {"name": "New", "stages": [{"name": "A"}, {"name": "B", "id": "$stage"}]}, NOT_FOUND, "stages.1.id"),
     "a stage that deals have been in": (
         "savePipeline", {"id": "$pipeline", "name": "New", "stages": [{"name": "A"}]}, CONFLICT, "stages"),
-    "a rate of the own currency": ("setExchangeRate", {"currency": "eur", "rate": 1}, INVALID, "currency"),
+    "a rate of the company's currency": ("setExchangeRate", {"currency": "eur", "rate": 1}, INVALID, "currency"),
     "another currency once something was counted": ("updateCompany", {"currency": "USD"}, CONFLICT, "currency"),
     "a new password without the old": ("updateProfile", {"password": "correct horses"}, INVALID, "currentPassword"),
     "a won deal without an amount": ("recordDeal", {"title": "A", "status": "WON"}, REQUIRED, "amount"),
@@ -58,7 +58,7 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, the code,
     "a move before there was a deal": (
         "moveDeal", {"id": "$deal", "stage": "$stage", "at": "2026-11-17T00:00:00Z"}, INVALID, "at"),
     "a win before there was a deal": ("winDeal", {"id": "$deal", "at": "2026-11-17T00:00:00Z"}, INVALID, "at"),
-    "a result of what counts by itself": ("recordResult", {"metric": "deals_won", "value": 1}, INVALID, "metric"),
+    "a result of a built-in metric": ("recordResult", {"metric": "deals_won", "value": 1}, INVALID, "metric"),
     "a result in part": ("recordResult", {"metric": "visits", "value": "0.5"}, RANGE, "value"),
     "a lead that is a deal already": ("convertLead", {"id": "$lead", "deal": {"title": "B"}}, CONFLICT, "id"),
     "an archived goal": ("updateGoal", {"id": "$goal", "target": 7}, CONFLICT, "id"),
@@ -73,7 +73,7 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, the code,
     "a metric that is there already": ("createMetric", {"key": "visits", "name": "V"}, CONFLICT, "key"),
 }
 # fmt: on
-AFTER: Final = {  # what has to happen before
+AFTER: Final = {  # calls to make before the contradictory one
     "more than can be counted at that rate": ("setExchangeRate", {"currency": "BHD", "rate": "1e9"}),
     "yen with a fraction": ("setExchangeRate", {"currency": "JPY", "rate": "0.006"}),
     "a lead that is a deal already": ("convertLead", {"id": "$lead", "deal": {"title": "A"}}),
@@ -85,7 +85,7 @@ AFTER: Final = {  # what has to happen before
 
 
 def filled(given: Any, ids: dict[str, str]) -> Any:
-    """Return the input with the ids that it names."""
+    """Replace `$name` strings in the template by ids."""
     match given:
         case dict():
             return {name: filled(value, ids) for name, value in given.items()}
@@ -97,7 +97,7 @@ def filled(given: Any, ids: dict[str, str]) -> Any:
 
 
 async def tried(edge: Edge, mutation: str, given: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return code and place of each refusal."""
+    """Execute a mutation and return code and path of each user error."""
     arguments = filled(given, edge.ids)
     if "input" in SCHEMA._schema.mutation_type.fields[mutation].args:
         arguments = {"input": arguments}
@@ -107,7 +107,7 @@ async def tried(edge: Edge, mutation: str, given: dict[str, Any]) -> list[tuple[
 
 
 async def refused(edge: Edge, what: str) -> tuple[list[tuple[str, str]], bool]:
-    """Return how the contradiction is refused, and whether nothing has changed."""
+    """Return the errors of a contradictory input and whether the database is unchanged."""
     mutation, given, *_ = CONTRADICTIONS[what]
     if what in AFTER:
         assert await tried(edge, *AFTER[what]) == []
@@ -133,7 +133,7 @@ async def test_postgresql_refuses_the_same(postgres: Edge) -> None:
     assert {what: await refused(postgres, what) for what in told} == {what: expected(what) for what in told}
 
 
-# More than one at once, and the same again
+# Batches and repeated calls
 
 
 def deals(count: int, **given: Any) -> dict[str, Any]:

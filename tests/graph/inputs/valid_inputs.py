@@ -1,4 +1,4 @@
-"""A right call of every mutation, with every field filled in; and the company that it is right in."""
+"""Valid arguments for every mutation, with every input field set, and the company in which they are valid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _THEN: Final = "2026-11-17T09:00:00Z"
 
 
 async def furnished(world: World) -> None:
-    """Have one of everything in the company."""
+    """Create people, teams and one record of each type, and note their ids in `world.ids`."""
     await world.team("Sales")
     await world.team("North", "Sales")
     await world.team("South", "Sales")
@@ -46,7 +46,7 @@ async def furnished(world: World) -> None:
 
 
 async def told(world: World) -> None:
-    """Have an alert in the administrator's inbox, of a rule of its own."""
+    """Create an alert rule and an alert of it in the administrator's inbox."""
     rule = "mutation { createAlertRule(input: {kind: DEAL_LOST, recipients: [EMPLOYEE]}) { rule { id } } }"
     world.ids["rule"] = (await world.ask(rule))["createAlertRule"]["rule"]["id"]
     await world.act("recordDeal", title="Rugs", status="LOST")
@@ -58,7 +58,10 @@ _numbers: Final = itertools.count()
 
 
 def right(ids: dict[str, str]) -> dict[str, Arguments]:
-    """Return the arguments of a right call of every mutation, by the administrator, with a new idempotency key."""
+    """Return valid arguments of every mutation for a call by the administrator, with a new idempotency key.
+
+    ids  global ids by name, as `create_company_records` notes them
+    """
     money = {"amount": "5.50", "currency": "USD"}
     key = {"idempotencyKey": f"call {next(_numbers)}"}
     deal = {

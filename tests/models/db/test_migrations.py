@@ -1,4 +1,4 @@
-"""A company that was there before: what its records say is filled in by the steps that bring its tables up to date."""
+"""Migrations of a database with data: new columns and tables are filled from existing records."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from models.goals.goals import COMPANY
 
 
 async def as_it_was(url: str, last: str, *more: str) -> None:
-    """Make the tables as they stood after a step, with a deal lost after a change of teams and one on its way.
+    """Create a database as of a migration, with a deal lost before a change of teams and an open deal.
 
-    more  statements that put something else there
+    extra_statements  SQL that adds more data
     """
     found = db_connection.config(url)
     await Tortoise.init(found, _enable_global_fallback=True)

@@ -1,4 +1,4 @@
-"""Several questions in one statement give what each gives by itself."""
+"""Batched queries return the same as each query alone."""
 
 from __future__ import annotations
 

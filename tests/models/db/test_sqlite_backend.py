@@ -1,4 +1,4 @@
-"""SQLite with another process that writes: who wants to write waits for it, and who only reads does not."""
+"""SQLite with another process that writes: writers wait for it, readers do not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def path(tmp_path: Path) -> AsyncIterator[Path]:
 
 @pytest.fixture
 def other(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that holds the write lock, as another process would."""
+    """A second connection that holds the write lock, like another process."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield connection

@@ -1,4 +1,4 @@
-"""What was known of a deal on each day of its life, told from its history; and of one that was brought in closed."""
+"""Tests of the deal history: the state of deals on past days, also of deals imported closed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STAGES = "{ pipelines { stages { id } } }"
 
 
 async def known(world: World, days_ago: int) -> dict[str, Any] | None:
-    """Return the first deal as it was known at the end of the day so many days ago; None where it was not."""
+    """Return the first deal as known at the end of the day `days_ago` days ago; None if it was not known."""
     past = await backtests.past(await world.admitted("admin"))
     then = known_at(past.table, past.known.today - days_ago)
     if not then.size:
@@ -43,7 +43,7 @@ async def test_a_life_is_told_day_by_day(world: World) -> None:
     ]
     world.later(days=2)
     await world.act("updateDeal", "Ann", id=deal, amount={"amount": "200"})
-    world.later(days=2)  # the stage and the amount at once: one line tells of both
+    world.later(days=2)  # stage and amount change at once: one activity has both
     await world.act(
         "recordDeal", "Ann", externalId="x", title="Chairs", stage=world.stages[1], amount={"amount": "300"}
     )

@@ -1,4 +1,4 @@
-"""What teams and the company have reached is what the ledger holds for them, whatever is posted and however teams move."""
+"""Goal values of teams and the company equal the ledger after any postings and team moves."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 
 async def goals_of(teams: list[int]) -> list[Goal]:
-    """Set a goal of November to the company and to each team, for either metric."""
+    """Create a goal of November for the company and each team, for both metrics."""
     owners = [(OwnerKind.COMPANY, 0), *((OwnerKind.TEAM, team) for team in teams)]
     return [
         await Goal.create(
@@ -70,7 +70,7 @@ async def test_goals_of_teams_and_the_company_are_the_sums_of_the_ledger(world: 
         return score, dice.random() < 0.2, "Result", dice.randint(1, 9)
 
     async def move() -> None:
-        """Set any team below any other, or to the top."""
+        """Move a random team below another one, or to the top."""
         team = dice.choice(teams)
         below = (await people.tree()).below(team)
         place = dice.choice([None, *(other for other in teams if other not in below)])

@@ -1,4 +1,4 @@
-"""The office is kept between operations, and nobody is ever shown what it was."""
+"""Reference data is cached between operations and never stale."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 
 def elsewhere(world: World) -> World:
-    """Return the same company as another process knows it."""
+    """Return the same company as seen by another process, which has its own cache."""
     return dataclasses.replace(world, services=dataclasses.replace(world.services, office=None))
 
 

@@ -1,4 +1,4 @@
-"""A seller with a manager of his own, others beside them, and the short ways to see who was told what."""
+"""Helpers for tests of alerts: a company with two teams, inboxes, a single rule, dry runs and lost deals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INBOX = """query($unread: Boolean!) { alerts(first: 100, unreadOnly: $unread) {
 
 @asynccontextmanager
 async def office(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
-    """Ann sells in North, which Mia manages; Bob in South, which Max manages; Dora directs; Ada administers."""
+    """Open a company: Ann sells in North under Mia, Bob in South under Max; Dora is director, Ada administrator."""
     async with opened(url) as world:
         await world.team("Sales")
         for team, manager, seller in (("North", "Mia", "Ann"), ("South", "Max", "Bob")):
@@ -29,19 +29,19 @@ async def office(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
 
 
 async def inbox(world: World, who: str, *, unread: bool = False) -> list[dict[str, Any]]:
-    """Return somebody's alerts, the oldest first."""
+    """Return the alerts of an employee, the oldest first."""
     data = await world.ask(INBOX, who, unread=unread)
     return [edge["node"] for edge in data["alerts"]["edges"]][::-1]
 
 
 async def told(world: World) -> dict[str, list[str]]:
-    """Return which kinds of alert everybody was told of; who was told nothing is left out."""
+    """Return the kinds of alerts in each inbox, by employee; empty inboxes are left out."""
     found = {who: [alert["kind"] for alert in await inbox(world, who)] for who in EVERYBODY}
     return {who: kinds for who, kinds in found.items() if kinds}
 
 
 async def only(world: World, kind: str, **given: Any) -> str:
-    """Make a rule of this kind the only one there is."""
+    """Replace all rules by one of this kind, and return its id."""
     for rule in (await world.ask("{ alertRules { id } }"))["alertRules"]:
         await world.ask("mutation($id: ID!) { deleteAlertRule(id: $id) { userErrors { code } } }", id=rule["id"])
     payload = await world.act("createAlertRule", kind=kind, **({"recipients": ["MANAGER"]} | given))
@@ -49,7 +49,7 @@ async def only(world: World, kind: str, **given: Any) -> str:
 
 
 async def rehearsed(world: World, kind: str, /, past: int = 365, **given: Any) -> int:
-    """Return how many alerts a rule would have raised over so many past days."""
+    """Return how many alerts a rule would have raised over the past days."""
     document = "query($input: AlertRuleInput!, $days: Int!) { testAlertRule(input: $input, days: $days) { alerts } }"
     asked = {"kind": kind, "recipients": ["MANAGER"], **given}
     return (await world.ask(document, input=asked, days=past))["testAlertRule"]["alerts"]

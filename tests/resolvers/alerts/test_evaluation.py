@@ -1,4 +1,4 @@
-"""Who is told of what, once, and when the reason has gone: the rules of alerts through the public schema."""
+"""Alerts through the public schema: recipients, raised once, and resolved when their reason ceases."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_a_lost_deal_is_told_to_the_sellers_manager_and_to_nobody_else(wor
 
 async def test_reopening_resolves_it_and_another_loss_is_another_alert(world: World) -> None:
     deal = await lost(world)
-    await world.act("loseDeal", "Ann", id=deal)  # the same again
+    await world.act("loseDeal", "Ann", id=deal)  # an identical repeat
     await world.act("reopenDeal", "Ann", id=deal)
     [first] = await inbox(world, "Mia")
     assert first["resolvedAt"] is not None
@@ -103,7 +103,7 @@ async def test_the_same_due_time_is_told_of_once_and_another_one_again(world: Wo
 
 async def test_a_task_that_is_completed_before_the_clock_comes_round_was_overdue_all_the_same(world: World) -> None:
     task = await world.act("createTask", "Ann", title="Call back", dueAt=(world.now + timedelta(hours=1)).isoformat())
-    world.later(hours=2)  # no server keeps the clock
+    world.later(hours=2)  # without running the scheduler
     await done(world, "completeTask", task["task"]["id"])
     await world.passes(hours=1)
 
@@ -202,7 +202,7 @@ async def test_a_deal_that_is_given_to_another_team_is_told_to_its_manager_from_
     await world.act("flagDeal", "Ann", id=deal, problem="late")
     await world.act("updateDeal", id=deal, owner=world.ids["Bob"])
     [alert] = await inbox(world, "Mia")
-    assert (alert["subject"], alert["resolvedAt"]) == (None, None)  # out of her sight, and a problem still
+    assert (alert["subject"], alert["resolvedAt"]) == (None, None)  # no longer visible to Mia, but still a problem
 
     await world.act("flagDeal", "Bob", id=deal, problem=None)
     await world.act("loseDeal", "Bob", id=deal)
@@ -278,7 +278,7 @@ async def test_a_teams_goal_is_told_to_its_manager_and_the_companys_to_the_direc
 async def test_the_manager_set_by_hand_is_told_else_the_nearest_above_and_at_the_top_the_directors(
     world: World,
 ) -> None:
-    await lost(world, "Mia")  # she manages her own team, and nobody stands above
+    await lost(world, "Mia")  # she manages her own team, which has no manager above
     assert await told(world) == {"Dora": ["DEAL_LOST"]}
 
     await world.act("updateTeam", id=world.ids["Sales"], manager=world.ids["Max"])

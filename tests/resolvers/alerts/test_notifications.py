@@ -1,4 +1,4 @@
-"""What outside channels are to send to whom, when, together with what, until it is sent or given up."""
+"""Notifications through outside channels: recipients, send times, combined messages, retries and giving up."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def world() -> AsyncIterator[World]:
 
 
 async def waiting() -> list[tuple[str, int, datetime | None]]:
-    """Return channel, number of alerts and hour of each message, the oldest first."""
+    """Return channel, number of alerts and due time of each message, the oldest first."""
     return [(row.channel, len(row.alerts), row.due_at) for row in await Delivery.all().order_by("id")]
 
 
@@ -163,7 +163,7 @@ async def test_an_alert_that_comes_while_its_message_is_being_taken_is_another_m
 
 
 async def said_to_mia() -> list[str]:
-    """Return the lines of the one message for Mia."""
+    """Return the lines of the only message to Mia."""
     [row] = await Delivery.filter(recipient__name="Mia")
     message = await notifications.written(row)
     return message.text.splitlines() if message else []
@@ -218,7 +218,7 @@ async def test_who_has_left_is_sent_nothing_more(world: World) -> None:
 
 @pytest.fixture
 async def room(world: World) -> World:
-    """The same office, with a chat that several read; Mia and the directors are to hear of lost deals there."""
+    """The same company with a shared chat, in which Mia and the directors are alerted of lost deals."""
     world.services.channels |= {"room"}
     world.services.shared = frozenset({"room"})
     await only(world, "DEAL_LOST", recipients=["MANAGER", "DIRECTORS"], channels=["room", "mail"])
@@ -226,14 +226,14 @@ async def room(world: World) -> World:
 
 
 async def heard_by() -> list[list[str]]:
-    """Return for whom each message to the chat is, the oldest first."""
+    """Return the recipients of each message to the chat, the oldest first."""
     names = {row.id: row.name for row in await Employee.all()}
     rows = await Delivery.filter(channel="room").order_by("id")
     return [[names[number] for number in row.recipients] for row in rows]
 
 
 async def said_in_the_room(world: World) -> list[str] | None:
-    """Return the lines of the one message to the chat that may leave now; None while it waits."""
+    """Return the lines of the messages to the chat that may be sent now; None if there are none."""
     rows = await notifications.awake(await outbox.due(world.now, 10, channel="room"), world.now)
     messages = [await notifications.written(row) for row in rows]
     return [line for message in messages if message for line in message.text.splitlines()] if rows else None

@@ -1,4 +1,4 @@
-"""Rules of alerts: whose they are, what they take and refuse, and what they would have raised."""
+"""Alert rules: permissions, validation, replacement, and the dry run."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ async def test_what_a_lived_month_raised_is_what_a_test_says_for_every_kind(worl
 
 
 class _Month:
-    """Days at work, some of them idle, with the clock looked at now and then only."""
+    """Simulates working days, some of them idle, while the scheduler runs only now and then."""
 
     def __init__(self, world: World) -> None:
         import random

@@ -1,4 +1,4 @@
-"""Funnels of an employee, a team and the company: what is open, what became of what entered, and who may see it."""
+"""Funnels of an employee, a team and the company: open deals, outcomes of entered deals, and visibility."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ async def funnel(world: World, who: str = "admin", scope: str | None = None, **a
 
 
 async def fared(world: World, scope: str | None = None, **asked: Any) -> list[tuple[int, int, int]]:
-    """Entered, advanced and lost by stage."""
+    """Return the numbers of entered, advanced and lost deals by stage."""
     shown = await funnel(world, scope=scope, **asked)
     return [(stage["entered"], stage["advanced"], stage["lost"]) for stage in shown["stages"]]
 
 
 async def deal(world: World, who: str, *stages: int, end: str | None = None, **given: Any) -> str:
-    """Record a deal on its way through stages, a day in each, and what became of it."""
+    """Record a deal, move it through stages, a day in each, and close it with `end` (win or lose) if given."""
     made = await world.act(
         "recordDeal", who, title="Chairs", stage=world.stages[stages[0]], amount={"amount": "10"}, **given
     )
@@ -152,7 +152,7 @@ async def test_another_pipeline_is_asked_for_by_its_id(world: World) -> None:
     assert [stage["stage"]["name"] for stage in (await funnel(world))["stages"]] == [
         "Due",
         "Offer",
-    ]  # the only one in use
+    ]  # the only pipeline with deals
     await deal(world, "Ann", 0)
     assert len((await funnel(world))["stages"]) == 5
     assert await fared(world, pipeline=other["id"]) == [(1, 0, 0), (0, 0, 0)]
@@ -182,7 +182,7 @@ async def test_deals_without_a_history_are_read_in_two_steps_where_there_are_no_
 
     assert await fared(world) == [(3, 1, 1), *[(0, 0, 0)] * 4]
     await deal(world, "Ann", 0)
-    assert await fared(world) == [(1, 0, 0), *[(0, 0, 0)] * 4]  # where the others were lost nobody knows
+    assert await fared(world) == [(1, 0, 0), *[(0, 0, 0)] * 4]  # the stage in which the others were lost is unknown
 
 
 async def test_a_colleagues_funnel_is_null_and_one_out_of_reach_is_not_found(world: World) -> None:
@@ -216,7 +216,7 @@ async def test_a_newcomer_with_three_lost_deals_is_not_weak(world: World) -> Non
 
 
 async def planted(world: World, *, sellers: int, weak: int | None = None, deals: int = 80) -> None:
-    """Write deals of sellers who are alike, but for one who loses half of what the others bring through the second stage."""
+    """Insert deals of equal sellers, except that the `weak` one converts less than half as well in the second stage."""
     luck = random.Random(11)
     stages = await Stage.all().order_by("position")
     rows, visits = [], []
@@ -249,7 +249,7 @@ async def planted(world: World, *, sellers: int, weak: int | None = None, deals:
 
 
 async def test_the_statement_says_what_reading_every_deal_would(world: World) -> None:
-    """A year of deals that go to and fro, are closed, reopened and handed over, read one by one."""
+    """Compares with reading the deals of a year one by one; they move back and forth and are closed at random."""
     luck, day = random.Random(5), timedelta(days=1)
     stages = await Stage.all().order_by("position")
     owners = {employee.id: employee.team_id for employee in await Employee.filter(name__in=["Ann", "Bob"])}

@@ -1,4 +1,4 @@
-"""Charts of an employee, a team and the company, and who may see them."""
+"""Statistics of an employee, a team and the company, and their visibility."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_each_scope_sees_what_was_credited_to_it(world: World) -> None:
     await won(world, "Ann", "100", closedAt="2026-11-02T10:00:00Z")
     await won(world, "Ann", "50", closedAt="2026-11-16T23:30:00Z")  # the 17th in Berlin
     await won(world, "Bob", "7", closedAt="2026-11-02T10:00:00Z")
-    await world.act("updateEmployee", id=world.ids["Ann"], team=world.ids["South"])  # the credit stays in the North
+    await world.act("updateEmployee", id=world.ids["Ann"], team=world.ids["South"])  # the credit stays with North
 
     ann, north, south, company = [
         points(await charts(world, scope=scope, metrics=WON), "deals_won_amount")
@@ -91,7 +91,7 @@ async def test_a_running_month_is_compared_with_as_much_of_the_one_before(world:
     await won(world, "Ann", "10", closedAt="2026-10-15T10:00:00Z", createdAt="2026-10-01T10:00:00Z")
     await won(world, "Ann", "1", closedAt="2026-10-27T10:00:00Z", createdAt="2026-10-01T10:00:00Z")
 
-    running = await charts(world, metrics=WON)  # on Wednesday the 18th 12 working days are over
+    running = await charts(world, metrics=WON)  # on Wednesday the 18th, 12 working days are over
     over = await charts(world, metrics=WON, period={"kind": "MONTH", "on": "2026-11-01", "offset": -1})
     assert [series["previousTotal"] for series in running["series"]] == ["1", "10.00"]
     assert [series["total"] for series in over["series"]] == ["2", "11.00"]

@@ -1,4 +1,4 @@
-"""Heartbeats as they come in, the hours they make, and who may see these."""
+"""Heartbeats, the work time and hours recorded from them, and their visibility."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 
 async def beat(world: World, who: str = "Ann", *pauses: float) -> dict[str, Any]:
-    """Let a client beat, then again after each pause of so many seconds."""
+    """Send a heartbeat, then another one after each pause in seconds; return the last payload."""
     answer = (await world.ask(BEAT, who))["heartbeat"]
     for pause in pauses:
         world.later(seconds=pause)
@@ -93,7 +93,7 @@ async def test_the_ledger_follows_once_a_minute_and_has_everything_in_the_end(wo
 
 async def test_what_was_left_when_somebody_fell_silent_is_posted_with_his_next_heartbeat(world: World) -> None:
     world.now = datetime(2026, 11, 18, 22, 58, 50, tzinfo=UTC)
-    await beat(world, "Ann", 40, 25, 20)  # over midnight, with nothing posted after the first 40 seconds
+    await beat(world, "Ann", 40, 25, 20)  # across midnight, with nothing posted after the first 40 seconds
     world.later(hours=9)
     await beat(world, "Ann")
 

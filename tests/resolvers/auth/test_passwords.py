@@ -1,4 +1,4 @@
-"""Signing in tells nobody whether there is an account."""
+"""Signing in does not reveal whether an account exists."""
 
 from __future__ import annotations
 

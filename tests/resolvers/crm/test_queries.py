@@ -1,4 +1,4 @@
-"""Names are found whatever their case, in Cyrillic too, and nothing in a search means more than itself."""
+"""Search by name: case-insensitive, in Cyrillic too, and without special meaning of any character."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage history of a deal, from its creation to its end."""
+"""Stage history of deals: entries on creation, move, reopening and import; credit of a loss."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def world() -> AsyncIterator[World]:
 
 
 async def way(world: World) -> list[tuple[int, str]]:
-    """The stages that the deals have entered, by place in the pipeline, and the days."""
+    """Return the position in the pipeline and the day of each stage entry, by time."""
     rows = await StageVisit.all().order_by("entered_at", "id").select_related("stage")
     return [(row.stage.position, str(row.entered_on)) for row in rows]
 

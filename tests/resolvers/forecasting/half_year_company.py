@@ -1,4 +1,4 @@
-"""A company with half a year of selling behind it, and the short ways to ask for its forecast."""
+"""Helpers: a company with half a year of deals, and shortcuts to query its forecast."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORECAST = f"""query($scope: ID, $period: PeriodInput, $basis: MoneyBasis! = REV
 
 
 async def history(world: World, days: int = 230, a_day: int = 1) -> None:
-    """Record so many days of deals begun, won and lost, most within a month; the last ones are still open."""
+    """Record `days` days of deals, won or lost after at most 40 days; the latest ones are still open."""
     luck, context = random.Random(1), await world.admitted("admin")
     givens: list[dict[str, Any]] = []
     for ago in range(days, 0, -1):

@@ -1,4 +1,4 @@
-"""What a process knows for its forecasts: what the tables say, however it was read."""
+"""Tests of the forecast engine's snapshot: equal to the tables, whether read in full or incrementally."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def anew(world: World) -> Known:
 
 
 def told(of: Known) -> dict[str, Any]:
-    """Return all of it that a forecast looks at, entries into stages in one order."""
+    """Return everything of a snapshot that a forecast uses, with the stage entries sorted."""
     book, names = of.book, ("id", "word", "owner", "winner", "state", "amount", "cost", "value", "profit")
     found: dict[str, Any] = {
         name: getattr(book, name).tolist() for name in (*names, "created", "closed", "deleted", "due")
@@ -89,7 +89,7 @@ async def test_what_is_read_is_what_the_rows_say(world: World) -> None:
 async def test_rates_and_stages_are_read_to_the_last_digit(world: World) -> None:
     found = await known(world)
     assert found.market.rates == {"USD": float(Decimal("0.912345678901")), "EUR": 1.0}
-    assert len(found.stays.deal) == 0  # no deal has moved yet: where they stand says nothing
+    assert len(found.stays.deal) == 0  # no deal has moved yet: stages carry no information
 
     open_ = await Deal.filter(title="Lamps 3").get()
     await world.act("moveDeal", "Ann", id=encoded("Deal", open_.id), stage=world.stages[2])
@@ -167,7 +167,7 @@ async def test_the_pasts_of_metrics_are_read_together_and_again_only_when_they_c
     [(day, _, count)] = (await past())["calls_made"]
     assert (date.fromordinal(day), count) == ((world.now - timedelta(days=3)).date(), 1)
 
-    await called(0)  # of today: the past has not changed
+    await called(0)  # a call of today does not change the past
     with counted() as statements:
         unchanged = await past()
     assert len([each for each in statements if "daily_total" in each]) == 1

@@ -1,4 +1,4 @@
-"""The forecast asked for as anybody would: what adds up, what is honest, what if, and who may see it."""
+"""Tests of the forecast API: consistency of the parts, what-if, confidence, accuracy, and permissions."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ async def test_how_past_forecasts_did_is_shown(either: World) -> None:
     for scope in ("company", "North", "Ann"):
         found = (await either.ask(document, scope=either.ids[scope], period=NEXT))["forecast"]["accuracy"]
 
-        assert found["periods"] == 4  # of the six whole months two are needed to begin with
+        assert found["periods"] == 4  # two of the six complete months are needed as history
         assert 0 < found["wape"] < 100
         assert 0 <= found["intervalCoveragePercent"] <= 100
         assert found["weightedPipelineWape"] > 0
@@ -250,7 +250,7 @@ async def test_how_past_forecasts_did_is_worked_out_once_for_all_who_ask(
 
     first = await world.ask(document, p=NEXT)
     assert len(made) == len(set(made)) > 3
-    await world.act("winDeal", "Ann", id=await open_deal(world))  # of today: the past is what it was
+    await world.act("winDeal", "Ann", id=await open_deal(world))  # a change of today leaves the past as it was
     assert await world.ask(document, p=NEXT) == first
     assert len(made) == len(set(made))
     await won(world, "Ann", "50", closedAt=(world.now - timedelta(days=40)).isoformat())
@@ -268,7 +268,7 @@ async def test_without_a_past_to_test_on_there_is_no_accuracy() -> None:
 
 
 async def seen(world: World, who: str, scope: str | None = None) -> str | None:
-    """Return the name of the scope whose forecast is shown; None where there is none to be seen."""
+    """Return the name of the scope whose forecast the viewer gets; None if there is no visible one."""
     variables = {} if scope is None else {"scope": world.ids[scope]}
     result = await world.execute("query($scope: ID) { forecast(scope: $scope) { scope { name } } }", who, **variables)
     if result.errors:
@@ -312,7 +312,7 @@ async def test_a_colleague_s_forecast_reads_as_null(world: World) -> None:
 
 
 async def test_a_change_of_today_teaches_nothing_new(world: World) -> None:
-    """What was learnt of the past is kept while only today changes, and learnt anew when the past does."""
+    """Models are kept while only today's deals change, and fitted again when the past does."""
     deal = await open_deal(world)
     await forecast(world)
     desk = world.services.forecaster

@@ -1,4 +1,4 @@
-"""What was forecast on each day is kept, once, and can be read later."""
+"""Tests of the daily forecast snapshots: stored once a day, readable later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of goals and boards, each by name, through the public schema."""
+"""Rules of goals and leaderboards, through the public schema."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ async def test_a_board_as_of_a_moment_is_the_board_as_it_stood(world: World) -> 
     await won(world, "Bob", "50", closedAt="2026-11-17T10:00:00Z")
     await world.act("updateEmployee", id=world.ids["Ann"], active=False)
 
-    assert await board(world, asOf=moment) != stood  # what was recorded at that very moment comes after it
+    assert await board(world, asOf=moment) != stood  # `asOf` excludes what was recorded at that instant
     world_after = (world.now.replace(minute=30, hour=9)).isoformat()
     assert await board(world, asOf=world_after) == stood
 

@@ -1,4 +1,4 @@
-"""Where goals will stand: of deals as the forecast has it, of anything else by its own past."""
+"""Goal projection: from the deal forecast for won deals, from their history for other metrics."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def progress(world: World, id_: str) -> dict[str, Any]:
 
 
 async def called(world: World, days: int, who: str = "Ann", a_day: int = 3) -> None:
-    """Record a few answered calls of ten minutes for each of the past days that were worked."""
+    """Record answered calls of ten minutes, `per_day` for each working day of the past days."""
     context = await world.admitted("admin")
     givens = [
         {
@@ -85,7 +85,7 @@ async def test_calls_go_on_as_they_did(database_url: str) -> None:
         hard = await progress(world, await goal(world, "company", "calls_made", "90"))
         hours = await progress(world, await goal(world, "North", "call_hours", "9"))
 
-        assert Decimal(easy["value"]) == 36  # of twelve working days
+        assert Decimal(easy["value"]) == 36  # on twelve working days
         assert Decimal(easy["projected"]) == pytest.approx(63, abs=6)
         assert easy["attainmentProbability"] > 0.9
         assert hard["attainmentProbability"] < 0.05

@@ -1,4 +1,4 @@
-"""Recurring goals through years of any length, changing clocks and a server that slept."""
+"""Recurring goals across leap years, clock changes and server downtime."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def achieved(world: World) -> int:
 
 
 async def to(world: World, moment: datetime) -> None:
-    """Let time pass until then, with new access on the way: a token holds for 400 days."""
+    """Let time pass until the moment, then sign in again, since a token expires after 400 days."""
     await world.passes(seconds=(moment - world.now).total_seconds())
     await world.sign_in("admin", "admin@example.com")
 
@@ -97,13 +97,13 @@ async def test_two_clocks_at_once_make_no_second_goal(world: World) -> None:
 
 async def test_what_comes_in_before_the_goal_is_renewed_counts_and_is_announced(world: World) -> None:
     await goal(world, "Ann", "deals_won", "1", recurring=True, period={"kind": "DAY"})
-    world.later(days=2, hours=3)  # the clock has not come round yet
+    world.later(days=2, hours=3)  # the scheduler has not run yet
     await won(world)
     await won(world, closedAt=(world.now - timedelta(days=1)).isoformat())
     await world.passes(minutes=1)
 
     assert [each["progress"]["value"] for each in await all_goals(world)] == ["0", "1", "1"]
-    assert await achieved(world) == 1  # of yesterday, missed, nobody is told any more
+    assert await achieved(world) == 1  # no announcement for yesterday's goal, which is over
 
 
 async def test_a_goal_set_by_hand_takes_its_periods_place_and_the_recurrence_goes_on_after_it(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Boards that a process keeps say what a board made anew says, whatever has moved and whoever moved it."""
+"""Leaderboard cache: cached leaderboards equal uncached ones after any change by any process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 
 def other_process(world: World) -> World:
-    """Return another server of the same company."""
+    """Return another server process of the same company."""
     return replace(world, services=replace(world.services, boards=None, office=None))
 
 
@@ -40,8 +40,8 @@ async def board(world: World, **asked: Any) -> dict[str, Any]:
 
 
 async def anew(world: World, **asked: Any) -> dict[str, Any]:
-    """The same from the tables: of a board with a moment nothing is kept, and one to come means now."""
-    world.later(seconds=1)  # what is recorded at the moment itself is not of before it
+    """Read the leaderboard from the tables: `asOf` bypasses the cache, and a future instant means now."""
+    world.later(seconds=1)  # `asOf` excludes what is recorded at that instant
     return await board(world, **asked, asOf="2099-01-01T00:00:00Z")
 
 
@@ -192,7 +192,7 @@ async def test_what_moves_while_scores_are_read_is_not_mixed_with_what_was_befor
 
     async def later(*given: Any) -> Any:
         monkeypatch.setattr(scores, "sums_of", read)
-        await world.act("updateDeal", id=deal, owner=world.ids["Bob"], moveCredit=True)  # after the news was looked at
+        await world.act("updateDeal", id=deal, owner=world.ids["Bob"], moveCredit=True)  # after the change log was read
         return await read(*given)
 
     monkeypatch.setattr(scores, "sums_of", later)

@@ -1,4 +1,4 @@
-"""The rules of the ledger, credit and records, each by name, through the public schema."""
+"""Rules of the ledger, of credit and of records, one test each, through the public schema."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ async def test_the_same_idempotency_key_gives_the_first_answer_again(world: Worl
     assert [(error["code"], error["path"]) for error in other["userErrors"]] == [
         ("CONFLICT", ["input", "idempotencyKey"])
     ]
-    assert (await world.act("recordDeal", "Bob", **given))["deal"] != first["deal"]  # a key is its owner's
+    assert (await world.act("recordDeal", "Bob", **given))["deal"] != first["deal"]  # keys are separate for each viewer
 
 
 async def test_ids_of_another_system_are_taken_wherever_a_record_is_meant(world: World) -> None:

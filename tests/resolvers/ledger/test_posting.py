@@ -1,4 +1,4 @@
-"""Whatever happens to the records, every goal and board equals what the records say as they stand."""
+"""Property tests of the ledger: after any edits, goals and leaderboards equal a recomputation from the records."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(
 
 @dataclass
 class Known:
-    """A deal as a person who reads the rules would keep it on paper."""
+    """Expected state of a deal, kept by a simple implementation of the rules."""
 
     id: str
     number: int
@@ -72,7 +72,7 @@ class Paper:
         return (amount * rate).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
 
     def scores(self) -> dict[tuple[str, str, str, date], Decimal]:
-        """Add up what every deal as it stands is worth: by metric, seller, team and day."""
+        """Return the expected scores of all deals in their current state: by metric, seller, team and day."""
         totals: dict[tuple[str, str, str, date], Decimal] = defaultdict(Decimal)
         standing = [deal for deal in self.deals if not deal.deleted]
         firsts: dict[str, Known] = {}
@@ -104,7 +104,7 @@ class Paper:
         return {"amount": str(amount), "currency": currency}
 
     def moment(self, after: datetime) -> datetime:
-        """Return a moment between then and now, to the second."""
+        """Return a random time between `after` and now, in whole seconds."""
         seconds = int((self.world.now - after).total_seconds())
         return after + timedelta(seconds=self.dice.randint(0, max(0, seconds)))
 
@@ -224,7 +224,7 @@ async def furnished(world: World, *, close_after: int | None = None) -> None:
 def within(
     scores: dict[tuple[str, str, str, date], Decimal], metric: str, owner: str, first: date, last: date
 ) -> Decimal:
-    """Add up one goal's value the slow way."""
+    """Return the expected value of one goal, by a scan of all scores."""
     teams = {"company": None, "Sales": TEAMS, "North": ("North",), "South": ("South",)}
     return sum(
         (

@@ -1,4 +1,4 @@
-"""The comparison of totals, ledger and records finds whatever was changed behind its back, and nothing else."""
+"""Reconciliation reports every direct change of totals, ledger or records, and nothing else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DAY = "2026-11-18"
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
-    """A company in which every kind of record was recorded, changed, handed over and deleted."""
+    """A company in which records of every type were created, changed, reassigned and deleted."""
     async with opened(database_url) as world:
         await history(world)
         yield world
@@ -95,7 +95,7 @@ async def test_a_history_of_every_kind_of_record_leaves_nothing_to_find(world: W
     )
 
 
-# A total that is wrong
+# Wrong totals
 
 
 async def test_a_total_that_is_off_by_one_is_found_and_rebuilt(world: World) -> None:
@@ -184,7 +184,7 @@ async def test_all_totals_can_be_rebuilt_from_the_ledger_alone(world: World) -> 
 
 
 async def totals() -> list[list[str]]:
-    """Return every total that is not zero, of employees and of teams."""
+    """Return all totals of employees and of teams that are not zero."""
     return [
         sorted(map(str, await connection.rows(f"SELECT metric, {whose}, day, amount FROM {table} WHERE amount <> 0")))
         for table, whose in (("daily_total", "employee_id, team_id"), ("team_total", "team_id"))
@@ -203,7 +203,7 @@ async def test_only_a_repair_that_changes_something_is_told_to_everybody(world: 
     assert [topics for _, topics in await change_log.after(before)] == [["*"]]
 
 
-# A ledger that is wrong
+# Wrong ledger
 
 
 async def test_a_posting_that_was_removed_is_missed_by_its_record_and_by_the_total(world: World) -> None:
@@ -277,7 +277,7 @@ async def test_the_withdrawal_of_a_deleted_record_is_missed_when_it_is_removed(w
     ]
 
 
-# A record that was changed behind our back
+# Records changed directly in their tables
 
 
 async def test_a_record_given_to_another_employee_in_the_table_is_found(world: World) -> None:
@@ -332,7 +332,7 @@ async def test_a_kind_of_sale_that_somebody_gave_is_not_judged_by_the_order_of_w
     assert told(await reconcile()) == []
 
 
-# A closed month
+# Closed months
 
 
 async def test_what_is_entered_late_for_a_closed_month_is_no_difference(world: World) -> None:
@@ -365,7 +365,7 @@ def test_a_late_posting_lets_only_its_own_metric_be_compared_over_all_days_toget
     assert list(ledger_differences(done, [late, stray])) == [(("calls_made", 5, 2, date(2026, 11, 18)), 1, 0)]
 
 
-# A system at work
+# Concurrent writes
 
 
 async def test_what_others_write_meanwhile_is_neither_seen_nor_held_up(world: World, database_url: str) -> None:
@@ -390,7 +390,7 @@ async def test_what_others_write_meanwhile_is_neither_seen_nor_held_up(world: Wo
 
 
 async def copied(where: str, **other: str) -> None:
-    """Post once more what is posted already, with some columns changed."""
+    """Insert copies of postings, with some columns overridden by SQL expressions."""
     columns = ("metric", "employee_id", "team_id", "amount", "effective_on", "late", "recorded_at")
     names = (*columns, "source_kind", "source_id")
     await connection.execute(

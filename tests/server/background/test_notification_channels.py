@@ -1,4 +1,4 @@
-"""Channels: how they are set up, what a webhook gets and proves, and what counts as sent."""
+"""Notification channels: their configuration, signed webhooks, Apprise services, and what counts as sent."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ async def test_who_does_not_answer_is_left():
 
 @pytest.fixture
 async def chat() -> AsyncIterator[Receiver]:
-    """One of Apprise's services, the only one that is a program of ours."""
+    """A receiver for the JSON service of Apprise, the only one that can be run locally."""
     async with receiver() as chat:
         yield chat
 
@@ -175,7 +175,7 @@ async def test_what_a_service_refuses_is_a_failure(chat):
     with pytest.raises(NotSent, match="refused"):
         await service(chat).send(MESSAGE)
     await chat.down()
-    with pytest.raises(NotSent, match="refused it, or did not answer"):
+    with pytest.raises(NotSent, match="refused the message or did not answer"):
         await service(chat).send(MESSAGE)
 
 
@@ -252,14 +252,14 @@ def test_whether_a_channel_is_one_place_or_everybodys_own_is_told_by_its_address
 
 def test_an_address_that_the_library_does_not_know_is_named_before_anything_starts(monkeypatch):
     monkeypatch.setenv("SCORELINE_CHANNELS", f"crm={HOOK}\nchat=slcak://secret/token\nmail=mailto://u:p@example.com")
-    with pytest.raises(SettingsError, match="CHANNELS, chat: this is no address that Apprise knows") as refused:
+    with pytest.raises(SettingsError, match="CHANNELS, chat: Apprise does not recognize the address") as refused:
         load(database_url="sqlite://:memory:").check_fit_to_serve()
 
     assert "secret" not in str(refused.value)
 
 
 async def test_an_address_that_the_library_does_not_know_is_a_failure():
-    with pytest.raises(NotSent, match="none of Apprise's"):
+    with pytest.raises(NotSent, match="Apprise does not recognize"):
         await Outside("slcak://secret/token").send(MESSAGE)
 
 

@@ -1,4 +1,4 @@
-"""The outbox and its receivers: each message arrives at least once, whatever happens on the way."""
+"""The notification worker: each message of the outbox arrives at least once, despite failures and crashes."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ async def test_what_a_chat_was_not_told_because_the_sender_died_is_told_by_the_n
     await only(world, "DEAL_LOST", channels=["chat"], recipients=["EMPLOYEE", "MANAGER"])
     await lost(world)
     [row] = await Delivery.all()
-    await outbox.claim(row, world.now, world.now + timedelta(minutes=2))  # and is heard of no more
+    await outbox.claim(row, world.now, world.now + timedelta(minutes=2))  # by a process that died then
     async with receiver() as chat:
         deliver = Delivering({"chat": Outside(f"json://127.0.0.1:{chat.port}/")}, lambda: world.now)
         for _ in range(5):

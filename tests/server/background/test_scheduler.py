@@ -1,4 +1,4 @@
-"""The clock of several servers: one keeps it, another takes over, and what it does is done once."""
+"""The scheduler: leader election between servers, due jobs, the daily job, failures and restarts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 
 class Times:
-    """The clocks of some machines, each with its own idea of the time."""
+    """The monotonic clocks of several machines, each with its own offset."""
 
     def __init__(self, *offsets: float) -> None:
         self.now, self.offsets = 1000.0, offsets
@@ -62,7 +62,7 @@ async def test_a_dead_holder_is_replaced_within_half_a_minute_whatever_the_clock
         await second.look()
         times.now += BEAT
     assert times.now - died < 30
-    assert not first.held  # when it wakes up, it does not believe it any more
+    assert not first.held  # when it resumes, it counts itself out
 
 
 async def test_a_holder_that_stops_gives_the_lease_back_at_once(world: World) -> None:
@@ -207,7 +207,7 @@ async def test_a_task_of_the_clock_that_dies_is_started_again_and_told(
     try:
         await until(lambda: _true(asked > 2 and clock.healthy))
         assert clock.tick.deaths == 1
-        assert "hand died and begins again" in caplog.text
+        assert "“job loop” failed and is restarted" in caplog.text
     finally:
         await clock.stop()
 

@@ -1,4 +1,4 @@
-"""The commands that look back, each in a process of its own."""
+"""Tests of the `backtest` and `forecast` commands, each run in a process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What /graphql answers over HTTP, to good and to bad requests."""
+"""Responses of `/graphql` over HTTP, to valid and invalid requests."""
 
 from __future__ import annotations
 

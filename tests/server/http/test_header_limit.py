@@ -1,4 +1,4 @@
-"""Bytes on a connection, before they are requests or messages: how many are read of what never ends."""
+"""Limits on raw bytes: request heads, WebSocket frames without messages, and bodies that are too large."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served
 
 
 async def answer(here: Served, parts: Iterable[bytes]) -> bytes:
-    """Return what a connection was answered before it was closed; of one that is kept, its first bytes."""
+    """Send the parts over a new connection and return the first bytes of the response."""
     reader, writer = await asyncio.open_connection(*here.address.split(":"))
     try:
         async with asyncio.timeout(10):
@@ -52,7 +52,7 @@ async def answer(here: Served, parts: Iterable[bytes]) -> bytes:
         [b"GET /health/live?", b"x" * LONGEST_HEAD],
         [UPGRADE, b"a: ", b"x" * LONGEST_HEAD],
     ],
-    ids=["a long header", "many headers", "many headers at once", "a long address", "a socket's long header"],
+    ids=["long header", "many headers", "many headers at once", "long URL", "long header of a handshake"],
 )
 async def test_too_long_a_head_is_answered_with_431(here: Served, parts: list[bytes]) -> None:
     assert (await answer(here, parts)).startswith(b"HTTP/1.1 431")
@@ -79,7 +79,7 @@ async def test_a_handshake_that_the_library_refuses_is_answered_and_not_left_han
         [Frame(Opcode.PONG, b"")],
         [Frame(Opcode.TEXT, b"", fin=False), *[Frame(Opcode.CONT, b"", fin=False)] * 2],
     ],
-    ids=["pings", "pongs", "parts"],
+    ids=["pings", "pongs", "fragments"],
 )
 async def test_frames_that_are_no_messages_use_up_the_same_budget(here: Served, frames: list[Frame]) -> None:
     first, *more = [frame.serialize(mask=True) for frame in frames]

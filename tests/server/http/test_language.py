@@ -1,4 +1,4 @@
-"""In which language somebody is answered: as his client asks, else as his profile says."""
+"""The language of responses: the client's choice, else the one in the viewer's profile."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def summary(answer: Any) -> str:
         ("en", None, ENGLISH),
         ("", None, ENGLISH),
         ("", "ru", RUSSIAN),
-        ("fr", "ru", RUSSIAN),  # we do not speak it: his profile decides
+        ("fr", "ru", RUSSIAN),  # not supported: the profile decides
         ("en", "ru", ENGLISH),
         ("ru", "en", RUSSIAN),
     ],

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.timeout(60)
 
 
 async def tried(throttle, *key, times):
-    """Return how many of so many attempts were let through."""
+    """Return how many of `times` attempts were accepted."""
     return [await throttle.hit(*key) for _ in range(times)].count(0)
 
 
@@ -64,7 +64,7 @@ async def test_whatever_is_typed_can_be_counted(email):
 
 @pytest.fixture
 async def over_redis(redis_server):
-    """Make what counts over the Redis of this test, let go of at its end."""
+    """Return a factory of rate limiters over the test's Redis; they are closed at the end."""
     made = []
 
     def make():

@@ -116,7 +116,7 @@ WIN = """mutation {
 
 
 def answer(message):
-    """Return what a message says, by the id of the operation that it answers."""
+    """Return the data of a `next` message, by the id of its operation."""
     assert message["type"] == "next", message
     assert "errors" not in message["payload"], message
     return {message["id"]: message["payload"]["data"]}

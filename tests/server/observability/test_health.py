@@ -11,7 +11,7 @@ pytestmark = pytest.mark.timeout(30)
 
 
 class Wire(BroadcastBackend):
-    """A carrier whose connection the test makes and breaks."""
+    """A broadcast backend whose connection the test makes and breaks."""
 
     def __init__(self):
         self.events = asyncio.Queue()

@@ -1,4 +1,4 @@
-"""Who may come from where, and in which language he is spoken to."""
+"""Client information of requests: allowed origins, forwarded addresses and languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocol graphql-transport-ws, message by message, and what breaks it."""
+"""Messages of graphql-transport-ws, and violations of the protocol with their close codes."""
 
 from __future__ import annotations
 

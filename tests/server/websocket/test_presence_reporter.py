@@ -1,4 +1,4 @@
-"""Who has a socket open is online for all, until he closes it."""
+"""An employee with an open socket is shown online to all viewers until it is closed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HIRED = {"name": "Ann", "email": "ann@example.com", "password": "correct horse"}
 
 
 async def hired(here: Served) -> str:
-    """Take Ann in, and return her token."""
+    """Create the employee Ann and return her token."""
     await here.data(
         "mutation($input: CreateEmployeeInput!) { createEmployee(input: $input) { userErrors { message } } }",
         input=HIRED,

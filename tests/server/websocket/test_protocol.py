@@ -1,4 +1,4 @@
-"""A WebSocket, frame by frame: what RFC 6455 allows, and what closes it."""
+"""WebSocket frames: valid sequences, and protocol errors with their close codes (RFC 6455)."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ def frame(opcode: Opcode, data: bytes = b"", *, fin: bool = True) -> bytes:
 
 
 def raw(first: int, data: bytes = b"", *, masked: bool = True) -> bytes:
-    """Return a frame with a first byte that the library would not write."""
+    """Return a frame with any first byte, also invalid ones that the library would not write."""
     return bytes([first, (128 if masked else 0) | len(data)]) + (b"\0\0\0\0" if masked else b"") + data
 
 
 BROKEN = {
-    "not masked": (raw(0x81, PING, masked=False), 1002),
-    "a reserved bit": (raw(0xC1, PING), 1002),
-    "another reserved bit": (raw(0x91, PING), 1002),
-    "a frame that there is not": (raw(0x83, PING), 1002),
-    "a control frame that there is not": (raw(0x8B), 1002),
-    "a ping in parts": (raw(0x09, b"?"), 1002),
-    "a ping of 126 bytes": (b"\x89\xfe\x00\x7e\0\0\0\0" + b"?" * 126, 1002),
-    "a part of nothing": (frame(Opcode.CONT, PING), 1002),
-    "a message within another": (frame(Opcode.TEXT, b"{", fin=False) + frame(Opcode.TEXT, PING), 1002),
-    "half a character": (frame(Opcode.TEXT, b'{"type":"\xd0"}'), 1007),
-    "a message of a terabyte": (b"\x81\xff" + struct.pack(">Q", 1 << 40) + b"\0\0\0\0", 1009),
-    "parts that are too much together": (
+    "unmasked frame": (raw(0x81, PING, masked=False), 1002),
+    "first reserved bit": (raw(0xC1, PING), 1002),
+    "third reserved bit": (raw(0x91, PING), 1002),
+    "unknown data opcode": (raw(0x83, PING), 1002),
+    "unknown control opcode": (raw(0x8B), 1002),
+    "fragmented ping": (raw(0x09, b"?"), 1002),
+    "ping of 126 bytes": (b"\x89\xfe\x00\x7e\0\0\0\0" + b"?" * 126, 1002),
+    "continuation without a message": (frame(Opcode.CONT, PING), 1002),
+    "message within a fragmented one": (frame(Opcode.TEXT, b"{", fin=False) + frame(Opcode.TEXT, PING), 1002),
+    "invalid UTF-8": (frame(Opcode.TEXT, b'{"type":"\xd0"}'), 1007),
+    "message of a terabyte": (b"\x81\xff" + struct.pack(">Q", 1 << 40) + b"\0\0\0\0", 1009),
+    "fragments that are too large together": (
         frame(Opcode.TEXT, b"x" * 40_000, fin=False) + frame(Opcode.CONT, b"x" * 40_000),
         1009,
     ),
-    "a close with half a code": (frame(Opcode.CLOSE, b"\x03"), 1002),
-    "a close with a code that nobody may send": (frame(Opcode.CLOSE, struct.pack(">H", 1005)), 1002),
-    "bytes": (frame(Opcode.BINARY, PING), 4400),
+    "close with half a code": (frame(Opcode.CLOSE, b"\x03"), 1002),
+    "close with a reserved code": (frame(Opcode.CLOSE, struct.pack(">H", 1005)), 1002),
+    "binary message": (frame(Opcode.BINARY, PING), 4400),
 }
 
 
@@ -103,7 +103,7 @@ async def test_a_close_is_answered_with_its_own_code(here: Served) -> None:
 
 
 async def test_what_is_asked_before_the_introduction_is_over_waits_for_it(here: Served) -> None:
-    """All in one packet: the second message needs what the first one waits for."""
+    """Both messages arrive in one packet, and the second needs the result of the first."""
     hello = b'{"type":"connection_init","payload":{"Authorization":"Bearer %b"}}' % here.token.encode()
     asked = b'{"id":"1","type":"subscribe","payload":{"query":"{ company { name } }"}}'
     async with here.bare() as socket:

@@ -1,4 +1,4 @@
-"""Clients that do not read: what waits for them is the newest, it is bounded, and one that stays stuck is sent away."""
+"""Clients that do not read: their queue is bounded and holds the newest states; in the end they are disconnected."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from resolvers.request.client_info import Caller
 from server.websocket.graphql_transport_ws import MOST_WAITING, Socket
 from server.websocket.protocol import Text, Wire
 
-LARGE = b"x" * 1_000_000  # more than the transport and the system hold between them
+LARGE = b"x" * 1_000_000  # more than the buffers of the transport and the operating system hold together
 ACK = b'{"type":"connection_ack"}'
 STUCK = (1013, "The client does not read")
 
 
 class Line:
-    """In place of a wire: a client that reads, or does not."""
+    """Stands in for the WebSocket protocol object; the test decides whether the client reads."""
 
     def __init__(self) -> None:
         self.paused = False
@@ -46,7 +46,7 @@ class Line:
 
 
 async def listening(wire: Any, **more: Any) -> Socket:
-    """Return a socket that has introduced itself, and to which nobody but the test sends anything."""
+    """Return an initialized connection, to which only the test sends texts."""
 
     async def admit(caller: Caller) -> Any:
         return SimpleNamespace(who="somebody", language="en")
@@ -109,7 +109,7 @@ async def test_no_more_waits_than_is_bounded() -> None:
     full = line.closed
     push(socket, MOST_WAITING, 1)
     assert (full, line.closed) == (None, STUCK)
-    push(socket, 1, 2)  # nobody is there any more
+    push(socket, 1, 2)  # ignored: the connection is closed
     line.paused = False
     socket.drained()
     assert line.sent == []
@@ -117,7 +117,7 @@ async def test_no_more_waits_than_is_bounded() -> None:
 
 @asynccontextmanager
 async def wired(**more: Any) -> AsyncIterator[tuple[Socket, sockets.socket]]:
-    """Give a socket over a real connection, and the client's end of it, which reads nothing by itself."""
+    """Yield a connection over a real socket pair, and the client's end of it, which reads nothing by itself."""
     config: Any = SimpleNamespace(ws_max_size=65_536, ws_per_message_deflate=False)
     state: Any = SimpleNamespace(connections=set(), tasks=set(), default_headers=[])
     here, there = sockets.socketpair()
@@ -136,7 +136,7 @@ async def wired(**more: Any) -> AsyncIterator[tuple[Socket, sockets.socket]]:
 
 
 async def read(there: sockets.socket, last: bytes | None = None) -> list[bytes]:
-    """Read all that was sent, up to this text, or to a close, whose code and reason come last."""
+    """Read all texts up to this one, or up to a close frame, whose code and reason come last."""
     client = ClientProtocol(parse_uri("ws://here/"), state=State.OPEN, max_size=None)
     found: list[bytes] = []
     async with asyncio.timeout(10):
@@ -154,7 +154,7 @@ async def test_who_stays_stuck_is_sent_away_and_hears_that_he_may_come_again() -
         await asyncio.sleep(0.5)
         found = await read(there)
 
-    assert found == [ACK, b"1:" + LARGE, Close(*STUCK).serialize()]  # nothing that waited
+    assert found == [ACK, b"1:" + LARGE, Close(*STUCK).serialize()]  # the queue was dropped
 
 
 async def test_who_reads_again_in_time_is_kept() -> None:

@@ -1,4 +1,4 @@
-"""Flags, and the pace at which those who were rung go on."""
+"""The coalescing event, and the window in which waiting tasks are woken together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WINDOW = 0.1
 
 
 async def _rung(after: float, pace: Pace) -> tuple[float, float]:
-    """Ring a flag after so many seconds; return when that was, and when who waited for it went on."""
+    """Set an event after so many seconds; return that time, and the time at which the waiting task woke."""
     loop, flag = asyncio.get_running_loop(), Flag()
     waiting = asyncio.create_task(flag.wait(pace=pace))
     await asyncio.sleep(after)
@@ -35,8 +35,8 @@ async def test_everybody_rests_for_half_a_window() -> None:
 
     assert all(on - rung >= WINDOW / 2 * 0.99 for rung, on in found)
     first, second, third, fourth, fifth = (on for _, on in found)
-    assert second - first < WINDOW / 4  # with the first
-    assert third - first >= WINDOW * 0.99  # too late for it: a window later
+    assert second - first < WINDOW / 4  # in the batch of the first
+    assert third - first >= WINDOW * 0.99  # too late for that batch: one window later
     assert fourth - third < WINDOW / 4
     assert fifth - third < WINDOW / 4
 

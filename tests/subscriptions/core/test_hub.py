@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 
 
 class Wire(BroadcastBackend):
-    """A carrier that can fail as carriers do: on subscription, or by never finishing a publication."""
+    """A broadcast backend that can fail: on subscription, or by never finishing a publication."""
 
     def __init__(self, failures: int = 0) -> None:
         self.failures, self.publications = failures, 0
@@ -264,7 +264,7 @@ async def test_a_row_that_is_not_the_next_leads_to_a_look_at_what_was_before_it(
             hub.tell(change_log.commit("third"), ["third"])
             assert await third.wait(0)
 
-            hub.ring()  # and nothing is told twice
+            hub.ring()  # nothing is delivered twice
             change_log.commit("first")
             assert await first.wait()
             assert not await second.wait(0)

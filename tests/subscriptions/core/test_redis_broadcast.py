@@ -1,4 +1,4 @@
-"""Delivery over a real server that is killed, frozen, cut and absent; `NEVER` looking by itself proves the doorbell."""
+"""Delivery over a real Redis that is killed, frozen, disconnected or absent; hubs do not poll unless a test says so."""
 
 import asyncio
 from contextlib import aclosing
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 
 
 async def heard_across(writer, reader, change_log):
-    """Commit and ring in one process, and wait until a listener of the other has heard."""
+    """Commit a row and announce it through one hub, and wait until a listener of the other hub is woken."""
     with reader.listen(["wins"]) as bell:
         change_log.commit("wins")
         writer.ring()

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 
 
 class Board:
-    """A value with a log behind it, read as a query reads: at one moment, and finished a little later."""
+    """A value with a change log; a read takes the value at one moment and returns it a little later, like a query."""
 
     def __init__(self, change_log, hub):
         self.log, self.hub, self.value, self.reads = change_log, hub, 0, 0
