@@ -10,23 +10,25 @@ from typing import Final
 import click
 
 from benchmarks import scaling, scenarios
-from benchmarks.harness import rig
-from benchmarks.import_latency import importing
-from benchmarks.scenarios import Figure, Office, opened
+from benchmarks.harness import start_harness
+from benchmarks.import_latency import measure_import_latency
+from benchmarks.scenarios import BenchmarkCompany, BenchmarkResult, set_up_company
 
-SCENES: dict[str, Callable[[Office, bool], Iterator[Figure]]] = {
-    "board": lambda office, quick: scenarios.board_push(office, 200 if quick else 1_000, 10 if quick else 30),
-    "goals": lambda office, quick: scenarios.goals_push(office, 50 if quick else 200, 100 if quick else 400),
-    "requests": lambda office, quick: scenarios.requests(office, 50 if quick else 300),
-    "import": lambda office, quick: importing(office, 1_000 if quick else 10_000, 3 if quick else 10),
-    "idle": lambda office, quick: scenarios.idle(office, 500 if quick else 3_000, 5 if quick else 30),
+SCENARIOS: dict[str, Callable[[BenchmarkCompany, bool], Iterator[BenchmarkResult]]] = {
+    "board": lambda company, quick: scenarios.measure_leaderboard_push(
+        company, 200 if quick else 1_000, 10 if quick else 30
+    ),
+    "goals": lambda company, quick: scenarios.measure_goal_pushes(company, 50 if quick else 200, 100 if quick else 400),
+    "requests": lambda company, quick: scenarios.measure_requests(company, 50 if quick else 300),
+    "import": lambda company, quick: measure_import_latency(company, 1_000 if quick else 10_000, 3 if quick else 10),
+    "idle": lambda company, quick: scenarios.measure_idle_sockets(company, 500 if quick else 3_000, 5 if quick else 30),
 }
 
 GROWTH: Final = "growth"  # sets up companies of its own
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("names", nargs=-1, type=click.Choice([*SCENES, GROWTH]))
+@click.argument("names", nargs=-1, type=click.Choice([*SCENARIOS, GROWTH]))
 @click.option("--quick", is_flag=True, help="Fewer sockets and rounds: noisier, but done in a minute.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Also write the results to this file as JSON.")
 def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
@@ -36,32 +38,36 @@ def main(names: tuple[str, ...], quick: bool, file: Path | None) -> None:
     the latency during an import is wall-clock time. Ratios to the baseline can be compared between machines. Without
     NAMES all benchmarks run, which takes some minutes.
     """
-    figures: list[Figure] = []
+    results: list[BenchmarkResult] = []
 
-    def found(some: Iterator[Figure]) -> None:
-        for figure in some:
-            figures.append(figure)
-            click.echo(line(figure))
+    def collect(new_results: Iterator[BenchmarkResult]) -> None:
+        for result in new_results:
+            results.append(result)
+            click.echo(format_result(result))
 
-    wanted = names or (*SCENES, GROWTH)
-    if set(wanted) - {GROWTH}:
-        with rig() as machines:
-            office = opened(machines, sellers=200, deals=10_000)
-            for name in wanted:
+    selected_names = names or (*SCENARIOS, GROWTH)
+    if set(selected_names) - {GROWTH}:
+        with start_harness() as harness:
+            company = set_up_company(harness, sellers=200, deals=10_000)
+            for name in selected_names:
                 if name != GROWTH:
-                    found(SCENES[name](office, quick))
-    if GROWTH in wanted:
-        found(scaling.grown(scaling.QUICK, 20) if quick else scaling.grown(scaling.FULL, 100))
+                    collect(SCENARIOS[name](company, quick))
+    if GROWTH in selected_names:
+        collect(
+            scaling.measure_growth(scaling.QUICK_SIZES, 20)
+            if quick
+            else scaling.measure_growth(scaling.FULL_SIZES, 100)
+        )
     if file:
-        shown = [{**vars(figure), "ratio": figure.ratio, "rate": figure.rate} for figure in figures]
-        file.write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
+        entries = [{**vars(result), "ratio": result.ratio, "rate": result.rate} for result in results]
+        file.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
 
 
-def line(figure: Figure) -> str:
-    floor = "" if figure.floor is None else f" baseline {figure.floor:9.1f}  ratio {figure.ratio:5.2f}"
-    rate = {} if figure.rate is None else {"per_core_second": round(figure.rate)}
-    more = "  ".join(f"{name}={value}" for name, value in (rate | figure.more).items())
-    return f"{figure.name:<64} {figure.ours:9.1f} {figure.unit:<3}{floor}  ({figure.aim})  {more}"
+def format_result(result: BenchmarkResult) -> str:
+    baseline = "" if result.baseline is None else f" baseline {result.baseline:9.1f}  ratio {result.ratio:5.2f}"
+    rate = {} if result.rate is None else {"per_core_second": round(result.rate)}
+    details = "  ".join(f"{name}={value}" for name, value in (rate | result.details).items())
+    return f"{result.name:<64} {result.cost:9.1f} {result.unit:<3}{baseline}  ({result.target})  {details}"
 
 
 if __name__ == "__main__":

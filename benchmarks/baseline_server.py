@@ -16,22 +16,24 @@ import orjson
 import uvicorn
 from redis.asyncio import Redis
 
-GOAL = "SELECT id, name, owner_kind, owner_id, metric, target, first_day, last_day, version, archived_at FROM goal WHERE id = $1"
-VALUE = "SELECT SUM(amount)::bigint FROM daily_total WHERE metric = $1 AND employee_id = $2 AND day BETWEEN $3 AND $4"
+GOAL_SQL = "SELECT id, name, owner_kind, owner_id, metric, target, first_day, last_day, version, archived_at FROM goal WHERE id = $1"
+VALUE_SQL = (
+    "SELECT SUM(amount)::bigint FROM daily_total WHERE metric = $1 AND employee_id = $2 AND day BETWEEN $3 AND $4"
+)
 
 
-class Bare(asyncpg.Connection):  # type: ignore[misc]
+class ConnectionWithoutReset(asyncpg.Connection):  # type: ignore[misc]
     """Connection that returns to the pool without the reset query that the driver sends after each use."""
 
     async def reset(self, *, timeout: float | None = None) -> None:
         await self._reset()
 
 
-class Floor:
+class BaselineServer:
     """ASGI application that accepts graphql-transport-ws sockets and sends them text unchanged."""
 
     def __init__(self) -> None:
-        self.sends: list[Any] = []
+        self.senders: list[Any] = []
         self.position = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -48,8 +50,8 @@ class Floor:
                     break
             if scope["path"] == "/push":
                 text = body.decode()
-                for each in self.sends:
-                    await each({"type": "websocket.send", "text": text})
+                for send_to_socket in self.senders:
+                    await send_to_socket({"type": "websocket.send", "text": text})
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"ok"})
         else:
@@ -62,28 +64,30 @@ class Floor:
                 if "connection_init" in event["text"]:
                     await send({"type": "websocket.send", "text": '{"type":"connection_ack"}'})
                 else:
-                    self.sends.append(send)
+                    self.senders.append(send)
                     await send({"type": "websocket.send", "text": '{"id":"1","type":"next","payload":{}}'})
 
-    async def listen(self, database: str, redis: str) -> None:
+    async def listen(self, database_url: str, redis_url: str) -> None:
         """Handle messages `[socket index, goal id, text]`: run the goal's statements, send the text to the socket."""
-        pool = await asyncpg.create_pool(database, min_size=1, max_size=4, connection_class=Bare)
-        async with Redis.from_url(redis, socket_timeout=None).pubsub() as pubsub:
+        pool = await asyncpg.create_pool(database_url, min_size=1, max_size=4, connection_class=ConnectionWithoutReset)
+        async with Redis.from_url(redis_url, socket_timeout=None).pubsub() as pubsub:
             await pubsub.subscribe("scoreline:floor")
             async for message in pubsub.listen():
                 if message["type"] != "message":
                     continue
-                number, goal, text = orjson.loads(message["data"])
+                socket_index, goal_id, text = orjson.loads(message["data"])
                 async with pool.acquire() as connection:
-                    row = await connection.fetchrow(GOAL, goal)
-                    await connection.fetchval(VALUE, row["metric"], row["owner_id"], row["first_day"], row["last_day"])
-                await self.sends[number]({"type": "websocket.send", "text": text})
+                    row = await connection.fetchrow(GOAL_SQL, goal_id)
+                    await connection.fetchval(
+                        VALUE_SQL, row["metric"], row["owner_id"], row["first_day"], row["last_day"]
+                    )
+                await self.senders[socket_index]({"type": "websocket.send", "text": text})
 
 
 async def main() -> None:
-    floor = Floor()
+    app = BaselineServer()
     config = uvicorn.Config(
-        floor,
+        app,
         port=int(sys.argv[1]),
         ws="websockets-sansio",
         ws_per_message_deflate=False,
@@ -92,11 +96,11 @@ async def main() -> None:
         access_log=False,
         server_header=False,
     )
-    serving = asyncio.create_task(uvicorn.Server(config).serve())
-    listening = asyncio.create_task(floor.listen(*sys.argv[2:])) if len(sys.argv) > 2 else None
-    await serving
-    if listening:
-        listening.cancel()
+    server_task = asyncio.create_task(uvicorn.Server(config).serve())
+    listen_task = asyncio.create_task(app.listen(*sys.argv[2:])) if len(sys.argv) > 2 else None
+    await server_task
+    if listen_task:
+        listen_task.cancel()
 
 
 if __name__ == "__main__":

@@ -7,21 +7,21 @@ from datetime import date
 
 import asyncpg
 
-from models.ledger.scores import HOLDING
+from models.ledger.scores import HOLDING_TEAMS_CTE
 
-TEAM = 20  # sellers per team
+TEAM_SIZE = 20  # sellers per team
 
-_PEOPLE = """
+_INSERT_EMPLOYEES = """
 INSERT INTO employee (name, needle, role, team_id, active, created_at)
 SELECT 'Seller ' || lpad(n::text, 5, '0'), 'seller ' || lpad(n::text, 5, '0'), 'EMPLOYEE', $2 + (n - 1) / $3, true,
     now() - interval '400 days'
 FROM generate_series(1, $1) n
 """
-_PLACES = """
+_INSERT_MEMBERSHIPS = """
 INSERT INTO membership (employee_id, team_id, active, since)
 SELECT id, team_id, true, created_at FROM employee WHERE name LIKE 'Seller %'
 """
-_DEALS = """
+_INSERT_DEALS = """
 INSERT INTO deal (title, needle, owner_id, stage_id, status, amount, currency, created_at, closed_at, created_on,
     closed_on, opened_by, opened_team, won_by, won_team, rate, value, sale_kind, sale_kind_given)
 SELECT 'Deal ' || n, 'deal ' || n, e.id, (SELECT min(id) FROM stage), 'WON', 100 * (1 + n % 900), 'EUR',
@@ -31,7 +31,7 @@ FROM generate_series($1::int, $5::int) n
 CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => ((n::bigint * 7919) % $2)::int) AS d) moment
 JOIN employee e ON e.id = $3 + n % $4
 """
-_ENTRIES = """
+_INSERT_SCORE_ENTRIES = """
 INSERT INTO score_entry (metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind, source_id)
 SELECT metric, owner_id, won_team, CASE WHEN metric LIKE '%_amount' THEN value ELSE 1 END,
     CASE metric WHEN 'deals_created' THEN created_on ELSE closed_on END, false, closed_at, 'Deal', id
@@ -40,18 +40,18 @@ FROM deal CROSS JOIN unnest(
 ) AS metric
 WHERE deal.id BETWEEN $1 AND $2
 """
-_TOTALS = """
+_INSERT_DAILY_TOTALS = """
 INSERT INTO daily_total (metric, employee_id, team_id, day, amount)
 SELECT metric, employee_id, team_id, effective_on, sum(amount) FROM score_entry GROUP BY 1, 2, 3, 4
 """
-_TEAM_TOTALS = f"""
+_INSERT_TEAM_TOTALS = f"""
 INSERT INTO team_total (metric, team_id, day, amount)
 WITH RECURSIVE credited AS (
     SELECT metric, team_id, day, sum(amount) AS amount FROM daily_total GROUP BY 1, 2, 3
-), {HOLDING}
+), {HOLDING_TEAMS_CTE}
 SELECT metric, holding.id, day, sum(amount) FROM credited JOIN holding ON holding.below = credited.team_id GROUP BY 1, 2, 3
 """
-_GOALS = """
+_INSERT_GOALS = """
 INSERT INTO goal (name, owner_kind, owner_id, metric, target, kind, first_day, last_day, recurring, announced, version, created_at)
 SELECT 'Plan of ' || name, owner_kind, owner_id, 'deals_won_amount', 100000000 * sellers, 'MONTH', $1, $2, false, '[]', 1,
     now() - interval '40 days'
@@ -63,28 +63,33 @@ FROM (
 """
 
 
-_HEARD = """
+_INSERT_INACTIVITY_TIMERS = """
 INSERT INTO silence (kind, subject_id, since, known)
 SELECT 'Employee', id, (extract(epoch FROM now()) * 1000000)::bigint, 0 FROM employee WHERE name LIKE 'Seller %'
 """  # every seller has just been active: inactivity alerts for ten thousand employees would distort the measurement
-_FORESEEN = """
+_INSERT_TODAYS_SNAPSHOT = """
 INSERT INTO forecast_snapshot (day, owner_kind, owner_id, first_day, last_day, basis, booked, expected, low, median, high,
     confidence, taken_at)
 VALUES ($1, 'COMPANY', 0, $1, $1, 'FILLING', 0, 0, 0, 0, 0, 'NONE', now())
 """  # with today's snapshot, a starting server does not train models on a million deals during the measurement
-_INDEXES = """
+_SELECT_INDEXES = """
 SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('deal', 'score_entry') AND indexdef LIKE 'CREATE INDEX%'
 """
-_PAGE = 20_000  # deals
+_DEALS_PER_STEP = 20_000  # deals
 
 
-def steps(deals: int) -> int:
+def count_steps(deals: int) -> int:
     """Return the number of progress steps that `fill_company` reports for `deals` deals."""
-    return -(-deals // _PAGE) + 3
+    return -(-deals // _DEALS_PER_STEP) + 3
 
 
-async def fill(
-    url: str, *, sellers: int, deals: int, hours: int = 8_700, told: Callable[[int], None] = lambda steps: None
+async def fill_company(
+    url: str,
+    *,
+    sellers: int,
+    deals: int,
+    hours: int = 8_700,
+    on_progress: Callable[[int], None] = lambda step_count: None,
 ) -> None:
     """Fill a newly set up company with sellers in teams of twenty, won deals, and goals.
 
@@ -95,40 +100,50 @@ async def fill(
     """
     connection = await asyncpg.connect(url)
     try:
-        top = await connection.fetchval("INSERT INTO team (name, created_at) VALUES ('Sales', now()) RETURNING id")
-        teams = -(-sellers // TEAM)
-        first = await connection.fetchval(
+        top_team_id = await connection.fetchval(
+            "INSERT INTO team (name, created_at) VALUES ('Sales', now()) RETURNING id"
+        )
+        team_count = -(-sellers // TEAM_SIZE)
+        first_team_id = await connection.fetchval(
             "WITH made AS (INSERT INTO team (name, parent_id, created_at) SELECT 'Team ' || n, $1, now()"
             " FROM generate_series(1, $2) n RETURNING id) SELECT min(id) FROM made",
-            top,
-            teams,
+            top_team_id,
+            team_count,
         )
-        await connection.execute(_PEOPLE, sellers, first, TEAM)
-        await connection.execute(_PLACES)
-        lowest = await connection.fetchval("SELECT min(id) FROM employee WHERE name LIKE 'Seller %'")
+        await connection.execute(_INSERT_EMPLOYEES, sellers, first_team_id, TEAM_SIZE)
+        await connection.execute(_INSERT_MEMBERSHIPS)
+        first_seller_id = await connection.fetchval("SELECT min(id) FROM employee WHERE name LIKE 'Seller %'")
         await connection.execute("SET session_replication_role = replica")  # skips foreign key checks
-        indexes = await connection.fetch(_INDEXES)
+        indexes = await connection.fetch(_SELECT_INDEXES)
         for index in indexes:  # building them once at the end is far quicker than updating them with each row
             await connection.execute(f"DROP INDEX {index['indexname']}")
-        for first_deal in range(1, deals + 1, _PAGE):
+        for first_deal_number in range(1, deals + 1, _DEALS_PER_STEP):
             await connection.execute(
-                _DEALS, first_deal, hours, lowest, sellers, min(first_deal + _PAGE - 1, deals), timeout=600
+                _INSERT_DEALS,
+                first_deal_number,
+                hours,
+                first_seller_id,
+                sellers,
+                min(first_deal_number + _DEALS_PER_STEP - 1, deals),
+                timeout=600,
             )
-            await connection.execute(_ENTRIES, first_deal, first_deal + _PAGE - 1, timeout=600)
-            told(1)
-        await connection.execute(_TOTALS, timeout=600)
-        await connection.execute(_TEAM_TOTALS, timeout=600)
-        told(1)
+            await connection.execute(
+                _INSERT_SCORE_ENTRIES, first_deal_number, first_deal_number + _DEALS_PER_STEP - 1, timeout=600
+            )
+            on_progress(1)
+        await connection.execute(_INSERT_DAILY_TOTALS, timeout=600)
+        await connection.execute(_INSERT_TEAM_TOTALS, timeout=600)
+        on_progress(1)
         for index in indexes:
             await connection.execute(index["indexdef"], timeout=600)
-        told(1)
+        on_progress(1)
         today = date.today()  # noqa: DTZ011 - the benchmark's company is in UTC
         start = today.replace(day=1)
         end = date(start.year + start.month // 12, start.month % 12 + 1, 1)
-        await connection.execute(_GOALS, start, date.fromordinal(end.toordinal() - 1), sellers, TEAM)
-        await connection.execute(_HEARD)
-        await connection.execute(_FORESEEN, today)
+        await connection.execute(_INSERT_GOALS, start, date.fromordinal(end.toordinal() - 1), sellers, TEAM_SIZE)
+        await connection.execute(_INSERT_INACTIVITY_TIMERS)
+        await connection.execute(_INSERT_TODAYS_SNAPSHOT, today)
         await connection.execute("VACUUM ANALYZE", timeout=600)
-        told(1)
+        on_progress(1)
     finally:
         await connection.close()

@@ -24,146 +24,152 @@ from strawberry.dataloader import DataLoader
 
 from domain.ledger.metrics import Score
 from domain.ledger.record_facts import DealStatus
-from domain.primitives.global_ids import encoded
-from graph.schema import make
+from domain.primitives.global_ids import encode_global_id
+from graph.schema import create_schema
 from models import migrator
-from models.crm.deals import Deal, StageVisit
+from models.crm.deals import Deal, StageEntry
 from models.crm.pipelines import Stage
 from models.db import connection
 from models.ledger import scores
 from models.organization import people
 from models.organization.people import Employee, Team
 from resolvers.organization import company
-from resolvers.request.client_info import Caller
+from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
-from tests.world import Unthrottled
+from tests.world import UnlimitedRateLimiter
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
-NEXT = {"kind": "MONTH", "offset": 1}
-WHOLE = "query($p: PeriodInput) { forecast(period: $p) { expected low median high pipeline confidence } }"
-ALL = """query($p: PeriodInput) { forecast(period: $p) { expected low median high pipeline deals { expected } }
+NEXT_MONTH = {"kind": "MONTH", "offset": 1}
+COMPANY_QUERY = "query($p: PeriodInput) { forecast(period: $p) { expected low median high pipeline confidence } }"
+ALL_SELLERS_QUERY = """query($p: PeriodInput) { forecast(period: $p) { expected low median high pipeline deals { expected } }
   teams { members { name forecast(period: $p) { expected low median high } } } }"""
-ACCURACY = "query($p: PeriodInput) { forecast(period: $p) { accuracy { periods wape } } }"
+ACCURACY_QUERY = "query($p: PeriodInput) { forecast(period: $p) { accuracy { periods wape } } }"
 
-SAME = " ".join(f"a{n}: forecast(period: $p) {{ accuracy {{ periods wape }} }}" for n in range(20))
-TWENTY = f"query($p: PeriodInput) {{ {SAME} }}"
-ALL_ACCURACY = "query($p: PeriodInput) { teams { members { forecast(period: $p) { accuracy { periods wape } } } } }"
+TWENTY_FIELDS = " ".join(f"a{n}: forecast(period: $p) {{ accuracy {{ periods wape }} }}" for n in range(20))
+TWENTY_TIMES_QUERY = f"query($p: PeriodInput) {{ {TWENTY_FIELDS} }}"
+ALL_ACCURACY_QUERY = (
+    "query($p: PeriodInput) { teams { members { forecast(period: $p) { accuracy { periods wape } } } } }"
+)
 
 
 @dataclass
-class Figure:
+class Measurement:
     name: str
     seconds: float
-    most: float  # target in seconds
-    loop: float  # longest callback of the event loop, in seconds
-    piece: float  # longest job of the worker thread, in seconds
+    target_seconds: float  # target in seconds
+    longest_callback_seconds: float  # longest callback of the event loop, in seconds
+    longest_job_seconds: float  # longest job of the worker thread, in seconds
 
     def __str__(self) -> str:
-        ratio, loop, piece = self.seconds / self.most, self.loop * 1000, self.piece * 1000
-        return f"{self.name:<46}{self.seconds:8.3f} s{ratio:7.2f} of {self.most:<4g}{loop:8.1f} ms{piece:9.1f} ms"
+        ratio, callback_ms, job_ms = (
+            self.seconds / self.target_seconds,
+            self.longest_callback_seconds * 1000,
+            self.longest_job_seconds * 1000,
+        )
+        return f"{self.name:<46}{self.seconds:8.3f} s{ratio:7.2f} of {self.target_seconds:<4g}{callback_ms:8.1f} ms{job_ms:9.1f} ms"
 
 
 @contextmanager
-def watched() -> Iterator[list[float]]:
+def track_longest() -> Iterator[list[float]]:
     """Yield a list of two, filled within the block: CPU seconds of the longest loop callback and of the longest job."""
-    longest, turn, submit = [0.0, 0.0], asyncio.Handle._run, ThreadPoolExecutor.submit
+    longest, run_handle, submit = [0.0, 0.0], asyncio.Handle._run, ThreadPoolExecutor.submit
 
-    def timed(handle: asyncio.Handle) -> None:
-        began = time.thread_time()
-        turn(handle)
-        longest[0] = max(longest[0], time.thread_time() - began)
+    def run_timed(handle: asyncio.Handle) -> None:
+        started = time.thread_time()
+        run_handle(handle)
+        longest[0] = max(longest[0], time.thread_time() - started)
 
-    def submitted(pool: ThreadPoolExecutor, work: Callable[[], Any], /, *args: Any, **named: Any) -> Any:
-        def piece() -> Any:
-            began = time.thread_time()
+    def submit_timed(pool: ThreadPoolExecutor, function: Callable[[], Any], /, *args: Any, **kwargs: Any) -> Any:
+        def job() -> Any:
+            started = time.thread_time()
             try:
-                return work(*args, **named)
+                return function(*args, **kwargs)
             finally:
-                longest[1] = max(longest[1], time.thread_time() - began)
+                longest[1] = max(longest[1], time.thread_time() - started)
 
-        return submit(pool, piece)
+        return submit(pool, job)
 
-    asyncio.Handle._run = timed  # type: ignore[method-assign, assignment]
-    ThreadPoolExecutor.submit = submitted  # type: ignore[method-assign, assignment]
+    asyncio.Handle._run = run_timed  # type: ignore[method-assign, assignment]
+    ThreadPoolExecutor.submit = submit_timed  # type: ignore[method-assign, assignment]
     try:
         yield longest
     finally:
-        asyncio.Handle._run = turn  # type: ignore[method-assign]
+        asyncio.Handle._run = run_handle  # type: ignore[method-assign]
         ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
 
 
-async def measured(name: str, most: float, work: Callable[[], Awaitable[Any]]) -> Figure:
-    with watched() as longest:
-        began = time.process_time()
-        await work()
-        return Figure(name, time.process_time() - began, most, *longest)
+async def measure(name: str, target_seconds: float, action: Callable[[], Awaitable[Any]]) -> Measurement:
+    with track_longest() as longest:
+        started = time.process_time()
+        await action()
+        return Measurement(name, time.process_time() - started, target_seconds, *longest)
 
 
-async def fill(sellers: int, closed: int, open_: int) -> None:
+async def fill_company(sellers: int, closed: int, open_: int) -> None:
     """Write a company into the tables: two years of closed deals through three stages, and the open deals."""
-    luck = random.Random(1)
-    top = await Team.create(name="Sales", created_at=NOW)
+    rng = random.Random(1)
+    team = await Team.create(name="Sales", created_at=NOW)
     await Employee.bulk_create(
         [
-            Employee(name=f"Seller {n:04}", needle=f"seller {n:04}", team_id=top.id, created_at=NOW)
+            Employee(name=f"Seller {n:04}", search_key=f"seller {n:04}", team_id=team.id, created_at=NOW)
             for n in range(sellers)
         ]
     )
-    ids = await Employee.filter(team_id=top.id).values_list("id", flat=True)
+    ids = await Employee.filter(team_id=team.id).values_list("id", flat=True)
     stages = await Stage.all().order_by("position").values_list("id", flat=True)
     deals: list[Deal] = []
-    visits: list[StageVisit] = []
+    visits: list[StageEntry] = []
     totals: dict[tuple[int, date], int] = {}
-    for number in range(closed + open_):
-        is_open = number < open_
-        ago = abs(luck.gauss(0, 60)) if is_open else luck.uniform(30, 730)
-        begun = NOW - timedelta(days=ago + 0.5)
-        ended = begun + timedelta(days=luck.lognormvariate(3, 0.7))
-        won, owner = luck.random() < 0.6, int(luck.choice(ids))  # type: ignore[call-overload]
-        state = DealStatus.OPEN if is_open or ended >= NOW else DealStatus.WON if won else DealStatus.LOST
-        amount = int(luck.lognormvariate(12, 0.8))
-        over = state is not DealStatus.OPEN
+    for index in range(closed + open_):
+        is_open = index < open_
+        days_ago = abs(rng.gauss(0, 60)) if is_open else rng.uniform(30, 730)
+        created_at = NOW - timedelta(days=days_ago + 0.5)
+        closed_at = created_at + timedelta(days=rng.lognormvariate(3, 0.7))
+        won, owner = rng.random() < 0.6, int(rng.choice(ids))  # type: ignore[call-overload]
+        status = DealStatus.OPEN if is_open or closed_at >= NOW else DealStatus.WON if won else DealStatus.LOST
+        amount = int(rng.lognormvariate(12, 0.8))
+        is_closed = status is not DealStatus.OPEN
         deals.append(
             Deal(
-                id=number + 1, title=f"Deal {number}", needle=f"deal {number}", owner_id=owner, stage_id=stages[-1],
-                status=state, amount=amount, currency="EUR", created_at=begun, created_on=begun.date(),
-                closed_at=ended if over else None, closed_on=ended.date() if over else None, opened_by=owner,
-                opened_team=top.id, won_by=owner if state is DealStatus.WON else None, won_team=top.id,
-                value=amount if state is DealStatus.WON else None, expected_close_on=ended.date(),
+                id=index + 1, title=f"Deal {index}", search_key=f"deal {index}", owner_id=owner, stage_id=stages[-1],
+                status=status, amount=amount, currency="EUR", created_at=created_at, created_on=created_at.date(),
+                closed_at=closed_at if is_closed else None, closed_on=closed_at.date() if is_closed else None, opened_by=owner,
+                opened_team=team.id, won_by=owner if status is DealStatus.WON else None, won_team=team.id,
+                value=amount if status is DealStatus.WON else None, expected_close_on=closed_at.date(),
             )
         )  # fmt: skip
-        for step, stage in enumerate(stages[: luck.randint(1, len(stages))]):
-            entered = begun + timedelta(days=5 * step)
-            visits.append(StageVisit(deal_id=number + 1, stage_id=stage, entered_at=entered, entered_on=entered.date()))
-        if state is DealStatus.WON:
-            key = (owner, ended.date())
+        for step, stage in enumerate(stages[: rng.randint(1, len(stages))]):
+            entered = created_at + timedelta(days=5 * step)
+            visits.append(StageEntry(deal_id=index + 1, stage_id=stage, entered_at=entered, entered_on=entered.date()))
+        if status is DealStatus.WON:
+            key = (owner, closed_at.date())
             totals[key] = totals.get(key, 0) + amount
     await Deal.bulk_create(deals, batch_size=200)
-    await StageVisit.bulk_create(visits, batch_size=1000)
+    await StageEntry.bulk_create(visits, batch_size=1000)
     await scores.add_to_totals(
-        Score("deals_won_amount", owner, top.id, day, amount) for (owner, day), amount in totals.items()
+        Score("deals_won_amount", owner, team.id, day, amount) for (owner, day), amount in totals.items()
     )
 
 
-async def run(sellers: int, closed: int, open_: int) -> list[Figure]:
+async def run_benchmark(sellers: int, closed: int, open_: int) -> list[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite://{Path(folder) / 'bench.db'}"
         await migrator.migrate(url)
-        async with connection.connected(url):
+        async with connection.connect(url):
             _, admin = await company.set_up(
                 name="Bench", currency="EUR", zone="Europe/Berlin", country="DE", admin="Ada",
                 email="ada@example.com", password="correct horse", now=NOW,
             )  # fmt: skip
-            await fill(sellers, closed, open_)
-            services, schema = Services("b" * 32, Unthrottled(), lambda: None), make()
-            tree = await people.tree()
+            await fill_company(sellers, closed, open_)
+            services, schema = Services("b" * 32, UnlimitedRateLimiter(), lambda: None), create_schema()
+            tree = await people.load_team_tree()
 
-            async def ask(document: str, **variables: Any) -> Any:
+            async def execute(document: str, **variables: Any) -> Any:
                 context = Context(
-                    Caller(), services, lambda: NOW, lambda by_keys: DataLoader(load_fn=by_keys, cache=False),
-                    Viewer.of_employee(admin, tree, 0, NOW, leads=False),
+                    ClientInfo(), services, lambda: NOW, lambda by_keys: DataLoader(load_fn=by_keys, cache=False),
+                    Viewer.for_employee(admin, tree, 0, NOW, has_direct_reports=False),
                 )  # fmt: skip
                 result = await schema.execute(document, variable_values=variables, context_value=context)
                 if result.errors:
@@ -174,24 +180,44 @@ async def run(sellers: int, closed: int, open_: int) -> list[Figure]:
                 deal = await Deal.filter(status=DealStatus.OPEN).order_by("-id").first()
                 assert deal is not None
                 document = "mutation($i: WinDealInput!) { winDeal(input: $i) { userErrors { message } } }"
-                await ask(document, i={"id": encoded("Deal", deal.id)})
+                await execute(document, i={"id": encode_global_id("Deal", deal.id)})
 
-            await ask("{ company { name } }")
+            await execute("{ company { name } }")
             gc.collect()
             gc.freeze()  # objects left by the filling must not slow down collections while measuring
-            figures = [await measured("cold: the company", 3, lambda: ask(WHOLE, p=NEXT))]
-            figures.append(await measured("again: the company", 0.2, lambda: ask(WHOLE, p=NEXT)))
-            figures.append(await measured("first time all sellers, deals too", 3, lambda: ask(ALL, p=NEXT)))
-            figures.append(await measured("warm: the company with all sellers", 0.2, lambda: ask(ALL, p=NEXT)))
-            figures.append(await measured("a deal is won (the mutation alone)", 0.2, win))
-            figures.append(await measured("after it: the company with all sellers", 0.2, lambda: ask(ALL, p=NEXT)))
+            figures = [await measure("cold: the company", 3, lambda: execute(COMPANY_QUERY, p=NEXT_MONTH))]
+            figures.append(await measure("again: the company", 0.2, lambda: execute(COMPANY_QUERY, p=NEXT_MONTH)))
             figures.append(
-                await measured("another period: the quarter, all sellers", 3, lambda: ask(ALL, p={"kind": "QUARTER"}))
+                await measure("first time all sellers, deals too", 3, lambda: execute(ALL_SELLERS_QUERY, p=NEXT_MONTH))
             )
-            figures.append(await measured("cold: how the past year's forecasts did", 10, lambda: ask(ACCURACY, p=NEXT)))
-            figures.append(await measured("warm: the same", 0.2, lambda: ask(ACCURACY, p=NEXT)))
-            figures.append(await measured("twenty times in one document", 0.2, lambda: ask(TWENTY, p=NEXT)))
-            figures.append(await measured("of all sellers", 3, lambda: ask(ALL_ACCURACY, p=NEXT)))
+            figures.append(
+                await measure(
+                    "warm: the company with all sellers", 0.2, lambda: execute(ALL_SELLERS_QUERY, p=NEXT_MONTH)
+                )
+            )
+            figures.append(await measure("a deal is won (the mutation alone)", 0.2, win))
+            figures.append(
+                await measure(
+                    "after it: the company with all sellers", 0.2, lambda: execute(ALL_SELLERS_QUERY, p=NEXT_MONTH)
+                )
+            )
+            figures.append(
+                await measure(
+                    "another period: the quarter, all sellers",
+                    3,
+                    lambda: execute(ALL_SELLERS_QUERY, p={"kind": "QUARTER"}),
+                )
+            )
+            figures.append(
+                await measure(
+                    "cold: how the past year's forecasts did", 10, lambda: execute(ACCURACY_QUERY, p=NEXT_MONTH)
+                )
+            )
+            figures.append(await measure("warm: the same", 0.2, lambda: execute(ACCURACY_QUERY, p=NEXT_MONTH)))
+            figures.append(
+                await measure("twenty times in one document", 0.2, lambda: execute(TWENTY_TIMES_QUERY, p=NEXT_MONTH))
+            )
+            figures.append(await measure("of all sellers", 3, lambda: execute(ALL_ACCURACY_QUERY, p=NEXT_MONTH)))
             return figures
 
 
@@ -202,7 +228,7 @@ async def run(sellers: int, closed: int, open_: int) -> list[Figure]:
 def main(sellers: int, closed: int, open_: int) -> None:
     """Measure the forecast of a company of the given size: CPU seconds, and their ratio to the target."""
     click.echo(f"{'':<46}{'CPU':>8}  {'ratio':>7}{'':<8}{'loop kept':>11}{'piece':>12}")
-    for figure in asyncio.run(run(sellers, closed, open_)):
+    for figure in asyncio.run(run_benchmark(sellers, closed, open_)):
         click.echo(str(figure))
 
 

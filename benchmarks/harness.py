@@ -20,10 +20,10 @@ SECRET = "b" * 64
 ROUNDS = 5  # things to compare are measured in turns, because the speed of a machine changes within seconds
 
 
-def cpu(pids: Iterable[int]) -> float:
+def cpu_seconds(pids: Iterable[int]) -> float:
     """Return the CPU seconds used by these processes and their live descendants, in all threads."""
     total = 0
-    for pid in _family(pids):
+    for pid in _with_children(pids):
         for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
             try:
                 total += int(thread.read_text().split()[0])
@@ -32,24 +32,24 @@ def cpu(pids: Iterable[int]) -> float:
     return total / 1e9
 
 
-def _family(pids: Iterable[int]) -> set[int]:
+def _with_children(pids: Iterable[int]) -> set[int]:
     """Return the process ids and those of all descendants that are alive, from /proc."""
-    found = set(pids)
+    family = set(pids)
     parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for stat_file in Path("/proc").glob("[0-9]*/stat"):
         try:
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+            parents[int(stat_file.parent.name)] = int(stat_file.read_text().rpartition(")")[2].split()[1])
         except (OSError, IndexError, ValueError):
             continue
     grown = True
     while grown:
-        more = {pid for pid, parent in parents.items() if parent in found} - found
-        grown = bool(more)
-        found |= more
-    return found
+        children = {pid for pid, parent in parents.items() if parent in family} - family
+        grown = bool(children)
+        family |= children
+    return family
 
 
-def resident(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     """Return the anonymous resident memory of a process in bytes (`RssAnon`, which excludes shared files)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
@@ -58,34 +58,34 @@ def resident(pid: int) -> int:
 
 
 @dataclass
-class Process:
+class BenchmarkProcess:
     """A running server process; `address` is "host:port"."""
 
-    running: subprocess.Popen[bytes]
+    popen: subprocess.Popen[bytes]
     address: str
 
     @property
     def pid(self) -> int:
-        return self.running.pid
+        return self.popen.pid
 
     def stop(self) -> None:
-        self.running.terminate()
+        self.popen.terminate()
         try:
-            self.running.wait(20)
+            self.popen.wait(20)
         except subprocess.TimeoutExpired:
-            self.running.kill()
-            self.running.wait()
+            self.popen.kill()
+            self.popen.wait()
 
 
-class Rig:
+class Harness:
     """A PostgreSQL, a Valkey and the server processes started with them."""
 
     def __init__(self) -> None:
         self.postgres, self.valkey = Postgres(), Valkey()
         self.url = self.postgres.url
-        self._started: list[Process] = []
+        self._started: list[BenchmarkProcess] = []
 
-    def environment(self) -> dict[str, str]:
+    def build_environment(self) -> dict[str, str]:
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("SCORELINE_")},
             "PYTHONPATH": str(ROOT),
@@ -96,69 +96,71 @@ class Rig:
             "SCORELINE_ACCESS_MINUTES": "1440",
         }
 
-    def command(self, *arguments: str) -> None:
+    def run_command(self, *arguments: str) -> None:
         """Run a command of `python -m server` and wait until it has finished. Raises CalledProcessError."""
         subprocess.run(
             [sys.executable, "-P", "-m", "server", *arguments],
-            env=self.environment() | {"SCORELINE_ADMIN_PASSWORD": "correct horse"},
+            env=self.build_environment() | {"SCORELINE_ADMIN_PASSWORD": "correct horse"},
             cwd=ROOT,
             check=True,
             stdout=subprocess.DEVNULL,
         )
 
-    def serve(self, module: str = "server", *arguments: str, path: str = "/health/ready") -> Process:
+    def serve(self, module: str = "server", *arguments: str, path: str = "/health/ready") -> BenchmarkProcess:
         """Start a server process and wait until GET `path` answers. Raises RuntimeError after 30 seconds.
 
         module     "server", or a module that takes a port and `arguments`
         """
         port = free_port()
-        given = ["serve", "--port", str(port)] if module == "server" else [str(port), *arguments]
-        running = subprocess.Popen([sys.executable, "-P", "-m", module, *given], env=self.environment(), cwd=ROOT)
-        process = Process(running, f"127.0.0.1:{port}")
+        command_line = ["serve", "--port", str(port)] if module == "server" else [str(port), *arguments]
+        popen = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, *command_line], env=self.build_environment(), cwd=ROOT
+        )
+        process = BenchmarkProcess(popen, f"127.0.0.1:{port}")
         self._started.append(process)
-        until = time.monotonic() + 30
+        deadline = time.monotonic() + 30
         while True:
             try:
                 with urlopen(f"http://{process.address}{path}", timeout=2):
                     return process
             except (URLError, OSError):
-                if running.poll() is not None or time.monotonic() > until:
+                if popen.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"{module} does not start") from None
                 time.sleep(0.05)
 
-    def cpu(self, *processes: Process, databases: bool = False) -> float:
+    def cpu_seconds(self, *processes: BenchmarkProcess, databases: bool = False) -> float:
         pids = [process.pid for process in processes]
-        return cpu([*pids, self.postgres._pid, self.valkey._pid] if databases else pids)
+        return cpu_seconds([*pids, self.postgres._pid, self.valkey._pid] if databases else pids)
 
     def stop(self) -> None:
         for process in self._started:
-            if process.running.poll() is None:
+            if process.popen.poll() is None:
                 process.stop()
         self.postgres.stop()
         self.valkey.stop()
 
 
 @contextmanager
-def rig() -> Iterator[Rig]:
+def start_harness() -> Iterator[Harness]:
     """Start PostgreSQL and Valkey for the block; stop them and all server processes afterwards."""
-    found = Rig()
+    harness = Harness()
     try:
-        yield found
+        yield harness
     finally:
-        found.stop()
+        harness.stop()
 
 
-def of_each(rounds: Sequence[tuple[float, float]], times: int) -> tuple[float, float]:
+def cost_per_unit(rounds: Sequence[tuple[float, float]], times: int) -> tuple[float, float]:
     """Return the mean cost of one unit of work for Scoreline and for the baseline, in CPU microseconds.
 
     rounds  CPU seconds of Scoreline and of the baseline in each round
     times   units of work per round
     """
-    ours, floor = (sum(costs) / times / len(rounds) * 1e6 for costs in zip(*rounds, strict=True))
-    return ours, floor
+    measured_cost, baseline_cost = (sum(costs) / times / len(rounds) * 1e6 for costs in zip(*rounds, strict=True))
+    return measured_cost, baseline_cost
 
 
-def percentiles(seconds: Sequence[float]) -> dict[str, float]:
+def compute_percentiles(seconds: Sequence[float]) -> dict[str, float]:
     """Return the 50th, 95th and 99th percentile in milliseconds, keyed "p50_ms" and so on; empty without values."""
     ordered = sorted(seconds)
     return {

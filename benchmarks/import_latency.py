@@ -11,72 +11,72 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
-from benchmarks.fixtures import TEAM
-from benchmarks.harness import Process, percentiles
-from benchmarks.scenarios import Figure, Office, at_rest
+from benchmarks.fixtures import TEAM_SIZE
+from benchmarks.harness import BenchmarkProcess, compute_percentiles
+from benchmarks.scenarios import BenchmarkCompany, BenchmarkResult, wait_until_idle
 from tests.sample_exports import COLUMNS, DAY, MAP, SEPARATOR
 
 QUERY: Final = "{ company { name } }"
-_PAUSE: Final = 0.01  # between two queries
+_PAUSE_SECONDS: Final = 0.01  # between two queries
 _STAGES: Final = ("Won", "Lost", "Offer", "Won")
 
 
-def importing(office: Office, rows: int, seconds: float) -> Iterator[Figure]:
+def measure_import_latency(company: BenchmarkCompany, rows: int, seconds: float) -> Iterator[BenchmarkResult]:
     """Measure the latency of sequential queries, first without other load, then while deals are imported.
 
     rows     number of deals to import
     seconds  duration of the first part
     """
-    server = office.rig.serve()
-    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(1) as aside:
+    server = company.harness.serve()
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(1) as executor:
         folder = Path(name)
-        _write(folder, rows)
-        at_rest(server)
-        ends = time.perf_counter() + seconds
-        alone = _waits(office, server, lambda: time.perf_counter() < ends)
+        _write_export(folder, rows)
+        wait_until_idle(server)
+        deadline = time.perf_counter() + seconds
+        baseline_waits = _measure_waits(company, server, lambda: time.perf_counter() < deadline)
         began = time.perf_counter()
-        brought = aside.submit(office.rig.command, "import", name, "--map", str(folder / "map.toml"))
-        meanwhile = _waits(office, server, lambda: not brought.done())
-        took = time.perf_counter() - began
-        brought.result()
+        import_job = executor.submit(company.harness.run_command, "import", name, "--map", str(folder / "map.toml"))
+        import_waits = _measure_waits(company, server, lambda: not import_job.done())
+        import_seconds = time.perf_counter() - began
+        import_job.result()
     server.stop()
-    yield Figure(
+    yield BenchmarkResult(
         f"a small query while {rows:,} deals are imported, its p99",
-        percentiles(meanwhile)["p99_ms"],
-        percentiles(alone)["p99_ms"],
+        compute_percentiles(import_waits)["p99_ms"],
+        compute_percentiles(baseline_waits)["p99_ms"],
         "≤ 3",
         "ms",
-        more={
-            "answers": len(meanwhile),
-            "slowest_ms": round(max(meanwhile) * 1000, 1),
-            "rows_a_second": round(rows / took),
+        details={
+            "answers": len(import_waits),
+            "slowest_ms": round(max(import_waits) * 1000, 1),
+            "rows_a_second": round(rows / import_seconds),
         },
     )
 
 
-def _waits(office: Office, server: Process, on: Callable[[], bool]) -> list[float]:
+def _measure_waits(company: BenchmarkCompany, server: BenchmarkProcess, keep_going: Callable[[], bool]) -> list[float]:
     """Query sequentially while `keep_going()` is true and return the seconds that each answer took."""
     for _ in range(10):
-        office.ask(server, QUERY)
+        company.execute(server, QUERY)
     waits = []
-    while on():
+    while keep_going():
         began = time.perf_counter()
-        office.ask(server, QUERY)
+        company.execute(server, QUERY)
         waits.append(time.perf_counter() - began)
-        time.sleep(_PAUSE)
+        time.sleep(_PAUSE_SECONDS)
     return waits
 
 
-def _write(folder: Path, rows: int) -> None:
+def _write_export(folder: Path, rows: int) -> None:
     """Write a CSV export with a year of deals of existing sellers and new clients, and the map file for it."""
     (folder / "map.toml").write_text(MAP)
     with (folder / "deals.csv").open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file, delimiter=SEPARATOR)
-        out.writerow(COLUMNS)
+        writer = csv.writer(file, delimiter=SEPARATOR)
+        writer.writerow(COLUMNS)
         for row in range(rows):
             stage, created = _STAGES[row % len(_STAGES)], date(2025, 1, 1) + timedelta(days=row * 7 % 365)
             closed = "" if stage == "Offer" else f"{created + timedelta(days=row % 30):{DAY}}"
-            seller, client = f"Seller {1 + row * 3 % TEAM:05}", f"Client {row * 5 % (1 + rows // 4)}"
-            out.writerow(
+            seller, client = f"Seller {1 + row * 3 % TEAM_SIZE:05}", f"Client {row * 5 % (1 + rows // 4)}"
+            writer.writerow(
                 (f"D-{row}", f"Delivery {row}", seller, client, stage, f"{created:{DAY}}", closed, 100 + row % 900)
             )

@@ -20,17 +20,17 @@ from itertools import pairwise
 from typing import Any, Final
 
 from demo import company_data
-from demo.api_client import Ask, Refused, Session
-from demo.rate_control import fits, room
+from demo.api_client import ApiError, ApiSession, Transport
+from demo.rate_control import compute_headroom, fits_within
 
 log = logging.getLogger(__name__)
 
-FEWEST, MOST = 2.0, 4.0  # between two actions
-_LONGEST_REST: Final = 60.0  # limit of the backoff when the server does not answer
-_TRIES: Final = 5  # actions tried before a turn is given up
-_BOLD = 0.003  # of an action that exceeds the headroom: so that a few goals are reached
-_SOON: Final = 0.2  # that the next turn wins a reopened deal again: goals miss its amount only briefly
-_DESK: Final = """
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 2.0, 4.0  # between two actions
+_MAX_RETRY_SECONDS: Final = 60.0  # limit of the backoff when the server does not answer
+_MAX_ATTEMPTS: Final = 5  # actions tried before a turn is given up
+_OVERSHOOT_PROBABILITY = 0.003  # of an action that exceeds the headroom: so that a few goals are reached
+_REWIN_PROBABILITY: Final = 0.2  # that the next turn wins a reopened deal again: goals miss its amount only briefly
+_WORKLOAD_QUERY: Final = """
 query Desk($ripe: [ID!]) {
   goals { metric { key } target period { kind } progress { value expectedByNow } }
   ripe: deals(first: 20, filter: {status: [OPEN], stage: $ripe}) {
@@ -43,183 +43,200 @@ query Desk($ripe: [ID!]) {
   clients(first: 40) { edges { node { id name } } }
 }
 """
-_PIPELINES: Final = "{ pipelines { stages { id position } } }"
+_PIPELINES_QUERY: Final = "{ pipelines { stages { id position } } }"
 
-Desk = Mapping[str, Sequence[Mapping[str, Any]]]
-_NONE: Final = Decimal(0)
+Workload = Mapping[str, Sequence[Mapping[str, Any]]]
+_ZERO: Final = Decimal(0)
 _ONE: Final = Decimal(1)
 
 
-class Seller:
+class SimulatedSeller:
     """One employee: chooses and executes random actions through their own API session."""
 
-    def __init__(self, session: Session, luck: random.Random) -> None:
-        self.session, self.luck = session, luck
-        self._next: dict[str, str] = {}  # ids of stages to the id of the next stage
-        self._before: dict[str, str] = {}  # and to the id of the previous stage
-        self._ripe: list[str] = []  # ids of the last stage of each pipeline
-        self.back: list[str] = []  # ids of won deals that were reopened and are to be won again
+    def __init__(self, session: ApiSession, rng: random.Random) -> None:
+        self.session, self.rng = session, rng
+        self._next_stage: dict[str, str] = {}  # ids of stages to the id of the next stage
+        self._previous_stage: dict[str, str] = {}  # and to the id of the previous stage
+        self._last_stages: list[str] = []  # ids of the last stage of each pipeline
+        self.reopened_wins: list[str] = []  # ids of won deals that were reopened and are to be won again
 
-    async def act(self) -> str | None:
+    async def perform_action(self) -> str | None:
         """Perform one action and return the name of its mutation; None if none of the actions tried was possible."""
-        desk = await self.desk()
-        if self.back:
-            return await self.win(desk)
-        for does in self.luck.choices([act for act, _ in ACTS], [weight for _, weight in ACTS], k=_TRIES):
-            if done := await does(self, desk):
-                return done
+        workload = await self.fetch_workload()
+        if self.reopened_wins:
+            return await self.win_deal(workload)
+        for perform in self.rng.choices(
+            [action for action, _ in ACTIONS], [weight for _, weight in ACTIONS], k=_MAX_ATTEMPTS
+        ):
+            if mutation := await perform(self, workload):
+                return mutation
         return None
 
-    async def desk(self) -> Desk:
+    async def fetch_workload(self) -> Workload:
         """Query goals, open deals (`ripe`: in their last stage), deals closed this month, tasks, leads and clients."""
-        if not self._ripe:
-            for pipeline in (await self.session.ask(_PIPELINES))["pipelines"]:
+        if not self._last_stages:
+            for pipeline in (await self.session.execute(_PIPELINES_QUERY))["pipelines"]:
                 stages = [stage["id"] for stage in sorted(pipeline["stages"], key=lambda stage: stage["position"])]
-                self._next.update(pairwise(stages))
-                self._before.update(pairwise(stages[::-1]))
-                self._ripe.append(stages[-1])
-        found = await self.session.ask(_DESK, ripe=self._ripe)
-        goals = found["goals"]
-        pages = {name: page for name, page in found.items() if name != "goals"}
-        return {"goals": goals, **{name: [edge["node"] for edge in page["edges"]] for name, page in pages.items()}}
+                self._next_stage.update(pairwise(stages))
+                self._previous_stage.update(pairwise(stages[::-1]))
+                self._last_stages.append(stages[-1])
+        data = await self.session.execute(_WORKLOAD_QUERY, ripe=self._last_stages)
+        goals = data["goals"]
+        connections = {name: connection for name, connection in data.items() if name != "goals"}
+        return {
+            "goals": goals,
+            **{name: [edge["node"] for edge in connection["edges"]] for name, connection in connections.items()},
+        }
 
-    def _may(self, desk: Desk, **gains: Decimal) -> bool:
+    def _can_add(self, workload: Workload, **gains: Decimal) -> bool:
         """Return whether the gains, by metric, keep the goals plausible (or this action may be an exception)."""
-        return fits(room(desk["goals"]), gains) or self.luck.random() < _BOLD
+        return fits_within(compute_headroom(workload["goals"]), gains) or self.rng.random() < _OVERSHOOT_PROBABILITY
 
-    async def _mutate(self, mutation: str, **given: Any) -> str:
-        kind = f"{mutation[0].upper()}{mutation[1:]}Input"
-        document = f"mutation($input: {kind}!) {{ {mutation}(input: $input) {{ userErrors {{ message }} }} }}"
-        await self.session.ask(document, input=given)
+    async def _mutate(self, mutation: str, **input: Any) -> str:
+        input_type = f"{mutation[0].upper()}{mutation[1:]}Input"
+        document = f"mutation($input: {input_type}!) {{ {mutation}(input: $input) {{ userErrors {{ message }} }} }}"
+        await self.session.execute(document, input=input)
         return mutation
 
-    async def call(self, desk: Desk) -> str | None:
-        answered = self.luck.random() < 0.7
-        seconds = int(self.luck.lognormvariate(5.2, 0.9)) % 5400 if answered else 0
-        hours, heard = Decimal(seconds) / 3600, _ONE if answered else _NONE
-        if not self._may(desk, calls_made=_ONE, calls_answered=heard, call_hours=hours):
+    async def make_call(self, workload: Workload) -> str | None:
+        answered = self.rng.random() < 0.7
+        seconds = int(self.rng.lognormvariate(5.2, 0.9)) % 5400 if answered else 0
+        hours, answered_calls = Decimal(seconds) / 3600, _ONE if answered else _ZERO
+        if not self._can_add(workload, calls_made=_ONE, calls_answered=answered_calls, call_hours=hours):
             return None
-        client = {"client": self.luck.choice(desk["clients"])["id"]} if desk["clients"] else {}
+        client_fields = {"client": self.rng.choice(workload["clients"])["id"]} if workload["clients"] else {}
         return await self._mutate(
             "recordCall",
-            direction=self.luck.choice(("OUTBOUND", "OUTBOUND", "INBOUND")),
+            direction=self.rng.choice(("OUTBOUND", "OUTBOUND", "INBOUND")),
             outcome="ANSWERED" if answered else "NO_ANSWER",
             durationSeconds=seconds,
-            note=self.luck.choice(company_data.NOTES),
-            **client,
+            note=self.rng.choice(company_data.CALL_NOTES),
+            **client_fields,
         )
 
-    async def lead(self, desk: Desk) -> str | None:
-        if not self._may(desk, leads_created=_ONE):
+    async def create_lead(self, workload: Workload) -> str | None:
+        if not self._can_add(workload, leads_created=_ONE):
             return None
         return await self._mutate(
             "recordLead",
-            title=f"Request: {self.luck.choice(company_data.PRODUCTS).name}",
-            source=self.luck.choice(company_data.SOURCES),
-            contactName=self.luck.choice(company_data.CONTACTS),
+            title=f"Request: {self.rng.choice(company_data.PRODUCTS).name}",
+            source=self.rng.choice(company_data.LEAD_SOURCES),
+            contactName=self.rng.choice(company_data.CONTACT_NAMES),
         )
 
-    async def contact(self, desk: Desk) -> str | None:
-        if not desk["clients"] or not self._may(desk, contacts_added=_ONE):
+    async def create_contact(self, workload: Workload) -> str | None:
+        if not workload["clients"] or not self._can_add(workload, contacts_added=_ONE):
             return None
-        client = self.luck.choice(desk["clients"])["id"]
-        return await self._mutate("recordContact", name=self.luck.choice(company_data.CONTACTS), client=client)
+        client = self.rng.choice(workload["clients"])["id"]
+        return await self._mutate("recordContact", name=self.rng.choice(company_data.CONTACT_NAMES), client=client)
 
-    async def task(self, desk: Desk) -> str:
-        if desk["tasks"] and self.luck.random() < 0.6 and self._may(desk, tasks_completed=_ONE):
+    async def create_or_complete_task(self, workload: Workload) -> str:
+        if workload["tasks"] and self.rng.random() < 0.6 and self._can_add(workload, tasks_completed=_ONE):
             document = "mutation($id: ID!) { completeTask(id: $id) { userErrors { message } } }"
-            await self.session.ask(document, id=self.luck.choice(desk["tasks"])["id"])
+            await self.session.execute(document, id=self.rng.choice(workload["tasks"])["id"])
             return "completeTask"
-        return await self._mutate("createTask", title=self.luck.choice(company_data.ERRANDS))
+        return await self._mutate("createTask", title=self.rng.choice(company_data.TASK_TITLES))
 
-    async def deal(self, desk: Desk) -> str | None:
-        if not desk["clients"] or not self._may(desk, deals_created=_ONE):
+    async def create_deal(self, workload: Workload) -> str | None:
+        if not workload["clients"] or not self._can_add(workload, deals_created=_ONE):
             return None
-        client = self.luck.choice(desk["clients"])
-        return await self._mutate("recordDeal", client=client["id"], **self._offer(f" for {client['name']}"))
+        client = self.rng.choice(workload["clients"])
+        return await self._mutate(
+            "recordDeal", client=client["id"], **self._random_deal_fields(f" for {client['name']}")
+        )
 
-    async def convert(self, desk: Desk) -> str | None:
-        if not desk["leads"] or not self._may(desk, leads_converted=_ONE, deals_created=_ONE):
+    async def convert_lead(self, workload: Workload) -> str | None:
+        if not workload["leads"] or not self._can_add(workload, leads_converted=_ONE, deals_created=_ONE):
             return None
-        return await self._mutate("convertLead", id=self.luck.choice(desk["leads"])["id"], deal=self._offer(""))
+        return await self._mutate(
+            "convertLead", id=self.rng.choice(workload["leads"])["id"], deal=self._random_deal_fields("")
+        )
 
-    async def move(self, desk: Desk) -> str | None:
+    async def move_deal(self, workload: Workload) -> str | None:
         """Move a deal to the next stage, or less often to the previous one."""
-        steps = self._next if self.luck.random() < 0.6 else self._before
-        movable = [deal for deal in desk["deals"] if deal["stage"]["id"] in steps]
+        target_stages = self._next_stage if self.rng.random() < 0.6 else self._previous_stage
+        movable = [deal for deal in workload["deals"] if deal["stage"]["id"] in target_stages]
         if not movable:
             return None
-        deal = self.luck.choice(movable)
-        return await self._mutate("moveDeal", id=deal["id"], stage=steps[deal["stage"]["id"]])
+        deal = self.rng.choice(movable)
+        return await self._mutate("moveDeal", id=deal["id"], stage=target_stages[deal["stage"]["id"]])
 
-    async def win(self, desk: Desk) -> str | None:
+    async def win_deal(self, workload: Workload) -> str | None:
         """Win a reopened deal, else one in its last stage that fits within the headroom; without one, move a deal."""
-        if self.back:
-            return await self._mutate("winDeal", id=self.back.pop())
-        left, bold = room(desk["goals"]), self.luck.random() < _BOLD
-        fitting = [deal for deal in desk["ripe"] if bold or fits(left, _gains(deal))]
-        return await self._mutate("winDeal", id=self.luck.choice(fitting)["id"]) if fitting else await self.move(desk)
+        if self.reopened_wins:
+            return await self._mutate("winDeal", id=self.reopened_wins.pop())
+        headroom, overshoot = compute_headroom(workload["goals"]), self.rng.random() < _OVERSHOOT_PROBABILITY
+        winnable = [deal for deal in workload["ripe"] if overshoot or fits_within(headroom, _metric_gains(deal))]
+        return (
+            await self._mutate("winDeal", id=self.rng.choice(winnable)["id"])
+            if winnable
+            else await self.move_deal(workload)
+        )
 
-    async def reopen(self, desk: Desk) -> str | None:
+    async def reopen_deal(self, workload: Workload) -> str | None:
         """Reopen a deal that was closed this month; one that was won is noted, so that it is won again."""
-        if not desk["closed"]:
+        if not workload["closed"]:
             return None
-        deal = self.luck.choice(desk["closed"])
+        deal = self.rng.choice(workload["closed"])
         if deal["status"] == "WON":
-            self.back.append(deal["id"])
+            self.reopened_wins.append(deal["id"])
         return await self._mutate("reopenDeal", id=deal["id"])
 
-    async def lose(self, desk: Desk) -> str | None:
-        if not desk["deals"]:
+    async def lose_deal(self, workload: Workload) -> str | None:
+        if not workload["deals"]:
             return None
-        deal = self.luck.choice(desk["deals"])
-        return await self._mutate("loseDeal", id=deal["id"], reason=self.luck.choice(company_data.LOST))
+        deal = self.rng.choice(workload["deals"])
+        return await self._mutate("loseDeal", id=deal["id"], reason=self.rng.choice(company_data.LOST_REASONS))
 
-    async def flag(self, desk: Desk) -> str | None:
+    async def flag_deal(self, workload: Workload) -> str | None:
         """Flag a deal with a problem, or clear its flag."""
-        if not desk["deals"]:
+        if not workload["deals"]:
             return None
-        deal = self.luck.choice(desk["deals"])
-        problem = None if deal["problem"] else self.luck.choice(company_data.PROBLEMS)
+        deal = self.rng.choice(workload["deals"])
+        problem = None if deal["problem"] else self.rng.choice(company_data.DEAL_PROBLEMS)
         return await self._mutate("flagDeal", id=deal["id"], problem=problem)
 
-    def _offer(self, whom: str) -> dict[str, Any]:
-        product = self.luck.choice(company_data.PRODUCTS)
-        amount = round(product.price * self.luck.lognormvariate(0.25, 0.65), -1)
-        return {"title": f"{product.name}{whom}", "product": product.name, "amount": {"amount": f"{amount:.0f}"}}
+    def _random_deal_fields(self, title_suffix: str) -> dict[str, Any]:
+        product = self.rng.choice(company_data.PRODUCTS)
+        amount = round(product.price * self.rng.lognormvariate(0.25, 0.65), -1)
+        return {
+            "title": f"{product.name}{title_suffix}",
+            "product": product.name,
+            "amount": {"amount": f"{amount:.0f}"},
+        }
 
 
-def _gains(deal: Mapping[str, Any]) -> Mapping[str, Decimal]:
+def _metric_gains(deal: Mapping[str, Any]) -> Mapping[str, Decimal]:
     """Return the gains of winning a deal by metric, for the metrics that have monthly goals."""
     kind = "first" if deal["saleKind"] == "FIRST" else "repeat"
-    amount = Decimal(deal["amount"]["amount"]) if deal["amount"] else _NONE
+    amount = Decimal(deal["amount"]["amount"]) if deal["amount"] else _ZERO
     return {"deals_won_amount": amount, "deals_won": _ONE, f"{kind}_deals_won": _ONE}
 
 
-_Act = Callable[[Seller, Desk], Awaitable[str | None]]
-ACTS: Final[tuple[tuple[_Act, int], ...]] = (
-    (Seller.call, 24),
-    (Seller.lead, 10),
-    (Seller.contact, 6),
-    (Seller.task, 12),
-    (Seller.deal, 10),
-    (Seller.convert, 4),
-    (Seller.move, 16),
-    (Seller.win, 8),
-    (Seller.lose, 2),
-    (Seller.reopen, 6),
-    (Seller.flag, 5),
+_Action = Callable[[SimulatedSeller, Workload], Awaitable[str | None]]
+ACTIONS: Final[tuple[tuple[_Action, int], ...]] = (
+    (SimulatedSeller.make_call, 24),
+    (SimulatedSeller.create_lead, 10),
+    (SimulatedSeller.create_contact, 6),
+    (SimulatedSeller.create_or_complete_task, 12),
+    (SimulatedSeller.create_deal, 10),
+    (SimulatedSeller.convert_lead, 4),
+    (SimulatedSeller.move_deal, 16),
+    (SimulatedSeller.win_deal, 8),
+    (SimulatedSeller.lose_deal, 2),
+    (SimulatedSeller.reopen_deal, 6),
+    (SimulatedSeller.flag_deal, 5),
 )
 
 
-async def live(
-    ask: Ask,
+async def simulate_activity(
+    transport: Transport,
     clock: Callable[[], datetime],
     emails: Sequence[str],
     password: str,
     *,
     seed: int | None = None,
-    rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Let these employees work until cancelled.
 
@@ -227,16 +244,18 @@ async def live(
 
     sleep  waits for a number of seconds
     """
-    luck = random.Random(seed)  # noqa: S311 - a story, not a secret
-    sellers = [Seller(Session(ask, clock, email, password), luck) for email in emails]
-    wait = FEWEST
+    rng = random.Random(seed)  # noqa: S311 - a story, not a secret
+    sellers = [SimulatedSeller(ApiSession(transport, clock, email, password), rng) for email in emails]
+    wait = MIN_PAUSE_SECONDS
     while True:
         try:
-            busy = [seller for seller in sellers if seller.back] if luck.random() < _SOON else []
-            log.debug("demo: %s", await luck.choice(busy or sellers).act())
-        except (Refused, OSError, http.client.HTTPException, ValueError) as error:
-            wait = min(max(wait, FEWEST) * 2, _LONGEST_REST)
+            with_reopened_wins = (
+                [seller for seller in sellers if seller.reopened_wins] if rng.random() < _REWIN_PROBABILITY else []
+            )
+            log.debug("demo: %s", await rng.choice(with_reopened_wins or sellers).perform_action())
+        except (ApiError, OSError, http.client.HTTPException, ValueError) as error:
+            wait = min(max(wait, MIN_PAUSE_SECONDS) * 2, _MAX_RETRY_SECONDS)
             log.warning("The demo could not record anything (%s); trying again in %.0f seconds.", error, wait)
         else:
-            wait = luck.uniform(FEWEST, MOST)
-        await rest(wait)
+            wait = rng.uniform(MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
+        await sleep(wait)

@@ -13,79 +13,81 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-Answer = Mapping[str, Any]
-Ask = Callable[[str, Mapping[str, Any], str | None], Awaitable[Answer]]  # document, variables, access token
+Response = Mapping[str, Any]
+Transport = Callable[[str, Mapping[str, Any], str | None], Awaitable[Response]]  # document, variables, access token
 
-_PATIENCE: Final = 8.0  # for one response
-_BEFOREHAND: Final = timedelta(seconds=60)
-_ENDED: Final = ("UNAUTHENTICATED", "TOKEN_EXPIRED")
-_SESSION: Final = "{ accessToken refreshToken expiresAt userErrors { message } }"
-_SIGN_IN: Final = f"mutation($input: SignInInput!) {{ session: signIn(input: $input) {_SESSION} }}"
-_REFRESH: Final = f"mutation($token: String!) {{ session: refreshSession(refreshToken: $token) {_SESSION} }}"
+_TIMEOUT_SECONDS: Final = 8.0  # for one response
+_REFRESH_MARGIN: Final = timedelta(seconds=60)
+_SESSION_ENDED_CODES: Final = ("UNAUTHENTICATED", "TOKEN_EXPIRED")
+_SESSION_FIELDS: Final = "{ accessToken refreshToken expiresAt userErrors { message } }"
+_SIGN_IN_MUTATION: Final = f"mutation($input: SignInInput!) {{ session: signIn(input: $input) {_SESSION_FIELDS} }}"
+_REFRESH_MUTATION: Final = (
+    f"mutation($token: String!) {{ session: refreshSession(refreshToken: $token) {_SESSION_FIELDS} }}"
+)
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """The response has GraphQL errors or user errors; the message joins theirs."""
 
 
-def over_http(host: str, port: int) -> Ask:
+def create_http_transport(host: str, port: int) -> Transport:
     """Return a transport that POSTs operations to the server at host and port.
 
     It raises OSError, http.client.HTTPException or ValueError when there is no valid response.
     """
 
-    def post(body: bytes, headers: dict[str, str]) -> Answer:
-        connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
+    def post(body: bytes, headers: dict[str, str]) -> Response:
+        connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)
         try:
             connection.request("POST", "/graphql", body, headers)
-            answer: Answer = json.loads(connection.getresponse().read())
-            return answer
+            response: Response = json.loads(connection.getresponse().read())
+            return response
         finally:
             connection.close()
 
-    async def ask(document: str, variables: Mapping[str, Any], token: str | None) -> Answer:
+    async def send(document: str, variables: Mapping[str, Any], token: str | None) -> Response:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         body = json.dumps({"query": document, "variables": variables}).encode()
         return await asyncio.to_thread(post, body, headers)
 
-    return ask
+    return send
 
 
-class Session:
+class ApiSession:
     """Executes operations as one person: signs in on first use and refreshes the session before it expires."""
 
-    def __init__(self, ask: Ask, clock: Callable[[], datetime], email: str, password: str) -> None:
-        self._ask, self._clock = ask, clock
-        self._given = {"email": email, "password": password}
-        self._access: str | None = None
-        self._refresh: str | None = None
-        self._until: datetime | None = None
+    def __init__(self, transport: Transport, clock: Callable[[], datetime], email: str, password: str) -> None:
+        self._transport, self._clock = transport, clock
+        self._credentials = {"email": email, "password": password}
+        self._access_token: str | None = None
+        self._refresh_token: str | None = None
+        self._expires_at: datetime | None = None
 
-    async def ask(self, document: str, **variables: Any) -> Answer:
+    async def execute(self, document: str, **variables: Any) -> Response:
         """Execute an operation and return its data. Raises ApiError for GraphQL errors and user errors."""
-        if self._until is None:
-            await self._begin(_SIGN_IN, {"input": self._given})
-        elif self._clock() >= self._until - _BEFOREHAND:
-            await self._begin(_REFRESH, {"token": self._refresh})
-        return await self._asked(document, variables, self._access)
+        if self._expires_at is None:
+            await self._start_session(_SIGN_IN_MUTATION, {"input": self._credentials})
+        elif self._clock() >= self._expires_at - _REFRESH_MARGIN:
+            await self._start_session(_REFRESH_MUTATION, {"token": self._refresh_token})
+        return await self._send(document, variables, self._access_token)
 
-    async def _begin(self, document: str, variables: Mapping[str, Any]) -> None:
-        self._until = None  # if this fails, the next operation signs in again
-        session = (await self._asked(document, variables, None))["session"]
-        self._access, self._refresh = session["accessToken"], session["refreshToken"]
-        self._until = datetime.fromisoformat(session["expiresAt"].replace("Z", "+00:00"))
+    async def _start_session(self, document: str, variables: Mapping[str, Any]) -> None:
+        self._expires_at = None  # if this fails, the next operation signs in again
+        session = (await self._send(document, variables, None))["session"]
+        self._access_token, self._refresh_token = session["accessToken"], session["refreshToken"]
+        self._expires_at = datetime.fromisoformat(session["expiresAt"].replace("Z", "+00:00"))
 
-    async def _asked(self, document: str, variables: Mapping[str, Any], token: str | None) -> Answer:
-        answer = await self._ask(document, variables, token)
-        data: Answer = answer.get("data") or {}
-        failures = answer.get("errors") or ()
-        if any((failure.get("extensions") or {}).get("code") in _ENDED for failure in failures):
-            self._until = None
-        errors = [failure["message"] for failure in failures]
+    async def _send(self, document: str, variables: Mapping[str, Any], token: str | None) -> Response:
+        response = await self._transport(document, variables, token)
+        data: Response = response.get("data") or {}
+        graphql_errors = response.get("errors") or ()
+        if any((error.get("extensions") or {}).get("code") in _SESSION_ENDED_CODES for error in graphql_errors):
+            self._expires_at = None
+        messages = [error["message"] for error in graphql_errors]
         payloads = [value for value in data.values() if isinstance(value, dict)]
-        errors += [error["message"] for payload in payloads for error in payload.get("userErrors", ())]
-        if errors:
-            raise Refused("; ".join(errors))
+        messages += [error["message"] for payload in payloads for error in payload.get("userErrors", ())]
+        if messages:
+            raise ApiError("; ".join(messages))
         return data

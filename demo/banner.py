@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from textwrap import indent
 
 from demo import company_data
-from demo.company_data import Person
-from demo.seeding import PASSWORD, Made
+from demo.company_data import DemoPerson
+from demo.seeding import PASSWORD, DeviceTokens
 from domain.permissions import Role
 
-QUERY = "{ leaderboard(first: 5) { standings { rank employee { name } value } } }"
+EXAMPLE_QUERY = "{ leaderboard(first: 5) { standings { rank employee { name } value } } }"
 
 
-def text(address: str, people: Sequence[Person], made: Made) -> str:
+def format_banner(address: str, people: Sequence[DemoPerson], tokens: DeviceTokens) -> str:
     """Return the banner that is printed when the demo starts serving.
 
     address  "host:port" at which a browser reaches the server
@@ -21,36 +21,36 @@ def text(address: str, people: Sequence[Person], made: Made) -> str:
     return f"""
 {company_data.COMPANY} is running, and its simulated employees record their work.
 
-  Watch      http://{address}/wallboard#token={made.wallboard}
+  Watch      http://{address}/wallboard#token={tokens.wallboard}
              (the office wallboard, updated live)
-  Query      http://{address}/graphql#token={made.wallboard}
+  Query      http://{address}/graphql#token={tokens.wallboard}
              (run any query or subscription in the browser)
   GraphQL    http://{address}/graphql
   Live       ws://{address}/graphql  (graphql-transport-ws)
   Health     http://{address}/health/ready
 
-{sign_ins(people, made)}
+{format_sign_ins(people, tokens)}
 
 Leaders of this month:
   curl -s http://{address}/graphql -H 'Content-Type: application/json' \\
-    -H 'Authorization: Bearer {made.wallboard}' \\
-    -d '{{"query": "{QUERY}"}}'
+    -H 'Authorization: Bearer {tokens.wallboard}' \\
+    -d '{{"query": "{EXAMPLE_QUERY}"}}'
 
 Ctrl-C stops the demo; `--fresh` starts with a new company.
 """
 
 
-def sign_ins(people: Sequence[Person], made: Made) -> str:
+def format_sign_ins(people: Sequence[DemoPerson], tokens: DeviceTokens) -> str:
     """Return the accounts to sign in with and the tokens of the devices."""
-    as_whom = "\n".join(f"{role:<10} {person.email}" for role, person in _to_be(people).items())
+    accounts = "\n".join(f"{role:<10} {person.email}" for role, person in _pick_person_per_role(people).items())
     return f"""Accounts, all with the password "{PASSWORD}":
-{indent(as_whom, "  ")}
+{indent(accounts, "  ")}
 
-  Wallboard token    {made.wallboard}
-  Integration token  {made.integration}"""
+  Wallboard token    {tokens.wallboard}
+  Integration token  {tokens.integration}"""
 
 
-def _to_be(people: Sequence[Person]) -> dict[str, Person]:
+def _pick_person_per_role(people: Sequence[DemoPerson]) -> dict[str, DemoPerson]:
     """Return one person for each role; the employee is the one with the highest talent."""
     seller = max((person for person in people if person.role is Role.EMPLOYEE), key=lambda person: person.talent)
     manager = next(person for person in people if person.team == seller.team and person.role is Role.MANAGER)

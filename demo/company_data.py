@@ -15,11 +15,11 @@ COMPANY: Final = "Marlowick"
 CURRENCY: Final = "EUR"
 ZONE: Final = "Europe/Riga"
 COUNTRY: Final = "LV"
-MAIL: Final = "marlowick.example"
+EMAIL_DOMAIN: Final = "marlowick.example"
 
 
 @dataclass(frozen=True)
-class Team:
+class DemoTeam:
     key: str
     name: str
     parent: str | None
@@ -27,7 +27,7 @@ class Team:
 
 
 @dataclass(frozen=True)
-class Person:
+class DemoPerson:
     """An employee of the demo company.
 
     `talent` is a factor around 1 for the number of deals and the probability of winning them; 0 means no sales.
@@ -43,7 +43,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Stage:
+class DemoStage:
     """A stage of a pipeline.
 
     `median_days` is the median time a deal stays in it, `advance_probability` the probability that a deal moves on from
@@ -51,49 +51,49 @@ class Stage:
     """
 
     name: str
-    days: float
-    on: float
+    median_days: float
+    advance_probability: float
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class DemoPipeline:
     name: str
-    stages: tuple[Stage, ...]
+    stages: tuple[DemoStage, ...]
 
 
 @dataclass(frozen=True)
-class Product:
+class DemoProduct:
     name: str
     price: int  # list price in EUR
 
 
 # Proposals take long, because they wait for the client's paperwork.
 PIPELINES: Final = (
-    Pipeline(
+    DemoPipeline(
         "New business",
         (
-            Stage("New", 2, 0.88),
-            Stage("Qualified", 5, 0.84),
-            Stage("Site visit", 7, 0.86),
-            Stage("Proposal", 16, 0.76),
-            Stage("Contract", 5, 0.92),
+            DemoStage("New", 2, 0.88),
+            DemoStage("Qualified", 5, 0.84),
+            DemoStage("Site visit", 7, 0.86),
+            DemoStage("Proposal", 16, 0.76),
+            DemoStage("Contract", 5, 0.92),
         ),
     ),
-    Pipeline(
+    DemoPipeline(
         "Renewals and extensions",
-        (Stage("Due", 4, 0.93), Stage("Offer", 7, 0.84), Stage("Approval", 8, 0.88)),
+        (DemoStage("Due", 4, 0.93), DemoStage("Offer", 7, 0.84), DemoStage("Approval", 8, 0.88)),
     ),
 )
 PRODUCTS: Final = (
-    Product("Logger kit S", 1_450),
-    Product("Logger kit L", 3_900),
-    Product("Gateway", 2_600),
-    Product("Cold room package", 8_800),
-    Product("Fleet package", 14_500),
-    Product("Yearly calibration", 1_900),
+    DemoProduct("Logger kit S", 1_450),
+    DemoProduct("Logger kit L", 3_900),
+    DemoProduct("Gateway", 2_600),
+    DemoProduct("Cold room package", 8_800),
+    DemoProduct("Fleet package", 14_500),
+    DemoProduct("Yearly calibration", 1_900),
 )
-SOURCES: Final = ("Website", "Trade fair", "Recommendation", "Phone", "Partner", "Newsletter")
-LOST: Final = (
+LEAD_SOURCES: Final = ("Website", "Trade fair", "Recommendation", "Phone", "Partner", "Newsletter")
+LOST_REASONS: Final = (
     "Price too high",
     "Chose another supplier",
     "No budget this year",
@@ -101,8 +101,8 @@ LOST: Final = (
     "Project postponed",
     "Missing certificate",
 )
-PROBLEMS: Final = ("Waiting for the signed order", "Contact has left the client", "Price still disputed")
-ERRANDS: Final = (
+DEAL_PROBLEMS: Final = ("Waiting for the signed order", "Contact has left the client", "Price still disputed")
+TASK_TITLES: Final = (
     "Call back about the offer",
     "Send the calibration certificate",
     "Prepare the site visit",
@@ -114,24 +114,24 @@ ERRANDS: Final = (
 )
 
 TEAMS: Final = (
-    Team("sales", "Sales", None, "p02"),
-    Team("west", "West", "sales", "p04"),
-    Team("east", "East", "sales", "p05"),
-    Team("accounts", "Key accounts", "sales", "p06"),
-    Team("food", "Food West", "west", "p07"),
-    Team("pharma", "Pharma West", "west", "p08"),
-    Team("logistics", "Logistics West", "west", "p09"),
-    Team("baltics", "Baltics", "east", "p10"),
-    Team("caucasus", "Caucasus", "east", "p11"),
-    Team("asia", "Central Asia", "east", "p12"),
-    Team("retail", "Retail chains", "accounts", "p13"),
-    Team("hospitals", "Hospitals", "accounts", "p14"),
+    DemoTeam("sales", "Sales", None, "p02"),
+    DemoTeam("west", "West", "sales", "p04"),
+    DemoTeam("east", "East", "sales", "p05"),
+    DemoTeam("accounts", "Key accounts", "sales", "p06"),
+    DemoTeam("food", "Food West", "west", "p07"),
+    DemoTeam("pharma", "Pharma West", "west", "p08"),
+    DemoTeam("logistics", "Logistics West", "west", "p09"),
+    DemoTeam("baltics", "Baltics", "east", "p10"),
+    DemoTeam("caucasus", "Caucasus", "east", "p11"),
+    DemoTeam("asia", "Central Asia", "east", "p12"),
+    DemoTeam("retail", "Retail chains", "accounts", "p13"),
+    DemoTeam("hospitals", "Hospitals", "accounts", "p14"),
 )
-SELLING: Final = tuple(team.key for team in TEAMS[4:])
+SELLING_TEAMS: Final = tuple(team.key for team in TEAMS[4:])
 
 # Name and local part of the e-mail address. The first is the administrator, then follow the directors, the heads of
 # departments and the managers of teams in the order of TEAMS; all others are sellers.
-_ENGLISH: Final = (
+_ENGLISH_NAMES: Final = (
     ("Harriet Quill", "harriet.quill"),
     ("Edmund Farrow", "edmund.farrow"),
     ("Rosalind Teal", "rosalind.teal"),
@@ -153,7 +153,7 @@ _ENGLISH: Final = (
     ("Mabel Crane", "mabel.crane"),
     ("Hugo Linden", "hugo.linden"),
 )
-_RUSSIAN: Final = (
+_RUSSIAN_NAMES: Final = (
     ("Вера Соколова", "vera.sokolova"),
     ("Аркадий Мельников", "arkadiy.melnikov"),
     ("Лидия Журавлёва", "lidiya.zhuravleva"),
@@ -177,23 +177,33 @@ _RUSSIAN: Final = (
 )
 NAMES: Final = tuple(
     (*person, language)
-    for pair in zip(_ENGLISH, _RUSSIAN, strict=True)
+    for pair in zip(_ENGLISH_NAMES, _RUSSIAN_NAMES, strict=True)
     for person, language in zip(pair, ("en", "ru"), strict=True)
 )
-CLIENT_FIRST: Final = (
+CLIENT_FIRST_WORDS: Final = (
     "Amberley", "Bright Harbour", "Cedar Lane", "Dunmoor", "Eastgate", "Fennel", "Glasswater", "Hollin", "Ivory Quay",
     "Juniper", "Kestrel Field", "Larch", "Millrace", "Northfold", "Orchard Row", "Pinewater", "Quarry Bank", "Redmoss",
     "Северный ветер", "Янтарь", "Белая бухта", "Зелёный мыс", "Горный ручей", "Лесная поляна", "Тихий берег",
     "Новый причал", "Старый сад", "Медовый край", "Ясный день", "Речной дом", "Полярная звезда", "Тёплый хлеб",
 )  # fmt: skip
-CLIENT_LAST: Final = ("Dairy", "Foods", "Pharmacy", "Clinic", "Logistics", "Bakery", "Market", "Farms", "Cold Store")
-CLIENT_LAST_RUSSIAN: Final = (
+CLIENT_LAST_WORDS: Final = (
+    "Dairy",
+    "Foods",
+    "Pharmacy",
+    "Clinic",
+    "Logistics",
+    "Bakery",
+    "Market",
+    "Farms",
+    "Cold Store",
+)
+CLIENT_LAST_WORDS_RUSSIAN: Final = (
     "Молоко", "Продукты", "Аптека", "Клиника", "Логистика", "Хлеб", "Маркет", "Ферма", "Склад",
 )  # fmt: skip
-PLACES: Final = ("Riga", "Tallinn", "Vilnius", "Kaunas", "Tartu", "Ventspils", "Tbilisi", "Almaty")
-PLACES_RUSSIAN: Final = ("Рига", "Таллин", "Вильнюс", "Каунас", "Тарту", "Вентспилс", "Тбилиси", "Алматы")
-CONTACTS: Final = (
+CITIES: Final = ("Riga", "Tallinn", "Vilnius", "Kaunas", "Tartu", "Ventspils", "Tbilisi", "Almaty")
+CITIES_RUSSIAN: Final = ("Рига", "Таллин", "Вильнюс", "Каунас", "Тарту", "Вентспилс", "Тбилиси", "Алматы")
+CONTACT_NAMES: Final = (
     "Agnes Holt", "Piers Lowry", "Dora Finch", "Leonard Ash", "Sybil Crowe", "Noel Garland", "Thea Winslow",
     "Марк Лесной", "Ольга Тропинина", "Егор Ключников", "Дина Садовская", "Павел Мостовой", "Инна Росина",
 )  # fmt: skip
-NOTES: Final = (None, None, "Asked for a new offer.", "Wants to see the loggers at work.", "Call again next week.")
+CALL_NOTES: Final = (None, None, "Asked for a new offer.", "Wants to see the loggers at work.", "Call again next week.")

@@ -16,40 +16,40 @@ from itertools import cycle
 from typing import Final
 
 from demo import company_data
-from demo.company_data import Person
-from demo.history_generator import CALENDAR, DEMOS, TRAININGS, Event, Story, season
+from demo.company_data import DemoPerson
+from demo.history_generator import CALENDAR, DEMOS, TRAININGS, CompanyHistory, HistoryEvent, activity_level
 from domain.ledger.record_facts import CallOutcome, DealStatus, LeadStatus
-from domain.primitives.periods import Period, PeriodKind, period_of
+from domain.primitives.periods import Period, PeriodKind, period_containing
 
-AMOUNT: Final = "deals_won_amount"
-FIRST: Final = "first_deals_won"
-REPEAT: Final = "repeat_deals_won"
-_AMBITIONS: Final = (0.6, 0.8, 1.0, 1.0, 1.15, 1.4)
-_DRIVE: Final = timedelta(weeks=4)  # before today; half as long after today
-_MORNING: Final = timedelta(hours=7)
-_OF_COMPANY: Final = {
-    PeriodKind.YEAR: (AMOUNT, "deals_won_profit"),
-    PeriodKind.QUARTER: (AMOUNT, f"{FIRST}_amount", f"{REPEAT}_amount", "clients_added"),
-    PeriodKind.MONTH: (AMOUNT, "leads_created", "deals_created"),
+DEALS_WON_AMOUNT: Final = "deals_won_amount"
+FIRST_DEALS_WON: Final = "first_deals_won"
+REPEAT_DEALS_WON: Final = "repeat_deals_won"
+_AMBITION_FACTORS: Final = (0.6, 0.8, 1.0, 1.0, 1.15, 1.4)
+_CAMPAIGN_LEAD: Final = timedelta(weeks=4)  # before today; half as long after today
+_MORNING_OFFSET: Final = timedelta(hours=7)
+_COMPANY_METRICS: Final = {
+    PeriodKind.YEAR: (DEALS_WON_AMOUNT, "deals_won_profit"),
+    PeriodKind.QUARTER: (DEALS_WON_AMOUNT, f"{FIRST_DEALS_WON}_amount", f"{REPEAT_DEALS_WON}_amount", "clients_added"),
+    PeriodKind.MONTH: (DEALS_WON_AMOUNT, "leads_created", "deals_created"),
 }
-_OF_TEAMS: Final = (
-    "leads_created", "leads_converted", "contacts_added", FIRST, REPEAT, "calls_answered", "deals_won_profit",
+_TEAM_METRICS: Final = (
+    "leads_created", "leads_converted", "contacts_added", FIRST_DEALS_WON, REPEAT_DEALS_WON, "calls_answered", "deals_won_profit",
 )  # fmt: skip
-_OF_SELLERS: Final = (
-    "calls_made", "leads_created", "contacts_added", "tasks_completed", "call_hours", "deals_won", DEMOS, FIRST,
-    "leads_converted", REPEAT, "calls_answered", TRAININGS, "clients_added", "deals_created",
+_SELLER_METRICS: Final = (
+    "calls_made", "leads_created", "contacts_added", "tasks_completed", "call_hours", "deals_won", DEMOS, FIRST_DEALS_WON,
+    "leads_converted", REPEAT_DEALS_WON, "calls_answered", TRAININGS, "clients_added", "deals_created",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Aim:
+class PlannedGoal:
     """A goal that `setter` (key of a person) sets at `set_at`.
 
     `owner` is "company" or the key of a team or person.
     """
 
-    at: datetime
-    by: str
+    set_at: datetime
+    setter: str
     owner: str
     metric: str
     period: Period
@@ -61,107 +61,118 @@ class Aim:
         return self.period.kind
 
 
-def aims(story: Story) -> list[Aim]:
+def plan_goals(history: CompanyHistory) -> list[PlannedGoal]:
     """Return the goals of the company, its teams and its sellers whose period includes today."""
-    return list(_Aims(story))
+    return list(_GoalPlanner(history))
 
 
-class _Aims:
+class _GoalPlanner:
     """Iterates over the goals; the random numbers depend on the history's seed alone."""
 
-    def __init__(self, story: Story) -> None:
-        self.story = story
-        self.luck = random.Random(story.seed + 1)  # noqa: S311 - a story, not a secret
-        self.year = yearly(story.events, story)
-        self.busy = _busy(Period(CALENDAR.day_of(story.start), story.today, PeriodKind.CUSTOM))
-        self.talent = sum(person.talent for person in story.sellers)
+    def __init__(self, history: CompanyHistory) -> None:
+        self.history = history
+        self.rng = random.Random(history.seed + 1)  # noqa: S311 - a story, not a secret
+        self.yearly_totals = total_by_metric(history.events, history)
+        self.yearly_activity = _total_activity(Period(CALENDAR.day_of(history.start), history.today, PeriodKind.CUSTOM))
+        self.total_talent = sum(person.talent for person in history.sellers)
 
-    def __iter__(self) -> Iterator[Aim]:
+    def __iter__(self) -> Iterator[PlannedGoal]:
         director = next(team.manager for team in company_data.TEAMS if team.parent is None)
-        for kind, metrics in _OF_COMPANY.items():
+        for kind, metrics in _COMPANY_METRICS.items():
             for metric in metrics:
-                yield self._aim(director, "company", self.story.sellers, metric, kind)
-        yield self._drive(director)
-        turn = cycle(_OF_TEAMS)
+                yield self._plan_goal(director, "company", self.history.sellers, metric, kind)
+        yield self._plan_campaign_goal(director)
+        next_metrics = cycle(_TEAM_METRICS)
         for team in company_data.TEAMS:
-            members = [person for person in self.story.sellers if person.team in below(team.key)]
-            yield self._aim(director, team.key, members, AMOUNT, PeriodKind.MONTH)
-            yield self._aim(director, team.key, members, AMOUNT, PeriodKind.QUARTER)
-            yield self._aim(director, team.key, members, next(turn), PeriodKind.MONTH)
-            yield self._aim(director, team.key, members, "calls_made", PeriodKind.WEEK)
-        turn = cycle(_OF_SELLERS)
-        for person in self.story.sellers:
+            members = [person for person in self.history.sellers if person.team in teams_below(team.key)]
+            yield self._plan_goal(director, team.key, members, DEALS_WON_AMOUNT, PeriodKind.MONTH)
+            yield self._plan_goal(director, team.key, members, DEALS_WON_AMOUNT, PeriodKind.QUARTER)
+            yield self._plan_goal(director, team.key, members, next(next_metrics), PeriodKind.MONTH)
+            yield self._plan_goal(director, team.key, members, "calls_made", PeriodKind.WEEK)
+        next_metrics = cycle(_SELLER_METRICS)
+        for person in self.history.sellers:
             manager = next(team.manager for team in company_data.TEAMS if team.key == person.team)
-            by = director if manager == person.key else manager
-            yield self._aim(by, person.key, [person], AMOUNT, PeriodKind.MONTH)
-            yield self._aim(by, person.key, [person], AMOUNT, PeriodKind.QUARTER)
-            yield self._aim(by, person.key, [person], next(turn), PeriodKind.MONTH)
+            setter = director if manager == person.key else manager
+            yield self._plan_goal(setter, person.key, [person], DEALS_WON_AMOUNT, PeriodKind.MONTH)
+            yield self._plan_goal(setter, person.key, [person], DEALS_WON_AMOUNT, PeriodKind.QUARTER)
+            yield self._plan_goal(setter, person.key, [person], next(next_metrics), PeriodKind.MONTH)
 
-    def _aim(self, by: str, owner: str, members: list[Person], metric: str, kind: PeriodKind) -> Aim:
-        ambition = self.luck.choice(_AMBITIONS) if len(members) == 1 else self.luck.uniform(0.8, 1.2)
-        return self._over(period_of(kind, self.story.today, CALENDAR), by, owner, members, metric, ambition)
+    def _plan_goal(
+        self, setter: str, owner: str, members: list[DemoPerson], metric: str, kind: PeriodKind
+    ) -> PlannedGoal:
+        ambition = self.rng.choice(_AMBITION_FACTORS) if len(members) == 1 else self.rng.uniform(0.8, 1.2)
+        return self._plan_for_period(
+            period_containing(kind, self.history.today, CALENDAR), setter, owner, members, metric, ambition
+        )
 
-    def _drive(self, by: str) -> Aim:
+    def _plan_campaign_goal(self, setter: str) -> PlannedGoal:
         """Return the one goal with a CUSTOM period, which does not recur."""
-        first = self.story.today - min(_DRIVE, timedelta(days=self.story.days))
-        days = Period(first, self.story.today + _DRIVE / 2, PeriodKind.CUSTOM)
-        return replace(self._over(days, by, "company", self.story.sellers, FIRST, 1.1), name="New clients in six weeks")
+        first_day = self.history.today - min(_CAMPAIGN_LEAD, timedelta(days=self.history.days))
+        period = Period(first_day, self.history.today + _CAMPAIGN_LEAD / 2, PeriodKind.CUSTOM)
+        return replace(
+            self._plan_for_period(period, setter, "company", self.history.sellers, FIRST_DEALS_WON, 1.1),
+            name="New clients in six weeks",
+        )
 
-    def _over(self, period: Period, by: str, owner: str, members: list[Person], metric: str, ambition: float) -> Aim:
-        share = sum(person.talent for person in members) / self.talent
-        expected = self.year[metric] * Decimal(share * _busy(period) / self.busy * ambition)
-        at = max(CALENDAR.start_of(period.start) + _MORNING, self.story.start + 2 * _MORNING)
-        return Aim(min(at, self.story.now), by, owner, metric, period, _round(expected))
+    def _plan_for_period(
+        self, period: Period, setter: str, owner: str, members: list[DemoPerson], metric: str, ambition: float
+    ) -> PlannedGoal:
+        share = sum(person.talent for person in members) / self.total_talent
+        expected = self.yearly_totals[metric] * Decimal(
+            share * _total_activity(period) / self.yearly_activity * ambition
+        )
+        set_at = max(CALENDAR.start_of(period.start) + _MORNING_OFFSET, self.history.start + 2 * _MORNING_OFFSET)
+        return PlannedGoal(min(set_at, self.history.now), setter, owner, metric, period, _round_target(expected))
 
 
-def below(team: str) -> set[str]:
+def teams_below(team: str) -> set[str]:
     """Return the keys of the team and of all teams below it."""
-    return {team}.union(*(below(child.key) for child in company_data.TEAMS if child.parent == team))
+    return {team}.union(*(teams_below(child.key) for child in company_data.TEAMS if child.parent == team))
 
 
-def yearly(events: list[Event], story: Story) -> defaultdict[str, Decimal]:
+def total_by_metric(events: list[HistoryEvent], history: CompanyHistory) -> defaultdict[str, Decimal]:
     """Return the total of the year by metric, in the metric's unit; records created before it do not count."""
-    found: defaultdict[str, Decimal] = defaultdict(Decimal)
-    deals = [event.given for event in events if event.kind == "deal"]
-    created = {given["externalId"]: given for given in deals if "title" in given}
-    bought: set[str] = set()
+    totals: defaultdict[str, Decimal] = defaultdict(Decimal)
+    deals = [event.input for event in events if event.kind == "deal"]
+    created_deals = {input["externalId"]: input for input in deals if "title" in input}
+    clients_with_wins: set[str] = set()
     for event in events:
-        given, status = event.given, event.given.get("status")
-        if given.get("createdAt", event.at) < story.start:
+        input, status = event.input, event.input.get("status")
+        if input.get("createdAt", event.at) < history.start:
             continue
-        if event.kind in ("lead", "deal", "client", "contact") and "createdAt" in given:
-            found[{"lead": "leads_created", "deal": "deals_created"}.get(event.kind, f"{event.kind}s_added")] += 1
+        if event.kind in ("lead", "deal", "client", "contact") and "createdAt" in input:
+            totals[{"lead": "leads_created", "deal": "deals_created"}.get(event.kind, f"{event.kind}s_added")] += 1
         elif status is LeadStatus.CONVERTED:
-            found["leads_converted"] += 1
+            totals["leads_converted"] += 1
         elif status is DealStatus.WON:
-            deal = created[given["externalId"]]
-            kind = REPEAT if deal["client"] in bought else FIRST
-            bought.add(deal["client"])
-            rate = story.rates.get(deal["amount"]["currency"], Decimal(1))
+            deal = created_deals[input["externalId"]]
+            kind = REPEAT_DEALS_WON if deal["client"] in clients_with_wins else FIRST_DEALS_WON
+            clients_with_wins.add(deal["client"])
+            rate = history.rates.get(deal["amount"]["currency"], Decimal(1))
             value = deal["amount"]["amount"] * rate
             for metric in ("deals_won", kind):
-                found[metric] += 1
-                found[f"{metric}_amount"] += value
-            if "cost" in given:
-                found["deals_won_profit"] += value - given["cost"]["amount"] * rate
+                totals[metric] += 1
+                totals[f"{metric}_amount"] += value
+            if "cost" in input:
+                totals["deals_won_profit"] += value - input["cost"]["amount"] * rate
         elif event.kind == "call":
-            found["calls_made"] += 1
-            if given["outcome"] is CallOutcome.ANSWERED:
-                found["calls_answered"] += 1
-                found["call_hours"] += Decimal(given["durationSeconds"]) / 3600
-        elif "completedAt" in given:
-            found["tasks_completed"] += 1
+            totals["calls_made"] += 1
+            if input["outcome"] is CallOutcome.ANSWERED:
+                totals["calls_answered"] += 1
+                totals["call_hours"] += Decimal(input["durationSeconds"]) / 3600
+        elif "completedAt" in input:
+            totals["tasks_completed"] += 1
         elif event.kind == "result":
-            found[given["metric"]] += given["value"]
-    return found
+            totals[input["metric"]] += input["value"]
+    return totals
 
 
-def _busy(period: Period) -> float:
+def _total_activity(period: Period) -> float:
     """Return the sum of the activity levels of the period's days."""
-    return sum(season(period.start + timedelta(days=number)) for number in range(period.days))
+    return sum(activity_level(period.start + timedelta(days=day_offset)) for day_offset in range(period.days))
 
 
-def _round(value: Decimal) -> Decimal:
+def _round_target(value: Decimal) -> Decimal:
     """Round a target as a manager would: two significant digits (whole numbers below 10), at least 1."""
     if value < 10:
         return max(value.quantize(Decimal(1), ROUND_HALF_UP), Decimal(1))

@@ -10,29 +10,29 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-_AHEAD: Final = Decimal("0.15")  # of the target above the expected value
-_NEARLY: Final = Decimal("0.97")  # of the target
+_MAX_LEAD: Final = Decimal("0.15")  # of the target above the expected value
+_MAX_ATTAINMENT: Final = Decimal("0.97")  # of the target
 
-Room = Mapping[str, Decimal]
+Headroom = Mapping[str, Decimal]
 
 
-def room(goals: Iterable[Mapping[str, Any]]) -> Room:
+def compute_headroom(goals: Iterable[Mapping[str, Any]]) -> Headroom:
     """Return how much may still be added to each metric; metrics without a monthly goal are not contained.
 
     goals  the goals visible to a seller as the public API returns them: their own, their teams' and the company's
     """
-    found: dict[str, Decimal] = {}
+    headroom: dict[str, Decimal] = {}
     for goal in goals:
         progress, target = goal["progress"], Decimal(goal["target"])
         value = Decimal(progress["value"])
         if goal["period"]["kind"] == "MONTH" and value < target:
-            most = min(Decimal(progress["expectedByNow"]) + _AHEAD * target, _NEARLY * target)
-            left = max(most - value, Decimal(0))
+            ceiling = min(Decimal(progress["expectedByNow"]) + _MAX_LEAD * target, _MAX_ATTAINMENT * target)
+            remaining = max(ceiling - value, Decimal(0))
             key = goal["metric"]["key"]
-            found[key] = min(found.get(key, left), left)
-    return found
+            headroom[key] = min(headroom.get(key, remaining), remaining)
+    return headroom
 
 
-def fits(left: Room, gains: Mapping[str, Decimal]) -> bool:
+def fits_within(headroom: Headroom, gains: Mapping[str, Decimal]) -> bool:
     """Return whether all gains, by metric, are within the headroom."""
-    return all(gain <= left.get(metric, gain) for metric, gain in gains.items())
+    return all(gain <= headroom.get(metric, gain) for metric, gain in gains.items())

@@ -16,10 +16,10 @@ from typing import Any, Final
 from strawberry.dataloader import DataLoader
 
 from demo import company_data
-from demo.goals import Aim, aims
-from demo.history_generator import DEMOS, TRAININGS, Event, Story
+from demo.goals import PlannedGoal, plan_goals
+from demo.history_generator import DEMOS, TRAININGS, CompanyHistory, HistoryEvent
 from domain.permissions import DeviceKind
-from domain.primitives.global_ids import EXTERNAL, decoded, encoded
+from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, decode_global_id, encode_global_id
 from domain.primitives.periods import PeriodKind
 from domain.primitives.units import Unit
 from models.crm import pipelines
@@ -29,192 +29,214 @@ from resolvers.auth import devices
 from resolvers.crm import calls, clients, custom_metrics, deals, leads, products, stage_history, tasks
 from resolvers.goals import goals
 from resolvers.organization import company, people
-from resolvers.request.client_info import Caller
+from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
 
 PASSWORD: Final = "snowflake"  # of all employees; not a secret, since the demo prints it at start
-_CLOSE_AFTER: Final = 5  # of the next month
-_FRACTION: Final = 5  # a batch covers a fifth of the time between its start and now, within the limits below
-_SHORTEST, _LONGEST = timedelta(hours=12), timedelta(days=14)
-_KINDS: Final[Mapping[str, Callable[..., Awaitable[Any]]]] = {  # in this order: a kind may refer to the kinds before it
-    "client": clients.record,
-    "contact": clients.record_contacts,
-    "lead": leads.record,
-    "deal": deals.record,
-    "call": calls.record,
-    "task": tasks.record,
-    "result": custom_metrics.record,
+_CLOSE_AFTER_WORKDAYS: Final = 5  # of the next month
+_BATCH_FRACTION: Final = 5  # a batch covers a fifth of the time between its start and now, within the limits below
+_MIN_BATCH, _MAX_BATCH = timedelta(hours=12), timedelta(days=14)
+_UPSERT_BY_KIND: Final[
+    Mapping[str, Callable[..., Awaitable[Any]]]
+] = {  # in this order: a kind may refer to the kinds before it
+    "client": clients.upsert_clients,
+    "contact": clients.upsert_contacts,
+    "lead": leads.upsert_leads,
+    "deal": deals.upsert_deals,
+    "call": calls.upsert_calls,
+    "task": tasks.upsert_tasks,
+    "result": custom_metrics.upsert_results,
 }
 
 
 @dataclass(frozen=True)
-class Made:
+class DeviceTokens:
     """Tokens of the demo's devices, which are known only at creation."""
 
     wallboard: str
     integration: str
 
 
-async def make(story: Story, services: Services, told: Callable[[float], None] = lambda share: None) -> Made:
+async def seed_demo(
+    history: CompanyHistory, services: Services, on_progress: Callable[[float], None] = lambda share: None
+) -> DeviceTokens:
     """Write the history into the empty tables of the connected database and return the tokens of its devices.
 
     on_progress  called after each batch with the finished share, 0 to 1
     """
-    maker = _Maker(story, services)
-    made = await maker.office()
-    targets = sorted(aims(story), key=lambda aim: aim.at)
-    batches = list(_batches(story))
+    seeder = _DemoSeeder(history, services)
+    tokens = await seeder.set_up_company()
+    planned_goals = sorted(plan_goals(history), key=lambda goal: goal.set_at)
+    batches = list(_split_into_batches(history))
     for number, (until, events) in enumerate(batches, 1):
-        await maker.record(until, events)
-        due = [aim for aim in targets if aim.at <= until]
-        targets = targets[len(due) :]
-        await maker.set_goals(due)
-        told(number / len(batches))
-    await maker.close_the_books()
-    return made
+        await seeder.record_events(until, events)
+        due_goals = [goal for goal in planned_goals if goal.set_at <= until]
+        planned_goals = planned_goals[len(due_goals) :]
+        await seeder.set_goals(due_goals)
+        on_progress(number / len(batches))
+    await seeder.enable_month_closing()
+    return tokens
 
 
-class _Maker:
+class _DemoSeeder:
     """Writes one history; keeps the rows and global ids that later inputs refer to, by key."""
 
-    def __init__(self, story: Story, services: Services) -> None:
-        self.story, self.services = story, services
-        self.staff: dict[str, Employee] = {}
-        self.owners: dict[str, str] = {"company": encoded("Company", 1)}
-        self.stages: dict[tuple[int, int], str] = {}
+    def __init__(self, history: CompanyHistory, services: Services) -> None:
+        self.history, self.services = history, services
+        self.employees: dict[str, Employee] = {}
+        self.global_ids: dict[str, str] = {"company": encode_global_id("Company", 1)}
+        self.stage_global_ids: dict[tuple[int, int], str] = {}
 
-    async def office(self) -> Made:
+    async def set_up_company(self) -> DeviceTokens:
         """Create the company, its people, teams, pipelines, products, exchange rates, metrics and devices."""
-        start, first = self.story.start, self.story.people[0]
+        start, first_person = self.history.start, self.history.people[0]
         _, admin = await company.set_up(
             name=company_data.COMPANY, currency=company_data.CURRENCY, zone=company_data.ZONE, country=company_data.COUNTRY,
-            admin=first.name, email=first.email, password=PASSWORD, now=start,
+            admin=first_person.name, email=first_person.email, password=PASSWORD, now=start,
         )  # fmt: skip
-        self.staff[first.key] = admin
-        context = await self._by(first.key, start)
-        async with context.unit():
-            await self._people(context, admin)
-            await self._catalogue(context)
-            _, wallboard = await devices.create(context, {"name": "Hall", "kind": DeviceKind.WALLBOARD})
-            self.crm, integration = await devices.create(context, {"name": "Old CRM", "kind": DeviceKind.INTEGRATION})
-        self.tree = await people_rows.tree()
-        return Made(wallboard, integration)
+        self.employees[first_person.key] = admin
+        context = await self._context_of(first_person.key, start)
+        async with context.unit_of_work():
+            await self._create_people(context, admin)
+            await self._create_catalog(context)
+            _, wallboard = await devices.create_device(context, {"name": "Hall", "kind": DeviceKind.WALLBOARD})
+            self.crm, integration = await devices.create_device(
+                context, {"name": "Old CRM", "kind": DeviceKind.INTEGRATION}
+            )
+        self.team_tree = await people_rows.load_team_tree()
+        return DeviceTokens(wallboard, integration)
 
-    async def _people(self, context: Context, admin: Employee) -> None:
+    async def _create_people(self, context: Context, admin: Employee) -> None:
         for team in company_data.TEAMS:
-            above = self.owners[team.parent] if team.parent else None
-            made = await people.create_team(context, {"name": team.name, "parent": above, "externalId": team.key})
-            self.owners[team.key] = encoded("Team", made.id)
-        for person in self.story.people:
-            if person.key not in self.staff:
-                given = {"name": person.name, "email": person.email, "role": person.role, "externalId": person.key}
-                place = self.owners[person.team] if person.team else None
-                self.staff[person.key] = await people.create_employee(context, {**given, "team": place})
-            row = self.staff[person.key]
+            parent_id = self.global_ids[team.parent] if team.parent else None
+            team_row = await people.create_team(
+                context, {"name": team.name, "parent": parent_id, "externalId": team.key}
+            )
+            self.global_ids[team.key] = encode_global_id("Team", team_row.id)
+        for person in self.history.people:
+            if person.key not in self.employees:
+                input = {"name": person.name, "email": person.email, "role": person.role, "externalId": person.key}
+                team_id = self.global_ids[person.team] if person.team else None
+                self.employees[person.key] = await people.create_employee(context, {**input, "team": team_id})
+            row = self.employees[person.key]
             row.language = person.language
             row.password_hash = admin.password_hash  # hashing is slow by design, so the one hash is shared
             await row.save(update_fields=["language", "password_hash"])
-            self.owners[person.key] = encoded("Employee", row.id)
+            self.global_ids[person.key] = encode_global_id("Employee", row.id)
         for team in company_data.TEAMS:
-            await people.update_team(context, {"id": self.owners[team.key], "manager": self.owners[team.manager]})
+            await people.update_team(
+                context, {"id": self.global_ids[team.key], "manager": self.global_ids[team.manager]}
+            )
 
-    async def _catalogue(self, context: Context) -> None:
-        [first] = await pipelines.pipelines()  # a new company has one default pipeline
-        [old] = await pipelines.stages_of([first.id])
-        ids: list[str | None] = [encoded("Stage", stage.id) for stage in old]
+    async def _create_catalog(self, context: Context) -> None:
+        [default_pipeline] = await pipelines.fetch_all()  # a new company has one default pipeline
+        [default_stages] = await pipelines.fetch_stages([default_pipeline.id])
+        default_stage_ids: list[str | None] = [encode_global_id("Stage", stage.id) for stage in default_stages]
         for number, pipeline in enumerate(company_data.PIPELINES):
             names = [stage.name for stage in pipeline.stages]
-            known = ids if number == 0 else [None] * len(names)
-            stages = [{"name": name, "id": id_} for name, id_ in zip(names, known, strict=True)]
-            given = {"name": pipeline.name, "id": None if number else encoded("Pipeline", first.id), "stages": stages}
-            saved = await company.save_pipeline(context, given)
-            [rows] = await pipelines.stages_of([saved.id])
-            self.stages.update({(number, row.position): encoded("Stage", row.id) for row in rows})
+            existing_ids = default_stage_ids if number == 0 else [None] * len(names)
+            stages = [{"name": name, "id": stage_id} for name, stage_id in zip(names, existing_ids, strict=True)]
+            input = {
+                "name": pipeline.name,
+                "id": None if number else encode_global_id("Pipeline", default_pipeline.id),
+                "stages": stages,
+            }
+            saved = await company.save_pipeline(context, input)
+            [rows] = await pipelines.fetch_stages([saved.id])
+            self.stage_global_ids.update({(number, row.position): encode_global_id("Stage", row.id) for row in rows})
         for product in company_data.PRODUCTS:
             price = {"amount": Decimal(product.price), "currency": company_data.CURRENCY}
-            await products.save(context, {"name": product.name, "price": price})
-        for currency, rate in self.story.rates.items():
-            await company.set_rate(context, currency=currency, rate=rate, since=context.now().date())
+            await products.save_product(context, {"name": product.name, "price": price})
+        for currency, rate in self.history.rates.items():
+            await company.set_exchange_rate(context, currency=currency, rate=rate, valid_from=context.now().date())
         for key, name, unit in ((TRAININGS, "Training", Unit.HOURS), (DEMOS, "Product demonstrations", Unit.COUNT)):
-            await custom_metrics.create(context, key=key, name=name, description=None, unit=unit)
+            await custom_metrics.create_metric(context, key=key, name=name, description=None, unit=unit)
 
-    async def record(self, at: datetime, events: list[Event]) -> None:
+    async def record_events(self, at: datetime, events: list[HistoryEvent]) -> None:
         """Record the events of a batch at `at`.
 
         The CRM has one unit of work for records, each manager one for the assignments they gave, and the CRM one for
         all other tasks.
         """
-        systems = self._context(at, Viewer.of_device(self.crm, self.tree))
-        given = sorted({event.by for event in events if event.by})
-        await self._record(systems, [event for event in events if event.kind != "task"])
-        for key in given:
-            await self._record(await self._by(key, at), [event for event in events if event.by == key])
-        await self._record(systems, [event for event in events if event.kind == "task" and not event.by])
+        crm_context = self._create_context(at, Viewer.for_device(self.crm, self.team_tree))
+        assigners = sorted({event.assigned_by for event in events if event.assigned_by})
+        await self._record_batch(crm_context, [event for event in events if event.kind != "task"])
+        for key in assigners:
+            await self._record_batch(
+                await self._context_of(key, at), [event for event in events if event.assigned_by == key]
+            )
+        await self._record_batch(
+            crm_context, [event for event in events if event.kind == "task" and not event.assigned_by]
+        )
 
-    async def _record(self, context: Context, events: list[Event]) -> None:
-        async with context.unit():
-            for kind, kept in _KINDS.items():
-                givens = [self._given(event) for event in events if event.kind == kind]
-                if givens:
-                    await kept(context, givens, aloud=False)
-            await stage_history.bring_in(context, [self._visit(event) for event in events if "stage" in event.given])
+    async def _record_batch(self, context: Context, events: list[HistoryEvent]) -> None:
+        async with context.unit_of_work():
+            for kind, upsert in _UPSERT_BY_KIND.items():
+                inputs = [self._event_input(event) for event in events if event.kind == kind]
+                if inputs:
+                    await upsert(context, inputs, notify=False)
+            await stage_history.import_stage_entries(
+                context, [self._stage_entry(event) for event in events if "stage" in event.input]
+            )
 
-    def _given(self, event: Event) -> Mapping[str, Any]:
+    def _event_input(self, event: HistoryEvent) -> Mapping[str, Any]:
         """Return the input of an event.
 
         For a deal with a stage the entry time is left out (`entered` is None): a batch may hold several moves of a
         deal, so all stage entries are imported separately.
         """
-        stage = event.given.get("stage")
-        return event.given if stage is None else {**event.given, "stage": self.stages[stage], "entered": None}
+        stage = event.input.get("stage")
+        return event.input if stage is None else {**event.input, "stage": self.stage_global_ids[stage], "entered": None}
 
-    def _visit(self, event: Event) -> stage_history.Visit:
-        stage = decoded(self.stages[event.given["stage"]])
-        assert stage is not None
-        return stage_history.Visit(f"{EXTERNAL}{event.given['externalId']}", stage[1], event.at)
+    def _stage_entry(self, event: HistoryEvent) -> stage_history.ImportedStageEntry:
+        stage_id = decode_global_id(self.stage_global_ids[event.input["stage"]])
+        assert stage_id is not None
+        return stage_history.ImportedStageEntry(
+            f"{EXTERNAL_ID_PREFIX}{event.input['externalId']}", stage_id[1], event.at
+        )
 
-    async def set_goals(self, targets: Iterable[Aim]) -> None:
-        by_setter: dict[tuple[str, datetime], list[Aim]] = {}
-        for aim in targets:
-            by_setter.setdefault((aim.by, aim.at), []).append(aim)
-        for (by, at), together in by_setter.items():
-            context = await self._by(by, at)
-            async with context.unit():
-                for aim in together:
-                    await goals.set_goal(context, self._goal(aim))
+    async def set_goals(self, planned_goals: Iterable[PlannedGoal]) -> None:
+        by_setter: dict[tuple[str, datetime], list[PlannedGoal]] = {}
+        for goal in planned_goals:
+            by_setter.setdefault((goal.setter, goal.set_at), []).append(goal)
+        for (setter, at), setter_goals in by_setter.items():
+            context = await self._context_of(setter, at)
+            async with context.unit_of_work():
+                for goal in setter_goals:
+                    await goals.set_goal(context, self._goal_input(goal))
 
-    def _goal(self, aim: Aim) -> Mapping[str, Any]:
-        named = {"metric": aim.metric, "target": aim.target, "name": aim.name, "owner": self.owners[aim.owner]}
-        if aim.kind is PeriodKind.CUSTOM:
-            return {**named, "period": {"kind": aim.kind, "start": aim.period.start, "end": aim.period.end}}
-        return {**named, "period": {"kind": aim.kind, "on": aim.period.start}, "recurring": True}
+    def _goal_input(self, goal: PlannedGoal) -> Mapping[str, Any]:
+        fields = {"metric": goal.metric, "target": goal.target, "name": goal.name, "owner": self.global_ids[goal.owner]}
+        if goal.kind is PeriodKind.CUSTOM:
+            return {**fields, "period": {"kind": goal.kind, "start": goal.period.start, "end": goal.period.end}}
+        return {**fields, "period": {"kind": goal.kind, "on": goal.period.start}, "recurring": True}
 
-    async def close_the_books(self) -> None:
+    async def enable_month_closing(self) -> None:
         """Enable the closing of months from now on; during the seeding it would make old entries late."""
-        context = await self._by(self.story.people[0].key, self.story.now)
-        async with context.unit():
-            await company.update(context, {"closeAfterWorkdays": _CLOSE_AFTER})
+        context = await self._context_of(self.history.people[0].key, self.history.now)
+        async with context.unit_of_work():
+            await company.update_company(context, {"closeAfterWorkdays": _CLOSE_AFTER_WORKDAYS})
 
-    async def _by(self, key: str, at: datetime) -> Context:
+    async def _context_of(self, key: str, at: datetime) -> Context:
         """Return a context with the person as viewer and the clock at `at`."""
-        tree = await people_rows.tree()
-        return self._context(at, Viewer.of_employee(self.staff[key], tree, 0, at, leads=False))
+        tree = await people_rows.load_team_tree()
+        return self._create_context(at, Viewer.for_employee(self.employees[key], tree, 0, at, has_direct_reports=False))
 
-    def _context(self, at: datetime, viewer: Viewer) -> Context:
+    def _create_context(self, at: datetime, viewer: Viewer) -> Context:
         return Context(
-            Caller(), self.services, lambda: at, lambda by_keys: DataLoader(load_fn=by_keys, cache=False), viewer
+            ClientInfo(), self.services, lambda: at, lambda by_keys: DataLoader(load_fn=by_keys, cache=False), viewer
         )
 
 
-def _batches(story: Story) -> Iterator[tuple[datetime, list[Event]]]:
+def _split_into_batches(history: CompanyHistory) -> Iterator[tuple[datetime, list[HistoryEvent]]]:
     """Yield the events in batches with the time at which each is recorded; the batches get shorter towards now."""
-    left, until = story.events, story.start
-    while until < story.now:
-        ago = story.now - until
-        until = min(until + min(max(ago / _FRACTION, _SHORTEST), _LONGEST), story.now)
-        count = next((n for n, event in enumerate(left) if event.at > until), len(left))
+    remaining, until = history.events, history.start
+    while until < history.now:
+        ago = history.now - until
+        until = min(until + min(max(ago / _BATCH_FRACTION, _MIN_BATCH), _MAX_BATCH), history.now)
+        count = next((n for n, event in enumerate(remaining) if event.at > until), len(remaining))
         if count:
-            yield until, left[:count]
-        left = left[count:]
+            yield until, remaining[:count]
+        remaining = remaining[count:]

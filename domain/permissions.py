@@ -36,8 +36,8 @@ class Reach(Enum):
     """
 
     NONE = 0
-    OWN = 1
-    BELOW = 2
+    SELF = 1
+    MANAGED = 2
     SCOPE = 3
     COMPANY = 4
 
@@ -51,7 +51,7 @@ class Action(Enum):
     VIEW_GOALS_ABOVE = "see the progress of the goals of teams above and of the company"
     VIEW_FORECAST = "see the forecast of an employee"
     VIEW_FORECAST_TOTALS = "see the forecast of a team or the company"
-    VIEW_BOARD = "see leaderboards"
+    VIEW_LEADERBOARD = "see leaderboards"
     VIEW_WINS = "see announcements of wins"
     VIEW_CATALOGUE = "see pipelines, metrics and the company's calendar"
     RECORD = "record and change deals, leads, clients, calls and tasks"
@@ -60,14 +60,14 @@ class Action(Enum):
     SET_GOALS = "set, change and archive goals"
     DEFINE_METRICS = "create metrics of the company's own"
     VIEW_ALERTS = "see the alerts of one's own inbox and mark them as read"
-    KEEP_RULES = "see, test and change alert rules"
+    MANAGE_ALERT_RULES = "see, test and change alert rules"
     ADMINISTER = "manage people, teams, pipelines, devices, rates and the company"
 
 
 Actor = Role | DeviceKind
 
-_N, _O, _B, _S, _C = Reach.NONE, Reach.OWN, Reach.BELOW, Reach.SCOPE, Reach.COMPANY
-_COLUMNS: Final[tuple[Actor, ...]] = (
+_N, _O, _B, _S, _C = Reach.NONE, Reach.SELF, Reach.MANAGED, Reach.SCOPE, Reach.COMPANY
+_ACTORS: Final[tuple[Actor, ...]] = (
     Role.EMPLOYEE,
     Role.MANAGER,
     Role.DIRECTOR,
@@ -86,7 +86,7 @@ _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
     Action.VIEW_GOALS_ABOVE: (_C,     _C,     _C,      _C,   _S,       _N),
     Action.VIEW_FORECAST:    (_O,     _B,     _C,      _C,   _N,       _N),
     Action.VIEW_FORECAST_TOTALS: (_N, _B,     _C,      _C,   _S,       _N),
-    Action.VIEW_BOARD:       (_C,     _C,     _C,      _C,   _S,       _N),
+    Action.VIEW_LEADERBOARD:       (_C,     _C,     _C,      _C,   _S,       _N),
     Action.VIEW_WINS:        (_C,     _C,     _C,      _C,   _S,       _N),
     Action.VIEW_CATALOGUE:   (_C,     _C,     _C,      _C,   _C,       _C),
     Action.RECORD:           (_O,     _B,     _C,      _C,   _N,       _S),
@@ -95,7 +95,7 @@ _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
     Action.SET_GOALS:        (_N,     _B,     _C,      _C,   _N,       _N),
     Action.DEFINE_METRICS:   (_N,     _N,     _C,      _C,   _N,       _N),
     Action.VIEW_ALERTS:      (_O,     _O,     _O,      _O,   _N,       _N),
-    Action.KEEP_RULES:       (_N,     _N,     _N,      _C,   _N,       _N),
+    Action.MANAGE_ALERT_RULES:       (_N,     _N,     _N,      _C,   _N,       _N),
     Action.ADMINISTER:       (_N,     _N,     _N,      _C,   _N,       _N),
 })
 # fmt: on
@@ -107,4 +107,4 @@ def reach(actor: Actor, action: Action) -> Reach:
     VIEW_GOALS_ABOVE of an employee or manager is narrowed further, to the teams above their own. That needs the team
     tree, so `Viewer` applies it.
     """
-    return _TABLE[action][_COLUMNS.index(actor)]
+    return _TABLE[action][_ACTORS.index(actor)]

@@ -7,11 +7,11 @@ from typing import Any
 
 import strawberry
 
-from graph.base.connections import Connection, paged
-from graph.base.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordType
-from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_question, given, period_key
+from graph.base.connections import Connection, paginate
+from graph.base.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordKind
+from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_input_fields
 from graph.base.row_types import Info, Node
-from graph.base.scopes import charted, staged
+from graph.base.scopes import funnel_query, statistics_query
 from graph.types.activities import Activity
 from graph.types.alerts import AlertQuery
 from graph.types.calls import Call
@@ -27,7 +27,7 @@ from graph.types.sessions import Device, Viewer
 from graph.types.statistics import Statistics
 from graph.types.tasks import Task, TaskFilter
 from models.crm import pipelines
-from models.db.keyset_pagination import Span
+from models.db.keyset_pagination import PageArguments
 from resolvers import node as node_lookup
 from resolvers.activities import queries as activity_queries
 from resolvers.analytics import funnels, statistics
@@ -36,12 +36,12 @@ from resolvers.crm import clients, queries
 from resolvers.forecasting import forecasts
 from resolvers.goals import goals
 from resolvers.leaderboards import leaderboards
-from resolvers.leaderboards.leaderboards import Question
+from resolvers.leaderboards.leaderboards import LeaderboardQuery
 from resolvers.organization import people
 from resolvers.request.context import Context
 
 
-def _asking(info: Info) -> Context:
+def _require_sign_in(info: Info) -> Context:
     """Return the context of a signed-in viewer. Raises Unauthenticated for an anonymous client."""
     context = info.context
     context.viewer  # noqa: B018 - raises for an anonymous client
@@ -52,11 +52,11 @@ def _asking(info: Info) -> Context:
 class Query(AlertQuery):
     @strawberry.field(graphql_type=Node | None, description="Any object by its id; null if absent or not visible.")
     async def node(self, info: Info, id: strawberry.ID) -> Any:
-        return await node_lookup.node(_asking(info), id)
+        return await node_lookup.find_node(_require_sign_in(info), id)
 
     @strawberry.field(graphql_type=Node | None, description="The record with this `externalId`; null if not visible.")
-    async def by_external_id(self, info: Info, type: RecordType, external_id: str) -> Any:
-        return await node_lookup.by_external(_asking(info), type.value.title(), external_id)
+    async def by_external_id(self, info: Info, type: RecordKind, external_id: str) -> Any:
+        return await node_lookup.find_by_external_id(_require_sign_in(info), type.value.title(), external_id)
 
     @strawberry.field(graphql_type=Viewer, description="The signed-in employee or device.")
     async def viewer(self, info: Info) -> Any:
@@ -64,11 +64,11 @@ class Query(AlertQuery):
 
     @strawberry.field(graphql_type=Company)
     async def company(self, info: Info) -> Any:
-        return await _asking(info).company()
+        return await _require_sign_in(info).company()
 
     @strawberry.field(graphql_type=Employee | None, description="Null if absent or not visible to the viewer.")
     async def employee(self, info: Info, id: strawberry.ID) -> Any:
-        return await node_lookup.found(_asking(info), "Employee", id)
+        return await node_lookup.find_node_of_kind(_require_sign_in(info), "Employee", id)
 
     @strawberry.field(
         graphql_type=Connection[Employee],
@@ -85,29 +85,29 @@ class Query(AlertQuery):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await people.listed(_asking(info), search, team, active)
-        return await paged(info, query, ("needle", "id"), Span(first, after, last, before))
+        query = await people.search_employees(_require_sign_in(info), search, team, active)
+        return await paginate(info, query, ("search_key", "id"), PageArguments(first, after, last, before))
 
     @strawberry.field(graphql_type=Team | None, description="Null if absent or not visible to the viewer.")
     async def team(self, info: Info, id: strawberry.ID) -> Any:
-        return await node_lookup.found(_asking(info), "Team", id)
+        return await node_lookup.find_node_of_kind(_require_sign_in(info), "Team", id)
 
     @strawberry.field(graphql_type=list[Team], description="Every team after its parent, in name order.")
     async def teams(self, info: Info) -> Any:
-        return people.teams(_asking(info))
+        return people.list_visible_teams(_require_sign_in(info))
 
     @strawberry.field(graphql_type=list[Metric], description="The built-in metrics, then the company's own by name.")
     async def metrics(self, info: Info) -> Any:
-        return list((await _asking(info).metrics()).values())
+        return list((await _require_sign_in(info).metrics()).values())
 
     @strawberry.field(graphql_type=list[Pipeline])
     async def pipelines(self, info: Info) -> Any:
-        _asking(info)
-        return await pipelines.pipelines()
+        _require_sign_in(info)
+        return await pipelines.fetch_all()
 
     @strawberry.field(graphql_type=Goal | None, description="Null if absent or not visible to the viewer.")
     async def goal(self, info: Info, id: strawberry.ID) -> Any:
-        return await goals.find(_asking(info), id)
+        return await goals.find(_require_sign_in(info), id)
 
     @strawberry.field(
         graphql_type=list[Goal],
@@ -122,7 +122,9 @@ overlaps the given one (null: includes today), by their last day, at most 1000. 
         metric: str | None = None,
         include_archived: bool = False,
     ) -> Any:
-        return await goals.listed(_asking(info), scope, given(period), metric, archived=include_archived)
+        return await goals.list_goals(
+            _require_sign_in(info), scope, to_input_fields(period), metric, include_archived=include_archived
+        )
 
     @strawberry.field(
         graphql_type=Leaderboard,
@@ -140,8 +142,8 @@ was at that time. Ranks are always those of the whole scope.""",
         around: strawberry.ID | None = None,
         as_of: datetime | None = None,
     ) -> Any:
-        question = Question(metric, period_key(period), scope, rank_by, first, around, as_of)
-        return await leaderboards.answer(_asking(info), question)
+        query = LeaderboardQuery(metric, period_key(period), scope, rank_by, first, around, as_of)
+        return await leaderboards.load_leaderboard(_require_sign_in(info), query)
 
     @strawberry.field(
         graphql_type=Forecast,
@@ -155,7 +157,7 @@ was at that time. Ranks are always those of the whole scope.""",
         basis: MoneyBasis = MoneyBasis.REVENUE,
         what_if: WhatIfInput | None = None,
     ) -> Any:
-        return await forecasts.asked(_asking(info), scope, forecast_question(period, basis, what_if))
+        return await forecasts.get_forecast(_require_sign_in(info), scope, forecast_query(period, basis, what_if))
 
     @strawberry.field(
         graphql_type=Statistics,
@@ -169,7 +171,9 @@ was at that time. Ranks are always those of the whole scope.""",
         interval: Interval = Interval.DAY,
         metrics: list[str] | None = None,
     ) -> Any:
-        return await statistics.asked(_asking(info), scope, charted(period, interval, metrics))
+        return await statistics.resolve_statistics(
+            _require_sign_in(info), scope, statistics_query(period, interval, metrics)
+        )
 
     @strawberry.field(graphql_type=Funnel, description="A null scope means the same as for `statistics`.")
     async def funnel(
@@ -179,7 +183,7 @@ was at that time. Ranks are always those of the whole scope.""",
         period: PeriodInput | None = None,
         pipeline: strawberry.ID | None = None,
     ) -> Any:
-        return await funnels.asked(_asking(info), scope, staged(period, pipeline))
+        return await funnels.resolve_funnel(_require_sign_in(info), scope, funnel_query(period, pipeline))
 
     @strawberry.field(graphql_type=Connection[Activity], description="The activity history, newest first.")
     async def activities(
@@ -192,8 +196,8 @@ was at that time. Ranks are always those of the whole scope.""",
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await activity_queries.activity_list(_asking(info), scope, kinds)
-        return await paged(info, query, ("-id",), Span(first, after, last, before))
+        query = await activity_queries.select_activities(_require_sign_in(info), scope, kinds)
+        return await paginate(info, query, ("-id",), PageArguments(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Deal], description="Newest first.")
     async def deals(
@@ -206,8 +210,8 @@ was at that time. Ranks are always those of the whole scope.""",
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await queries.deal_list(_asking(info), scope, given(filter))
-        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
+        query = await queries.select_deals(_require_sign_in(info), scope, to_input_fields(filter))
+        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
 
     @strawberry.field(
         graphql_type=Connection[Task], description="Open tasks in order of their due time, then completed ones."
@@ -222,8 +226,8 @@ was at that time. Ranks are always those of the whole scope.""",
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await queries.task_list(_asking(info), scope, given(filter))
-        return await paged(info, query, ("place", "id"), Span(first, after, last, before))
+        query = await queries.select_tasks(_require_sign_in(info), scope, to_input_fields(filter))
+        return await paginate(info, query, ("place", "id"), PageArguments(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Lead], description="Newest first.")
     async def leads(
@@ -236,8 +240,8 @@ was at that time. Ranks are always those of the whole scope.""",
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await queries.lead_list(_asking(info), scope, given(filter))
-        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
+        query = await queries.select_leads(_require_sign_in(info), scope, to_input_fields(filter))
+        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Call], description="Newest first.")
     async def calls(
@@ -250,8 +254,8 @@ was at that time. Ranks are always those of the whole scope.""",
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await queries.call_list(_asking(info), scope, given(period))
-        return await paged(info, query, ("-started_at", "-id"), Span(first, after, last, before))
+        query = await queries.select_calls(_require_sign_in(info), scope, to_input_fields(period))
+        return await paginate(info, query, ("-started_at", "-id"), PageArguments(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Client], description="Newest first.")
     async def clients(
@@ -264,9 +268,9 @@ was at that time. Ranks are always those of the whole scope.""",
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await clients.listed(_asking(info), scope, search)
-        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
+        query = await clients.select_clients(_require_sign_in(info), scope, search)
+        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
 
     @strawberry.field(graphql_type=list[Device], description="Newest first; for administrators.")
     async def devices(self, info: Info) -> Any:
-        return await devices.listed(_asking(info))
+        return await devices.list_devices(_require_sign_in(info))

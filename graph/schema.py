@@ -7,7 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
 from graph.base.scalars import SCALARS
-from graph.execution.fast_executor import Executor, planned
+from graph.execution.fast_executor import FastExecutor, compile_schema
 from graph.mutations.alerts import AlertMutation
 from graph.mutations.calls import CallMutation
 from graph.mutations.clients import ClientMutation
@@ -53,7 +53,7 @@ Mutation = merge_types(
 )
 
 
-def make(*, open_: bool = False) -> strawberry.Schema:
+def create_schema(*, allow_suggestions: bool = False) -> strawberry.Schema:
     """Build the schema.
 
     allow_suggestions  lets error messages suggest the names of types and fields, also to anonymous clients
@@ -63,13 +63,13 @@ def make(*, open_: bool = False) -> strawberry.Schema:
         mutation=Mutation,
         subscription=Subscription,
         types=[Contact, Device],
-        config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not open_),
-        execution_context_class=Executor,
+        config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not allow_suggestions),
+        execution_context_class=FastExecutor,
     )
-    planned(schema._schema)
+    compile_schema(schema._schema)
     return schema
 
 
-def exported() -> str:
+def export_sdl() -> str:
     """Return the schema as SDL text, the content of graph/schema.graphql."""
-    return make().as_str() + "\n"
+    return create_schema().as_str() + "\n"

@@ -8,19 +8,19 @@ from typing import Any, Final
 import strawberry
 
 from graph.base.enums import ActivityKind, MoneyBasis, RankBy
-from graph.base.input_mapping import PeriodInput, forecast_question, period_key
-from graph.base.row_types import Info, chosen
+from graph.base.input_mapping import PeriodInput, forecast_query, period_key
+from graph.base.row_types import Info, selects_any
 from graph.types.activities import Activity
 from graph.types.alerts import Alert
 from graph.types.forecasts import Forecast
-from graph.types.goals import FORESEEN, Goal
+from graph.types.goals import PROJECTION_FIELDS, Goal
 from graph.types.leaderboards import DealWon, Leaderboard
 from graph.types.people import Employee
-from resolvers.leaderboards.leaderboards import Question
+from resolvers.leaderboards.leaderboards import LeaderboardQuery
 from subscriptions import activities, alerts, forecasts, goals, leaderboards, presence
 
 # the fields that deliver each event once and in order; all other fields deliver the latest state
-HAPPENINGS: Final = frozenset({"activities", "alerts", "dealWon"})
+EVENT_FIELDS: Final = frozenset({"activities", "alerts", "dealWon"})
 
 
 @strawberry.type(
@@ -38,7 +38,7 @@ next period begins, the goals of that period.""",
     def goal_progress(
         self, info: Info, goals: list[strawberry.ID] | None = None, scope: strawberry.ID | None = None
     ) -> Any:
-        return _goals(info, goals, scope)
+        return _stream_goal_progress(info, goals, scope)
 
     @strawberry.subscription(graphql_type=AsyncGenerator[Leaderboard, None])
     def leaderboard(
@@ -51,8 +51,8 @@ next period begins, the goals of that period.""",
         first: int = 100,
         around: strawberry.ID | None = None,
     ) -> Any:
-        question = Question(metric, period_key(period), scope, rank_by, first, around)
-        return leaderboards.leaderboard(info.context, question)
+        query = LeaderboardQuery(metric, period_key(period), scope, rank_by, first, around)
+        return leaderboards.leaderboard(info.context, query)
 
     @strawberry.subscription(graphql_type=AsyncGenerator[Forecast, None])
     def forecast(
@@ -62,7 +62,7 @@ next period begins, the goals of that period.""",
         period: PeriodInput | None = None,
         basis: MoneyBasis = MoneyBasis.REVENUE,
     ) -> Any:
-        return forecasts.forecast(info.context, scope, forecast_question(period, basis))
+        return forecasts.forecast(info.context, scope, forecast_query(period, basis))
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[DealWon, None],
@@ -85,7 +85,7 @@ ends the subscription with the error CURSOR_UNKNOWN.""",
         kinds: list[ActivityKind] | None = None,
         after: str | None = None,
     ) -> Any:
-        return activities.activities(info.context, scope, kinds, after)
+        return activities.stream_activities(info.context, scope, kinds, after)
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[Alert, None],
@@ -93,7 +93,7 @@ ends the subscription with the error CURSOR_UNKNOWN.""",
 last alert received, first sends all alerts since; an unknown cursor ends the subscription with CURSOR_UNKNOWN.""",
     )
     def alerts(self, info: Info, after: str | None = None) -> Any:
-        return alerts.inbox(info.context, after)
+        return alerts.stream_inbox(info.context, after)
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[Employee, None],
@@ -104,6 +104,8 @@ see), then each employee who went online or offline, is new, has left the scope 
         return presence.presence(info.context, scope)
 
 
-def _goals(info: Info, ids: list[strawberry.ID] | None, scope: strawberry.ID | None) -> AsyncGenerator[Any, None]:
+def _stream_goal_progress(
+    info: Info, global_ids: list[strawberry.ID] | None, scope: strawberry.ID | None
+) -> AsyncGenerator[Any, None]:
     # a function of its own, since the argument `goals` of the field hides the module `goals` there
-    return goals.goal_progress(info.context, ids, scope, foreseen=chosen(info, FORESEEN))
+    return goals.goal_progress(info.context, global_ids, scope, with_projections=selects_any(info, PROJECTION_FIELDS))

@@ -8,33 +8,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from domain.errors.user_errors import Refusal
-from imports.cell_parsing import Moment, Reader, Unreadable, Values
-from imports.csv_reader import Row
-from imports.field_specs import KINDS, NEEDED
+from domain.errors.user_errors import UserError
+from imports.cell_parsing import CellError, DateOrTime, RowReader, RowValues
+from imports.csv_reader import CsvRow
+from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
 from imports.import_run import ImportRun
-from imports.input_builder import FIELDS, Giving, Input
+from imports.input_builder import MAP_FIELD_NAMES, InputBuilder, InputDict
 from imports.map_file import FileMap
-from imports.name_lookup import derived, ext
+from imports.name_lookup import derive_external_id, external_reference
 from models.crm.deals import Deal
 from resolvers.crm import products, stage_history
-from resolvers.crm.calls import Calls
-from resolvers.crm.clients import Clients, Contacts
-from resolvers.crm.deals import Deals
-from resolvers.crm.leads import Leads
-from resolvers.crm.record_type import Keeper, Outcome, bring_in
-from resolvers.crm.stage_history import Visit
-from resolvers.crm.tasks import Tasks
+from resolvers.crm.calls import CallType
+from resolvers.crm.clients import ClientType, ContactType
+from resolvers.crm.deals import DealType
+from resolvers.crm.leads import LeadType
+from resolvers.crm.record_type import ImportOutcome, RecordType, import_records
+from resolvers.crm.stage_history import ImportedStageEntry
+from resolvers.crm.tasks import TaskType
 
-Fate = Outcome | Refusal | Unreadable
+RowOutcome = ImportOutcome | UserError | CellError
 
-_KEEPERS: Final[dict[str, Callable[[], Keeper]]] = {
-    "deals": Deals,
-    "clients": Clients,
-    "contacts": Contacts,
-    "leads": Leads,
-    "calls": Calls,
-    "tasks": Tasks,
+_RECORD_TYPES: Final[dict[str, Callable[[], RecordType]]] = {
+    "deals": DealType,
+    "clients": ClientType,
+    "contacts": ContactType,
+    "leads": LeadType,
+    "calls": CallType,
+    "tasks": TaskType,
 }
 
 
@@ -45,203 +45,237 @@ class Batch:
     occurrences  how often equal rows without an id have occurred in the file, to give each its own external id
     """
 
-    loading: ImportRun
-    name: str
-    file: FileMap
-    reader: Reader
-    giving: Giving
+    importer: ImportRun
+    file_name: str
+    file_map: FileMap
+    reader: RowReader
+    input_builder: InputBuilder
     occurrences: Counter[str]
 
-    async def bring_in(self, rows: Sequence[Row]) -> None:
+    async def import_rows(self, rows: Sequence[CsvRow]) -> None:
         """Import the rows in one unit of work, count their outcomes and report the rejected ones."""
-        async with self.loading.context.unit():
-            fates = await self._brought(rows)
-        for row, fate in zip(rows, fates, strict=True):
-            self.loading.result.count(self.file.kind, "read")
-            if isinstance(fate, Outcome):
-                self.loading.result.count(self.file.kind, fate.value)
+        async with self.importer.context.unit_of_work():
+            row_outcomes = await self._process_rows(rows)
+        for row, row_outcome in zip(rows, row_outcomes, strict=True):
+            self.importer.result.count(self.file_map.kind, "read")
+            if isinstance(row_outcome, ImportOutcome):
+                self.importer.result.count(self.file_map.kind, row_outcome.value)
             else:
-                self._reject(row, fate)
+                self._reject(row, row_outcome)
 
-    async def _brought(self, rows: Sequence[Row]) -> list[Fate]:
-        if self.file.kind in _STRUCTURE:
-            return await self._kept(rows)
-        return await (self._visited(rows) if self.file.kind == "visits" else self._recorded(rows))
+    async def _process_rows(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
+        if self.file_map.kind in _ORGANIZATION_IMPORTERS:
+            return await self._import_one_by_one(rows)
+        return await (
+            self._import_stage_history(rows) if self.file_map.kind == "visits" else self._import_records(rows)
+        )
 
-    def _reject(self, row: Row, why: Refusal | Unreadable) -> None:
-        self.loading.result.count(self.file.kind, "rejected")
-        if isinstance(why, Unreadable):
-            reason, place = why.reason, why.column
+    def _reject(self, row: CsvRow, error: UserError | CellError) -> None:
+        self.importer.result.count(self.file_map.kind, "rejected")
+        if isinstance(error, CellError):
+            reason, field_name = error.reason, error.column
         else:
-            named = next((part for part in why.path if part != "input"), "")
-            reason, place = why.message, FIELDS.get(named, named)
-        column = self.reader.column(place, row.cells) if place in KINDS[self.file.kind] else place
-        self.loading.rejects.add(self.name, row.line, column, reason, row.cells)
+            input_field = next((part for part in error.path if part != "input"), "")
+            reason, field_name = error.message, MAP_FIELD_NAMES.get(input_field, input_field)
+        column = (
+            self.reader.column_of(field_name, row.cells)
+            if field_name in FIELDS_BY_KIND[self.file_map.kind]
+            else field_name
+        )
+        self.importer.rejected_rows.add_row(self.file_name, row.line, column, reason, row.cells)
 
-    def _values(self, row: Row) -> Values:
-        if row.broken:
-            raise Unreadable(row.broken)
-        return self.reader.values(row.cells)
+    def _read_values(self, row: CsvRow) -> RowValues:
+        if row.error:
+            raise CellError(row.error)
+        return self.reader.read_values(row.cells)
 
     # records: the whole batch at once
 
-    async def _recorded(self, rows: Sequence[Row]) -> list[Fate]:
+    async def _import_records(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
         """Record the batch: first new clients, which the records refer to, and last stage entries of the deals."""
-        fates: dict[int, Fate] = {}
-        read: dict[int, tuple[Values, str]] = {}
-        for n, row in enumerate(rows):
+        row_outcomes: dict[int, RowOutcome] = {}
+        parsed_rows: dict[int, tuple[RowValues, str]] = {}
+        for index, row in enumerate(rows):
             try:
-                values = self._values(row)
-                read[n] = values, self._external(values, row)
-            except Unreadable as why:
-                fates[n] = why
-        known = await self._known([external for _, external in read.values()])
-        givens: dict[int, Input] = {}
-        entries: dict[int, list[Visit]] = {}
-        for n, (values, external) in read.items():
+                values = self._read_values(row)
+                parsed_rows[index] = values, self._external_id(values, row)
+            except CellError as error:
+                row_outcomes[index] = error
+        existing_ids = await self._find_existing_deals([external_id for _, external_id in parsed_rows.values()])
+        inputs: dict[int, InputDict] = {}
+        stage_entries: dict[int, list[ImportedStageEntry]] = {}
+        for index, (values, external_id) in parsed_rows.items():
             try:
-                entries[n] = self._entries(values, external, rows[n])
-                given = await self._given(values, external in known, rows[n])
-                self.loading.seen(self.file.kind, external, self.name, rows[n].line)
-                givens[n] = {**given, "externalId": external}
-            except (Unreadable, Refusal) as why:
-                fates[n] = why
-        await self._new_clients()
-        outcomes = await bring_in(self.loading.context, _KEEPERS[self.file.kind](), list(givens.values()))
-        fates.update(zip(givens, outcomes, strict=True))
-        kept = [n for n in givens if not isinstance(fates[n], Refusal)]
-        await stage_history.bring_in(self.loading.context, [visit for n in kept for visit in entries[n]])
-        if self.file.kind == "clients":
-            self._met(list(givens.values()), outcomes)
-        return [fates[n] for n in range(len(rows))]
+                stage_entries[index] = self._stage_entries(values, external_id, rows[index])
+                input = await self._build_input(values, external_id in existing_ids, rows[index])
+                self.importer.register_record(self.file_map.kind, external_id, self.file_name, rows[index].line)
+                inputs[index] = {**input, "externalId": external_id}
+            except (CellError, UserError) as error:
+                row_outcomes[index] = error
+        await self._import_new_clients()
+        outcomes = await import_records(
+            self.importer.context, _RECORD_TYPES[self.file_map.kind](), list(inputs.values())
+        )
+        row_outcomes.update(zip(inputs, outcomes, strict=True))
+        imported = [index for index in inputs if not isinstance(row_outcomes[index], UserError)]
+        await stage_history.import_stage_entries(
+            self.importer.context, [visit for index in imported for visit in stage_entries[index]]
+        )
+        if self.file_map.kind == "clients":
+            self._add_to_lookup(list(inputs.values()), outcomes)
+        return [row_outcomes[index] for index in range(len(rows))]
 
-    async def _known(self, externals: Sequence[str]) -> set[str]:
+    async def _find_existing_deals(self, external_ids: Sequence[str]) -> set[str]:
         """Return the external ids of those deals that exist already; empty for other kinds of records."""
-        if self.file.kind != "deals":
+        if self.file_map.kind != "deals":
             return set()
-        found = await Deal.filter(external_id__in=list(externals)).values_list("external_id", flat=True)
-        return {str(external) for external in found}
+        rows = await Deal.filter(external_id__in=list(external_ids)).values_list("external_id", flat=True)
+        return {str(external_id) for external_id in rows}
 
-    def _entries(self, values: Values, external: str, row: Row) -> list[Visit]:
+    def _stage_entries(self, values: RowValues, external_id: str, row: CsvRow) -> list[ImportedStageEntry]:
         """Return the stage entries of the row's deal, as far as the row has them."""
-        if self.file.kind != "deals":
+        if self.file_map.kind != "deals":
             return []
-        entries = self.reader.entries(row.cells) or {}
+        entries = self.reader.stage_entries(row.cells) or {}
         return [
-            Visit(ext(external), self.giving.stages.named(values, name).id, self.giving.at(moment))
-            for name, moment in entries.items()
+            ImportedStageEntry(
+                external_reference(external_id),
+                self.input_builder.stage_resolver.find_stage(values, stage_name).id,
+                self.input_builder.to_instant(moment),
+            )
+            for stage_name, moment in entries.items()
         ]
 
-    async def _given(self, values: Values, known: bool, row: Row) -> Input:
-        match self.file.kind:
+    async def _build_input(self, values: RowValues, exists: bool, row: CsvRow) -> InputDict:
+        match self.file_map.kind:
             case "deals":
-                told = self.loading.map.tells_visits or self.reader.entries(row.cells) is not None
-                return await self.giving.deal(values, known=known, told=told)
+                has_stage_history = (
+                    self.importer.import_map.has_stage_history or self.reader.stage_entries(row.cells) is not None
+                )
+                return await self.input_builder.deal_input(values, exists=exists, has_stage_history=has_stage_history)
             case "clients":
-                return await self.giving.client_itself(values)
+                return await self.input_builder.client_input(values)
             case "contacts":
-                return await self.giving.contact(values)
+                return await self.input_builder.contact_input(values)
             case "leads":
-                return await self.giving.lead(values)
+                return await self.input_builder.lead_input(values)
             case "calls":
-                return await self.giving.call(values)
-        return await self.giving.task(values)
+                return await self.input_builder.call_input(values)
+        return await self.input_builder.task_input(values)
 
-    async def _new_clients(self) -> None:
+    async def _import_new_clients(self) -> None:
         """Record the clients that rows of this batch name and that do not exist yet."""
-        givens = list(self.giving.clients.values())
-        self.giving.clients.clear()
-        outcomes = await bring_in(self.loading.context, Clients(), givens)
-        self._met(givens, outcomes)
-        new = [given["name"] for given, outcome in zip(givens, outcomes, strict=True) if outcome is Outcome.NEW]
-        if new:
-            self.loading.directory.note("clients", *new)
+        inputs = list(self.input_builder.new_clients.values())
+        self.input_builder.new_clients.clear()
+        outcomes = await import_records(self.importer.context, ClientType(), inputs)
+        self._add_to_lookup(inputs, outcomes)
+        new_names = [
+            input["name"] for input, outcome in zip(inputs, outcomes, strict=True) if outcome is ImportOutcome.NEW
+        ]
+        if new_names:
+            self.importer.lookup.note_created("clients", *new_names)
 
-    def _met(self, givens: Sequence[Input], outcomes: Sequence[Outcome | Refusal]) -> None:
-        for given, outcome in zip(givens, outcomes, strict=True):
-            if outcome is Outcome.NEW:
-                external = given["externalId"]
-                self.loading.directory.clients.add(ext(external), external, given["name"])
+    def _add_to_lookup(self, inputs: Sequence[InputDict], outcomes: Sequence[ImportOutcome | UserError]) -> None:
+        for input, outcome in zip(inputs, outcomes, strict=True):
+            if outcome is ImportOutcome.NEW:
+                external_id = input["externalId"]
+                self.importer.lookup.clients.add(external_reference(external_id), external_id, input["name"])
 
-    def _external(self, values: Values, row: Row) -> str:
+    def _external_id(self, values: RowValues, row: CsvRow) -> str:
         """Return the external id of a row's record: from its id column, else derived from its cells.
 
         Derived ids are equal in every run, so importing a file again finds the same records. Rows with equal cells
         are told apart by the number of their occurrence in the file.
         """
         if "id" in values:
-            return f"{self.file.prefix}{values['id']}"
-        if "id" in self.file.columns:
-            raise Unreadable("The row has no id.", "id")
-        named = [row.cells[name].strip() for name in self.file.id_from or row.cells]
-        if len(named) == 1:
-            text = named[0]
+            return f"{self.file_map.prefix}{values['id']}"
+        if "id" in self.file_map.columns:
+            raise CellError("The row has no id.", "id")
+        identifying_cells = [row.cells[name].strip() for name in self.file_map.id_from or row.cells]
+        if len(identifying_cells) == 1:
+            text = identifying_cells[0]
         else:
-            text = hashlib.sha256("\0".join(named).encode("utf-8", "replace")).hexdigest()[:32]
+            text = hashlib.sha256("\0".join(identifying_cells).encode("utf-8", "replace")).hexdigest()[:32]
         self.occurrences[text] += 1
-        nth = self.occurrences[text]
-        return derived(f"{self.file.prefix}{text}" if nth == 1 else f"{self.file.prefix}{text}#{nth}")
+        occurrence = self.occurrences[text]
+        return derive_external_id(
+            f"{self.file_map.prefix}{text}" if occurrence == 1 else f"{self.file_map.prefix}{text}#{occurrence}"
+        )
 
     # the stage history of deals
 
-    async def _visited(self, rows: Sequence[Row]) -> list[Fate]:
+    async def _import_stage_history(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
         """Add the rows' stage entries to deals. A closing stage changes nothing: the deal itself tells its end."""
-        fates: dict[int, Fate] = {}
-        told: dict[int, Visit] = {}
-        for n, row in enumerate(rows):
+        row_outcomes: dict[int, RowOutcome] = {}
+        stage_visits: dict[int, ImportedStageEntry] = {}
+        for index, row in enumerate(rows):
             try:
-                values = self._values(row)
-                for name in NEEDED["visits"]:
+                values = self._read_values(row)
+                for name in REQUIRED_FIELDS["visits"]:
                     if name not in values:
-                        raise Unreadable(f"The row has no {name}.", name)
-                stage, _ = self.giving.stages.of(values, known=True)
+                        raise CellError(f"The row has no {name}.", name)
+                stage, _ = self.input_builder.stage_resolver.resolve(values, exists=True)
                 entered = values["entered"]
-                assert isinstance(entered, Moment)
-                fates[n] = Outcome.UNCHANGED
+                assert isinstance(entered, DateOrTime)
+                row_outcomes[index] = ImportOutcome.UNCHANGED
                 if stage is not None:
-                    told[n] = Visit(ext(f"{self.file.prefix}{values['deal']}"), stage.id, self.giving.at(entered))
-            except Unreadable as why:
-                fates[n] = why
-        fates.update(zip(told, await stage_history.bring_in(self.loading.context, list(told.values())), strict=True))
-        return [fates[n] for n in range(len(rows))]
+                    stage_visits[index] = ImportedStageEntry(
+                        external_reference(f"{self.file_map.prefix}{values['deal']}"),
+                        stage.id,
+                        self.input_builder.to_instant(entered),
+                    )
+            except CellError as error:
+                row_outcomes[index] = error
+        row_outcomes.update(
+            zip(
+                stage_visits,
+                await stage_history.import_stage_entries(self.importer.context, list(stage_visits.values())),
+                strict=True,
+            )
+        )
+        return [row_outcomes[index] for index in range(len(rows))]
 
     # people, teams and products: one by one, since they refer to each other
 
-    async def _kept(self, rows: Sequence[Row]) -> list[Fate]:
-        fates: list[Fate] = []
+    async def _import_one_by_one(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
+        row_outcomes: list[RowOutcome] = []
         for row in rows:
             try:
-                values = self._values(row)
-                fates.append(await _STRUCTURE[self.file.kind](self, values, row))
-            except (Unreadable, Refusal) as why:
-                fates.append(why)
-        return fates
+                values = self._read_values(row)
+                row_outcomes.append(await _ORGANIZATION_IMPORTERS[self.file_map.kind](self, values, row))
+            except (CellError, UserError) as error:
+                row_outcomes.append(error)
+        return row_outcomes
 
-    async def _person(self, values: Values, row: Row) -> Outcome:
-        directory, name = self.loading.directory, str(values["name"])
-        external = f"{self.file.prefix}{values.get('id', name)}"
-        self.loading.seen("people", external, self.name, row.line)
-        known = directory.person(str(values.get("email") or values.get("id") or name), self.file.prefix)
-        known = known or directory.person(name, self.file.prefix)
-        given = await self.giving.person_itself(values)
-        return await directory.keep_person(known, {**given, "externalId": derived(external)})
+    async def _import_person(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+        lookup, name = self.importer.lookup, str(values["name"])
+        external_id = f"{self.file_map.prefix}{values.get('id', name)}"
+        self.importer.register_record("people", external_id, self.file_name, row.line)
+        existing_id = lookup.find_employee(str(values.get("email") or values.get("id") or name), self.file_map.prefix)
+        existing_id = existing_id or lookup.find_employee(name, self.file_map.prefix)
+        input = await self.input_builder.employee_input(values)
+        return await lookup.upsert_employee(existing_id, {**input, "externalId": derive_external_id(external_id)})
 
-    async def _team(self, values: Values, row: Row) -> Outcome:
-        directory, name = self.loading.directory, str(values["name"])
-        external = f"{self.file.prefix}{values.get('id', name)}"
-        self.loading.seen("teams", external, self.name, row.line)
-        known = directory.teams.find(str(values.get("id", name)), "teams", self.file.prefix)
-        known = known or directory.teams.find(name, "teams", self.file.prefix)
-        given = await self.giving.team_itself(values)
-        return (await directory.keep_team(known, {**given, "externalId": derived(external)}))[1]
+    async def _import_team(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+        lookup, name = self.importer.lookup, str(values["name"])
+        external_id = f"{self.file_map.prefix}{values.get('id', name)}"
+        self.importer.register_record("teams", external_id, self.file_name, row.line)
+        existing_id = lookup.teams.find(str(values.get("id", name)), "teams", self.file_map.prefix)
+        existing_id = existing_id or lookup.teams.find(name, "teams", self.file_map.prefix)
+        input = await self.input_builder.team_input(values)
+        return (await lookup.upsert_team(existing_id, {**input, "externalId": derive_external_id(external_id)}))[1]
 
-    async def _product(self, values: Values, row: Row) -> Outcome:
-        self.loading.seen("products", str(values["name"]), self.name, row.line)
-        given = {"name": values["name"], **self.giving.money(values, "price")}
-        outcome = await products.save(self.loading.context, given)
-        if outcome is Outcome.NEW:
-            self.loading.directory.products.add(str(values["name"]), None, str(values["name"]))
+    async def _import_product(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+        self.importer.register_record("products", str(values["name"]), self.file_name, row.line)
+        input = {"name": values["name"], **self.input_builder.money_input(values, "price")}
+        outcome = await products.save_product(self.importer.context, input)
+        if outcome is ImportOutcome.NEW:
+            self.importer.lookup.products.add(str(values["name"]), None, str(values["name"]))
         return outcome
 
 
-_STRUCTURE: Final = {"people": Batch._person, "teams": Batch._team, "products": Batch._product}
+_ORGANIZATION_IMPORTERS: Final = {
+    "people": Batch._import_person,
+    "teams": Batch._import_team,
+    "products": Batch._import_product,
+}

@@ -12,19 +12,19 @@ from string import Formatter
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from imports.field_specs import KINDS, How, Reading
+from imports.field_specs import FIELDS_BY_KIND, FieldSpec, FieldType
 from imports.map_file import FileMap
 
 SPACES: Final = " \t\u00a0\u202f\u2009"
-_BLANKS: Final = re.compile(f"[{SPACES}]")
-_TIMED: Final = ("%H", "%I", "%X", "%c")
-_ANSWERS: Final = {
+_SPACE_PATTERN: Final = re.compile(f"[{SPACES}]")
+_TIME_DIRECTIVES: Final = ("%H", "%I", "%X", "%c")
+_BOOLEAN_WORDS: Final = {
     **dict.fromkeys(("yes", "true", "1", "y", "да"), True),
     **dict.fromkeys(("no", "false", "0", "n", "нет"), False),
 }
 
 
-class Unreadable(Exception):
+class CellError(Exception):
     """A row or cell that cannot be read: the reason, and the column if it is one cell."""
 
     def __init__(self, reason: str, column: str = "") -> None:
@@ -33,130 +33,130 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True)
-class Moment:
+class DateOrTime:
     """A day, with the moment if the cell has a time."""
 
     day: date
     at: datetime | None = None  # in UTC
 
 
-Value = str | Decimal | int | bool | Moment
-Values = dict[str, Value]
+CellValue = str | Decimal | int | bool | DateOrTime
+RowValues = dict[str, CellValue]
 Cells = Mapping[str, str]
 
 
-class Reader:
+class RowReader:
     """Reads the cells of one file's rows by its map."""
 
-    def __init__(self, file: FileMap, zone: ZoneInfo) -> None:
-        self.file, self.zone = file, zone
-        self._number = _number(file.decimal, file.thousands)
-        self._values = {
-            field: {word.casefold(): ours for word, ours in words.items()} for field, words in file.values.items()
+    def __init__(self, file_map: FileMap, zone: ZoneInfo) -> None:
+        self.file_map, self.zone = file_map, zone
+        self._number_pattern = _build_number_pattern(file_map.decimal, file_map.thousands)
+        self._translations = {
+            field: {word.casefold(): ours for word, ours in words.items()} for field, words in file_map.values.items()
         }
-        self.moment = lru_cache(maxsize=4096)(self._moment)
+        self.parse_time = lru_cache(maxsize=4096)(self._parse_time_uncached)
 
-    def values(self, cells: Cells) -> Values:
+    def read_values(self, cells: Cells) -> RowValues:
         """Return the values of a row by field, without empty ones. Raises CellError."""
-        found: Values = {}
-        for field, how in KINDS[self.file.kind].items():
-            column, text = self._text(field, cells)
+        row_values: RowValues = {}
+        for field, field_type in FIELDS_BY_KIND[self.file_map.kind].items():
+            column, text = self._find_text(field, cells)
             if text:
                 try:
-                    found[field] = self._value(field, how, text)
-                except Unreadable as error:
-                    raise Unreadable(error.reason, column) from error
-        return found
+                    row_values[field] = self._parse_value(field, field_type, text)
+                except CellError as error:
+                    raise CellError(error.reason, column) from error
+        return row_values
 
-    def entries(self, cells: Cells) -> dict[str, Moment] | None:
+    def stage_entries(self, cells: Cells) -> dict[str, DateOrTime] | None:
         """Return when the row's deal entered each stage, by stage name; None if the file has no such columns."""
-        if not any(column in cells for columns in self.file.entered.values() for column in columns):
+        if not any(column in cells for columns in self.file_map.stage_entry_columns.values() for column in columns):
             return None
-        found: dict[str, Moment] = {}
-        for stage, columns in self.file.entered.items():
+        entered: dict[str, DateOrTime] = {}
+        for stage, columns in self.file_map.stage_entry_columns.items():
             for column in columns:
                 text = cells.get(column, "").strip(SPACES)
-                if text and text.casefold() not in self.file.empty:
+                if text and text.casefold() not in self.file_map.empty:
                     try:
-                        found[stage] = self.moment(text)
-                    except Unreadable as error:
-                        raise Unreadable(error.reason, column) from error
+                        entered[stage] = self.parse_time(text)
+                    except CellError as error:
+                        raise CellError(error.reason, column) from error
                     break
-        return found
+        return entered
 
-    def text(self, field: str, cells: Cells) -> str:
+    def raw_text(self, field: str, cells: Cells) -> str:
         """Return the text of a field before it is parsed; empty if there is none."""
-        return self._text(field, cells)[1]
+        return self._find_text(field, cells)[1]
 
-    def column(self, field: str, cells: Cells) -> str:
+    def column_of(self, field: str, cells: Cells) -> str:
         """Return the column that a field is read from, or the field's name if it is read from none."""
-        return self._text(field, cells)[0] or field
+        return self._find_text(field, cells)[0] or field
 
-    def _text(self, field: str, cells: Cells) -> tuple[str, str]:
-        for column in self.file.columns.get(field, ()):
+    def _find_text(self, field: str, cells: Cells) -> tuple[str, str]:
+        for column in self.file_map.columns.get(field, ()):
             text = cells.get(column, "").strip(SPACES)
-            if text and text.casefold() not in self.file.empty:
+            if text and text.casefold() not in self.file_map.empty:
                 return column, text
-        if field in self.file.constants:
-            return "", self.file.constants[field]
-        for template in self.file.templates.get(field, ()):
+        if field in self.file_map.constants:
+            return "", self.file_map.constants[field]
+        for template in self.file_map.templates.get(field, ()):
             names = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
             if all(cells.get(name, "").strip(SPACES) for name in names):
                 return names[0] if names else "", template.format_map(cells)
         return "", ""
 
-    def _value(self, field: str, how: How, text: str) -> Value:
-        known = self._values.get(field, {})
-        text = known.get(text.casefold(), text)
-        if isinstance(how, tuple):
+    def _parse_value(self, field: str, field_type: FieldSpec, text: str) -> CellValue:
+        translations = self._translations.get(field, {})
+        text = translations.get(text.casefold(), text)
+        if isinstance(field_type, tuple):
             word = text.casefold().replace(" ", "_")
-            if word not in how:
-                allowed = ", ".join([*known, *how])
-                raise Unreadable(f"“{text}” is none of {allowed}: define it in the map under values.{field}.")
+            if word not in field_type:
+                allowed = ", ".join([*translations, *field_type])
+                raise CellError(f"“{text}” is none of {allowed}: define it in the map under values.{field}.")
             return word.upper()
-        match how:
-            case Reading.MONEY:
-                return self._decimal(text)
-            case Reading.WHOLE:
-                number = self._decimal(text)
+        match field_type:
+            case FieldType.MONEY:
+                return self._parse_decimal(text)
+            case FieldType.INTEGER:
+                number = self._parse_decimal(text)
                 if number != int(number):
-                    raise Unreadable(f"“{text}” is not a whole number.")
+                    raise CellError(f"“{text}” is not a whole number.")
                 return int(number)
-            case Reading.MOMENT:
-                return self.moment(text)
-            case Reading.YES:
-                if text.casefold() not in _ANSWERS:
-                    raise Unreadable(f"“{text}” is neither yes nor no: define it in the map under values.{field}.")
-                return _ANSWERS[text.casefold()]
-            case Reading.TEXT:
+            case FieldType.DATE_OR_TIME:
+                return self.parse_time(text)
+            case FieldType.BOOLEAN:
+                if text.casefold() not in _BOOLEAN_WORDS:
+                    raise CellError(f"“{text}” is neither yes nor no: define it in the map under values.{field}.")
+                return _BOOLEAN_WORDS[text.casefold()]
+            case FieldType.TEXT:
                 return text
 
-    def _decimal(self, text: str) -> Decimal:
-        if len(text) > 60 or not self._number.fullmatch(text):
-            signs = "” or “".join(self.file.decimal)
-            thousands = ", or may be meant in thousands" if len(self.file.decimal) > 1 else ""
-            raise Unreadable(f"“{text[:60]}” is not a number written with the decimal sign “{signs}”{thousands}.")
-        plain = _BLANKS.sub("", text)
-        plain = plain.replace(self.file.thousands, "") if self.file.thousands else plain
-        return Decimal(plain.replace(",", ".") if "," in self.file.decimal else plain)
+    def _parse_decimal(self, text: str) -> Decimal:
+        if len(text) > 60 or not self._number_pattern.fullmatch(text):
+            signs = "” or “".join(self.file_map.decimal)
+            thousands = ", or may be meant in thousands" if len(self.file_map.decimal) > 1 else ""
+            raise CellError(f"“{text[:60]}” is not a number written with the decimal sign “{signs}”{thousands}.")
+        plain = _SPACE_PATTERN.sub("", text)
+        plain = plain.replace(self.file_map.thousands, "") if self.file_map.thousands else plain
+        return Decimal(plain.replace(",", ".") if "," in self.file_map.decimal else plain)
 
-    def _moment(self, text: str) -> Moment:
-        for form in self.file.dates:
+    def _parse_time_uncached(self, text: str) -> DateOrTime:
+        for date_format in self.file_map.dates:
             try:
-                found = datetime.fromisoformat(text) if form == "iso" else datetime.strptime(text, form)  # noqa: DTZ007
+                parsed = datetime.fromisoformat(text) if date_format == "iso" else datetime.strptime(text, date_format)  # noqa: DTZ007
             except ValueError:
                 continue
-            if len(text) <= 10 if form == "iso" else not any(part in form for part in _TIMED):
-                return Moment(found.date())
-            at = found if found.tzinfo else found.replace(tzinfo=self.zone)
+            if len(text) <= 10 if date_format == "iso" else not any(part in date_format for part in _TIME_DIRECTIVES):
+                return DateOrTime(parsed.date())
+            at = parsed if parsed.tzinfo else parsed.replace(tzinfo=self.zone)
             try:
-                return Moment(found.date(), at.astimezone(UTC))
+                return DateOrTime(parsed.date(), at.astimezone(UTC))
             except OverflowError:
                 break
-        raise Unreadable(f"“{text[:60]}” is not a time written as {' or '.join(self.file.dates)}.")
+        raise CellError(f"“{text[:60]}” is not a time written as {' or '.join(self.file_map.dates)}.")
 
 
-def _number(decimal: str, thousands: str) -> re.Pattern[str]:
+def _build_number_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
     groups = f"[{SPACES}{re.escape(thousands)}]"
     point = f"[{re.escape(decimal)}]"
     if len(decimal) > 1:

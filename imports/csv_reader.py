@@ -14,97 +14,105 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from imports.cell_parsing import SPACES
-from imports.field_specs import NEEDED
+from imports.field_specs import REQUIRED_FIELDS
 from imports.map_file import FileMap
 
-_LONGEST: Final = 1_000_000  # characters of one line
+_MAX_LINE_LENGTH: Final = 1_000_000  # characters of one line
 
 
-class FileRefused(Exception):
+class ImportFileError(Exception):
     """A file that cannot be imported at all; the message says why."""
 
 
 @dataclass(frozen=True)
-class Row:
+class CsvRow:
     """One row: the line it begins on, its cells by column, and the reason why it cannot be read (empty: it can)."""
 
     line: int
     cells: Mapping[str, str]
-    broken: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True)
-class Header:
+class CsvHeader:
     """The column names of a file, without surrounding spaces, and its separator."""
 
     columns: Sequence[str]
     separator: str
 
 
-def header(path: Path, file: FileMap) -> Header:
+def read_header(path: Path, file_map: FileMap) -> CsvHeader:
     """Return the header, read with the first separator that yields the required columns. Raises ImportFileError."""
-    refused = None
-    for separator in file.separators:
-        found = Header(_columns(path, file, separator), separator)
+    first_error = None
+    for separator in file_map.separators:
+        csv_header = CsvHeader(_read_columns(path, file_map, separator), separator)
         try:
-            _check(path, file, found)
-        except FileRefused as error:
-            refused = refused or error
+            _check_columns(path, file_map, csv_header)
+        except ImportFileError as error:
+            first_error = first_error or error
         else:
-            return found
-    assert refused is not None
-    raise refused
+            return csv_header
+    assert first_error is not None
+    raise first_error
 
 
-def _columns(path: Path, file: FileMap, separator: str) -> list[str]:
-    with _opened(path, file) as lines:
+def _read_columns(path: Path, file_map: FileMap, separator: str) -> list[str]:
+    with _open_lines(path, file_map) as lines:
         try:
             names = next(csv.reader(lines, delimiter=separator), [])
         except csv.Error as error:
-            raise FileRefused(f"{path.name}: its first line cannot be read ({error}).") from error
+            raise ImportFileError(f"{path.name}: its first line cannot be read ({error}).") from error
     columns = [name.strip(SPACES) for name in names]
-    if any(_foreign(name) or "\0" in name for name in columns):
-        raise FileRefused(f"{path.name} is not a text in {file.encoding}: is it a spreadsheet, or `encoding` another?")
+    if any(_has_undecodable_bytes(name) or "\0" in name for name in columns):
+        raise ImportFileError(
+            f"{path.name} is not a text in {file_map.encoding}: is it a spreadsheet, or `encoding` another?"
+        )
     if not any(columns):
-        raise FileRefused(f"{path.name} is empty: its first line has to name the columns.")
+        raise ImportFileError(f"{path.name} is empty: its first line has to name the columns.")
     return columns
 
 
-def _check(path: Path, file: FileMap, found: Header) -> None:
+def _check_columns(path: Path, file_map: FileMap, csv_header: CsvHeader) -> None:
     """Raise ImportFileError for a file that lacks a required column or has a mapped one twice."""
-    columns = found.columns
-    for name in {name for names in file.columns.values() for name in names} | set(file.id_from):
+    columns = csv_header.columns
+    for name in {name for names in file_map.columns.values() for name in names} | set(file_map.id_from):
         if columns.count(name) > 1:
-            raise FileRefused(f"{path.name}: the column “{name}” is there twice.")
-    needed = [file.columns.get(name, ()) for name in (*NEEDED[file.kind], "id") if name not in file.instead]
-    for names in (*filter(None, needed), *([name] for name in file.id_from)):
+            raise ImportFileError(f"{path.name}: the column “{name}” is there twice.")
+    needed = [
+        file_map.columns.get(name, ())
+        for name in (*REQUIRED_FIELDS[file_map.kind], "id")
+        if name not in file_map.fields_without_column
+    ]
+    for names in (*filter(None, needed), *([name] for name in file_map.id_from)):
         if not {*names} & {*columns}:
-            raise FileRefused(
+            raise ImportFileError(
                 f"{path.name} has no column {' or '.join(f'“{name}”' for name in names)}. Read with the separator "
-                f"“{found.separator}” in {file.encoding}, it has: {', '.join(columns)[:300]}. "
-                f"Is it another export, or does the map ({file.place}) have to be changed?"
+                f"“{csv_header.separator}” in {file_map.encoding}, it has: {', '.join(columns)[:300]}. "
+                f"Is it another export, or does the map ({file_map.location}) have to be changed?"
             )
 
 
 @contextmanager
-def _opened(path: Path, file: FileMap) -> Iterator[Iterator[str]]:
-    encoding = "utf-8-sig" if file.encoding == "utf-8" else file.encoding
+def _open_lines(path: Path, file_map: FileMap) -> Iterator[Iterator[str]]:
+    encoding = "utf-8-sig" if file_map.encoding == "utf-8" else file_map.encoding
     with path.open(encoding=encoding, errors="surrogateescape", newline="") as text:
-        yield _lines(path, text)
+        yield _read_lines(path, text)
 
 
-def _lines(path: Path, text: TextIO) -> Iterator[str]:
-    while line := text.readline(_LONGEST):
-        if len(line) == _LONGEST:
-            raise FileRefused(f"{path.name} has a line of over {_LONGEST} characters: this is not a CSV export.")
+def _read_lines(path: Path, text: TextIO) -> Iterator[str]:
+    while line := text.readline(_MAX_LINE_LENGTH):
+        if len(line) == _MAX_LINE_LENGTH:
+            raise ImportFileError(
+                f"{path.name} has a line of over {_MAX_LINE_LENGTH} characters: this is not a CSV export."
+            )
         yield line
 
 
-def rows(path: Path, file: FileMap) -> Iterator[Row]:
+def read_rows(path: Path, file_map: FileMap) -> Iterator[CsvRow]:
     """Yield the rows after the header, without empty lines."""
-    found = header(path, file)
-    with _opened(path, file) as lines:
-        reader = csv.reader(lines, delimiter=found.separator)
+    csv_header = read_header(path, file_map)
+    with _open_lines(path, file_map) as lines:
+        reader = csv.reader(lines, delimiter=csv_header.separator)
         next(reader)
         while True:
             line = reader.line_num + 1
@@ -113,22 +121,22 @@ def rows(path: Path, file: FileMap) -> Iterator[Row]:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Row(line, {}, f"This cannot be read as a row ({error}).")
+                yield CsvRow(line, {}, f"This cannot be read as a row ({error}).")
                 continue
             if any(cell.strip() for cell in cells):
-                yield _row(line, reader.line_num, found.columns, cells, file)
+                yield _build_row(line, reader.line_num, csv_header.columns, cells, file_map)
 
 
-def _row(line: int, last: int, columns: Sequence[str], cells: Sequence[str], file: FileMap) -> Row:
-    named = dict(zip(columns, cells, strict=False))
+def _build_row(line: int, last_line: int, columns: Sequence[str], cells: Sequence[str], file_map: FileMap) -> CsvRow:
+    cells_by_column = dict(zip(columns, cells, strict=False))
     if len(cells) != len(columns):
-        upto = f" The row goes on to line {last}: is a quotation mark left open?" if last > line else ""
-        return Row(line, named, f"The row has {len(cells)} cells, the header {len(columns)}.{upto}")
-    if any(_foreign(cell) for cell in cells):
-        return Row(line, named, f"The row is not in {file.encoding}: set `encoding` in the map.")
-    return Row(line, named)
+        hint = f" The row goes on to line {last_line}: is a quotation mark left open?" if last_line > line else ""
+        return CsvRow(line, cells_by_column, f"The row has {len(cells)} cells, the header {len(columns)}.{hint}")
+    if any(_has_undecodable_bytes(cell) for cell in cells):
+        return CsvRow(line, cells_by_column, f"The row is not in {file_map.encoding}: set `encoding` in the map.")
+    return CsvRow(line, cells_by_column)
 
 
-def _foreign(text: str) -> bool:
+def _has_undecodable_bytes(text: str) -> bool:
     """Return whether the text holds bytes that could not be decoded, which `surrogateescape` marks."""
     return not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)

@@ -10,30 +10,30 @@ from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, L
 from domain.permissions import Role
 
 
-class Reading(Enum):
+class FieldType(Enum):
     """How the text of a cell is parsed."""
 
     TEXT = "text"
     MONEY = "money"
-    WHOLE = "whole number"
-    MOMENT = "moment"
-    YES = "yes or no"
+    INTEGER = "whole number"
+    DATE_OR_TIME = "moment"
+    BOOLEAN = "yes or no"
 
 
-How = Reading | tuple[str, ...]  # a tuple: one of these words
+FieldSpec = FieldType | tuple[str, ...]  # a tuple: one of these words
 
-_T, _M, _D, _YES = Reading.TEXT, Reading.MONEY, Reading.MOMENT, Reading.YES
+_T, _M, _D, _YES = FieldType.TEXT, FieldType.MONEY, FieldType.DATE_OR_TIME, FieldType.BOOLEAN
 
 
-def _words(choices: type[Enum]) -> tuple[str, ...]:
+def _lowercase_values(choices: type[Enum]) -> tuple[str, ...]:
     return tuple(str(choice.value).lower() for choice in choices)
 
 
 # In the order of import: kinds that others refer to come first.
-KINDS: Final[Mapping[str, Mapping[str, How]]] = {
+FIELDS_BY_KIND: Final[Mapping[str, Mapping[str, FieldSpec]]] = {
     "teams": {"id": _T, "name": _T, "parent": _T, "manager": _T},
     "people": {
-        "id": _T, "name": _T, "email": _T, "role": _words(Role), "active": _YES, "manager": _T,
+        "id": _T, "name": _T, "email": _T, "role": _lowercase_values(Role), "active": _YES, "manager": _T,
         "team": _T, "team_parent": _T, "team_manager": _T,
     },
     "products": {"name": _T, "price": _M, "currency": _T},
@@ -41,24 +41,24 @@ KINDS: Final[Mapping[str, Mapping[str, How]]] = {
     "contacts": {"id": _T, "name": _T, "owner": _T, "client": _T, "email": _T, "phone": _T, "created": _D},
     "leads": {
         "id": _T, "title": _T, "owner": _T, "client": _T, "source": _T, "contact": _T, "phone": _T, "email": _T,
-        "status": _words(LeadStatus), "reason": _T, "created": _D,
+        "status": _lowercase_values(LeadStatus), "reason": _T, "created": _D,
     },
     "deals": {
         "id": _T, "title": _T, "owner": _T, "client": _T, "product": _T, "pipeline": _T, "stage": _T,
-        "status": _words(DealStatus), "amount": _M, "cost": _M, "currency": _T, "created": _D, "closed": _D,
-        "won": _D, "lost": _D, "expected": _D, "reason": _T, "problem": _T, "sale": _words(SaleKind),
+        "status": _lowercase_values(DealStatus), "amount": _M, "cost": _M, "currency": _T, "created": _D, "closed": _D,
+        "won": _D, "lost": _D, "expected": _D, "reason": _T, "problem": _T, "sale": _lowercase_values(SaleKind),
     },
     "visits": {"deal": _T, "pipeline": _T, "stage": _T, "entered": _D},
     "calls": {
-        "id": _T, "owner": _T, "direction": _words(CallDirection), "outcome": _words(CallOutcome), "started": _D,
-        "seconds": Reading.WHOLE, "client": _T, "deal": _T, "note": _T,
+        "id": _T, "owner": _T, "direction": _lowercase_values(CallDirection), "outcome": _lowercase_values(CallOutcome), "started": _D,
+        "seconds": FieldType.INTEGER, "client": _T, "deal": _T, "note": _T,
     },
     "tasks": {
-        "id": _T, "title": _T, "owner": _T, "kind": _words(TaskKind), "due": _D, "created": _D, "completed": _D,
+        "id": _T, "title": _T, "owner": _T, "kind": _lowercase_values(TaskKind), "due": _D, "created": _D, "completed": _D,
         "client": _T, "deal": _T,
     },
 }  # fmt: skip
-NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+REQUIRED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "teams": ("name",),
     "people": ("name",),
     "products": ("name", "price"),

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from imports.cell_parsing import Unreadable
-from imports.map_file import Map
-from imports.name_lookup import Directory
-from imports.rejected_rows import Rejects
+from imports.cell_parsing import CellError
+from imports.map_file import ImportMap
+from imports.name_lookup import NameLookup
+from imports.rejected_rows import RejectedRows
 from resolvers.request.context import Context
 
-_SHOWN: Final = 20  # names per kind in the summary
+_MAX_LISTED_NAMES: Final = 20  # names per kind in the summary
 
 
 @dataclass
-class Result:
+class ImportResult:
     """The result of an import.
 
     counts         number of rows by kind and outcome, including `read` and `rejected`
@@ -26,25 +26,25 @@ class Result:
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
-    made: dict[str, list[str]] = field(default_factory=dict)
+    created_names: dict[str, list[str]] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
 
-    def count(self, kind: str, what: str) -> None:
-        self.counts.setdefault(kind, Counter())[what] += 1
+    def count(self, kind: str, outcome: str) -> None:
+        self.counts.setdefault(kind, Counter())[outcome] += 1
 
     @property
     def rejected(self) -> int:
         return sum(counts["rejected"] for counts in self.counts.values())
 
     def __str__(self) -> str:
-        shown = ("new", "changed", "unchanged", "rejected")
+        outcomes = ("new", "changed", "unchanged", "rejected")
         lines = [
-            f"{kind}: {counts['read']} read, " + ", ".join(f"{counts[name]} {name}" for name in shown)
+            f"{kind}: {counts['read']} read, " + ", ".join(f"{counts[name]} {name}" for name in outcomes)
             for kind, counts in self.counts.items()
         ]
-        for kind, names in self.made.items():
-            more = ", …" if len(names) > _SHOWN else ""
-            lines.append(f"{kind} created by reference, {len(names)}: {', '.join(names[:_SHOWN])}{more}")
+        for kind, names in self.created_names.items():
+            more = ", …" if len(names) > _MAX_LISTED_NAMES else ""
+            lines.append(f"{kind} created by reference, {len(names)}: {', '.join(names[:_MAX_LISTED_NAMES])}{more}")
         if self.ignored:
             lines.append(f"Ignored, as the map does not cover them: {', '.join(self.ignored)}.")
         return "\n".join(lines)
@@ -53,14 +53,21 @@ class Result:
 class ImportRun:
     """The state of one import run."""
 
-    def __init__(self, context: Context, map_: Map, rejects: Rejects, progress: Callable[[int], None]) -> None:
-        self.context, self.map, self.rejects, self.progress = context, map_, rejects, progress
-        self.result = Result()
-        self.directory = Directory(context)
-        self._seen: dict[str, dict[str, tuple[str, int]]] = {}  # kind → external id → file and line
+    def __init__(
+        self, context: Context, import_map: ImportMap, rejected_rows: RejectedRows, on_progress: Callable[[int], None]
+    ) -> None:
+        self.context, self.import_map, self.rejected_rows, self.on_progress = (
+            context,
+            import_map,
+            rejected_rows,
+            on_progress,
+        )
+        self.result = ImportResult()
+        self.lookup = NameLookup(context)
+        self._first_lines: dict[str, dict[str, tuple[str, int]]] = {}  # kind → external id → file and line
 
-    def seen(self, kind: str, external: str, file: str, line: int) -> None:
+    def register_record(self, kind: str, external_id: str, file_name: str, line: int) -> None:
         """Remember a record's external id. Raises CellError if another line of this run has the same one."""
-        before = self._seen.setdefault(kind, {}).setdefault(external, (file, line))
-        if before != (file, line):
-            raise Unreadable(f"Line {before[1]} of {before[0]} is the same record.", "id")
+        first_line = self._first_lines.setdefault(kind, {}).setdefault(external_id, (file_name, line))
+        if first_line != (file_name, line):
+            raise CellError(f"Line {first_line[1]} of {first_line[0]} is the same record.", "id")

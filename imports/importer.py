@@ -15,67 +15,75 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from imports.batch import Batch
-from imports.cell_parsing import Reader
-from imports.csv_reader import FileRefused, header, rows
-from imports.field_specs import KINDS
-from imports.import_run import ImportRun, Result
-from imports.input_builder import Giving
-from imports.map_file import FileMap, Map
-from imports.stage_mapping import Stages
+from imports.cell_parsing import RowReader
+from imports.csv_reader import ImportFileError, read_header, read_rows
+from imports.field_specs import FIELDS_BY_KIND
+from imports.import_run import ImportResult, ImportRun
+from imports.input_builder import InputBuilder
+from imports.map_file import FileMap, ImportMap
+from imports.stage_mapping import StageResolver
 from imports.toml_schema import MapError
 
-BATCH: Final = 500
+BATCH_ROWS: Final = 500
 
 
-def sources(source: Path, map_: Map) -> tuple[list[tuple[Path, FileMap]], list[str]]:
+def find_sources(source: Path, import_map: ImportMap) -> tuple[list[tuple[Path, FileMap]], list[str]]:
     """Return the files to read with their maps, in order of import, and the names of files that no map matches.
 
     Raises ImportFileError if there is no file, or one lacks a required column; nothing has been imported then.
     """
     paths = [source] if source.is_file() else sorted(path for path in source.iterdir() if path.suffix.lower() == ".csv")
-    found = [(path, file) for path in paths if (file := map_.file_for(path.name))]
-    if source.is_file() and not found and len(map_.files) == 1:
-        found = [(source, map_.files[0])]
-    if not found:
-        patterns = ", ".join(file.pattern for file in map_.files)
-        raise FileRefused(f"There is nothing to import at {source}: the map “{map_.name}” reads {patterns}.")
-    for path, file in found:
-        header(path, file)
-    order = list(KINDS)
-    read = {path for path, _ in found}
+    matched_files = [(path, file_map) for path in paths if (file_map := import_map.find_file_map(path.name))]
+    if source.is_file() and not matched_files and len(import_map.files) == 1:
+        matched_files = [(source, import_map.files[0])]
+    if not matched_files:
+        patterns = ", ".join(file.pattern for file in import_map.files)
+        raise ImportFileError(f"There is nothing to import at {source}: the map “{import_map.name}” reads {patterns}.")
+    for path, file_map in matched_files:
+        read_header(path, file_map)
+    kind_order = list(FIELDS_BY_KIND)
+    matched_paths = {path for path, _ in matched_files}
     return (
-        sorted(found, key=lambda pair: order.index(pair[1].kind)),
-        [path.name for path in paths if path not in read],
+        sorted(matched_files, key=lambda pair: kind_order.index(pair[1].kind)),
+        [path.name for path in paths if path not in matched_paths],
     )
 
 
-class Loading(ImportRun):
+class Importer(ImportRun):
     """Runs one import.
 
     on_progress  called after each batch with the number of lines processed since the last call
     """
 
-    async def run(self, files: Sequence[tuple[Path, FileMap]]) -> Result:
+    async def run(self, files: Sequence[tuple[Path, FileMap]]) -> ImportResult:
         """Import the files. Raises MapError if the map does not fit the company."""
         company = await self.context.company()
-        if self.map.as_of and self.map.as_of > await self.context.today():
+        if self.import_map.as_of and self.import_map.as_of > await self.context.today():
             raise MapError("as_of", "this day lies ahead: give one that has come")
-        await self.directory.read()
-        if self.map.pipeline:
-            async with self.context.unit():
-                await self.directory.pipeline(self.map.pipeline, self.map.stages)
-        zone = ZoneInfo(self.map.zone or company.time_zone)
-        for path, file in files:
-            stages, reader, done = Stages(self.map, file, self.directory), Reader(file, zone), 0
-            if file.kind in ("deals", "visits"):
-                async with self.context.unit():
-                    await stages.prepare(reader, (row.cells for row in rows(path, file) if not row.broken))
-            giving = Giving(self.context, self.map, file, self.directory, stages, company.calendar)
+        await self.lookup.load()
+        if self.import_map.pipeline:
+            async with self.context.unit_of_work():
+                await self.lookup.ensure_pipeline(self.import_map.pipeline, self.import_map.stages)
+        zone = ZoneInfo(self.import_map.zone or company.time_zone)
+        for path, file_map in files:
+            stage_resolver, reader, lines_done = (
+                StageResolver(self.import_map, file_map, self.lookup),
+                RowReader(file_map, zone),
+                0,
+            )
+            if file_map.kind in ("deals", "visits"):
+                async with self.context.unit_of_work():
+                    await stage_resolver.create_missing(
+                        reader, (row.cells for row in read_rows(path, file_map) if not row.error)
+                    )
+            input_builder = InputBuilder(
+                self.context, self.import_map, file_map, self.lookup, stage_resolver, company.calendar
+            )
             occurrences: Counter[str] = Counter()
-            every = rows(path, file)
-            while batch := list(islice(every, BATCH)):
-                await Batch(self, path.name, file, reader, giving, occurrences).bring_in(batch)
-                self.progress(batch[-1].line - done)
-                done = batch[-1].line
-        self.result.made = self.directory.made
+            row_iterator = read_rows(path, file_map)
+            while batch := list(islice(row_iterator, BATCH_ROWS)):
+                await Batch(self, path.name, file_map, reader, input_builder, occurrences).import_rows(batch)
+                self.on_progress(batch[-1].line - lines_done)
+                lines_done = batch[-1].line
+        self.result.created_names = self.lookup.created_names
         return self.result

@@ -14,18 +14,18 @@ from typing import Any, Final
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.permissions import Role
 from domain.primitives.calendar import Calendar
-from domain.primitives.global_ids import encoded
-from imports.cell_parsing import Moment, Unreadable, Values
-from imports.map_file import FileMap, Map
-from imports.name_lookup import Directory, derived, ext
-from imports.stage_mapping import Stages
+from domain.primitives.global_ids import encode_global_id
+from imports.cell_parsing import CellError, DateOrTime, RowValues
+from imports.map_file import FileMap, ImportMap
+from imports.name_lookup import NameLookup, derive_external_id, external_reference
+from imports.stage_mapping import StageResolver
 from resolvers.request import validation
 from resolvers.request.context import Context
 
-Input = dict[str, Any]
+InputDict = dict[str, Any]
 
 # Field of a mutation's input → field of the map, where the names differ; to name the column in an error.
-FIELDS: Final[Mapping[str, str]] = {
+MAP_FIELD_NAMES: Final[Mapping[str, str]] = {
     "createdAt": "created", "closedAt": "closed", "expectedCloseOn": "expected", "lostReason": "reason",
     "saleKind": "sale", "externalId": "id", "assignee": "owner", "employee": "owner", "startedAt": "started",
     "durationSeconds": "seconds", "dueAt": "due", "completedAt": "completed", "contactName": "contact",
@@ -33,7 +33,7 @@ FIELDS: Final[Mapping[str, str]] = {
 
 
 @dataclass
-class Giving:
+class InputBuilder:
     """Builds the inputs for the rows of one file.
 
     new_clients  inputs for clients that rows of the current batch name and that do not exist yet, by external id;
@@ -41,46 +41,50 @@ class Giving:
     """
 
     context: Context
-    map: Map
-    file: FileMap
-    directory: Directory
-    stages: Stages
+    import_map: ImportMap
+    file_map: FileMap
+    lookup: NameLookup
+    stage_resolver: StageResolver
     calendar: Calendar
-    clients: dict[str, Input] = field(default_factory=dict)
+    new_clients: dict[str, InputDict] = field(default_factory=dict)
 
-    def at(self, moment: Moment) -> datetime:
+    def to_instant(self, moment: DateOrTime) -> datetime:
         """Return the moment; for a day without time, its start in the company's time zone."""
         return moment.at or self.calendar.start_of(moment.day)
 
-    def as_of(self) -> datetime | None:
-        return self.calendar.start_of(self.map.as_of) if self.map.as_of else None
+    def as_of_instant(self) -> datetime | None:
+        return self.calendar.start_of(self.import_map.as_of) if self.import_map.as_of else None
 
     # references to other rows
 
-    async def owner(self, values: Values) -> str:
+    async def resolve_owner(self, values: RowValues) -> str:
         """Return the id of the record's owner. Raises CellError for an unknown one if the map says `reject`."""
-        return await self.person(str(values.get("owner", "")), "owner")
+        return await self.resolve_employee(str(values.get("owner", "")), "owner")
 
-    async def person(self, text: str, column: str, **about: Any) -> str:
+    async def resolve_employee(self, text: str, column: str, **details: Any) -> str:
         """Return the id of the employee that the text names; by the map's policy, create one with `details`."""
-        unknown = self.file.unknown.get("owner", "create")
-        importer = encoded("Employee", self.context.viewer.id or 0)
+        unknown = self.file_map.unknown.get("owner", "create")
+        importer_id = encode_global_id("Employee", self.context.viewer.id or 0)
         if not text:
-            if unknown == "importer" or self.file.kind in ("clients", "contacts"):
-                return importer
-            raise Unreadable(
+            if unknown == "importer" or self.file_map.kind in ("clients", "contacts"):
+                return importer_id
+            raise CellError(
                 'The row has no owner: `owner = "importer"` under file.unknown, in a copy of the map, '
                 "gives such rows to the first administrator.",
                 column,
             )
-        found = self.directory.person(text, self.file.prefix)
-        if found is not None:
-            return found
+        global_id = self.lookup.find_employee(text, self.file_map.prefix)
+        if global_id is not None:
+            return global_id
         if unknown == "reject":
-            raise Unreadable(f"There is no employee “{text}”.", column)
-        return importer if unknown == "importer" else await self.directory.hired(text, self.file.prefix, **about)
+            raise CellError(f"There is no employee “{text}”.", column)
+        return (
+            importer_id
+            if unknown == "importer"
+            else await self.lookup.create_employee(text, self.file_map.prefix, **details)
+        )
 
-    def client(self, values: Values, owner: str, created: datetime | None) -> str | None:
+    def resolve_client(self, values: RowValues, owner: str, created: datetime | None) -> str | None:
         """Return the id of the row's client, or None; add an unknown client to `new_clients`.
 
         Raises CellError for an unknown one if the map says `reject`.
@@ -88,181 +92,198 @@ class Giving:
         text = str(values.get("client", ""))
         if not text:
             return None
-        found = self.directory.clients.find(text, "clients", self.file.prefix)
-        if found is not None:
-            return found
-        if self.file.unknown.get("client", "create") == "reject":
-            raise Unreadable(f"There is no client “{text}”.", "client")
-        external = derived(f"{self.file.prefix}{text}")
-        if external not in self.clients:
-            name = validation.name(text, "input", "client")
-            self.clients[external] = {"name": name, "owner": owner, "externalId": external, "createdAt": created}
-        return ext(external)
+        global_id = self.lookup.clients.find(text, "clients", self.file_map.prefix)
+        if global_id is not None:
+            return global_id
+        if self.file_map.unknown.get("client", "create") == "reject":
+            raise CellError(f"There is no client “{text}”.", "client")
+        external_id = derive_external_id(f"{self.file_map.prefix}{text}")
+        if external_id not in self.new_clients:
+            name = validation.clean_name(text, "input", "client")
+            self.new_clients[external_id] = {
+                "name": name,
+                "owner": owner,
+                "externalId": external_id,
+                "createdAt": created,
+            }
+        return external_reference(external_id)
 
-    def product(self, values: Values) -> Input:
+    def product_input(self, values: RowValues) -> InputDict:
         text = str(values.get("product", ""))
-        strict = self.file.unknown.get("product") == "reject"
-        if text and strict and self.directory.products.find(text, "products") is None:
-            raise Unreadable(f"The price list has no product “{text}”.", "product")
+        strict = self.file_map.unknown.get("product") == "reject"
+        if text and strict and self.lookup.products.find(text, "products") is None:
+            raise CellError(f"The price list has no product “{text}”.", "product")
         return {"product": text} if text else {}
 
-    def money(self, values: Values, name: str) -> Input:
+    def money_input(self, values: RowValues, name: str) -> InputDict:
         if name not in values:
             return {}
-        return {name: {"amount": values[name], "currency": values.get("currency", self.map.currency)}}
+        return {name: {"amount": values[name], "currency": values.get("currency", self.import_map.currency)}}
 
-    def told(self, values: Values, **names: str) -> Input:
+    def pick_fields(self, values: RowValues, **field_names: str) -> InputDict:
         """Return the values that the row has; `field_names` are the input's names of the row's fields."""
-        return {ours: values[theirs] for ours, theirs in names.items() if theirs in values}
+        return {input_field: values[map_field] for input_field, map_field in field_names.items() if map_field in values}
 
     # deals
 
-    async def deal(self, values: Values, *, known: bool, told: bool) -> Input:
+    async def deal_input(self, values: RowValues, *, exists: bool, has_stage_history: bool) -> InputDict:
         """Return the input for a deal.
 
         exists             the deal exists already; it keeps its stage when it is closed
         has_stage_history  its stage entries come from a file or columns of their own
         """
-        owner = await self.owner(values)
-        stage, status = self.stages.of(values, known)
-        given = {
-            **self.told(values, title="title", problem="problem", lostReason="reason"),
-            **self.money(values, "amount"),
-            **self.money(values, "cost"),
-            **self.product(values),
-            **self._times(values, status),
+        owner = await self.resolve_owner(values)
+        stage, status = self.stage_resolver.resolve(values, exists)
+        input = {
+            **self.pick_fields(values, title="title", problem="problem", lostReason="reason"),
+            **self.money_input(values, "amount"),
+            **self.money_input(values, "cost"),
+            **self.product_input(values),
+            **self._deal_times(values, status),
             "owner": owner,
             "status": status,
         }
         if stage is not None:
-            given["stage"] = encoded("Stage", stage.id)
-            if told or (not known and status is not DealStatus.OPEN):
-                given["entered"] = None
-            elif not known and stage.position > 0:
-                given["entered"] = self.context.now()  # it has been in the stage since now at the latest
+            input["stage"] = encode_global_id("Stage", stage.id)
+            if has_stage_history or (not exists and status is not DealStatus.OPEN):
+                input["entered"] = None
+            elif not exists and stage.position > 0:
+                input["entered"] = self.context.now()  # it has been in the stage since now at the latest
         if "sale" in values:
-            given["saleKind"] = SaleKind(str(values["sale"]))
-        if client := self.client(values, owner, given.get("createdAt") or given.get("closedAt")):
-            given["client"] = client
-        return given
+            input["saleKind"] = SaleKind(str(values["sale"]))
+        if client := self.resolve_client(values, owner, input.get("createdAt") or input.get("closedAt")):
+            input["client"] = client
+        return input
 
-    def _times(self, values: Values, status: DealStatus) -> Input:
+    def _deal_times(self, values: RowValues, status: DealStatus) -> InputDict:
         """Return the deal's creation, closing and expected dates. Raises CellError where they contradict its status.
 
         A deal with the same day for creation and closing, and no closing time, closes when it was created, not at the
         start of that day.
         """
-        given: Input = {}
+        input: InputDict = {}
         created, expected = values.get("created"), values.get("expected")
         closed = values.get(status.lower(), values.get("closed"))  # the `won` or `lost` field first
-        if isinstance(expected, Moment):
-            given["expectedCloseOn"] = expected.day
-        ended = self.at(closed) if isinstance(closed, Moment) else None
-        began = self.at(created) if isinstance(created, Moment) else self.as_of()
+        if isinstance(expected, DateOrTime):
+            input["expectedCloseOn"] = expected.day
+        closed_at = self.to_instant(closed) if isinstance(closed, DateOrTime) else None
+        created_at = self.to_instant(created) if isinstance(created, DateOrTime) else self.as_of_instant()
         if status is DealStatus.OPEN:
-            if isinstance(closed, Moment) and self.file.open_closing == "expected":
-                given["expectedCloseOn"] = closed.day
-            elif isinstance(closed, Moment) and self.file.open_closing == "reject":
-                raise Unreadable("An open deal has no closing time.", "closed")
-            return {**given, "createdAt": began} if began else given
-        if ended is None or not isinstance(closed, Moment):
-            raise Unreadable("A closed deal needs its closing time.", "closed")
-        if began and (not isinstance(created, Moment)):
-            began = min(began, ended)
-        if began and isinstance(created, Moment) and created.day == closed.day and closed.at is None:
-            ended = max(began, ended)
-        return {**given, "closedAt": ended, **({"createdAt": began} if began else {})}
+            if isinstance(closed, DateOrTime) and self.file_map.open_closing == "expected":
+                input["expectedCloseOn"] = closed.day
+            elif isinstance(closed, DateOrTime) and self.file_map.open_closing == "reject":
+                raise CellError("An open deal has no closing time.", "closed")
+            return {**input, "createdAt": created_at} if created_at else input
+        if closed_at is None or not isinstance(closed, DateOrTime):
+            raise CellError("A closed deal needs its closing time.", "closed")
+        if created_at and (not isinstance(created, DateOrTime)):
+            created_at = min(created_at, closed_at)
+        if created_at and isinstance(created, DateOrTime) and created.day == closed.day and closed.at is None:
+            closed_at = max(created_at, closed_at)
+        return {**input, "closedAt": closed_at, **({"createdAt": created_at} if created_at else {})}
 
     # other records
 
-    async def client_itself(self, values: Values) -> Input:
-        return {**self.told(values, name="name", email="email", phone="phone"), **await self._kept(values)}
+    async def client_input(self, values: RowValues) -> InputDict:
+        return {
+            **self.pick_fields(values, name="name", email="email", phone="phone"),
+            **await self._ownership_fields(values),
+        }
 
-    async def contact(self, values: Values) -> Input:
-        given = {**self.told(values, name="name", email="email", phone="phone"), **await self._kept(values)}
-        return self._with_client(values, given)
+    async def contact_input(self, values: RowValues) -> InputDict:
+        input = {
+            **self.pick_fields(values, name="name", email="email", phone="phone"),
+            **await self._ownership_fields(values),
+        }
+        return self._with_client(values, input)
 
-    async def lead(self, values: Values) -> Input:
-        told = self.told(
+    async def lead_input(self, values: RowValues) -> InputDict:
+        fields = self.pick_fields(
             values, title="title", source="source", contactName="contact", phone="phone", email="email", reason="reason"
         )
-        given = {**told, **await self._kept(values)}
+        input = {**fields, **await self._ownership_fields(values)}
         if "status" in values:
-            given["status"] = LeadStatus(str(values["status"]))
-        return self._with_client(values, given)
+            input["status"] = LeadStatus(str(values["status"]))
+        return self._with_client(values, input)
 
-    async def call(self, values: Values) -> Input:
-        given: Input = self.told(values, durationSeconds="seconds", note="note")
-        given["employee"] = await self.owner(values)
-        given["direction"] = CallDirection(str(values["direction"]))
+    async def call_input(self, values: RowValues) -> InputDict:
+        input: InputDict = self.pick_fields(values, durationSeconds="seconds", note="note")
+        input["employee"] = await self.resolve_owner(values)
+        input["direction"] = CallDirection(str(values["direction"]))
         if "outcome" in values:
-            given["outcome"] = CallOutcome(str(values["outcome"]))
-        given["startedAt"] = self._moment(values, "started")
-        return self._with_deal(values, self._with_client(values, given, "employee", given["startedAt"]))
+            input["outcome"] = CallOutcome(str(values["outcome"]))
+        input["startedAt"] = self._instant_of(values, "started")
+        return self._with_deal(values, self._with_client(values, input, "employee", input["startedAt"]))
 
-    async def task(self, values: Values) -> Input:
-        given: Input = {**self.told(values, title="title"), "assignee": await self.owner(values)}
+    async def task_input(self, values: RowValues) -> InputDict:
+        input: InputDict = {**self.pick_fields(values, title="title"), "assignee": await self.resolve_owner(values)}
         if "kind" in values:
-            given["kind"] = TaskKind(str(values["kind"]))
-        for theirs, ours in (("created", "createdAt"), ("due", "dueAt"), ("completed", "completedAt")):
-            if theirs in values:
-                given[ours] = self._moment(values, theirs)
-        if "createdAt" not in given and (as_of := self.as_of()):
-            given["createdAt"] = min(as_of, given.get("completedAt", as_of))
-        return self._with_deal(values, self._with_client(values, given, "assignee", given.get("createdAt")))
+            input["kind"] = TaskKind(str(values["kind"]))
+        for map_field, input_field in (("created", "createdAt"), ("due", "dueAt"), ("completed", "completedAt")):
+            if map_field in values:
+                input[input_field] = self._instant_of(values, map_field)
+        if "createdAt" not in input and (as_of := self.as_of_instant()):
+            input["createdAt"] = min(as_of, input.get("completedAt", as_of))
+        return self._with_deal(values, self._with_client(values, input, "assignee", input.get("createdAt")))
 
-    async def _kept(self, values: Values) -> Input:
-        created = self._moment(values, "created") if "created" in values else self.as_of()
-        return {"owner": await self.owner(values), **({"createdAt": created} if created else {})}
+    async def _ownership_fields(self, values: RowValues) -> InputDict:
+        created = self._instant_of(values, "created") if "created" in values else self.as_of_instant()
+        return {"owner": await self.resolve_owner(values), **({"createdAt": created} if created else {})}
 
-    def _moment(self, values: Values, name: str) -> datetime:
+    def _instant_of(self, values: RowValues, name: str) -> datetime:
         value = values[name]
-        assert isinstance(value, Moment)
-        return self.at(value)
+        assert isinstance(value, DateOrTime)
+        return self.to_instant(value)
 
     def _with_client(
-        self, values: Values, given: Input, owner: str = "owner", created: datetime | None = None
-    ) -> Input:
-        client = self.client(values, given[owner], given.get("createdAt", created))
-        return {**given, "client": client} if client else given
+        self, values: RowValues, input: InputDict, owner: str = "owner", created: datetime | None = None
+    ) -> InputDict:
+        client = self.resolve_client(values, input[owner], input.get("createdAt", created))
+        return {**input, "client": client} if client else input
 
-    def _with_deal(self, values: Values, given: Input) -> Input:
-        return {**given, "deal": ext(f"{self.file.prefix}{values['deal']}")} if values.get("deal") else given
+    def _with_deal(self, values: RowValues, input: InputDict) -> InputDict:
+        return (
+            {**input, "deal": external_reference(f"{self.file_map.prefix}{values['deal']}")}
+            if values.get("deal")
+            else input
+        )
 
     # people, teams, products
 
-    async def person_itself(self, values: Values) -> Input:
-        given = self.told(values, name="name", email="email", active="active")
+    async def employee_input(self, values: RowValues) -> InputDict:
+        input = self.pick_fields(values, name="name", email="email", active="active")
         if "role" in values:
-            given["role"] = Role(str(values["role"]))
-        parent = await self._team(str(values["team_parent"])) if "team_parent" in values else None
+            input["role"] = Role(str(values["role"]))
+        parent_id = await self._resolve_team(str(values["team_parent"])) if "team_parent" in values else None
         if "team" in values:
-            lead = None
+            team_manager_id = None
             if "team_manager" in values:
-                lead = await self.person(str(values["team_manager"]), "team_manager", role=Role.MANAGER, team=parent)
-            given["team"] = await self._team(str(values["team"]), parent=parent, manager=lead)
-        elif parent:
-            given["team"] = parent
+                team_manager_id = await self.resolve_employee(
+                    str(values["team_manager"]), "team_manager", role=Role.MANAGER, team=parent_id
+                )
+            input["team"] = await self._resolve_team(str(values["team"]), parent=parent_id, manager=team_manager_id)
+        elif parent_id:
+            input["team"] = parent_id
         if "manager" in values:
-            given["manager"] = await self.person(str(values["manager"]), "manager", role=Role.MANAGER)
-        return given
+            input["manager"] = await self.resolve_employee(str(values["manager"]), "manager", role=Role.MANAGER)
+        return input
 
-    async def team_itself(self, values: Values) -> Input:
-        given = self.told(values, name="name")
+    async def team_input(self, values: RowValues) -> InputDict:
+        input = self.pick_fields(values, name="name")
         if "parent" in values:
-            given["parent"] = await self._team(str(values["parent"]))
+            input["parent"] = await self._resolve_team(str(values["parent"]))
         if "manager" in values:
-            given["manager"] = await self.person(str(values["manager"]), "manager", role=Role.MANAGER)
-        return given
+            input["manager"] = await self.resolve_employee(str(values["manager"]), "manager", role=Role.MANAGER)
+        return input
 
-    async def _team(self, text: str, **about: str | None) -> str:
+    async def _resolve_team(self, text: str, **details: str | None) -> str:
         """Return the id of the team that the text names, created or updated with `details`."""
-        found = self.directory.teams.find(text, "teams", self.file.prefix)
-        given: Input = {name: value for name, value in about.items() if value is not None}
-        if found is None:
-            given |= {"name": text, "externalId": derived(f"{self.file.prefix}{text}")}
-        elif not given:
-            return found
-        if found is None:
-            self.directory.note("teams", text)
-        return (await self.directory.keep_team(found, given))[0]
+        global_id = self.lookup.teams.find(text, "teams", self.file_map.prefix)
+        input: InputDict = {name: value for name, value in details.items() if value is not None}
+        if global_id is None:
+            input |= {"name": text, "externalId": derive_external_id(f"{self.file_map.prefix}{text}")}
+        elif not input:
+            return global_id
+        if global_id is None:
+            self.lookup.note_created("teams", text)
+        return (await self.lookup.upsert_team(global_id, input))[0]

@@ -16,14 +16,14 @@ from string import Formatter
 from typing import Final
 
 from domain.ledger.record_facts import DealStatus
-from domain.primitives.calendar import known_zone
-from domain.primitives.money import known_currency
-from imports.field_specs import KINDS, NEEDED
-from imports.toml_schema import MapError, Table
+from domain.primitives.calendar import is_known_zone
+from domain.primitives.money import is_known_currency
+from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
+from imports.toml_schema import MapError, TomlTable
 
-READY: Final = Path(__file__).parent / "maps"
+BUILT_IN_MAPS_DIR: Final = Path(__file__).parent / "maps"
 ENCODINGS: Final = ("utf-8", "cp1251")
-_UNKNOWN: Final = {
+_UNKNOWN_POLICIES: Final = {
     "owner": ("create", "reject", "importer"),
     "client": ("create", "reject"),
     "product": ("keep", "reject"),
@@ -55,7 +55,7 @@ class FileMap:
     id_from              columns whose cells together identify a row, where there is no id column
     """
 
-    place: str
+    location: str
     pattern: str
     kind: str
     columns: Mapping[str, Sequence[str]]
@@ -71,21 +71,21 @@ class FileMap:
     templates: Mapping[str, Sequence[str]] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     stages: Mapping[str, StageMap] = field(default_factory=dict)
-    entered: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    stage_entry_columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     open_closing: str = "reject"  # how to treat the closing date of an open deal
     unknown: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def instead(self) -> frozenset[str]:
+    def fields_without_column(self) -> frozenset[str]:
         """The fields that have a constant or template and so need no column."""
         return frozenset({*self.constants, *self.templates})
 
-    def fits(self, name: str) -> bool:
+    def matches(self, name: str) -> bool:
         return fnmatch(name.casefold(), self.pattern.casefold())
 
 
 @dataclass(frozen=True)
-class Map:
+class ImportMap:
     """A complete import map.
 
     zone      time zone of the times in the files; None: the company's
@@ -103,128 +103,132 @@ class Map:
     stages: Sequence[str] = ()
 
     @property
-    def tells_visits(self) -> bool:
+    def has_stage_history(self) -> bool:
         """Whether a separate file holds the stage entries of deals."""
         return any(file.kind == "visits" for file in self.files)
 
-    def file_for(self, name: str) -> FileMap | None:
+    def find_file_map(self, name: str) -> FileMap | None:
         """Return the first file map whose pattern matches the file name, or None."""
-        return next((file for file in self.files if file.fits(name)), None)
+        return next((file for file in self.files if file.matches(name)), None)
 
 
-def ready() -> list[str]:
+def built_in_maps() -> list[str]:
     """Return the names of the maps included in Scoreline."""
-    return sorted(path.stem for path in READY.glob("*.toml"))
+    return sorted(path.stem for path in BUILT_IN_MAPS_DIR.glob("*.toml"))
 
 
-def load(name: str) -> Map:
+def load_map(name: str) -> ImportMap:
     """Return a built-in map by name, or the map in a TOML file. Raises MapError."""
-    path = READY / f"{name}.toml" if name in ready() else Path(name)
+    path = BUILT_IN_MAPS_DIR / f"{name}.toml" if name in built_in_maps() else Path(name)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise MapError(name, f"take one of {', '.join(ready())}, or a TOML file in UTF-8 ({error})") from error
-    return parsed(text, path.stem)
+        raise MapError(name, f"take one of {', '.join(built_in_maps())}, or a TOML file in UTF-8 ({error})") from error
+    return parse_map(text, path.stem)
 
 
-def parsed(text: str, name: str) -> Map:
+def parse_map(text: str, name: str) -> ImportMap:
     """Parse and validate the text of a map. Raises MapError."""
     try:
-        given = Table(tomllib.loads(text))
+        root = TomlTable(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise MapError(name, f"this is not TOML ({error})") from error
-    zone, currency = given.text("zone"), given.text("currency")
-    if zone is not None and not known_zone(zone):
+    zone, currency = root.get_text("zone"), root.get_text("currency")
+    if zone is not None and not is_known_zone(zone):
         raise MapError("zone", 'give the time zone by its IANA name, e.g. "Europe/Moscow"')
-    if currency is not None and not known_currency(currency):
+    if currency is not None and not is_known_currency(currency):
         raise MapError("currency", 'give the currency by its ISO 4217 code, e.g. "EUR"')
-    as_of = given.take("as_of", date, "a day like 2026-01-31, without quotation marks")
-    pipeline = given.table("pipeline")
-    found = Map(
-        given.text("name") or name,
-        [_file(table) for table in given.tables("file")],
+    as_of = root.require_type("as_of", date, "a day like 2026-01-31, without quotation marks")
+    pipeline = root.get_table("pipeline")
+    import_map = ImportMap(
+        root.get_text("name") or name,
+        [_parse_file(table) for table in root.get_tables("file")],
         zone,
         currency,
         as_of,
-        pipeline.text("name"),
-        pipeline.texts("stages"),
+        pipeline.get_text("name"),
+        pipeline.get_texts("stages"),
     )
-    pipeline.done()
-    given.done()
-    if not found.files:
+    pipeline.reject_unknown_keys()
+    root.reject_unknown_keys()
+    if not import_map.files:
         raise MapError("file", "a map has at least one [[file]] with `pattern`, `kind` and [file.columns]")
-    if found.stages and not found.pipeline:
+    if import_map.stages and not import_map.pipeline:
         raise MapError("pipeline.name", "name the pipeline that has these stages")
-    return found
+    return import_map
 
 
-def _file(given: Table) -> FileMap:
-    kind = given.one_of("kind", KINDS, None)
-    fields = KINDS[kind]
-    columns = given.table("columns").each_texts(fields)
-    constants = given.table("constants").each_text(fields)
-    templates = given.table("templates").each_texts(fields)
+def _parse_file(table: TomlTable) -> FileMap:
+    kind = table.get_choice("kind", FIELDS_BY_KIND, None)
+    fields = FIELDS_BY_KIND[kind]
+    columns = table.get_table("columns").get_texts_by_key(fields)
+    constants = table.get_table("constants").get_text_by_key(fields)
+    templates = table.get_table("templates").get_texts_by_key(fields)
     for name, texts in templates.items():
         for text in texts:
-            _columns_of(text, f"{given.place}.templates.{name}")
-    values = given.table("values")
-    unknown = given.table("unknown")
-    stages = given.table("stages")
-    decimal = "".join(given.texts("decimal")) or "."
+            _template_columns(text, f"{table.location}.templates.{name}")
+    values = table.get_table("values")
+    unknown = table.get_table("unknown")
+    stages = table.get_table("stages")
+    decimal = "".join(table.get_texts("decimal")) or "."
     if not {".", ","}.issuperset(decimal):
-        raise MapError(f"{given.place}.decimal", "give `.` or `,`, or both as a list")
-    thousands = given.text("thousands") or ""
+        raise MapError(f"{table.location}.decimal", "give `.` or `,`, or both as a list")
+    thousands = table.get_text("thousands") or ""
     if thousands not in {"", ".", ",", "'"} - {*decimal}:
-        raise MapError(f"{given.place}.thousands", "give `.`, `,` or `'`, not the decimal sign")
-    separators = given.texts("separator") or [","]
+        raise MapError(f"{table.location}.thousands", "give `.`, `,` or `'`, not the decimal sign")
+    separators = table.get_texts("separator") or [","]
     if any(len(separator) != 1 or separator in '"\r\n' for separator in separators):
-        raise MapError(f"{given.place}.separator", "give one character, e.g. `;` or a tab")
-    dates = given.texts("dates") or ["%Y-%m-%d"]
-    for form in dates:
-        if form != "iso" and not ("%d" in form and "%m" in form and ("%Y" in form or "%y" in form)):
-            raise MapError(f"{given.place}.dates", f"“{form}” is not a day: write e.g. `%d.%m.%Y %H:%M:%S`, or `iso`")
-    found = FileMap(
-        given.place,
-        given.text("pattern") or "*.csv",
+        raise MapError(f"{table.location}.separator", "give one character, e.g. `;` or a tab")
+    dates = table.get_texts("dates") or ["%Y-%m-%d"]
+    for date_format in dates:
+        if date_format != "iso" and not (
+            "%d" in date_format and "%m" in date_format and ("%Y" in date_format or "%y" in date_format)
+        ):
+            raise MapError(
+                f"{table.location}.dates", f"“{date_format}” is not a day: write e.g. `%d.%m.%Y %H:%M:%S`, or `iso`"
+            )
+    file_map = FileMap(
+        table.location,
+        table.get_text("pattern") or "*.csv",
         kind,
         columns,
         separators,
-        given.one_of("encoding", ENCODINGS, "utf-8"),
+        table.get_choice("encoding", ENCODINGS, "utf-8"),
         decimal,
         thousands,
         dates,
-        frozenset(word.casefold() for word in given.texts("empty")),
-        given.texts("id_from"),
-        given.text("prefix") or "",
+        frozenset(word.casefold() for word in table.get_texts("empty")),
+        table.get_texts("id_from"),
+        table.get_text("prefix") or "",
         constants,
         templates,
-        {name: values.table(name).each_text(None) for name in values.names(fields)},
-        {name: _stage(stages, name) for name in stages.names(None)},
-        given.table("entered").each_texts(None),
-        given.one_of("open_closing", ("expected", "ignore", "reject"), "reject"),
-        {name: unknown.one_of(name, _UNKNOWN[name], None) for name in unknown.names(_UNKNOWN)},
+        {name: values.get_table(name).get_text_by_key(None) for name in values.get_keys(fields)},
+        {name: _parse_stage(stages, name) for name in stages.get_keys(None)},
+        table.get_table("entered").get_texts_by_key(None),
+        table.get_choice("open_closing", ("expected", "ignore", "reject"), "reject"),
+        {name: unknown.get_choice(name, _UNKNOWN_POLICIES[name], None) for name in unknown.get_keys(_UNKNOWN_POLICIES)},
     )
-    given.done()
-    for name in NEEDED[kind]:
+    table.reject_unknown_keys()
+    for name in REQUIRED_FIELDS[kind]:
         if name not in {**columns, **constants, **templates}:
-            sentence = f"{kind} need this: name its column, a constant or a template"
-            raise MapError(f"{given.place}.columns.{name}", sentence)
-    return found
+            message = f"{kind} need this: name its column, a constant or a template"
+            raise MapError(f"{table.location}.columns.{name}", message)
+    return file_map
 
 
-def _stage(stages: Table, name: str) -> StageMap:
+def _parse_stage(stages: TomlTable, name: str) -> StageMap:
     words = tuple(status.lower() for status in DealStatus)
-    if isinstance(stages.given[name], str):
-        return StageMap(DealStatus(stages.one_of(name, words, None).upper()))
-    table = stages.table(name)
-    status = DealStatus(table.one_of("status", words, "open").upper())
-    found = StageMap(status, table.text("stage"), table.text("pipeline"))
-    table.done()
-    return found
+    if isinstance(stages.content[name], str):
+        return StageMap(DealStatus(stages.get_choice(name, words, None).upper()))
+    table = stages.get_table(name)
+    status = DealStatus(table.get_choice("status", words, "open").upper())
+    stage_map = StageMap(status, table.get_text("stage"), table.get_text("pipeline"))
+    table.reject_unknown_keys()
+    return stage_map
 
 
-def _columns_of(text: str, place: str) -> list[str]:
+def _template_columns(text: str, location: str) -> list[str]:
     try:
         return [name for _, name, _, _ in Formatter().parse(text) if name is not None]
     except ValueError as error:
-        raise MapError(place, f"write columns as {{name}} ({error})") from error
+        raise MapError(location, f"write columns as {{name}} ({error})") from error

@@ -9,16 +9,16 @@ from types import TracebackType
 from typing import Final, Self, TextIO
 
 _COLUMNS: Final = ("file", "line", "column", "reason", "row")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def harmless(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Return the text so that no spreadsheet runs it as a formula, with characters escaped that UTF-8 cannot hold."""
-    shown = text.encode("utf-8", "backslashreplace").decode()
-    return f"'{shown}" if shown.startswith(_FORMULA) else shown
+    escaped = text.encode("utf-8", "backslashreplace").decode()
+    return f"'{escaped}" if escaped.startswith(_FORMULA_PREFIXES) else escaped
 
 
-class Rejects:
+class RejectedRows:
     """Writes the file as rows are rejected; removes it if there are none.
 
     Writes to a temporary file that replaces it at the end, so an interrupted run leaves the previous complete file.
@@ -26,29 +26,29 @@ class Rejects:
 
     def __init__(self, path: Path) -> None:
         self.path, self.count = path, 0
-        self._beside = path.with_name(f".{path.name}.part")
-        self._out: TextIO | None = None
+        self._temporary_path = path.with_name(f".{path.name}.part")
+        self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
-        self._out = self._beside.open("w", encoding="utf-8-sig", newline="")
-        self._rows = csv.writer(self._out)
-        self._rows.writerow(_COLUMNS)
+        self._file = self._temporary_path.open("w", encoding="utf-8-sig", newline="")
+        self._writer = csv.writer(self._file)
+        self._writer.writerow(_COLUMNS)
         return self
 
-    def add(self, file: str, line: int, column: str, reason: str, cells: Mapping[str, str]) -> None:
+    def add_row(self, file: str, line: int, column: str, reason: str, cells: Mapping[str, str]) -> None:
         """Write one row, with its cells as `column=cell` separated by semicolons."""
         row = "; ".join(f"{name}={cell}" for name, cell in cells.items())
-        self._rows.writerow([harmless(text) for text in (file, str(line), column, reason, row)])
+        self._writer.writerow([escape_formula(text) for text in (file, str(line), column, reason, row)])
         self.count += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._out is not None
-        self._out.close()
+        assert self._file is not None
+        self._file.close()
         if error is None and self.count:
-            self._beside.replace(self.path)
+            self._temporary_path.replace(self.path)
             return
-        self._beside.unlink()
+        self._temporary_path.unlink()
         if error is None:
             self.path.unlink(missing_ok=True)

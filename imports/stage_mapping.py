@@ -6,83 +6,91 @@ from collections.abc import Iterable
 
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.text import search_key
-from imports.cell_parsing import Cells, Reader, Unreadable, Values
-from imports.map_file import FileMap, Map, StageMap
-from imports.name_lookup import Directory
+from imports.cell_parsing import CellError, Cells, RowReader, RowValues
+from imports.map_file import FileMap, ImportMap, StageMap
+from imports.name_lookup import NameLookup
 from models.crm.pipelines import Stage
 
 
-class Stages:
-    def __init__(self, map_: Map, file: FileMap, directory: Directory) -> None:
-        self.map, self.file, self.directory = map_, file, directory
-        self._meant = {search_key(name): meant for name, meant in file.stages.items()}
-        self._order = [search_key(meant.stage or name) for name, meant in file.stages.items()]
+class StageResolver:
+    def __init__(self, import_map: ImportMap, file_map: FileMap, lookup: NameLookup) -> None:
+        self.import_map, self.file_map, self.lookup = import_map, file_map, lookup
+        self._stage_maps = {search_key(name): stage_map for name, stage_map in file_map.stages.items()}
+        self._stage_order = [search_key(stage_map.stage or name) for name, stage_map in file_map.stages.items()]
 
-    async def prepare(self, reader: Reader, rows: Iterable[Cells]) -> None:
+    async def create_missing(self, reader: RowReader, rows: Iterable[Cells]) -> None:
         """Create the pipelines and stages that the file names, in the order of the map, before any deal is recorded."""
-        named: dict[str, dict[str, None]] = {}
-        ended: dict[str, str] = {}
+        names_by_pipeline: dict[str, dict[str, None]] = {}
+        closed_names: dict[str, str] = {}
         for cells in rows:
-            text = reader.text("stage", cells)
-            meant = self._meaning(text)
-            if meant is None:
+            text = reader.raw_text("stage", cells)
+            stage_map = self._find_stage_map(text)
+            if stage_map is None:
                 continue
-            pipeline = self._pipeline(meant, reader.text("pipeline", cells))
-            stages = named.setdefault(pipeline, {})
-            if name := _name(meant, text):
-                stages[name] = None
+            pipeline = self._pipeline_name(stage_map, reader.raw_text("pipeline", cells))
+            stage_names = names_by_pipeline.setdefault(pipeline, {})
+            if name := _stage_name(stage_map, text):
+                stage_names[name] = None
             else:
-                ended.setdefault(pipeline, text or meant.status.capitalize())
-        for pipeline, stages in named.items():
-            wanted = sorted(dict.fromkeys([*stages, *self.file.entered]), key=self._place)
-            if not wanted and not self.directory.stages.get(pipeline):
-                wanted = [ended[pipeline]]  # all deals are closed: no open stage is named
-            await self.directory.pipeline(pipeline, wanted)
+                closed_names.setdefault(pipeline, text or stage_map.status.capitalize())
+        for pipeline, stage_names in names_by_pipeline.items():
+            ordered_names = sorted(
+                dict.fromkeys([*stage_names, *self.file_map.stage_entry_columns]), key=self._position_of
+            )
+            if not ordered_names and not self.lookup.stages_by_pipeline.get(pipeline):
+                ordered_names = [closed_names[pipeline]]  # all deals are closed: no open stage is named
+            await self.lookup.ensure_pipeline(pipeline, ordered_names)
 
-    def of(self, values: Values, known: bool) -> tuple[Stage | None, DealStatus]:
+    def resolve(self, values: RowValues, exists: bool) -> tuple[Stage | None, DealStatus]:
         """Return the stage (None: unchanged) and the status of a deal.
 
         A new deal that is closed gets the last stage of its pipeline if won, the first if lost.
         Raises CellError for a stage that neither the map nor the pipeline has.
         """
         text = str(values.get("stage", ""))
-        meant = self._meaning(text)
-        pipeline = self._pipeline(meant or StageMap(), str(values.get("pipeline", "")))
-        stages = self.directory.stages.get(pipeline, [])
-        there = {search_key(stage.name): stage for stage in stages}
-        if meant is None:
-            if search_key(text) not in there:
-                sentence = f"The stage “{text}” is not in the map: define under stages if it is open, won or lost."
-                raise Unreadable(sentence, "stage")
-            meant = StageMap()
-        status = DealStatus(str(values.get("status", meant.status)))
-        if name := _name(meant, text):
-            return there[search_key(name)], status
-        if known:
+        stage_map = self._find_stage_map(text)
+        pipeline = self._pipeline_name(stage_map or StageMap(), str(values.get("pipeline", "")))
+        stages = self.lookup.stages_by_pipeline.get(pipeline, [])
+        stages_by_key = {search_key(stage.name): stage for stage in stages}
+        if stage_map is None:
+            if search_key(text) not in stages_by_key:
+                message = f"The stage “{text}” is not in the map: define under stages if it is open, won or lost."
+                raise CellError(message, "stage")
+            stage_map = StageMap()
+        status = DealStatus(str(values.get("status", stage_map.status)))
+        if name := _stage_name(stage_map, text):
+            return stages_by_key[search_key(name)], status
+        if exists:
             return None, status
         return stages[-1 if status is DealStatus.WON else 0], status
 
-    def named(self, values: Values, name: str) -> Stage:
+    def find_stage(self, values: RowValues, name: str) -> Stage:
         """Return the stage of that name in the row's pipeline. Raises CellError if there is none."""
-        meant = self._meaning(str(values.get("stage", ""))) or StageMap()
-        stages = self.directory.stages.get(self._pipeline(meant, str(values.get("pipeline", ""))), [])
-        found = next((stage for stage in stages if search_key(stage.name) == search_key(name)), None)
-        if found is None:
-            raise Unreadable(f"The pipeline of this deal has no stage “{name}”.", "stage")
-        return found
+        stage_map = self._find_stage_map(str(values.get("stage", ""))) or StageMap()
+        stages = self.lookup.stages_by_pipeline.get(self._pipeline_name(stage_map, str(values.get("pipeline", ""))), [])
+        matching_stage = next((stage for stage in stages if search_key(stage.name) == search_key(name)), None)
+        if matching_stage is None:
+            raise CellError(f"The pipeline of this deal has no stage “{name}”.", "stage")
+        return matching_stage
 
-    def _meaning(self, text: str) -> StageMap | None:
+    def _find_stage_map(self, text: str) -> StageMap | None:
         """Return the meaning of a stage name; None if the map neither has it nor allows creating it."""
-        makes = not text or self.file.unknown.get("stage") == "create"
-        return self._meant.get(search_key(text), StageMap() if makes else None)
+        accepts_unknown = not text or self.file_map.unknown.get("stage") == "create"
+        return self._stage_maps.get(search_key(text), StageMap() if accepts_unknown else None)
 
-    def _pipeline(self, meant: StageMap, text: str) -> str:
-        return meant.pipeline or text or self.map.pipeline or self.directory.first_pipeline() or self.map.name
+    def _pipeline_name(self, stage_map: StageMap, text: str) -> str:
+        return (
+            stage_map.pipeline
+            or text
+            or self.import_map.pipeline
+            or self.lookup.first_pipeline_name()
+            or self.import_map.name
+        )
 
-    def _place(self, name: str) -> int:
+    def _position_of(self, name: str) -> int:
         key = search_key(name)
-        return self._order.index(key) if key in self._order else len(self._order)
+        return self._stage_order.index(key) if key in self._stage_order else len(self._stage_order)
 
 
-def _name(meant: StageMap, text: str) -> str | None:
-    return meant.stage or (text if meant.status is DealStatus.OPEN else None) or None
+def _stage_name(stage_map: StageMap, text: str) -> str | None:
+    return stage_map.stage or (text if stage_map.status is DealStatus.OPEN else None) or None

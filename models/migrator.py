@@ -20,88 +20,89 @@ from tortoise.transactions import in_transaction
 from models import migrations
 from models.db import connection as db_connection
 
-_APPLIED: Final = "tortoise_migrations"  # Tortoise's own table
-_LOCK: Final = 0x5C0E_0002
+_MIGRATION_TABLE: Final = "tortoise_migrations"  # Tortoise's own table
+_MIGRATION_LOCK_ID: Final = 0x5C0E_0002
 
 
-class Damaged(Exception):
+class IntegrityCheckFailed(Exception):
     """The database's integrity check failed after the migrations; they were rolled back."""
 
 
 async def migrate(url: str) -> list[str]:
     """Apply the pending migrations to the database at a URL and return their names."""
-    found = db_connection.config(url)
+    config = db_connection.tortoise_config(url)
     if db_connection.is_sqlite(url):
-        db_connection.make_room(url)
-        found["connections"]["sqlite"]["credentials"]["foreign_keys"] = "OFF"  # a table may have to be rebuilt
-    await Tortoise.init(found, _enable_global_fallback=True)
+        db_connection.create_parent_directory(url)
+        config["connections"]["sqlite"]["credentials"]["foreign_keys"] = "OFF"  # a table may have to be rebuilt
+    await Tortoise.init(config, _enable_global_fallback=True)
     try:
         async with in_transaction() as connection:
             if connection.capabilities.dialect == "postgres":
-                await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [_LOCK])
+                await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [_MIGRATION_LOCK_ID])
             applied: list[str] = []
 
-            def told(event: str, _app: str, name: str) -> None:
+            def record_progress(event: str, _app: str, name: str) -> None:
                 if event == "apply_done":
                     applied.append(name)
 
-            executor = _Executor(connection, found["apps"])
+            executor = _LazyStateExecutor(connection, config["apps"])
             # Tortoise would read the table of applied migrations before creating it
             await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
-            await executor.migrate(direction="forward", progress=told)
-            await _check(connection)
+            await executor.migrate(direction="forward", progress=record_progress)
+            await _check_foreign_keys(connection)
             return applied
     finally:
         await Tortoise.close_connections()
 
 
-class _Executor(MigrationExecutor):
+class _LazyStateExecutor(MigrationExecutor):
     """Migration executor that builds the state of earlier tables lazily.
 
     Tortoise rebuilds the state of all tables before each operation, but few operations look at it.
     """
 
-    async def _project_state(self, *about: Any, **more: Any) -> State:
-        found = await super()._project_state(*about, **more)
-        return _Now(found.models, found.apps)
+    async def _project_state(self, *args: Any, **kwargs: Any) -> State:
+        state = await super()._project_state(*args, **kwargs)
+        return _CurrentState(state.models, state.apps)
 
 
-class _Now(State):
+class _CurrentState(State):
     def clone(self) -> State:
-        return _Before({key: model.clone() for key, model in self.models.items()}, self.apps)
+        return _EarlierState({key: model.clone() for key, model in self.models.items()}, self.apps)
 
 
-class _Before(State):
+class _EarlierState(State):
     """The state of the tables before an operation, built on first access."""
 
-    def __init__(self, models: Any, after: StateApps) -> None:
-        self.models, self._after = models, after
+    def __init__(self, models: Any, later_apps: StateApps) -> None:
+        self.models, self._later_apps = models, later_apps
 
     @cached_property
     def apps(self) -> StateApps:  # type: ignore[override]
-        return self._after.clone(model_states=self.models)
+        return self._later_apps.clone(model_states=self.models)
 
 
-async def pending() -> list[str]:
+async def list_pending() -> list[str]:
     """Return the names of the migrations that are not yet applied to the connected database."""
-    table = (
+    table_exists_sql = (
         "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ?"
-        if db_connection.connection().capabilities.dialect == "postgres"
+        if db_connection.current_connection().capabilities.dialect == "postgres"
         else "SELECT 1 FROM sqlite_master WHERE name = ?"
     )
-    if not await db_connection.rows(table, [_APPLIED]):
-        return list(_steps())
-    done = {row["name"] for row in await db_connection.rows(f"SELECT name FROM {_APPLIED} WHERE app = ?", ["models"])}  # noqa: S608
-    return [name for name in _steps() if name not in done]
+    if not await db_connection.fetch_rows(table_exists_sql, [_MIGRATION_TABLE]):
+        return list(_migration_names())
+    rows = await db_connection.fetch_rows(f"SELECT name FROM {_MIGRATION_TABLE} WHERE app = 'models'")  # noqa: S608
+    applied = {row["name"] for row in rows}
+    return [name for name in _migration_names() if name not in applied]
 
 
 @cache
-def _steps() -> tuple[str, ...]:
+def _migration_names() -> tuple[str, ...]:
     return tuple(sorted(name for _, name, is_package in pkgutil.iter_modules(migrations.__path__) if not is_package))
 
 
-async def _check(connection: Any) -> None:
+async def _check_foreign_keys(connection: Any) -> None:
     if connection.capabilities.dialect == "sqlite":
-        wrong = await connection.execute_query_dict("PRAGMA foreign_key_check")
-        if wrong:
-            raise Damaged(f"{len(wrong)} rows refer to missing rows; nothing was changed.")
+        violations = await connection.execute_query_dict("PRAGMA foreign_key_check")
+        if violations:
+            raise IntegrityCheckFailed(f"{len(violations)} rows refer to missing rows; nothing was changed.")

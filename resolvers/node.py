@@ -9,98 +9,103 @@ from tortoise.queryset import QuerySet
 
 from domain.errors.user_errors import NotFound
 from domain.permissions import Action
-from domain.primitives.global_ids import EXTERNAL, LONGEST_EXTERNAL, decoded, external
+from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, MAX_EXTERNAL_ID_LENGTH, decode_global_id, parse_external_id
 from models.auth.sessions import Device
 from models.crm.pipelines import Pipeline, Stage
-from models.db.query_batch import together
+from models.db.query_batch import fetch_all_batched
 from models.goals.goals import Goal
 from models.organization.people import Employee
-from resolvers.activities.queries import activity_list
+from resolvers.activities.queries import select_activities
 from resolvers.alerts import inbox, rules
 from resolvers.goals import goals as goal_actions
 from resolvers.organization import people
 from resolvers.request import goal_visibility, scopes
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import OWNER, RECORDS, References
+from resolvers.request.id_resolution import OWNER_FIELDS, RECORD_MODELS, IdResolver
 
 
-async def node(context: Context, id_: str) -> Any | None:
+async def find_node(context: Context, global_id: str) -> Any | None:
     """Return the row with this global id, or None if it does not exist or is not visible to the viewer."""
-    pair = decoded(id_)
-    if pair is None:
+    type_and_id = decode_global_id(global_id)
+    if type_and_id is None:
         return None
-    kind, number = pair
-    if kind in RECORDS:
-        return await _record(context, kind, id_)
+    kind, row_id = type_and_id
+    if kind in RECORD_MODELS:
+        return await find_record(context, kind, global_id)
     match kind:
         case "Company":
-            return await context.company() if number == 1 else None
+            return await context.company() if row_id == 1 else None
         case "Employee":
-            return await people.find(context, number)
+            return await people.find_visible_employee(context, row_id)
         case "Team":
-            return next((team for team in people.teams(context) if team.id == number), None)
+            return next((team for team in people.list_visible_teams(context) if team.id == row_id), None)
         case "Goal":
-            return await goal_actions.find(context, id_)
+            return await goal_actions.find(context, global_id)
         case "Pipeline":
-            return await Pipeline.get_or_none(id=number)
+            return await Pipeline.get_or_none(id=row_id)
         case "Stage":
-            return await Stage.get_or_none(id=number)
+            return await Stage.get_or_none(id=row_id)
         case "Activity":
-            return await (await activity_list(context, await scopes.whole(context), None)).get_or_none(id=number)
+            return await (await select_activities(context, await scopes.company_scope(context), None)).get_or_none(
+                id=row_id
+            )
         case "Alert":
-            return await inbox.find(context, number)
+            return await inbox.find(context, row_id)
         case "AlertRule":
-            return await rules.find(context, id_)
+            return await rules.find(context, global_id)
         case "Device":
-            seen = context.viewer.may_company(Action.ADMINISTER)
-            return await Device.get_or_none(id=number) if seen else None
+            can_see_devices = context.viewer.can_company_wide(Action.ADMINISTER)
+            return await Device.get_or_none(id=row_id) if can_see_devices else None
     return None
 
 
-async def found(context: Context, kind: str, id_: str) -> Any | None:
+async def find_node_of_kind(context: Context, kind: str, global_id: str) -> Any | None:
     """Return the row with this global id if it is of that kind and visible to the viewer."""
-    pair = decoded(id_)
-    if kind == "Employee" and (external_id := external(id_)):
-        return await by_external(context, kind, external_id)
-    return await node(context, id_) if pair and pair[0] == kind else None
+    type_and_id = decode_global_id(global_id)
+    if kind == "Employee" and (external_id := parse_external_id(global_id)):
+        return await find_by_external_id(context, kind, external_id)
+    return await find_node(context, global_id) if type_and_id and type_and_id[0] == kind else None
 
 
-async def _record(context: Context, kind: str, id_: str) -> Any | None:
-    refs = References(context)
-    await refs.want(kind, [id_])
+async def find_record(context: Context, kind: str, global_id: str) -> Any | None:
+    resolver = IdResolver(context)
+    await resolver.request_ids(kind, [global_id])
     try:
-        return refs.record(kind, id_)
+        return resolver.resolve_record(kind, global_id)
     except NotFound:
         return None
 
 
-async def by_external(context: Context, kind: str, external_id: str) -> Any | None:
+async def find_by_external_id(context: Context, kind: str, external_id: str) -> Any | None:
     """Return the record or employee of that type by its id in another system, if visible to the viewer."""
     if kind != "Employee":
-        return await _record(context, kind, f"{EXTERNAL}{external_id}")
-    row = await Employee.get_or_none(external_id=external_id) if len(external_id) <= LONGEST_EXTERNAL else None
-    return row if row and context.viewer.may(Action.VIEW_PEOPLE, row) else None
+        return await find_record(context, kind, f"{EXTERNAL_ID_PREFIX}{external_id}")
+    row = await Employee.get_or_none(external_id=external_id) if len(external_id) <= MAX_EXTERNAL_ID_LENGTH else None
+    return row if row and context.viewer.can(Action.VIEW_PEOPLE, row) else None
 
 
-async def subjects(context: Context, keys: Sequence[tuple[str, int]]) -> list[Any | None]:
+async def load_subjects(context: Context, keys: Sequence[tuple[str, int]]) -> list[Any | None]:
     """Return the subjects of activities or postings, in the order of the keys; None where not visible to the viewer.
 
     keys  type and row id of each subject
     """
-    numbers: dict[str, list[int]] = {}
-    for kind, number in keys:
-        numbers.setdefault(kind, []).append(number)
+    ids_by_kind: dict[str, list[int]] = {}
+    for kind, row_id in keys:
+        ids_by_kind.setdefault(kind, []).append(row_id)
     viewer = context.viewer
-    wanted = {
-        kind: RECORDS[kind]
-        .filter(id__in=sorted(set(numbers[kind])), deleted_at=None)
-        .filter(viewer.within(Action.VIEW_CARD, OWNER[kind]))
-        for kind in sorted(numbers.keys() & RECORDS.keys())
+    record_queries = {
+        kind: RECORD_MODELS[kind]
+        .filter(id__in=sorted(set(ids_by_kind[kind])), deleted_at=None)
+        .filter(viewer.scope_filter(Action.VIEW_CARD, OWNER_FIELDS[kind]))
+        for kind in sorted(ids_by_kind.keys() & RECORD_MODELS.keys())
     }
-    goals = numbers.get("Goal", [])
-    questions: list[QuerySet[Any]] = [*wanted.values(), *([Goal.filter(id__in=sorted(set(goals)))] if goals else [])]
-    found = [row for rows in await together(questions) for row in rows]
-    seen = {(type(row).__name__, row.id): row for row in found if not isinstance(row, Goal)}
-    for goal in await goal_visibility.within_sight(context, [row for row in found if isinstance(row, Goal)]):
-        seen["Goal", goal.id] = goal
-    return [seen.get(key) for key in keys]
+    goal_ids = ids_by_kind.get("Goal", [])
+    queries: list[QuerySet[Any]] = [
+        *record_queries.values(),
+        *([Goal.filter(id__in=sorted(set(goal_ids)))] if goal_ids else []),
+    ]
+    loaded_rows = [row for batch in await fetch_all_batched(queries) for row in batch]
+    visible_rows = {(type(row).__name__, row.id): row for row in loaded_rows if not isinstance(row, Goal)}
+    for goal in await goal_visibility.filter_visible(context, [row for row in loaded_rows if isinstance(row, Goal)]):
+        visible_rows["Goal", goal.id] = goal
+    return [visible_rows.get(key) for key in keys]

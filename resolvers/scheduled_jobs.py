@@ -16,24 +16,24 @@ from domain.alerts.rules import AlertKind, Subject
 from models.alerts import inactivity
 from models.crm import tasks
 from models.db import retention
-from resolvers.activities.entries import Changed
+from resolvers.activities.entries import RecordChange
 from resolvers.alerts import inactivity as inactivity_alerts
 from resolvers.alerts import rules as alert_rules
-from resolvers.alerts.evaluation import tell
-from resolvers.alerts.rules import Known
+from resolvers.alerts.evaluation import raise_alerts
+from resolvers.alerts.rules import ActiveRule
 from resolvers.analytics import worktime
-from resolvers.crm.change_effects import record
-from resolvers.crm.tasks import overdue_line
+from resolvers.crm.change_effects import apply_change_effects
+from resolvers.crm.tasks import make_overdue_entry
 from resolvers.goals import pace_check, recurrence
 from resolvers.request.context import Context
 
-_AT_ONCE: Final = 200
+_BATCH_SIZE: Final = 200
 
-NewContext = Callable[[], Awaitable[Context]]
+CreateContext = Callable[[], Awaitable[Context]]
 
 
 @dataclass(frozen=True)
-class Job:
+class ScheduledJob:
     """A job that is due every so often; `run` does a batch and returns whether there may be more."""
 
     name: str
@@ -41,117 +41,127 @@ class Job:
     run: Callable[[Context], Awaitable[bool]]
 
 
-async def begin(context: Context) -> bool:
+async def create_default_rules(context: Context) -> bool:
     """Create the default alert rules of a company that was set up before alerts existed.
 
     What is overdue or inactive by then is recorded as known, so that it raises no flood of old alerts.
     """
-    if await alert_rules.any_ever():
+    if await alert_rules.has_any_rule():
         return False
-    async with context.unit():
+    async with context.unit_of_work():
         now = context.now()
-        await tasks.note_overdue(now)
-        await inactivity.fill(now)
-        await alert_rules.begin(now)
+        await tasks.mark_all_overdue_recorded(now)
+        await inactivity.backfill(now)
+        await alert_rules.create_default_rules(now)
     return False
 
 
-async def overdue(context: Context) -> bool:
+async def record_overdue_tasks(context: Context) -> bool:
     """Record the next batch of tasks whose due time has passed as overdue."""
-    if not await tasks.are_awaited(context.clock()):
+    if not await tasks.has_newly_overdue(context.clock()):
         return False
-    async with context.unit():
-        rows = await tasks.awaited(context.now()).order_by("due_at", "id").limit(_AT_ONCE)
-        await tasks.noted(rows)
+    async with context.unit_of_work():
+        rows = await tasks.select_newly_overdue(context.now()).order_by("due_at", "id").limit(_BATCH_SIZE)
+        await tasks.mark_overdue_recorded(rows)
         changes = []
         for task in rows:
-            facts, line = task.facts(), overdue_line(task, max(task.due_at or task.created_at, task.created_at))
-            changes.append(Changed("Task", task.id, facts, facts, (line,)))
-        await record(context, changes)
-    return len(rows) == _AT_ONCE
+            facts, line = task.facts(), make_overdue_entry(task, max(task.due_at or task.created_at, task.created_at))
+            changes.append(RecordChange("Task", task.id, facts, facts, (line,)))
+        await apply_change_effects(context, changes)
+    return len(rows) == _BATCH_SIZE
 
 
-async def stalled(context: Context) -> bool:
+async def check_stalled_deals(context: Context) -> bool:
     """Raise alerts for open deals without activity for too long."""
-    rules = await alert_rules.at_work(context, {AlertKind.DEAL_STALLED})
-    found = sorted({subject for known in rules for subject in await _stalled(context, known)})
-    for start in range(0, len(found), _AT_ONCE):
-        async with context.unit():  # checked again under the lock, since a deal may have changed meanwhile
-            rows = await inactivity.of(found[start : start + _AT_ONCE])
-            await tell(
+    active_rules = await alert_rules.active_rules(context, {AlertKind.DEAL_STALLED})
+    subjects = sorted(
+        {subject for active_rule in active_rules for subject in await _find_stalled_deals(context, active_rule)}
+    )
+    for start in range(0, len(subjects), _BATCH_SIZE):
+        async with context.unit_of_work():  # checked again under the lock, since a deal may have changed meanwhile
+            timers = await inactivity.find_timers(subjects[start : start + _BATCH_SIZE])
+            await raise_alerts(
                 context,
-                [(known, case) for known in rules for case in await inactivity_alerts.deals(context, known, rows)],
+                [
+                    (active_rule, candidate)
+                    for active_rule in active_rules
+                    for candidate in await inactivity_alerts.find_inactive_deals(context, active_rule, timers)
+                ],
             )
     return False
 
 
-async def _stalled(context: Context, known: Known) -> list[Subject]:
+async def _find_stalled_deals(context: Context, active_rule: ActiveRule) -> list[Subject]:
     """Return the open deals that are inactive for too long for the rule and have no active alert of it."""
-    span, after, stalled = timedelta(days=known.rule.days or 0), 0, list[Subject]()
+    min_inactivity, after_id, subjects = timedelta(days=active_rule.rule.days or 0), 0, list[Subject]()
     while True:
-        before = context.clock() - span
-        found = await inactivity.of_deals(known.row.id, before=before, span=span, after=after, limit=_AT_ONCE)
-        if not found:
-            return stalled
-        after = found[-1][0]
-        cases = await inactivity_alerts.deals(
-            context, known, await inactivity.of([("Deal", deal) for _, deal, _ in found])
+        before = context.clock() - min_inactivity
+        rows = await inactivity.find_inactive_deals(
+            active_rule.row.id, before=before, min_inactivity=min_inactivity, after_id=after_id, limit=_BATCH_SIZE
         )
-        stalled += [case.subject for case in cases]
+        if not rows:
+            return subjects
+        after_id = rows[-1][0]
+        candidates = await inactivity_alerts.find_inactive_deals(
+            context, active_rule, await inactivity.find_timers([("Deal", deal_id) for _, deal_id, _ in rows])
+        )
+        subjects += [candidate.subject for candidate in candidates]
 
 
-async def silences_of_employees(context: Context) -> bool:
+async def check_inactive_employees(context: Context) -> bool:
     """Raise alerts for the next batch of employees without recorded work for too long.
 
     Employees are checked when their inactivity deadline is due. All are checked when this server becomes the
     scheduler leader, and when the rules or the company's calendar differ from those of the last check.
     """
-    rules = await alert_rules.at_work(context, {AlertKind.NO_ACTIVITY})
-    if not rules:
+    active_rules = await alert_rules.active_rules(context, {AlertKind.NO_ACTIVITY})
+    if not active_rules:
         return False
-    by = (*(known.rule for known in rules), await context.calendar())
-    if context.services.silences_by != by:
-        async with context.unit():
-            await inactivity.look_at_all()
-        context.services.silences_by = by
-    if not await inactivity.to_look_at(context.clock(), 1):
+    schedule_basis = (*(active_rule.rule for active_rule in active_rules), await context.calendar())
+    if context.services.inactivity_basis != schedule_basis:
+        async with context.unit_of_work():
+            await inactivity.schedule_all()
+        context.services.inactivity_basis = schedule_basis
+    if not await inactivity.due(context.clock(), 1):
         return False
-    async with context.unit():
-        numbers = await inactivity.to_look_at(context.now(), _AT_ONCE)
-        pairs, looks = await inactivity_alerts.employees(context, rules, numbers)
-        await tell(context, pairs)
-        await inactivity.look(looks)
-    return len(numbers) == _AT_ONCE
+    async with context.unit_of_work():
+        employee_ids = await inactivity.due(context.now(), _BATCH_SIZE)
+        pairs, next_checks = await inactivity_alerts.find_inactive_employees(context, active_rules, employee_ids)
+        await raise_alerts(context, pairs)
+        await inactivity.reschedule(next_checks)
+    return len(employee_ids) == _BATCH_SIZE
 
 
-async def paces(context: Context) -> bool:
+async def check_goal_pace(context: Context) -> bool:
     """Check the pace of all running goals, and resolve alerts of goals whose period is over."""
-    after: int | None = 0
-    while after is not None:
-        after = await pace_check.look(context, after)
-    await pace_check.settle_ended(context)
+    after_id: int | None = 0
+    while after_id is not None:
+        after_id = await pace_check.check_next_goals(context, after_id)
+    await pace_check.resolve_ended_goals(context)
     return False
 
 
-async def clean(context: Context) -> bool:
+async def purge_expired(context: Context) -> bool:
     """Delete a batch of expired rows."""
-    return await retention.sweep(context.clock())
+    return await retention.purge_expired(context.clock())
 
 
-JOBS: Final[tuple[Job, ...]] = (
-    Job("default alert rules", timedelta(hours=1), begin),
-    Job("overdue tasks", timedelta(seconds=1), overdue),
-    Job("recurring goals", timedelta(seconds=10), recurrence.renew),
-    Job("stalled deals", timedelta(seconds=30), stalled),
-    Job("inactive employees", timedelta(minutes=1), silences_of_employees),
-    Job("work time", timedelta(seconds=30), worktime.catch_up),
-    Job("clean-up", timedelta(hours=1), clean),
+SCHEDULED_JOBS: Final[tuple[ScheduledJob, ...]] = (
+    ScheduledJob("default alert rules", timedelta(hours=1), create_default_rules),
+    ScheduledJob("overdue tasks", timedelta(seconds=1), record_overdue_tasks),
+    ScheduledJob("recurring goals", timedelta(seconds=10), recurrence.renew_goals),
+    ScheduledJob("stalled deals", timedelta(seconds=30), check_stalled_deals),
+    ScheduledJob("inactive employees", timedelta(minutes=1), check_inactive_employees),
+    ScheduledJob("work time", timedelta(seconds=30), worktime.post_remaining),
+    ScheduledJob("clean-up", timedelta(hours=1), purge_expired),
 )
-EACH_DAY: Final = Job("goals behind", timedelta(minutes=1), paces)  # at the start of each day and of the scheduler
+DAILY_JOB: Final = ScheduledJob(
+    "goals behind", timedelta(minutes=1), check_goal_pace
+)  # at the start of each day and of the scheduler
 
 
-async def everything(new: NewContext) -> None:
+async def run_all_due(create_context: CreateContext) -> None:
     """Run every job until it has no more to do: for tests and scripts that set the clock themselves."""
-    for job in (*JOBS, EACH_DAY):
-        while await job.run(await new()):
+    for job in (*SCHEDULED_JOBS, DAILY_JOB):
+        while await job.run(await create_context()):
             pass

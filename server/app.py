@@ -16,36 +16,36 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from graph.execution.query_limits import Limits
-from graph.schema import make
+from graph.execution.query_limits import QueryLimits
+from graph.schema import create_schema
 from models import migrator
 from models.db import connection
 from models.live import change_log
 from resolvers.request.services import Services
 from server.background import notification_channels
-from server.background.forecast_snapshots import keep_forecasts
-from server.background.notification_worker import Delivering
-from server.background.scheduler import Timekeeper
-from server.context_factory import Gate
+from server.background.forecast_snapshots import store_daily_forecasts
+from server.background.notification_worker import NotificationWorker
+from server.background.scheduler import Scheduler
+from server.context_factory import ContextFactory
 from server.http import static_pages
-from server.http.graphql_endpoint import Endpoint
-from server.http.rate_limit import Throttling, throttle
+from server.http.graphql_endpoint import GraphQLEndpoint
+from server.http.rate_limit import RateLimiter, create_rate_limiter
 from server.observability import health, logging, prometheus
 from server.settings import Settings, load
-from server.websocket.presence_reporter import Attendance
-from server.websocket.session_permissions import Rights
-from subscriptions.core.hub import Hub, ended
-from subscriptions.core.redis_broadcast import broadcast
-from subscriptions.core.reference_cache import Known
-from subscriptions.goal_probabilities import Chances
+from server.websocket.presence_reporter import PresenceReporter
+from server.websocket.session_permissions import SessionPermissions
+from subscriptions.core.hub import Hub, cancel_and_wait
+from subscriptions.core.redis_broadcast import create_broadcast
+from subscriptions.core.reference_cache import ReferenceCache
+from subscriptions.goal_probabilities import GoalProbabilityWatcher
 
 
-def clock() -> datetime:
+def utc_now() -> datetime:
     """Return the current time in UTC. The server reads the system clock here only."""
     return datetime.now(UTC)
 
 
-GRAPHQL: Final = ("/graphql", "/graphql/")
+GRAPHQL_PATHS: Final = ("/graphql", "/graphql/")
 
 
 @dataclass
@@ -55,75 +55,88 @@ class Server:
     settings: Settings
     hub: Hub
     services: Services
-    throttling: Throttling
-    attendance: Attendance
-    timekeeper: Timekeeper
-    rights: Rights
-    gate: Gate
-    chances: Chances
-    endpoint: Endpoint
+    rate_limiter: RateLimiter
+    presence_reporter: PresenceReporter
+    scheduler: Scheduler
+    session_permissions: SessionPermissions
+    context_factory: ContextFactory
+    goal_probability_watcher: GoalProbabilityWatcher
+    endpoint: GraphQLEndpoint
     draining: bool = False
 
 
-def assembled(settings: Settings) -> Server:
+def build_server(settings: Settings) -> Server:
     """Create and wire the components. Connects nothing yet."""
     hub = Hub(
-        broadcast(settings.redis_url),
-        change_log.after,
-        change_log.newest,
+        create_broadcast(settings.redis_url),
+        change_log.read_after,
+        change_log.last_position,
         overlap=10,
-        full=change_log.BATCH,
-        window=settings.push_window_ms / 1000,
+        full_batch_size=change_log.READ_BATCH_SIZE,
+        window_seconds=settings.push_window_ms / 1000,
     )
-    throttling = throttle(settings.redis_url)
+    rate_limiter = create_rate_limiter(settings.redis_url)
     services = Services(
         settings.secret_text,
-        throttling,
-        hub.ring,
+        rate_limiter,
+        hub.notify,
         hub,
-        Known(hub),
-        idle=timedelta(minutes=settings.idle_minutes),
-        access_seconds=settings.access_minutes * 60,
-        refresh_days=settings.refresh_days,
-        demo=settings.demo,
-        tell=hub.tell,
-        channels=frozenset(settings.channel_addresses),
-        shared=notification_channels.shared(settings.channel_addresses),
+        ReferenceCache(hub),
+        idle_timeout=timedelta(minutes=settings.idle_minutes),
+        access_token_seconds=settings.access_minutes * 60,
+        refresh_token_days=settings.refresh_days,
+        is_demo=settings.demo,
+        publish_change=hub.publish,
+        notification_channels=frozenset(settings.channel_addresses),
+        shared_channels=notification_channels.broadcast_channels(settings.channel_addresses),
     )
-    attendance = Attendance(clock, hub.ring)
-    rights = Rights(hub, clock, attendance)
-    gate = Gate(services, clock)
-    deliver = Delivering(notification_channels.senders(settings.channel_addresses, clock), clock)
-    timekeeper = Timekeeper(gate.admit_clock, clock, deliver)
-    endpoint = Endpoint(
-        make(open_=settings.demo),
-        gate,
-        rights,
+    presence_reporter = PresenceReporter(utc_now, hub.notify)
+    session_permissions = SessionPermissions(hub, utc_now, presence_reporter)
+    context_factory = ContextFactory(services, utc_now)
+    notification_worker = NotificationWorker(
+        notification_channels.create_channels(settings.channel_addresses, utc_now), utc_now
+    )
+    scheduler = Scheduler(context_factory.create_for_scheduler, utc_now, notification_worker)
+    endpoint = GraphQLEndpoint(
+        create_schema(allow_suggestions=settings.demo),
+        context_factory,
+        session_permissions,
         origins=settings.origins,
-        open=settings.demo,
-        limits=Limits(deadline=settings.deadline_seconds, body=settings.body_limit),
-        page=static_pages.query_page() if settings.demo else None,
+        allow_introspection=settings.demo,
+        limits=QueryLimits(deadline_seconds=settings.deadline_seconds, body_bytes=settings.body_limit),
+        query_page=static_pages.read_query_page() if settings.demo else None,
         trusted_proxies=settings.trusted_proxies,
     )
-    chances = Chances(hub, gate.live)
-    return Server(settings, hub, services, throttling, attendance, timekeeper, rights, gate, chances, endpoint)
+    goal_probability_watcher = GoalProbabilityWatcher(hub, context_factory.create_for_streams)
+    return Server(
+        settings,
+        hub,
+        services,
+        rate_limiter,
+        presence_reporter,
+        scheduler,
+        session_permissions,
+        context_factory,
+        goal_probability_watcher,
+        endpoint,
+    )
 
 
 @asynccontextmanager
-async def running(server: Server) -> AsyncIterator[None]:
+async def run_server(server: Server) -> AsyncIterator[None]:
     """Connect the database and the hub and run the background tasks until the block is left.
 
     On exit: readiness turns to `draining`, WebSockets are closed, then the tasks, the scheduler and the hub stop.
     """
-    async with connection.connected(server.settings.database_url, pool=server.settings.pool_size):
+    async with connection.connect(server.settings.database_url, pool_size=server.settings.pool_size):
         await server.hub.start()
-        await server.timekeeper.start()
-        keeping = [
-            asyncio.create_task(server.attendance.keep_saying(), name="presence reporter"),
-            asyncio.create_task(server.rights.keep(), name="session permissions"),
-            asyncio.create_task(server.chances.keep(), name="goal probabilities"),
-            asyncio.create_task(keep_forecasts(server.gate), name="forecast snapshots"),
-            asyncio.create_task(server.endpoint.keep_alive(), name="websocket keepalive"),
+        await server.scheduler.start()
+        background_tasks = [
+            asyncio.create_task(server.presence_reporter.run(), name="presence reporter"),
+            asyncio.create_task(server.session_permissions.run(), name="session permissions"),
+            asyncio.create_task(server.goal_probability_watcher.run(), name="goal probabilities"),
+            asyncio.create_task(store_daily_forecasts(server.context_factory), name="forecast snapshots"),
+            asyncio.create_task(server.endpoint.run_keepalive(), name="websocket keepalive"),
         ]
         gc.collect()
         gc.freeze()  # modules, schema and settings stay for ever: scanning them in a full GC would pause all requests
@@ -132,72 +145,74 @@ async def running(server: Server) -> AsyncIterator[None]:
         finally:
             server.draining = True
             await server.endpoint.close_all()
-            await ended(*keeping)
-            await server.timekeeper.stop()
+            await cancel_and_wait(*background_tasks)
+            await server.scheduler.stop()
             await server.hub.stop()
-            await server.throttling.close()
+            await server.rate_limiter.close()
 
 
-def of_environment() -> ASGIApp:
+def create_app_from_environment() -> ASGIApp:
     """Return the application of a worker process, which loads the settings and configures logging by itself."""
-    found = load()
-    logging.configure(found)
-    return app(found)
+    settings = load()
+    logging.configure_logging(settings)
+    return create_app(settings)
 
 
-def app(settings: Settings) -> ASGIApp:
+def create_app(settings: Settings) -> ASGIApp:
     """Return the ASGI application of one process.
 
     `/graphql` bypasses Starlette's router. WebSockets also bypass the request log's middleware: there are thousands
     and they stay open, so each layer would cost memory; the endpoint reports a closed one to the log itself.
     """
-    server = assembled(settings)
-    board = static_pages.wallboard()
+    server = build_server(settings)
+    wallboard_page = static_pages.read_wallboard_page()
 
-    async def live(request: Request) -> Response:
-        return JSONResponse(health.live())
+    async def handle_liveness(request: Request) -> Response:
+        return JSONResponse(health.check_liveness())
 
-    async def ready(request: Request) -> Response:
-        state = await health.ready(
+    async def handle_readiness(request: Request) -> Response:
+        state = await health.check_readiness(
             draining=server.draining,
-            pending=migrator.pending,
+            pending_migrations=migrator.list_pending,
             hub=server.hub,
-            clock=server.timekeeper.healthy,
+            scheduler_healthy=server.scheduler.is_healthy,
         )
-        return JSONResponse(state.body, status_code=state.code)
+        return JSONResponse(state.body, status_code=state.http_status)
 
-    async def measured(request: Request) -> Response:
-        return prometheus.response(request, settings.metrics_token, server.hub, tick=server.timekeeper.tick)
+    async def handle_metrics(request: Request) -> Response:
+        return prometheus.make_metrics_response(
+            request, settings.metrics_token, server.hub, scheduler_status=server.scheduler.status
+        )
 
-    async def wallboard(request: Request) -> Response:
-        return static_pages.response(board)
+    async def handle_wallboard(request: Request) -> Response:
+        return static_pages.make_page_response(wallboard_page)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
-        async with running(server):
+        async with run_server(server):
             yield
 
-    around = Starlette(
+    starlette_app = Starlette(
         routes=[
-            Route("/health/live", live),
-            Route("/health/ready", ready),
-            Route("/metrics", measured),
-            Route("/wallboard", wallboard),
+            Route("/health/live", handle_liveness),
+            Route("/health/ready", handle_readiness),
+            Route("/metrics", handle_metrics),
+            Route("/wallboard", handle_wallboard),
         ],
         lifespan=lifespan,
     )
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        at_graphql = scope["type"] == "http" and scope["path"] in GRAPHQL
-        await (server.endpoint if at_graphql else around)(scope, receive, send)
+        is_graphql = scope["type"] == "http" and scope["path"] in GRAPHQL_PATHS
+        await (server.endpoint if is_graphql else starlette_app)(scope, receive, send)
 
-    requests = logging.RequestLog(dispatch, prometheus.count_request)
-    server.endpoint.ended = requests.finish
+    request_log = logging.RequestLogMiddleware(dispatch, prometheus.count_request)
+    server.endpoint.on_socket_closed = request_log.log_finished
 
-    async def outermost(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and scope["path"] in GRAPHQL:
-            await server.endpoint.socket(scope, receive, send)
+    async def asgi_app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and scope["path"] in GRAPHQL_PATHS:
+            await server.endpoint.handle_websocket(scope, receive, send)
         else:
-            await requests(scope, receive, send)
+            await request_log(scope, receive, send)
 
-    return outermost
+    return asgi_app

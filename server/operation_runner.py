@@ -12,23 +12,23 @@ from typing import Any, Final
 from graphql import ExecutionResult
 
 from graph.execution import error_formatting
-from graph.execution.operations import Operation, Operations, Unanswerable
-from resolvers.request.client_info import Caller
+from graph.execution.operations import InvalidDocument, Operation, Operations
+from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
-from server.context_factory import Gate
+from server.context_factory import ContextFactory
 from server.observability import logging, prometheus
-from server.requests.request_parsing import Asked
+from server.requests.request_parsing import GraphQLRequest
 
-_REFUSED: Final = frozenset(
+_CLIENT_ERROR_CODES: Final = frozenset(
     {
         "UNAUTHENTICATED", "TOKEN_EXPIRED", "FORBIDDEN", "NOT_FOUND", "CURSOR_UNKNOWN", "THROTTLED", "BAD_REQUEST",
-        "QUERY_TOO_COMPLEX", error_formatting.PARSE, error_formatting.VALIDATION, error_formatting.INPUT,
+        "QUERY_TOO_COMPLEX", error_formatting.PARSE_FAILED, error_formatting.VALIDATION_FAILED, error_formatting.BAD_USER_INPUT,
     }
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Answer:
+class OperationResult:
     """Result of an operation.
 
     payload  as the client gets it; it has no `data` if the operation was not executed.
@@ -37,96 +37,115 @@ class Answer:
     payload: dict[str, Any]
 
     @property
-    def codes(self) -> list[str]:
-        return [each["extensions"]["code"] for each in self.payload.get("errors", ())]
+    def error_codes(self) -> list[str]:
+        return [error["extensions"]["code"] for error in self.payload.get("errors", ())]
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether no root field has a value."""
         data = self.payload.get("data")
         return not data or all(value is None for value in data.values())
 
     @property
-    def outcome(self) -> prometheus.Outcome:
-        if not self.codes:
+    def outcome(self) -> prometheus.OperationOutcome:
+        if not self.error_codes:
             return "ok"
-        return "refused" if _REFUSED.issuperset(self.codes) else "failed"
+        return "refused" if _CLIENT_ERROR_CODES.issuperset(self.error_codes) else "failed"
 
 
-class Answering:
+class OperationRunner:
     """Runs operations; every error becomes part of a result instead of an exception."""
 
-    def __init__(self, operations: Operations, gate: Gate) -> None:
-        self.operations, self.gate = operations, gate
+    def __init__(self, operations: Operations, context_factory: ContextFactory) -> None:
+        self.operations, self.context_factory = operations, context_factory
 
-    def failed(self, error: Exception, caller: Caller) -> Answer:
+    def make_error_result(self, error: Exception, client: ClientInfo) -> OperationResult:
         """Return the result of an operation that was not executed because of `error`."""
-        errors: Sequence[Exception] = error.errors if isinstance(error, Unanswerable) else [error]
-        code = error.code if isinstance(error, Unanswerable) else error_formatting.INPUT
-        return Answer({"errors": [self._shown(each, caller, code) for each in errors]})
+        errors: Sequence[Exception] = error.errors if isinstance(error, InvalidDocument) else [error]
+        code = error.code if isinstance(error, InvalidDocument) else error_formatting.BAD_USER_INPUT
+        return OperationResult({"errors": [self._format_error(source_error, client, code) for source_error in errors]})
 
-    def _shown(self, error: Exception, caller: Caller, code: str = error_formatting.INPUT) -> dict[str, Any]:
-        return error_formatting.shown(error, language=caller.language, request_id=logging.request_id(), otherwise=code)
+    def _format_error(
+        self, error: Exception, client: ClientInfo, code: str = error_formatting.BAD_USER_INPUT
+    ) -> dict[str, Any]:
+        return error_formatting.format_error(
+            error, language=client.language, request_id=logging.current_request_id(), default_code=code
+        )
 
-    def read(self, asked: Asked) -> Operation:
+    def parse_operation(self, request: GraphQLRequest) -> Operation:
         """Parse, validate and prepare a request. Raises errors that `make_error_result` turns into a result."""
-        operation = self.operations.asked(asked.query, asked.name, asked.variables)
-        logging.name_operation(operation.name or operation.field)
+        operation = self.operations.parse_operation(request.query, request.operation_name, request.variables)
+        logging.set_operation_name(operation.name or operation.field_name)
         return operation
 
-    async def execute(self, operation: Operation, caller: Caller) -> Answer:
+    async def execute(self, operation: Operation, client: ClientInfo) -> OperationResult:
         """Execute a query or mutation and count it.
 
         The client is authenticated inside the execution, so that an invalid token is reported like any other error.
         """
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         try:
             context: Context | None = None
 
-            async def admitted() -> Context:
+            async def create_context() -> Context:
                 nonlocal context
-                context = await self.gate.admit(caller)
+                context = await self.context_factory.create_for_request(client)
                 return context
 
-            result = await self.operations.execute(operation, admitted())
-            answer = self._answer(result, dataclasses.replace(caller, language=context.language) if context else caller)
+            execution_result = await self.operations.execute(operation, create_context())
+            operation_result = self._make_result(
+                execution_result, dataclasses.replace(client, language=context.language) if context else client
+            )
         except Exception as error:  # noqa: BLE001 - the client gets a result in any case; formatting logs the cause
-            answer = self.failed(error, caller)
-        prometheus.count_operation(operation.kind, operation.field, answer.outcome, time.perf_counter() - began)
-        return answer
+            operation_result = self.make_error_result(error, client)
+        prometheus.count_operation(
+            operation.kind, operation.field_name, operation_result.outcome, time.perf_counter() - started_at
+        )
+        return operation_result
 
-    async def events(self, operation: Operation, context: Context) -> AsyncGenerator[tuple[Any, Answer], None]:
+    async def run_subscription(
+        self, operation: Operation, context: Context
+    ) -> AsyncGenerator[tuple[Any, OperationResult], None]:
         """Yield the events of a subscription, each with its result.
 
         A result without `data` is the last one. If the subscription raises, the last pair is `None` and the error.
         """
-        caller = context.caller
-        outcome: prometheus.Outcome = "ok"
+        client = context.client
+        outcome: prometheus.OperationOutcome = "ok"
         try:
-            async with aclosing(self.operations.events(operation, context)) as results:
-                async for event, result in results:
-                    answer = self._answer(result, caller)
-                    outcome = answer.outcome
-                    yield event, answer
-                    if "data" not in answer.payload:
+            async with aclosing(self.operations.stream_results(operation, context)) as execution_results:
+                async for event, execution_result in execution_results:
+                    operation_result = self._make_result(execution_result, client)
+                    outcome = operation_result.outcome
+                    yield event, operation_result
+                    if "data" not in operation_result.payload:
                         return
         except Exception as error:  # noqa: BLE001 - as in `execute`
-            answer = self.failed(error, caller)
-            outcome = answer.outcome
-            yield None, answer
+            operation_result = self.make_error_result(error, client)
+            outcome = operation_result.outcome
+            yield None, operation_result
         finally:
-            prometheus.count_operation(operation.kind, operation.field, outcome)
+            prometheus.count_operation(operation.kind, operation.field_name, outcome)
 
-    def _answer(self, result: ExecutionResult, caller: Caller) -> Answer:
-        errors = [self._shown(error, caller) for error in (result.errors or ())[: error_formatting.MOST]]
-        if result.data is None and errors and all(error.path is None for error in result.errors or ()):
-            return Answer({"errors": errors})  # errors without a path: the variables were invalid, nothing was executed
-        payload: dict[str, Any] = {"data": result.data}
+    def _make_result(self, execution_result: ExecutionResult, client: ClientInfo) -> OperationResult:
+        errors = [
+            self._format_error(error, client)
+            for error in (execution_result.errors or ())[: error_formatting.MAX_ERRORS]
+        ]
+        if (
+            execution_result.data is None
+            and errors
+            and all(error.path is None for error in execution_result.errors or ())
+        ):
+            return OperationResult(
+                {"errors": errors}
+            )  # errors without a path: the variables were invalid, nothing was executed
+        payload: dict[str, Any] = {"data": execution_result.data}
         if errors:
             payload["errors"] = errors
-        return Answer(payload)
+        return OperationResult(payload)
 
 
-def count_unread() -> None:
+def count_unparsed_operation() -> None:
     """Count a request that could not be parsed as an operation."""
     prometheus.count_operation("none", None, "refused")

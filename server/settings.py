@@ -22,18 +22,20 @@ from models.db.connection import is_sqlite
 from server.background import notification_channels
 
 PREFIX: Final = "SCORELINE_"
-LEAST_SECRET: Final = 32  # the length of an HS256 digest
-OF_COMMANDS: Final = frozenset({"SCORELINE_ADMIN_PASSWORD"})  # read by the `setup` command, not a setting
+MIN_SECRET_BYTES: Final = 32  # the length of an HS256 digest
+COMMAND_VARIABLES: Final = frozenset({"SCORELINE_ADMIN_PASSWORD"})  # read by the `setup` command, not a setting
 
-Texts = Annotated[tuple[str, ...], NoDecode]
+StringTuple = Annotated[tuple[str, ...], NoDecode]
 
 
 class SettingsError(Exception):
     """Invalid settings; the message has a line for each problem."""
 
 
-def _setting(default: Any, means: str, write: str, **more: Any) -> Any:
-    return Field(default, description=means, json_schema_extra={"write": write}, validate_default=False, **more)
+def _setting(default: Any, description: str, accepted: str, **more: Any) -> Any:
+    return Field(
+        default, description=description, json_schema_extra={"write": accepted}, validate_default=False, **more
+    )
 
 
 class Settings(BaseSettings):
@@ -60,19 +62,19 @@ class Settings(BaseSettings):
         None,
         "Signs access tokens; must be the same in every process. With SQLite, a secret is created beside the database "
         "by default.",
-        f"at least {LEAST_SECRET} random bytes",
+        f"at least {MIN_SECRET_BYTES} random bytes",
     )
     host: str = _setting("127.0.0.1", "The address to listen on.", "an address, like `127.0.0.1` or `0.0.0.0`")
     port: int = _setting(8000, "The port to listen on.", "a number from 0 (any free one) to 65535", ge=0, le=65535)
     workers: int = _setting(
         1, "Server processes that share the port.", "a number from 1 to 64", ge=1, le=64, alias="WEB_CONCURRENCY"
     )
-    trusted_proxies: Texts = _setting(
+    trusted_proxies: StringTuple = _setting(
         (),
         "Proxies whose `X-Forwarded-For` header is trusted.",
         "addresses or networks separated by commas, like `10.0.0.1,172.16.0.0/12`",
     )
-    origins: Texts = _setting(
+    origins: StringTuple = _setting(
         (),
         "Other web origins whose pages may use this server.",
         "origins separated by commas, like `https://board.example.com`",
@@ -136,36 +138,40 @@ class Settings(BaseSettings):
 
     @field_validator("trusted_proxies", "origins", mode="before")
     @classmethod
-    def _listed(cls, value: Any) -> Any:
+    def _split_list(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("trusted_proxies")
     @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for each in value:
-            ipaddress.ip_network(each, strict=False)
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network, strict=False)
         return value
 
     @field_validator("origins")
     @classmethod
-    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for each in value:
-            parts = urlsplit(each)
-            if parts.scheme not in ("http", "https") or not parts.netloc or each != f"{parts.scheme}://{parts.netloc}":
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in ("http", "https")
+                or not parts.netloc
+                or origin != f"{parts.scheme}://{parts.netloc}"
+            ):
                 raise ValueError("not an origin")
         return value
 
     @field_validator("database_url")
     @classmethod
-    def _database(cls, value: str) -> str:
-        scheme, found, rest = value.partition("://")
-        if not found or not rest or scheme not in ("sqlite", "postgres", "postgresql"):
+    def _check_database_url(cls, value: str) -> str:
+        scheme, separator, rest = value.partition("://")
+        if not separator or not rest or scheme not in ("sqlite", "postgres", "postgresql"):
             raise ValueError("not a database")
         return value
 
     @field_validator("redis_url")
     @classmethod
-    def _redis(cls, value: str) -> str:
+    def _check_redis_url(cls, value: str) -> str:
         parts = urlsplit(value)
         if parts.scheme not in ("redis", "rediss") or not parts.netloc:
             raise ValueError("not a Redis")
@@ -173,21 +179,21 @@ class Settings(BaseSettings):
 
     @field_validator("secret", "metrics_token")
     @classmethod
-    def _long_enough(cls, value: SecretStr, info: Any) -> SecretStr:
-        if len(value.get_secret_value().encode()) < (LEAST_SECRET if info.field_name == "secret" else 16):
+    def _check_length(cls, value: SecretStr, info: Any) -> SecretStr:
+        if len(value.get_secret_value().encode()) < (MIN_SECRET_BYTES if info.field_name == "secret" else 16):
             raise ValueError("too short")
         return value
 
     @field_validator("channels")
     @classmethod
-    def _channels(cls, value: SecretStr) -> SecretStr:
-        notification_channels.parsed(value.get_secret_value())
+    def _check_channels(cls, value: SecretStr) -> SecretStr:
+        notification_channels.parse_channels(value.get_secret_value())
         return value
 
     @property
     def channel_addresses(self) -> dict[str, str]:
         """The addresses of the outside channels by name. The addresses are secret, the names are not."""
-        return notification_channels.parsed(self.channels.get_secret_value()) if self.channels else {}
+        return notification_channels.parse_channels(self.channels.get_secret_value()) if self.channels else {}
 
     @property
     def database_file(self) -> Path | None:
@@ -203,54 +209,54 @@ class Settings(BaseSettings):
         if not is_sqlite(self.database_url):
             raise SettingsError(
                 f"{PREFIX}SECRET is missing: with PostgreSQL every process needs the same secret. "
-                f"Write {_written('secret')}."
+                f"Write {_accepted_values('secret')}."
             )
-        return secrets.token_hex(32) if self.database_file is None else _kept(self.database_file)
+        return secrets.token_hex(32) if self.database_file is None else _load_or_create_secret(self.database_file)
 
     def check_fit_to_serve(self) -> None:
         """Raise SettingsError if a server with these settings would not work correctly; create the SQLite secret."""
-        wrong = []
+        problems = []
         if self.workers > 1 and is_sqlite(self.database_url):
-            wrong.append(
+            problems.append(
                 f"WEB_CONCURRENCY is {self.workers}, but SQLite serves one process: "
                 f"set it to 1, or {PREFIX}DATABASE_URL to a PostgreSQL database."
             )
         if self.workers > 1 and self.redis_url is None:
-            wrong.append(
+            problems.append(
                 f"WEB_CONCURRENCY is {self.workers}, but without Redis processes share neither changes nor "
                 f"sign-in limits: set {PREFIX}REDIS_URL, or WEB_CONCURRENCY to 1."
             )
-        if amiss := notification_channels.amiss(self.channel_addresses):
-            wrong.append(f"{PREFIX}CHANNELS, {amiss}")
-        if wrong:
-            raise SettingsError("\n".join(wrong))
+        if problem := notification_channels.find_misconfigured(self.channel_addresses):
+            problems.append(f"{PREFIX}CHANNELS, {problem}")
+        if problems:
+            raise SettingsError("\n".join(problems))
         if self.database_file is not None:
             self.database_file.parent.mkdir(parents=True, exist_ok=True)
         _ = self.secret_text
 
 
-def _kept(database: Path) -> str:
+def _load_or_create_secret(database_file: Path) -> str:
     """Return the secret stored beside the SQLite database, creating it on first use.
 
     Several processes may start at once: each writes a temporary file and links it to the final name, which is atomic
     and fails where the name exists. So no process ever reads a half-written secret, and all use the same one.
     """
-    path = database.with_name(database.name + ".secret")
+    path = database_file.with_name(database_file.name + ".secret")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        temporary_path = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(temporary_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(32))
         try:
-            os.link(fresh, path)  # fails if another process was first
+            os.link(temporary_path, path)  # fails if another process was first
         except FileExistsError:
-            return _kept(database)
+            return _load_or_create_secret(database_file)
         finally:
-            fresh.unlink()
-    found = path.read_text().strip()
-    if len(found.encode()) < LEAST_SECRET:
-        raise SettingsError(f"{path} holds no secret of {LEAST_SECRET} bytes: delete it, and a new one is created.")
-    return found
+            temporary_path.unlink()
+    secret = path.read_text().strip()
+    if len(secret.encode()) < MIN_SECRET_BYTES:
+        raise SettingsError(f"{path} holds no secret of {MIN_SECRET_BYTES} bytes: delete it, and a new one is created.")
+    return secret
 
 
 def load(**overrides: Any) -> Settings:
@@ -258,28 +264,31 @@ def load(**overrides: Any) -> Settings:
 
     Raises SettingsError, with one line for each invalid or unknown variable.
     """
-    known = {variable(name) for name in Settings.model_fields} | OF_COMMANDS
-    wrong = []
-    for name in sorted(set(os.environ) - known):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, 1)
-            wrong.append(f"{name} is not a setting" + (f": did you mean {near[0]}?" if near else "; see `settings`."))
-    given = {Settings.model_fields[key].alias or key: value for key, value in overrides.items() if value is not None}
+    known_names = {variable_name(name) for name in Settings.model_fields} | COMMAND_VARIABLES
+    problems = []
+    for name in sorted(set(os.environ) - known_names):
+        if name.upper().startswith(PREFIX) and name.upper() not in known_names:
+            suggestions = difflib.get_close_matches(name.upper(), known_names, 1)
+            problems.append(
+                f"{name} is not a setting"
+                + (f": did you mean {suggestions[0]}?" if suggestions else "; see `settings`.")
+            )
+    values = {Settings.model_fields[key].alias or key: value for key, value in overrides.items() if value is not None}
     try:
-        found = Settings(**given)
+        settings = Settings(**values)
     except ValidationError as error:
-        names = {str(each["loc"][0]).removeprefix(PREFIX).lower() for each in error.errors()}
-        fields = ["workers" if name == "web_concurrency" else name for name in sorted(names)]
-        wrong += [f"{variable(field)} is wrong. Write {_written(field)}." for field in fields]
-        raise SettingsError("\n".join(wrong)) from None
-    if wrong:
-        raise SettingsError("\n".join(wrong))
-    return found
+        field_names = {str(detail["loc"][0]).removeprefix(PREFIX).lower() for detail in error.errors()}
+        fields = ["workers" if name == "web_concurrency" else name for name in sorted(field_names)]
+        problems += [f"{variable_name(field)} is wrong. Write {_accepted_values(field)}." for field in fields]
+        raise SettingsError("\n".join(problems)) from None
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
 
 
-def variable(field: str) -> str:
+def variable_name(field_name: str) -> str:
     """Return the environment variable of a setting."""
-    return Settings.model_fields[field].alias or PREFIX + field.upper()
+    return Settings.model_fields[field_name].alias or PREFIX + field_name.upper()
 
 
 def describe() -> str:
@@ -287,10 +296,10 @@ def describe() -> str:
     lines = ["| Variable | Meaning | Default |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = "none" if field.default in (None, ()) else f"`{str(field.default).lower()}`"
-        lines.append(f"| `{variable(name)}` | {field.description} Write {_written(name)}. | {default} |")
+        lines.append(f"| `{variable_name(name)}` | {field.description} Write {_accepted_values(name)}. | {default} |")
     return "\n".join(lines)
 
 
-def _written(field: str) -> str:
-    extra = Settings.model_fields[field].json_schema_extra
+def _accepted_values(field_name: str) -> str:
+    extra = Settings.model_fields[field_name].json_schema_extra
     return str(extra["write"]) if isinstance(extra, dict) else ""

@@ -7,13 +7,13 @@ import sys
 
 import uvicorn
 
-from server.app import app
-from server.http.header_limit import Http
+from server.app import create_app
+from server.http.header_limit import LimitedHttpProtocol
 from server.settings import Settings
-from server.websocket.protocol import Wire
+from server.websocket.protocol import WebSocketProtocol
 
 
-def end_well() -> None:
+def exit_cleanly_on_sigterm() -> None:
     """Make SIGTERM end the process with exit code 0.
 
     Uvicorn restores the handlers after its graceful shutdown and raises the signal again, which by default would end
@@ -22,21 +22,21 @@ def end_well() -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
 
 
-def server_config(found: Settings, made_by: str | None = None) -> uvicorn.Config:
+def server_config(settings: Settings, app_factory: str | None = None) -> uvicorn.Config:
     """Return the configuration of uvicorn, with our HTTP and WebSocket protocols, logging and message size limit.
 
     app_factory  import path of the function that creates the application in each worker process; None creates it here
     """
     return uvicorn.Config(
-        made_by or app(found),
-        factory=made_by is not None,
-        workers=found.workers,
-        host=found.host,
-        port=found.port,
-        http=Http,
-        ws=Wire,
+        app_factory or create_app(settings),
+        factory=app_factory is not None,
+        workers=settings.workers,
+        host=settings.host,
+        port=settings.port,
+        http=LimitedHttpProtocol,
+        ws=WebSocketProtocol,
         ws_max_size=65_536,
-        ws_per_message_deflate=found.compress,
+        ws_per_message_deflate=settings.compress,
         log_config=None,
         access_log=False,
         server_header=False,

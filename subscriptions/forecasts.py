@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from resolvers.forecasting import forecasts
-from resolvers.forecasting.forecasts import Forecast, Question
+from resolvers.forecasting.forecasts import Forecast, ForecastQuery
 from resolvers.request.context import Context
-from subscriptions.core.stream_context import PASSING, again, everything, hub, until_tomorrow
-from subscriptions.core.streams import Reading, states
+from subscriptions.core.stream_context import (
+    RETRYABLE_ERRORS,
+    get_hub,
+    refresh_viewer,
+    seconds_until_tomorrow,
+    with_viewer_topics,
+)
+from subscriptions.core.streams import StateSnapshot, state_stream
 
 
-async def forecast(context: Context, scope: str | None, question: Question) -> AsyncGenerator[Forecast, None]:
+async def forecast(context: Context, scope: str | None, query: ForecastQuery) -> AsyncGenerator[Forecast, None]:
     """Yield the current forecast, and again after each change of its values."""
 
-    async def read() -> Reading[Forecast]:
-        await again(context)
-        found = await forecasts.asked(context, scope, question)
-        return Reading(found, wake_in=await until_tomorrow(context))
+    async def read() -> StateSnapshot[Forecast]:
+        await refresh_viewer(context)
+        current = await forecasts.get_forecast(context, scope, query)
+        return StateSnapshot(current, wake_in=await seconds_until_tomorrow(context))
 
-    topics = everything(context, ("deals", "goals", "people"))
-    async for found in states(hub(context), topics, read, key=lambda found: found.state, transient=PASSING):
-        yield found
+    topics = with_viewer_topics(context, ("deals", "goals", "people"))
+    async for current in state_stream(
+        get_hub(context), topics, read, key=lambda current: current.state, retryable_errors=RETRYABLE_ERRORS
+    ):
+        yield current

@@ -11,21 +11,21 @@ import logging
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from resolvers.forecasting.forecast_engine import forecaster
-from resolvers.goals.projection import CHANCES
+from resolvers.forecasting.forecast_engine import get_forecast_engine
+from resolvers.goals.projection import GOAL_PROBABILITY_TOPIC
 from resolvers.request.context import Context
-from subscriptions.core.coalescing import Flag
-from subscriptions.core.hub import Hub, pauses
-from subscriptions.core.stream_context import PASSING
+from subscriptions.core.coalescing import CoalescingEvent
+from subscriptions.core.hub import Hub, backoff_delays
+from subscriptions.core.stream_context import RETRYABLE_ERRORS
 
-_SETTLE: Final = (
+_SETTLE_SECONDS: Final = (
     0.005  # batches news of deals; shorter than the streams' batching window, so that no stream reads twice
 )
 
 log = logging.getLogger(__name__)
 
 
-class Chances:
+class GoalProbabilityWatcher:
     """Publishes changed goal probabilities within the process; one per process.
 
     context  returns the context for reading the forecast's data
@@ -33,31 +33,35 @@ class Chances:
 
     def __init__(self, hub: Hub, context: Callable[[], Context]) -> None:
         self._hub, self._context = hub, context
-        self._moved = Flag()
-        hub.watch(("deals",), self._moved.ring)
+        self._deals_changed = CoalescingEvent()
+        hub.watch(("deals",), self._deals_changed.set)
 
-    async def keep(self) -> NoReturn:
+    async def run(self) -> NoReturn:
         """After each change of deals, publish the topics of the affected sellers; runs as long as the process."""
         while True:
-            await self._moved.wait()
-            await asyncio.sleep(_SETTLE)
-            if self._hub.is_heard(CHANCES):
-                self._moved.clear()
-                self._hub.tell_here(await self._topics())
+            await self._deals_changed.wait()
+            await asyncio.sleep(_SETTLE_SECONDS)
+            if self._hub.has_listeners(GOAL_PROBABILITY_TOPIC):
+                self._deals_changed.clear()
+                self._hub.publish_local(await self._changed_topics())
 
-    async def _topics(self) -> list[str]:
-        waits = pauses()
+    async def _changed_topics(self) -> list[str]:
+        delays = backoff_delays()
         while True:
             try:
                 context = self._context()
-                desk = forecaster(context)
-                await desk.known(context)
-            except PASSING as error:
+                engine = get_forecast_engine(context)
+                await engine.snapshot(context)
+            except RETRYABLE_ERRORS as error:
                 log.debug("Could not read which sellers' deals changed (%r); trying again.", error)
             except Exception:  # the task is not restarted, and no subscription may miss a change: wake all
                 log.exception("Could not determine which goal probabilities changed; waking all subscriptions.")
-                return [CHANCES]
+                return [GOAL_PROBABILITY_TOPIC]
             else:
-                moved = desk.whose_moved()
-                return [CHANCES] if moved is None else [f"{CHANCES}:{employee}" for employee in moved]
-            await asyncio.sleep(next(waits))
+                sellers = engine.take_changed_sellers()
+                return (
+                    [GOAL_PROBABILITY_TOPIC]
+                    if sellers is None
+                    else [f"{GOAL_PROBABILITY_TOPIC}:{employee}" for employee in sellers]
+                )
+            await asyncio.sleep(next(delays))

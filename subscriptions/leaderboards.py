@@ -5,61 +5,80 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 
 from domain.errors.operation_errors import CursorUnknown
-from models.crm.activities import Bell
+from models.crm.activities import AnnouncedWin
 from resolvers.leaderboards import leaderboards, wins
-from resolvers.leaderboards.leaderboards import Board, Question
+from resolvers.leaderboards.leaderboards import Leaderboard, LeaderboardQuery
 from resolvers.request.context import Context
-from subscriptions.core.stream_context import NOW, PASSING, again, everything, hub, turn, until_tomorrow
-from subscriptions.core.streams import Reading, happenings, states
+from subscriptions.core.stream_context import (
+    FROM_NOW,
+    RETRYABLE_ERRORS,
+    get_hub,
+    reference_version,
+    refresh_viewer,
+    seconds_until_tomorrow,
+    with_viewer_topics,
+)
+from subscriptions.core.streams import StateSnapshot, event_stream, state_stream
 
 
-async def leaderboard(context: Context, question: Question) -> AsyncGenerator[Board, None]:
+async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerator[Leaderboard, None]:
     """Yield the present leaderboard, and again after each change of it."""
 
-    began = False
+    has_read = False
 
-    async def read() -> Reading[Board]:
-        nonlocal began
-        await again(context)
+    async def read() -> StateSnapshot[Leaderboard]:
+        nonlocal has_read
+        await refresh_viewer(context)
         # Later reads need only the changes that the hub has reported. The first one reads up to the newest commit,
         # since a new subscriber may just have written a change that the hub has not seen yet.
-        board = await leaderboards.answer(context, question, hub(context).position if began else None)
-        began = True
-        topics = everything(context, leaderboards.topics(question, board))
-        return Reading(board, topics, (board.period.start, board.period.end), await until_tomorrow(context))
+        leaderboard = await leaderboards.load_leaderboard(
+            context, query, get_hub(context).position if has_read else None
+        )
+        has_read = True
+        topics = with_viewer_topics(context, leaderboards.leaderboard_topics(query, leaderboard))
+        return StateSnapshot(
+            leaderboard,
+            topics,
+            (leaderboard.period.start, leaderboard.period.end),
+            await seconds_until_tomorrow(context),
+        )
 
-    topics = everything(context, ("goals",))
-    async for board in states(
-        hub(context),
+    topics = with_viewer_topics(context, ("goals",))
+    async for leaderboard in state_stream(
+        get_hub(context),
         topics,
         read,
-        key=lambda board: (board.shown, board.version, turn(context)),
-        transient=PASSING,
+        key=lambda leaderboard: (leaderboard.visible_state, leaderboard.version, reference_version(context)),
+        retryable_errors=RETRYABLE_ERRORS,
     ):
-        yield board
+        yield leaderboard
 
 
-async def deal_won(context: Context, scope: str | None, after: str | None) -> AsyncGenerator[Bell, None]:
+async def deal_won(
+    context: Context, scope_global_id: str | None, after: str | None
+) -> AsyncGenerator[AnnouncedWin, None]:
     """Yield each announced and each revoked win. Raises CursorUnknown if `after` is not the id of a win."""
-    if context.start is None:
-        position = await wins.newest_bell() if after is None else await wins.bell_position(after)
+    if context.start_position is None:
+        position = await wins.fetch_newest_win_id() if after is None else await wins.find_win_position(after)
     else:
-        position = await wins.newest_bell() if context.start == NOW else context.start
+        position = await wins.fetch_newest_win_id() if context.start_position == FROM_NOW else context.start_position
     if position is None:
         raise CursorUnknown("`after` is not the id of a known win: subscribe without it.", field="after")
-    await wins.bells_after(context, scope, position, 1)  # raises at once if the viewer may not see the scope
+    await wins.fetch_wins_after(
+        context, scope_global_id, position, 1
+    )  # raises at once if the viewer may not see the scope
 
-    async def read_after(position: int) -> Sequence[Bell]:
-        await again(context)
-        return await wins.bells_after(context, scope, position, 100)
+    async def read_after(position: int) -> Sequence[AnnouncedWin]:
+        await refresh_viewer(context)
+        return await wins.fetch_wins_after(context, scope_global_id, position, 100)
 
-    async for bell in happenings(
-        hub(context),
-        everything(context, ("wins",)),
+    async for announcement in event_stream(
+        get_hub(context),
+        with_viewer_topics(context, ("wins",)),
         read_after,
         position,
-        at=lambda bell: bell.id,
-        transient=PASSING,
-        caught_up=context.caught_up,
+        position_of=lambda announcement: announcement.id,
+        retryable_errors=RETRYABLE_ERRORS,
+        on_caught_up=context.on_caught_up,
     ):
-        yield bell
+        yield announcement

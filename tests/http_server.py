@@ -19,14 +19,14 @@ from models import migrator
 from models.db import connection
 from resolvers.organization import company
 from server import settings
-from server.app import clock
+from server.app import utc_now
 from server.uvicorn_runner import server_config
 
 ADMIN = {"email": "admin@example.com", "password": "correct horse"}
 
 
 @dataclass
-class Served:
+class RunningServer:
     """A running server with one company, and a client for it.
 
     token  access token of the administrator
@@ -36,74 +36,78 @@ class Served:
     address: str
     token: str = ""
 
-    async def post(self, query: str, *, token: str | None = None, **more: Any) -> httpx2.Response:
+    async def post(self, query: str, *, token: str | None = None, **options: Any) -> httpx2.Response:
         """Send a query as the administrator, or with another token (empty: without signing in)."""
         token = self.token if token is None else token
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        headers |= more.pop("headers", {})
-        return await self.http.post("/graphql", json={"query": query, **more}, headers=headers)
+        headers |= options.pop("headers", {})
+        return await self.http.post("/graphql", json={"query": query, **options}, headers=headers)
 
-    async def data(self, query: str, *, token: str | None = None, **variables: Any) -> dict[str, Any]:
+    async def execute(self, query: str, *, token: str | None = None, **variables: Any) -> dict[str, Any]:
         """Execute an operation and return its data; fail on errors."""
-        answer = (await self.post(query, token=token, variables=variables)).json()
-        assert "errors" not in answer, answer
-        return answer["data"]
+        response = (await self.post(query, token=token, variables=variables)).json()
+        assert "errors" not in response, response
+        return response["data"]
 
     @asynccontextmanager
-    async def bare(self, protocol: str = "graphql-transport-ws", **more: Any) -> AsyncIterator[ClientConnection]:
+    async def open_socket(
+        self, protocol: str = "graphql-transport-ws", **options: Any
+    ) -> AsyncIterator[ClientConnection]:
         """Open a WebSocket without sending anything."""
         url = f"ws://{self.address}/graphql"
-        async with connect(url, subprotocols=[Subprotocol(protocol)], compression=None, **more) as socket:
+        async with connect(url, subprotocols=[Subprotocol(protocol)], compression=None, **options) as socket:
             yield socket
 
     @asynccontextmanager
-    async def socket(self, token: str | None = None, **more: Any) -> AsyncIterator[ClientConnection]:
+    async def connect(self, token: str | None = None, **options: Any) -> AsyncIterator[ClientConnection]:
         """Open a WebSocket and initialize the connection."""
-        async with self.bare(**more) as socket:
-            await say(socket, type="connection_init", payload={"Authorization": f"Bearer {token or self.token}"})
-            assert await hear(socket) == {"type": "connection_ack"}
+        async with self.open_socket(**options) as socket:
+            await send_message(
+                socket, type="connection_init", payload={"Authorization": f"Bearer {token or self.token}"}
+            )
+            assert await receive_message(socket) == {"type": "connection_ack"}
             yield socket
 
 
-async def say(socket: ClientConnection, **message: Any) -> None:
+async def send_message(socket: ClientConnection, **message: Any) -> None:
     await socket.send(json.dumps(message))
 
 
-async def hear(socket: ClientConnection, patience: float = 10) -> dict[str, Any]:
-    return json.loads(await asyncio.wait_for(socket.recv(), patience))
+async def receive_message(socket: ClientConnection, timeout: float = 10) -> dict[str, Any]:
+    return json.loads(await asyncio.wait_for(socket.recv(), timeout))
 
 
-async def close_code(socket: ClientConnection) -> tuple[int | None, str | None]:
+async def wait_closed(socket: ClientConnection) -> tuple[int | None, str | None]:
     """Return code and reason once the server has closed the socket."""
     await asyncio.wait_for(socket.wait_closed(), 15)
     return socket.close_code, socket.close_reason
 
 
 @asynccontextmanager
-async def served(folder: Path, **overrides: Any) -> AsyncIterator[Served]:
+async def run_test_server(folder: Path, **overrides: Any) -> AsyncIterator[RunningServer]:
     """Run a server with a new company in an SQLite file in `folder`, or in the database of `database_url`."""
     overrides = {"database_url": f"sqlite://{folder}/scoreline.db", "secret": "s" * 32} | overrides
-    found = settings.load(host="127.0.0.1", port=0, log_level="error", **overrides)
-    await migrator.migrate(found.database_url)
-    async with connection.connected(found.database_url), connection.writing():
+    loaded_settings = settings.load(host="127.0.0.1", port=0, log_level="error", **overrides)
+    await migrator.migrate(loaded_settings.database_url)
+    async with connection.connect(loaded_settings.database_url), connection.write_transaction():
         await company.set_up(
-            name="Acme", currency="EUR", zone="Europe/Berlin", country=None, admin="Ada Admin", **ADMIN, now=clock()
+            name="Acme", currency="EUR", zone="Europe/Berlin", country=None, admin="Ada Admin", **ADMIN, now=utc_now()
         )
-    server = uvicorn.Server(server_config(found))
-    running = asyncio.create_task(server.serve())
+    server = uvicorn.Server(server_config(loaded_settings))
+    serve_task = asyncio.create_task(server.serve())
     while not server.started:
-        if running.done():
-            running.result()
+        if serve_task.done():
+            serve_task.result()
         await asyncio.sleep(0.01)
     host, port = server.servers[0].sockets[0].getsockname()
     try:
         async with httpx2.AsyncClient(base_url=f"http://{host}:{port}", timeout=30) as http:
-            here = Served(http, f"{host}:{port}")
-            signed_in = await here.data(
+            running_server = RunningServer(http, f"{host}:{port}")
+            signed_in = await running_server.execute(
                 "mutation($input: SignInInput!) { signIn(input: $input) { accessToken } }", input=ADMIN
             )
-            here.token = signed_in["signIn"]["accessToken"]
-            yield here
+            running_server.token = signed_in["signIn"]["accessToken"]
+            yield running_server
     finally:
         server.should_exit = True
-        await running
+        await serve_task

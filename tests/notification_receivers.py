@@ -13,11 +13,11 @@ from typing import Any
 
 from tests.backing_services import free_port
 
-SECRET = "a secret of some length"
+WEBHOOK_SECRET = "a secret of some length"
 
 
 @dataclass
-class Receiver:
+class WebhookReceiver:
     """A webhook receiver.
 
     status_for    the response status of each request, by its number from 1
@@ -26,31 +26,31 @@ class Receiver:
     """
 
     port: int = field(default_factory=free_port)
-    answer: Callable[[int], int] = lambda number: 200
-    heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    taken: list[str] = field(default_factory=list)
+    status_for: Callable[[int], int] = lambda number: 200
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    accepted_ids: list[str] = field(default_factory=list)
     _server: asyncio.Server | None = None
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook?who=crm#{SECRET}"
+        return f"http://127.0.0.1:{self.port}/hook?who=crm#{WEBHOOK_SECRET}"
 
     @property
     def is_up(self) -> bool:
         return self._server is not None
 
     @property
-    def ids(self) -> list[str]:
-        return [headers["x-scoreline-delivery"] for headers, _ in self.heard]
+    def message_ids(self) -> list[str]:
+        return [headers["x-scoreline-delivery"] for headers, _ in self.requests]
 
     @property
     def bodies(self) -> list[dict[str, Any]]:
-        return [json.loads(body) for _, body in self.heard]
+        return [json.loads(body) for _, body in self.requests]
 
-    async def up(self) -> None:
+    async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
-    async def down(self) -> None:
+    async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
@@ -61,10 +61,10 @@ class Receiver:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:-1])}
             body = await reader.readexactly(int(headers["content-length"]))
-            self.heard.append(({**headers, "": head[0]}, body))
-            status = self.answer(len(self.heard))
+            self.requests.append(({**headers, "": head[0]}, body))
+            status = self.status_for(len(self.requests))
             if status == 200:
-                self.taken.append(headers.get("x-scoreline-delivery", ""))
+                self.accepted_ids.append(headers.get("x-scoreline-delivery", ""))
             writer.write(f"HTTP/1.1 {status} Said\r\nContent-Length: 0\r\n\r\n".encode())
             await writer.drain()
         finally:
@@ -72,29 +72,29 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiver() -> AsyncIterator[Receiver]:
-    made = Receiver()
-    await made.up()
+async def run_receiver() -> AsyncIterator[WebhookReceiver]:
+    receiver = WebhookReceiver()
+    await receiver.start()
     try:
-        yield made
+        yield receiver
     finally:
-        await made.down()
+        await receiver.stop()
 
 
 @dataclass
-class Letter:
+class ReceivedMail:
     sender: str
     recipients: list[str]
-    mail: EmailMessage
+    message: EmailMessage
 
 
 @dataclass
-class Postbox:
+class MailServer:
     """A mail server that accepts mail to its known addresses, or to any if `known_addresses` is None."""
 
     port: int = 0
-    knows: frozenset[str] | None = None
-    letters: list[Letter] = field(default_factory=list)
+    known_addresses: frozenset[str] | None = None
+    received: list[ReceivedMail] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         sender, recipients = "", list[str]()
@@ -103,9 +103,11 @@ class Postbox:
             while line := (await reader.readline()).decode().strip():
                 verb, answer = line.partition(" ")[0].upper(), "250 well"
                 if verb == "MAIL":
-                    sender, recipients = _address(line), []
-                elif verb == "RCPT" and (self.knows is None or _address(line) in self.knows):
-                    recipients.append(_address(line))
+                    sender, recipients = _extract_address(line), []
+                elif verb == "RCPT" and (
+                    self.known_addresses is None or _extract_address(line) in self.known_addresses
+                ):
+                    recipients.append(_extract_address(line))
                 elif verb == "RCPT":
                     answer = "550 there is nobody of that name"
                 elif verb == "DATA":
@@ -113,7 +115,7 @@ class Postbox:
                     text = (await reader.readuntil(b"\r\n.\r\n"))[:-3].replace(b"\r\n..", b"\r\n.")
                     mail = message_from_bytes(text, policy=policy.default)
                     assert isinstance(mail, EmailMessage)
-                    self.letters.append(Letter(sender, recipients, mail))
+                    self.received.append(ReceivedMail(sender, recipients, mail))
                 writer.write(f"{answer}\r\n".encode())
                 if verb == "QUIT":
                     break
@@ -121,14 +123,14 @@ class Postbox:
             writer.close()
 
 
-def _address(line: str) -> str:
+def _extract_address(line: str) -> str:
     return line.partition("<")[2].partition(">")[0]
 
 
 @asynccontextmanager
-async def postbox() -> AsyncIterator[Postbox]:
-    made = Postbox()
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
+async def run_mail_server() -> AsyncIterator[MailServer]:
+    mail_server = MailServer()
+    server = await asyncio.start_server(mail_server.serve, "127.0.0.1", 0)
+    mail_server.port = server.sockets[0].getsockname()[1]
     async with server:
-        yield made
+        yield mail_server

@@ -24,38 +24,40 @@ import pytest
 from models import migrator
 from models.db import connection
 from resolvers.organization import company
-from server.app import clock
+from server.app import utc_now
 from tests.backing_services import free_port
-from tests.empty_database import finished
-from tests.http_server import ADMIN, Served
+from tests.empty_database import run_in_thread
+from tests.http_server import ADMIN, RunningServer
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 60.0  # for anything a test waits for
+TIMEOUT_SECONDS = 60.0  # for anything a test waits for
 SECRET = "s" * 64
-_TICKS = os.sysconf("SC_CLK_TCK")
-measured = pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="no CPU accounting of processes here")
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+needs_schedstat = pytest.mark.skipif(
+    not Path("/proc/self/schedstat").exists(), reason="no CPU accounting of processes here"
+)
 
 
 @dataclass
-class Done:
+class CommandResult:
     """The result of a command; `cpu_seconds` is the processor time it took."""
 
     code: int
     out: str
     err: str
-    cpu: float
+    cpu_seconds: float
 
 
 class Process:
     """A running command."""
 
-    def __init__(self, home: Home, arguments: tuple[str, ...], settings: dict[str, Any]) -> None:
-        self.out, self.err = (home.folder / f"{home.next()}.{kind}" for kind in ("out", "err"))
+    def __init__(self, workspace: Workspace, arguments: tuple[str, ...], settings: dict[str, Any]) -> None:
+        self.out, self.err = (workspace.folder / f"{workspace.next_number()}.{kind}" for kind in ("out", "err"))
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "server", *arguments],
-                cwd=home.folder,
-                env=home.environment(**settings),
+                cwd=workspace.folder,
+                env=workspace.environment(**settings),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -68,18 +70,18 @@ class Process:
         return self._process.poll()
 
     @property
-    def said(self) -> str:
+    def stderr_text(self) -> str:
         """The text written to standard error so far."""
         return self.err.read_text(errors="replace")
 
-    def cpu(self) -> float:
+    def cpu_seconds(self) -> float:
         """Return the processor time used so far."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
 
-    def queued(self) -> float:
+    def queued_seconds(self) -> float:
         """Return the time it was runnable but waited for a processor, to discount the load of other processes."""
-        return _queued(Path(f"/proc/{self.pid}/schedstat"))
+        return _read_queued_seconds(Path(f"/proc/{self.pid}/schedstat"))
 
     def kill(self) -> None:
         """Kill the process, like a power cut."""
@@ -90,24 +92,24 @@ class Process:
         """Ask the process to end."""
         self._process.send_signal(signal.SIGTERM)
 
-    def wait(self, patience: float = PATIENCE) -> int:
-        return self._process.wait(patience)
+    def wait(self, timeout: float = TIMEOUT_SECONDS) -> int:
+        return self._process.wait(timeout)
 
-    async def ended(self, patience: float = PATIENCE) -> int:
+    async def wait_async(self, timeout: float = TIMEOUT_SECONDS) -> int:
         """Wait for the end without blocking the event loop."""
-        return await asyncio.to_thread(self.wait, patience)
+        return await asyncio.to_thread(self.wait, timeout)
 
 
-def queued_here() -> float:
+def queued_seconds_of_this_thread() -> float:
     """Return the time the calling thread was runnable but waited for a processor."""
-    return _queued(Path(f"/proc/self/task/{get_native_id()}/schedstat"))
+    return _read_queued_seconds(Path(f"/proc/self/task/{get_native_id()}/schedstat"))
 
 
-def _queued(stat: Path) -> float:
+def _read_queued_seconds(stat: Path) -> float:
     return int(stat.read_text().split()[1]) / 1e9
 
 
-class Home:
+class Workspace:
     """A directory to run commands in, and the settings in their environment.
 
     settings  by names without `SCORELINE_`; None: not set
@@ -118,20 +120,20 @@ class Home:
         self.folder, self.settings = folder, {"secret": SECRET} | settings
         self._started = 0
 
-    def next(self) -> int:
+    def next_number(self) -> int:
         self._started += 1
         return self._started
 
     def environment(self, **more: Any) -> dict[str, str]:
         settings = {name: value for name, value in {**self.settings, **more}.items() if value is not None}
-        given = {f"SCORELINE_{name.upper()}": str(value) for name, value in settings.items()}
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
-        return {**kept, **given, "PYTHONPATH": str(ROOT)}
+        variables = {f"SCORELINE_{name.upper()}": str(value) for name, value in settings.items()}
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
+        return {**inherited, **variables, "PYTHONPATH": str(ROOT)}
 
     def start(self, *arguments: str, **settings: Any) -> Process:
         return Process(self, arguments, settings)
 
-    def run(self, *arguments: str, **settings: Any) -> Done:
+    def run(self, *arguments: str, **settings: Any) -> CommandResult:
         """Run a command to its end."""
         before = os.times()
         process = self.start(*arguments, **settings)
@@ -141,22 +143,22 @@ class Home:
             if process.code is None:
                 process.kill()
         after = os.times()
-        took = after.children_user - before.children_user + after.children_system - before.children_system
-        return Done(code, process.out.read_text(errors="replace"), process.said, took)
+        cpu_seconds = after.children_user - before.children_user + after.children_system - before.children_system
+        return CommandResult(code, process.out.read_text(errors="replace"), process.stderr_text, cpu_seconds)
 
-    def succeed(self, *arguments: str, **settings: Any) -> Done:
-        done = self.run(*arguments, **settings)
-        assert done.code == 0, done.err
-        return done
+    def succeed(self, *arguments: str, **settings: Any) -> CommandResult:
+        result = self.run(*arguments, **settings)
+        assert result.code == 0, result.err
+        return result
 
 
 @contextmanager
-def ending(process: Process) -> Iterator[Process]:
+def killed_at_end(process: Process) -> Iterator[Process]:
     """Kill the process at the end of the block; print the end of its standard error if the block raises."""
     try:
         yield process
     except BaseException:
-        print(process.said[-4000:])
+        print(process.stderr_text[-4000:])
         raise
     finally:
         if process.code is None:
@@ -164,59 +166,59 @@ def ending(process: Process) -> Iterator[Process]:
 
 
 @dataclass
-class Running(Served):
+class SpawnedServer(RunningServer):
     """A server in its own process. `token` is empty until `sign_in`."""
 
     process: Process | None = None
-    home: Home | None = None
+    workspace: Workspace | None = None
 
-    async def sign_in(self, **who: str) -> str:
+    async def sign_in(self, **credentials: str) -> str:
         """Sign in, by default as the administrator, and use the access token for further requests."""
         document = "mutation($input: SignInInput!) { signIn(input: $input) { accessToken userErrors { message } } }"
-        found = await self.data(document, token="", input=ADMIN | who)
-        assert found["signIn"]["userErrors"] == []
-        self.token = found["signIn"]["accessToken"]
+        payload = await self.execute(document, token="", input=ADMIN | credentials)
+        assert payload["signIn"]["userErrors"] == []
+        self.token = payload["signIn"]["accessToken"]
         return self.token
 
-    async def ready(self) -> tuple[int, dict[str, Any]]:
+    async def read_readiness(self) -> tuple[int, dict[str, Any]]:
         """Return status code and body of the readiness check."""
         response = await self.http.get("/health/ready")
         return response.status_code, response.json()
 
-    async def until_ready(self, status: str = "ready", patience: float = PATIENCE) -> None:
+    async def wait_until_ready(self, status: str = "ready", timeout: float = TIMEOUT_SECONDS) -> None:
         """Wait until the readiness check reports the status."""
-        async with asyncio.timeout(patience):
-            while (await self.ready())[1]["status"] != status:
+        async with asyncio.timeout(timeout):
+            while (await self.read_readiness())[1]["status"] != status:
                 await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
-async def serving(home: Home, **settings: Any) -> AsyncIterator[Running]:
+async def running_server(workspace: Workspace, **settings: Any) -> AsyncIterator[SpawnedServer]:
     """Run a server and yield it when it answers; kill it at the end of the block if it still runs."""
     address = f"127.0.0.1:{free_port()}"
-    process = home.start("serve", "--port", address.rpartition(":")[2], **settings)
-    with ending(process):
-        async with httpx2.AsyncClient(base_url=f"http://{address}", timeout=PATIENCE) as http:
-            async with asyncio.timeout(PATIENCE):
+    process = workspace.start("serve", "--port", address.rpartition(":")[2], **settings)
+    with killed_at_end(process):
+        async with httpx2.AsyncClient(base_url=f"http://{address}", timeout=TIMEOUT_SECONDS) as http:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 while True:
-                    assert process.code is None, process.said
+                    assert process.code is None, process.stderr_text
                     try:
                         await http.get("/health/live")
                     except httpx2.TransportError:
                         await asyncio.sleep(0.02)
                     else:
                         break
-            yield Running(http, address, process=process, home=home)
+            yield SpawnedServer(http, address, process=process, workspace=workspace)
 
 
-def prepared(url: str, **company_: Any) -> str:
+def prepare_database(url: str, **company_details: Any) -> str:
     """Create tables and company in an empty database, faster than by commands, and return its URL."""
-    about = {"name": "Acme", "currency": "EUR", "zone": "Europe/Berlin", "country": None, "admin": "Ada Admin"}
+    defaults = {"name": "Acme", "currency": "EUR", "zone": "Europe/Berlin", "country": None, "admin": "Ada Admin"}
 
-    async def made() -> None:
+    async def create_company() -> None:
         await migrator.migrate(url)
-        async with connection.connected(url), connection.writing():
-            await company.set_up(**{**about, **ADMIN, **company_}, now=clock())
+        async with connection.connect(url), connection.write_transaction():
+            await company.set_up(**{**defaults, **ADMIN, **company_details}, now=utc_now())
 
-    finished(made())
+    run_in_thread(create_company())
     return url

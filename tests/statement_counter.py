@@ -6,17 +6,17 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-LOOKING = "FROM change WHERE id >"  # polling of the change log, which runs independently of the block
+CHANGE_LOG_POLL = "FROM change WHERE id >"  # polling of the change log, which runs independently of the block
 
 
 @contextmanager
-def counted() -> Iterator[list[str]]:
+def count_statements() -> Iterator[list[str]]:
     """Collect the SQL statements that are run within the block."""
     statements: list[str] = []
 
     class Counter(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if LOOKING not in record.getMessage():
+            if CHANGE_LOG_POLL not in record.getMessage():
                 statements.append(record.getMessage())
 
     logger, handler = logging.getLogger("tortoise.db_client"), Counter()

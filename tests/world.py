@@ -13,14 +13,14 @@ import strawberry
 from broadcaster import Broadcast
 from strawberry.dataloader import DataLoader
 
-from graph.schema import make
+from graph.schema import create_schema
 from models.db import connection
 from models.live import change_log
 from models.organization import people
 from resolvers import scheduled_jobs
 from resolvers.auth import sessions
 from resolvers.organization import company
-from resolvers.request.client_info import Caller
+from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
@@ -31,7 +31,7 @@ PASSWORD = "correct horse"
 START = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)  # a Wednesday
 
 
-class Unthrottled:
+class UnlimitedRateLimiter:
     async def hit(self, *key: str) -> float:
         return 0.0
 
@@ -55,105 +55,109 @@ class World:
     schema: strawberry.Schema
     now: datetime = START
     tokens: dict[str, str] = field(default_factory=dict)
-    ids: dict[str, str] = field(default_factory=dict)
-    stages: list[str] = field(default_factory=list)
+    global_ids: dict[str, str] = field(default_factory=dict)
+    stage_ids: list[str] = field(default_factory=list)
 
-    def context(self, who: str | None = None, language: str = "en") -> Context:
-        token = self.tokens[who] if who else None
+    def build_context(self, actor: str | None = None, language: str = "en") -> Context:
+        token = self.tokens[actor] if actor else None
         return Context(
-            Caller(token, language, "127.0.0.1", "test"),
+            ClientInfo(token, language, "127.0.0.1", "test"),
             self.services,
             lambda: self.now,
             lambda by_keys: DataLoader(load_fn=by_keys, cache=False),
         )
 
-    async def admitted(self, who: str | None = None, language: str = "en") -> Context:
-        context = self.context(who, language)
-        if context.caller.token:
-            context.who = await sessions.viewer(context.caller.token, self.services, self.now)
+    async def authenticated_context(self, actor: str | None = None, language: str = "en") -> Context:
+        context = self.build_context(actor, language)
+        if context.client.token:
+            context.current_viewer = await sessions.authenticate(context.client.token, self.services, self.now)
         return context
 
-    async def execute(self, document: str, who: str | None = "admin", **variables: Any) -> Any:
-        return await self.schema.execute(document, variable_values=variables, context_value=await self.admitted(who))
+    async def execute(self, document: str, actor: str | None = "admin", **variables: Any) -> Any:
+        return await self.schema.execute(
+            document, variable_values=variables, context_value=await self.authenticated_context(actor)
+        )
 
-    async def ask(self, document: str, who: str | None = "admin", **variables: Any) -> dict[str, Any]:
-        result = await self.execute(document, who, **variables)
+    async def query(self, document: str, actor: str | None = "admin", **variables: Any) -> dict[str, Any]:
+        result = await self.execute(document, actor, **variables)
         if result.errors:
             raise AssertionError("; ".join(str(error) for error in result.errors)) from result.errors[0].original_error
         assert result.data is not None
         return result.data
 
-    async def act(self, mutation: str, who: str | None = "admin", **input_: Any) -> dict[str, Any]:
+    async def mutate(self, mutation: str, actor: str | None = "admin", **input: Any) -> dict[str, Any]:
         """Run a mutation that takes `input`, and return its payload; fail the test on user errors."""
-        payload = await self.tried(mutation, who, **input_)
+        payload = await self.try_mutation(mutation, actor, **input)
         assert payload["userErrors"] == [], payload["userErrors"]
         return payload
 
-    async def tried(self, mutation: str, who: str | None = "admin", **input_: Any) -> dict[str, Any]:
+    async def try_mutation(self, mutation: str, actor: str | None = "admin", **input: Any) -> dict[str, Any]:
         """Run a mutation that takes `input`, and return its payload, user errors included."""
-        kind = mutation[0].upper() + mutation[1:] + "Input"
-        document = (
-            f"mutation($input: {_INPUTS.get(mutation, kind)}!) {{ {mutation}(input: $input) {_SHOWN[mutation]} }}"
-        )
-        return (await self.ask(document, who, input=input_))[mutation]
+        input_type = mutation[0].upper() + mutation[1:] + "Input"
+        document = f"mutation($input: {_INPUT_TYPES.get(mutation, input_type)}!) {{ {mutation}(input: $input) {_PAYLOAD_FIELDS[mutation]} }}"
+        return (await self.query(document, actor, input=input))[mutation]
 
-    async def hire(self, name: str, team: str | None = None, role: str = "EMPLOYEE", email: str | None = None) -> str:
+    async def create_employee(
+        self, name: str, team: str | None = None, role: str = "EMPLOYEE", email: str | None = None
+    ) -> str:
         email = email or f"{name.lower()}@example.com"
-        given = {"name": name, "email": email, "password": PASSWORD, "role": role}
-        payload = await self.act("createEmployee", team=self.ids[team] if team else None, **given)
-        self.ids[name] = payload["employee"]["id"]
+        input = {"name": name, "email": email, "password": PASSWORD, "role": role}
+        payload = await self.mutate("createEmployee", team=self.global_ids[team] if team else None, **input)
+        self.global_ids[name] = payload["employee"]["id"]
         await self.sign_in(name, email)
-        return self.ids[name]
+        return self.global_ids[name]
 
     async def sign_in(self, name: str, email: str) -> None:
-        payload = await self.tried("signIn", None, email=email, password=PASSWORD)
+        payload = await self.try_mutation("signIn", None, email=email, password=PASSWORD)
         self.tokens[name] = payload["accessToken"]
 
-    async def team(self, name: str, parent: str | None = None, manager: str | None = None) -> str:
-        given = {"parent": self.ids.get(parent or ""), "manager": self.ids.get(manager or "")}
-        payload = await self.act("createTeam", name=name, **given)
-        self.ids[name] = payload["team"]["id"]
-        return self.ids[name]
+    async def create_team(self, name: str, parent: str | None = None, manager: str | None = None) -> str:
+        input = {"parent": self.global_ids.get(parent or ""), "manager": self.global_ids.get(manager or "")}
+        payload = await self.mutate("createTeam", name=name, **input)
+        self.global_ids[name] = payload["team"]["id"]
+        return self.global_ids[name]
 
-    async def device(self, name: str, kind: str, scope: str | None = None) -> None:
-        payload = await self.act("createDevice", name=name, kind=kind, scope=self.ids[scope] if scope else None)
-        self.ids[name], self.tokens[name] = payload["device"]["id"], payload["token"]
+    async def create_device(self, name: str, kind: str, scope: str | None = None) -> None:
+        payload = await self.mutate(
+            "createDevice", name=name, kind=kind, scope=self.global_ids[scope] if scope else None
+        )
+        self.global_ids[name], self.tokens[name] = payload["device"]["id"], payload["token"]
 
-    async def hub_settled(self) -> None:
+    async def let_tasks_run(self) -> None:
         """Let all ready tasks run, so that a subscription that was just started is listening."""
         for _ in range(50):
             await asyncio.sleep(0.002)
 
-    async def passes(self, **delta: float) -> None:
+    async def advance_and_run_jobs(self, **delta: float) -> None:
         """Advance the clock, and run the scheduled jobs that are due."""
-        self.later(**delta)
+        self.advance(**delta)
 
-        async def nobody() -> Context:
-            context = self.context()
-            context.who = Viewer.of_clock(await people.tree())
+        async def scheduler_context() -> Context:
+            context = self.build_context()
+            context.current_viewer = Viewer.for_scheduler(await people.load_team_tree())
             return context
 
-        await scheduled_jobs.everything(nobody)
+        await scheduled_jobs.run_all_due(scheduler_context)
 
-    def later(self, **delta: float) -> None:
+    def advance(self, **delta: float) -> None:
         self.now += timedelta(**delta)
 
 
-_GOALS = "goals { id progress { value } }"
-_ERRORS = "userErrors { path code message }"
-_INPUTS = {"setExchangeRate": "ExchangeRateInput", "createAlertRule": "AlertRuleInput"}
-_RECORD = "{{ {0} {{ id }} {1} {2} }}"
-_SHOWN = {
-    "signIn": f"{{ accessToken refreshToken expiresAt viewer {{ role employee {{ id }} }} {_ERRORS} }}",
-    "createDevice": f"{{ device {{ id }} token {_ERRORS} }}",
-    "convertLead": f"{{ lead {{ id status }} deal {{ id }} {_GOALS} {_ERRORS} }}",
-    "createAlertRule": f"{{ rule {{ id }} {_ERRORS} }}",
-    "createMetric": f"{{ metric {{ key }} {_ERRORS} }}",
-    "savePipeline": f"{{ pipeline {{ id stages {{ id name position }} }} {_ERRORS} }}",
-    "setGoal": f"{{ goal {{ id progress {{ value version }} }} {_ERRORS} }}",
-    "updateGoal": f"{{ goal {{ id target progress {{ value version }} }} {_ERRORS} }}",
+_GOAL_FIELDS = "goals { id progress { value } }"
+_ERROR_FIELDS = "userErrors { path code message }"
+_INPUT_TYPES = {"setExchangeRate": "ExchangeRateInput", "createAlertRule": "AlertRuleInput"}
+_RECORD_PAYLOAD = "{{ {0} {{ id }} {1} {2} }}"
+_PAYLOAD_FIELDS = {
+    "signIn": f"{{ accessToken refreshToken expiresAt viewer {{ role employee {{ id }} }} {_ERROR_FIELDS} }}",
+    "createDevice": f"{{ device {{ id }} token {_ERROR_FIELDS} }}",
+    "convertLead": f"{{ lead {{ id status }} deal {{ id }} {_GOAL_FIELDS} {_ERROR_FIELDS} }}",
+    "createAlertRule": f"{{ rule {{ id }} {_ERROR_FIELDS} }}",
+    "createMetric": f"{{ metric {{ key }} {_ERROR_FIELDS} }}",
+    "savePipeline": f"{{ pipeline {{ id stages {{ id name position }} }} {_ERROR_FIELDS} }}",
+    "setGoal": f"{{ goal {{ id progress {{ value version }} }} {_ERROR_FIELDS} }}",
+    "updateGoal": f"{{ goal {{ id target progress {{ value version }} }} {_ERROR_FIELDS} }}",
     **{
-        name: f"{{ {row} {{ id }} {_ERRORS} }}"
+        name: f"{{ {row} {{ id }} {_ERROR_FIELDS} }}"
         for names, row in (
             (("createEmployee", "updateEmployee", "updateProfile"), "employee"),
             (("createTeam", "updateTeam"), "team"),
@@ -162,7 +166,7 @@ _SHOWN = {
         for name in names
     },
     **{
-        name: _RECORD.format(row, _GOALS, _ERRORS)
+        name: _RECORD_PAYLOAD.format(row, _GOAL_FIELDS, _ERROR_FIELDS)
         for names, row in (
             (("recordDeal", "updateDeal", "moveDeal", "winDeal", "loseDeal", "reopenDeal", "flagDeal"), "deal"),
             (("recordLead",), "lead"),
@@ -178,15 +182,22 @@ _SHOWN = {
 
 
 @asynccontextmanager
-async def opened(url: str, currency: str = "EUR") -> AsyncIterator[World]:
+async def open_world(url: str, currency: str = "EUR") -> AsyncIterator[World]:
     """Set up a company with its first administrator in the empty database, with a hub that is notified at once."""
-    async with connection.connected(url):
-        await empty_database.make()
-        hub = Hub(Broadcast("memory://"), change_log.after, change_log.newest)
+    async with connection.connect(url):
+        await empty_database.create_tables()
+        hub = Hub(Broadcast("memory://"), change_log.read_after, change_log.last_position)
         await hub.start()
         try:
-            services = Services("s" * 32, Unthrottled(), hub.ring, hub, access_seconds=400 * 86_400, refresh_days=400)
-            world = World(services, make(open_=True))
+            services = Services(
+                "s" * 32,
+                UnlimitedRateLimiter(),
+                hub.notify,
+                hub,
+                access_token_seconds=400 * 86_400,
+                refresh_token_days=400,
+            )
+            world = World(services, create_schema(allow_suggestions=True))
             await company.set_up(
                 name="Acme",
                 currency=currency,
@@ -198,8 +209,10 @@ async def opened(url: str, currency: str = "EUR") -> AsyncIterator[World]:
                 now=world.now,
             )
             await world.sign_in("admin", "admin@example.com")
-            world.ids["admin"] = (await world.ask("{ viewer { employee { id } } }"))["viewer"]["employee"]["id"]
-            world.ids["company"] = (await world.ask("{ company { id } }"))["company"]["id"]
+            world.global_ids["admin"] = (await world.query("{ viewer { employee { id } } }"))["viewer"]["employee"][
+                "id"
+            ]
+            world.global_ids["company"] = (await world.query("{ company { id } }"))["company"]["id"]
             yield world
         finally:
             await hub.stop()

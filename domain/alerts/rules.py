@@ -38,12 +38,14 @@ class Recipient(StrEnum):
     DIRECTORS = "DIRECTORS"
 
 
-OF_SILENCE: Final = frozenset({AlertKind.DEAL_STALLED, AlertKind.NO_ACTIVITY})
-OF_DEALS: Final = frozenset({AlertKind.DEAL_LOST, AlertKind.DEAL_HAS_PROBLEMS, AlertKind.DEAL_STALLED})
-DAYS: Final[Mapping[AlertKind, int]] = MappingProxyType({AlertKind.DEAL_STALLED: 14, AlertKind.NO_ACTIVITY: 3})
-PERCENT: Final = 10.0  # percentage points, for GOAL_BEHIND
-COOL_DOWN_HOURS: Final[Mapping[AlertKind, int]] = MappingProxyType({AlertKind.GOAL_BEHIND: 7 * 24})  # default rules
-_NOT_WORK: Final = frozenset({"GOAL_SET", "GOAL_CHANGED", "GOAL_ACHIEVED", "GOAL_ARCHIVED"})
+INACTIVITY_KINDS: Final = frozenset({AlertKind.DEAL_STALLED, AlertKind.NO_ACTIVITY})
+DEAL_KINDS: Final = frozenset({AlertKind.DEAL_LOST, AlertKind.DEAL_HAS_PROBLEMS, AlertKind.DEAL_STALLED})
+DEFAULT_DAYS: Final[Mapping[AlertKind, int]] = MappingProxyType({AlertKind.DEAL_STALLED: 14, AlertKind.NO_ACTIVITY: 3})
+DEFAULT_PERCENT: Final = 10.0  # percentage points, for GOAL_BEHIND
+DEFAULT_COOL_DOWN_HOURS: Final[Mapping[AlertKind, int]] = MappingProxyType(
+    {AlertKind.GOAL_BEHIND: 7 * 24}
+)  # default rules
+_NON_WORK_EVENTS: Final = frozenset({"GOAL_SET", "GOAL_CHANGED", "GOAL_ACHIEVED", "GOAL_ARCHIVED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,8 @@ class Rule:
 
     id: int
     kind: AlertKind
-    employee: int | None = None
-    teams: frozenset[int] | None = None
+    employee_id: int | None = None
+    team_ids: frozenset[int] | None = None
     min_amount: int | None = None
     days: int | None = None
     percent: float | None = None
@@ -80,14 +82,14 @@ class Event:
     kind: str
     subject: Subject
     at: datetime
-    employee: int | None
-    actor: int | None = None
-    team: int | None = None
+    employee_id: int | None
+    actor_id: int | None = None
+    team_id: int | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class AlertCandidate:
     """A possible alert, before a rule has matched it.
 
     employee_id  the employee concerned; None for a goal of a team or the company
@@ -99,13 +101,13 @@ class Case:
     kind: AlertKind
     subject: Subject
     at: datetime
-    employee: int | None
-    team: int
+    employee_id: int | None
+    team_id: int
     amount: int | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def opened(event: Event) -> AlertKind | None:
+def alert_kind_of(event: Event) -> AlertKind | None:
     """Return the kind of alert that the event may raise, or None (most events raise none)."""
     match event.kind:
         case "DEAL_LOST":
@@ -113,14 +115,14 @@ def opened(event: Event) -> AlertKind | None:
         case "DEAL_FLAGGED" if event.data.get("problem") and not event.data.get("was"):
             return AlertKind.DEAL_HAS_PROBLEMS  # a reworded problem was alerted already
         case "TASK_OVERDUE":
-            given = event.data.get("kind") == "ASSIGNMENT"
-            return AlertKind.ASSIGNMENT_OVERDUE if given else AlertKind.TASK_OVERDUE
+            is_assignment = event.data.get("kind") == "ASSIGNMENT"
+            return AlertKind.ASSIGNMENT_OVERDUE if is_assignment else AlertKind.TASK_OVERDUE
         case "GOAL_ACHIEVED" | "GOAL_BEHIND" | "DEAL_STALLED" | "NO_ACTIVITY" as kind:
             return AlertKind(kind)
     return None
 
 
-def heard_of(event: Event) -> frozenset[Subject]:
+def subjects_of(event: Event) -> frozenset[Subject]:
     """Return the deals and employees whose inactivity the event ends.
 
     Activity of a deal is every record of it, and calls and tasks that refer to it. Activity of an
@@ -129,29 +131,29 @@ def heard_of(event: Event) -> frozenset[Subject]:
     """
     if event.kind == "TASK_OVERDUE":  # caused by time, not by work
         return frozenset()
-    found: set[Subject] = set()
-    deal = event.subject[1] if event.subject[0] == "Deal" else event.data.get("deal")
-    if deal:
-        found.add(("Deal", int(deal)))
-    if event.actor is not None:
-        found.add(("Employee", event.actor))
-    given = event.kind == "TASK_CREATED" and event.data.get("kind") == "ASSIGNMENT"
-    if event.employee is not None and event.kind not in _NOT_WORK and not given:
-        found.add(("Employee", event.employee))
-    return frozenset(found)
+    subjects: set[Subject] = set()
+    deal_id = event.subject[1] if event.subject[0] == "Deal" else event.data.get("deal")
+    if deal_id:
+        subjects.add(("Deal", int(deal_id)))
+    if event.actor_id is not None:
+        subjects.add(("Employee", event.actor_id))
+    is_assignment = event.kind == "TASK_CREATED" and event.data.get("kind") == "ASSIGNMENT"
+    if event.employee_id is not None and event.kind not in _NON_WORK_EVENTS and not is_assignment:
+        subjects.add(("Employee", event.employee_id))
+    return frozenset(subjects)
 
 
-def too_long(rule: Rule, since: datetime, calendar: Calendar) -> datetime:
+def inactivity_deadline(rule: Rule, since: datetime, calendar: Calendar) -> datetime:
     """Return the instant after which an inactivity that began at `since` is too long for the rule.
 
     For a deal, a day is 24 hours. For an employee, only working days count: from a working day the
     deadline has the same time of day; from a day off it is the start of the working day after the counted ones.
     """
-    days = rule.days or DAYS[rule.kind]
+    days = rule.days or DEFAULT_DAYS[rule.kind]
     if rule.kind is AlertKind.DEAL_STALLED:
         return since + timedelta(days=days)
     day = calendar.day_of(since)
-    if calendar.is_working(day):
+    if calendar.is_workday(day):
         return calendar.start_of(calendar.add_workdays(day, days)) + (since - calendar.start_of(day))
     return calendar.start_of(calendar.add_workdays(day, days + 1))
 
@@ -160,21 +162,21 @@ def is_behind(progress: Progress, percent: float | None) -> bool:
     """Return whether a running goal is more than `percent` points of its target below the even pace."""
     if progress.pace in (Pace.ACHIEVED, Pace.MISSED):
         return False
-    return (progress.expected_by_now - progress.value) * 100 > Fraction(percent or PERCENT) * progress.target
+    return (progress.expected_by_now - progress.value) * 100 > Fraction(percent or DEFAULT_PERCENT) * progress.target
 
 
-def concerns(rule: Rule, case: Case) -> bool:
+def matches(rule: Rule, candidate: AlertCandidate) -> bool:
     """Return whether the rule applies to the candidate. A deal of unknown amount is below any minimum."""
-    if rule.kind is not case.kind:
+    if rule.kind is not candidate.kind:
         return False
-    if rule.employee is not None and rule.employee != case.employee:
+    if rule.employee_id is not None and rule.employee_id != candidate.employee_id:
         return False
-    if rule.teams is not None and case.team not in rule.teams:
+    if rule.team_ids is not None and candidate.team_id not in rule.team_ids:
         return False
-    return rule.min_amount is None or (case.amount is not None and case.amount >= rule.min_amount)
+    return rule.min_amount is None or (candidate.amount is not None and candidate.amount >= rule.min_amount)
 
 
-class Memory:
+class AlertDeduplicator:
     """Keeps rules from alerting twice about a subject, while an alert is active or during the cool-down.
 
     active         the (rule id, subject) pairs with an unresolved alert
@@ -183,35 +185,38 @@ class Memory:
 
     def __init__(
         self,
-        standing: Iterable[tuple[int, Subject]] = (),
-        told: Mapping[tuple[int, Subject], datetime] = MappingProxyType({}),
+        active: Iterable[tuple[int, Subject]] = (),
+        last_notified: Mapping[tuple[int, Subject], datetime] = MappingProxyType({}),
     ) -> None:
-        self._standing, self._told = set(standing), dict(told)
+        self._active, self._last_notified = set(active), dict(last_notified)
 
-    def opens(self, rule: Rule, case: Case) -> bool | None:
+    def register(self, rule: Rule, candidate: AlertCandidate) -> bool | None:
         """Register a candidate that matches the rule, and return whether its alert notifies recipients.
 
         None: an alert about the subject is active already, nothing is raised. False: the cool-down of
         the last alert still runs; the alert is raised without notification, and as it is active from
         then on, the same reason does not notify after the cool-down either.
         """
-        key = (rule.id, case.subject)
-        if key in self._standing:
+        key = (rule.id, candidate.subject)
+        if key in self._active:
             return None
-        self._standing.add(key)
-        last = self._told.get(key)
-        if rule.cool_down is not None and last is not None and case.at - last < rule.cool_down:
+        self._active.add(key)
+        last_at = self._last_notified.get(key)
+        if rule.cool_down is not None and last_at is not None and candidate.at - last_at < rule.cool_down:
             return False
-        self._told[key] = case.at
+        self._last_notified[key] = candidate.at
         return True
 
     def resolve(self, subject: Subject) -> None:
         """Drop the active alerts about the subject, of every rule."""
-        self._standing = {key for key in self._standing if key[1] != subject}
+        self._active = {key for key in self._active if key[1] != subject}
 
 
-def told(
-    recipients: Iterable[Recipient], employee: int | None, above: Sequence[int], directors: Sequence[int]
+def select_recipients(
+    recipient_kinds: Iterable[Recipient],
+    employee_id: int | None,
+    manager_ids: Sequence[int],
+    director_ids: Sequence[int],
 ) -> list[int]:
     """Return the ids of the employees to notify, without duplicates.
 
@@ -219,10 +224,10 @@ def told(
     manager_ids   the managers above them, or above the team that owns the goal, the nearest first
     director_ids  notified in place of the manager if there is none
     """
-    manager = list(above[:1]) or list(directors)
-    heard = {
-        Recipient.MANAGER: manager,
-        Recipient.EMPLOYEE: manager if employee is None else [employee],
-        Recipient.DIRECTORS: list(directors),
+    nearest_manager = list(manager_ids[:1]) or list(director_ids)
+    ids_by_kind = {
+        Recipient.MANAGER: nearest_manager,
+        Recipient.EMPLOYEE: nearest_manager if employee_id is None else [employee_id],
+        Recipient.DIRECTORS: list(director_ids),
     }
-    return list(dict.fromkeys(each for recipient in recipients for each in heard[recipient]))
+    return list(dict.fromkeys(recipient_id for kind in recipient_kinds for recipient_id in ids_by_kind[kind]))

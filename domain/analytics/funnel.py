@@ -23,26 +23,28 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Final
 
-from domain.analytics.special_functions import beta_below, gamma_below
+from domain.analytics.special_functions import beta_cdf, gamma_cdf
 from domain.ledger.record_facts import DealStatus
 
-ENOUGH: Final = 20  # decided deals, or finished stays, needed on either side of a comparison
-DOUBT: Final = 0.025  # accepted probability that a verdict is due to chance
-POINTS: Final = 0.04  # conversion below the benchmark, as a share
-LONGER: Final = 1.25  # multiple of the other sellers' stay
-IMMATURE: Final = 0.3  # undecided deals as a share of those entered
+MIN_SAMPLE: Final = 20  # decided deals, or finished stays, needed on either side of a comparison
+ERROR_PROBABILITY: Final = 0.025  # accepted probability that a verdict is due to chance
+MIN_CONVERSION_GAP: Final = 0.04  # conversion below the benchmark, as a share
+MIN_STAY_RATIO: Final = 1.25  # multiple of the other sellers' stay
+IMMATURE_SHARE: Final = 0.3  # undecided deals as a share of those entered
 
-_STRENGTH: Final = (10.0, 400.0)  # weight of the prior, in deals
-_KNOWN: Final = 10  # decided deals from which on a seller counts for the prior
-_SELLERS: Final = 5  # with fewer such sellers the prior is unreliable: ERROR_PROBABILITY is divided by the stages
-_EXITS: Final = 10.0  # weight of the other sellers' exit rate, in exits
-_CAP: Final = 0.95  # quantile of the finished stays
-_NORMAL: Final = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
-_ROUNDING: Final = 1e-12
+_PRIOR_STRENGTH_RANGE: Final = (10.0, 400.0)  # weight of the prior, in deals
+_MIN_DECIDED_PER_SELLER: Final = 10  # decided deals from which on a seller counts for the prior
+_MIN_SELLERS_FOR_PRIOR: Final = (
+    5  # with fewer such sellers the prior is unreliable: ERROR_PROBABILITY is divided by the stages
+)
+_PRIOR_EXITS: Final = 10.0  # weight of the other sellers' exit rate, in exits
+_STAY_QUANTILE: Final = 0.95  # quantile of the finished stays
+_NORMAL_QUANTILE: Final = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
+_ROUNDING_ERROR: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Stays:
+class StayGroup:
     """A number of deals of one seller that entered a stage and had the same outcome there.
 
     seller_id, team_id   the employee credited with them, and the team they were or are in (0 for none)
@@ -51,11 +53,11 @@ class Stays:
     ended                whether the deals have left, for another stage or because they were closed
     """
 
-    seller: int
-    team: int
-    stage: int
+    seller_id: int
+    team_id: int
+    stage_id: int
     status: DealStatus
-    later: bool
+    reached_later_stage: bool
     days: int
     ended: bool
     deals: int
@@ -71,13 +73,13 @@ class Tally:
     ended: Counter[int] = field(default_factory=Counter)
     staying: Counter[int] = field(default_factory=Counter)
 
-    def add(self, stays: Stays) -> None:
-        self.entered += stays.deals
-        if stays.status is DealStatus.WON or stays.later:
-            self.advanced += stays.deals
-        elif stays.status is DealStatus.LOST:
-            self.lost += stays.deals
-        (self.ended if stays.ended else self.staying)[stays.days] += stays.deals
+    def add(self, group: StayGroup) -> None:
+        self.entered += group.deals
+        if group.status is DealStatus.WON or group.reached_later_stage:
+            self.advanced += group.deals
+        elif group.status is DealStatus.LOST:
+            self.lost += group.deals
+        (self.ended if group.ended else self.staying)[group.days] += group.deals
 
     @property
     def decided(self) -> int:
@@ -90,7 +92,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageAnalysis:
     """The result of one stage for a scope.
 
     benchmark     conversion of all other sellers, 0 to 1; None if there are none, or no deal of theirs is decided
@@ -99,7 +101,7 @@ class Stage:
     missing_wins  number of additional wins if the scope converted as the others do; 0 if it is not weak
     """
 
-    stage: int
+    stage_id: int
     tally: Tally
     benchmark: float | None
     range: tuple[float, float] | None
@@ -107,17 +109,17 @@ class Stage:
     stalled: int
     weak: bool
     slow: bool
-    missing: float
+    missing_wins: float
 
     @property
     def immature(self) -> bool:
         """Whether so many deals are undecided that the conversion will still change."""
-        return self.tally.entered - self.tally.decided > IMMATURE * self.tally.entered
+        return self.tally.entered - self.tally.decided > IMMATURE_SHARE * self.tally.entered
 
 
-def read(
-    stages: Sequence[int], stays: Sequence[Stays], mine: Callable[[Stays], bool], *, compared: bool = True
-) -> list[Stage]:
+def analyze_stages(
+    stage_ids: Sequence[int], groups: Sequence[StayGroup], is_own: Callable[[StayGroup], bool], *, compared: bool = True
+) -> list[StageAnalysis]:
     """Analyze each stage of a pipeline for a scope.
 
     stage_ids  in the pipeline's order
@@ -125,55 +127,63 @@ def read(
     is_own     whether a group belongs to the scope
     compared   False for the company, which has no other sellers to be compared with
     """
-    own = {stage: Tally() for stage in stages}
-    others = {stage: Tally() for stage in stages}
-    sellers: dict[int, dict[int, Tally]] = {stage: {} for stage in stages}
-    closed = {stage: Counter[DealStatus]() for stage in stages}
-    for each in stays:
-        (own if mine(each) else others)[each.stage].add(each)
-        sellers[each.stage].setdefault(each.seller, Tally()).add(each)
-        closed[each.stage][each.status] += each.deals
-    found = []
-    for place, stage in enumerate(stages):
-        tally, rest = own[stage], others[stage]
-        behind = _behind(tally, rest, list(sellers[stage].values()), len(stages)) if compared else None
-        found.append(
-            Stage(
-                stage,
-                tally,
-                rest.conversion if compared else None,
-                wilson(tally.advanced, tally.decided),
-                median_stay(tally.ended, tally.staying),
-                stalled=_stalled(tally, _percentile(tally.ended + rest.ended)),
-                weak=behind is not None,
+    own_tallies = {stage_id: Tally() for stage_id in stage_ids}
+    other_tallies = {stage_id: Tally() for stage_id in stage_ids}
+    seller_tallies: dict[int, dict[int, Tally]] = {stage_id: {} for stage_id in stage_ids}
+    deals_by_status = {stage_id: Counter[DealStatus]() for stage_id in stage_ids}
+    for group in groups:
+        (own_tallies if is_own(group) else other_tallies)[group.stage_id].add(group)
+        seller_tallies[group.stage_id].setdefault(group.seller_id, Tally()).add(group)
+        deals_by_status[group.stage_id][group.status] += group.deals
+    analyses = []
+    for index, stage_id in enumerate(stage_ids):
+        own_tally, other_tally = own_tallies[stage_id], other_tallies[stage_id]
+        gap = (
+            _conversion_gap(own_tally, other_tally, list(seller_tallies[stage_id].values()), len(stage_ids))
+            if compared
+            else None
+        )
+        analyses.append(
+            StageAnalysis(
+                stage_id,
+                own_tally,
+                other_tally.conversion if compared else None,
+                wilson_interval(own_tally.advanced, own_tally.decided),
+                median_stay(own_tally.ended, own_tally.staying),
+                stalled=_count_stalled(own_tally, _stay_quantile(own_tally.ended + other_tally.ended)),
+                weak=gap is not None,
                 slow=compared
-                and is_slow(tally, rest, doubt=DOUBT / len(stages)),  # without a prior, so each stage is one test
-                missing=(behind or 0.0) * tally.decided * _winning([closed[later] for later in stages[place + 1 :]]),
+                and is_slow(
+                    own_tally, other_tally, error_probability=ERROR_PROBABILITY / len(stage_ids)
+                ),  # without a prior, so each stage is one test
+                missing_wins=(gap or 0.0)
+                * own_tally.decided
+                * _win_probability([deals_by_status[later_id] for later_id in stage_ids[index + 1 :]]),
             )
         )
-    return found
+    return analyses
 
 
-def weakest(stages: Sequence[Stage]) -> Stage | None:
+def find_weakest(stages: Sequence[StageAnalysis]) -> StageAnalysis | None:
     """Return the weak stage with the most missing wins; None if no stage is weak.
 
     Wins are compared rather than amounts, as an average win is worth the same whichever stage the deal failed in.
     """
-    weak = [stage for stage in stages if stage.weak]
-    return max(weak, key=lambda stage: stage.missing) if weak else None
+    weak_stages = [stage for stage in stages if stage.weak]
+    return max(weak_stages, key=lambda stage: stage.missing_wins) if weak_stages else None
 
 
-def wilson(successes: int, trials: int) -> tuple[float, float] | None:
+def wilson_interval(successes: int, trials: int) -> tuple[float, float] | None:
     """Return the 95 % Wilson score interval of a proportion; None without trials.
 
     source  E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22 (1927)
     """
     if not trials:
         return None
-    z2, share = _NORMAL**2, successes / trials
-    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = _NORMAL * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    z2, share = _NORMAL_QUANTILE**2, successes / trials
+    center = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half_width = _NORMAL_QUANTILE * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
+    return max(0.0, center - half_width), min(1.0, center + half_width)
 
 
 def median_stay(ended: Mapping[int, int], staying: Mapping[int, int]) -> int | None:
@@ -182,18 +192,18 @@ def median_stay(ended: Mapping[int, int], staying: Mapping[int, int]) -> int | N
     ended, staying  number of deals by days: those that left, and those still there (right-censored)
     source          E. L. Kaplan, P. Meier, Nonparametric Estimation from Incomplete Observations, JASA 53 (1958)
     """
-    there = sum(ended.values()) + sum(staying.values())
-    share = 1.0
+    at_risk = sum(ended.values()) + sum(staying.values())
+    survival = 1.0
     for days in sorted({*ended, *staying}):
-        left = ended.get(days, 0)
-        share *= 1 - left / there
-        if left and share <= 0.5 + _ROUNDING:
+        exits = ended.get(days, 0)
+        survival *= 1 - exits / at_risk
+        if exits and survival <= 0.5 + _ROUNDING_ERROR:
             return days
-        there -= left + staying.get(days, 0)
+        at_risk -= exits + staying.get(days, 0)
     return None
 
 
-def prior(sellers: Sequence[tuple[int, int]]) -> tuple[float, float] | None:
+def estimate_beta_prior(sellers: Sequence[tuple[int, int]]) -> tuple[float, float] | None:
     """Estimate the Beta distribution of sellers' conversions by the method of moments; None without decided deals.
 
     sellers  pairs of advanced and decided deals of each seller with decided deals
@@ -206,46 +216,55 @@ def prior(sellers: Sequence[tuple[int, int]]) -> tuple[float, float] | None:
         return None
     mean = sum(advanced for advanced, _ in sellers) / total
     mean = min(max(mean, 0.5 / total), 1 - 0.5 / total)  # the mean of a Beta distribution lies strictly between
-    strength = _strength(sellers, total, mean)
+    strength = _prior_strength(sellers, total, mean)
     return strength * mean, strength * (1 - mean)
 
 
-def _strength(known: Sequence[tuple[int, int]], total: int, mean: float) -> float:
+def _prior_strength(sellers: Sequence[tuple[int, int]], total: int, mean: float) -> float:
     """Return the sum of the Beta parameters: 1 / ρ − 1, where ρ is the share of the variance between sellers."""
-    least, most = _STRENGTH
-    if len(known) < 2:
+    least, most = _PRIOR_STRENGTH_RANGE
+    if len(sellers) < 2:
         return most
-    between = sum(decided * (advanced / decided - mean) ** 2 for advanced, decided in known) / (len(known) - 1)
-    within = sum(advanced * (1 - advanced / decided) for advanced, decided in known) / (total - len(known))
-    size = (total - sum(decided**2 for _, decided in known) / total) / (len(known) - 1)
+    between = sum(decided * (advanced / decided - mean) ** 2 for advanced, decided in sellers) / (len(sellers) - 1)
+    within = sum(advanced * (1 - advanced / decided) for advanced, decided in sellers) / (total - len(sellers))
+    group_size = (total - sum(decided**2 for _, decided in sellers) / total) / (len(sellers) - 1)
     if between <= within:
         return most
-    return min(max(size * within / (between - within), least), most)
+    return min(max(group_size * within / (between - within), least), most)
 
 
-def _behind(own: Tally, others: Tally, sellers: Sequence[Tally], stages: int) -> float | None:
+def _conversion_gap(own_tally: Tally, other_tally: Tally, sellers: Sequence[Tally], stage_count: int) -> float | None:
     """Return how far the conversion of a weak scope is below the benchmark, 0 to 1; None if it is not weak.
 
     Two tests must agree: the posterior Beta distribution against the benchmark as a fixed value, and the difference
     of both means with the benchmark's own sampling error.
     """
-    usual = others.conversion
-    if own.decided < ENOUGH or others.decided < ENOUGH or usual is None:
+    benchmark = other_tally.conversion
+    if own_tally.decided < MIN_SAMPLE or other_tally.decided < MIN_SAMPLE or benchmark is None:
         return None
-    known = [(seller.advanced, seller.decided) for seller in sellers if seller.decided >= _KNOWN]
-    drawn = prior(known) or (0.0, 0.0)
-    a, b = drawn[0] + own.advanced, drawn[1] + own.lost
-    if a <= 0 or b <= 0:
+    sampled_sellers = [
+        (seller.advanced, seller.decided) for seller in sellers if seller.decided >= _MIN_DECIDED_PER_SELLER
+    ]
+    prior_parameters = estimate_beta_prior(sampled_sellers) or (0.0, 0.0)
+    alpha, beta = prior_parameters[0] + own_tally.advanced, prior_parameters[1] + own_tally.lost
+    if alpha <= 0 or beta <= 0:
         return None
-    converted = a / (a + b)
-    behind = usual - converted
-    spread = math.sqrt(converted * (1 - converted) / (a + b + 1) + usual * (1 - usual) / others.decided)
-    doubt = DOUBT if len(known) >= _SELLERS else DOUBT / stages
-    sure = beta_below(usual, a, b) >= 1 - doubt and NormalDist().cdf(behind / spread) >= 1 - doubt
-    return behind if behind >= POINTS and sure else None
+    posterior_mean = alpha / (alpha + beta)
+    gap = benchmark - posterior_mean
+    standard_error = math.sqrt(
+        posterior_mean * (1 - posterior_mean) / (alpha + beta + 1) + benchmark * (1 - benchmark) / other_tally.decided
+    )
+    error_probability = (
+        ERROR_PROBABILITY if len(sampled_sellers) >= _MIN_SELLERS_FOR_PRIOR else ERROR_PROBABILITY / stage_count
+    )
+    is_certain = (
+        beta_cdf(benchmark, alpha, beta) >= 1 - error_probability
+        and NormalDist().cdf(gap / standard_error) >= 1 - error_probability
+    )
+    return gap if gap >= MIN_CONVERSION_GAP and is_certain else None
 
 
-def is_slow(own: Tally, others: Tally, *, doubt: float = DOUBT) -> bool:
+def is_slow(own_tally: Tally, other_tally: Tally, *, error_probability: float = ERROR_PROBABILITY) -> bool:
     """Return whether deals stay longer than those of the other sellers, with high certainty.
 
     The compared figure is the rate of exits per day in the stage, shrunk towards the others' rate where there are
@@ -256,43 +275,43 @@ def is_slow(own: Tally, others: Tally, *, doubt: float = DOUBT) -> bool:
     source  the conjugate Gamma prior of a Poisson process: A. Gelman and others, Bayesian Data Analysis, 2.6;
             of two Gamma variables the share of one in their sum is a Beta variable
     """
-    cap = _percentile(own.ended + others.ended)
-    exits, there = _pace(own, cap)
-    exits_of_others, there_of_others = _pace(others, cap)
-    if exits < ENOUGH or exits_of_others < ENOUGH or not there_of_others:
+    cap_days = _stay_quantile(own_tally.ended + other_tally.ended)
+    own_exits, own_days = _exits_and_days(own_tally, cap_days)
+    other_exits, other_days = _exits_and_days(other_tally, cap_days)
+    if own_exits < MIN_SAMPLE or other_exits < MIN_SAMPLE or not other_days:
         return False
-    usual = exits_of_others / there_of_others
-    shape, rate = _EXITS + exits, _EXITS / usual + there
-    sure = min(
-        gamma_below(usual * rate, shape), beta_below(rate / (rate + there_of_others), shape, float(exits_of_others))
+    benchmark_rate = other_exits / other_days
+    shape, rate = _PRIOR_EXITS + own_exits, _PRIOR_EXITS / benchmark_rate + own_days
+    certainty = min(
+        gamma_cdf(benchmark_rate * rate, shape), beta_cdf(rate / (rate + other_days), shape, float(other_exits))
     )
-    return usual * rate / shape >= LONGER and sure >= 1 - doubt
+    return benchmark_rate * rate / shape >= MIN_STAY_RATIO and certainty >= 1 - error_probability
 
 
-def _percentile(ended: Counter[int]) -> int:
-    left = math.ceil(_CAP * sum(ended.values()) - _ROUNDING)
+def _stay_quantile(ended: Counter[int]) -> int:
+    remaining = math.ceil(_STAY_QUANTILE * sum(ended.values()) - _ROUNDING_ERROR)
     for days in sorted(ended):
-        left -= ended[days]
-        if left <= 0:
+        remaining -= ended[days]
+        if remaining <= 0:
             return days
     return 0
 
 
-def _pace(tally: Tally, cap: int) -> tuple[int, int]:
+def _exits_and_days(tally: Tally, cap_days: int) -> tuple[int, int]:
     """Return the number of exits within `cap_days`, and the days that all deals spent in the stage until then."""
-    exits = sum(deals for days, deals in tally.ended.items() if days <= cap)
-    there = sum(min(days, cap) * deals for days, deals in tally.ended.items())
-    return exits, there + sum(days * deals for days, deals in tally.staying.items() if days <= cap)
+    exits = sum(deals for days, deals in tally.ended.items() if days <= cap_days)
+    total_days = sum(min(days, cap_days) * deals for days, deals in tally.ended.items())
+    return exits, total_days + sum(days * deals for days, deals in tally.staying.items() if days <= cap_days)
 
 
-def _stalled(tally: Tally, cap: int) -> int:
-    return sum(deals for days, deals in tally.staying.items() if days > cap) if cap else 0
+def _count_stalled(tally: Tally, cap_days: int) -> int:
+    return sum(deals for days, deals in tally.staying.items() if days > cap_days) if cap_days else 0
 
 
-def _winning(later: Sequence[Counter[DealStatus]]) -> float:
+def _win_probability(later_stages: Sequence[Counter[DealStatus]]) -> float:
     """Return the company's share of won deals in the next stage that has closed ones; 1 after the last stage."""
-    for closed in later:
-        won, lost = closed[DealStatus.WON], closed[DealStatus.LOST]
+    for deals_by_status in later_stages:
+        won, lost = deals_by_status[DealStatus.WON], deals_by_status[DealStatus.LOST]
         if won + lost:
             return won / (won + lost)
     return 1.0

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Final
 
-_ENOUGH: Final = 1e-15
+_TOLERANCE: Final = 1e-15
 _TINY: Final = 1e-300  # replaces a denominator of zero
-_MOST: Final = 10_000  # realistic arguments need a few dozen terms
+_MAX_TERMS: Final = 10_000  # realistic arguments need a few dozen terms
 
 
-def beta_below(x: float, a: float, b: float) -> float:
+def beta_cdf(x: float, a: float, b: float) -> float:
     """Return the probability that a Beta(a, b) variable is below x: the regularised incomplete beta function.
 
     Raises ValueError unless a and b are above zero.
@@ -29,12 +29,12 @@ def beta_below(x: float, a: float, b: float) -> float:
     if x <= 0 or x >= 1:
         return 0.0 if x <= 0 else 1.0
     if x > (a + 1) / (a + b + 2):  # the fraction converges slowly here, that of the mirrored arguments does not
-        return 1 - beta_below(1 - x, b, a)
+        return 1 - beta_cdf(1 - x, b, a)
     log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    return math.exp(log_front) / (a * _fraction(_beta_terms(x, a, b)))
+    return math.exp(log_front) / (a * _continued_fraction(_beta_terms(x, a, b)))
 
 
-def gamma_below(x: float, shape: float) -> float:
+def gamma_cdf(x: float, shape: float) -> float:
     """Return the probability that a Gamma variable of this shape and rate 1 is below x.
 
     Raises ValueError unless the shape is above zero.
@@ -51,9 +51,9 @@ def gamma_below(x: float, shape: float) -> float:
         for n in count(1):
             term *= x / (shape + n)
             total += term
-            if term < total * _ENOUGH or n > _MOST:
+            if term < total * _TOLERANCE or n > _MAX_TERMS:
                 return min(1.0, front * total)
-    return 1 - front / _fraction(_gamma_terms(x, shape), x + 1 - shape)
+    return 1 - front / _continued_fraction(_gamma_terms(x, shape), x + 1 - shape)
 
 
 def _beta_terms(x: float, a: float, b: float) -> Iterator[tuple[float, float]]:
@@ -69,7 +69,7 @@ def _gamma_terms(x: float, shape: float) -> Iterator[tuple[float, float]]:
         yield -n * (n - shape), x + 2 * n + 1 - shape
 
 
-def _fraction(terms: Iterator[tuple[float, float]], first: float = 1.0) -> float:
+def _continued_fraction(terms: Iterator[tuple[float, float]], first: float = 1.0) -> float:
     """Return first + n1 / (d1 + n2 / (d2 + …)) by the modified Lentz method.
 
     Source: NIST Digital Library of Mathematical Functions, 3.10(iii).
@@ -80,6 +80,6 @@ def _fraction(terms: Iterator[tuple[float, float]], first: float = 1.0) -> float
         d = 1 / (denominator + numerator * d or _TINY)
         c = denominator + numerator / c or _TINY
         value *= c * d
-        if abs(c * d - 1) < _ENOUGH or n > _MOST:
+        if abs(c * d - 1) < _TOLERANCE or n > _MAX_TERMS:
             break
     return value

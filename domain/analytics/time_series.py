@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Final
 
 from domain.primitives.calendar import Calendar
-from domain.primitives.periods import Period, PeriodKind, period_of, shifted
+from domain.primitives.periods import Period, PeriodKind, period_containing, shift_period
 
 
 class Interval(StrEnum):
@@ -23,7 +23,7 @@ class Interval(StrEnum):
     MONTH = "MONTH"
 
 
-_KINDS: Final = {
+_PERIOD_KINDS: Final = {
     Interval.DAY: PeriodKind.DAY,
     Interval.WEEK: PeriodKind.WEEK,
     Interval.MONTH: PeriodKind.MONTH,
@@ -38,38 +38,38 @@ class Point:
     value: int
 
 
-def points(values: Mapping[date, int], period: Period, interval: Interval, calendar: Calendar) -> list[Point]:
+def build_points(values: Mapping[date, int], period: Period, interval: Interval, calendar: Calendar) -> list[Point]:
     """Return the points of a period in order, with zero where there are no values.
 
     values  by day; days outside the period are ignored
     """
-    found = []
-    for stretch in stretches(period, interval, calendar):
-        days = (date.fromordinal(n) for n in range(stretch.start.toordinal(), stretch.end.toordinal() + 1))
-        found.append(Point(stretch.start, sum(values.get(day, 0) for day in days)))
-    return found
+    result = []
+    for part in split_period(period, interval, calendar):
+        days = (date.fromordinal(ordinal) for ordinal in range(part.start.toordinal(), part.end.toordinal() + 1))
+        result.append(Point(part.start, sum(values.get(day, 0) for day in days)))
+    return result
 
 
-def stretches(period: Period, interval: Interval, calendar: Calendar) -> Iterator[Period]:
+def split_period(period: Period, interval: Interval, calendar: Calendar) -> Iterator[Period]:
     """Yield the days, weeks or months of a period, the first and the last cut at its ends.
 
     A part that is cut is of kind CUSTOM.
     """
-    stretch = period_of(_KINDS[interval], period.start, calendar)
-    while stretch.start <= period.end:
-        start, end = max(stretch.start, period.start), min(stretch.end, period.end)
-        yield Period(start, end, stretch.kind if (start, end) == (stretch.start, stretch.end) else PeriodKind.CUSTOM)
-        stretch = shifted(stretch, 1, calendar)
+    part = period_containing(_PERIOD_KINDS[interval], period.start, calendar)
+    while part.start <= period.end:
+        start, end = max(part.start, period.start), min(part.end, period.end)
+        yield Period(start, end, part.kind if (start, end) == (part.start, part.end) else PeriodKind.CUSTOM)
+        part = shift_period(part, 1, calendar)
 
 
-def count(period: Period, interval: Interval) -> int:
+def max_point_count(period: Period, interval: Interval) -> int:
     """Return an upper bound of the number of points of a period, without building them."""
-    days = {Interval.DAY: 1, Interval.WEEK: 7, Interval.MONTH: 28}[interval]
-    return -(-period.days // days) + 1
+    shortest_days = {Interval.DAY: 1, Interval.WEEK: 7, Interval.MONTH: 28}[interval]
+    return -(-period.days // shortest_days) + 1
 
 
 @dataclass
-class Closed:
+class ClosedDeals:
     """The deals closed within a period.
 
     value   sum of the won deals' values, in the smallest unit of the company's currency
@@ -87,27 +87,27 @@ class Closed:
         return 100 * self.won / (self.won + self.lost) if self.won + self.lost else None
 
     @property
-    def average(self) -> Fraction | None:
+    def average_value(self) -> Fraction | None:
         """The average value of a win, in the smallest unit; None without wins."""
         return Fraction(self.value, self.won) if self.won else None
 
     @property
-    def median_cycle(self) -> float | None:
+    def median_cycle_days(self) -> float | None:
         """The median sales cycle in days; None without wins."""
-        return median(self.cycles)
+        return median_of_counts(self.cycles)
 
 
-def median(counts: Mapping[int, int]) -> float | None:
+def median_of_counts(counts: Mapping[int, int]) -> float | None:
     """Return the median of values given with their number of occurrences: the mean of the two middle values."""
     total = sum(counts.values())
     if not total:
         return None
-    ordered, seen = iter(sorted(counts)), 0
+    ordered, cumulative = iter(sorted(counts)), 0
     value = next(ordered)
     middle: list[int] = []
-    for place in ((total - 1) // 2, total // 2):
-        while seen + counts[value] <= place:
-            seen += counts[value]
+    for index in ((total - 1) // 2, total // 2):
+        while cumulative + counts[value] <= index:
+            cumulative += counts[value]
             value = next(ordered)
         middle.append(value)
     return sum(middle) / 2

@@ -16,7 +16,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class WorkInterval:
     """An interval of work within one day of the company's calendar; of zero length for a first heartbeat."""
 
     day: date
@@ -28,19 +28,21 @@ class Stretch:
         return self.end - self.start
 
 
-def added(last: datetime | None, now: datetime, *, idle: timedelta, calendar: Calendar) -> list[Stretch]:
+def heartbeat_intervals(
+    previous: datetime | None, now: datetime, *, idle_limit: timedelta, calendar: Calendar
+) -> list[WorkInterval]:
     """Return the work intervals that a heartbeat adds, in order, split at each midnight of the company.
 
     previous    the heartbeat before it; None for the first ever
     now         this heartbeat; ValueError if it lies before `previous`
     idle_limit  the longest gap that counts as work
     """
-    if last is not None and now < last:
+    if previous is not None and now < previous:
         raise ValueError("Heartbeats are counted in their order.")
-    if last is None or now - last > idle:
-        return [Stretch(calendar.day_of(now), now, now)]
-    found, start, day = [], last, calendar.day_of(last)
+    if previous is None or now - previous > idle_limit:
+        return [WorkInterval(calendar.day_of(now), now, now)]
+    intervals, start, day = [], previous, calendar.day_of(previous)
     while (midnight := calendar.start_of(day + _DAY)) <= now:
-        found.append(Stretch(day, start, midnight))
+        intervals.append(WorkInterval(day, start, midnight))
         start, day = midnight, day + _DAY
-    return [*(stretch for stretch in found if stretch.length), Stretch(day, start, now)]
+    return [*(interval for interval in intervals if interval.length), WorkInterval(day, start, now)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class Failure(Exception):
+class OperationError(Exception):
     """Base class. The message is shown to the client as it is; `extensions` are added to the error, without nulls."""
 
     code: str = "INTERNAL"
@@ -20,7 +20,7 @@ class Failure(Exception):
         self.extensions: dict[str, Any] = {key: value for key, value in extensions.items() if value is not None}
 
 
-class Unauthenticated(Failure):
+class Unauthenticated(OperationError):
     """Missing or invalid token; `code="TOKEN_EXPIRED"` tells the client to refresh its session."""
 
     code = "UNAUTHENTICATED"
@@ -30,25 +30,25 @@ class Unauthenticated(Failure):
         self.code = code
 
 
-class Forbidden(Failure):
+class ForbiddenOperation(OperationError):
     code = "FORBIDDEN"
 
 
-class NotFound(Failure):
+class ResourceNotFound(OperationError):
     code = "NOT_FOUND"
 
 
-class BadInput(Failure):
+class BadInput(OperationError):
     """Invalid argument of a query or subscription; `field` names it."""
 
     code = "BAD_USER_INPUT"
 
 
-class CursorUnknown(Failure):
+class CursorUnknown(OperationError):
     code = "CURSOR_UNKNOWN"
 
 
-class Throttled(Failure):
+class Throttled(OperationError):
     """Too many requests; `retry_after_ms` tells when to try again."""
 
     code = "THROTTLED"
@@ -57,19 +57,19 @@ class Throttled(Failure):
         super().__init__(message, retryAfterMs=retry_after_ms)
 
 
-class TooComplex(Failure):
+class QueryTooComplex(OperationError):
     code = "QUERY_TOO_COMPLEX"
 
 
-class Timeout(Failure):
+class OperationTimeout(OperationError):
     code = "TIMEOUT"
 
 
-class Unavailable(Failure):
+class ServiceUnavailable(OperationError):
     """The database is down or there is no company yet; the client may retry later."""
 
     code = "UNAVAILABLE"
 
 
-class StorageFull(Failure):
+class StorageFull(OperationError):
     code = "STORAGE_FULL"

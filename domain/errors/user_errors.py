@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 
-class Code(StrEnum):
+class UserErrorCode(StrEnum):
     INVALID = "INVALID"
     REQUIRED = "REQUIRED"
     NOT_FOUND = "NOT_FOUND"
@@ -20,49 +20,49 @@ class Code(StrEnum):
     OUT_OF_RANGE = "OUT_OF_RANGE"
 
 
-class Refusal(Exception):
+class UserError(Exception):
     """Base class of the user errors.
 
     path     from the mutation's argument inwards, e.g. ("input", "amount")
     message  a sentence that says what to do
     """
 
-    code: ClassVar[Code]
+    code: ClassVar[UserErrorCode]
 
     def __init__(self, message: str, *path: str) -> None:
         super().__init__(message)
         self.message = message
         self.path = path
 
-    def under(self, *prefix: str) -> Refusal:
+    def with_path_prefix(self, *prefix: str) -> UserError:
         """Return the same error with `prefix` in place of "input" in its path; for list items and inner inputs."""
         rest = self.path[1:] if self.path[:1] == ("input",) else self.path
         return type(self)(self.message, *prefix, *rest)
 
-    def renamed(self, names: Mapping[str, str]) -> Refusal:
+    def with_field_names(self, names: Mapping[str, str]) -> UserError:
         """Return the same error for an input that has other names for some fields; `names` maps old to new names."""
         return type(self)(self.message, *(names.get(step, step) for step in self.path))
 
 
-class Invalid(Refusal):
-    code = Code.INVALID
+class Invalid(UserError):
+    code = UserErrorCode.INVALID
 
 
-class Required(Refusal):
-    code = Code.REQUIRED
+class Required(UserError):
+    code = UserErrorCode.REQUIRED
 
 
-class NotFound(Refusal):
-    code = Code.NOT_FOUND
+class NotFound(UserError):
+    code = UserErrorCode.NOT_FOUND
 
 
-class Conflict(Refusal):
-    code = Code.CONFLICT
+class Conflict(UserError):
+    code = UserErrorCode.CONFLICT
 
 
-class Forbidden(Refusal):
-    code = Code.FORBIDDEN
+class Forbidden(UserError):
+    code = UserErrorCode.FORBIDDEN
 
 
-class OutOfRange(Refusal):
-    code = Code.OUT_OF_RANGE
+class OutOfRange(UserError):
+    code = UserErrorCode.OUT_OF_RANGE

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Words = NDArray[np.uint64]
+UInts = NDArray[np.uint64]
 
 NEVER: Final = 2**31 - 1  # day ordinal of an event that has not occurred; later than any real day
 
 
-def summed(index: Ints, amounts: Any, size: int) -> Floats:
+def sum_by_index(index: Ints, amounts: Any, size: int) -> Floats:
     """Return the sum of `amounts` for each index from 0 to `size` - 1; shape (size,), or longer for a larger index.
 
     amounts  numbers or booleans, shape of `index`; None counts the occurrences
     """
-    found: Floats = np.bincount(index, weights=amounts, minlength=size).astype(np.float64)
-    return found
+    sums: Floats = np.bincount(index, weights=amounts, minlength=size).astype(np.float64)
+    return sums

@@ -15,13 +15,13 @@ from typing import Final
 import numpy as np
 
 from domain.forecasting.arrays import NEVER, Bools
-from domain.forecasting.baselines import Baselines, Guess
+from domain.forecasting.baselines import BaselineForecast, Baselines
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable, known_at
-from domain.forecasting.error_metrics import Scored, Scores, scores
-from domain.forecasting.forecast import Confidence, Fit
+from domain.forecasting.error_metrics import ErrorMetrics, ForecastOutcome, compute_error_metrics
+from domain.forecasting.forecast import Confidence, FittedModel
 from domain.forecasting.seasonality import first_day, last_day, month_of
-from domain.forecasting.training import Learner
+from domain.forecasting.training import ModelTrainer
 from domain.primitives.calendar import Calendar
 
 
@@ -30,20 +30,20 @@ class Horizon(StrEnum):
     QUARTER = "quarter"
 
 
-MONTHS: Final[Mapping[Horizon, int]] = {Horizon.MONTH: 1, Horizon.QUARTER: 3}
-MODEL: Final = "this forecast"
-_AT_ONCE: Final = 64  # groups per step
+HORIZON_MONTHS: Final[Mapping[Horizon, int]] = {Horizon.MONTH: 1, Horizon.QUARTER: 3}
+MODEL_NAME: Final = "this forecast"
+_GROUPS_PER_STEP: Final = 64  # groups per step
 
 
 class Level(StrEnum):
     COMPANY = "company"
     TEAMS = "teams"
     SELLERS = "sellers"
-    ABOVE = "teams of teams"
+    PARENT_TEAMS = "teams of teams"
 
 
 @dataclass(frozen=True)
-class Group:
+class SellerGroup:
     """A group of sellers to forecast: its display name, its level, and which sellers belong to it, shape (sellers,)."""
 
     name: str
@@ -52,92 +52,105 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Made:
+class BacktestForecast:
     """One forecast of a group made at an origin, in the smallest unit, with the baseline forecasts beside it."""
 
     origin: int
     horizon: Horizon
-    group: Group
+    group: SellerGroup
     low: float
     median: float
     high: float
     mean: Fraction
-    guesses: tuple[Guess, ...]
+    baselines: tuple[BaselineForecast, ...]
 
     @property
     def days(self) -> tuple[int, int]:
         """First and last day of the forecast period."""
-        return _days(self.origin, self.horizon)
+        return _forecast_days(self.origin, self.horizon)
 
 
-def _days(origin: int, horizon: Horizon) -> tuple[int, int]:
+def _forecast_days(origin: int, horizon: Horizon) -> tuple[int, int]:
     month = month_of(origin)
-    return first_day(month + 1), last_day(month + MONTHS[horizon])
+    return first_day(month + 1), last_day(month + HORIZON_MONTHS[horizon])
 
 
-def origins(first: date, last: date) -> list[int]:
+def list_month_ends(first: date, last: date) -> list[int]:
     """Return the month ends from `first` to `last`, both included, as ordinals."""
     months = range(month_of(first.toordinal()), month_of(last.toordinal()) + 1)
     ends = [last_day(month) for month in months]
     return [end for end in ends if first.toordinal() <= end <= last.toordinal()]
 
 
-def forecasts(
+def forecast_origin(
     table: DealTable,
     origin: int,
     calendar: Calendar,
     sellers: Sequence[str],
     active: Bools,
-    groups: Sequence[Group],
-) -> Steps[list[Made]]:
+    groups: Sequence[SellerGroup],
+) -> Steps[list[BacktestForecast]]:
     """Compute what would have been forecast at the end of day `origin`; empty if there was too little history.
 
     table            all deals; everything after the origin is masked first
     sellers, active  as for `FittedModel` and `ModelTrainer`, as known at the origin
     groups           the groups to forecast
     """
-    then = known_at(table, origin)
-    fit = Fit(Learner(then, origin, calendar, active), then, sellers)
+    deals = known_at(table, origin)
+    model = FittedModel(ModelTrainer(deals, origin, calendar, active), deals, sellers)
     yield
-    if fit.confidence is Confidence.NONE:
+    if model.confidence is Confidence.NONE:
         return []
-    made = []
-    for horizon, months in MONTHS.items():
-        days = _days(origin, horizon)
-        window = yield from fit.window(*days)
-        outlook = yield from window.outlook(then)
+    results = []
+    for horizon, months in HORIZON_MONTHS.items():
+        days = _forecast_days(origin, horizon)
+        window = yield from model.compute_window(*days)
+        seller_forecasts = yield from window.forecast_sellers(deals)
         yield
-        plain = Baselines(fit.learner, then, outlook.amounts, days, months)
-        for number, group in enumerate(groups):
-            if number % _AT_ONCE == 0:
+        baselines = Baselines(model.trainer, deals, seller_forecasts.amounts, days, months)
+        for index, group in enumerate(groups):
+            if index % _GROUPS_PER_STEP == 0:
                 yield
-            found = outlook.of(group.members)
-            made.append(Made(origin, horizon, group, *found.quantiles, found.mean, tuple(plain.of(group.members))))
-    return made
+            distribution = seller_forecasts.aggregate(group.members)
+            results.append(
+                BacktestForecast(
+                    origin,
+                    horizon,
+                    group,
+                    *distribution.quantiles,
+                    distribution.mean,
+                    tuple(baselines.forecast(group.members)),
+                )
+            )
+    return results
 
 
-def came(table: DealTable, made: Made) -> float:
+def actual_outcome(table: DealTable, forecast: BacktestForecast) -> float:
     """Return the amount that the group actually won in the forecast period, in the smallest unit."""
-    first, last = made.days
+    first, last = forecast.days
     won = table.won & (table.closed >= first) & (table.closed <= last) & (table.deleted == NEVER)
-    return float(table.worth[won & made.group.members[table.seller]].sum())
+    return float(table.worth[won & forecast.group.members[table.seller]].sum())
 
 
-def over(table: DealTable, made: Sequence[Made], until: int) -> list[Made]:
+def completed(table: DealTable, forecasts: Sequence[BacktestForecast], until: int) -> list[BacktestForecast]:
     """Return the forecasts whose period had ended by the day `until` and by the last recorded event of any deal."""
-    happened = np.concatenate([table.created, table.closed[table.closed != NEVER], [0]])
-    end = min(until, int(happened.max()))
-    return [each for each in made if each.days[1] <= end]
+    event_days = np.concatenate([table.created, table.closed[table.closed != NEVER], [0]])
+    end = min(until, int(event_days.max()))
+    return [forecast for forecast in forecasts if forecast.days[1] <= end]
 
 
-def table_of_scores(table: DealTable, made: Sequence[Made], level: Level, horizon: Horizon) -> dict[str, Scores]:
+def error_metrics_by_method(
+    table: DealTable, forecasts: Sequence[BacktestForecast], level: Level, horizon: Horizon
+) -> dict[str, ErrorMetrics]:
     """Return the error metrics of the model and of each baseline, by name, over all groups of a level."""
-    chosen = [each for each in made if each.group.level is level and each.horizon is horizon]
-    actual = [came(table, each) for each in chosen]
-    rows: dict[str, list[Scored]] = {MODEL: []}
-    for each, value in zip(chosen, actual, strict=True):
-        rows[MODEL].append(Scored(each.low, each.median, each.high, float(each.mean), value))
-        for guess in each.guesses:
-            rows.setdefault(guess.name, []).append(Scored(*guess.quantiles, guess.value, value))
-    found = {name: scores(scored) for name, scored in rows.items()}
-    return {name: each for name, each in found.items() if each is not None}
+    selected = [forecast for forecast in forecasts if forecast.group.level is level and forecast.horizon is horizon]
+    actual = [actual_outcome(table, forecast) for forecast in selected]
+    outcomes: dict[str, list[ForecastOutcome]] = {MODEL_NAME: []}
+    for forecast, outcome in zip(selected, actual, strict=True):
+        outcomes[MODEL_NAME].append(
+            ForecastOutcome(forecast.low, forecast.median, forecast.high, float(forecast.mean), outcome)
+        )
+        for baseline in forecast.baselines:
+            outcomes.setdefault(baseline.name, []).append(ForecastOutcome(*baseline.quantiles, baseline.value, outcome))
+    metrics = {name: compute_error_metrics(method_outcomes) for name, method_outcomes in outcomes.items()}
+    return {name: method_metrics for name, method_metrics in metrics.items() if method_metrics is not None}

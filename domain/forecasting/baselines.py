@@ -7,19 +7,19 @@ from typing import Final
 
 import numpy as np
 
-from domain.forecasting.arrays import Bools, Floats, Ints, summed
+from domain.forecasting.arrays import Bools, Floats, Ints, sum_by_index
 from domain.forecasting.deal_table import DealTable
 from domain.forecasting.hazard_model import ages_on
 from domain.forecasting.seasonality import first_day, last_day, months_of
-from domain.forecasting.training import Learner
+from domain.forecasting.training import ModelTrainer
 
-WEIGHTED: Final = "pipeline × win rate"  # the stage's win rate if there are stages, as in most CRMs
+WEIGHTED_PIPELINE: Final = "pipeline × win rate"  # the stage's win rate if there are stages, as in most CRMs
 _Z80: Final = 1.2816  # standard deviations from the mean to the ends of an 80 % interval
-_YEAR, _QUARTER = 12, 3
+_MONTHS_PER_YEAR, _MONTHS_PER_QUARTER = 12, 3
 
 
 @dataclass(frozen=True)
-class Guess:
+class BaselineForecast:
     """One baseline forecast; `spread` is the standard deviation of past periods of the same length."""
 
     name: str
@@ -29,8 +29,8 @@ class Guess:
     @property
     def quantiles(self) -> tuple[float, float, float]:
         """The 10th, 50th and 90th percentile, none negative."""
-        away = _Z80 * self.spread
-        return max(0.0, self.value - away), max(0.0, self.value), max(0.0, self.value + away)
+        half_width = _Z80 * self.spread
+        return max(0.0, self.value - half_width), max(0.0, self.value), max(0.0, self.value + half_width)
 
 
 class Baselines:
@@ -41,57 +41,68 @@ class Baselines:
     days     first and last day of the window;  months  its length in whole months
     """
 
-    def __init__(self, learner: Learner, then: DealTable, amounts: Floats, days: tuple[int, int], months: int) -> None:
-        rows = np.flatnonzero(then.open)
-        rates = _win_rates(then, rows, learner.day)
-        in_time = learner.chances(learner.day, *days).by_age[ages_on(then.created[rows], learner.day + 1)]
-        self.months, self.seller = months, then.seller[rows]
-        self.by_rate, self.by_chance = amounts * rates, amounts * in_time
-        self.history = _by_month(then, learner)
+    def __init__(
+        self, trainer: ModelTrainer, deals: DealTable, amounts: Floats, days: tuple[int, int], months: int
+    ) -> None:
+        rows = np.flatnonzero(deals.open)
+        win_rates = _stage_win_rates(deals, rows, trainer.day)
+        win_probabilities = trainer.compute_win_probabilities(trainer.day, *days).by_age[
+            ages_on(deals.created[rows], trainer.day + 1)
+        ]
+        self.months, self.seller = months, deals.seller[rows]
+        self.by_win_rate, self.by_win_probability = amounts * win_rates, amounts * win_probabilities
+        self.monthly_worth = _monthly_worth(deals, trainer)
 
-    def of(self, chosen: Bools) -> list[Guess]:
+    def forecast(self, members: Bools) -> list[BaselineForecast]:
         """Return every baseline for the group of sellers given by `members`, booleans of shape (sellers,)."""
-        past, size = self.history[:, chosen].sum(axis=1), self.months
-        mean, mine = float(past.mean()), chosen[self.seller]
-        windows = np.convolve(past, np.ones(size), "valid")
-        spread = float(windows.std(ddof=1)) if len(windows) > size else float(past.std()) * size**0.5
-        cycle = _YEAR if len(past) >= _YEAR else _QUARTER
-        same = [past[(len(past) + ahead - np.arange(len(past))) % cycle == 0] for ahead in range(size)]
-        guesses = {
-            "last value": float(past[-size:].mean()) * size,
-            "mean of 3 months": float(past[-3:].mean()) * size,
-            "mean of all months": mean * size,
-            "seasonal naive": sum(float(values[-1]) if len(values) else mean for values in same),
-            "seasonal mean": sum(float(values.mean()) if len(values) else mean for values in same),
-            WEIGHTED: float(self.by_rate[mine].sum()),
-            "pipeline × P(win in time)": float(self.by_chance[mine].sum()),
+        history, months = self.monthly_worth[:, members].sum(axis=1), self.months
+        mean, is_member = float(history.mean()), members[self.seller]
+        windows = np.convolve(history, np.ones(months), "valid")
+        spread = float(windows.std(ddof=1)) if len(windows) > months else float(history.std()) * months**0.5
+        season_length = _MONTHS_PER_YEAR if len(history) >= _MONTHS_PER_YEAR else _MONTHS_PER_QUARTER
+        same_season = [
+            history[(len(history) + ahead - np.arange(len(history))) % season_length == 0] for ahead in range(months)
+        ]
+        estimates = {
+            "last value": float(history[-months:].mean()) * months,
+            "mean of 3 months": float(history[-3:].mean()) * months,
+            "mean of all months": mean * months,
+            "seasonal naive": sum(float(values[-1]) if len(values) else mean for values in same_season),
+            "seasonal mean": sum(float(values.mean()) if len(values) else mean for values in same_season),
+            WEIGHTED_PIPELINE: float(self.by_win_rate[is_member].sum()),
+            "pipeline × P(win in time)": float(self.by_win_probability[is_member].sum()),
         }
-        return [Guess(name, value, spread) for name, value in guesses.items()]
+        return [BaselineForecast(name, value, spread) for name, value in estimates.items()]
 
 
-def _win_rates(then: DealTable, rows: Ints, day: int) -> Floats:
+def _stage_win_rates(deals: DealTable, rows: Ints, day: int) -> Floats:
     """Return for each open row the win rate of the closed deals that had been in its stage; without stages, of all."""
-    closed = then.closed <= day
-    overall = float(then.won[closed].mean()) if closed.any() else 0.0
-    visits = then.visits
+    is_closed = deals.closed <= day
+    overall = float(deals.won[is_closed].mean()) if is_closed.any() else 0.0
+    visits = deals.visits
     if not len(visits.row):
         return np.full(len(rows), overall)
     stages = int(visits.stage.max()) + 1
-    been = np.zeros((then.size, stages), dtype=np.bool_)
-    been[visits.row, visits.stage] = True
-    ended = been[closed].sum(axis=0)
+    has_entered = np.zeros((deals.size, stages), dtype=np.bool_)
+    has_entered[visits.row, visits.stage] = True
+    closed_by_stage = has_entered[is_closed].sum(axis=0)
     by_stage = np.append(
-        np.where(ended > 0, been[closed & then.won].sum(axis=0) / np.maximum(ended, 1), overall), overall
+        np.where(
+            closed_by_stage > 0,
+            has_entered[is_closed & deals.won].sum(axis=0) / np.maximum(closed_by_stage, 1),
+            overall,
+        ),
+        overall,
     )
-    now = np.full(then.size, -1)
-    now[visits.row] = visits.stage  # sorted by day: the last entry of a deal wins
-    return np.asarray(by_stage[now[rows]])
+    current_stage = np.full(deals.size, -1)
+    current_stage[visits.row] = visits.stage  # sorted by day: the last entry of a deal wins
+    return np.asarray(by_stage[current_stage[rows]])
 
 
-def _by_month(then: DealTable, learner: Learner) -> Floats:
+def _monthly_worth(deals: DealTable, trainer: ModelTrainer) -> Floats:
     """Return the worth of each seller's wins in each complete month observed; shape (months, sellers)."""
-    first, last = learner.wins.first_month, max(learner.wins.first_month, learner.wins.last_month)
-    won = then.won & (then.closed >= first_day(first)) & (then.closed <= last_day(last))
-    cell = (months_of(then.closed[won]) - first) * learner.sellers + then.seller[won]
-    size = (last - first + 1) * learner.sellers
-    return summed(cell, then.worth[won], size).reshape(-1, learner.sellers)
+    first, last = trainer.wins.first_month, max(trainer.wins.first_month, trainer.wins.last_month)
+    won = deals.won & (deals.closed >= first_day(first)) & (deals.closed <= last_day(last))
+    cell = (months_of(deals.closed[won]) - first) * trainer.seller_count + deals.seller[won]
+    size = (last - first + 1) * trainer.seller_count
+    return sum_by_index(cell, deals.worth[won], size).reshape(-1, trainer.seller_count)

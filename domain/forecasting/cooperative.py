@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 Steps = Generator[None, None, Result]
 
 
-def at_once(steps: Generator[None, None, Result]) -> Result:
+def run_to_completion(steps: Generator[None, None, Result]) -> Result:
     """Run all steps without interruption and return the result."""
     while True:
         try:
             next(steps)
-        except StopIteration as ended:
-            return ended.value  # type: ignore[no-any-return]
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]

@@ -24,22 +24,24 @@ from typing import Final
 
 import numpy as np
 
-from domain.forecasting.arrays import Floats, Ints, summed
-from domain.forecasting.seasonality import MONTH
+from domain.forecasting.arrays import Floats, Ints, sum_by_index
+from domain.forecasting.seasonality import DAYS_PER_MONTH
 
-_OMEGAS: Final = ((0.05, 0.40), (0.15, 0.45), (0.4, 0.12), (1.0, 0.03))  # value, prior
-_DRIFTS: Final = (0.02, 0.08, 0.2)  # q, of the logarithm per month
-_SEASONS: Final = (0.02, 0.25)  # tau_s
-_YEARS: Final = (0.02, 0.2)  # tau_c
-_TREND: Final = 0.01  # standard deviation of g, of the logarithm per month
-_YEARLY_FROM: Final = 18  # months of data from which c is fitted
-_LONGEST: Final = 36  # months; older ones say little about the level
-_WIDEST: Final = 0.1  # cap of a log variance in the log-normal mean, so that a wide posterior does not inflate the mean
+_OMEGA_GRID: Final = ((0.05, 0.40), (0.15, 0.45), (0.4, 0.12), (1.0, 0.03))  # value, prior
+_DRIFT_GRID: Final = (0.02, 0.08, 0.2)  # q, of the logarithm per month
+_QUARTER_SD_GRID: Final = (0.02, 0.25)  # tau_s
+_YEAR_SD_GRID: Final = (0.02, 0.2)  # tau_c
+_TREND_SD: Final = 0.01  # standard deviation of g, of the logarithm per month
+_YEARLY_MIN_MONTHS: Final = 18  # months of data from which c is fitted
+_MAX_MONTHS: Final = 36  # months; older ones say little about the level
+_MAX_LOG_VARIANCE: Final = (
+    0.1  # cap of a log variance in the log-normal mean, so that a wide posterior does not inflate the mean
+)
 _log_gamma: Final = np.vectorize(math.lgamma, otypes=[np.float64])
 
 
 @dataclass(frozen=True)
-class Ahead:
+class VolumeForecast:
     """Forecast of the months ahead.
 
     means   expected count of each month, shape (H,)
@@ -55,7 +57,7 @@ class Ahead:
 
 
 @dataclass(frozen=True)
-class Counts:
+class CountPosterior:
     """Posterior of the count model, for G grid points and p parameters (levels, slope, seasons).
 
     modes               shape (G, p);  covariances (G, p, p);  drifts, omegas (G,)
@@ -70,71 +72,73 @@ class Counts:
     drifts: Floats
     omegas: Floats
     evidence: Floats
-    base: float
-    last: int
-    size: int
+    log_base_rate: float
+    last_month: int
+    month_count: int
     quarterly: bool
     yearly: bool
 
-    def ahead(self, months: Ints, exposure: Floats) -> Ahead:
+    def forecast(self, months: Ints, exposure: Floats) -> VolumeForecast:
         """Return the forecast of `months`, of which `exposure` is the length in average months; shape (H,) both."""
         horizon = len(months)
         design = np.zeros((horizon, self.modes.shape[1]))
-        design[:, self.size - 1] = 1
-        design[:, self.size] = months - self.last
+        design[:, self.month_count - 1] = 1
+        design[:, self.month_count] = months - self.last_month
         if self.quarterly:
-            design[np.arange(horizon), self.size + 1 + months % 3] = 1
+            design[np.arange(horizon), self.month_count + 1 + months % 3] = 1
         if self.yearly:
-            design[np.arange(horizon), self.size + 4 + months % 12] = 1
-        steps = np.maximum(months - self.last, 0)
+            design[np.arange(horizon), self.month_count + 4 + months % 12] = 1
+        steps = np.maximum(months - self.last_month, 0)
         covariance = design @ self.covariances @ design.T
         covariance += (self.drifts**2)[:, None, None] * np.minimum.outer(steps, steps)
-        logs = self.modes @ design.T + np.log(exposure) + self.base
+        logs = self.modes @ design.T + np.log(exposure) + self.log_base_rate
         variance = np.diagonal(covariance, axis1=1, axis2=2)
-        means = np.exp(logs + np.minimum(variance, _WIDEST) / 2)
+        means = np.exp(logs + np.minimum(variance, _MAX_LOG_VARIANCE) / 2)
         totals = means.sum(axis=1)
         shares = means / totals[:, None]
         spread = np.einsum("gh,ghk,gk->g", shares, covariance, shares) + self.omegas**2 * (shares**2).sum(axis=1)
-        middle = float(self.evidence @ np.log(totals))
-        log_variance = float(self.evidence @ (spread + (np.log(totals) - middle) ** 2))
-        return Ahead(self.evidence @ means, math.sqrt(log_variance))
+        mean_log_total = float(self.evidence @ np.log(totals))
+        log_variance = float(self.evidence @ (spread + (np.log(totals) - mean_log_total) ** 2))
+        return VolumeForecast(self.evidence @ means, math.sqrt(log_variance))
 
 
-def counts(months: Ints, seen: Floats, exposure: Floats, *, seasonal: bool = True) -> Counts:
+def fit_counts(months: Ints, observed: Floats, exposure: Floats, *, seasonal: bool = True) -> CountPosterior:
     """Fit the model to consecutive months and return the posterior.
 
     months, observed, exposure  shape (M,): month number, count, and the observed part of it in average months
     seasonal                    False for blocks that are not months: level and slope only
     """
-    months, seen, exposure = months[-_LONGEST:], seen[-_LONGEST:], exposure[-_LONGEST:]
+    months, observed, exposure = months[-_MAX_MONTHS:], observed[-_MAX_MONTHS:], exposure[-_MAX_MONTHS:]
     size = len(months)
-    quarterly, yearly = seasonal, seasonal and size >= _YEARLY_FROM
+    quarterly, yearly = seasonal, seasonal and size >= _YEARLY_MIN_MONTHS
     points = [
         (omega, prior, q, tau_s, tau_c)
-        for omega, prior in _OMEGAS
-        for q in _DRIFTS
-        for tau_s in (_SEASONS if quarterly else (1.0,))
-        for tau_c in (_YEARS if yearly else (1.0,))
+        for omega, prior in _OMEGA_GRID
+        for q in _DRIFT_GRID
+        for tau_s in (_QUARTER_SD_GRID if quarterly else (1.0,))
+        for tau_c in (_YEAR_SD_GRID if yearly else (1.0,))
     ]
     omegas, priors, drifts, tau_s, tau_c = np.array(points).T
     design, precision = _design(months, quarterly, yearly), _precision(size, drifts, tau_s, tau_c, quarterly, yearly)
-    base = math.log(max(float(seen.sum()), 0.5) / float(exposure.sum()))
-    offset = np.log(exposure) + base
-    modes, hessian, means = _newton(design, precision, offset, seen, omegas)
-    shape = 1 / omegas[:, None] ** 2
-    gammas = np.array([_log_gamma(seen + 1 / omega**2) - math.lgamma(1 / omega**2) for omega in omegas])
-    fit = gammas + shape * np.log(shape / (shape + means)) + seen * np.log(means / (shape + means))
+    log_base_rate = math.log(max(float(observed.sum()), 0.5) / float(exposure.sum()))
+    offset = np.log(exposure) + log_base_rate
+    modes, hessian, means = _newton(design, precision, offset, observed, omegas)
+    nb_shape = 1 / omegas[:, None] ** 2
+    log_gammas = np.array([_log_gamma(observed + 1 / omega**2) - math.lgamma(1 / omega**2) for omega in omegas])
+    log_likelihood = (
+        log_gammas + nb_shape * np.log(nb_shape / (nb_shape + means)) + observed * np.log(means / (nb_shape + means))
+    )
     penalty = np.einsum("gi,gij,gj->g", modes, precision, modes)
-    volume = np.linalg.slogdet(precision)[1] - np.linalg.slogdet(hessian)[1]
-    log_evidence = np.log(priors) + fit.sum(axis=1) - penalty / 2 + volume / 2
+    log_volume_ratio = np.linalg.slogdet(precision)[1] - np.linalg.slogdet(hessian)[1]
+    log_evidence = np.log(priors) + log_likelihood.sum(axis=1) - penalty / 2 + log_volume_ratio / 2
     evidence = np.exp(log_evidence - log_evidence.max())
-    return Counts(
+    return CountPosterior(
         modes,
         np.linalg.inv(hessian).astype(np.float64),
         drifts,
         omegas,
         evidence / evidence.sum(),
-        base,
+        log_base_rate,
         int(months[-1]),
         size,
         quarterly,
@@ -142,7 +146,7 @@ def counts(months: Ints, seen: Floats, exposure: Floats, *, seasonal: bool = Tru
     )
 
 
-def blocks(days: Ints, amounts: Floats, weights: Floats, first: int, length: int) -> tuple[Floats, Floats]:
+def count_in_blocks(days: Ints, amounts: Floats, weights: Floats, first: int, length: int) -> tuple[Floats, Floats]:
     """Count events in blocks of `length` days, back from the last day.
 
     days, amounts  ordinals on which events occurred, in any order, and how many
@@ -151,10 +155,12 @@ def blocks(days: Ints, amounts: Floats, weights: Floats, first: int, length: int
     Returns the count of each whole block, oldest first (at least one block), and its exposure in average months.
     """
     size = len(weights)
-    n = size // length
-    edges = size - length * np.arange(n, -1, -1)
-    happened = np.append(summed(days - first, amounts, size), 0.0)
-    return np.add.reduceat(happened, edges)[:-1], np.add.reduceat(np.append(weights, 0.0), edges)[:-1] / MONTH
+    block_count = size // length
+    edges = size - length * np.arange(block_count, -1, -1)
+    daily_counts = np.append(sum_by_index(days - first, amounts, size), 0.0)
+    return np.add.reduceat(daily_counts, edges)[:-1], np.add.reduceat(np.append(weights, 0.0), edges)[
+        :-1
+    ] / DAYS_PER_MONTH
 
 
 def _design(months: Ints, quarterly: bool, yearly: bool) -> Floats:
@@ -173,21 +179,21 @@ def _precision(size: int, drifts: Floats, tau_s: Floats, tau_c: Floats, quarterl
     walk = np.zeros((size, size))
     walk += steps.T @ steps
     parts: Sequence[tuple[int, Floats]] = [(3, tau_s)] * quarterly + [(12, tau_c)] * yearly
-    parts = [(1, np.full(len(drifts), _TREND)), *parts]
-    p = size + sum(n for n, _ in parts)
-    precision = np.zeros((len(drifts), p, p))
+    parts = [(1, np.full(len(drifts), _TREND_SD)), *parts]
+    parameter_count = size + sum(part_size for part_size, _ in parts)
+    precision = np.zeros((len(drifts), parameter_count, parameter_count))
     precision[:, :size, :size] = walk / (drifts**2)[:, None, None]
     precision[:, 0, 0] += 1.0
-    at = size
-    for n, tau in parts:
-        index = np.arange(at, at + n)
+    start = size
+    for part_size, tau in parts:
+        index = np.arange(start, start + part_size)
         precision[:, index, index] = (1 / tau**2)[:, None]
-        at += n
+        start += part_size
     return precision
 
 
 def _newton(
-    design: Floats, precision: Floats, offset: Floats, seen: Floats, omegas: Floats
+    design: Floats, precision: Floats, offset: Floats, observed: Floats, omegas: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Return the posterior modes (G, p), the negative Hessians there (G, p, p), and the means (G, M).
 
@@ -199,7 +205,7 @@ def _newton(
     modes = np.zeros((len(omegas), design.shape[1]))
     for _ in range(40):
         means = np.exp(modes @ design.T + offset)
-        slope = ((seen - means) / (1 + squares * means)) @ design - np.einsum("gij,gj->gi", precision, modes)
+        slope = ((observed - means) / (1 + squares * means)) @ design - np.einsum("gij,gj->gi", precision, modes)
         hessian = precision + np.matmul(design.T * (means / (1 + squares * means))[:, None, :], design)
         step = np.clip(np.linalg.solve(hessian, slope[..., None])[..., 0], -2.0, 2.0)
         modes = modes + step

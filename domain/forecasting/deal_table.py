@@ -15,19 +15,21 @@ import numpy as np
 
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints
 
-_OFTEN: Final = 0.5  # share of lost deals with an amount, from which amounts are taken to be stated while open
+_MIN_LOST_WITH_AMOUNT: Final = (
+    0.5  # share of lost deals with an amount, from which amounts are taken to be stated while open
+)
 
 
-class Past(IntEnum):
+class HistoryField(IntEnum):
     """Column of a deal that an entry of the undo log restores."""
 
     SELLER = 0
-    OWN = 1
+    STATED_WORTH = 1
     CLOSING = 2  # an earlier closing, undone by a reopening; `value`: its day, `worth`: NaN if it was a loss
 
 
 @dataclass(frozen=True)
-class Undo:
+class UndoLog:
     """Changes of deals with the values before them; shape (U,) each, in any order.
 
     row    row of the table
@@ -45,7 +47,7 @@ class Undo:
 
 
 @dataclass(frozen=True)
-class Visits:
+class StageVisits:
     """Entries of deals into stages; shape (V,) each, sorted by row and day."""
 
     row: Ints
@@ -53,14 +55,14 @@ class Visits:
     day: Ints
 
 
-def no_undo() -> Undo:
+def empty_undo_log() -> UndoLog:
     none = np.zeros(0, np.int64)
-    return Undo(none, none, none, np.zeros(0), np.zeros(0))
+    return UndoLog(none, none, none, np.zeros(0), np.zeros(0))
 
 
-def no_visits() -> Visits:
+def empty_visits() -> StageVisits:
     none = np.zeros(0, np.int64)
-    return Visits(none, none, none)
+    return StageVisits(none, none, none)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class DealTable:
     """
 
     key: Ints
-    word: Ints
+    stable_hash: Ints
     created: Ints
     closed: Ints
     deleted: Ints
@@ -91,13 +93,13 @@ class DealTable:
     seller: Ints
     product: Ints
     worth: Floats
-    own: Floats
+    stated_worth: Floats
     gross: Floats
     price: Floats
-    sure: Bools
-    due: Ints
-    visits: Visits
-    undo: Undo
+    stated_before_close: Bools
+    expected_close: Ints
+    visits: StageVisits
+    undo: UndoLog
 
     @property
     def size(self) -> int:
@@ -107,40 +109,40 @@ class DealTable:
     def open(self) -> Bools:
         return np.equal(self.closed, NEVER)
 
-    def rows(self, chosen: Bools) -> DealTable:
+    def select_rows(self, mask: Bools) -> DealTable:
         """Return the table of the rows that `mask`, booleans of shape (N,), selects."""
-        place, at = np.cumsum(chosen) - 1, np.flatnonzero(chosen)
+        new_index, kept_rows = np.cumsum(mask) - 1, np.flatnonzero(mask)
         visits, undo = self.visits, self.undo
-        seen, undone = chosen[visits.row], chosen[undo.row]
+        visit_mask, undo_mask = mask[visits.row], mask[undo.row]
         return replace(
             self,
-            **{name: getattr(self, name)[at] for name in _COLUMNS},
-            visits=Visits(place[visits.row[seen]], visits.stage[seen], visits.day[seen]),
-            undo=Undo(
-                place[undo.row[undone]],
-                undo.day[undone],
-                undo.field[undone],
-                undo.value[undone],
-                undo.worth[undone],
+            **{name: getattr(self, name)[kept_rows] for name in _COLUMN_NAMES},
+            visits=StageVisits(new_index[visits.row[visit_mask]], visits.stage[visit_mask], visits.day[visit_mask]),
+            undo=UndoLog(
+                new_index[undo.row[undo_mask]],
+                undo.day[undo_mask],
+                undo.field[undo_mask],
+                undo.value[undo_mask],
+                undo.worth[undo_mask],
             ),
         )
 
 
-_COLUMNS: Final = tuple(field.name for field in fields(DealTable) if field.name not in ("visits", "undo"))
+_COLUMN_NAMES: Final = tuple(field.name for field in fields(DealTable) if field.name not in ("visits", "undo"))
 
 
-def in_order(table: DealTable) -> DealTable:
+def sort_canonically(table: DealTable) -> DealTable:
     """Return the deals in an order that depends neither on ids nor on the order of recording."""
-    order = np.lexsort([table.closed, table.word, table.created, table.seller])
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    by_row = np.lexsort([table.visits.stage, table.visits.day, place[table.visits.row]])
+    order = np.lexsort([table.closed, table.stable_hash, table.created, table.seller])
+    new_index = np.empty_like(order)
+    new_index[order] = np.arange(len(order))
+    visit_order = np.lexsort([table.visits.stage, table.visits.day, new_index[table.visits.row]])
     visits = table.visits
     return replace(
         table,
-        **{name: getattr(table, name)[order] for name in _COLUMNS},
-        visits=Visits(place[visits.row][by_row], visits.stage[by_row], visits.day[by_row]),
-        undo=replace(table.undo, row=place[table.undo.row]),
+        **{name: getattr(table, name)[order] for name in _COLUMN_NAMES},
+        visits=StageVisits(new_index[visits.row][visit_order], visits.stage[visit_order], visits.day[visit_order]),
+        undo=replace(table.undo, row=new_index[table.undo.row]),
     )
 
 
@@ -152,37 +154,37 @@ def known_at(table: DealTable, day: int) -> DealTable:
     amount may have been entered with the closing. It is then used only if most deals lost by `day` have an amount:
     those were not entered with a win, so this company states amounts while deals are open.
     """
-    there = (table.created <= day) & (table.deleted > day)
-    seller, own, closed = table.seller.copy(), table.own.copy(), table.closed.copy()
+    exists = (table.created <= day) & (table.deleted > day)
+    seller, stated_worth, closed = table.seller.copy(), table.stated_worth.copy(), table.closed.copy()
     won, worth = table.won.copy(), table.worth.copy()
     undo = table.undo
-    for at in np.flatnonzero(undo.day > day)[np.argsort(-undo.day[undo.day > day], kind="stable")]:
-        row, value = undo.row[at], undo.value[at]
-        if undo.field[at] == Past.SELLER:
+    for entry in np.flatnonzero(undo.day > day)[np.argsort(-undo.day[undo.day > day], kind="stable")]:
+        row, value = undo.row[entry], undo.value[entry]
+        if undo.field[entry] == HistoryField.SELLER:
             seller[row] = int(value)
-        elif undo.field[at] == Past.OWN:
-            own[row] = value
+        elif undo.field[entry] == HistoryField.STATED_WORTH:
+            stated_worth[row] = value
         else:
-            closed[row], worth[row] = int(value), undo.worth[at]
+            closed[row], worth[row] = int(value), undo.worth[entry]
             won[row] = not np.isnan(worth[row])
     later = closed > day
-    lost = there & ~later & ~won
-    kept = bool(lost.any()) and float((own[lost] > 0).mean()) >= _OFTEN
-    hidden = later & (table.closed != NEVER) & ~table.sure & (not kept)
-    own[hidden | (later & ~(own > 0))] = np.nan
+    lost = exists & ~later & ~won
+    amounts_are_stated_while_open = bool(lost.any()) and float((stated_worth[lost] > 0).mean()) >= _MIN_LOST_WITH_AMOUNT
+    hidden = later & (table.closed != NEVER) & ~table.stated_before_close & (not amounts_are_stated_while_open)
+    stated_worth[hidden | (later & ~(stated_worth > 0))] = np.nan
     closed[later], won[later], worth[later] = NEVER, False, np.nan
     entered = table.visits.day <= day
-    visits = Visits(table.visits.row[entered], table.visits.stage[entered], table.visits.day[entered])
-    then = replace(
+    visits = StageVisits(table.visits.row[entered], table.visits.stage[entered], table.visits.day[entered])
+    masked = replace(
         table,
         seller=seller,
-        own=own,
+        stated_worth=stated_worth,
         gross=np.where(hidden, np.nan, table.gross),
         closed=closed,
         deleted=np.full(table.size, NEVER),
         won=won,
         worth=worth,
         visits=visits,
-        undo=no_undo(),
+        undo=empty_undo_log(),
     )
-    return then.rows(there)
+    return masked.select_rows(exists)

@@ -12,18 +12,18 @@ from typing import Final
 
 import numpy as np
 
-from domain.forecasting.arrays import Bools, Floats, Ints, summed
+from domain.forecasting.arrays import Bools, Floats, Ints, sum_by_index
 from domain.forecasting.deal_table import DealTable
-from domain.forecasting.seasonality import MONTH
+from domain.forecasting.seasonality import DAYS_PER_MONTH
 
-TABLE: Final = 2048  # entries of each seller's table of amounts; a power of two
-_HALF_LIFE: Final = 9.0  # months after which a win counts half
-_OWN: Final = 20.0  # wins at which a seller's (or a product's) own amounts have weight one half
-_GIANT: Final = 0.1  # largest share of the total that a single win may have
-_RATIO: Final = 20.0  # wins at which a product's own ratio has weight one half
+TABLE_SIZE: Final = 2048  # entries of each seller's table of amounts; a power of two
+_HALF_LIFE_MONTHS: Final = 9.0  # months after which a win counts half
+_PRIOR_WINS: Final = 20.0  # wins at which a seller's (or a product's) own amounts have weight one half
+_MAX_SINGLE_SHARE: Final = 0.1  # largest share of the total that a single win may have
+_RATIO_PRIOR_WINS: Final = 20.0  # wins at which a product's own ratio has weight one half
 
 
-def tables(worth: Floats, age: Floats, seller: Ints, sellers: int) -> Floats:
+def build_amount_tables(worth: Floats, age: Floats, seller: Ints, seller_count: int) -> Floats:
     """Return the distribution of each seller's amounts as equally likely values, rising; shape (sellers, TABLE_SIZE).
 
     worth, age, seller  amount of each win, its age in days, and the seller's index; shape (n,)
@@ -33,71 +33,80 @@ def tables(worth: Floats, age: Floats, seller: Ints, sellers: int) -> Floats:
     number; the wins of the whole company have the rest.
     """
     if not len(worth):
-        return np.zeros((sellers, TABLE))
-    weight = 0.5 ** (age / MONTH / _HALF_LIFE)
+        return np.zeros((seller_count, TABLE_SIZE))
+    weight = 0.5 ** (age / DAYS_PER_MONTH / _HALF_LIFE_MONTHS)
     order = np.argsort(worth, kind="stable")
     worth, weight, seller = worth[order], weight[order], seller[order]
-    worth = _tempered(worth, weight)
-    everybody = weight / weight.sum()
-    n = summed(seller, weight, sellers)
-    levels = (np.arange(TABLE) + 0.5) / TABLE
-    found = np.empty((sellers, TABLE))
-    for one in range(sellers):
-        trust = n[one] / (n[one] + _OWN)
-        share = (1 - trust) * everybody
-        if n[one]:
-            own = seller == one
-            share = share + trust * np.where(own, weight, 0.0) / n[one]
-        reached = np.cumsum(share)
-        found[one] = worth[np.minimum(np.searchsorted(reached, levels), len(worth) - 1)]
-    return found
+    worth = _cap_giants(worth, weight)
+    company_weights = weight / weight.sum()
+    discounted_wins = sum_by_index(seller, weight, seller_count)
+    quantile_levels = (np.arange(TABLE_SIZE) + 0.5) / TABLE_SIZE
+    amounts = np.empty((seller_count, TABLE_SIZE))
+    for index in range(seller_count):
+        trust = discounted_wins[index] / (discounted_wins[index] + _PRIOR_WINS)
+        weights = (1 - trust) * company_weights
+        if discounted_wins[index]:
+            is_own = seller == index
+            weights = weights + trust * np.where(is_own, weight, 0.0) / discounted_wins[index]
+        cumulative = np.cumsum(weights)
+        amounts[index] = worth[np.minimum(np.searchsorted(cumulative, quantile_levels), len(worth) - 1)]
+    return amounts
 
 
-def _tempered(worth: Floats, weight: Floats) -> Floats:
+def _cap_giants(worth: Floats, weight: Floats) -> Floats:
     """Return the amounts with giants capped: no weighted amount exceeds max(0.1, 2 / sqrt n) of the weighted total.
 
     Capping lowers the total and with it the cap, hence the iteration.
     """
-    most = max(_GIANT, 2 / np.sqrt(len(worth)))
-    counted = weight * worth
+    max_share = max(_MAX_SINGLE_SHARE, 2 / np.sqrt(len(worth)))
+    weighted = weight * worth
     for _ in range(30):
-        counted = np.minimum(counted, most * np.abs(counted).sum())
-    return counted / weight
+        weighted = np.minimum(weighted, max_share * np.abs(weighted).sum())
+    return weighted / weight
 
 
-def of_open(past: DealTable, then: DealTable, rows: Ints, by_seller: Floats) -> tuple[Floats, Bools]:
+def estimate_open_deals(past: DealTable, deals: DealTable, rows: Ints, mean_by_seller: Floats) -> tuple[Floats, Bools]:
     """Return the amount of each open deal if won, and whether its own fields give it; shape of `rows` both.
 
     past            the deals to learn from: how wins compare with the amounts and prices stated before
     deals, rows     the deals and the rows of the open ones
     mean_by_seller  mean amount of a win of each seller, for deals without an amount, a price or a product with wins
     """
-    own, gross, price, product = (column[rows] for column in (then.own, then.gross, then.price, then.product))
+    stated, gross, list_price, product = (
+        column[rows] for column in (deals.stated_worth, deals.gross, deals.price, deals.product)
+    )
     won = past.won & ~np.isnan(past.worth)
-    products = 1 + max(int(past.product.max(initial=-1)), int(then.product.max(initial=-1)))
-    of_price = _ratios(past, won & (past.price > 0), past.price, products)
-    of_gross = _ratios(past, won & (past.gross > 0), past.gross, 0)
-    wins = summed(past.product[won] + 1, None, products + 1)[1:]
-    sums = summed(past.product[won] + 1, past.worth[won], products + 1)[1:]
-    guess = by_seller[then.seller[rows]]
-    if products:
-        known = product >= 0
-        share = np.where(known, wins[product] / (wins[product] + _OWN), 0.0)
-        guess = share * (sums / np.maximum(wins, 1.0))[product] + (1 - share) * guess
-    found = np.where(price > 0, price * of_price[product], guess)  # product -1 takes the last ratio: that of all
-    found = np.where(gross > 0, gross * of_gross[0], found)
-    return np.where(np.isnan(own), found, own), ~np.isnan(own) | (gross > 0) | (price > 0)
+    product_count = 1 + max(int(past.product.max(initial=-1)), int(deals.product.max(initial=-1)))
+    price_ratios = _value_ratios(past, won & (past.price > 0), past.price, product_count)
+    gross_ratios = _value_ratios(past, won & (past.gross > 0), past.gross, 0)
+    wins = sum_by_index(past.product[won] + 1, None, product_count + 1)[1:]
+    sums = sum_by_index(past.product[won] + 1, past.worth[won], product_count + 1)[1:]
+    fallback = mean_by_seller[deals.seller[rows]]
+    if product_count:
+        has_product = product >= 0
+        trust = np.where(has_product, wins[product] / (wins[product] + _PRIOR_WINS), 0.0)
+        fallback = trust * (sums / np.maximum(wins, 1.0))[product] + (1 - trust) * fallback
+    estimate = np.where(
+        list_price > 0, list_price * price_ratios[product], fallback
+    )  # product -1 takes the last ratio: that of all
+    estimate = np.where(gross > 0, gross * gross_ratios[0], estimate)
+    return np.where(np.isnan(stated), estimate, stated), ~np.isnan(stated) | (gross > 0) | (list_price > 0)
 
 
-def _ratios(past: DealTable, use: Bools, base: Floats, products: int) -> Floats:
+def _value_ratios(past: DealTable, mask: Bools, base: Floats, product_count: int) -> Floats:
     """Return worth / base of each product, shrunk towards the ratio of all deals, and that ratio last.
 
     Shape (products + 1,). `base` holds the list prices or gross amounts, `mask` selects the wins to learn from.
     """
-    total = float(past.worth[use].sum()) / float(base[use].sum()) if use.any() else 1.0
-    use = use & (past.product >= 0)
-    product = past.product[use]
-    brought, of = (summed(product, column[use], products) for column in (past.worth, base))
-    trust = _RATIO * of / np.maximum(summed(product, None, products), 1.0)
-    ratios = np.divide(brought + trust * total, of + trust, out=np.full(len(of), total), where=of + trust > 0)
-    return np.append(ratios[:products], total)
+    overall = float(past.worth[mask].sum()) / float(base[mask].sum()) if mask.any() else 1.0
+    mask = mask & (past.product >= 0)
+    product = past.product[mask]
+    worth_sums, base_sums = (sum_by_index(product, column[mask], product_count) for column in (past.worth, base))
+    prior = _RATIO_PRIOR_WINS * base_sums / np.maximum(sum_by_index(product, None, product_count), 1.0)
+    ratios = np.divide(
+        worth_sums + prior * overall,
+        base_sums + prior,
+        out=np.full(len(base_sums), overall),
+        where=base_sums + prior > 0,
+    )
+    return np.append(ratios[:product_count], overall)

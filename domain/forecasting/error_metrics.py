@@ -15,22 +15,22 @@ import numpy as np
 
 from domain.forecasting.arrays import Floats
 
-_LEVELS: Final = (0.1, 0.5, 0.9)
+_QUANTILE_LEVELS: Final = (0.1, 0.5, 0.9)
 
 
 @dataclass(frozen=True)
-class Scored:
+class ForecastOutcome:
     """One forecast (p10, p50, p90 and mean) with the actual value, all in the same unit."""
 
     low: float
     median: float
     high: float
     mean: float
-    came: float
+    actual: float
 
 
 @dataclass(frozen=True)
-class Scores:
+class ErrorMetrics:
     """Error metrics of `count` forecasts; sums are relative to the sum of the absolute actual values.
 
     wape         weighted absolute percentage error: sum of |mean - actual|
@@ -48,25 +48,30 @@ class Scores:
     coverage: float
 
 
-def scores(made: Sequence[Scored]) -> Scores | None:
+def compute_error_metrics(outcomes: Sequence[ForecastOutcome]) -> ErrorMetrics | None:
     """Return the error metrics; None without forecasts or if all actual values are zero."""
-    if not made:
+    if not outcomes:
         return None
-    low, median, high, mean, came = np.array([(m.low, m.median, m.high, m.mean, m.came) for m in made]).T
-    total = float(np.abs(came).sum())
+    low, median, high, mean, actual = np.array(
+        [(outcome.low, outcome.median, outcome.high, outcome.mean, outcome.actual) for outcome in outcomes]
+    ).T
+    total = float(np.abs(actual).sum())
     if not total:
         return None
-    pinball = sum(_pinball(came, at, level) for at, level in zip((low, median, high), _LEVELS, strict=True))
-    return Scores(
-        len(made),
-        float(np.abs(mean - came).sum()) / total,
-        float(np.abs(median - came).sum()) / total,
-        float(np.sum(pinball)) * 2 / len(_LEVELS) / total,
-        float((mean - came).sum()) / total,
-        float(((low <= came) & (came <= high)).mean()),
+    pinball = sum(
+        _pinball_loss(actual, quantile, level)
+        for quantile, level in zip((low, median, high), _QUANTILE_LEVELS, strict=True)
+    )
+    return ErrorMetrics(
+        len(outcomes),
+        float(np.abs(mean - actual).sum()) / total,
+        float(np.abs(median - actual).sum()) / total,
+        float(np.sum(pinball)) * 2 / len(_QUANTILE_LEVELS) / total,
+        float((mean - actual).sum()) / total,
+        float(((low <= actual) & (actual <= high)).mean()),
     )
 
 
-def _pinball(came: Floats, at: Floats, level: float) -> Floats:
+def _pinball_loss(actual: Floats, quantile: Floats, level: float) -> Floats:
     """Return the pinball (quantile) loss; twice its mean over the levels is the weighted interval score."""
-    return np.where(came >= at, level * (came - at), (1 - level) * (at - came))
+    return np.where(actual >= quantile, level * (actual - quantile), (1 - level) * (quantile - actual))

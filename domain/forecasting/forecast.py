@@ -21,20 +21,20 @@ from typing import Final
 import numpy as np
 
 from domain.forecasting import deal_value_model, monte_carlo, random_variates
-from domain.forecasting.arrays import NEVER, Bools, Floats, Ints, summed
+from domain.forecasting.arrays import NEVER, Bools, Floats, Ints, sum_by_index
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable
-from domain.forecasting.random_variates import DRAWS, Opened, Seeds
-from domain.forecasting.training import Learner
+from domain.forecasting.random_variates import DRAWS, OpenDeals, RandomStreams
+from domain.forecasting.training import ModelTrainer
 
-_MONTHS: Final = 2  # complete months needed for any forecast
-_WINS: Final = 20  # wins needed for any forecast
+_MIN_MONTHS: Final = 2  # complete months needed for any forecast
+_MIN_WINS: Final = 20  # wins needed for any forecast
 _NORMAL_MONTHS: Final = 6  # complete months needed for normal confidence
-_WIDE: Final = 4  # p90 / p10 above which an interval is too wide
-FARTHEST: Final = 800  # a window may end at most this many days ahead
-_UNSURE: Final = 1e-6  # the win probability of an open deal stays this far from 0 and 1
-_PARTS: Final = 1000  # model weights are rounded to thousandths, so that means are exact fractions
-_EVER: Final = 400  # an open deal that is not won within this many days counts as never won
+_MAX_INTERVAL_RATIO: Final = 4  # p90 / p10 above which an interval is too wide
+MAX_HORIZON_DAYS: Final = 800  # a window may end at most this many days ahead
+_MIN_PROBABILITY: Final = 1e-6  # the win probability of an open deal stays this far from 0 and 1
+_WEIGHT_PARTS: Final = 1000  # model weights are rounded to thousandths, so that means are exact fractions
+_NEVER_WON_AFTER_DAYS: Final = 400  # an open deal that is not won within this many days counts as never won
 
 
 class Confidence(StrEnum):
@@ -45,14 +45,14 @@ class Confidence(StrEnum):
     NORMAL = "NORMAL"
 
 
-def confidence(months: int, wins: float) -> Confidence:
+def rate_confidence(months: int, wins: float) -> Confidence:
     """Return the confidence that a history of `months` complete months and `wins` wins allows."""
-    if months < _MONTHS or wins < _WINS:
+    if months < _MIN_MONTHS or wins < _MIN_WINS:
         return Confidence.NONE
     return Confidence.NORMAL if months >= _NORMAL_MONTHS else Confidence.LOW
 
 
-class Fit:
+class FittedModel:
     """The model fitted to the deals as known at the end of `day`, for forecasts from the next day on.
 
     It depends on the past alone, so it is computed once a day.
@@ -62,49 +62,51 @@ class Fit:
     sellers     a permanent key of each seller, shape (sellers,); it seeds the seller's random draws
     """
 
-    def __init__(self, learner: Learner, past: DealTable, sellers: Sequence[str]) -> None:
-        self.learner, self.past = learner, past
-        self.words = np.array([monte_carlo.word(seller) for seller in sellers], dtype=np.uint64)
-        self._windows: dict[tuple[int, int], Window] = {}
+    def __init__(self, trainer: ModelTrainer, past_deals: DealTable, sellers: Sequence[str]) -> None:
+        self.trainer, self.past_deals = trainer, past_deals
+        self.seller_hashes = np.array([monte_carlo.hash_seller_key(seller) for seller in sellers], dtype=np.uint64)
+        self._windows: dict[tuple[int, int], ForecastWindow] = {}
 
     @property
     def day(self) -> int:
-        return self.learner.day
+        return self.trainer.day
 
     @cached_property
     def confidence(self) -> Confidence:
-        return confidence(self.learner.wins.complete_months, self.learner.wins.total(self.day))
+        return rate_confidence(self.trainer.wins.complete_months, self.trainer.wins.total_until(self.day))
 
     @cached_property
-    def tables(self) -> Floats:
+    def amount_tables(self) -> Floats:
         """Equally likely amounts of a win of each seller, in rising order; shape (sellers, 2048)."""
-        past = self.past
-        won = past.won & ~np.isnan(past.worth)
-        age = (self.day - past.closed[won]).astype(np.float64)
-        return deal_value_model.tables(past.worth[won], age, past.seller[won], len(self.words))
+        past_deals = self.past_deals
+        has_worth = past_deals.won & ~np.isnan(past_deals.worth)
+        age = (self.day - past_deals.closed[has_worth]).astype(np.float64)
+        return deal_value_model.build_amount_tables(
+            past_deals.worth[has_worth], age, past_deals.seller[has_worth], len(self.seller_hashes)
+        )
 
     @cached_property
-    def means(self) -> Floats:
+    def mean_amounts(self) -> Floats:
         """Mean amount of a win of each seller; shape (sellers,)."""
-        return np.asarray(self.tables.mean(axis=1))
+        return np.asarray(self.amount_tables.mean(axis=1))
 
-    def window(self, first: int, last: int) -> Steps[Window]:
+    def compute_window(self, first: int, last: int) -> Steps[ForecastWindow]:
         """Compute the window from day `first` to day `last`, without the open deals; cached."""
         key = (first, last)
         if key not in self._windows:
-            window = Window(self, first, last)
-            yield from window.drawn()
+            window = ForecastWindow(self, first, last)
+            yield from window.draw()
             self._windows[key] = window
         return self._windows[key]
 
-    def ever(self, then: DealTable, rows: Ints) -> Floats:
+    def compute_eventual_win_probabilities(self, deals: DealTable, rows: Ints) -> Floats:
         """Return the probability that each open deal in `rows` of `deals` is ever won; shape of `rows`."""
         first = self.day + 1
-        chances = self.learner.chances(self.day, first, first + _EVER - 1)
-        return self.learner.of_open(then, rows, chances, self.day)
+        probabilities = self.trainer.compute_win_probabilities(self.day, first, first + _NEVER_WON_AFTER_DAYS - 1)
+        return self.trainer.compute_open_probabilities(deals, rows, probabilities, self.day)
 
 
-class Window:
+class ForecastWindow:
     """The draws of a window of days that do not depend on the open deals; shape (sellers, DRAWS) each.
 
     Both models are first scaled to the same total number of wins, their weighted mean. `pipeline_factor` is what the
@@ -112,51 +114,67 @@ class Window:
     change of one deal would rescale every seller's draws, and not only its own seller's.
     """
 
-    def __init__(self, fit: Fit, first: int, last: int) -> None:
-        self.fit, self.first, self.last = fit, first, last
+    def __init__(self, model: FittedModel, first: int, last: int) -> None:
+        self.model, self.first, self.last = model, first, last
 
-    def drawn(self) -> Steps[None]:
+    def draw(self) -> Steps[None]:
         """Compute the draws; must be completed before the window is used."""
-        fit, first, last = self.fit, self.first, self.last
-        errors = yield from fit.learner.errors(last - first + 1)
-        yield from fit.learner.looked_back(fit.day)
-        self.chances = fit.learner.chances(fit.day, first, last)
-        expected = fit.learner.expectation(fit.day, first, last)
+        model, first, last = self.model, self.first, self.last
+        errors = yield from model.trainer.compute_errors(last - first + 1)
+        yield from model.trainer.prepare_month_ends(model.day)
+        self.probabilities = model.trainer.compute_win_probabilities(model.day, first, last)
+        expected = model.trainer.compute_expected_wins(model.day, first, last)
         yield
-        _ = fit.tables
+        _ = model.amount_tables
         yield
-        plain, pipeline = float(expected.plain.sum()), float((expected.open + expected.new).sum())
-        level = (1 - errors.weight) * plain + errors.weight * pipeline
-        self.times = level / pipeline if pipeline > 0 else 1.0
-        self.parts = round(_PARTS * errors.sharing)
-        seeds = Seeds(first * 10_000 + last - first, fit.words)
-        self.shocks = yield from monte_carlo.shocks(seeds, errors.common(expected.log_sd), errors.own)
-        by_counts = expected.plain * (level / plain if plain > 0 else 1.0)
-        self.plain = yield from monte_carlo.coming(by_counts, self.shocks, fit.tables, seeds, 1)
-        self.new = yield from monte_carlo.coming(expected.new * self.times, self.shocks, fit.tables, seeds, 2)
+        count_total, pipeline_total = (
+            float(expected.by_counts.sum()),
+            float((expected.from_open + expected.from_new).sum()),
+        )
+        target_total = (1 - errors.weight) * count_total + errors.weight * pipeline_total
+        self.pipeline_factor = target_total / pipeline_total if pipeline_total > 0 else 1.0
+        self.pipeline_parts = round(_WEIGHT_PARTS * errors.share_weight)
+        streams = RandomStreams(first * 10_000 + last - first, model.seller_hashes)
+        self.multipliers = yield from monte_carlo.error_multipliers(
+            streams, errors.common_sd(expected.log_sd), errors.seller_sd
+        )
+        scaled_by_counts = expected.by_counts * (target_total / count_total if count_total > 0 else 1.0)
+        self.count_draws = yield from monte_carlo.sample_wins(
+            scaled_by_counts, self.multipliers, model.amount_tables, streams, 1
+        )
+        self.new_draws = yield from monte_carlo.sample_wins(
+            expected.from_new * self.pipeline_factor, self.multipliers, model.amount_tables, streams, 2
+        )
 
-    def outlook(self, then: DealTable) -> Steps[Outlook]:
+    def forecast_sellers(self, deals: DealTable) -> Steps[SellerForecasts]:
         """Compute the forecast of every seller from the deals that are open in `deals`."""
-        fit = self.fit
-        rows = np.flatnonzero(then.open)
-        plain = fit.learner.of_open(then, rows, self.chances, fit.day)
-        chances = np.clip(1 - (1 - plain) ** self.times, _UNSURE, 1 - _UNSURE)
-        amounts, said = deal_value_model.of_open(fit.past, then, rows, fit.means)
-        seller = then.seller[rows]
-        words = random_variates.mixed(fit.words[seller] ^ random_variates.mixed(then.word[rows].astype(np.uint64)))
-        deals = Opened(seller, chances, amounts, ~said, words)
-        opened = np.zeros((len(fit.words), DRAWS))
-        for piece in monte_carlo.pieces(len(fit.words)):
-            own = deals.of(piece)
-            means = summed(own.row, own.chances * own.amounts, len(piece))
-            drawn = random_variates.of_open(own, monte_carlo.shuffled(fit.tables, piece)) * self.shocks[piece]
-            opened[piece] = monte_carlo.to_mean(drawn, means)
+        model = self.model
+        rows = np.flatnonzero(deals.open)
+        uncorrected = model.trainer.compute_open_probabilities(deals, rows, self.probabilities, model.day)
+        win_probabilities = np.clip(
+            1 - (1 - uncorrected) ** self.pipeline_factor, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY
+        )
+        amounts, is_stated = deal_value_model.estimate_open_deals(model.past_deals, deals, rows, model.mean_amounts)
+        seller = deals.seller[rows]
+        hashes = random_variates.mix_bits(
+            model.seller_hashes[seller] ^ random_variates.mix_bits(deals.stable_hash[rows].astype(np.uint64))
+        )
+        open_deals = OpenDeals(seller, win_probabilities, amounts, ~is_stated, hashes)
+        open_draws = np.zeros((len(model.seller_hashes), DRAWS))
+        for batch in monte_carlo.seller_batches(len(model.seller_hashes)):
+            batch_deals = open_deals.select_rows(batch)
+            means = sum_by_index(batch_deals.row, batch_deals.probabilities * batch_deals.amounts, len(batch))
+            draws = (
+                random_variates.sum_open_deals(batch_deals, monte_carlo.shuffle_tables(model.amount_tables, batch))
+                * self.multipliers[batch]
+            )
+            open_draws[batch] = monte_carlo.rescale_to_mean(draws, means)
             yield
-        return Outlook(self, then, rows, chances, amounts, opened)
+        return SellerForecasts(self, deals, rows, win_probabilities, amounts, open_draws)
 
 
 @dataclass(frozen=True)
-class Outlook:
+class SellerForecasts:
     """The forecast of a window for every seller, given the deals open at one moment.
 
     deals                       the deals at that moment
@@ -165,29 +183,29 @@ class Outlook:
     open_draws                  draws of the amount won from open deals; shape (sellers, DRAWS)
     """
 
-    window: Window
-    then: DealTable
+    window: ForecastWindow
+    deals: DealTable
     rows: Ints
-    chances: Floats
+    win_probabilities: Floats
     amounts: Floats
-    opened: Floats
+    open_draws: Floats
 
     @cached_property
-    def keys(self) -> Ints:
+    def deal_keys(self) -> Ints:
         """The caller's key of each open deal; shape (open,)."""
-        return self.then.key[self.rows]
+        return self.deals.key[self.rows]
 
     @cached_property
-    def sellers(self) -> Ints:
+    def deal_sellers(self) -> Ints:
         """The seller's index of each open deal; shape (open,)."""
-        return self.then.seller[self.rows]
+        return self.deals.seller[self.rows]
 
-    def overdue(self, today: int) -> Bools:
+    def is_overdue(self, today: int) -> Bools:
         """Return for each open deal whether its expected closing day has passed or is not set; shape (open,)."""
-        due = self.then.due[self.rows]
-        return np.less(due, today) | np.equal(due, NEVER)
+        expected_close = self.deals.expected_close[self.rows]
+        return np.less(expected_close, today) | np.equal(expected_close, NEVER)
 
-    def of(self, chosen: Bools) -> Distribution:
+    def aggregate(self, members: Bools) -> Distribution:
         """Return the distribution of the amount that a group of sellers wins in the window.
 
         members  which sellers belong to the group; booleans of shape (sellers,)
@@ -195,12 +213,14 @@ class Outlook:
         The mean mixes the two models' means by their weights. The quantiles mix their quantile functions (both sets
         of draws are sorted first): the interval keeps the width of the models, where a mixture would be wider.
         """
-        parts = self.window.parts
-        plain = self.window.plain[chosen].sum(axis=0)
-        pipeline = (self.opened[chosen] + self.window.new[chosen]).sum(axis=0)
-        total = (_PARTS - parts) * _whole(plain) + parts * _whole(pipeline)
-        draws = ((_PARTS - parts) * np.sort(plain) + parts * np.sort(pipeline)) / _PARTS
-        return Distribution(Fraction(total, _PARTS * DRAWS), float(self.from_open[chosen].sum()), draws)
+        pipeline_parts = self.window.pipeline_parts
+        count_draws = self.window.count_draws[members].sum(axis=0)
+        pipeline_draws = (self.open_draws[members] + self.window.new_draws[members]).sum(axis=0)
+        total = (_WEIGHT_PARTS - pipeline_parts) * _exact_sum(count_draws) + pipeline_parts * _exact_sum(pipeline_draws)
+        draws = (
+            (_WEIGHT_PARTS - pipeline_parts) * np.sort(count_draws) + pipeline_parts * np.sort(pipeline_draws)
+        ) / _WEIGHT_PARTS
+        return Distribution(Fraction(total, _WEIGHT_PARTS * DRAWS), float(self.from_open[members].sum()), draws)
 
     @cached_property
     def from_open(self) -> Floats:
@@ -209,19 +229,21 @@ class Outlook:
         This is the pipeline model's figure, reduced where the combined mean is lower than the pipeline's: its share
         of the combined mean is never larger than its share of the pipeline's mean.
         """
-        weight = self.window.parts / _PARTS
-        opened, new, plain = (draws.mean(axis=1) for draws in (self.opened, self.window.new, self.window.plain))
-        pipeline = opened + new
-        both = (1 - weight) * plain + weight * pipeline
-        share = np.where(pipeline > 0, both / np.where(pipeline > 0, pipeline, 1.0), 0.0)
-        return np.asarray(opened * np.minimum(1.0, share))
+        weight = self.window.pipeline_parts / _WEIGHT_PARTS
+        open_mean, new_mean, count_mean = (
+            draws.mean(axis=1) for draws in (self.open_draws, self.window.new_draws, self.window.count_draws)
+        )
+        pipeline_mean = open_mean + new_mean
+        combined_mean = (1 - weight) * count_mean + weight * pipeline_mean
+        share = np.where(pipeline_mean > 0, combined_mean / np.where(pipeline_mean > 0, pipeline_mean, 1.0), 0.0)
+        return np.asarray(open_mean * np.minimum(1.0, share))
 
     @cached_property
     def contributions(self) -> Floats:
         """What each open deal adds to the mean; shape (open,). A seller's deals sum to their `from_open`."""
-        plain = self.chances * self.amounts
-        sums = summed(self.sellers, plain, len(self.from_open))
-        return plain * (self.from_open / np.where(sums != 0, sums, 1.0))[self.sellers]
+        unscaled = self.win_probabilities * self.amounts
+        sums = sum_by_index(self.deal_sellers, unscaled, len(self.from_open))
+        return unscaled * (self.from_open / np.where(sums != 0, sums, 1.0))[self.deal_sellers]
 
 
 @dataclass(frozen=True)
@@ -243,19 +265,19 @@ class Distribution:
         low, median, high = np.quantile(self.draws, (0.1, 0.5, 0.9))
         return float(low), float(median), float(high)
 
-    def reaches(self, missing: float) -> float:
+    def probability_of_at_least(self, amount: float) -> float:
         """Return the probability that the total is at least `amount`."""
-        below = int(self.draws.searchsorted(missing))
-        return (len(self.draws) - below) / len(self.draws)
+        draws_below = int(self.draws.searchsorted(amount))
+        return (len(self.draws) - draws_below) / len(self.draws)
 
 
-NOTHING: Final = Distribution(Fraction(0), 0.0, np.zeros(DRAWS))
+ZERO_DISTRIBUTION: Final = Distribution(Fraction(0), 0.0, np.zeros(DRAWS))
 
 
-def wide(low: float, high: float) -> bool:
+def is_too_wide(low: float, high: float) -> bool:
     """Return whether the interval from p10 to p90 is too wide for normal confidence."""
-    return high > _WIDE * low
+    return high > _MAX_INTERVAL_RATIO * low
 
 
-def _whole(draws: Floats) -> int:
+def _exact_sum(draws: Floats) -> int:
     return int(draws.astype(np.int64).sum())

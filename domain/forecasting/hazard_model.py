@@ -18,15 +18,15 @@ import numpy as np
 
 from domain.forecasting.arrays import Floats, Ints
 from domain.forecasting.deal_table import DealTable
-from domain.forecasting.seasonality import Rhythm, month_of, months_of
+from domain.forecasting.seasonality import DayWeights, month_of, months_of
 
-AGES: Final = np.array([0, 1, 3, 8, 15, 31, 61, 91, 121, 181, 271])  # first day of each age bin
-OLDEST: Final = int(AGES[-1])  # older deals are treated as being of this age
-_NEVER_ENDS: Final = 10**7  # end of the last age bin
-_HALF_LIFE: Final = 12.0  # months after which an observation counts half
-_CELL: Final = 5.0  # prior weight, in events, of the smooth shape in each cell
-_SUREST: Final = 0.95  # at most this share of the deals at risk ends on one day
-_POSITION: Final = 10.0  # prior weight, in events, of "no pattern within the quarter"
+AGE_BIN_STARTS: Final = np.array([0, 1, 3, 8, 15, 31, 61, 91, 121, 181, 271])  # first day of each age bin
+MAX_AGE_DAYS: Final = int(AGE_BIN_STARTS[-1])  # older deals are treated as being of this age
+_NO_LIMIT_DAYS: Final = 10**7  # end of the last age bin
+_HALF_LIFE_MONTHS: Final = 12.0  # months after which an observation counts half
+_CELL_PRIOR_EVENTS: Final = 5.0  # prior weight, in events, of the smooth shape in each cell
+_MAX_DAILY_EXIT: Final = 0.95  # at most this share of the deals at risk ends on one day
+_POSITION_PRIOR_EVENTS: Final = 10.0  # prior weight, in events, of "no pattern within the quarter"
 
 
 @dataclass(frozen=True)
@@ -43,31 +43,31 @@ class Exposure:
     lost: Floats
 
 
-def exposure(table: DealTable, rhythm: Rhythm, first: int, last: int) -> Exposure:
+def count_exposure(table: DealTable, day_weights: DayWeights, first: int, last: int) -> Exposure:
     """Count the days at risk, weighted by day, and the closings from day `first` to day `last`.
 
     The days at risk of a bin are found for all deals at once: +1 where a deal enters the bin, -1 after it leaves it,
     and the running sum is the number of deals at risk on each day. So the cost does not grow with the age of deals.
     """
     size = last - first + 1
-    weights = rhythm.weights(first, last)
+    weights = day_weights.compute_weights(first, last)
     months = months_of(np.arange(first, last + 1))
     month = months - months[0]
-    until = np.append(AGES[1:] - 1, _NEVER_ENDS)
+    bin_end = np.append(AGE_BIN_STARTS[1:] - 1, _NO_LIMIT_DAYS)
     end = np.minimum(table.closed, last)
-    at_risk = np.zeros((len(AGES), int(month[-1]) + 1))
-    for age, (youngest, oldest) in enumerate(zip(AGES, until, strict=True)):
-        enter, leave = np.maximum(table.created + youngest, first), np.minimum(table.created + oldest, end)
-        some = enter <= leave
-        change = np.bincount(enter[some] - first, minlength=size + 1) - np.bincount(
-            leave[some] + 1 - first, minlength=size + 1
+    at_risk = np.zeros((len(AGE_BIN_STARTS), int(month[-1]) + 1))
+    for age_bin, (youngest, oldest) in enumerate(zip(AGE_BIN_STARTS, bin_end, strict=True)):
+        enter_day, leave_day = np.maximum(table.created + youngest, first), np.minimum(table.created + oldest, end)
+        overlaps = enter_day <= leave_day
+        daily_change = np.bincount(enter_day[overlaps] - first, minlength=size + 1) - np.bincount(
+            leave_day[overlaps] + 1 - first, minlength=size + 1
         )
-        daily = np.cumsum(change)[:size] * weights
-        at_risk[age] = np.bincount(month, weights=daily, minlength=at_risk.shape[1])
-    ended = (table.closed >= first) & (table.closed <= last)
-    age_at_end = np.searchsorted(AGES, (table.closed - table.created)[ended], side="right") - 1
-    cell = age_at_end * at_risk.shape[1] + month[table.closed[ended] - first]
-    won = table.won[ended]
+        daily_at_risk = np.cumsum(daily_change)[:size] * weights
+        at_risk[age_bin] = np.bincount(month, weights=daily_at_risk, minlength=at_risk.shape[1])
+    is_closed = (table.closed >= first) & (table.closed <= last)
+    bin_at_end = np.searchsorted(AGE_BIN_STARTS, (table.closed - table.created)[is_closed], side="right") - 1
+    cell = bin_at_end * at_risk.shape[1] + month[table.closed[is_closed] - first]
+    won = table.won[is_closed]
     shape = at_risk.shape
     return Exposure(
         int(months[0]),
@@ -83,44 +83,44 @@ class Hazards:
 
     won: Floats
     lost: Floats
-    rhythm: Rhythm
+    day_weights: DayWeights
 
-    def win_by_age(self, now: int, first: int, last: int) -> Floats:
+    def win_probability_by_age(self, now: int, first: int, last: int) -> Floats:
         """Return the probability that a deal open at the start of day `now` is won from day `first` to day `last`.
 
         By the deal's age on `now`, shape (272,). One run over the days serves every age, whatever the number of deals.
         """
-        ages = np.arange(OLDEST + 1)
+        ages = np.arange(MAX_AGE_DAYS + 1)
         alive, won = np.ones(len(ages)), np.zeros(len(ages))
-        for step, (position, weight) in enumerate(self._days(now, last)):
-            age = np.searchsorted(AGES, ages + step, side="right") - 1
-            win, lose = self.won[age, position] * weight, self.lost[age, position] * weight
-            alive, wins = _a_day(alive, win, lose)
+        for step, (position, weight) in enumerate(self._positions_and_weights(now, last)):
+            age_bin = np.searchsorted(AGE_BIN_STARTS, ages + step, side="right") - 1
+            win_rate, loss_rate = self.won[age_bin, position] * weight, self.lost[age_bin, position] * weight
+            alive, wins = _advance_one_day(alive, win_rate, loss_rate)
             if now + step >= first:
                 won += wins
         return won
 
-    def win_by_arrival(self, now: int, first: int, last: int) -> Floats:
+    def win_probability_by_arrival(self, now: int, first: int, last: int) -> Floats:
         """Return the same for a deal created on each of the days from `now` to `last`; shape (days,)."""
         size = max(0, last - now + 1)
         alive, won = np.ones(size), np.zeros(size)
-        for step, (position, weight) in enumerate(self._days(now, last)):
-            here = slice(0, step + 1)
-            age = np.searchsorted(AGES, step - np.arange(step + 1), side="right") - 1
-            win, lose = self.won[age, position] * weight, self.lost[age, position] * weight
-            alive[here], wins = _a_day(alive[here], win, lose)
+        for step, (position, weight) in enumerate(self._positions_and_weights(now, last)):
+            arrived = slice(0, step + 1)
+            age_bin = np.searchsorted(AGE_BIN_STARTS, step - np.arange(step + 1), side="right") - 1
+            win_rate, loss_rate = self.won[age_bin, position] * weight, self.lost[age_bin, position] * weight
+            alive[arrived], wins = _advance_one_day(alive[arrived], win_rate, loss_rate)
             if now + step >= first:
-                won[here] += wins
+                won[arrived] += wins
         return won
 
-    def _days(self, first: int, last: int) -> list[tuple[int, float]]:
+    def _positions_and_weights(self, first: int, last: int) -> list[tuple[int, float]]:
         if last < first:
             return []
         positions = months_of(np.arange(first, last + 1)) % 3
-        return list(zip(positions.tolist(), self.rhythm.weights(first, last).tolist(), strict=True))
+        return list(zip(positions.tolist(), self.day_weights.compute_weights(first, last).tolist(), strict=True))
 
 
-def hazards(seen: Exposure, rhythm: Rhythm, month: int) -> Hazards:
+def fit_hazards(exposure: Exposure, day_weights: DayWeights, month: int) -> Hazards:
     """Fit the hazards to the months up to and including `month`.
 
     With D events and E days at risk, both discounted by age of the observation:
@@ -129,35 +129,39 @@ def hazards(seen: Exposure, rhythm: Rhythm, month: int) -> Hazards:
 
     base(a) is the same estimate without positions, shrunk towards the hazard of all ages together.
     """
-    size = month - seen.first_month + 1
-    discount = 0.5 ** (np.arange(size)[::-1] / _HALF_LIFE)
-    position = ((seen.first_month + np.arange(size)) % 3)[:, None] == np.arange(3)
-    folded = (discount[:, None] * position).astype(np.float64)
-    at_risk = seen.at_risk[:, :size] @ folded
-    won, lost = (_smoothed(events[:, :size] @ folded, at_risk) for events in (seen.won, seen.lost))
-    return Hazards(won, lost, rhythm)
+    size = month - exposure.first_month + 1
+    discount = 0.5 ** (np.arange(size)[::-1] / _HALF_LIFE_MONTHS)
+    position = ((exposure.first_month + np.arange(size)) % 3)[:, None] == np.arange(3)
+    discounted_position = (discount[:, None] * position).astype(np.float64)
+    at_risk = exposure.at_risk[:, :size] @ discounted_position
+    won, lost = (_smooth(events[:, :size] @ discounted_position, at_risk) for events in (exposure.won, exposure.lost))
+    return Hazards(won, lost, day_weights)
 
 
-def _smoothed(events: Floats, at_risk: Floats) -> Floats:
+def _smooth(events: Floats, at_risk: Floats) -> Floats:
     overall = (float(events.sum()) + 0.5) / (float(at_risk.sum()) + 100)
-    base = (events.sum(axis=1) + _CELL) / (at_risk.sum(axis=1) + _CELL / overall)
-    pattern = (events.sum(axis=0) + _POSITION) / ((base[:, None] * at_risk).sum(axis=0) + _POSITION)
+    base = (events.sum(axis=1) + _CELL_PRIOR_EVENTS) / (at_risk.sum(axis=1) + _CELL_PRIOR_EVENTS / overall)
+    pattern = (events.sum(axis=0) + _POSITION_PRIOR_EVENTS) / (
+        (base[:, None] * at_risk).sum(axis=0) + _POSITION_PRIOR_EVENTS
+    )
     expected = base[:, None] * pattern
-    return (events + _CELL) / (at_risk + _CELL / expected)  # type: ignore[no-any-return]
+    return (events + _CELL_PRIOR_EVENTS) / (at_risk + _CELL_PRIOR_EVENTS / expected)  # type: ignore[no-any-return]
 
 
-def _a_day(alive: Floats, win: Floats, lose: Floats) -> tuple[Floats, Floats]:
+def _advance_one_day(alive: Floats, win_rate: Floats, loss_rate: Floats) -> tuple[Floats, Floats]:
     """Return the share of deals still open after a day and the share won on it, given the share open before."""
-    total = win + lose
-    kept = np.minimum(1.0, _SUREST / np.maximum(total, 1e-300))  # day weights could push the hazards' sum above 1
-    return alive * (1 - total * kept), alive * win * kept
+    total = win_rate + loss_rate
+    scale = np.minimum(
+        1.0, _MAX_DAILY_EXIT / np.maximum(total, 1e-300)
+    )  # day weights could push the hazards' sum above 1
+    return alive * (1 - total * scale), alive * win_rate * scale
 
 
 def ages_on(created: Ints, day: int) -> Ints:
     """Return the ages of deals in days on `day`, capped at the start of the last age bin."""
-    return np.clip(day - created, 0, OLDEST)
+    return np.clip(day - created, 0, MAX_AGE_DAYS)
 
 
-def position_of(day: int) -> int:
+def quarter_position(day: int) -> int:
     """Return the position of the day's month in its quarter, 0 to 2."""
     return month_of(day) % 3

@@ -15,19 +15,19 @@ import numpy as np
 
 from domain.forecasting import deal_value_model, model_averaging, monte_carlo
 from domain.forecasting.arrays import Bools, Floats, Ints
-from domain.forecasting.cooperative import at_once
-from domain.forecasting.daily_volume import Presence, Tally, presence
-from domain.forecasting.forecast import Confidence, Distribution, confidence
-from domain.forecasting.model_averaging import Errors
-from domain.forecasting.random_variates import DRAWS, Seeds
-from domain.forecasting.seasonality import MONTH, first_day, last_day
+from domain.forecasting.cooperative import run_to_completion
+from domain.forecasting.daily_volume import DailyVolume, SellerActivity, find_seller_activity
+from domain.forecasting.forecast import Confidence, Distribution, rate_confidence
+from domain.forecasting.model_averaging import ModelErrors
+from domain.forecasting.random_variates import DRAWS, RandomStreams
+from domain.forecasting.seasonality import DAYS_PER_MONTH, first_day, last_day
 from domain.primitives.calendar import Calendar
 
-_LOOK_BACK: Final = 6  # month ends at which the model is tested
-_LONGEST: Final = 3  # longest test window, in months
+_LOOK_BACK_MONTHS: Final = 6  # month ends at which the model is tested
+_MAX_WINDOW_MONTHS: Final = 3  # longest test window, in months
 
 
-class MetricFit:
+class FittedMetricModel:
     """The model of one metric, fitted to its history up to the end of `day`.
 
     days, sellers, amounts  one entry per seller and day with a record: ordinal, the seller's index, and the amount,
@@ -43,60 +43,68 @@ class MetricFit:
         sellers: Ints,
         amounts: Floats,
         *,
-        whole: bool,
+        is_count: bool,
         day: int,
         calendar: Calendar,
         names: Sequence[str],
         active: Bools,
     ) -> None:
         self.day, self.active = day, active
-        self.words = np.array([monte_carlo.word(name) for name in names], dtype=np.uint64)
-        counted = amounts if whole else np.ones(len(amounts))
+        self.seller_hashes = np.array([monte_carlo.hash_seller_key(name) for name in names], dtype=np.uint64)
+        counted = amounts if is_count else np.ones(len(amounts))
         first = int(days.min()) if len(days) else day
-        self.tally = Tally(days, counted, sellers, first=first, day=day, count=len(names), calendar=calendar)
+        self.volume = DailyVolume(days, counted, sellers, first=first, day=day, count=len(names), calendar=calendar)
         age = (day - days).astype(np.float64)
-        self.tables = None if whole else deal_value_model.tables(amounts, age, sellers, len(names))
+        self.amount_tables = (
+            None if is_count else deal_value_model.build_amount_tables(amounts, age, sellers, len(names))
+        )
         self._windows: dict[tuple[int, int], Floats] = {}
-        self._errors: dict[int, Errors] = {}
+        self._errors: dict[int, ModelErrors] = {}
 
     @property
     def confidence(self) -> Confidence:
-        return confidence(self.tally.complete_months, self.tally.total(self.day))
+        return rate_confidence(self.volume.complete_months, self.volume.total_until(self.day))
 
-    def of(self, chosen: Bools, first: int, last: int) -> Distribution:
+    def forecast(self, members: Bools, first: int, last: int) -> Distribution:
         """Return the distribution of a group's amount from day `first` to day `last`.
 
         members  which sellers belong to the group; booleans of shape (sellers,)
         """
-        draws = self.window(first, last)[chosen].sum(axis=0)
+        draws = self.draw_window(first, last)[members].sum(axis=0)
         return Distribution(Fraction(int(draws.astype(np.int64).sum()), DRAWS), 0.0, np.sort(draws))
 
-    def window(self, first: int, last: int) -> Floats:
+    def draw_window(self, first: int, last: int) -> Floats:
         """Return the draws of every seller from day `first` to day `last`; shape (sellers, DRAWS); cached."""
         key = (first, last)
         if key not in self._windows:
-            expected, log_sd = self._expected(self.day, first, last)
-            errors = self._errors_of(last - first + 1)
-            seeds = Seeds(first * 10_000 + last - first, self.words)
-            shocked = at_once(monte_carlo.shocks(seeds, errors.common(log_sd), errors.own))
-            self._windows[key] = at_once(monte_carlo.coming(expected, shocked, self.tables, seeds, 1))
+            expected, log_sd = self._expect_events(self.day, first, last)
+            errors = self._errors_for(last - first + 1)
+            streams = RandomStreams(first * 10_000 + last - first, self.seller_hashes)
+            multipliers = run_to_completion(
+                monte_carlo.error_multipliers(streams, errors.common_sd(log_sd), errors.seller_sd)
+            )
+            self._windows[key] = run_to_completion(
+                monte_carlo.sample_wins(expected, multipliers, self.amount_tables, streams, 1)
+            )
         return self._windows[key]
 
-    def _expected(self, day: int, first: int, last: int) -> tuple[Floats, float]:
-        known = self.tally.days <= day
-        since = presence(len(self.words), self.tally.sellers[known], self.tally.days[known]).since
+    def _expect_events(self, day: int, first: int, last: int) -> tuple[Floats, float]:
+        is_known = self.volume.days <= day
+        first_active_day = find_seller_activity(
+            len(self.seller_hashes), self.volume.sellers[is_known], self.volume.days[is_known]
+        ).first_active_day
         # The last day with a record is set to today: a rare metric has not ended because it has paused for long.
-        always = Presence(since, np.full(len(since), day))
-        ahead = self.tally.ahead(day, first, last)
-        return ahead.total * self.tally.shares(day, always, self.active), ahead.log_sd
+        activity = SellerActivity(first_active_day, np.full(len(first_active_day), day))
+        forecast = self.volume.forecast(day, first, last)
+        return forecast.total * self.volume.compute_shares(day, activity, self.active), forecast.log_sd
 
-    def _errors_of(self, length: int) -> Errors:
-        months = min(_LONGEST, max(1, round(length / MONTH)))
+    def _errors_for(self, length: int) -> ModelErrors:
+        months = min(_MAX_WINDOW_MONTHS, max(1, round(length / DAYS_PER_MONTH)))
         if months not in self._errors:
-            until = self.tally.last_month - months
-            ends = range(self.tally.first_month + 1, until + 1)[-_LOOK_BACK:]
-            windows = [(last_day(end), first_day(end + 1), last_day(end + months)) for end in ends]
-            expected = [self._expected(*window)[0] for window in windows]
-            came = [self.tally.by_seller(first, last) for _, first, last in windows]
-            self._errors[months] = model_averaging.errors(expected, expected, came, months)
+            last_end = self.volume.last_month - months
+            ends = range(self.volume.first_month + 1, last_end + 1)[-_LOOK_BACK_MONTHS:]
+            windows = [(last_day(month), first_day(month + 1), last_day(month + months)) for month in ends]
+            expected = [self._expect_events(*window)[0] for window in windows]
+            actual = [self.volume.totals_by_seller(first, last) for _, first, last in windows]
+            self._errors[months] = model_averaging.measure_errors(expected, expected, actual, months)
         return self._errors[months]

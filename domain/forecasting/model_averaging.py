@@ -19,17 +19,17 @@ import numpy as np
 
 from domain.forecasting.arrays import Floats
 
-_ERROR: Final = 0.10  # prior of a model's relative error
-_ERRORS: Final = 3.0  # month ends that this prior counts for
-_SELLER_ERROR: Final = 0.10  # prior of a single seller's relative error
-_SELLER_ERRORS: Final = 2.0  # month ends that this prior counts for
-_TOGETHER: Final = 0.8  # part of a model's claimed error that remains in the mean of two models
-_WORST: Final = 0.5  # cap of a single month end's relative error, and of the resulting standard deviations
-_FEWEST: Final = 0.5  # wins; floor of expectations that are divided by
+_PRIOR_ERROR: Final = 0.10  # prior of a model's relative error
+_PRIOR_MONTH_ENDS: Final = 3.0  # month ends that this prior counts for
+_PRIOR_SELLER_ERROR: Final = 0.10  # prior of a single seller's relative error
+_PRIOR_SELLER_MONTH_ENDS: Final = 2.0  # month ends that this prior counts for
+_CLAIM_FACTOR: Final = 0.8  # part of a model's claimed error that remains in the mean of two models
+_MAX_ERROR: Final = 0.5  # cap of a single month end's relative error, and of the resulting standard deviations
+_MIN_WINS: Final = 0.5  # wins; floor of expectations that are divided by
 
 
 @dataclass(frozen=True)
-class Errors:
+class ModelErrors:
     """Errors of the two models at recent month ends.
 
     weight           weight of the second model in the total, 0 to 1
@@ -40,57 +40,78 @@ class Errors:
     """
 
     weight: float
-    sharing: float
+    share_weight: float
     excess: float
-    effective: float
-    own: float
+    effective_count: float
+    seller_sd: float
 
-    def common(self, log_sd: float) -> float:
+    def common_sd(self, log_sd: float) -> float:
         """Return the standard deviation of the error that all sellers share; `log_sd` is what the model claims."""
-        claimed = (_TOGETHER * log_sd) ** 2
-        variance = (self.effective * self.excess + _ERRORS * claimed) / (self.effective + _ERRORS)
-        return min(_WORST, float(variance**0.5))
+        claimed = (_CLAIM_FACTOR * log_sd) ** 2
+        variance = (self.effective_count * self.excess + _PRIOR_MONTH_ENDS * claimed) / (
+            self.effective_count + _PRIOR_MONTH_ENDS
+        )
+        return min(_MAX_ERROR, float(variance**0.5))
 
 
-NOTHING_SEEN: Final = Errors(0.5, 0.5, 0.0, 0.0, _SELLER_ERROR)
+NO_EVIDENCE: Final = ModelErrors(0.5, 0.5, 0.0, 0.0, _PRIOR_SELLER_ERROR)
 
 
-def errors(first: Sequence[Floats], second: Sequence[Floats], came: Sequence[Floats], months: int) -> Errors:
+def measure_errors(
+    first: Sequence[Floats], second: Sequence[Floats], actual: Sequence[Floats], months: int
+) -> ModelErrors:
     """Measure the errors of two models; each sequence has one array of shape (sellers,) per month end.
 
     first, second  wins that each model expected
     actual         observed wins
     months         length of the windows; windows that begin a month apart overlap
     """
-    if not came:
-        return NOTHING_SEEN
-    effective = 1 + (len(came) - 1) / months
-    total = np.array([max(1.0, float(each.sum())) for each in came])
-    a, b = (np.array([float(each.sum()) for each in expected]) for expected in (first, second))
-    of_a, of_b = (_held_back(_excess(expected, total), effective, _ERROR, _ERRORS) for expected in (a, b))
-    weight = of_a / (of_a + of_b)
-    together = (1 - weight) * a + weight * b
-    shared = [np.array(expected) / np.maximum(each, _FEWEST)[:, None] for expected, each in ((first, a), (second, b))]
-    of_a, of_b = (
-        _held_back(_excess_of_shares(share, came), effective, _SELLER_ERROR, _SELLER_ERRORS) for share in shared
+    if not actual:
+        return NO_EVIDENCE
+    effective_count = 1 + (len(actual) - 1) / months
+    total = np.array([max(1.0, float(wins.sum())) for wins in actual])
+    first_totals, second_totals = (np.array([float(wins.sum()) for wins in expected]) for expected in (first, second))
+    first_error, second_error = (
+        _shrink(_excess_error(expected, total), effective_count, _PRIOR_ERROR, _PRIOR_MONTH_ENDS)
+        for expected in (first_totals, second_totals)
     )
-    sharing = of_a / (of_a + of_b)
-    share = (1 - sharing) * shared[0] + sharing * shared[1]
-    own = _held_back(_excess_of_shares(share, came), effective, _SELLER_ERROR, _SELLER_ERRORS)
-    return Errors(weight, sharing, max(0.0, _excess(together, total)), effective, min(_WORST, own**0.5))
+    weight = first_error / (first_error + second_error)
+    combined = (1 - weight) * first_totals + weight * second_totals
+    shares = [
+        np.array(expected) / np.maximum(totals, _MIN_WINS)[:, None]
+        for expected, totals in ((first, first_totals), (second, second_totals))
+    ]
+    first_error, second_error = (
+        _shrink(
+            _excess_share_error(model_share, actual), effective_count, _PRIOR_SELLER_ERROR, _PRIOR_SELLER_MONTH_ENDS
+        )
+        for model_share in shares
+    )
+    share_weight = first_error / (first_error + second_error)
+    combined_share = (1 - share_weight) * shares[0] + share_weight * shares[1]
+    seller_variance = _shrink(
+        _excess_share_error(combined_share, actual), effective_count, _PRIOR_SELLER_ERROR, _PRIOR_SELLER_MONTH_ENDS
+    )
+    return ModelErrors(
+        weight,
+        share_weight,
+        max(0.0, _excess_error(combined, total)),
+        effective_count,
+        min(_MAX_ERROR, seller_variance**0.5),
+    )
 
 
-def _excess(expected: Floats, came: Floats) -> float:
-    relative = np.clip(came / np.maximum(expected, _FEWEST) - 1, -_WORST, _WORST)
-    return float(np.mean(relative**2 - 1 / came))
+def _excess_error(expected: Floats, actual: Floats) -> float:
+    relative = np.clip(actual / np.maximum(expected, _MIN_WINS) - 1, -_MAX_ERROR, _MAX_ERROR)
+    return float(np.mean(relative**2 - 1 / actual))
 
 
-def _excess_of_shares(share: Floats, came: Sequence[Floats]) -> float:
+def _excess_share_error(share: Floats, actual: Sequence[Floats]) -> float:
     """Return the mean squared relative error of the sellers' shares of the observed wins, less what chance explains."""
-    actual = np.array(came)
-    expected = share * actual.sum(axis=1, keepdims=True)
-    return float(((actual - expected) ** 2 - expected).sum()) / max(float((expected**2).sum()), _FEWEST)
+    actual_wins = np.array(actual)
+    expected = share * actual_wins.sum(axis=1, keepdims=True)
+    return float(((actual_wins - expected) ** 2 - expected).sum()) / max(float((expected**2).sum()), _MIN_WINS)
 
 
-def _held_back(excess: float, effective: float, prior: float, count: float) -> float:
-    return (effective * max(0.0, excess) + count * prior**2) / (effective + count)
+def _shrink(excess: float, effective_count: float, prior_error: float, prior_count: float) -> float:
+    return (effective_count * max(0.0, excess) + prior_count * prior_error**2) / (effective_count + prior_count)

@@ -16,86 +16,94 @@ from typing import Final
 
 import numpy as np
 
-from domain.forecasting.arrays import Bools, Floats, Ints, Words, summed
-from domain.forecasting.deal_value_model import TABLE
+from domain.forecasting.arrays import Bools, Floats, Ints, UInts, sum_by_index
+from domain.forecasting.deal_value_model import TABLE_SIZE
 
 DRAWS: Final = 1000
-_STEPS: Final = np.array([step for step in range(1, DRAWS) if step % 2 and step % 5], dtype=np.int64)  # DRAWS = 2³ 5³
-_NUMBERS: Final[Words] = np.arange(DRAWS, dtype=np.uint64)
-SHUFFLED: Final = np.random.Generator(np.random.PCG64(20)).permutation(TABLE)  # fixed shuffle of the amount tables
+_COPRIME_STEPS: Final = np.array(
+    [step for step in range(1, DRAWS) if step % 2 and step % 5], dtype=np.int64
+)  # DRAWS = 2³ 5³
+_DRAW_INDEXES: Final[UInts] = np.arange(DRAWS, dtype=np.uint64)
+TABLE_ORDER: Final = np.random.Generator(np.random.PCG64(20)).permutation(
+    TABLE_SIZE
+)  # fixed shuffle of the amount tables
 
 
-def mixed(words: Words) -> Words:
+def mix_bits(bits: UInts) -> UInts:
     """Return 64 well mixed bits for each 64-bit word: the finalizer of SplitMix64."""
-    z = words + np.uint64(0x9E3779B97F4A7C15)
+    z = bits + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
 
 
-def uniform(words: Words) -> Floats:
+def to_uniform(bits: UInts) -> Floats:
     """Return a number strictly between 0 and 1 for each 64-bit word."""
-    return ((words >> np.uint64(11)).astype(np.float64) + 0.5) / float(1 << 53)
+    return ((bits >> np.uint64(11)).astype(np.float64) + 0.5) / float(1 << 53)
 
 
 @dataclass(frozen=True)
-class Seeds:
+class RandomStreams:
     """Source of random bits: a key of the window and the hash of each seller, shape (sellers,).
 
     `purpose` numbers keep the uses of random numbers within one window independent.
     """
 
-    question: int
-    sellers: Words
+    window_key: int
+    sellers: UInts
 
-    def common(self, purpose: int) -> Words:
+    def common_bits(self, purpose: int) -> UInts:
         """Return 64 bits for each draw, shared by all sellers; shape (DRAWS,)."""
-        root = mixed(np.array([self.question * 1_000_003 + purpose], dtype=np.uint64))
-        return mixed(root + _NUMBERS)
+        root = mix_bits(np.array([self.window_key * 1_000_003 + purpose], dtype=np.uint64))
+        return mix_bits(root + _DRAW_INDEXES)
 
-    def each(self, purpose: int, rows: Ints) -> Words:
+    def seller_bits(self, purpose: int, rows: Ints) -> UInts:
         """Return 64 bits for each of the sellers `rows` and each draw; shape (rows, DRAWS)."""
-        root = mixed(self.sellers[rows] ^ mixed(np.array([self.question * 1_000_003 + purpose], dtype=np.uint64)))
-        return mixed(root[:, None] + _NUMBERS)
+        root = mix_bits(
+            self.sellers[rows] ^ mix_bits(np.array([self.window_key * 1_000_003 + purpose], dtype=np.uint64))
+        )
+        return mix_bits(root[:, None] + _DRAW_INDEXES)
 
 
-def levels(words: Words) -> Floats:
+def stratified_levels(bits: UInts) -> Floats:
     """Return for each row the same DRAWS evenly spaced numbers between 0 and 1, in a random order of its own.
 
     Stratified in place of independent levels: the mean of the draws is nearly free of sampling noise.
     """
-    order = np.argsort(words, axis=-1)
-    ranks = np.empty(words.shape, dtype=np.float64)
-    np.put_along_axis(ranks, order, np.broadcast_to(np.arange(DRAWS) + 0.5, words.shape), axis=-1)
+    order = np.argsort(bits, axis=-1)
+    ranks = np.empty(bits.shape, dtype=np.float64)
+    np.put_along_axis(ranks, order, np.broadcast_to(np.arange(DRAWS) + 0.5, bits.shape), axis=-1)
     return ranks / DRAWS
 
 
-def poisson(means: Floats, level: Floats) -> Ints:
+def poisson_quantiles(means: Floats, level: Floats) -> Ints:
     """Return the Poisson quantiles at the levels; both of the same shape.
 
     By inversion below a mean of 30. Above, by the rounded normal quantile with the skewness correction of
     Cornish & Fisher (1937), which is accurate enough there.
     """
-    found = np.zeros(means.shape, dtype=np.int64)
-    small = means < 30
-    mean, u = means[small], level[small]
+    result = np.zeros(means.shape, dtype=np.int64)
+    is_small = means < 30
+    mean, u = means[is_small], level[is_small]
     term = np.exp(-mean)
-    reached, k = term.copy(), np.zeros(len(mean), dtype=np.int64)
-    n = 0
-    going = u > reached
-    while going.any() and n < 120:
-        n += 1
-        term = term * mean / n
-        reached = reached + term
-        k[going] = n
-        going = u > reached
-    found[small] = k
-    big, z = means[~small], quantile(level[~small])
-    found[~small] = np.maximum(0, np.rint(big + np.sqrt(big) * z + (z * z - 1) / 6)).astype(np.int64)
-    return found
+    cumulative, counts = term.copy(), np.zeros(len(mean), dtype=np.int64)
+    count = 0
+    unfinished = u > cumulative
+    while unfinished.any() and count < 120:
+        count += 1
+        term = term * mean / count
+        cumulative = cumulative + term
+        counts[unfinished] = count
+        unfinished = u > cumulative
+    result[is_small] = counts
+    large_means, z = means[~is_small], normal_quantiles(level[~is_small])
+    result[~is_small] = np.maximum(0, np.rint(large_means + np.sqrt(large_means) * z + (z * z - 1) / 6)).astype(
+        np.int64
+    )
+    return result
 
 
-def quantile(level: Floats) -> Floats:
+def normal_quantiles(level: Floats) -> Floats:
     """Return the standard normal quantiles at the levels, to about 1e-9 (Acklam's rational approximation)."""
     a = (
         -3.969683028665376e01,
@@ -124,13 +132,13 @@ def quantile(level: Floats) -> Floats:
     p = np.asarray(level)
     q = p - 0.5
     r = q * q
-    middle = np.polyval(a, r) * q / np.polyval((*b, 1.0), r)
+    central = np.polyval(a, r) * q / np.polyval((*b, 1.0), r)
     tail = np.sqrt(-2 * np.log(np.minimum(p, 1 - p)))
     outer = np.polyval(c, tail) / np.polyval((*d, 1.0), tail)
-    return np.where(np.abs(q) <= 0.47575, middle, np.where(q < 0, outer, -outer))
+    return np.where(np.abs(q) <= 0.47575, central, np.where(q < 0, outer, -outer))
 
 
-def of_new(counts: Ints, tables: Floats, words: Words) -> Floats:
+def sum_new_wins(counts: Ints, tables: Floats, bits: UInts) -> Floats:
     """Return the total amount of `counts` wins, with amounts taken from each seller's table; shape (rows, DRAWS).
 
     tables  shuffled amounts, shape (rows, entries); the number of entries is a power of two
@@ -139,23 +147,23 @@ def of_new(counts: Ints, tables: Floats, words: Words) -> Floats:
     A sum takes every `step`-th entry from `start` on, both decided by its bits. An odd step visits all entries of a
     table of 2^k before one is repeated, so no random number per win is needed.
     """
-    entries = tables.shape[1]
-    flat = counts.ravel()
-    many = int(flat.sum())
-    if not many:
+    table_size = tables.shape[1]
+    flat_counts = counts.ravel()
+    total = int(flat_counts.sum())
+    if not total:
         return np.zeros(counts.shape)
-    ends = np.cumsum(flat)
-    which = np.repeat(np.arange(len(flat)), flat)
-    number = np.arange(many) - (ends - flat)[which]
-    start = (words & np.uint64(entries - 1)).astype(np.int64).ravel()
-    step = (((words >> np.uint64(32)) & np.uint64(entries - 1)) | np.uint64(1)).astype(np.int64).ravel()
-    at = (start[which] + number * step[which]) & (entries - 1)
-    amounts = tables.ravel()[(which // counts.shape[1]) * entries + at]
-    return summed(which, amounts, len(flat)).reshape(counts.shape)
+    ends = np.cumsum(flat_counts)
+    sum_index = np.repeat(np.arange(len(flat_counts)), flat_counts)
+    occurrence = np.arange(total) - (ends - flat_counts)[sum_index]
+    start = (bits & np.uint64(table_size - 1)).astype(np.int64).ravel()
+    step = (((bits >> np.uint64(32)) & np.uint64(table_size - 1)) | np.uint64(1)).astype(np.int64).ravel()
+    position = (start[sum_index] + occurrence * step[sum_index]) & (table_size - 1)
+    amounts = tables.ravel()[(sum_index // counts.shape[1]) * table_size + position]
+    return sum_by_index(sum_index, amounts, len(flat_counts)).reshape(counts.shape)
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenDeals:
     """Open deals; shape (n,) each.
 
     row               row of the result: the seller's index
@@ -166,18 +174,24 @@ class Opened:
     """
 
     row: Ints
-    chances: Floats
+    probabilities: Floats
     amounts: Floats
-    vague: Bools
-    words: Words
+    amount_is_guess: Bools
+    hashes: UInts
 
-    def of(self, rows: Ints) -> Opened:
+    def select_rows(self, rows: Ints) -> OpenDeals:
         """Return the deals of the consecutive `rows`, renumbered from 0."""
         use = (self.row >= rows[0]) & (self.row <= rows[-1])
-        return Opened(self.row[use] - rows[0], self.chances[use], self.amounts[use], self.vague[use], self.words[use])
+        return OpenDeals(
+            self.row[use] - rows[0],
+            self.probabilities[use],
+            self.amounts[use],
+            self.amount_is_guess[use],
+            self.hashes[use],
+        )
 
 
-def of_open(deals: Opened, tables: Floats) -> Floats:
+def sum_open_deals(deals: OpenDeals, tables: Floats) -> Floats:
     """Return the amount won from open deals; shape (rows, DRAWS).
 
     tables  shuffled amounts of wins of each row, shape (rows, entries); the number of entries is a power of two
@@ -186,16 +200,18 @@ def of_open(deals: Opened, tables: Floats) -> Floats:
     probability is exact (up to 1 / DRAWS), any two deals are practically independent, and the cost is proportional to
     the number of wins and not to deals × DRAWS.
     """
-    often = np.floor(deals.chances * DRAWS + uniform(mixed(deals.words))).astype(np.int64)
-    start = (deals.words % np.uint64(DRAWS)).astype(np.int64)
-    step = _STEPS[((deals.words >> np.uint64(20)) % np.uint64(len(_STEPS))).astype(np.int64)]
-    which = np.repeat(np.arange(len(often)), often)
-    number = np.arange(len(which)) - (np.cumsum(often) - often)[which]
-    draw = ((start[which] + number * step[which]) % DRAWS).astype(np.int64)
-    row, amounts = deals.row[which], deals.amounts[which]
-    guessed = deals.vague[which]
-    if guessed.any():
-        at = mixed(deals.words[which[guessed]] + number[guessed].astype(np.uint64)) & np.uint64(tables.shape[1] - 1)
-        mine = tables[row[guessed], at.astype(np.int64)]
-        amounts[guessed] *= mine / np.maximum(tables.mean(axis=1), 1e-9)[row[guessed]]
-    return summed(row * DRAWS + draw, amounts, len(tables) * DRAWS).reshape(-1, DRAWS)
+    win_counts = np.floor(deals.probabilities * DRAWS + to_uniform(mix_bits(deals.hashes))).astype(np.int64)
+    start = (deals.hashes % np.uint64(DRAWS)).astype(np.int64)
+    step = _COPRIME_STEPS[((deals.hashes >> np.uint64(20)) % np.uint64(len(_COPRIME_STEPS))).astype(np.int64)]
+    deal_index = np.repeat(np.arange(len(win_counts)), win_counts)
+    occurrence = np.arange(len(deal_index)) - (np.cumsum(win_counts) - win_counts)[deal_index]
+    draw = ((start[deal_index] + occurrence * step[deal_index]) % DRAWS).astype(np.int64)
+    row, amounts = deals.row[deal_index], deals.amounts[deal_index]
+    is_guess = deals.amount_is_guess[deal_index]
+    if is_guess.any():
+        position = mix_bits(deals.hashes[deal_index[is_guess]] + occurrence[is_guess].astype(np.uint64)) & np.uint64(
+            tables.shape[1] - 1
+        )
+        sampled = tables[row[is_guess], position.astype(np.int64)]
+        amounts[is_guess] *= sampled / np.maximum(tables.mean(axis=1), 1e-9)[row[is_guess]]
+    return sum_by_index(row * DRAWS + draw, amounts, len(tables) * DRAWS).reshape(-1, DRAWS)

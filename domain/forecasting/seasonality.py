@@ -14,17 +14,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from domain.forecasting.arrays import Bools, Floats, Ints, summed
+from domain.forecasting.arrays import Bools, Floats, Ints, sum_by_index
 from domain.primitives.calendar import Calendar
 
-MONTH: Final = 365.25 / 12  # length of an average month
-_EPOCH: Final = date(1970, 1, 1).toordinal()
-_TRUST: Final = 10.0  # prior weight, in events, of "all days are alike"
+DAYS_PER_MONTH: Final = 365.25 / 12  # length of an average month
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_PRIOR_EVENTS: Final = 10.0  # prior weight, in events, of "all days are alike"
 
 
 def months_of(days: Any) -> Ints:
     """Return the month number of each day (ordinals), in the same shape."""
-    epoch_days = (np.asarray(days, dtype=np.int64) - _EPOCH).astype("datetime64[D]")
+    epoch_days = (np.asarray(days, dtype=np.int64) - _EPOCH_DAY).astype("datetime64[D]")
     return epoch_days.astype("datetime64[M]").astype(np.int64) + 1970 * 12
 
 
@@ -42,13 +42,13 @@ def last_day(month: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _working(calendar: Calendar, first: int, last: int) -> Bools:
+def _working_days(calendar: Calendar, first: int, last: int) -> Bools:
     """Return whether each day from `first` to `last` is a working day; cached, since the calendar is slow."""
-    return np.array([calendar.is_working(date.fromordinal(day)) for day in range(first, last + 1)], dtype=np.bool_)
+    return np.array([calendar.is_workday(date.fromordinal(day)) for day in range(first, last + 1)], dtype=np.bool_)
 
 
 @dataclass(frozen=True)
-class Rhythm:
+class DayWeights:
     """Weights of days by expected volume; 1 is the average day of the observed past.
 
     A weight depends only on whether the day is a working day and on its third of the month, so that little data
@@ -60,59 +60,61 @@ class Rhythm:
     """
 
     calendar: Calendar
-    free: float = 1.0
-    thirds: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    mean: float = 1.0
+    day_off_weight: float = 1.0
+    month_third_weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    mean_weight: float = 1.0
 
-    def weights(self, first: int, last: int) -> Floats:
+    def compute_weights(self, first: int, last: int) -> Floats:
         """Return the weight of each day from `first` to `last`, both included; shape (last - first + 1,)."""
-        weights = np.where(_working(self.calendar, first, last), 1.0, self.free)
-        return weights * np.array(self.thirds)[_third(first, last)] / self.mean  # type: ignore[no-any-return]
+        weights = np.where(_working_days(self.calendar, first, last), 1.0, self.day_off_weight)
+        return weights * np.array(self.month_third_weights)[_month_thirds(first, last)] / self.mean_weight  # type: ignore[no-any-return]
 
-    def exposure(self, months: Ints, first: int, last: int) -> Floats:
+    def compute_exposure(self, months: Ints, first: int, last: int) -> Floats:
         """Return the weighted part of the days `first` to `last` in each month, in average months; shape of `months`.
 
         `months` are consecutive; a month without any of the days has 0.
         """
         if last < first:
             return np.zeros(len(months))
-        of = months_of(np.arange(first, last + 1))
-        inside = (of >= months[0]) & (of <= months[-1])
-        weights = self.weights(first, last)[inside]
-        return summed(of[inside] - months[0], weights, len(months)) / MONTH
+        day_months = months_of(np.arange(first, last + 1))
+        is_inside = (day_months >= months[0]) & (day_months <= months[-1])
+        weights = self.compute_weights(first, last)[is_inside]
+        return sum_by_index(day_months[is_inside] - months[0], weights, len(months)) / DAYS_PER_MONTH
 
 
-def rhythm(calendar: Calendar, days: Ints, first: int, last: int, amounts: Floats | None = None) -> Rhythm:
+def fit_day_weights(calendar: Calendar, days: Ints, first: int, last: int, amounts: Floats | None = None) -> DayWeights:
     """Fit the weights to the days of events, all from `first` to `last`.
 
     amounts  number of events on each of `days`; None for one each
 
     Each ratio to the average rate is shrunk towards 1: (n + prior) / (expected n + prior).
     """
-    worked, third = _working(calendar, first, last), _third(first, last)
-    happened = summed(days - first, amounts, last - first + 1)
-    per_worked = happened[worked].sum() / max(1, worked.sum())
-    free = (happened[~worked].sum() + _TRUST) / (per_worked * (~worked).sum() + _TRUST)
-    plain = np.where(worked, 1.0, free)
-    per_plain = happened.sum() / plain.sum()
-    of_third = summed(third, happened, 3)
-    expected = summed(third, plain, 3) * per_plain
-    thirds = (of_third + 3 * _TRUST) / (expected + 3 * _TRUST)
-    return Rhythm(
+    is_working, third = _working_days(calendar, first, last), _month_thirds(first, last)
+    daily_counts = sum_by_index(days - first, amounts, last - first + 1)
+    working_day_rate = daily_counts[is_working].sum() / max(1, is_working.sum())
+    day_off_weight = (daily_counts[~is_working].sum() + _PRIOR_EVENTS) / (
+        working_day_rate * (~is_working).sum() + _PRIOR_EVENTS
+    )
+    unscaled = np.where(is_working, 1.0, day_off_weight)
+    mean_rate = daily_counts.sum() / unscaled.sum()
+    third_counts = sum_by_index(third, daily_counts, 3)
+    expected = sum_by_index(third, unscaled, 3) * mean_rate
+    third_weights = (third_counts + 3 * _PRIOR_EVENTS) / (expected + 3 * _PRIOR_EVENTS)
+    return DayWeights(
         calendar,
-        float(free),
-        (float(thirds[0]), float(thirds[1]), float(thirds[2])),
-        float((plain * thirds[third]).mean()),
+        float(day_off_weight),
+        (float(third_weights[0]), float(third_weights[1]), float(third_weights[2])),
+        float((unscaled * third_weights[third]).mean()),
     )
 
 
-def _third(first: int, last: int) -> Ints:
+def _month_thirds(first: int, last: int) -> Ints:
     """Return the third of its month, 0 to 2, of each day from `first` to `last`."""
     days = np.arange(first, last + 1)
-    of_month = (
+    day_of_month = (
         days
         - np.array([first_day(int(month)) for month in range(month_of(first), month_of(last) + 1)])[
             months_of(days) - month_of(first)
         ]
     )
-    return np.minimum(of_month // 10, 2)  # type: ignore[no-any-return]
+    return np.minimum(day_of_month // 10, 2)  # type: ignore[no-any-return]

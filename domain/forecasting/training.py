@@ -14,23 +14,23 @@ import numpy as np
 
 from domain.forecasting import calibration as forecasting_calibration
 from domain.forecasting import model_averaging
-from domain.forecasting.arrays import Bools, Floats, Ints, summed
-from domain.forecasting.calibration import Calibration, Landmark
+from domain.forecasting.arrays import Bools, Floats, Ints, sum_by_index
+from domain.forecasting.calibration import Calibration, MonthEndSnapshot
 from domain.forecasting.cooperative import Steps
-from domain.forecasting.daily_volume import Presence, Tally, presence
+from domain.forecasting.daily_volume import DailyVolume, SellerActivity, find_seller_activity
 from domain.forecasting.deal_table import DealTable, known_at
-from domain.forecasting.hazard_model import Exposure, Hazards, ages_on, exposure, hazards
-from domain.forecasting.model_averaging import Errors
-from domain.forecasting.seasonality import MONTH, first_day, last_day, month_of, months_of
+from domain.forecasting.hazard_model import Exposure, Hazards, ages_on, count_exposure, fit_hazards
+from domain.forecasting.model_averaging import ModelErrors
+from domain.forecasting.seasonality import DAYS_PER_MONTH, first_day, last_day, month_of, months_of
 from domain.primitives.calendar import Calendar
 
-_LOOK_BACK: Final = 6  # month ends at which the models are tested
-_WINS: Final = 20.0  # wins needed by a month end to test the models there
-_LONGEST: Final = 3  # longest test window, in months
+_LOOK_BACK_MONTHS: Final = 6  # month ends at which the models are tested
+_MIN_WINS: Final = 20.0  # wins needed by a month end to test the models there
+_MAX_WINDOW_MONTHS: Final = 3  # longest test window, in months
 
 
 @dataclass(frozen=True)
-class Chances:
+class WinProbabilities:
     """Win probabilities of open deals in a window.
 
     by_age       uncorrected, by age in days on the day after the forecast's; shape (272,), the last for all older ones
@@ -42,7 +42,7 @@ class Chances:
 
 
 @dataclass(frozen=True)
-class Expectation:
+class ExpectedWins:
     """Expected number of wins of each seller in a window; shape (sellers,) each.
 
     by_counts  the count model's
@@ -51,13 +51,13 @@ class Expectation:
     log_sd     standard deviation of the logarithm of the total, as the count model claims
     """
 
-    plain: Floats
-    open: Floats
-    new: Floats
+    by_counts: Floats
+    from_open: Floats
+    from_new: Floats
     log_sd: float
 
 
-class Learner:
+class ModelTrainer:
     """Fits the models to `table`, the deals as known at the end of `day`; their worth is not used.
 
     active  whether each seller is active, shape (sellers,)
@@ -70,131 +70,144 @@ class Learner:
         self.table, self.day, self.active = table, day, active
         closed = table.closed[table.closed <= day]
         self.first = int(closed.min()) if len(closed) else day
-        looked = {"first": self.first, "day": day, "count": len(active), "calendar": calendar}
-        won, once = table.won, np.ones(table.size)
-        self.wins = Tally(table.closed[won], once[won], table.seller[won], **looked)  # type: ignore[arg-type]
-        self.arrivals = Tally(table.created, once, table.seller, **looked)  # type: ignore[arg-type]
-        self._landmarks: dict[int, Landmark] = {}
+        observation = {"first": self.first, "day": day, "count": len(active), "calendar": calendar}
+        won, ones = table.won, np.ones(table.size)
+        self.wins = DailyVolume(table.closed[won], ones[won], table.seller[won], **observation)  # type: ignore[arg-type]
+        self.arrivals = DailyVolume(table.created, ones, table.seller, **observation)  # type: ignore[arg-type]
+        self._month_end_snapshots: dict[int, MonthEndSnapshot] = {}
         self._hazards: dict[int, Hazards] = {}
-        self._chances: dict[tuple[int, int, int], Chances] = {}
-        self._errors: dict[int, Errors] = {}
+        self._win_probabilities: dict[tuple[int, int, int], WinProbabilities] = {}
+        self._errors: dict[int, ModelErrors] = {}
 
     @property
-    def sellers(self) -> int:
+    def seller_count(self) -> int:
         return len(self.active)
 
     @cached_property
     def exposure(self) -> Exposure:
-        return exposure(self.table, self.wins.rhythm, self.first, self.day)
+        return count_exposure(self.table, self.wins.day_weights, self.first, self.day)
 
     @cached_property
-    def staged(self) -> bool:
-        return forecasting_calibration.has_stages(self.table)
+    def has_stages(self) -> bool:
+        return forecasting_calibration.has_stage_history(self.table)
 
-    def hazards(self, month: int) -> Hazards:
+    def compute_hazards(self, month: int) -> Hazards:
         """Return the hazards as known at the end of the month, or at the end of `day` if the month is still running."""
         if month not in self._hazards:
-            self._hazards[month] = hazards(self.exposure, self.wins.rhythm, month)
+            self._hazards[month] = fit_hazards(self.exposure, self.wins.day_weights, month)
         return self._hazards[month]
 
-    def calibration(self, month: int) -> Calibration:
+    def compute_calibration(self, month: int) -> Calibration:
         """Return the calibration as known at the end of the month."""
-        marks = [self._landmark(each) for each in self._landmarks_of(month)]
-        return forecasting_calibration.calibration(
-            marks, month, self.sellers, forecasting_calibration.cell_count(self.table.visits)
+        month_ends = [self._month_end_snapshot(month_before) for month_before in self._month_ends_before(month)]
+        return forecasting_calibration.fit_calibration(
+            month_ends, month, self.seller_count, forecasting_calibration.count_cells(self.table.visits)
         )
 
-    def looked_back(self, day: int) -> Steps[None]:
+    def prepare_month_ends(self, day: int) -> Steps[None]:
         """Compute the month-end snapshots before `day` one at a time; `compute_win_probabilities` needs them."""
-        for month in self._landmarks_of(_month_over(day)):
-            self._landmark(month)
+        for month in self._month_ends_before(_last_complete_month(day)):
+            self._month_end_snapshot(month)
             yield
 
-    def _landmarks_of(self, month: int) -> range:
-        return range(max(self.wins.first_month, month - _LOOK_BACK), month)
+    def _month_ends_before(self, month: int) -> range:
+        return range(max(self.wins.first_month, month - _LOOK_BACK_MONTHS), month)
 
-    def _landmark(self, month: int) -> Landmark:
-        if month not in self._landmarks:
-            self._landmarks[month] = forecasting_calibration.landmark(
-                self.table, self.hazards(month), month, staged=self.staged
+    def _month_end_snapshot(self, month: int) -> MonthEndSnapshot:
+        if month not in self._month_end_snapshots:
+            self._month_end_snapshots[month] = forecasting_calibration.take_month_end_snapshot(
+                self.table, self.compute_hazards(month), month, has_stages=self.has_stages
             )
-        return self._landmarks[month]
+        return self._month_end_snapshots[month]
 
-    def chances(self, day: int, first: int, last: int) -> Chances:
+    def compute_win_probabilities(self, day: int, first: int, last: int) -> WinProbabilities:
         """Return the win probabilities of open deals from day `first` to day `last`, as known at the end of `day`."""
         key = (day, first, last)
-        if key not in self._chances:
-            by_age = self.hazards(month_of(day)).win_by_age(day + 1, first, last)
-            self._chances[key] = Chances(by_age, self.calibration(_month_over(day)))
-        return self._chances[key]
+        if key not in self._win_probabilities:
+            by_age = self.compute_hazards(month_of(day)).win_probability_by_age(day + 1, first, last)
+            self._win_probabilities[key] = WinProbabilities(by_age, self.compute_calibration(_last_complete_month(day)))
+        return self._win_probabilities[key]
 
-    def of_open(self, then: DealTable, rows: Ints, chances: Chances, day: int) -> Floats:
+    def compute_open_probabilities(
+        self, deals: DealTable, rows: Ints, win_probabilities: WinProbabilities, day: int
+    ) -> Floats:
         """Return the win probability of each of the rows of `deals`, open at the end of `day`; shape of `rows`."""
         cell = np.full(len(rows), -1)
-        if self.staged:  # stage entries since `day` count too: `deals` may be the deals of this very moment
-            cell = forecasting_calibration.cells(then.visits, then.size, day + 1, day + 1)[rows]
-        plain = chances.by_age[ages_on(then.created[rows], day + 1)]
-        return chances.calibration.of(plain, then.seller[rows], cell)
+        if self.has_stages:  # stage entries since `day` count too: `deals` may be the deals of this very moment
+            cell = forecasting_calibration.stage_cells(deals.visits, deals.size, day + 1, day + 1)[rows]
+        uncorrected = win_probabilities.by_age[ages_on(deals.created[rows], day + 1)]
+        return win_probabilities.calibration.correct(uncorrected, deals.seller[rows], cell)
 
-    def _coming(self, day: int, first: int, last: int) -> tuple[Floats, Floats, float]:
+    def _expected_by_counts_and_new(self, day: int, first: int, last: int) -> tuple[Floats, Floats, float]:
         """Return each seller's expected wins by the count model, those from new deals, and the count model's log sd."""
-        seen = self._presence(day)
-        plain = self.wins.ahead(day, first, last)
-        arriving = self.arrivals.ahead(day, day + 1, last, blocks=False)
-        month = months_of(np.arange(day + 1, last + 1)) - month_of(day + 1)
-        weights = self.arrivals.rhythm.weights(day + 1, last)
-        a_day = arriving.means[month] * weights / summed(month, weights, 0)[month]
-        corrections = self.chances(day, first, last).calibration
-        new = float(a_day @ self.hazards(month_of(day)).win_by_arrival(day + 1, first, last)) * corrections.new
-        shares = self.arrivals.shares(day, seen, self.active) * corrections.sellers
+        activity = self._seller_activity(day)
+        by_counts = self.wins.forecast(day, first, last)
+        arrivals = self.arrivals.forecast(day, day + 1, last, blocks=False)
+        month_index = months_of(np.arange(day + 1, last + 1)) - month_of(day + 1)
+        weights = self.arrivals.day_weights.compute_weights(day + 1, last)
+        daily_arrivals = arrivals.means[month_index] * weights / sum_by_index(month_index, weights, 0)[month_index]
+        corrections = self.compute_win_probabilities(day, first, last).calibration
+        from_new = (
+            float(daily_arrivals @ self.compute_hazards(month_of(day)).win_probability_by_arrival(day + 1, first, last))
+            * corrections.new
+        )
+        shares = self.arrivals.compute_shares(day, activity, self.active) * corrections.sellers
         return (
-            plain.total * self.wins.shares(day, seen, self.active),
-            new * shares / max(float(shares.sum()), 1e-12),
-            plain.log_sd,
+            by_counts.total * self.wins.compute_shares(day, activity, self.active),
+            from_new * shares / max(float(shares.sum()), 1e-12),
+            by_counts.log_sd,
         )
 
-    def _presence(self, day: int) -> Presence:
+    def _seller_activity(self, day: int) -> SellerActivity:
         table = self.table
-        there, closed = table.created <= day, table.closed <= day
-        seller = np.concatenate([table.seller[there], table.seller[closed]])
-        return presence(self.sellers, seller, np.concatenate([table.created[there], table.closed[closed]]))
+        is_created, is_closed = table.created <= day, table.closed <= day
+        seller = np.concatenate([table.seller[is_created], table.seller[is_closed]])
+        return find_seller_activity(
+            self.seller_count, seller, np.concatenate([table.created[is_created], table.closed[is_closed]])
+        )
 
-    def expectation(self, day: int, first: int, last: int) -> Expectation:
+    def compute_expected_wins(self, day: int, first: int, last: int) -> ExpectedWins:
         """Return what both models expect of the days `first` to `last`, as known at the end of `day`.
 
         day  the trainer's day, or an earlier one for an inner forecast
         """
-        then = known_at(self.table, day)
-        rows = np.flatnonzero(then.open)
-        chances = self.of_open(then, rows, self.chances(day, first, last), day)
-        plain, new, log_sd = self._coming(day, first, last)
-        return Expectation(plain, summed(then.seller[rows], chances, self.sellers), new, log_sd)
+        deals = known_at(self.table, day)
+        rows = np.flatnonzero(deals.open)
+        probabilities = self.compute_open_probabilities(
+            deals, rows, self.compute_win_probabilities(day, first, last), day
+        )
+        by_counts, from_new, log_sd = self._expected_by_counts_and_new(day, first, last)
+        return ExpectedWins(
+            by_counts, sum_by_index(deals.seller[rows], probabilities, self.seller_count), from_new, log_sd
+        )
 
-    def errors(self, length: int) -> Steps[Errors]:
+    def compute_errors(self, length: int) -> Steps[ModelErrors]:
         """Compute the models' errors at recent month ends, for windows of about `length` days; cached."""
-        months = min(_LONGEST, max(1, round(length / MONTH)))
+        months = min(_MAX_WINDOW_MONTHS, max(1, round(length / DAYS_PER_MONTH)))
         if months not in self._errors:
-            self._errors[months] = yield from self._learn_errors(months)
+            self._errors[months] = yield from self._measure_errors(months)
         return self._errors[months]
 
-    def _learn_errors(self, months: int) -> Steps[Errors]:
+    def _measure_errors(self, months: int) -> Steps[ModelErrors]:
         last = self.wins.last_month - months
-        ends = [month for month in range(self.wins.first_month, last + 1) if self.wins.total(last_day(month)) >= _WINS][
-            -_LOOK_BACK:
-        ]
+        ends = [
+            month
+            for month in range(self.wins.first_month, last + 1)
+            if self.wins.total_until(last_day(month)) >= _MIN_WINS
+        ][-_LOOK_BACK_MONTHS:]
         windows = [(last_day(month), first_day(month + 1), last_day(month + months)) for month in ends]
-        expected: list[Expectation] = []
+        expected: list[ExpectedWins] = []
         for window in windows:
-            yield from self.looked_back(window[0])
-            expected.append(self.expectation(*window))
+            yield from self.prepare_month_ends(window[0])
+            expected.append(self.compute_expected_wins(*window))
             yield
-        came = [self.wins.by_seller(first, until) for _, first, until in windows]
-        return model_averaging.errors(
-            [each.plain for each in expected], [each.open + each.new for each in expected], came, months
+        actual = [self.wins.totals_by_seller(first, last_day_) for _, first, last_day_ in windows]
+        return model_averaging.measure_errors(
+            [wins.by_counts for wins in expected], [wins.from_open + wins.from_new for wins in expected], actual, months
         )
 
 
-def _month_over(day: int) -> int:
+def _last_complete_month(day: int) -> int:
     """Return the last month that is complete at the end of the day."""
     month = month_of(day)
     return month if day == last_day(month) else month - 1

@@ -14,9 +14,9 @@ from fractions import Fraction
 from typing import Final
 
 from domain.primitives.calendar import Calendar
-from domain.primitives.periods import Period, paced
+from domain.primitives.periods import Period, elapsed_and_total_days
 
-_TOLERANCE: Final = 20  # target / 20, i.e. 5 %
+_TOLERANCE_DIVISOR: Final = 20  # target / 20, i.e. 5 %
 
 
 class Pace(StrEnum):
@@ -47,14 +47,14 @@ class Progress:
     value: int
     target: int
     pace: Pace
-    elapsed: int
-    whole: int
-    left: int
+    elapsed_days: int
+    total_days: int
+    remaining_days: int
 
     @property
     def percent(self) -> float:
         """100 × value / target, uncapped."""
-        return percent(self.value, self.target)
+        return calculate_percent(self.value, self.target)
 
     @property
     def remaining(self) -> int:
@@ -64,26 +64,26 @@ class Progress:
     @property
     def expected_by_now(self) -> Fraction:
         """The value at the end of yesterday at an even pace."""
-        return Fraction(self.target * self.elapsed, self.whole)
+        return Fraction(self.target * self.elapsed_days, self.total_days)
 
     @property
     def projected(self) -> Fraction:
         """The value at the end of the period if the pace so far continues."""
-        running = self.elapsed and self.left
-        return Fraction(self.value * self.whole, self.elapsed) if running else Fraction(self.value)
+        is_running = self.elapsed_days and self.remaining_days
+        return Fraction(self.value * self.total_days, self.elapsed_days) if is_running else Fraction(self.value)
 
     @property
     def projected_percent(self) -> float:
         """100 × projected / target, uncapped."""
-        return percent(self.projected, self.target)
+        return calculate_percent(self.projected, self.target)
 
     @property
     def needed_per_workday(self) -> Fraction | None:
         """The amount needed on each remaining working day, including today; None if none remains."""
-        return Fraction(self.remaining, self.left) if self.left else None
+        return Fraction(self.remaining, self.remaining_days) if self.remaining_days else None
 
 
-def progress(value: int, target: int, period: Period, *, today: date, calendar: Calendar) -> Progress:
+def calculate_progress(value: int, target: int, period: Period, *, today: date, calendar: Calendar) -> Progress:
     """Calculate the progress of a goal.
 
     value, target  in the metric's smallest unit; ValueError unless the target is above zero
@@ -91,25 +91,32 @@ def progress(value: int, target: int, period: Period, *, today: date, calendar: 
     """
     if target <= 0:
         raise ValueError("A target is above zero.")
-    elapsed, whole = paced(period, today, calendar)
-    left = 0 if today > period.end else whole - elapsed
-    return Progress(value, target, _pace(value, target, elapsed, whole, period, today), elapsed, whole, left)
+    elapsed_days, total_days = elapsed_and_total_days(period, today, calendar)
+    remaining_days = 0 if today > period.end else total_days - elapsed_days
+    return Progress(
+        value,
+        target,
+        _determine_pace(value, target, elapsed_days, total_days, period, today),
+        elapsed_days,
+        total_days,
+        remaining_days,
+    )
 
 
-def percent(value: int | Fraction, target: int) -> float:
+def calculate_percent(value: int | Fraction, target: int) -> float:
     """Return 100 × value / target as the nearest float, but below 100 unless the target is reached."""
-    shown = (100 * value.numerator) / (value.denominator * target)  # integers, so that it is rounded only once
-    return math.nextafter(100.0, 0.0) if shown >= 100 and value < target else shown
+    result = (100 * value.numerator) / (value.denominator * target)  # integers, so that it is rounded only once
+    return math.nextafter(100.0, 0.0) if result >= 100 and value < target else result
 
 
-def _pace(value: int, target: int, elapsed: int, whole: int, period: Period, today: date) -> Pace:
+def _determine_pace(value: int, target: int, elapsed_days: int, total_days: int, period: Period, today: date) -> Pace:
     if value >= target:
         return Pace.ACHIEVED
     if today > period.end:
         return Pace.MISSED
     if today < period.start and value == 0:
         return Pace.NOT_STARTED
-    ahead = value * whole - target * elapsed  # over an even pace, times `total_days`: integers, so exact
-    if abs(ahead) * _TOLERANCE <= target * whole:
+    lead = value * total_days - target * elapsed_days  # over an even pace, times `total_days`: integers, so exact
+    if abs(lead) * _TOLERANCE_DIVISOR <= target * total_days:
         return Pace.ON_TRACK
-    return Pace.AHEAD if ahead > 0 else Pace.BEHIND
+    return Pace.AHEAD if lead > 0 else Pace.BEHIND

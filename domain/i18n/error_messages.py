@@ -324,18 +324,18 @@ _RUSSIAN: Final = {
         "Места для записи не осталось: сообщите администратору сервера."
     ),
 }
-_PLACE: Final = re.compile(r"\\\{(\w+)\\\}")
+_PLACEHOLDER: Final = re.compile(r"\\\{(\w+)\\\}")
 
 
-def _pattern(sentence: str) -> re.Pattern[str]:
-    return re.compile(_PLACE.sub(r"(?P<\1>.+?)", re.escape(sentence)), re.DOTALL)
+def _compile_template(sentence: str) -> re.Pattern[str]:
+    return re.compile(_PLACEHOLDER.sub(r"(?P<\1>.+?)", re.escape(sentence)), re.DOTALL)
 
 
-_VARYING: Final = [(_pattern(said), russian) for said, russian in _RUSSIAN.items() if "{" in said]
+_TEMPLATES: Final = [(_compile_template(english), russian) for english, russian in _RUSSIAN.items() if "{" in english]
 
 
 @lru_cache(maxsize=512)
-def translated(message: str, language: str) -> str:
+def translate(message: str, language: str) -> str:
     """Return the sentence in the language; in English for any but "ru", and if there is no translation.
 
     A sentence with variable parts is matched against the templates; its parts are translated too, since
@@ -343,11 +343,11 @@ def translated(message: str, language: str) -> str:
     """
     if language != "ru":
         return message
-    known = _RUSSIAN.get(message)
-    if known is not None:
-        return known
-    for pattern, russian in _VARYING:
-        found = pattern.fullmatch(message)
-        if found:
-            return russian.format(**{name: translated(part, language) for name, part in found.groupdict().items()})
+    exact = _RUSSIAN.get(message)
+    if exact is not None:
+        return exact
+    for pattern, russian in _TEMPLATES:
+        match = pattern.fullmatch(message)
+        if match:
+            return russian.format(**{name: translate(part, language) for name, part in match.groupdict().items()})
     return message

@@ -14,37 +14,37 @@ from typing import Final, Self
 
 from domain.primitives.text import search_key
 
-_BITS: Final = 24  # of a place in name order: more employees than any company has
-_PLACE: Final = (1 << _BITS) - 1
-_FINE: Final = 1 << 128  # different shares of targets below 2^63 differ by more than 2^-126
-_LAST: Final = 1 << 256  # sort key of employees without a target, after every share
+_PLACE_BITS: Final = 24  # of a place in name order: more employees than any company has
+_PLACE_MASK: Final = (1 << _PLACE_BITS) - 1
+_SHARE_SCALE: Final = 1 << 128  # different shares of targets below 2^63 differ by more than 2^-126
+_NO_TARGET_KEY: Final = 1 << 256  # sort key of employees without a target, after every share
 
 
-class Roll:
+class Roster:
     """The ranked employees in the order of equal values (by name, then id): ids, names, and the place of each id."""
 
     def __init__(self, names: Mapping[int, str]) -> None:
-        self.keys = sorted(names, key=lambda key: (_needle(names[key]), key))
-        self.names = [names[key] for key in self.keys]
-        self.places = {key: place for place, key in enumerate(self.keys)}
+        self.employee_ids = sorted(names, key=lambda employee_id: (_cached_search_key(names[employee_id]), employee_id))
+        self.names = [names[employee_id] for employee_id in self.employee_ids]
+        self.places = {employee_id: place for place, employee_id in enumerate(self.employee_ids)}
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class RankedRow:
     """One row of a ranking, amounts in the metric's smallest unit.
 
     gap_to_next  the amount needed to draw level with the next rank up; None at the top and
                  for employees without a target in a ranking by attainment
     """
 
-    key: int
+    employee_id: int
     name: str
     value: int
     rank: int
     gap_to_next: int | None
 
 
-class Ladder:
+class RankedList:
     """A ranking of the employees of a roster, kept sorted while values change.
 
     Looking up a rank takes O(log n); changing a value moves one entry of the sorted list, found by bisection.
@@ -55,13 +55,14 @@ class Ladder:
     total    the sum of all values, including those of employees not on the roster
     """
 
-    def __init__(self, roll: Roll, values: Mapping[int, int], targets: Mapping[int, int] | None = None) -> None:
-        self.roll, self.values, self.targets = roll, dict(values), targets
+    def __init__(self, roster: Roster, values: Mapping[int, int], targets: Mapping[int, int] | None = None) -> None:
+        self.roster, self.values, self.targets = roster, dict(values), targets
         self.total = sum(values.values())
-        behind = [self._behind(key) for key in roll.keys]
+        sort_keys = [self._sort_key(employee_id) for employee_id in roster.employee_ids]
         # An entry is one integer, the sort key with the place in name order in its low bits: small and quick to compare
         self._entries = [
-            (behind[place] << _BITS) + place for place in sorted(range(len(behind)), key=behind.__getitem__)
+            (sort_keys[place] << _PLACE_BITS) + place
+            for place in sorted(range(len(sort_keys)), key=sort_keys.__getitem__)
         ]
 
     def __len__(self) -> int:
@@ -69,70 +70,72 @@ class Ladder:
 
     def copy(self) -> Self:
         """Return an independent copy."""
-        twin = self.__class__.__new__(self.__class__)
-        twin.roll, twin.values, twin.targets = self.roll, dict(self.values), self.targets
-        twin.total, twin._entries = self.total, self._entries[:]
-        return twin
+        duplicate = self.__class__.__new__(self.__class__)
+        duplicate.roster, duplicate.values, duplicate.targets = self.roster, dict(self.values), self.targets
+        duplicate.total, duplicate._entries = self.total, self._entries[:]
+        return duplicate
 
-    def move(self, key: int, value: int) -> bool:
+    def set_value(self, employee_id: int, value: int) -> bool:
         """Set the value of an employee; return whether it has changed."""
-        if value == self.values.get(key, 0):
+        if value == self.values.get(employee_id, 0):
             return False
-        ranked = key in self.roll.places
-        if ranked:
-            del self._entries[self._position(key)]
-        self.total += value - self.values.get(key, 0)
-        self.values[key] = value
-        if ranked:
-            insort(self._entries, self._entry(key))
+        is_ranked = employee_id in self.roster.places
+        if is_ranked:
+            del self._entries[self._position(employee_id)]
+        self.total += value - self.values.get(employee_id, 0)
+        self.values[employee_id] = value
+        if is_ranked:
+            insort(self._entries, self._entry(employee_id))
         return True
 
-    def rank(self, key: int) -> int | None:
+    def rank_of(self, employee_id: int) -> int | None:
         """Return the rank of an employee; None if they are not on the roster."""
-        return 1 + self._first(self._behind(key)) if key in self.roll.places else None
+        return 1 + self._first_position(self._sort_key(employee_id)) if employee_id in self.roster.places else None
 
-    def window(self, first: int, around: int | None = None) -> list[Ranked]:
+    def window(self, first: int, around_id: int | None = None) -> list[RankedRow]:
         """Return the `first` rows nearest to an employee, or the first rows if the id is None or not ranked."""
-        position = self._position(around) if around is not None and around in self.roll.places else 0
+        position = self._position(around_id) if around_id is not None and around_id in self.roster.places else 0
         start = window_start(position, first, len(self))
-        rows: list[Ranked] = []
-        rank, above, level = 0, None, None  # `above_place`: of any row of the next rank up
+        rows: list[RankedRow] = []
+        rank, above_place, rank_key = 0, None, None  # `above_place`: of any row of the next rank up
         for position, entry in enumerate(self._entries[start : start + first], start=start):
-            behind, place = entry >> _BITS, entry & _PLACE
-            if behind != level:
-                top = position if rows else self._first(behind)
-                rank, level = top + 1, behind
-                above = self._entries[top - 1] & _PLACE if top and behind != _LAST else None
-            key = self.roll.keys[place]
-            gap = None if above is None else self._missing(key, self.roll.keys[above])
-            rows.append(Ranked(key, self.roll.names[place], self.values.get(key, 0), rank, gap))
+            sort_key, place = entry >> _PLACE_BITS, entry & _PLACE_MASK
+            if sort_key != rank_key:
+                rank_start = position if rows else self._first_position(sort_key)
+                rank, rank_key = rank_start + 1, sort_key
+                above_place = (
+                    self._entries[rank_start - 1] & _PLACE_MASK if rank_start and sort_key != _NO_TARGET_KEY else None
+                )
+            employee_id = self.roster.employee_ids[place]
+            gap = None if above_place is None else self._gap_to(employee_id, self.roster.employee_ids[above_place])
+            rows.append(RankedRow(employee_id, self.roster.names[place], self.values.get(employee_id, 0), rank, gap))
         return rows
 
-    def _behind(self, key: int) -> int:
+    def _sort_key(self, employee_id: int) -> int:
         """Return the sort key of an employee: smaller for a better result, equal for equal results."""
-        value = self.values.get(key, 0)
+        value = self.values.get(employee_id, 0)
         if self.targets is None:
             return -value
-        target = self.targets.get(key)
-        return _LAST if target is None else -(value * _FINE // target)
+        target = self.targets.get(employee_id)
+        return _NO_TARGET_KEY if target is None else -(value * _SHARE_SCALE // target)
 
-    def _entry(self, key: int) -> int:
-        return (self._behind(key) << _BITS) + self.roll.places[key]
+    def _entry(self, employee_id: int) -> int:
+        return (self._sort_key(employee_id) << _PLACE_BITS) + self.roster.places[employee_id]
 
-    def _position(self, key: int) -> int:
+    def _position(self, employee_id: int) -> int:
         """Return the position of an employee of the roster in the ranking."""
-        return bisect_left(self._entries, self._entry(key))
+        return bisect_left(self._entries, self._entry(employee_id))
 
-    def _first(self, behind: int) -> int:
+    def _first_position(self, sort_key: int) -> int:
         """Return the position of the first row with the sort key."""
-        return bisect_left(self._entries, behind << _BITS)
+        return bisect_left(self._entries, sort_key << _PLACE_BITS)
 
-    def _missing(self, key: int, above: int) -> int:
+    def _gap_to(self, employee_id: int, above_id: int) -> int:
         """Return the amount that brings an employee level with the one above; rounded up for a share of a target."""
-        value, ahead = self.values.get(key, 0), self.values.get(above, 0)
+        value, above_value = self.values.get(employee_id, 0), self.values.get(above_id, 0)
         if self.targets is None:
-            return ahead - value
-        return -(-self.targets[key] * ahead // self.targets[above]) - value
+            return above_value - value
+        return -(-self.targets[employee_id] * above_value // self.targets[above_id]) - value
 
 
 def window_start(position: int, first: int, count: int) -> int:
@@ -144,4 +147,4 @@ def window_start(position: int, first: int, count: int) -> int:
     return max(0, min(position - first // 2, count - first))
 
 
-_needle: Final = lru_cache(maxsize=20_000)(search_key)  # the same names are sorted for each leaderboard
+_cached_search_key: Final = lru_cache(maxsize=20_000)(search_key)  # the same names are sorted for each leaderboard

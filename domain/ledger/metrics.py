@@ -22,8 +22,8 @@ from domain.ledger.record_facts import (
     Credit,
     DealFacts,
     DealStatus,
-    Facts,
     LeadFacts,
+    RecordFacts,
     ResultFacts,
     SaleKind,
     TaskFacts,
@@ -37,8 +37,8 @@ class Score:
     """Contribution of one record to one metric: `amount` in the metric's smallest unit, counted for `day`."""
 
     metric: str
-    employee: int
-    team: int
+    employee_id: int
+    team_id: int
     day: date
     amount: int
 
@@ -60,125 +60,141 @@ class Metric:
     unit: Unit
     name: str
     description: str
-    of: type[Facts] | None = None
+    facts_type: type[RecordFacts] | None = None
     when: Callable[[Any], bool] = lambda record: True
-    credit: Callable[[Any], Credit | None] = lambda record: record.opened
-    on: Callable[[Any], date | None] = lambda record: record.created_on
+    credit: Callable[[Any], Credit | None] = lambda record: record.creation_credit
+    day: Callable[[Any], date | None] = lambda record: record.created_on
     amount: Callable[[Any], int | None] = lambda record: 1
-    russian: tuple[str, str] | None = None
-    grows: bool = False
+    russian_texts: tuple[str, str] | None = None
+    posts_increments: bool = False
 
-    def called(self, language: str) -> str:
+    def localize_name(self, language: str) -> str:
         """Return the display name in the language."""
-        return self.russian[0] if self.russian and language == "ru" else self.name
+        return self.russian_texts[0] if self.russian_texts and language == "ru" else self.name
 
-    def described(self, language: str) -> str:
+    def localize_description(self, language: str) -> str:
         """Return the description in the language, one sentence."""
-        return self.russian[1] if self.russian and language == "ru" else self.description
+        return self.russian_texts[1] if self.russian_texts and language == "ru" else self.description
 
-    def score(self, record: Facts | None) -> Score | None:
+    def score(self, record: RecordFacts | None) -> Score | None:
         """Return the score of the record in its current state, or None when it does not count."""
         if record is None or not self.when(record):
             return None
-        credit, day, amount = self.credit(record), self.on(record), self.amount(record)
+        credit, day, amount = self.credit(record), self.day(record), self.amount(record)
         if credit is None or day is None or not amount:
             return None
-        return Score(self.key, credit.employee, credit.team, day, amount)
+        return Score(self.key, credit.employee_id, credit.team_id, day, amount)
 
 
-def _won(deal: DealFacts) -> bool:
+def _is_won(deal: DealFacts) -> bool:
     return deal.status is DealStatus.WON
 
 
-def _won_first(deal: DealFacts) -> bool:
-    return _won(deal) and deal.sale_kind is SaleKind.FIRST
+def _is_first_sale(deal: DealFacts) -> bool:
+    return _is_won(deal) and deal.sale_kind is SaleKind.FIRST
 
 
-def _won_repeat(deal: DealFacts) -> bool:
-    return _won(deal) and deal.sale_kind is SaleKind.REPEAT
+def _is_repeat_sale(deal: DealFacts) -> bool:
+    return _is_won(deal) and deal.sale_kind is SaleKind.REPEAT
 
 
-def _winner(deal: DealFacts) -> Credit | None:
-    return deal.won
+def _get_win_credit(deal: DealFacts) -> Credit | None:
+    return deal.win_credit
 
 
-def _closing_day(deal: DealFacts) -> date | None:
+def _get_closing_day(deal: DealFacts) -> date | None:
     return deal.closed_on
 
 
-def _value(deal: DealFacts) -> int | None:
+def _get_value(deal: DealFacts) -> int | None:
     return deal.value
 
 
-def _of_win(key: str, unit: Unit, name: str, description: str, **how: Any) -> Metric:
-    return Metric(key, unit, name, description, DealFacts, credit=_winner, on=_closing_day, **({"when": _won} | how))
-
-
-def _of_call(key: str, unit: Unit, name: str, description: str, **how: Any) -> Metric:
+def _make_win_metric(key: str, unit: Unit, name: str, description: str, **overrides: Any) -> Metric:
     return Metric(
-        key, unit, name, description, CallFacts, credit=lambda call: call.caller, on=lambda call: call.made_on, **how
+        key,
+        unit,
+        name,
+        description,
+        DealFacts,
+        credit=_get_win_credit,
+        day=_get_closing_day,
+        **({"when": _is_won} | overrides),
     )
 
 
-def _answered(call: CallFacts) -> bool:
+def _make_call_metric(key: str, unit: Unit, name: str, description: str, **overrides: Any) -> Metric:
+    return Metric(
+        key,
+        unit,
+        name,
+        description,
+        CallFacts,
+        credit=lambda call: call.credit,
+        day=lambda call: call.made_on,
+        **overrides,
+    )
+
+
+def _is_answered(call: CallFacts) -> bool:
     return call.outcome is CallOutcome.ANSWERED
 
 
-def _catalogue(*metrics: Metric) -> Mapping[str, Metric]:
+def _index_by_key(*metrics: Metric) -> Mapping[str, Metric]:
     return MappingProxyType({metric.key: metric for metric in metrics})
 
 
-METRICS: Final = _catalogue(
-    _of_win(
+METRICS: Final = _index_by_key(
+    _make_win_metric(
         "deals_won",
         Unit.COUNT,
         "Deals won",
         "Won deals, on the day of the win.",
         russian=("Выигранные сделки", "Выигранные сделки, в день выигрыша."),
     ),
-    _of_win(
+    _make_win_metric(
         "deals_won_amount",
         Unit.MONEY,
         "Deals won, amount",
         "Total value of won deals.",
-        amount=_value,
+        amount=_get_value,
         russian=("Сумма выигранных сделок", "Сколько приносят выигранные сделки."),
     ),
-    _of_win(
+    _make_win_metric(
         "first_deals_won",
         Unit.COUNT,
         "First sales",
         "Wins that are the client's first.",
-        when=_won_first,
+        when=_is_first_sale,
         russian=("Первые продажи", "Выигранные сделки, первые у клиента."),
     ),
-    _of_win(
+    _make_win_metric(
         "first_deals_won_amount",
         Unit.MONEY,
         "First sales, amount",
         "Total value of the clients' first wins.",
-        when=_won_first,
-        amount=_value,
+        when=_is_first_sale,
+        amount=_get_value,
         russian=("Сумма первых продаж", "Сколько приносят первые выигранные сделки клиентов."),
     ),
-    _of_win(
+    _make_win_metric(
         "repeat_deals_won",
         Unit.COUNT,
         "Repeat sales",
         "Wins after the client's first.",
-        when=_won_repeat,
+        when=_is_repeat_sale,
         russian=("Повторные продажи", "Выигранные сделки после первой у клиента."),
     ),
-    _of_win(
+    _make_win_metric(
         "repeat_deals_won_amount",
         Unit.MONEY,
         "Repeat sales, amount",
         "Total value of wins after the clients' first.",
-        when=_won_repeat,
-        amount=_value,
+        when=_is_repeat_sale,
+        amount=_get_value,
         russian=("Сумма повторных продаж", "Сколько приносят выигранные сделки после первой у клиента."),
     ),
-    _of_win(
+    _make_win_metric(
         "deals_won_profit",
         Unit.MONEY,
         "Deals won, profit",
@@ -195,7 +211,7 @@ METRICS: Final = _catalogue(
         "Deals created",
         "New deals, on the day of their creation.",
         DealFacts,
-        russian=("Новые сделки", "Сделки, в день их создания."),
+        russian_texts=("Новые сделки", "Сделки, в день их создания."),
     ),
     Metric(
         "leads_created",
@@ -203,7 +219,7 @@ METRICS: Final = _catalogue(
         "New leads",
         "Incoming requests, on the day of their creation.",
         LeadFacts,
-        russian=("Новые заявки", "Входящие заявки, в день их создания."),
+        russian_texts=("Новые заявки", "Входящие заявки, в день их создания."),
     ),
     Metric(
         "leads_converted",
@@ -211,9 +227,9 @@ METRICS: Final = _catalogue(
         "Leads converted",
         "Leads that became a deal, on that day.",
         LeadFacts,
-        credit=lambda lead: lead.converted,
-        on=lambda lead: lead.converted_on,
-        russian=("Заявки, ставшие сделками", "Заявки, ставшие сделкой, в этот день."),
+        credit=lambda lead: lead.conversion_credit,
+        day=lambda lead: lead.converted_on,
+        russian_texts=("Заявки, ставшие сделками", "Заявки, ставшие сделкой, в этот день."),
     ),
     Metric(
         "contacts_added",
@@ -221,7 +237,7 @@ METRICS: Final = _catalogue(
         "Contacts added",
         "New people in the client base.",
         ContactFacts,
-        russian=("Новые контакты", "Новые люди в клиентской базе."),
+        russian_texts=("Новые контакты", "Новые люди в клиентской базе."),
     ),
     Metric(
         "clients_added",
@@ -229,29 +245,29 @@ METRICS: Final = _catalogue(
         "Clients added",
         "New clients.",
         ClientFacts,
-        russian=("Новые клиенты", "Новые клиенты."),
+        russian_texts=("Новые клиенты", "Новые клиенты."),
     ),
-    _of_call(
+    _make_call_metric(
         "calls_made",
         Unit.COUNT,
         "Calls made",
         "Every call, answered or not.",
         russian=("Звонки", "Все звонки, с ответом и без."),
     ),
-    _of_call(
+    _make_call_metric(
         "calls_answered",
         Unit.COUNT,
         "Calls answered",
         "Calls that were answered.",
-        when=_answered,
+        when=_is_answered,
         russian=("Звонки с ответом", "Звонки, на которые ответили."),
     ),
-    _of_call(
+    _make_call_metric(
         "call_hours",
         Unit.HOURS,
         "Hours on calls",
         "Time on answered calls.",
-        when=_answered,
+        when=_is_answered,
         amount=lambda call: call.seconds,
         russian=("Часы разговоров", "Время звонков с ответом."),
     ),
@@ -261,9 +277,9 @@ METRICS: Final = _catalogue(
         "Tasks completed",
         "Tasks and assignments done, on the day of completion.",
         TaskFacts,
-        credit=lambda task: task.done_by,
-        on=lambda task: task.completed_on,
-        russian=("Выполненные задачи", "Выполненные задачи и поручения, в день выполнения."),
+        credit=lambda task: task.completion_credit,
+        day=lambda task: task.completed_on,
+        russian_texts=("Выполненные задачи", "Выполненные задачи и поручения, в день выполнения."),
     ),
     Metric(
         "hours_worked",
@@ -271,23 +287,23 @@ METRICS: Final = _catalogue(
         "Hours worked",
         "Time at work, by the heartbeats of the employee's client.",
         WorkFacts,
-        credit=lambda work: work.worker,
-        on=lambda work: work.worked_on,
+        credit=lambda work: work.credit,
+        day=lambda work: work.worked_on,
         amount=lambda work: work.seconds,
-        grows=True,
-        russian=("Отработанные часы", "Время за работой: пока программой сотрудника пользуются."),
+        posts_increments=True,
+        russian_texts=("Отработанные часы", "Время за работой: пока программой сотрудника пользуются."),
     ),
 )
 
-WORK: Final = "hours_worked"  # unlike all other metrics, visible only to the employee and the managers above
+HOURS_WORKED: Final = "hours_worked"  # unlike all other metrics, visible only to the employee and the managers above
 
-_BY_KIND: Final = {
-    kind: tuple(metric for metric in METRICS.values() if metric.of is kind)
-    for kind in (DealFacts, LeadFacts, ContactFacts, ClientFacts, CallFacts, TaskFacts, WorkFacts)
+_METRICS_BY_FACTS_TYPE: Final = {
+    facts_type: tuple(metric for metric in METRICS.values() if metric.facts_type is facts_type)
+    for facts_type in (DealFacts, LeadFacts, ContactFacts, ClientFacts, CallFacts, TaskFacts, WorkFacts)
 }
 
 
-def of_company(key: str, unit: Unit, name: str, description: str) -> Metric:
+def make_company_metric(key: str, unit: Unit, name: str, description: str) -> Metric:
     """Return a metric defined by the company: it counts the results recorded for its key."""
     return Metric(
         key,
@@ -296,19 +312,19 @@ def of_company(key: str, unit: Unit, name: str, description: str) -> Metric:
         description,
         ResultFacts,
         when=lambda result: result.metric == key,
-        credit=lambda result: result.achieved_by,
-        on=lambda result: result.achieved_on,
+        credit=lambda result: result.credit,
+        day=lambda result: result.achieved_on,
         amount=lambda result: result.amount,
     )
 
 
-def _concerned(record: Facts) -> tuple[Metric, ...]:
+def _find_metrics_for(record: RecordFacts) -> tuple[Metric, ...]:
     if isinstance(record, ResultFacts):
-        return (of_company(record.metric, Unit.COUNT, record.metric, ""),)  # unit and name do not matter here
-    return _BY_KIND[type(record)]
+        return (make_company_metric(record.metric, Unit.COUNT, record.metric, ""),)  # unit and name do not matter here
+    return _METRICS_BY_FACTS_TYPE[type(record)]
 
 
-def postings(metric: Metric, before: Facts | None, after: Facts | None) -> list[Score]:
+def compute_postings(metric: Metric, before: RecordFacts | None, after: RecordFacts | None) -> list[Score]:
     """Return the scores to post after a change of a record.
 
     before, after  facts before and after the change; None where the record did
@@ -317,15 +333,17 @@ def postings(metric: Metric, before: Facts | None, after: Facts | None) -> list[
                    score(after) - score(before), so the postings of a deal add up
                    however often it is reopened, repriced or reassigned
     """
-    old, new = metric.score(before), metric.score(after)
-    if old == new:
+    old_score, new_score = metric.score(before), metric.score(after)
+    if old_score == new_score:
         return []
-    if metric.grows and old and new and replace(old, amount=new.amount) == new:
-        return [replace(new, amount=new.amount - old.amount)]
-    return [*([replace(old, amount=-old.amount)] if old else []), *([new] if new else [])]
+    if metric.posts_increments and old_score and new_score and replace(old_score, amount=new_score.amount) == new_score:
+        return [replace(new_score, amount=new_score.amount - old_score.amount)]
+    return [*([replace(old_score, amount=-old_score.amount)] if old_score else []), *([new_score] if new_score else [])]
 
 
-def all_postings(before: Facts | None, after: Facts | None) -> list[Score]:
+def compute_all_postings(before: RecordFacts | None, after: RecordFacts | None) -> list[Score]:
     """Return the postings of every metric computed from this type of record."""
-    metrics = {metric.key: metric for record in (before, after) if record is not None for metric in _concerned(record)}
-    return [score for metric in metrics.values() for score in postings(metric, before, after)]
+    metrics = {
+        metric.key: metric for record in (before, after) if record is not None for metric in _find_metrics_for(record)
+    }
+    return [score for metric in metrics.values() for score in compute_postings(metric, before, after)]

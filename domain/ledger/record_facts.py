@@ -53,17 +53,17 @@ class TaskKind(StrEnum):
 class Credit(NamedTuple):
     """The credited employee, and the id of their team at that time (0 for none)."""
 
-    employee: int
-    team: int
+    employee_id: int
+    team_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class DealFacts:
     id: int
-    opened: Credit
+    creation_credit: Credit
     created_on: date
     status: DealStatus
-    won: Credit | None = None
+    win_credit: Credit | None = None
     closed_on: date | None = None
     value: int | None = None  # of a won deal, in the company's currency at the frozen rate
     profit: int | None = None  # None while the cost is unknown
@@ -73,30 +73,30 @@ class DealFacts:
 @dataclass(frozen=True, slots=True)
 class LeadFacts:
     id: int
-    opened: Credit
+    creation_credit: Credit
     created_on: date
-    converted: Credit | None = None
+    conversion_credit: Credit | None = None
     converted_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ContactFacts:
     id: int
-    opened: Credit
+    creation_credit: Credit
     created_on: date
 
 
 @dataclass(frozen=True, slots=True)
 class ClientFacts:
     id: int
-    opened: Credit
+    creation_credit: Credit
     created_on: date
 
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
     id: int
-    caller: Credit
+    credit: Credit
     made_on: date
     outcome: CallOutcome
     seconds: int
@@ -105,7 +105,7 @@ class CallFacts:
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
     id: int
-    done_by: Credit | None = None
+    completion_credit: Credit | None = None
     completed_on: date | None = None
 
 
@@ -113,7 +113,7 @@ class TaskFacts:
 class ResultFacts:
     id: int
     metric: str
-    achieved_by: Credit
+    credit: Credit
     achieved_on: date
     amount: int
 
@@ -123,9 +123,9 @@ class WorkFacts:
     """A day at work; `seconds` is the working time counted so far."""
 
     id: int
-    worker: Credit
+    credit: Credit
     worked_on: date
     seconds: int
 
 
-Facts = DealFacts | LeadFacts | ContactFacts | ClientFacts | CallFacts | TaskFacts | ResultFacts | WorkFacts
+RecordFacts = DealFacts | LeadFacts | ContactFacts | ClientFacts | CallFacts | TaskFacts | ResultFacts | WorkFacts

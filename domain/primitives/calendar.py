@@ -20,7 +20,7 @@ import holidays
 
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
-_NOT_PLACES: Final = frozenset({"Factory", "localtime", "posixrules"})  # depend on the machine
+_MACHINE_DEPENDENT_ZONES: Final = frozenset({"Factory", "localtime", "posixrules"})  # depend on the machine
 
 
 class Weekday(IntEnum):
@@ -61,18 +61,22 @@ class Calendar:
 
     def start_of(self, day: date) -> datetime:
         """Return the first instant of the day in UTC: midnight, or the end of the clock change that skips it."""
-        return _midnight(self.zone, day)
+        return _start_of_day(self.zone, day)
 
-    def is_working(self, day: date) -> bool:
+    def is_workday(self, day: date) -> bool:
         """Return whether the day belongs to the working week and is not a public holiday."""
-        return self.workdays(day, day) == 1
+        return self.count_workdays(day, day) == 1
 
-    def workdays(self, first: date, last: date) -> int:
+    def count_workdays(self, first: date, last: date) -> int:
         """Return the number of working days from first to last, both included; 0 if last is before first."""
         if last < first:
             return 0
-        whole = sum(self._counts(year)[-1] for year in range(first.year, last.year))
-        return whole + self._counts(last.year)[_index(last) + 1] - self._counts(first.year)[_index(first)]
+        full_years = sum(self._workdays_before(year)[-1] for year in range(first.year, last.year))
+        return (
+            full_years
+            + self._workdays_before(last.year)[_day_of_year(last) + 1]
+            - self._workdays_before(first.year)[_day_of_year(first)]
+        )
 
     def add_workdays(self, day: date, n: int) -> date:
         """Return the n-th working day after the day, or before it if n is negative; the day itself for 0.
@@ -82,38 +86,38 @@ class Calendar:
         if not self.working_days:
             raise ValueError("A week has at least one working day.")
         step = _DAY if n > 0 else -_DAY
-        left = abs(n)
-        while left:
+        remaining = abs(n)
+        while remaining:
             day += step
-            left -= self.is_working(day)
+            remaining -= self.is_workday(day)
         return day
 
-    def _counts(self, year: int) -> tuple[int, ...]:
-        return _working_before(self.working_days, self.country, year)
+    def _workdays_before(self, year: int) -> tuple[int, ...]:
+        return _cumulative_workdays(self.working_days, self.country, year)
 
 
-def known_zone(name: str) -> bool:
+def is_known_zone(name: str) -> bool:
     """Return whether a time zone of that IANA name exists."""
-    return name in _zones()
+    return name in _zone_names()
 
 
-def known_country(code: str) -> bool:
+def is_known_country(code: str) -> bool:
     """Return whether the public holidays of the country of that two-letter ISO 3166 code are known."""
-    return code in _countries()
+    return code in _country_codes()
 
 
 @cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones()) - _NOT_PLACES
+def _zone_names() -> frozenset[str]:
+    return frozenset(available_timezones()) - _MACHINE_DEPENDENT_ZONES
 
 
 @cache
-def _countries() -> frozenset[str]:
+def _country_codes() -> frozenset[str]:
     return frozenset(code for code in holidays.list_supported_countries(include_aliases=False) if len(code) == 2)
 
 
 @lru_cache(maxsize=4096)
-def _midnight(zone: str, day: date) -> datetime:
+def _start_of_day(zone: str, day: date) -> datetime:
     local = datetime.combine(day, time(), ZoneInfo(zone))
     instant = local.astimezone(UTC)
     if instant.astimezone(local.tzinfo).replace(tzinfo=None) == datetime.combine(day, time()):
@@ -132,24 +136,24 @@ def _midnight(zone: str, day: date) -> datetime:
 
 
 @lru_cache(maxsize=1024)
-def _holidays(country: str, year: int) -> frozenset[date]:
+def _public_holidays(country: str, year: int) -> frozenset[date]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # holiday tables of some countries end, with a warning
-        known = holidays.country_holidays(country, years=year)
-    return frozenset(day for day in known if day.year == year)
+        country_holidays = holidays.country_holidays(country, years=year)
+    return frozenset(day for day in country_holidays if day.year == year)
 
 
 @lru_cache(maxsize=1024)
-def _working_before(working_days: frozenset[Weekday], country: str | None, year: int) -> tuple[int, ...]:
+def _cumulative_workdays(working_days: frozenset[Weekday], country: str | None, year: int) -> tuple[int, ...]:
     """Return the number of working days before each day of the year; the last item is their total."""
-    free = _holidays(country, year) if country else frozenset()
+    holiday_dates = _public_holidays(country, year) if country else frozenset()
     first = date(year, 1, 1)
     counts = [0]
-    for n in range(366 if _index(date(year, 12, 31)) == 365 else 365):
+    for n in range(366 if _day_of_year(date(year, 12, 31)) == 365 else 365):
         day = first + timedelta(days=n)
-        counts.append(counts[-1] + (day.weekday() in working_days and day not in free))
+        counts.append(counts[-1] + (day.weekday() in working_days and day not in holiday_dates))
     return tuple(counts)
 
 
-def _index(day: date) -> int:
+def _day_of_year(day: date) -> int:
     return day.toordinal() - date(day.year, 1, 1).toordinal()

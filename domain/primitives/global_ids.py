@@ -6,33 +6,37 @@ import base64
 import binascii
 from typing import Final
 
-EXTERNAL: Final = "ext:"  # in inputs, in front of the id that another system gave to a record
+EXTERNAL_ID_PREFIX: Final = "ext:"  # in inputs, in front of the id that another system gave to a record
 
-LONGEST_EXTERNAL: Final = 400  # code points; the size of the columns
+MAX_EXTERNAL_ID_LENGTH: Final = 400  # code points; the size of the columns
 
-_LONG: Final = frozenset({"Activity", "Alert", "DealWon", "ScoreEntry"})  # types with 64-bit row ids
-_LARGEST: Final = 2**31 - 1
-
-
-def encoded(kind: str, number: int) -> str:
-    return base64.urlsafe_b64encode(f"{kind}:{number}".encode()).decode().rstrip("=")
+_BIGINT_TYPES: Final = frozenset({"Activity", "Alert", "DealWon", "ScoreEntry"})  # types with 64-bit row ids
+_MAX_INT32: Final = 2**31 - 1
 
 
-def external(text: str) -> str | None:
+def encode_global_id(type_name: str, row_id: int) -> str:
+    return base64.urlsafe_b64encode(f"{type_name}:{row_id}".encode()).decode().rstrip("=")
+
+
+def parse_external_id(text: str) -> str | None:
     """Return the external id after "ext:"; None for other texts and for one that no record can have."""
-    found = text.removeprefix(EXTERNAL)
-    return found if text.startswith(EXTERNAL) and 0 < len(found) <= LONGEST_EXTERNAL else None
+    external_id = text.removeprefix(EXTERNAL_ID_PREFIX)
+    return (
+        external_id if text.startswith(EXTERNAL_ID_PREFIX) and 0 < len(external_id) <= MAX_EXTERNAL_ID_LENGTH else None
+    )
 
 
-def decoded(text: str) -> tuple[str, int] | None:
+def decode_global_id(text: str) -> tuple[str, int] | None:
     """Return type name and row id; None for an invalid id, or one that no row of the type can have."""
     if not text or len(text) > 60 or not text.isascii():
         return None
     try:
-        kind, _, number = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").partition(":")
+        type_name, _, row_id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").partition(":")
     except (binascii.Error, ValueError):
         return None
-    if not (kind.isidentifier() and number.isdigit() and len(number) <= 18):
+    if not (type_name.isidentifier() and row_id.isdigit() and len(row_id) <= 18):
         return None
-    known = encoded(kind, int(number)) == text.rstrip("=") and (kind in _LONG or int(number) <= _LARGEST)
-    return (kind, int(number)) if known else None
+    is_valid = encode_global_id(type_name, int(row_id)) == text.rstrip("=") and (
+        type_name in _BIGINT_TYPES or int(row_id) <= _MAX_INT32
+    )
+    return (type_name, int(row_id)) if is_valid else None

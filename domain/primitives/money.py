@@ -9,9 +9,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-LARGEST: Final = 10**12  # the sum of some thousands of them still fits into a 64-bit integer
+MAX_MAJOR_UNITS: Final = 10**12  # the sum of some thousands of them still fits into a 64-bit integer
 
-_DIGITS: Final[dict[int, str]] = {
+_CURRENCIES_BY_DIGITS: Final[dict[int, str]] = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
     2: (
         "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW"
@@ -25,14 +25,16 @@ _DIGITS: Final[dict[int, str]] = {
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
-_MINOR_DIGITS: Final[dict[str, int]] = {code: digits for digits, codes in _DIGITS.items() for code in codes.split()}
+_MINOR_DIGITS: Final[dict[str, int]] = {
+    code: digits for digits, codes in _CURRENCIES_BY_DIGITS.items() for code in codes.split()
+}
 
 
 class InvalidAmount(ValueError):
     """An amount that cannot be represented exactly; the message says what to give instead."""
 
 
-def known_currency(code: str) -> bool:
+def is_known_currency(code: str) -> bool:
     """Return whether a code, in capital letters, is a currency of ISO 4217."""
     return code in _MINOR_DIGITS
 
@@ -48,22 +50,22 @@ def to_minor(amount: Decimal, currency: str) -> int:
     Raises InvalidAmount for NaN, infinities, amounts beyond MAX_MAJOR_UNITS, and more digits than the currency has.
     """
     digits = minor_digits(currency)
-    scaled: Fraction = exact(amount) * 10**digits
+    scaled: Fraction = to_fraction(amount) * 10**digits
     if scaled.denominator != 1:
-        has = f"at most {digits} digits after the point" if digits else "no digits after the point"
-        raise InvalidAmount(f"An amount in {currency} has {has}.")
+        allowed_digits = f"at most {digits} digits after the point" if digits else "no digits after the point"
+        raise InvalidAmount(f"An amount in {currency} has {allowed_digits}.")
     return scaled.numerator
 
 
-def exact(number: Decimal) -> Fraction:
+def to_fraction(number: Decimal) -> Fraction:
     """Return the number as a fraction.
 
     Raises InvalidAmount for NaN, infinities, numbers beyond MAX_MAJOR_UNITS, and numbers closer to zero than 1e-40.
     """
     if not number.is_finite():
         raise InvalidAmount("Give a number.")
-    if abs(number) > LARGEST:
-        raise InvalidAmount(f"Give a number from -{LARGEST} to {LARGEST}.")
+    if abs(number) > MAX_MAJOR_UNITS:
+        raise InvalidAmount(f"Give a number from -{MAX_MAJOR_UNITS} to {MAX_MAJOR_UNITS}.")
     if number and number.adjusted() < -40:  # as a fraction it would fill the memory
         raise InvalidAmount("This is too close to zero: give a number with fewer digits after the point.")
     return Fraction(number) if number else Fraction(0)
@@ -71,10 +73,10 @@ def exact(number: Decimal) -> Fraction:
 
 def from_minor(minor: int, currency: str) -> Decimal:
     """Return the amount with the digits of the currency: 30000 kopecks are 300.00."""
-    return with_places(minor, minor_digits(currency))
+    return from_scaled(minor, minor_digits(currency))
 
 
-def with_places(scaled: int, places: int) -> Decimal:
+def from_scaled(scaled: int, places: int) -> Decimal:
     """Return `scaled / 10**places` as a decimal with exactly that many places, whatever its size."""
     return Decimal(f"{scaled}E-{places}")
 

@@ -16,20 +16,20 @@ from typing import Final
 from domain.primitives.calendar import Calendar
 
 _DAY: Final = timedelta(days=1)
-_MOST_OFFSET: Final = 1200
-_MOST_DAYS: Final = 3700  # ten years
-_YEARS: Final = range(1900, 2201)
+_MAX_OFFSET: Final = 1200
+_MAX_CUSTOM_DAYS: Final = 3700  # ten years
+_SUPPORTED_YEARS: Final = range(1900, 2201)
 
 # fmt: off
-_ENGLISH: Final = (
+_ENGLISH_MONTHS: Final = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )
-_RUSSIAN: Final = (
+_RUSSIAN_MONTHS: Final = (
     "Январь", "Февраль", "Март", "Апрель", "Май", "Июнь",
     "Июль", "Август", "Сентябрь", "Октябрь", "Ноябрь", "Декабрь",
 )
-_RUSSIAN_OF: Final = (
+_RUSSIAN_MONTHS_GENITIVE: Final = (
     "января", "февраля", "марта", "апреля", "мая", "июня",
     "июля", "августа", "сентября", "октября", "ноября", "декабря",
 )
@@ -45,7 +45,7 @@ class PeriodKind(StrEnum):
     CUSTOM = "CUSTOM"
 
 
-_MONTHS_OF: Final = {PeriodKind.MONTH: 1, PeriodKind.QUARTER: 3, PeriodKind.YEAR: 12}
+_MONTHS_PER_PERIOD: Final = {PeriodKind.MONTH: 1, PeriodKind.QUARTER: 3, PeriodKind.YEAR: 12}
 
 
 class InvalidPeriod(ValueError):
@@ -74,29 +74,29 @@ class Period:
 
     def label(self, language: str = "en") -> str:
         """Return the period's name in English or Russian; in English for any other language."""
-        russian = language.lower().partition("-")[0] == "ru"
-        start, year = _written(self.start, russian), self.start.year
+        is_russian = language.lower().partition("-")[0] == "ru"
+        start, year = _format_day(self.start, is_russian), self.start.year
         match self.kind:
             case PeriodKind.DAY:
                 return start
             case PeriodKind.WEEK:
-                return f"Неделя с {start}" if russian else f"Week of {start}"
+                return f"Неделя с {start}" if is_russian else f"Week of {start}"
             case PeriodKind.MONTH:
-                return f"{(_RUSSIAN if russian else _ENGLISH)[self.start.month - 1]} {year}"
+                return f"{(_RUSSIAN_MONTHS if is_russian else _ENGLISH_MONTHS)[self.start.month - 1]} {year}"
             case PeriodKind.QUARTER:
                 number = (self.start.month + 2) // 3
-                return f"{number}-й квартал {year}" if russian else f"Q{number} {year}"
+                return f"{number}-й квартал {year}" if is_russian else f"Q{number} {year}"
             case PeriodKind.YEAR:
-                return f"{year} год" if russian else f"{year}"
+                return f"{year} год" if is_russian else f"{year}"
             case PeriodKind.CUSTOM:
-                return f"{start} – {_written(self.end, russian)}"
+                return f"{start} – {_format_day(self.end, is_russian)}"
 
 
-def _written(day: date, russian: bool) -> str:
-    return f"{day.day} {(_RUSSIAN_OF if russian else _ENGLISH)[day.month - 1]} {day.year}"
+def _format_day(day: date, is_russian: bool) -> str:
+    return f"{day.day} {(_RUSSIAN_MONTHS_GENITIVE if is_russian else _ENGLISH_MONTHS)[day.month - 1]} {day.year}"
 
 
-def period_of(kind: PeriodKind, day: date, calendar: Calendar) -> Period:
+def period_containing(kind: PeriodKind, day: date, calendar: Calendar) -> Period:
     """Return the period of that kind that contains the day. Raises InvalidPeriod for CUSTOM, which is ambiguous."""
     match kind:
         case PeriodKind.CUSTOM:
@@ -107,35 +107,37 @@ def period_of(kind: PeriodKind, day: date, calendar: Calendar) -> Period:
             start = day - timedelta(days=(day.weekday() - calendar.week_start) % 7)
             return Period(start, start + 6 * _DAY, kind)
         case _:
-            return _of_months(kind, (day.year * 12 + day.month - 1) // _MONTHS_OF[kind])
+            return _period_of_months(kind, (day.year * 12 + day.month - 1) // _MONTHS_PER_PERIOD[kind])
 
 
-def _of_months(kind: PeriodKind, index: int) -> Period:
+def _period_of_months(kind: PeriodKind, index: int) -> Period:
     """Return the index-th month, quarter or year, counted from the year 0."""
-    size = _MONTHS_OF[kind]
-    first, following = index * size, (index + 1) * size
-    end = date(following // 12, following % 12 + 1, 1) - _DAY
+    months = _MONTHS_PER_PERIOD[kind]
+    first, next_first = index * months, (index + 1) * months
+    end = date(next_first // 12, next_first % 12 + 1, 1) - _DAY
     return Period(date(first // 12, first % 12 + 1, 1), end, kind)
 
 
-def shifted(period: Period, n: int, calendar: Calendar) -> Period:
+def shift_period(period: Period, n: int, calendar: Calendar) -> Period:
     """Return the n-th period of the same kind after this one (before it, if n is negative).
 
     CUSTOM periods are shifted by their own length, so that they follow each other without a gap.
     """
     match period.kind:
         case PeriodKind.CUSTOM:
-            by = timedelta(days=n * period.days)
-            return Period(period.start + by, period.end + by, period.kind)
+            delta = timedelta(days=n * period.days)
+            return Period(period.start + delta, period.end + delta, period.kind)
         case PeriodKind.DAY:
-            return period_of(period.kind, period.start + timedelta(days=n), calendar)
+            return period_containing(period.kind, period.start + timedelta(days=n), calendar)
         case PeriodKind.WEEK:
-            return period_of(period.kind, period.start + timedelta(weeks=n), calendar)
+            return period_containing(period.kind, period.start + timedelta(weeks=n), calendar)
         case kind:
-            return _of_months(kind, (period.start.year * 12 + period.start.month - 1) // _MONTHS_OF[kind] + n)
+            return _period_of_months(
+                kind, (period.start.year * 12 + period.start.month - 1) // _MONTHS_PER_PERIOD[kind] + n
+            )
 
 
-def resolve(
+def select_period(
     kind: PeriodKind,
     *,
     today: date,
@@ -161,46 +163,46 @@ def resolve(
             )
         if end < start:
             raise InvalidPeriod("The last day lies before the first: swap `start` and `end`.", "end")
-        if (end - start).days >= _MOST_DAYS:
-            raise InvalidPeriod(f"A custom period has at most {_MOST_DAYS} days: bring `end` nearer.", "end")
-        return _within_reach(Period(start, end, kind), "start")
+        if (end - start).days >= _MAX_CUSTOM_DAYS:
+            raise InvalidPeriod(f"A custom period has at most {_MAX_CUSTOM_DAYS} days: bring `end` nearer.", "end")
+        return _check_supported_years(Period(start, end, kind), "start")
     if start is not None or end is not None:
         field = "end" if start is None else "start"
         raise InvalidPeriod("`start` and `end` are for kind CUSTOM: leave them out, or give `on`.", field)
-    if abs(offset) > _MOST_OFFSET:
-        raise InvalidPeriod(f"Give an offset from -{_MOST_OFFSET} to {_MOST_OFFSET}.", "offset")
-    if on is not None and on.year not in _YEARS:
-        raise InvalidPeriod(f"Give a day between {_YEARS[0]} and {_YEARS[-1]}.", "on")
-    return _within_reach(
-        shifted(period_of(kind, on or today, calendar), offset, calendar), "offset" if offset else "on"
+    if abs(offset) > _MAX_OFFSET:
+        raise InvalidPeriod(f"Give an offset from -{_MAX_OFFSET} to {_MAX_OFFSET}.", "offset")
+    if on is not None and on.year not in _SUPPORTED_YEARS:
+        raise InvalidPeriod(f"Give a day between {_SUPPORTED_YEARS[0]} and {_SUPPORTED_YEARS[-1]}.", "on")
+    return _check_supported_years(
+        shift_period(period_containing(kind, on or today, calendar), offset, calendar), "offset" if offset else "on"
     )
 
 
-def _within_reach(period: Period, field: str) -> Period:
-    if period.start.year not in _YEARS or period.end.year not in _YEARS:
-        raise InvalidPeriod(f"Choose a period between {_YEARS[0]} and {_YEARS[-1]}.", field)
+def _check_supported_years(period: Period, field: str) -> Period:
+    if period.start.year not in _SUPPORTED_YEARS or period.end.year not in _SUPPORTED_YEARS:
+        raise InvalidPeriod(f"Choose a period between {_SUPPORTED_YEARS[0]} and {_SUPPORTED_YEARS[-1]}.", field)
     return period
 
 
-def workdays(period: Period, calendar: Calendar) -> int:
+def count_workdays(period: Period, calendar: Calendar) -> int:
     """Return the number of working days of the period, possibly 0."""
-    return calendar.workdays(period.start, period.end)
+    return calendar.count_workdays(period.start, period.end)
 
 
-def elapsed_workdays(period: Period, today: date, calendar: Calendar) -> int:
+def count_elapsed_workdays(period: Period, today: date, calendar: Calendar) -> int:
     """Return the number of working days of the period that are over; today is not."""
-    return calendar.workdays(period.start, min(period.end, today - _DAY))
+    return calendar.count_workdays(period.start, min(period.end, today - _DAY))
 
 
-def paced(period: Period, today: date, calendar: Calendar) -> tuple[int, int]:
+def elapsed_and_total_days(period: Period, today: date, calendar: Calendar) -> tuple[int, int]:
     """Return the elapsed and the total days for an even pace: working days, or calendar days if there are none."""
-    whole = workdays(period, calendar)
-    if whole:
-        return elapsed_workdays(period, today, calendar), whole
+    total = count_workdays(period, calendar)
+    if total:
+        return count_elapsed_workdays(period, today, calendar), total
     return max(0, (min(period.end, today - _DAY) - period.start).days + 1), period.days
 
 
-def previous_comparable(period: Period, today: date, calendar: Calendar) -> Period:
+def previous_comparable_period(period: Period, today: date, calendar: Calendar) -> Period:
     """Return the previous period that the period is compared with.
 
     It is the period of the same kind before it (for a CUSTOM one, the same number of days before).
@@ -208,34 +210,36 @@ def previous_comparable(period: Period, today: date, calendar: Calendar) -> Peri
     plus as many of the following days off as have passed in the running one, so that a Saturday's
     sales are compared with a Saturday's. The result is CUSTOM then, and empty while no day has elapsed.
     """
-    before = shifted(period, -1, calendar)
+    previous = shift_period(period, -1, calendar)
     if not period.contains(today):
-        return before
-    elapsed = elapsed_workdays(period, today, calendar)
-    if workdays(period, calendar) == 0:
-        return _cut(before, before.start + (today - period.start) - _DAY)
-    last_worked = calendar.add_workdays(period.start - _DAY, elapsed)
-    days_off = today - _DAY - last_worked
-    last = calendar.add_workdays(before.start - _DAY, elapsed)
-    return _cut(before, min(last + days_off, calendar.add_workdays(last, 1) - _DAY))
+        return previous
+    elapsed = count_elapsed_workdays(period, today, calendar)
+    if count_workdays(period, calendar) == 0:
+        return _cut_after(previous, previous.start + (today - period.start) - _DAY)
+    last_elapsed_workday = calendar.add_workdays(period.start - _DAY, elapsed)
+    days_off = today - _DAY - last_elapsed_workday
+    previous_last_workday = calendar.add_workdays(previous.start - _DAY, elapsed)
+    return _cut_after(
+        previous, min(previous_last_workday + days_off, calendar.add_workdays(previous_last_workday, 1) - _DAY)
+    )
 
 
-def _cut(period: Period, last: date) -> Period:
-    return period if last >= period.end else Period(period.start, last, PeriodKind.CUSTOM)
+def _cut_after(period: Period, last_day: date) -> Period:
+    return period if last_day >= period.end else Period(period.start, last_day, PeriodKind.CUSTOM)
 
 
-def instants(period: Period, calendar: Calendar) -> tuple[datetime, datetime]:
+def period_instants(period: Period, calendar: Calendar) -> tuple[datetime, datetime]:
     """Return the first instant of the period and the first instant after it, in UTC."""
     return calendar.start_of(period.start), calendar.start_of(period.end + _DAY)
 
 
-def is_closed(day: date, *, today: date, calendar: Calendar, close_after: int | None) -> bool:
+def is_month_closed(day: date, *, today: date, calendar: Calendar, close_after_workdays: int | None) -> bool:
     """Return whether the calendar month of the day, its accounting period, is closed.
 
     A month closes once `close_after_workdays` whole working days have passed after its end: with 3, at midnight
     after the third working day of the next month; with 0, as soon as the month is over; with None, never.
     """
-    if close_after is None:
+    if close_after_workdays is None:
         return False
-    end = period_of(PeriodKind.MONTH, day, calendar).end
-    return today > end and today > calendar.add_workdays(end, close_after)
+    month_end = period_containing(PeriodKind.MONTH, day, calendar).end
+    return today > month_end and today > calendar.add_workdays(month_end, close_after_workdays)

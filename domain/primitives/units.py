@@ -7,10 +7,10 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
-from domain.primitives.money import InvalidAmount, exact, from_minor, to_minor, with_places
+from domain.primitives.money import InvalidAmount, from_minor, from_scaled, to_fraction, to_minor
 
-_SECONDS: Final = 3600
-_PLACES: Final = 4
+_SECONDS_PER_HOUR: Final = 3600
+_MAX_PLACES: Final = 4
 
 
 class Unit(StrEnum):
@@ -30,15 +30,15 @@ def to_smallest(value: Decimal, unit: Unit, currency: str) -> int:
         case Unit.MONEY:
             return to_minor(value, currency)
         case Unit.HOURS:
-            return round(exact(value) * _SECONDS)
+            return round(to_fraction(value) * _SECONDS_PER_HOUR)
         case Unit.COUNT:
-            pieces = exact(value)
+            pieces = to_fraction(value)
             if pieces.denominator != 1:
                 raise InvalidAmount("Give a whole number.")
             return pieces.numerator
 
 
-def shown(value: int | Fraction, unit: Unit, currency: str) -> Decimal:
+def from_smallest(value: int | Fraction, unit: Unit, currency: str) -> Decimal:
     """Return the decimal to show for a value in the smallest unit.
 
     Money has the digits of the currency. Counts are whole; values derived from them (an even pace, a projection) and
@@ -48,19 +48,19 @@ def shown(value: int | Fraction, unit: Unit, currency: str) -> Decimal:
         case Unit.MONEY:
             return from_minor(round(value), currency)
         case Unit.HOURS:
-            return _rounded(Fraction(value) / _SECONDS)
+            return _round_to_places(Fraction(value) / _SECONDS_PER_HOUR)
         case Unit.COUNT:
-            return _rounded(Fraction(value))
+            return _round_to_places(Fraction(value))
 
 
-def _rounded(value: Fraction) -> Decimal:
-    scaled, places = round(value * 10**_PLACES), _PLACES
+def _round_to_places(value: Fraction) -> Decimal:
+    scaled, places = round(value * 10**_MAX_PLACES), _MAX_PLACES
     while places and scaled % 10 == 0:
         scaled, places = scaled // 10, places - 1
-    return with_places(scaled, places)
+    return from_scaled(scaled, places)
 
 
-def canonical(value: Decimal) -> str:
+def format_decimal(value: Decimal) -> str:
     """Return the canonical notation of a decimal: all its digits, no exponent, zero without a sign.
 
     Raises InvalidAmount for NaN and infinities.

@@ -11,7 +11,7 @@ from strawberry.utils.str_converters import to_snake_case
 from tortoise.queryset import QuerySet
 
 from graph.base.row_types import Info
-from models.db.keyset_pagination import Listing, Span
+from models.db.keyset_pagination import PageArguments, PagedQuery
 
 Item = TypeVar("Item")
 
@@ -34,14 +34,14 @@ class Edge(Generic[Item]):
 class Connection(Generic[Item]):
     edges: list[Edge[Item]]
     page_info: PageInfo
-    listing: strawberry.Private[Any]
+    paged_query: strawberry.Private[Any]
 
     @strawberry.field(description="Number of rows in the whole list; counted only when selected.")
     async def total_count(self, info: Info) -> int:
-        return await info.context.count(self.listing.query)
+        return await info.context.count(self.paged_query.query)
 
 
-async def paged(info: Info, query: QuerySet[Any], order: tuple[str, ...], span: Span) -> Any:
+async def paginate(info: Info, query: QuerySet[Any], order: tuple[str, ...], page_arguments: PageArguments) -> Any:
     """Return the requested page of a list as a connection. Raises BadInput for an invalid cursor.
 
     Lists requested in the same tick of the event loop are fetched in one statement. Rows that the client selects
@@ -49,8 +49,10 @@ async def paged(info: Info, query: QuerySet[Any], order: tuple[str, ...], span: 
 
     order  columns, "-" in front for descending; together unique
     """
-    listing = Listing(query, order, span)
-    page = listing.page(await info.context.rows(listing.question().select_related(*_joined(info, query))))
+    paged_query = PagedQuery(query, order, page_arguments)
+    page = paged_query.build_page(
+        await info.context.fetch(paged_query.build_query().select_related(*_requested_relations(info, query)))
+    )
     cursors = page.cursors
     return Connection(
         edges=[Edge(cursor=cursor, node=row) for cursor, row in zip(cursors, page.rows, strict=True)],
@@ -60,34 +62,38 @@ async def paged(info: Info, query: QuerySet[Any], order: tuple[str, ...], span: 
             start_cursor=cursors[0] if cursors else None,
             end_cursor=cursors[-1] if cursors else None,
         ),
-        listing=listing,
+        paged_query=paged_query,
     )
 
 
-def _joined(info: Info, query: QuerySet[Any]) -> list[str]:
+def _requested_relations(info: Info, query: QuerySet[Any]) -> list[str]:
     """Return the foreign keys of the rows whose fields the client selects; field and foreign key have the same name."""
-    followed = {to_snake_case(name) for name in _selected(info)}
-    return sorted(followed & query.model._meta.fk_fields)
+    requested = {to_snake_case(name) for name in _requested_node_fields(info)}
+    return sorted(requested & query.model._meta.fk_fields)
 
 
-def _selected(info: Info) -> Iterator[str]:
+def _requested_node_fields(info: Info) -> Iterator[str]:
     """Yield the names of the fields that the client selects of a page's nodes."""
-    raw = info._raw_info
+    graphql_info = info._raw_info
 
-    def fields(sets: Iterable[SelectionSetNode | None]) -> Iterator[FieldNode]:
-        for selections in sets:
-            for each in selections.selections if selections else ():
-                yield from _spread(each)
+    def fields(selection_sets: Iterable[SelectionSetNode | None]) -> Iterator[FieldNode]:
+        for selection_set in selection_sets:
+            for selection in selection_set.selections if selection_set else ():
+                yield from expand(selection)
 
-    def _spread(node: SelectionNode) -> Iterator[FieldNode]:
+    def expand(node: SelectionNode) -> Iterator[FieldNode]:
         if isinstance(node, FieldNode):
             yield node
         elif isinstance(node, FragmentSpreadNode):
-            yield from fields([raw.fragments[node.name.value].selection_set])
+            yield from fields([graphql_info.fragments[node.name.value].selection_set])
         else:
             yield from fields([node.selection_set])  # type: ignore[attr-defined]
 
-    edges = (each for each in fields(node.selection_set for node in raw.field_nodes) if each.name.value == "edges")
-    nodes = (each for each in fields(edge.selection_set for edge in edges) if each.name.value == "node")
-    for each in fields(node.selection_set for node in nodes):
-        yield each.name.value
+    edge_fields = (
+        field
+        for field in fields(node.selection_set for node in graphql_info.field_nodes)
+        if field.name.value == "edges"
+    )
+    node_fields = (field for field in fields(edge.selection_set for edge in edge_fields) if field.name.value == "node")
+    for field in fields(node.selection_set for node in node_fields):
+        yield field.name.value

@@ -8,7 +8,7 @@ import strawberry
 
 from domain.alerts.rules import AlertKind, Recipient
 from domain.analytics.time_series import Interval
-from domain.errors.user_errors import Code
+from domain.errors.user_errors import UserErrorCode
 from domain.forecasting.forecast import Confidence
 from domain.goals.progress import Pace
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
@@ -21,7 +21,7 @@ from resolvers.forecasting.forecasts import MoneyBasis
 from resolvers.leaderboards.leaderboards import RankBy
 
 
-class RecordType(StrEnum):
+class RecordKind(StrEnum):
     EMPLOYEE = "EMPLOYEE"
     DEAL = "DEAL"
     LEAD = "LEAD"
@@ -32,16 +32,16 @@ class RecordType(StrEnum):
     RESULT = "RESULT"
 
 
-def _public(enum: type[Enum], description: str, name: str | None = None, **meanings: str) -> None:
+def _register_enum(enum: type[Enum], description: str, name: str | None = None, **value_descriptions: str) -> None:
     """Register an enum with the schema; `value_descriptions` describe its values by name."""
     strawberry.enum(enum, name=name, description=description)
     for value in enum.__strawberry_definition__.values:  # type: ignore[attr-defined]
-        value.description = meanings.get(value.name)
+        value.description = value_descriptions.get(value.name)
 
 
-_public(PeriodKind, "Length of a period. CUSTOM takes its days from `start` and `end` and cannot recur.")
-_public(Weekday, "A day of the week.")
-_public(
+_register_enum(PeriodKind, "Length of a period. CUSTOM takes its days from `start` and `end` and cannot recur.")
+_register_enum(Weekday, "A day of the week.")
+_register_enum(
     Role,
     "Role of an employee, which determines their permissions.",
     EMPLOYEE="Sees and records their own work.",
@@ -49,18 +49,18 @@ _public(
     DIRECTOR="Also sees and sets goals for the whole company.",
     ADMIN="Also manages people, devices, rules and integrations.",
 )
-_public(
+_register_enum(
     DeviceKind,
     "Kind of a client that signs in without being a person.",
     WALLBOARD="Read-only: leaderboards, goals of teams and company, wins. Sees no deals, clients or entries.",
     INTEGRATION="Records for any employee: another CRM, telephony.",
 )
-_public(
+_register_enum(
     Interval,
     "Length covered by one point of a chart: a day, a week from the company's first day of the week, or a month.",
 )
-_public(Unit, "Unit of a metric.", "MetricUnit", MONEY="In the company's currency.")
-_public(
+_register_enum(Unit, "Unit of a metric.", "MetricUnit", MONEY="In the company's currency.")
+_register_enum(
     Pace,
     "State of a goal compared with an even pace over the period's working days.",
     NOT_STARTED="The period lies ahead and the value is zero.",
@@ -70,45 +70,45 @@ _public(
     ACHIEVED="Target reached, period still open or over.",
     MISSED="Period over, target not reached.",
 )
-_public(
+_register_enum(
     RankBy,
     "Criterion of a leaderboard's ranks.",
     ATTAINMENT="By percent of the employee's own goal for this metric and period; those without one come last.",
 )
-_public(
+_register_enum(
     MoneyBasis,
     "Amount that a forecast counts.",
     REVENUE="Revenue of won deals.",
     PROFIT="Revenue less the cost of the deals.",
 )
-_public(
+_register_enum(
     Confidence,
     "Reliability of a forecast.",
     "ForecastConfidence",
     NONE="Too little history for a forecast: expected, low, median and high equal the booked amount.",
     LOW="Two to five months of history, or a range too wide to plan by.",
 )
-_public(DealStatus, "Status of a deal.")
-_public(SaleKind, "Whether a sale is the client's first.", FIRST="The client's first won deal.")
-_public(LeadStatus, "Status of a lead.")
-_public(CallDirection, "Direction of a call.")
-_public(CallOutcome, "Outcome of a call.")
-_public(
+_register_enum(DealStatus, "Status of a deal.")
+_register_enum(SaleKind, "Whether a sale is the client's first.", FIRST="The client's first won deal.")
+_register_enum(LeadStatus, "Status of a lead.")
+_register_enum(CallDirection, "Direction of a call.")
+_register_enum(CallOutcome, "Outcome of a call.")
+_register_enum(
     TaskKind,
     "Origin of a task: the employee's own, or assigned by a manager.",
     ASSIGNMENT="Assigned by a manager (поручение).",
 )
-_public(ActivityKind, "Kind of an activity.")
-_public(AlertKind, "Kind of an alert.")
-_public(
+_register_enum(ActivityKind, "Kind of an activity.")
+_register_enum(AlertKind, "Kind of an alert.")
+_register_enum(
     Recipient,
     "Recipients of an alert.",
     "AlertRecipient",
     MANAGER="The employee's manager; for a team's goal the team's manager; the directors if there is no manager above.",
     EMPLOYEE="The employee; for a team's goal, its manager.",
 )
-_public(Code, "Reason why an input was refused.", "UserErrorCode")
-_public(RecordType, "Types of records that have an `externalId`.", "RecordType")
+_register_enum(UserErrorCode, "Reason why an input was refused.", "UserErrorCode")
+_register_enum(RecordKind, "Types of records that have an `externalId`.", "RecordType")
 
 __all__ = [
     "ActivityKind",
@@ -125,7 +125,7 @@ __all__ = [
     "PeriodKind",
     "RankBy",
     "Recipient",
-    "RecordType",
+    "RecordKind",
     "Role",
     "SaleKind",
     "TaskKind",

@@ -12,7 +12,7 @@ from strawberry.types.base import get_object_definition
 from strawberry.utils.str_converters import to_camel_case
 
 from graph.base.enums import MoneyBasis, PeriodKind
-from resolvers.forecasting.forecasts import Question
+from resolvers.forecasting.forecasts import ForecastQuery
 
 
 @strawberry.input(description="An amount of money.")
@@ -45,32 +45,32 @@ class WhatIfInput:
 
 
 @cache
-def _names(cls: Any) -> tuple[tuple[str, str], ...]:
+def _field_names(cls: Any) -> tuple[tuple[str, str], ...]:
     definition = get_object_definition(cls, strict=True)
     return tuple(
         (field.python_name, field.graphql_name or to_camel_case(field.python_name)) for field in definition.fields
     )
 
 
-def given(value: Any) -> Any:
+def to_input_fields(value: Any) -> Any:
     """Return an input object as a mapping of the provided fields by their GraphQL names, recursively.
 
     Omitted fields are missing in the mapping, other values than input objects are returned unchanged.
     """
     if isinstance(value, list):
-        return [given(item) for item in value]
+        return [to_input_fields(item) for item in value]
     if value is None or get_object_definition(type(value)) is None:
         return value
-    provided = ((name, getattr(value, attribute)) for attribute, name in _names(value.__class__))
-    return {name: given(inner) for name, inner in provided if inner is not strawberry.UNSET}
+    fields = ((name, getattr(value, attribute)) for attribute, name in _field_names(value.__class__))
+    return {name: to_input_fields(inner) for name, inner in fields if inner is not strawberry.UNSET}
 
 
 def period_key(period: PeriodInput | None) -> tuple[tuple[str, Any], ...] | None:
     """Return a period as a hashable key, as the queries of leaderboards, statistics, funnels and forecasts hold it."""
-    return tuple(sorted(given(period).items())) if period else None
+    return tuple(sorted(to_input_fields(period).items())) if period else None
 
 
-def forecast_question(period: PeriodInput | None, basis: MoneyBasis, what_if: WhatIfInput | None = None) -> Question:
+def forecast_query(period: PeriodInput | None, basis: MoneyBasis, what_if: WhatIfInput | None = None) -> ForecastQuery:
     """Return the query of a forecast from its GraphQL arguments."""
-    supposed = given(what_if) or {}
-    return Question(period_key(period), basis, tuple(supposed.get("win") or ()), tuple(supposed.get("lose") or ()))
+    scenario = to_input_fields(what_if) or {}
+    return ForecastQuery(period_key(period), basis, tuple(scenario.get("win") or ()), tuple(scenario.get("lose") or ()))

@@ -12,9 +12,9 @@ from strawberry.extensions import FieldExtension
 from strawberry.types.field import StrawberryField
 
 from domain.errors.operation_errors import Unauthenticated
-from domain.errors.user_errors import Code, Refusal
-from domain.i18n.error_messages import translated
-from graph.base.input_mapping import given
+from domain.errors.user_errors import UserError, UserErrorCode
+from domain.i18n.error_messages import translate
+from graph.base.input_mapping import to_input_fields
 from graph.base.row_types import Info
 from resolvers.auth import sessions
 from resolvers.request import goal_visibility, idempotency
@@ -24,19 +24,19 @@ from resolvers.request import goal_visibility, idempotency
     name="UserError",
     description="A problem that the user can fix. A mutation that returns any of these changed nothing.",
 )
-class UserError:
+class UserErrorEntry:
     path: list[str] = strawberry.field(description='From the mutation\'s argument inwards: ["input", "amount"].')
-    code: Code
+    code: UserErrorCode
     message: str = strawberry.field(description="A sentence in the viewer's language that says how to fix it.")
 
 
-def refused(payload: type, refusal: Refusal, language: str) -> Any:
+def make_error_payload(payload: type, error: UserError, language: str) -> Any:
     """Return a payload with this error in `userErrors` and nothing else."""
-    error = UserError(path=list(refusal.path), code=refusal.code, message=translated(refusal.message, language))
-    return payload(user_errors=[error])
+    entry = UserErrorEntry(path=list(error.path), code=error.code, message=translate(error.message, language))
+    return payload(user_errors=[entry])
 
 
-class _Refusing(FieldExtension):
+class _UserErrorsExtension(FieldExtension):
     """Returns a `UserError` in the payload. Used alone for signing in and out, which need no unit of work."""
 
     def apply(self, field: StrawberryField) -> None:
@@ -44,60 +44,60 @@ class _Refusing(FieldExtension):
 
     async def resolve_async(self, next_: Callable[..., Any], source: Any, info: Info, **arguments: Any) -> Any:
         try:
-            return await self.act(next_, source, info, arguments)
-        except Refusal as refusal:
-            return refused(self.field.type, refusal, info.context.language)  # type: ignore[arg-type]
+            return await self.run(next_, source, info, arguments)
+        except UserError as error:
+            return make_error_payload(self.field.type, error, info.context.language)  # type: ignore[arg-type]
 
-    async def act(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
+    async def run(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
         return await next_(source, info, **arguments)
 
 
-class _Acting(_Refusing):
+class _UnitOfWorkExtension(_UserErrorsExtension):
     """Runs the mutation in one unit of work, once for each idempotency key."""
 
-    async def act(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
+    async def run(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
         context = info.context
         context.viewer  # noqa: B018 - an anonymous client is refused before it takes the writers' lock
-        call = idempotency.call(info.field_name, arguments, given)
-        async with context.unit() as work:
-            answer = await idempotency.recall(context, call) if call else None
-            if answer is None:
+        request = idempotency.identify_request(info.field_name, arguments, to_input_fields)
+        async with context.unit_of_work() as unit_of_work:
+            saved_response = await idempotency.find_saved_response(context, request) if request else None
+            if saved_response is None:
                 payload = await next_(source, info, **arguments)
-                if call:
-                    rows = {each.name: getattr(payload, each.name) for each in dataclasses.fields(payload)}
-                    await idempotency.remember(context, call, rows)
+                if request:
+                    fields = {field.name: getattr(payload, field.name) for field in dataclasses.fields(payload)}
+                    await idempotency.save_response(context, request, fields)
             else:
-                payload = self.field.type(**answer)  # type: ignore[operator]
+                payload = self.field.type(**saved_response)  # type: ignore[operator]
         # the fields of the payload are resolved with the permissions as they are after the mutation
-        if {"people", "company"} & work.topics:
+        if {"people", "company"} & unit_of_work.topics:
             with suppress(Unauthenticated):  # viewers who have just ended their own session still get the payload
-                await sessions.renew(context)
+                await sessions.reauthenticate(context)
         if getattr(payload, "goals", None):
-            payload.goals = await goal_visibility.within_sight(context, payload.goals)
+            payload.goals = await goal_visibility.filter_visible(context, payload.goals)
         return payload
 
 
-def action(description: str) -> Any:
+def mutation(description: str) -> Any:
     """Return the decorator for a mutation that runs in a unit of work; its resolver returns the payload."""
-    return strawberry.mutation(description=description, extensions=[_Acting()])
+    return strawberry.mutation(description=description, extensions=[_UnitOfWorkExtension()])
 
 
-def session_action(description: str) -> Any:
+def session_mutation(description: str) -> Any:
     """Return the decorator for a mutation of sessions, which runs without a unit of work."""
-    return strawberry.mutation(description=description, extensions=[_Refusing()])
+    return strawberry.mutation(description=description, extensions=[_UserErrorsExtension()])
 
 
 @dataclass_transform(kw_only_default=True)
 def payload(description: str) -> Callable[[type], Any]:
     """Return the class decorator for a payload: adds `userErrors` and makes other fields null or empty by default."""
 
-    def made(cls: type) -> Any:
+    def decorate(cls: type) -> Any:
         annotations = dict(cls.__annotations__)
         for name, annotation in annotations.items():
             if not hasattr(cls, name):
                 setattr(cls, name, strawberry.field(default_factory=list) if "list[" in str(annotation) else None)
-        cls.__annotations__ = annotations | {"user_errors": list[UserError]}
+        cls.__annotations__ = annotations | {"user_errors": list[UserErrorEntry]}
         cls.user_errors = strawberry.field(default_factory=list)  # type: ignore[attr-defined]
         return strawberry.type(cls, description=description)
 
-    return made
+    return decorate

@@ -12,18 +12,25 @@ import strawberry
 from graphql import GraphQLError, IntValueNode, StringValueNode, ValueNode
 from strawberry.types.scalar import ScalarDefinition
 
-from domain.primitives.units import canonical
+from domain.primitives.units import format_decimal
 
-_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
-_MOMENT: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}(?::\d{2})?)(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_LONGEST: Final = 60
+_DECIMAL_PATTERN: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
+_DATETIME_PATTERN: Final = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}(?::\d{2})?)(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})"
+)
+_DATE_PATTERN: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MAX_LENGTH: Final = 60
 
 
-def _decimal(value: Any) -> Decimal:
+def _parse_decimal(value: Any) -> Decimal:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 10**40 else "?"
-    if not isinstance(value, str) or len(value) > _LONGEST or not value.isascii() or not _NUMBER.fullmatch(value):
+    if (
+        not isinstance(value, str)
+        or len(value) > _MAX_LENGTH
+        or not value.isascii()
+        or not _DECIMAL_PATTERN.fullmatch(value)
+    ):
         raise GraphQLError('A Decimal is a text like "1250.50" or an integer.')
     try:
         number = Decimal(value)
@@ -35,8 +42,8 @@ def _decimal(value: Any) -> Decimal:
     return number
 
 
-def _moment(value: Any) -> datetime:
-    parts = _MOMENT.fullmatch(value) if isinstance(value, str) and value.isascii() else None
+def _parse_datetime(value: Any) -> datetime:
+    parts = _DATETIME_PATTERN.fullmatch(value) if isinstance(value, str) and value.isascii() else None
     if parts is None:
         raise GraphQLError('A DateTime has an offset, like "2026-11-23T09:30:00+03:00".')
     day, time, fraction, offset = parts.groups()
@@ -48,8 +55,8 @@ def _moment(value: Any) -> datetime:
         ) from error
 
 
-def _day(value: Any) -> date:
-    if not isinstance(value, str) or not value.isascii() or not _DAY.fullmatch(value):
+def _parse_date(value: Any) -> date:
+    if not isinstance(value, str) or not value.isascii() or not _DATE_PATTERN.fullmatch(value):
         raise GraphQLError('A Date is like "2026-11-23".')
     try:
         return date.fromisoformat(value)
@@ -57,35 +64,37 @@ def _day(value: Any) -> date:
         raise GraphQLError('There is no such day: a Date is like "2026-11-23".') from error
 
 
-def _text_of(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()
+def _format_datetime(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat()
 
 
-def _scalar(
+def _define_scalar(
     name: str, parse: Callable[[Any], Any], serialize: Callable[[Any], str], description: str
 ) -> ScalarDefinition:
-    def literal(node: ValueNode, variables: Any = None) -> Any:
+    def parse_literal(node: ValueNode, variables: Any = None) -> Any:
         if isinstance(node, IntValueNode):
-            return parse(int(node.value) if len(node.value) < _LONGEST else None)
+            return parse(int(node.value) if len(node.value) < _MAX_LENGTH else None)
         return parse(node.value if isinstance(node, StringValueNode) else None)
 
     return strawberry.scalar(
-        name=name, serialize=serialize, parse_value=parse, parse_literal=literal, description=description
+        name=name, serialize=serialize, parse_value=parse, parse_literal=parse_literal, description=description
     )
 
 
 SCALARS: Final[dict[object, ScalarDefinition]] = {
-    Decimal: _scalar(
+    Decimal: _define_scalar(
         "Decimal",
-        _decimal,
-        canonical,
+        _parse_decimal,
+        format_decimal,
         'Exact decimal number as a JSON string, never a float: "1250000.50". Input is a string or an integer.',
     ),
-    datetime: _scalar(
+    datetime: _define_scalar(
         "DateTime",
-        _moment,
-        _text_of,
+        _parse_datetime,
+        _format_datetime,
         'ISO 8601 with an offset: "2026-11-23T09:30:00+03:00"; a time without an offset is refused.',
     ),
-    date: _scalar("Date", _day, date.isoformat, 'ISO 8601 calendar date in the company\'s time zone: "2026-11-23".'),
+    date: _define_scalar(
+        "Date", _parse_date, date.isoformat, 'ISO 8601 calendar date in the company\'s time zone: "2026-11-23".'
+    ),
 }

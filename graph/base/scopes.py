@@ -11,7 +11,7 @@ import strawberry
 from domain.primitives import periods
 from domain.primitives.calendar import Calendar
 from graph.base.enums import Interval, MoneyBasis, PeriodKind
-from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_question, given, period_key
+from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_input_fields
 from graph.base.row_types import Info, Node
 from models.goals.goals import OwnerKind
 from models.organization.people import Employee, Team
@@ -19,20 +19,20 @@ from resolvers.analytics import funnels, statistics
 from resolvers.forecasting import forecasts
 from resolvers.goals import goals
 from resolvers.request.context import Context
-from resolvers.request.scopes import Scope as ScopeOf
+from resolvers.request.scopes import Scope as ResolvedScope
 
-TheFunnel = Annotated["Funnel", strawberry.lazy("graph.types.funnels")]  # type: ignore[name-defined]  # noqa: F821
-TheForecast = Annotated["Forecast", strawberry.lazy("graph.types.forecasts")]  # type: ignore[name-defined]  # noqa: F821
-TheGoal = Annotated["Goal", strawberry.lazy("graph.types.goals")]  # type: ignore[name-defined]  # noqa: F821
-TheStatistics = Annotated["Statistics", strawberry.lazy("graph.types.statistics")]  # type: ignore[name-defined]  # noqa: F821
+FunnelRef = Annotated["Funnel", strawberry.lazy("graph.types.funnels")]  # type: ignore[name-defined]  # noqa: F821
+ForecastRef = Annotated["Forecast", strawberry.lazy("graph.types.forecasts")]  # type: ignore[name-defined]  # noqa: F821
+GoalRef = Annotated["Goal", strawberry.lazy("graph.types.goals")]  # type: ignore[name-defined]  # noqa: F821
+StatisticsRef = Annotated["Statistics", strawberry.lazy("graph.types.statistics")]  # type: ignore[name-defined]  # noqa: F821
 
-CHARTS: Final = "Time series of the period; by default the current month."
-FUNNEL: Final = """Deals that entered the stages of a pipeline in the period; by default the current month and the first
+STATISTICS_DESCRIPTION: Final = "Time series of the period; by default the current month."
+FUNNEL_DESCRIPTION: Final = """Deals that entered the stages of a pipeline in the period; by default the current month and the first
 active pipeline."""
 
 
 @dataclass(frozen=True)
-class Days:
+class CalendarPeriod:
     """A period with the company's calendar, today's date and the language of its label."""
 
     period: periods.Period
@@ -41,56 +41,56 @@ class Days:
     language: str
 
 
-async def days(context: Context, period: periods.Period) -> Any:
-    return Days(period, await context.calendar(), await context.today(), context.language)
+async def to_calendar_period(context: Context, period: periods.Period) -> Any:
+    return CalendarPeriod(period, await context.calendar(), await context.today(), context.language)
 
 
 @strawberry.type(description="A range of days in the company's calendar.")
 class Period:
     @strawberry.field
     @staticmethod
-    def kind(root: strawberry.Parent[Days]) -> PeriodKind:
+    def kind(root: strawberry.Parent[CalendarPeriod]) -> PeriodKind:
         return root.period.kind
 
     @strawberry.field(description="First day, included.")
     @staticmethod
-    def start(root: strawberry.Parent[Days]) -> date:
+    def start(root: strawberry.Parent[CalendarPeriod]) -> date:
         return root.period.start
 
     @strawberry.field(description="Last day, included.")
     @staticmethod
-    def end(root: strawberry.Parent[Days]) -> date:
+    def end(root: strawberry.Parent[CalendarPeriod]) -> date:
         return root.period.end
 
     @strawberry.field(description='Display name: "November 2026", "Q4 2026".')
     @staticmethod
-    def label(root: strawberry.Parent[Days]) -> str:
+    def label(root: strawberry.Parent[CalendarPeriod]) -> str:
         return root.period.label(root.language)
 
     @strawberry.field(description="Working days by the company's working week and holidays.")
     @staticmethod
-    def workdays(root: strawberry.Parent[Days]) -> int:
-        return periods.workdays(root.period, root.calendar)
+    def workdays(root: strawberry.Parent[CalendarPeriod]) -> int:
+        return periods.count_workdays(root.period, root.calendar)
 
     @strawberry.field(description="Finished working days, without today.")
     @staticmethod
-    def workdays_elapsed(root: strawberry.Parent[Days]) -> int:
-        return periods.elapsed_workdays(root.period, today=root.today, calendar=root.calendar)
+    def workdays_elapsed(root: strawberry.Parent[CalendarPeriod]) -> int:
+        return periods.count_elapsed_workdays(root.period, today=root.today, calendar=root.calendar)
 
     @strawberry.field(description="Remaining working days, including today.")
     @staticmethod
-    def workdays_left(root: strawberry.Parent[Days]) -> int:
-        elapsed = periods.elapsed_workdays(root.period, today=root.today, calendar=root.calendar)
-        return periods.workdays(root.period, root.calendar) - elapsed
+    def workdays_left(root: strawberry.Parent[CalendarPeriod]) -> int:
+        elapsed = periods.count_elapsed_workdays(root.period, today=root.today, calendar=root.calendar)
+        return periods.count_workdays(root.period, root.calendar) - elapsed
 
 
-def scope_of(row: Any) -> ScopeOf:
+def to_scope(row: Any) -> ResolvedScope:
     """Return the scope of a company, team or employee row."""
     if isinstance(row, Team):
-        return ScopeOf(OwnerKind.TEAM, row.id, row)
+        return ResolvedScope(OwnerKind.TEAM, row.id, row)
     if isinstance(row, Employee):
-        return ScopeOf(OwnerKind.EMPLOYEE, row.id, row)
-    return ScopeOf(OwnerKind.COMPANY, 0, row)
+        return ResolvedScope(OwnerKind.EMPLOYEE, row.id, row)
+    return ResolvedScope(OwnerKind.COMPANY, 0, row)
 
 
 @strawberry.interface(
@@ -102,17 +102,19 @@ class Scope(Node):
     name: str
 
     @strawberry.field(
-        graphql_type=list[TheGoal],
+        graphql_type=list[GoalRef],
         description="The scope's own goals whose period overlaps the given one; by default includes today.",
     )
     @staticmethod
     async def goals(
         root: strawberry.Parent[Any], info: Info, period: PeriodInput | None = None, include_archived: bool = False
     ) -> Any:
-        return await goals.of_scope(info.context, scope_of(root), given(period), archived=include_archived)
+        return await goals.goals_of_scope(
+            info.context, to_scope(root), to_input_fields(period), include_archived=include_archived
+        )
 
     @strawberry.field(
-        graphql_type=TheForecast | None,
+        graphql_type=ForecastRef | None,
         description="Forecast of won deals; by default for the current month. Null if the viewer may not see it.",
     )
     @staticmethod
@@ -123,10 +125,11 @@ class Scope(Node):
         basis: MoneyBasis = MoneyBasis.REVENUE,
         what_if: WhatIfInput | None = None,
     ) -> Any:
-        return await forecasts.of_scope(info.context, scope_of(root), forecast_question(period, basis, what_if))
+        return await forecasts.get_scope_forecast(info.context, to_scope(root), forecast_query(period, basis, what_if))
 
     @strawberry.field(
-        graphql_type=TheStatistics | None, description=f"{CHARTS} Null if the viewer may not see the card."
+        graphql_type=StatisticsRef | None,
+        description=f"{STATISTICS_DESCRIPTION} Null if the viewer may not see the card.",
     )
     @staticmethod
     async def statistics(
@@ -136,9 +139,13 @@ class Scope(Node):
         interval: Interval = Interval.DAY,
         metrics: list[str] | None = None,
     ) -> Any:
-        return await statistics.of_scope(info.context, scope_of(root), charted(period, interval, metrics))
+        return await statistics.statistics_of_scope(
+            info.context, to_scope(root), statistics_query(period, interval, metrics)
+        )
 
-    @strawberry.field(graphql_type=TheFunnel | None, description=f"{FUNNEL} Null if the viewer may not see the card.")
+    @strawberry.field(
+        graphql_type=FunnelRef | None, description=f"{FUNNEL_DESCRIPTION} Null if the viewer may not see the card."
+    )
     @staticmethod
     async def funnel(
         root: strawberry.Parent[Any],
@@ -146,53 +153,59 @@ class Scope(Node):
         period: PeriodInput | None = None,
         pipeline: strawberry.ID | None = None,
     ) -> Any:
-        return await funnels.of_scope(info.context, scope_of(root), staged(period, pipeline))
+        return await funnels.funnel_of_scope(info.context, to_scope(root), funnel_query(period, pipeline))
 
 
-def staged(period: PeriodInput | None, pipeline: strawberry.ID | None) -> funnels.Question:
-    return funnels.Question(period_key(period), pipeline)
+def funnel_query(period: PeriodInput | None, pipeline: strawberry.ID | None) -> funnels.FunnelQuery:
+    return funnels.FunnelQuery(period_key(period), pipeline)
 
 
-def charted(period: PeriodInput | None, interval: Interval, metrics: list[str] | None) -> statistics.Question:
-    return statistics.Question(period_key(period), interval, None if metrics is None else tuple(metrics))
+def statistics_query(
+    period: PeriodInput | None, interval: Interval, metrics: list[str] | None
+) -> statistics.StatisticsQuery:
+    return statistics.StatisticsQuery(period_key(period), interval, None if metrics is None else tuple(metrics))
 
 
-async def _statistics(
+async def _resolve_statistics(
     root: Any,
     info: Info,
     period: PeriodInput | None = None,
     interval: Interval = Interval.DAY,
     metrics: list[str] | None = None,
 ) -> Any:
-    return await statistics.asked(info.context, scope_of(root), charted(period, interval, metrics))
+    return await statistics.resolve_statistics(
+        info.context, to_scope(root), statistics_query(period, interval, metrics)
+    )
 
 
-def whole_statistics() -> Any:
+def required_statistics_field() -> Any:
     """Return the non-null `statistics` field of a team or the company: an error if the viewer may not see it."""
-    return strawberry.field(resolver=_statistics, description=CHARTS)
+    return strawberry.field(resolver=_resolve_statistics, description=STATISTICS_DESCRIPTION)
 
 
-async def _funnel(
+async def _resolve_funnel(
     root: Any, info: Info, period: PeriodInput | None = None, pipeline: strawberry.ID | None = None
 ) -> Any:
-    return await funnels.asked(info.context, scope_of(root), staged(period, pipeline))
+    return await funnels.resolve_funnel(info.context, to_scope(root), funnel_query(period, pipeline))
 
 
-def whole_funnel() -> Any:
+def required_funnel_field() -> Any:
     """Return the non-null `funnel` field of a team or the company: an error if the viewer may not see it."""
-    return strawberry.field(resolver=_funnel, description=FUNNEL)
+    return strawberry.field(resolver=_resolve_funnel, description=FUNNEL_DESCRIPTION)
 
 
-async def _forecast(
+async def _resolve_forecast(
     root: Any,
     info: Info,
     period: PeriodInput | None = None,
     basis: MoneyBasis = MoneyBasis.REVENUE,
     what_if: WhatIfInput | None = None,
 ) -> Any:
-    return await forecasts.asked(info.context, scope_of(root), forecast_question(period, basis, what_if))
+    return await forecasts.get_forecast(info.context, to_scope(root), forecast_query(period, basis, what_if))
 
 
-def whole_forecast() -> Any:
+def required_forecast_field() -> Any:
     """Return the non-null `forecast` field of a team or the company: an error if the viewer may not see it."""
-    return strawberry.field(resolver=_forecast, description="Forecast of won deals; by default for the current month.")
+    return strawberry.field(
+        resolver=_resolve_forecast, description="Forecast of won deals; by default for the current month."
+    )

@@ -32,9 +32,9 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 from tortoise.models import Model
 
-PLAN: Final = "scoreline-plan"
-_DEFINITION: Final = "strawberry-definition"
-_AWAITABLE: Final[dict[type, bool]] = {}
+PLAN_KEY: Final = "scoreline-plan"
+_STRAWBERRY_DEFINITION_KEY: Final = "strawberry-definition"
+_AWAITABLE_TYPES: Final[dict[type, bool]] = {}
 
 
 def is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
@@ -43,22 +43,24 @@ def is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
     A Tortoise row has `__await__` but is a finished value. The answer depends on the type alone and is cached by it:
     it is needed for every value of every response.
     """
-    kind = type(value)
-    found = _AWAITABLE.get(kind)
-    if found is None:
-        found = _AWAITABLE[kind] = hasattr(kind, "__await__") and not issubclass(kind, Model)
-    return found
+    value_type = type(value)
+    awaitable = _AWAITABLE_TYPES.get(value_type)
+    if awaitable is None:
+        awaitable = _AWAITABLE_TYPES[value_type] = hasattr(value_type, "__await__") and not issubclass(
+            value_type, Model
+        )
+    return awaitable
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
+class MinimalInfo:
     """The only part of Strawberry's `Info` that small resolvers use: the context."""
 
     context: Any
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FieldPlan:
     """How a plain field is resolved.
 
     read         returns the value from the row and the context
@@ -69,56 +71,56 @@ class Plan:
 
     read: Callable[[Any, Any], Any]
     coerce: Callable[[Any], Any] | None
-    whole: GraphQLObjectType | None
-    needed: bool
+    object_type: GraphQLObjectType | None
+    non_null: bool
 
 
-def planned(schema: GraphQLSchema) -> None:
+def compile_schema(schema: GraphQLSchema) -> None:
     """Attach a `FieldPlan` to every plain field of the schema and make small resolvers its direct resolvers."""
-    for kind in schema.type_map.values():
-        if not isinstance(kind, GraphQLObjectType | GraphQLInterfaceType) or kind.name.startswith("__"):
+    for graphql_type in schema.type_map.values():
+        if not isinstance(graphql_type, GraphQLObjectType | GraphQLInterfaceType) or graphql_type.name.startswith("__"):
             continue
-        for field in kind.fields.values():
-            definition = field.extensions.get(_DEFINITION)
+        for field in graphql_type.fields.values():
+            definition = field.extensions.get(_STRAWBERRY_DEFINITION_KEY)
             if not isinstance(definition, StrawberryField) or definition.extensions:
                 continue
-            streamed = definition.is_subscription  # its arguments were used when the stream was created
-            read = _event if streamed else None if field.args else _reading(definition)
+            is_stream = definition.is_subscription  # its arguments were used when the stream was created
+            read = _identity if is_stream else None if field.args else _compile_reader(definition)
             if read is None:
                 continue
-            needed = isinstance(field.type, GraphQLNonNull)
-            inner = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
-            if is_leaf_type(inner):
-                field.extensions[PLAN] = Plan(read, inner.coerce_output_value, None, needed)
-            elif isinstance(inner, GraphQLObjectType):
-                field.extensions[PLAN] = Plan(read, None, inner, needed)
-            if definition.base_resolver is not None and not streamed:
-                field.resolve = _called(read)
+            non_null = isinstance(field.type, GraphQLNonNull)
+            nullable_type = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
+            if is_leaf_type(nullable_type):
+                field.extensions[PLAN_KEY] = FieldPlan(read, nullable_type.coerce_output_value, None, non_null)
+            elif isinstance(nullable_type, GraphQLObjectType):
+                field.extensions[PLAN_KEY] = FieldPlan(read, None, nullable_type, non_null)
+            if definition.base_resolver is not None and not is_stream:
+                field.resolve = _make_resolver(read)
 
 
-def _event(source: Any, context: Any) -> Any:
+def _identity(source: Any, context: Any) -> Any:
     return source
 
 
-def _reading(field: StrawberryField) -> Callable[[Any, Any], Any] | None:
+def _compile_reader(field: StrawberryField) -> Callable[[Any, Any], Any] | None:
     if field.base_resolver is None:
         name = field.python_name
         return lambda source, context: getattr(source, name)
     function: Any = field.base_resolver.wrapped_func
     function = function.__func__ if isinstance(function, staticmethod) else function
-    names = list(inspect.signature(function).parameters)
-    if names == ["root"]:
+    parameter_names = list(inspect.signature(function).parameters)
+    if parameter_names == ["root"]:
         return lambda source, context: function(source)
-    if names == ["root", "info"]:
-        return lambda source, context: function(source, Brief(context))
+    if parameter_names == ["root", "info"]:
+        return lambda source, context: function(source, MinimalInfo(context))
     return None
 
 
-def _called(read: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+def _make_resolver(read: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return lambda source, info: read(source, info.context)
 
 
-class Executor(StrawberryGraphQLCoreExecutionContext):
+class FastExecutor(StrawberryGraphQLCoreExecutionContext):
     """Executes a query or mutation, or the events of one subscription.
 
     The root fields of a subscription are collected once for all its events. The library would collect them for each
@@ -126,29 +128,29 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
     each event the cache would never hit and grow with every event.
     """
 
-    _root: tuple[GraphQLObjectType, Any] | None = None
+    _root_fields: tuple[GraphQLObjectType, Any] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._planned: dict[int, tuple[Any, list[tuple[str, list[Any], Any, Plan | None]]]] = {}
+        self._steps_by_field_set: dict[int, tuple[Any, list[tuple[str, list[Any], Any, FieldPlan | None]]]] = {}
 
-    async def event(self, payload: Any) -> ExecutionResult:
+    async def execute_event(self, payload: Any) -> ExecutionResult:
         """Return the result for one event of the subscription.
 
         Runs in a shallow copy of the executor, so that events share its caches but not their root value and errors.
         """
-        if self._root is None:
-            kind = self.schema.get_root_type(self.operation.operation)
-            assert kind is not None, "the stream was created from a field of this type"
+        if self._root_fields is None:
+            root_type = self.schema.get_root_type(self.operation.operation)
+            assert root_type is not None, "the stream was created from a field of this type"
             fields, _, _ = collect_fields(
-                self.schema, self.fragments, self.variable_values, kind, self.operation, self.hide_suggestions
+                self.schema, self.fragments, self.variable_values, root_type, self.operation, self.hide_suggestions
             )
-            self._root = kind, fields
-        executor = Executor.__new__(Executor)
+            self._root_fields = root_type, fields
+        executor = FastExecutor.__new__(FastExecutor)
         executor.__dict__.update(self.__dict__)
         executor.root_value, executor.collected_errors = payload, CollectedErrors()
         try:
-            data = executor.execute_fields(self._root[0], payload, None, self._root[1], None)
+            data = executor.execute_fields(self._root_fields[0], payload, None, self._root_fields[1], None)
             if is_awaitable(data):
                 data = await data
         except GraphQLError as error:
@@ -171,20 +173,20 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         """
         context = self.context_value
         results: dict[str, Any] = {}
-        waiting: list[str] = []
+        awaitable_names: list[str] = []
         try:
-            for name, details, field, plan in self._steps(parent_type, grouped_field_set):
+            for name, field_details, field, plan in self._field_steps(parent_type, grouped_field_set):
                 value = None  # means that the library's own path resolves the field
                 if plan is not None:
                     try:
                         value = plan.read(source_value, context)
-                        if value is None and not plan.needed:
+                        if value is None and not plan.non_null:
                             results[name] = None
                             continue
-                        waits = _AWAITABLE.get(type(value))
-                        if waits is None:
-                            waits = is_awaitable(value)
-                        if plan.coerce is not None and not waits:
+                        must_await = _AWAITABLE_TYPES.get(type(value))
+                        if must_await is None:
+                            must_await = is_awaitable(value)
+                        if plan.coerce is not None and not must_await:
                             coerced = plan.coerce(value)
                             if coerced is not None and coerced is not Undefined:
                                 results[name] = coerced
@@ -192,68 +194,77 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                             value = None
                     except Exception:  # noqa: BLE001 - raised again and reported by the library's own path
                         value = None
-                here = Path(path, name, parent_type.name)
+                field_path = Path(path, name, parent_type.name)
                 if plan is None or value is None or isinstance(value, Exception):
-                    result = self.execute_field(parent_type, source_value, details, here, position_context)
+                    result = self.execute_field(parent_type, source_value, field_details, field_path, position_context)
                 else:
-                    result = self._completed(parent_type, field, details, here, value, position_context)
+                    result = self._complete_planned_value(
+                        parent_type, field, field_details, field_path, value, position_context
+                    )
                 if result is not Undefined:
                     results[name] = result
                     if is_awaitable(result):
-                        waiting.append(name)
+                        awaitable_names.append(name)
         except Exception:
-            if waiting:
-                self.settle_in_background([results[name] for name in waiting])
+            if awaitable_names:
+                self.settle_in_background([results[name] for name in awaitable_names])
             raise
-        return _awaited(results, waiting) if waiting else results
+        return _await_results(results, awaitable_names) if awaitable_names else results
 
-    def _steps(self, parent_type: GraphQLObjectType, grouped: Any) -> list[tuple[str, list[Any], Any, Plan | None]]:
+    def _field_steps(
+        self, parent_type: GraphQLObjectType, grouped_field_set: Any
+    ) -> list[tuple[str, list[Any], Any, FieldPlan | None]]:
         """Return the fields as tuples (response key, field details, definition, plan), cached by the field set."""
-        kept = self._planned.get(id(grouped))
-        if kept is None:
+        cached = self._steps_by_field_set.get(id(grouped_field_set))
+        if cached is None:
             steps = []
-            for name, details in grouped.items():
-                field = parent_type.fields.get(details[0].node.name.value)
-                steps.append((name, details, field, field.extensions.get(PLAN) if field else None))
-            kept = self._planned[id(grouped)] = grouped, steps  # keeps a reference, so that the id is not reused
-        return kept[1]
+            for name, field_details in grouped_field_set.items():
+                field = parent_type.fields.get(field_details[0].node.name.value)
+                steps.append((name, field_details, field, field.extensions.get(PLAN_KEY) if field else None))
+            cached = self._steps_by_field_set[id(grouped_field_set)] = (
+                grouped_field_set,
+                steps,
+            )  # keeps a reference, so that the id is not reused
+        return cached[1]
 
-    def _completed(
+    def _complete_planned_value(
         self,
         parent_type: GraphQLObjectType,
         field: GraphQLField,
-        details: list[Any],
+        field_details: list[Any],
         path: Path,
         value: Any,
         position_context: Any,
     ) -> Any:
         """Complete a value that is an object or must be awaited; errors are reported at the field's path."""
-        whole: Any = field.extensions[PLAN].whole
+        object_type: Any = field.extensions[PLAN_KEY].whole
         if is_awaitable(value):
-            info = self.build_resolve_info(field, [each.node for each in details], parent_type, path)
-            return self.complete_awaitable_value(field.type, details, info, path, value, position_context)
+            info = self.build_resolve_info(field, [detail.node for detail in field_details], parent_type, path)
+            return self.complete_awaitable_value(field.type, field_details, info, path, value, position_context)
         # no `is_type_of` of this schema uses the info, and building it is expensive
         no_info: Any = None
         try:
-            result: Any = self.complete_object_value(whole, details, no_info, path, value, position_context)
+            result: Any = self.complete_object_value(object_type, field_details, no_info, path, value, position_context)
         except Exception as error:  # noqa: BLE001 - every error becomes a field error, as in the library
-            self.handle_field_error(error, field.type, details, path)
+            self.handle_field_error(error, field.type, field_details, path)
             return None
-        return self._caught(result, field.type, details, path) if is_awaitable(result) else result
+        return self._await_or_report_error(result, field.type, field_details, path) if is_awaitable(result) else result
 
-    async def _caught(self, result: Awaitable[Any], kind: GraphQLOutputType, details: list[Any], path: Path) -> Any:
+    async def _await_or_report_error(
+        self, result: Awaitable[Any], return_type: GraphQLOutputType, field_details: list[Any], path: Path
+    ) -> Any:
         try:
             return await result
         except Exception as error:  # noqa: BLE001 - every error becomes a field error, as in the library
-            self.handle_field_error(error, kind, details, path)
+            self.handle_field_error(error, return_type, field_details, path)
             return None
 
 
-async def _awaited(results: dict[str, Any], waiting: list[str]) -> dict[str, Any]:
+async def _await_results(results: dict[str, Any], awaitable_names: list[str]) -> dict[str, Any]:
     """Await the named results concurrently and put their values in place."""
-    if len(waiting) == 1:
-        results[waiting[0]] = await results[waiting[0]]
+    if len(awaitable_names) == 1:
+        results[awaitable_names[0]] = await results[awaitable_names[0]]
     else:
-        found = await gather_with_cancel(*(results[name] for name in waiting))
-        results.update(zip(waiting, found, strict=True))
+        values = await gather_with_cancel(*(results[name] for name in awaitable_names))
+        results.update(zip(awaitable_names, values, strict=True))
     return results

@@ -35,21 +35,21 @@ from graphql import (
     validate,
 )
 
-from domain.errors.operation_errors import BadInput, Timeout
+from domain.errors.operation_errors import BadInput, OperationTimeout
 from graph.execution import error_formatting
-from graph.execution.fast_executor import Executor, is_awaitable
-from graph.execution.query_cost import Circular
-from graph.execution.query_limits import Limits, clean, parsed, weigh
-from graph.execution.share_key import looks, sight
-from models.db.connection import GivenUp, within
+from graph.execution.fast_executor import FastExecutor, is_awaitable
+from graph.execution.query_cost import CircularFragment
+from graph.execution.query_limits import QueryLimits, check_cost, parse_document, validate_variables
+from graph.execution.share_key import permission_fingerprint, permissions_used
+from models.db.connection import DeadlineExceeded, with_deadline
 from resolvers.request.context import Context
 from resolvers.request.viewer import Viewer
 
-Kind = Literal["query", "mutation", "subscription"]
-KEPT: Final = 512  # entries of each LRU cache, so that an attacker cannot fill the memory with new texts
+OperationKind = Literal["query", "mutation", "subscription"]
+CACHE_SIZE: Final = 512  # entries of each LRU cache, so that an attacker cannot fill the memory with new texts
 
 
-class Unanswerable(Exception):
+class InvalidDocument(Exception):
     """A text that is not a valid document of this schema, with its errors and their code."""
 
     def __init__(self, errors: list[GraphQLError], code: str) -> None:
@@ -69,38 +69,43 @@ class Operation:
     document: DocumentNode
     definition: OperationDefinitionNode
     variables: dict[str, Any]
-    kind: Kind
-    root: FieldNode | None
+    kind: OperationKind
+    root_field: FieldNode | None
 
     @property
-    def field(self) -> str | None:
+    def field_name(self) -> str | None:
         """The schema's name of the only root field."""
-        return self.root.name.value if self.root else None
+        return self.root_field.name.value if self.root_field else None
 
     @property
     def name(self) -> str | None:
         return self.definition.name.value if self.definition.name else None
 
-    def variable(self, argument: str) -> str | None:
+    def get_variable_name(self, argument: str) -> str | None:
         """Return the name of the variable passed as this argument of the only root field, if it is a variable."""
-        value = self._written(argument)
+        value = self._find_argument_node(argument)
         return value.name.value if isinstance(value, VariableNode) else None
 
-    def argument(self, name: str) -> Any:
+    def get_argument(self, name: str) -> Any:
         """Return the value of a scalar argument of the only root field; None when it is null or omitted."""
-        value = self._written(name)
+        value = self._find_argument_node(name)
         if isinstance(value, VariableNode):
             if value.name.value in self.variables:
                 return self.variables[value.name.value]
-            declared = self.definition.variable_definitions or ()
+            variable_definitions = self.definition.variable_definitions or ()
             value = next(
-                (each.default_value for each in declared if each.variable.name.value == value.name.value), None
+                (
+                    variable_definition.default_value
+                    for variable_definition in variable_definitions
+                    if variable_definition.variable.name.value == value.name.value
+                ),
+                None,
             )
         return getattr(value, "value", None)
 
-    def _written(self, argument: str) -> ValueNode | None:
-        arguments = self.root.arguments or () if self.root else ()
-        return next((each.value for each in arguments if each.name.value == argument), None)
+    def _find_argument_node(self, argument: str) -> ValueNode | None:
+        arguments = self.root_field.arguments or () if self.root_field else ()
+        return next((argument_node.value for argument_node in arguments if argument_node.name.value == argument), None)
 
 
 class Operations:
@@ -109,171 +114,200 @@ class Operations:
     expose_schema  allows introspection and name suggestions also for anonymous clients; for demos
     """
 
-    def __init__(self, schema: strawberry.Schema, limits: Limits, *, open: bool = False) -> None:
+    def __init__(self, schema: strawberry.Schema, limits: QueryLimits, *, expose_schema: bool = False) -> None:
         self.schema: GraphQLSchema = schema._schema
         self.limits = limits
-        self._open = open
-        self._rules = specified_rules if open else (*specified_rules, NoSchemaIntrospectionCustomRule)
-        self._known: OrderedDict[str, DocumentNode | Unanswerable] = OrderedDict()
-        self._light: OrderedDict[Hashable, None] = OrderedDict()  # an ordered set of keys whose cost was accepted
-        self._forms: OrderedDict[str, str] = OrderedDict()  # documents of subscriptions, as `print_ast` writes them
+        self._expose_schema = expose_schema
+        self._rules = specified_rules if expose_schema else (*specified_rules, NoSchemaIntrospectionCustomRule)
+        self._documents: OrderedDict[str, DocumentNode | InvalidDocument] = OrderedDict()
+        self._cost_checked: OrderedDict[Hashable, None] = (
+            OrderedDict()
+        )  # an ordered set of keys whose cost was accepted
+        self._canonical: OrderedDict[str, str] = OrderedDict()  # documents of subscriptions, as `print_ast` writes them
 
-    def asked(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Operation:
+    def parse_operation(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Operation:
         """Return the operation of a document, with its variables.
 
         raises  InvalidDocument for a text that is not valid in this schema; QueryTooComplex and BadInput when a limit
                 is exceeded
         """
-        document = self._known.get(text) or self._read(text)
-        self._known.move_to_end(text)
-        if isinstance(document, Unanswerable):
+        document = self._documents.get(text) or self._parse_and_validate(text)
+        self._documents.move_to_end(text)
+        if isinstance(document, InvalidDocument):
             raise document
-        definition = _chosen(document, name)
-        given: dict[str, Any] = clean(dict(variables or {}))
-        self._check_weight(text, name, document, definition, given)
-        return Operation(text, document, definition, given, definition.operation.value, _root(document, definition))
+        definition = _select_operation(document, name)
+        checked_variables: dict[str, Any] = validate_variables(dict(variables or {}))
+        self._check_cost(text, name, document, definition, checked_variables)
+        return Operation(
+            text,
+            document,
+            definition,
+            checked_variables,
+            definition.operation.value,
+            _find_root_field(document, definition),
+        )
 
-    def _check_weight(
+    def _check_cost(
         self,
         text: str,
         name: str | None,
         document: DocumentNode,
         definition: OperationDefinitionNode,
-        given: dict[str, Any],
+        variables: dict[str, Any],
     ) -> None:
         """Raise QueryTooComplex if the operation asks for too much.
 
         Of the variables only numbers and nulls can change the cost, as sizes of pages, so an accepted cost is cached by
         the text, the operation and those values.
         """
-        key = (text, name, tuple((each, _number(value)) for each, value in given.items()))
-        if key not in self._light:
-            weigh(document, definition, given, self.limits)
-            self._light[key] = None
-            while len(self._light) > KEPT:
-                self._light.popitem(last=False)
-        self._light.move_to_end(key)
+        key = (
+            text,
+            name,
+            tuple((variable_name, _cost_relevant_value(value)) for variable_name, value in variables.items()),
+        )
+        if key not in self._cost_checked:
+            check_cost(document, definition, variables, self.limits)
+            self._cost_checked[key] = None
+            while len(self._cost_checked) > CACHE_SIZE:
+                self._cost_checked.popitem(last=False)
+        self._cost_checked.move_to_end(key)
 
-    def key(self, operation: Operation, viewer: Viewer, language: str, ignored: Sequence[str] = ()) -> Hashable:
+    def share_key(
+        self, operation: Operation, viewer: Viewer, language: str, ignored_arguments: Sequence[str] = ()
+    ) -> Hashable:
         """Return the key under which a subscription is shared: equal keys mean equal results for both viewers.
 
         ignored_arguments  arguments of the root field that do not change the result; their variables are left out
         """
-        left_out = {operation.variable(argument) for argument in ignored}
-        looked_at = looks(self.schema, operation.document, operation.definition, operation.variables)
-        given = {name: value for name, value in operation.variables.items() if name not in left_out}
-        variables = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
-        form = self._form(operation.text, operation.document)
-        return form, operation.name, variables, language, sight(viewer, looked_at)
+        ignored_variables = {operation.get_variable_name(argument) for argument in ignored_arguments}
+        permissions = permissions_used(self.schema, operation.document, operation.definition, operation.variables)
+        relevant_variables = {
+            name: value for name, value in operation.variables.items() if name not in ignored_variables
+        }
+        variables_json = orjson.dumps(relevant_variables, option=orjson.OPT_SORT_KEYS)
+        canonical_text = self._canonicalize(operation.text, operation.document)
+        return canonical_text, operation.name, variables_json, language, permission_fingerprint(viewer, permissions)
 
-    def _form(self, text: str, document: DocumentNode) -> str:
+    def _canonicalize(self, text: str, document: DocumentNode) -> str:
         """Return the document in canonical formatting, cached by its text."""
-        found = self._forms.get(text)
-        if found is None:
-            found = self._forms[text] = print_ast(document)
-            while len(self._forms) > KEPT:
-                self._forms.popitem(last=False)
-        return found
+        canonical_text = self._canonical.get(text)
+        if canonical_text is None:
+            canonical_text = self._canonical[text] = print_ast(document)
+            while len(self._canonical) > CACHE_SIZE:
+                self._canonical.popitem(last=False)
+        return canonical_text
 
-    def _read(self, text: str) -> DocumentNode | Unanswerable:
-        found: DocumentNode | Unanswerable
+    def _parse_and_validate(self, text: str) -> DocumentNode | InvalidDocument:
+        result: DocumentNode | InvalidDocument
         try:
-            found = parsed(text, self.limits)
+            result = parse_document(text, self.limits)
         except GraphQLSyntaxError as error:
-            found = Unanswerable([error], error_formatting.PARSE)
-        except Circular as error:
-            found = Unanswerable([error], error_formatting.VALIDATION)
+            result = InvalidDocument([error], error_formatting.PARSE_FAILED)
+        except CircularFragment as error:
+            result = InvalidDocument([error], error_formatting.VALIDATION_FAILED)
         else:
-            for definition in found.definitions:
+            for definition in result.definitions:
                 if isinstance(definition, OperationDefinitionNode):
-                    weigh(found, definition, {}, self.limits)  # before validation, which is slow for large documents
+                    check_cost(
+                        result, definition, {}, self.limits
+                    )  # before validation, which is slow for large documents
             errors = validate(
-                self.schema, found, self._rules, max_errors=error_formatting.MOST, hide_suggestions=not self._open
+                self.schema,
+                result,
+                self._rules,
+                max_errors=error_formatting.MAX_ERRORS,
+                hide_suggestions=not self._expose_schema,
             )
             if errors:
-                found = Unanswerable(errors[: error_formatting.MOST], error_formatting.VALIDATION)
-        self._known[text] = found
-        while len(self._known) > KEPT:
-            self._known.popitem(last=False)
-        return found
+                result = InvalidDocument(errors[: error_formatting.MAX_ERRORS], error_formatting.VALIDATION_FAILED)
+        self._documents[text] = result
+        while len(self._documents) > CACHE_SIZE:
+            self._documents.popitem(last=False)
+        return result
 
-    async def execute(self, operation: Operation, admitted: Awaitable[Context]) -> ExecutionResult:
+    async def execute(self, operation: Operation, pending_context: Awaitable[Context]) -> ExecutionResult:
         """Execute a query or mutation in the context that is being created. Raises OperationTimeout after the deadline.
 
         The deadline includes authentication, which creates the context.
         """
         try:
-            return await within(self.limits.deadline, self._executed(operation, admitted))
-        except GivenUp:
-            raise Timeout("This took too long and was given up: ask for less, or try again later.") from None
+            return await with_deadline(self.limits.deadline_seconds, self._execute_document(operation, pending_context))
+        except DeadlineExceeded:
+            raise OperationTimeout("This took too long and was given up: ask for less, or try again later.") from None
 
-    async def _executed(self, operation: Operation, admitted: Awaitable[Context]) -> ExecutionResult:
+    async def _execute_document(self, operation: Operation, pending_context: Awaitable[Context]) -> ExecutionResult:
         result = execute(
             self.schema,
             operation.document,
-            context_value=await admitted,
+            context_value=await pending_context,
             variable_values=operation.variables,
             operation_name=operation.name,
-            executor_class=Executor,
+            executor_class=FastExecutor,
             is_awaitable=is_awaitable,
-            hide_suggestions=not self._open,
-            max_coercion_errors=error_formatting.MOST,
+            hide_suggestions=not self._expose_schema,
+            max_coercion_errors=error_formatting.MAX_ERRORS,
         )
         return await result if isawaitable(result) else result
 
-    async def events(self, operation: Operation, context: Context) -> AsyncGenerator[tuple[Any, ExecutionResult], None]:
+    async def stream_results(
+        self, operation: Operation, context: Context
+    ) -> AsyncGenerator[tuple[Any, ExecutionResult], None]:
         """Yield each event of a subscription with its result; one that cannot start yields None with its errors."""
-        executor = Executor.build(
+        executor = FastExecutor.build(
             self.schema,
             operation.document,
             context_value=context,
             raw_variable_values=operation.variables,
             operation_name=operation.name,
             is_awaitable=is_awaitable,
-            hide_suggestions=not self._open,
-            max_coercion_errors=error_formatting.MOST,
+            hide_suggestions=not self._expose_schema,
+            max_coercion_errors=error_formatting.MAX_ERRORS,
         )
         if isinstance(executor, list):
             yield None, ExecutionResult(None, errors=executor)
             return
-        assert isinstance(executor, Executor), "`build` returns an instance of its class, or errors"
+        assert isinstance(executor, FastExecutor), "`build` returns an instance of its class, or errors"
         source: Any = create_source_event_stream(executor)
-        found = await source if isawaitable(source) else source
-        if isinstance(found, ExecutionResult):
-            yield None, found
+        event_stream = await source if isawaitable(source) else source
+        if isinstance(event_stream, ExecutionResult):
+            yield None, event_stream
             return
-        async with aclosing(found) as events:
+        async with aclosing(event_stream) as events:
             async for event in events:
-                yield event, await executor.event(event)
+                yield event, await executor.execute_event(event)
 
 
-def _number(value: Any) -> Hashable:
+def _cost_relevant_value(value: Any) -> Hashable:
     """Return the part of a variable's value that can change the cost: a number, null, or one constant for the rest."""
     return value if value is None or isinstance(value, int | float) else "other"
 
 
-def _root(document: DocumentNode, definition: OperationDefinitionNode) -> FieldNode | None:
-    fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
-    waiting, found = list(definition.selection_set.selections), []
-    while waiting:
-        selection = waiting.pop()
+def _find_root_field(document: DocumentNode, definition: OperationDefinitionNode) -> FieldNode | None:
+    fragments = {
+        fragment.name.value: fragment
+        for fragment in document.definitions
+        if isinstance(fragment, FragmentDefinitionNode)
+    }
+    pending, root_fields = list(definition.selection_set.selections), []
+    while pending:
+        selection = pending.pop()
         if isinstance(selection, FieldNode):
-            found.append(selection)
+            root_fields.append(selection)
         elif isinstance(selection, FragmentSpreadNode):
-            waiting += fragments[selection.name.value].selection_set.selections
+            pending += fragments[selection.name.value].selection_set.selections
         else:
-            waiting += selection.selection_set.selections  # type: ignore[attr-defined]
-    return found[0] if len(found) == 1 else None
+            pending += selection.selection_set.selections  # type: ignore[attr-defined]
+    return root_fields[0] if len(root_fields) == 1 else None
 
 
-def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    found = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+def _select_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     if name is not None:
-        found = [each for each in found if each.name and each.name.value == name]
-        if not found:
+        operations = [operation for operation in operations if operation.name and operation.name.value == name]
+        if not operations:
             raise BadInput("The document has no operation with this `operationName`.", field="operationName")
-    elif len(found) > 1:
+    elif len(operations) > 1:
         raise BadInput("The document has several operations: name one as `operationName`.", field="operationName")
-    if not found:
+    if not operations:
         raise BadInput("The document has no operation: send a query, mutation or subscription.", field="query")
-    return found[0]
+    return operations[0]

@@ -26,23 +26,23 @@ from graphql import (
     VariableNode,
 )
 
-from domain.errors.operation_errors import TooComplex
-from models.db.keyset_pagination import LARGEST, USUAL
+from domain.errors.operation_errors import QueryTooComplex
+from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
-PAGED: Final = {  # paginated fields, with their number of rows when the client sets no size
-    "activities": USUAL,
-    "alerts": USUAL,
-    "calls": USUAL,
-    "clients": USUAL,
-    "deals": USUAL,
-    "employees": USUAL,
-    "entries": USUAL,
-    "leaderboard": LARGEST,
-    "leads": USUAL,
-    "tasks": USUAL,
+DEFAULT_PAGE_SIZES: Final = {  # paginated fields, with their number of rows when the client sets no size
+    "activities": DEFAULT_PAGE_SIZE,
+    "alerts": DEFAULT_PAGE_SIZE,
+    "calls": DEFAULT_PAGE_SIZE,
+    "clients": DEFAULT_PAGE_SIZE,
+    "deals": DEFAULT_PAGE_SIZE,
+    "employees": DEFAULT_PAGE_SIZE,
+    "entries": DEFAULT_PAGE_SIZE,
+    "leaderboard": MAX_PAGE_SIZE,
+    "leads": DEFAULT_PAGE_SIZE,
+    "tasks": DEFAULT_PAGE_SIZE,
 }
-ROWS: Final = frozenset({"edges", "standings"})  # the fields of a page that contain its rows
-LISTS: Final = {  # lists without pagination, with a typical length
+PAGE_ROW_FIELDS: Final = frozenset({"edges", "standings"})  # the fields of a page that contain its rows
+TYPICAL_LIST_SIZES: Final = {  # lists without pagination, with a typical length
     "alertRules": 10,
     "changes": 5,
     "contacts": 3,
@@ -60,23 +60,25 @@ LISTS: Final = {  # lists without pagination, with a typical length
     "teams": 20,
     "userErrors": 1,
 }
-STATEMENT: Final = 5  # rows: each page takes one more SQL statement, which costs about as much as so many rows
+STATEMENT_COST: Final = 5  # rows: each page takes one more SQL statement, which costs about as much as so many rows
 
 
 _INTROSPECTION: Final = frozenset({"__schema", "__type"})
-_SHOWN: Final = 2**31 - 1  # larger numbers are reported as this one: a cost can have hundreds of digits
+_MAX_REPORTED: Final = 2**31 - 1  # larger numbers are reported as this one: a cost can have hundreds of digits
 
 
-def check(what: str, actual: int, limit: int) -> None:
+def ensure_within(quantity: str, actual: int, limit: int) -> None:
     """Raise QueryTooComplex if `actual` exceeds the limit; `quantity` names what was counted."""
     if actual > limit:
-        actual = min(actual, _SHOWN)
-        raise TooComplex(
-            f"Ask for less at once: {actual} {what}, where at most {limit} are accepted.", limit=limit, actual=actual
+        actual = min(actual, _MAX_REPORTED)
+        raise QueryTooComplex(
+            f"Ask for less at once: {actual} {quantity}, where at most {limit} are accepted.",
+            limit=limit,
+            actual=actual,
         )
 
 
-class Weight(NamedTuple):
+class SelectionCost(NamedTuple):
     """Totals of a selection set with its fragments expanded."""
 
     nesting: int = 0
@@ -87,20 +89,20 @@ class Weight(NamedTuple):
     aliases: int = 0
     directives: int = 0
     rows: int = 0
-    each: int = 0  # the cost that arises again for each row of the surrounding page
+    per_row_cost: int = 0  # the cost that arises again for each row of the surrounding page
 
 
-_NOTHING: Final = Weight()
+_NO_COST: Final = SelectionCost()
 
 
-class Circular(GraphQLError):
+class CircularFragment(GraphQLError):
     """A fragment that spreads itself, directly or through others; its cost would be infinite."""
 
     def __init__(self, spread: FragmentSpreadNode) -> None:
         super().__init__(f"Cannot spread fragment '{spread.name.value}' within itself.", spread)
 
 
-class Scale:
+class CostVisitor:
     """Computes the costs of the definitions of one document, each fragment once."""
 
     def __init__(
@@ -108,135 +110,143 @@ class Scale:
         document: DocumentNode,
         variables: Mapping[str, Any],
         defaults: Mapping[str, ValueNode | None],
-        nesting: int,
+        max_nesting: int,
     ) -> None:
         self._fragments = {
-            each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
+            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
         self._variables, self._defaults = variables, defaults
-        self._nesting = nesting
+        self._max_nesting = max_nesting
         # by id of the node; None while it is being visited, which reveals circles
-        self._known: dict[int, Weight | None] = {}
+        self._definition_costs: dict[int, SelectionCost | None] = {}
 
-    def definition(self, node: OperationDefinitionNode | FragmentDefinitionNode, level: int = 0) -> Weight:
+    def visit_definition(self, node: OperationDefinitionNode | FragmentDefinitionNode, level: int = 0) -> SelectionCost:
         """Return the cost of an operation or fragment. Raises QueryTooComplex and CircularFragment.
 
         level  the nesting at which it is used, for the limit
         """
-        found = self._known.get(id(node))
-        if found is None:
-            self._known[id(node)] = None
-            found = self._selections(node.selection_set, level + 1)
-            declared = node.variable_definitions or () if isinstance(node, OperationDefinitionNode) else ()
-            directives = len(node.directives or ()) + sum(len(each.directives or ()) for each in declared)
-            found = self._known[id(node)] = found._replace(directives=found.directives + directives)
-        self._check_nesting(level + found.nesting)
-        return found
+        cost = self._definition_costs.get(id(node))
+        if cost is None:
+            self._definition_costs[id(node)] = None
+            cost = self._visit_selections(node.selection_set, level + 1)
+            variable_definitions = node.variable_definitions or () if isinstance(node, OperationDefinitionNode) else ()
+            directives = len(node.directives or ()) + sum(
+                len(variable.directives or ()) for variable in variable_definitions
+            )
+            cost = self._definition_costs[id(node)] = cost._replace(directives=cost.directives + directives)
+        self._check_nesting(level + cost.nesting)
+        return cost
 
     def _check_nesting(self, level: int) -> None:
-        check("selections within each other (fragments included)", level, self._nesting)
+        ensure_within("selections within each other (fragments included)", level, self._max_nesting)
 
-    def _selections(self, node: SelectionSetNode, level: int) -> Weight:
+    def _visit_selections(self, node: SelectionSetNode, level: int) -> SelectionCost:
         self._check_nesting(level)
-        nesting = depth = introspection = width = fields = aliases = directives = rows = each = 0
+        nesting = depth = introspection = width = fields = aliases = directives = rows = per_row_cost = 0
         for selection in node.selections:
-            part = self._selection(selection, level)
-            nesting = max(nesting, part.nesting)
-            depth = max(depth, part.depth)
-            introspection = max(introspection, part.introspection)
-            width += part.width
-            fields += part.fields
-            aliases += part.aliases
-            directives += part.directives + len(selection.directives or ())
-            rows += part.rows
-            each += part.each
-        return Weight(nesting + 1, depth, introspection, width, fields, aliases, directives, rows, each)
+            cost = self._visit_selection(selection, level)
+            nesting = max(nesting, cost.nesting)
+            depth = max(depth, cost.depth)
+            introspection = max(introspection, cost.introspection)
+            width += cost.width
+            fields += cost.fields
+            aliases += cost.aliases
+            directives += cost.directives + len(selection.directives or ())
+            rows += cost.rows
+            per_row_cost += cost.per_row_cost
+        return SelectionCost(nesting + 1, depth, introspection, width, fields, aliases, directives, rows, per_row_cost)
 
-    def _selection(self, node: SelectionNode, level: int) -> Weight:
+    def _visit_selection(self, node: SelectionNode, level: int) -> SelectionCost:
         if isinstance(node, FieldNode):
-            return self._field(node, level)
+            return self._visit_field(node, level)
         if isinstance(node, FragmentSpreadNode):
             fragment = self._fragments.get(node.name.value)
-            if fragment and self._known.get(id(fragment), _NOTHING) is None:
-                raise Circular(node)
-            return self.definition(fragment, level) if fragment else _NOTHING
-        return self._selections(node.selection_set, level + 1) if isinstance(node, InlineFragmentNode) else _NOTHING
-
-    def _field(self, node: FieldNode, level: int) -> Weight:
-        inner = self._selections(node.selection_set, level + 1) if node.selection_set else _NOTHING
-        name = node.name.value
-        apart = name in _INTROSPECTION
-        rows, each = self._rows(node, inner) if node.selection_set else (0, 0)
-        return Weight(
-            nesting=inner.nesting,
-            depth=1 if apart else inner.depth + 1,
-            introspection=max(inner.introspection, inner.depth if apart else 0),
-            width=1,
-            fields=inner.fields + 1,
-            aliases=inner.aliases + (node.alias is not None),
-            directives=inner.directives,
-            rows=rows,
-            each=each,
+            if fragment and self._definition_costs.get(id(fragment), _NO_COST) is None:
+                raise CircularFragment(node)
+            return self.visit_definition(fragment, level) if fragment else _NO_COST
+        return (
+            self._visit_selections(node.selection_set, level + 1) if isinstance(node, InlineFragmentNode) else _NO_COST
         )
 
-    def alike(self, *nodes: SelectionSetNode) -> int:
+    def _visit_field(self, node: FieldNode, level: int) -> SelectionCost:
+        child_cost = self._visit_selections(node.selection_set, level + 1) if node.selection_set else _NO_COST
+        name = node.name.value
+        is_introspection = name in _INTROSPECTION
+        rows, per_row_cost = self._row_cost(node, child_cost) if node.selection_set else (0, 0)
+        return SelectionCost(
+            nesting=child_cost.nesting,
+            depth=1 if is_introspection else child_cost.depth + 1,
+            introspection=max(child_cost.introspection, child_cost.depth if is_introspection else 0),
+            width=1,
+            fields=child_cost.fields + 1,
+            aliases=child_cost.aliases + (node.alias is not None),
+            directives=child_cost.directives,
+            rows=rows,
+            per_row_cost=per_row_cost,
+        )
+
+    def count_overlaps(self, *nodes: SelectionSetNode) -> int:
         """Count the pairs of fields with the same response key in merged selection sets, at all levels below.
 
         The validation rule OverlappingFieldsCanBeMerged compares each such pair, so their number bounds its work.
         Every visited set adds fields, so the counting itself is linear in the fields. The document must have passed
         `visit_definition`: with circular fragments this would not end.
         """
-        places: dict[str, list[SelectionSetNode | None]] = {}
-        for field in self._fields(nodes, set()):
-            places.setdefault((field.alias or field.name).value, []).append(field.selection_set)
+        selection_sets_by_key: dict[str, list[SelectionSetNode | None]] = {}
+        for field in self._iterate_fields(nodes, set()):
+            selection_sets_by_key.setdefault((field.alias or field.name).value, []).append(field.selection_set)
         pairs = 0
-        for found in places.values():
-            pairs += len(found) * (len(found) - 1) // 2
-            if inner := [each for each in found if each]:
-                pairs += self.alike(*inner)
+        for selection_sets in selection_sets_by_key.values():
+            pairs += len(selection_sets) * (len(selection_sets) - 1) // 2
+            if nested := [selection_set for selection_set in selection_sets if selection_set]:
+                pairs += self.count_overlaps(*nested)
         return pairs
 
-    def _fields(self, nodes: Sequence[SelectionSetNode], spread: set[str]) -> Iterator[FieldNode]:
+    def _iterate_fields(self, nodes: Sequence[SelectionSetNode], visited_fragments: set[str]) -> Iterator[FieldNode]:
         """Yield the fields of the selection sets, with each fragment expanded once."""
-        for selection in (each for node in nodes for each in node.selections):
+        for selection in (child for node in nodes for child in node.selections):
             if isinstance(selection, FieldNode):
                 yield selection
             elif isinstance(selection, InlineFragmentNode):
-                yield from self._fields([selection.selection_set], spread)
-            elif isinstance(selection, FragmentSpreadNode) and selection.name.value not in spread:
-                spread.add(selection.name.value)
+                yield from self._iterate_fields([selection.selection_set], visited_fragments)
+            elif isinstance(selection, FragmentSpreadNode) and selection.name.value not in visited_fragments:
+                visited_fragments.add(selection.name.value)
                 if fragment := self._fragments.get(selection.name.value):
-                    yield from self._fields([fragment.selection_set], spread)
+                    yield from self._iterate_fields([fragment.selection_set], visited_fragments)
 
-    def _rows(self, node: FieldNode, inner: Weight) -> tuple[int, int]:
+    def _row_cost(self, node: FieldNode, child_cost: SelectionCost) -> tuple[int, int]:
         """Return the rows of a field: the total, and the cost for each row of the surrounding page."""
         name = node.name.value
-        if name in ROWS:
-            return 0, inner.rows + inner.each
+        if name in PAGE_ROW_FIELDS:
+            return 0, child_cost.rows + child_cost.per_row_cost
         sizes = [
-            self._size(each.value, PAGED.get(name, USUAL))
-            for each in node.arguments or ()
-            if each.name.value in ("first", "last")
+            self._page_size_of_node(argument.value, DEFAULT_PAGE_SIZES.get(name, DEFAULT_PAGE_SIZE))
+            for argument in node.arguments or ()
+            if argument.name.value in ("first", "last")
         ]
-        if sizes or name in PAGED:
-            size = max(sizes, default=PAGED.get(name, USUAL))
-            return STATEMENT + inner.rows + size * (1 + inner.each), 0
-        return LISTS.get(name, 1) * (1 + inner.rows), inner.each
+        if sizes or name in DEFAULT_PAGE_SIZES:
+            size = max(sizes, default=DEFAULT_PAGE_SIZES.get(name, DEFAULT_PAGE_SIZE))
+            return STATEMENT_COST + child_cost.rows + size * (1 + child_cost.per_row_cost), 0
+        return TYPICAL_LIST_SIZES.get(name, 1) * (1 + child_cost.rows), child_cost.per_row_cost
 
-    def _size(self, given: ValueNode, usual: int) -> int:
-        if isinstance(given, VariableNode):
-            name = given.name.value
+    def _page_size_of_node(self, value_node: ValueNode, default_size: int) -> int:
+        if isinstance(value_node, VariableNode):
+            name = value_node.name.value
             if name in self._variables:
-                return _size(self._variables[name], usual)
+                return _page_size(self._variables[name], default_size)
             default = self._defaults.get(name)
-            return usual if default is None else self._size(default, usual)
-        if isinstance(given, NullValueNode):
-            return usual
-        return _size(int(given.value), usual) if isinstance(given, IntValueNode) and len(given.value) < 10 else LARGEST
+            return default_size if default is None else self._page_size_of_node(default, default_size)
+        if isinstance(value_node, NullValueNode):
+            return default_size
+        return (
+            _page_size(int(value_node.value), default_size)
+            if isinstance(value_node, IntValueNode) and len(value_node.value) < 10
+            else MAX_PAGE_SIZE
+        )
 
 
-def _size(given: Any, usual: int) -> int:
+def _page_size(value: Any, default_size: int) -> int:
     """Return the number of rows of a page; an invalid size, which is refused later, counts as the largest."""
-    if given is None:
-        return usual
-    return int(given) if isinstance(given, int | float) and 1 <= given <= LARGEST else LARGEST
+    if value is None:
+        return default_size
+    return int(value) if isinstance(value, int | float) and 1 <= value <= MAX_PAGE_SIZE else MAX_PAGE_SIZE

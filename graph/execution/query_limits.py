@@ -22,20 +22,26 @@ from graphql import (
 )
 
 from domain.errors.operation_errors import BadInput
-from graph.execution.query_cost import Scale, Weight, check
-from graph.execution.variable_checks import DIGITS, TOO_LONG, UNFIT, clean, fault
-from models.db.keyset_pagination import LARGEST
+from graph.execution.query_cost import CostVisitor, SelectionCost, ensure_within
+from graph.execution.variable_checks import (
+    MAX_DIGITS,
+    NUMBER_TOO_LONG,
+    UNSTORABLE_CHARACTERS,
+    scalar_error,
+    validate_variables,
+)
+from models.db.keyset_pagination import MAX_PAGE_SIZE
 
-__all__ = ["Limits", "clean", "parsed", "weigh"]
+__all__ = ["QueryLimits", "check_cost", "parse_document", "validate_variables"]
 
 
 @dataclass(frozen=True)
-class Limits:
+class QueryLimits:
     """The largest accepted values for one operation, inclusive."""
 
-    deadline: float = 10.0  # execution time
-    body: int = 1_000_000  # of an HTTP request
-    document: int = 32_768  # in UTF-8
+    deadline_seconds: float = 10.0  # execution time
+    body_bytes: int = 1_000_000  # of an HTTP request
+    document_bytes: int = 32_768  # in UTF-8
     tokens: int = 2_000
     operations: int = 10  # in one document
     definitions: int = 100  # operations and fragments
@@ -43,43 +49,45 @@ class Limits:
     nesting: int = 40  # levels of fields, inline fragments and fragment spreads
     depth: int = 12  # levels of fields
     introspection: int = 15  # levels of fields within __schema and __type
-    roots: int = 20
+    root_fields: int = 20
     fields: int = 500
     aliases: int = 50
     directives: int = 50
-    alike: int = 5_000  # pairs of fields with one response key in one place; validation compares each pair
+    overlapping_fields: int = 5_000  # pairs of fields with one response key in one place; validation compares each pair
     cost: int = 5_000  # rows
 
 
-def parsed(text: str, limits: Limits) -> DocumentNode:
+def parse_document(text: str, limits: QueryLimits) -> DocumentNode:
     """Parse a document and check the limits that hold for all its operations and fragments.
 
     raises  QueryTooComplex; BadInput for literals that cannot be stored; GraphQLSyntaxError; CircularFragment
     """
-    check("bytes of the document", len(text.encode(errors="surrogatepass")), limits.document)
-    if fault(text):
-        raise BadInput(UNFIT, field="query")
-    document = _read(text, limits.tokens)
+    ensure_within("bytes of the document", len(text.encode(errors="surrogatepass")), limits.document_bytes)
+    if scalar_error(text):
+        raise BadInput(UNSTORABLE_CHARACTERS, field="query")
+    document = _parse(text, limits.tokens)
     _check_literals(document)
-    operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
-    declared = max((len(each.variable_definitions or ()) for each in operations), default=0)
-    check("operations in the document", len(operations), limits.operations)
-    check("operations and fragments in the document", len(document.definitions), limits.definitions)
-    check("variables of one operation", declared, limits.variables)
-    scale = Scale(document, {}, {}, limits.nesting)
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    variable_count = max((len(operation.variable_definitions or ()) for operation in operations), default=0)
+    ensure_within("operations in the document", len(operations), limits.operations)
+    ensure_within("operations and fragments in the document", len(document.definitions), limits.definitions)
+    ensure_within("variables of one operation", variable_count, limits.variables)
+    visitor = CostVisitor(document, {}, {}, limits.nesting)
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
-            weight = scale.definition(definition)
+            cost = visitor.visit_definition(definition)
             if isinstance(definition, FragmentDefinitionNode) and definition.type_condition.name.value[:2] == "__":
-                weight = weight._replace(depth=0, introspection=max(weight.depth, weight.introspection))
-            _check_shape(weight, limits)
-            pairs = scale.alike(definition.selection_set)
-            check("pairs of fields under one name in one place, fragments spread out", pairs, limits.alike)
+                cost = cost._replace(depth=0, introspection=max(cost.depth, cost.introspection))
+            _check_shape(cost, limits)
+            overlaps = visitor.count_overlaps(definition.selection_set)
+            ensure_within(
+                "pairs of fields under one name in one place, fragments spread out", overlaps, limits.overlapping_fields
+            )
     return document
 
 
-def weigh(
-    document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any], limits: Limits
+def check_cost(
+    document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any], limits: QueryLimits
 ) -> int:
     """Return the cost of the operation: an upper bound of the rows it asks for.
 
@@ -88,36 +96,38 @@ def weigh(
 
     raises  QueryTooComplex when the cost or the shape exceeds a limit
     """
-    defaults = {each.variable.name.value: each.default_value for each in operation.variable_definitions or ()}
-    weight = Scale(document, variables, defaults, limits.nesting).definition(operation)
-    _check_shape(weight, limits)
-    check("root fields", weight.width, limits.roots)
-    cost = weight.rows + LARGEST * weight.each
-    check("rows (pages multiplied)", cost, limits.cost)
+    defaults = {
+        variable.variable.name.value: variable.default_value for variable in operation.variable_definitions or ()
+    }
+    selection_cost = CostVisitor(document, variables, defaults, limits.nesting).visit_definition(operation)
+    _check_shape(selection_cost, limits)
+    ensure_within("root fields", selection_cost.width, limits.root_fields)
+    cost = selection_cost.rows + MAX_PAGE_SIZE * selection_cost.per_row_cost
+    ensure_within("rows (pages multiplied)", cost, limits.cost)
     return cost
 
 
-def _check_shape(weight: Weight, limits: Limits) -> None:
-    check("fields within each other", weight.depth, limits.depth)
-    check("fields of the schema within each other", weight.introspection, limits.introspection)
-    check("fields (fragments spread out)", weight.fields, limits.fields)
-    check("aliases (fragments spread out)", weight.aliases, limits.aliases)
-    check("directives (fragments spread out)", weight.directives, limits.directives)
+def _check_shape(cost: SelectionCost, limits: QueryLimits) -> None:
+    ensure_within("fields within each other", cost.depth, limits.depth)
+    ensure_within("fields of the schema within each other", cost.introspection, limits.introspection)
+    ensure_within("fields (fragments spread out)", cost.fields, limits.fields)
+    ensure_within("aliases (fragments spread out)", cost.aliases, limits.aliases)
+    ensure_within("directives (fragments spread out)", cost.directives, limits.directives)
 
 
-def _read(text: str, most: int) -> DocumentNode:
+def _parse(text: str, max_tokens: int) -> DocumentNode:
     try:
-        return parse(text, max_lexical_tokens=most)
+        return parse(text, max_lexical_tokens=max_tokens)
     except GraphQLSyntaxError:
-        check("tokens in the document (or more)", _tokens(text, most), most)
+        ensure_within("tokens in the document (or more)", _count_tokens(text, max_tokens), max_tokens)
         raise
 
 
-def _tokens(text: str, most: int) -> int:
+def _count_tokens(text: str, max_tokens: int) -> int:
     """Count the tokens of a text up to its first syntax error, at most `max_tokens` + 1."""
     lexer, count = Lexer(Source(text)), 0
     try:
-        while count <= most and lexer.advance().kind is not TokenKind.EOF:
+        while count <= max_tokens and lexer.advance().kind is not TokenKind.EOF:
             count += 1
     except GraphQLSyntaxError:
         return count
@@ -128,11 +138,11 @@ def _check_literals(document: DocumentNode) -> None:
     token = document.loc.start_token if document.loc else None
     while token:
         if token.kind in (TokenKind.STRING, TokenKind.BLOCK_STRING):
-            wrong = fault(token.value or "")
+            problem = scalar_error(token.value or "")
         elif token.kind in (TokenKind.INT, TokenKind.FLOAT):
-            wrong = TOO_LONG if len(token.value or "") > DIGITS else fault(float(token.value or ""))
+            problem = NUMBER_TOO_LONG if len(token.value or "") > MAX_DIGITS else scalar_error(float(token.value or ""))
         else:
-            wrong = None
-        if wrong:
-            raise BadInput(f"Line {token.line} of the document: {wrong}", field="query")
+            problem = None
+        if problem:
+            raise BadInput(f"Line {token.line} of the document: {problem}", field="query")
         token = token.next

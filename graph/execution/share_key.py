@@ -24,20 +24,20 @@ from graphql import (
     get_named_type,
 )
 
-from domain.ledger.metrics import WORK
+from domain.ledger.metrics import HOURS_WORKED
 from domain.permissions import Action, Reach
 from resolvers.request.viewer import Viewer
 
-Looks = frozenset[Action | None]  # None: the result depends on the identity of the viewer
+PermissionSet = frozenset[Action | None]  # None: the result depends on the identity of the viewer
 
-_NOTHING: Final[Looks] = frozenset()
-_WHOLE: Final[Looks] = frozenset({None})
-_CARD: Final[Looks] = frozenset({Action.VIEW_CARD})
-_GOALS: Final[Looks] = frozenset({Action.VIEW_GOALS, Action.VIEW_GOALS_ABOVE})
-_BOARD: Final[Looks] = frozenset({Action.VIEW_BOARD})
-_PEOPLE: Final[Looks] = frozenset({Action.VIEW_PEOPLE})
+_NO_PERMISSIONS: Final[PermissionSet] = frozenset()
+VIEWER_DEPENDENT: Final[PermissionSet] = frozenset({None})
+_CARD: Final[PermissionSet] = frozenset({Action.VIEW_CARD})
+_GOALS: Final[PermissionSet] = frozenset({Action.VIEW_GOALS, Action.VIEW_GOALS_ABOVE})
+_LEADERBOARD: Final[PermissionSet] = frozenset({Action.VIEW_LEADERBOARD})
+_PEOPLE: Final[PermissionSet] = frozenset({Action.VIEW_PEOPLE})
 
-_PLAIN: Final = frozenset(  # types whose fields are the same for all viewers who may see the object
+PUBLIC_TYPES: Final = frozenset(  # types whose fields are the same for all viewers who may see the object
     {
         "Leaderboard",
         "Standing",
@@ -51,92 +51,102 @@ _PLAIN: Final = frozenset(  # types whose fields are the same for all viewers wh
         "Pipeline",
     }
 )
-_FIELDS: Final[Mapping[str, Looks]] = {
+FIELD_PERMISSIONS: Final[Mapping[str, PermissionSet]] = {
     **dict.fromkeys(
-        ("Employee.id", "Employee.name", "Employee.role", "Employee.avatarUrl", "Employee.active"), _NOTHING
+        ("Employee.id", "Employee.name", "Employee.role", "Employee.avatarUrl", "Employee.active"), _NO_PERMISSIONS
     ),
-    "Employee.online": _NOTHING,
+    "Employee.online": _NO_PERMISSIONS,
     "Employee.team": _PEOPLE,
     **dict.fromkeys(("Employee.email", "Employee.externalId", "Employee.manager"), _CARD),
-    "Employee.standing": _BOARD,
+    "Employee.standing": _LEADERBOARD,
     **dict.fromkeys(("Employee.goals", "Team.goals", "Company.goals", "Scope.goals"), _GOALS),
-    **dict.fromkeys(("Team.id", "Team.name"), _NOTHING),
+    **dict.fromkeys(("Team.id", "Team.name"), _NO_PERMISSIONS),
     **dict.fromkeys(
-        ("Company.id", "Company.name", "Company.currency", "Company.timeZone", "Company.weekStart"), _NOTHING
+        ("Company.id", "Company.name", "Company.currency", "Company.timeZone", "Company.weekStart"), _NO_PERMISSIONS
     ),
-    **dict.fromkeys(("Company.workingDays", "Company.holidayCountry", "Company.closeAfterWorkdays"), _NOTHING),
-    "Company.exchangeRates": _NOTHING,
-    **dict.fromkeys(("Scope.id", "Scope.name", "Node.id"), _NOTHING),
+    **dict.fromkeys(("Company.workingDays", "Company.holidayCountry", "Company.closeAfterWorkdays"), _NO_PERMISSIONS),
+    "Company.exchangeRates": _NO_PERMISSIONS,
+    **dict.fromkeys(("Scope.id", "Scope.name", "Node.id"), _NO_PERMISSIONS),
     **dict.fromkeys(
-        ("Goal.id", "Goal.name", "Goal.recurring", "Goal.createdAt", "Goal.archivedAt", "Goal.owner"), _NOTHING
+        ("Goal.id", "Goal.name", "Goal.recurring", "Goal.createdAt", "Goal.archivedAt", "Goal.owner"), _NO_PERMISSIONS
     ),
-    **dict.fromkeys(("Goal.metric", "Goal.target", "Goal.period", "Goal.progress", "Goal.allocated"), _NOTHING),
-    "Goal.changes": _NOTHING,
+    **dict.fromkeys(("Goal.metric", "Goal.target", "Goal.period", "Goal.progress", "Goal.allocated"), _NO_PERMISSIONS),
+    "Goal.changes": _NO_PERMISSIONS,
     "Goal.createdBy": _PEOPLE,
-    **dict.fromkeys(("GoalChange.at", "GoalChange.field", "GoalChange.before", "GoalChange.after"), _NOTHING),
+    **dict.fromkeys(("GoalChange.at", "GoalChange.field", "GoalChange.before", "GoalChange.after"), _NO_PERMISSIONS),
     "GoalChange.by": _PEOPLE,
-    **dict.fromkeys(("DealWon.id", "DealWon.revoked", "DealWon.employee", "DealWon.title", "DealWon.amount"), _NOTHING),
-    "DealWon.at": _NOTHING,
-    "DealWon.standing": _BOARD,
-    **dict.fromkeys(("Activity.id", "Activity.kind", "Activity.at"), _NOTHING),
+    **dict.fromkeys(
+        ("DealWon.id", "DealWon.revoked", "DealWon.employee", "DealWon.title", "DealWon.amount"), _NO_PERMISSIONS
+    ),
+    "DealWon.at": _NO_PERMISSIONS,
+    "DealWon.standing": _LEADERBOARD,
+    **dict.fromkeys(("Activity.id", "Activity.kind", "Activity.at"), _NO_PERMISSIONS),
     **dict.fromkeys(("Activity.employee", "Activity.actor"), _PEOPLE),
-    **dict.fromkeys(("Activity.recordedAt", "Activity.summary"), _NOTHING),
+    **dict.fromkeys(("Activity.recordedAt", "Activity.summary"), _NO_PERMISSIONS),
     "Activity.subject": _CARD | _GOALS,
-    "Subscription.leaderboard": _BOARD,
+    "Subscription.leaderboard": _LEADERBOARD,
     "Subscription.dealWon": frozenset({Action.VIEW_WINS}),
     "Subscription.activities": _CARD | _GOALS,
     "Subscription.goalProgress": _GOALS,
 }
-_OF_A_METRIC: Final = frozenset({"leaderboard", "standing"})  # need VIEW_WORK_TIME with the metric of hours
-_OF_THE_ASKER: Final = {"goalProgress": ("goals", "scope")}  # without these arguments, a field about the viewer
+_METRIC_FIELDS: Final = frozenset({"leaderboard", "standing"})  # need VIEW_WORK_TIME with the metric of hours
+_VIEWER_UNLESS_GIVEN: Final = {"goalProgress": ("goals", "scope")}  # without these arguments, a field about the viewer
 
 
-def looks(
+def permissions_used(
     schema: GraphQLSchema, document: DocumentNode, definition: OperationDefinitionNode, variables: Mapping[str, Any]
-) -> Looks:
+) -> PermissionSet:
     """Return the actions whose reach determines the result of the operation; None among them for the whole viewer."""
     root = schema.get_root_type(definition.operation)
     assert root is not None
-    return frozenset(_Reading(schema, document, variables).of(root.name, definition.selection_set))
+    return frozenset(_SelectionWalker(schema, document, variables).walk(root.name, definition.selection_set))
 
 
-class _Reading:
+class _SelectionWalker:
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
         self._schema, self._variables = schema, variables
         self._fragments = {
-            each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
+            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
 
-    def of(self, type_name: str, selections: SelectionSetNode) -> set[Action | None]:
-        found: set[Action | None] = set()
+    def walk(self, type_name: str, selections: SelectionSetNode) -> set[Action | None]:
+        permissions: set[Action | None] = set()
         for selection in selections.selections:
             if isinstance(selection, FieldNode):
-                found |= self._field(type_name, selection)
+                permissions |= self._walk_field(type_name, selection)
             elif isinstance(selection, FragmentSpreadNode):
                 fragment = self._fragments[selection.name.value]
-                found |= self.of(fragment.type_condition.name.value, fragment.selection_set)
+                permissions |= self.walk(fragment.type_condition.name.value, fragment.selection_set)
             else:
                 condition = getattr(selection, "type_condition", None)
-                found |= self.of(condition.name.value if condition else type_name, selection.selection_set)  # type: ignore[attr-defined]
-        return found
+                permissions |= self.walk(condition.name.value if condition else type_name, selection.selection_set)  # type: ignore[attr-defined]
+        return permissions
 
-    def _field(self, type_name: str, node: FieldNode) -> set[Action | None]:
+    def _walk_field(self, type_name: str, node: FieldNode) -> set[Action | None]:
         name = node.name.value
         if name.startswith("__"):
             return set()
-        found = set(_NOTHING if type_name in _PLAIN else _FIELDS.get(f"{type_name}.{name}", _WHOLE))
-        if name in _OF_A_METRIC and self._may_be(node, "metric", WORK):
-            found.add(Action.VIEW_WORK_TIME)
-        if type_name == "Subscription" and name in _OF_THE_ASKER and not self._given(node, _OF_THE_ASKER[name]):
-            found.add(None)
+        permissions = set(
+            _NO_PERMISSIONS
+            if type_name in PUBLIC_TYPES
+            else FIELD_PERMISSIONS.get(f"{type_name}.{name}", VIEWER_DEPENDENT)
+        )
+        if name in _METRIC_FIELDS and self._may_equal(node, "metric", HOURS_WORKED):
+            permissions.add(Action.VIEW_WORK_TIME)
+        if (
+            type_name == "Subscription"
+            and name in _VIEWER_UNLESS_GIVEN
+            and not self._has_value(node, _VIEWER_UNLESS_GIVEN[name])
+        ):
+            permissions.add(None)
         if node.selection_set:
             field = self._schema.get_type(type_name).fields[name]  # type: ignore[union-attr]
-            found |= self.of(get_named_type(field.type).name, node.selection_set)
-        return found
+            permissions |= self.walk(get_named_type(field.type).name, node.selection_set)
+        return permissions
 
-    def _may_be(self, node: FieldNode, name: str, text: str) -> bool:
+    def _may_equal(self, node: FieldNode, name: str, text: str) -> bool:
         """Return whether an argument may be that text. An omitted variable may be, as it may have that default."""
-        values = [each.value for each in node.arguments or () if each.name.value == name]
+        values = [argument.value for argument in node.arguments or () if argument.name.value == name]
         return any(
             self._variables.get(value.name.value, text) == text
             if isinstance(value, VariableNode)
@@ -144,9 +154,9 @@ class _Reading:
             for value in values
         )
 
-    def _given(self, node: FieldNode, names: Sequence[str]) -> bool:
+    def _has_value(self, node: FieldNode, names: Sequence[str]) -> bool:
         """Return whether any of these arguments has a value other than null."""
-        values = [each.value for each in node.arguments or () if each.name.value in names]
+        values = [argument.value for argument in node.arguments or () if argument.name.value in names]
         return any(
             self._variables.get(value.name.value) is not None
             if isinstance(value, VariableNode)
@@ -155,22 +165,22 @@ class _Reading:
         )
 
 
-def sight(viewer: Viewer, looks: Iterable[Action | None]) -> Hashable:
+def permission_fingerprint(viewer: Viewer, permissions: Iterable[Action | None]) -> Hashable:
     """Return how far the actions reach for the viewer; equal for viewers who get the same result."""
-    return frozenset((action, _seen(viewer, action)) for action in looks)
+    return frozenset((action, _reach_fingerprint(viewer, action)) for action in permissions)
 
 
-def _seen(viewer: Viewer, action: Action | None) -> Hashable:
+def _reach_fingerprint(viewer: Viewer, action: Action | None) -> Hashable:
     if action is None:
-        return viewer.key, viewer.actor, viewer.below, viewer.goal_teams()
-    reached = viewer.reach(action)
+        return viewer.key, viewer.actor, viewer.managed_team_ids, viewer.visible_goal_team_ids()
+    reach = viewer.reach(action)
     if action is Action.VIEW_GOALS_ABOVE:
-        return reached, viewer.goal_teams()
-    match reached:
-        case Reach.OWN:
-            return reached, viewer.id
-        case Reach.BELOW:
-            return reached, viewer.id, viewer.below
+        return reach, viewer.visible_goal_team_ids()
+    match reach:
+        case Reach.SELF:
+            return reach, viewer.id
+        case Reach.MANAGED:
+            return reach, viewer.id, viewer.managed_team_ids
         case Reach.SCOPE:
-            return reached, viewer.below
-    return reached
+            return reach, viewer.managed_team_ids
+    return reach

@@ -10,18 +10,20 @@ from typing import Any, Final
 
 from domain.errors.operation_errors import BadInput
 
-UNFIT: Final = "This contains characters that cannot be stored: take out null characters and halves of emoji."
-TOO_LONG: Final = "This number is too long."
-DIGITS: Final = 40  # of a numeric literal; more than any stored number has
+UNSTORABLE_CHARACTERS: Final = (
+    "This contains characters that cannot be stored: take out null characters and halves of emoji."
+)
+NUMBER_TOO_LONG: Final = "This number is too long."
+MAX_DIGITS: Final = 40  # of a numeric literal; more than any stored number has
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-_BITS: Final = 128  # about MAX_DIGITS decimal digits
-_NESTED: Final = 20  # levels of lists and objects
-VALUES: Final = 25_000  # enough for 500 records with all their fields
-_PATH: Final = 100  # characters, in error messages
+_MAX_INTEGER_BITS: Final = 128  # about MAX_DIGITS decimal digits
+_MAX_NESTING: Final = 20  # levels of lists and objects
+MAX_VALUES: Final = 25_000  # enough for 500 records with all their fields
+_MAX_PATH_LENGTH: Final = 100  # characters, in error messages
 
 
-def clean(value: Any) -> Any:
+def validate_variables(variables: Any) -> Any:
     """Return the variables unchanged if all their values can be stored.
 
     Iterates instead of recursing, and takes at most one value more than allowed, so hostile input is cheap to refuse.
@@ -29,43 +31,45 @@ def clean(value: Any) -> Any:
     raises  BadInput, with the path of the value: null characters and lone surrogates, NaN and infinity, integers of
             more than 128 bits; too deep nesting, too many values
     """
-    left = VALUES
-    waiting: list[tuple[Any, str, int]] = [(value, "", 0)]
-    while waiting:
-        each, path, level = waiting.pop()
-        left -= 1
-        if left < 0:
-            raise BadInput(f"Send fewer values: at most {VALUES} in all variables together.", field="variables")
-        if isinstance(each, dict | list | tuple):
-            if level > _NESTED:
-                raise BadInput(f"The variables are nested too deep: at most {_NESTED} levels.", field=_shown(path))
-            inner = _inside(each, path)
-            waiting.extend((item, where, level + 1) for where, item in islice(inner, left + 1))
-        elif wrong := fault(each):
-            raise BadInput(wrong, field=_shown(path))
-    return value
+    remaining = MAX_VALUES
+    pending: list[tuple[Any, str, int]] = [(variables, "", 0)]
+    while pending:
+        value, path, level = pending.pop()
+        remaining -= 1
+        if remaining < 0:
+            raise BadInput(f"Send fewer values: at most {MAX_VALUES} in all variables together.", field="variables")
+        if isinstance(value, dict | list | tuple):
+            if level > _MAX_NESTING:
+                raise BadInput(
+                    f"The variables are nested too deep: at most {_MAX_NESTING} levels.", field=_shorten_path(path)
+                )
+            children = _iterate_children(value, path)
+            pending.extend((item, item_path, level + 1) for item_path, item in islice(children, remaining + 1))
+        elif problem := scalar_error(value):
+            raise BadInput(problem, field=_shorten_path(path))
+    return variables
 
 
-def fault(value: Any) -> str | None:
+def scalar_error(value: Any) -> str | None:
     """Return why a single value cannot be stored, as a sentence; None when it can."""
     if isinstance(value, str):
-        return UNFIT if _UNSTORABLE.search(value) else None
+        return UNSTORABLE_CHARACTERS if _UNSTORABLE.search(value) else None
     if isinstance(value, float):
         return None if math.isfinite(value) else "This is not a finite number."
     if isinstance(value, int):
-        return TOO_LONG if value.bit_length() > _BITS else None
+        return NUMBER_TOO_LONG if value.bit_length() > _MAX_INTEGER_BITS else None
     return None
 
 
-def _inside(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _iterate_children(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     if not isinstance(value, dict):
-        yield from ((f"{path}[{place}]", each) for place, each in enumerate(value))
+        yield from ((f"{path}[{index}]", element) for index, element in enumerate(value))
         return
-    for name, each in value.items():
+    for name, item in value.items():
         if _UNSTORABLE.search(name):
-            raise BadInput(UNFIT, field=_shown(path))
-        yield f"{path}.{name}" if path else name, each
+            raise BadInput(UNSTORABLE_CHARACTERS, field=_shorten_path(path))
+        yield f"{path}.{name}" if path else name, item
 
 
-def _shown(path: str) -> str:
-    return path[:_PATH] or "variables"
+def _shorten_path(path: str) -> str:
+    return path[:_MAX_PATH_LENGTH] or "variables"

@@ -8,10 +8,10 @@ import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import CallDirection, CallOutcome
-from graph.base.input_mapping import given
-from graph.base.mutations import action, payload
+from graph.base.input_mapping import to_input_fields
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.mutations.records import _only
+from graph.mutations.records import _unwrap_single
 from graph.types.calls import Call
 from graph.types.goals import Goal
 from resolvers.crm import calls
@@ -40,7 +40,7 @@ class CallPayload:
 
 @strawberry.type
 class CallMutation:
-    @action("Record a call, or change one.")
+    @mutation("Record a call, or change one.")
     async def record_call(self, info: Info, input: RecordCallInput) -> CallPayload:
-        call, goals = _only(await calls.record(info.context, [given(input)]))
+        call, goals = _unwrap_single(await calls.upsert_calls(info.context, [to_input_fields(input)]))
         return CallPayload(call=call, goals=goals)

@@ -7,10 +7,10 @@ from datetime import datetime
 import strawberry
 from strawberry import ID, UNSET
 
-from graph.base.input_mapping import given
-from graph.base.mutations import action, payload
+from graph.base.input_mapping import to_input_fields
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.mutations.records import _only
+from graph.mutations.records import _unwrap_single
 from graph.types.deals import Client, Contact
 from graph.types.goals import Goal
 from resolvers.crm import clients
@@ -55,12 +55,12 @@ class ContactPayload:
 
 @strawberry.type
 class ClientMutation:
-    @action("Record a client, or change one.")
+    @mutation("Record a client, or change one.")
     async def record_client(self, info: Info, input: RecordClientInput) -> ClientPayload:
-        client, goals = _only(await clients.record(info.context, [given(input)]))
+        client, goals = _unwrap_single(await clients.upsert_clients(info.context, [to_input_fields(input)]))
         return ClientPayload(client=client, goals=goals)
 
-    @action("Record a contact, or change one.")
+    @mutation("Record a contact, or change one.")
     async def record_contact(self, info: Info, input: RecordContactInput) -> ContactPayload:
-        contact, goals = _only(await clients.record_contacts(info.context, [given(input)]))
+        contact, goals = _unwrap_single(await clients.upsert_contacts(info.context, [to_input_fields(input)]))
         return ContactPayload(contact=contact, goals=goals)

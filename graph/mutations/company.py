@@ -9,8 +9,8 @@ import strawberry
 from strawberry import UNSET
 
 from graph.base.enums import Weekday
-from graph.base.input_mapping import given
-from graph.base.mutations import action, payload
+from graph.base.input_mapping import to_input_fields
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
 from graph.types.people import Company
 from resolvers.organization import company
@@ -43,13 +43,13 @@ class CompanyPayload:
 
 @strawberry.type
 class CompanyMutation:
-    @action("Change the company's settings; amounts already counted do not change.")
+    @mutation("Change the company's settings; amounts already counted do not change.")
     async def update_company(self, info: Info, input: UpdateCompanyInput) -> CompanyPayload:
-        return CompanyPayload(company=await company.update(info.context, given(input)))  # type: ignore[arg-type]
+        return CompanyPayload(company=await company.update_company(info.context, to_input_fields(input)))  # type: ignore[arg-type]
 
-    @action("Set the exchange rate of a currency from a day on.")
+    @mutation("Set the exchange rate of a currency from a day on.")
     async def set_exchange_rate(self, info: Info, input: ExchangeRateInput) -> CompanyPayload:
-        row = await company.set_rate(
-            info.context, currency=input.currency, rate=input.rate, since=input.valid_from or None
+        row = await company.set_exchange_rate(
+            info.context, currency=input.currency, rate=input.rate, valid_from=input.valid_from or None
         )
         return CompanyPayload(company=row)  # type: ignore[arg-type]

@@ -11,10 +11,10 @@ from strawberry import ID, UNSET
 
 from domain.errors.user_errors import OutOfRange
 from graph.base.enums import DealStatus, SaleKind
-from graph.base.input_mapping import MoneyInput, given
-from graph.base.mutations import action, payload
+from graph.base.input_mapping import MoneyInput, to_input_fields
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.mutations.records import _only
+from graph.mutations.records import _unwrap_single
 from graph.types.deals import Deal
 from graph.types.goals import Goal
 from resolvers.crm import deals, queries
@@ -101,7 +101,7 @@ class FlagDealInput:
     idempotency_key: str | None = UNSET
 
 
-MOST_AT_ONCE = 500
+MAX_BATCH_SIZE = 500
 
 
 @payload("The deal, and the goals that moved.")
@@ -116,54 +116,59 @@ class DealsPayload:
     goals: list[Goal]
 
 
-def _deal(made: tuple[Any, Any]) -> DealPayload:
-    deal, goals = made
+def _to_deal_payload(deal_and_goals: tuple[Any, Any]) -> DealPayload:
+    deal, goals = deal_and_goals
     return DealPayload(deal=deal, goals=goals)
 
 
 @strawberry.type
 class DealMutation:
-    @action("Record a deal, or change the one that carries the `externalId`.")
+    @mutation("Record a deal, or change the one that carries the `externalId`.")
     async def record_deal(self, info: Info, input: RecordDealInput) -> DealPayload:
-        return _deal(_only(await deals.record(info.context, [given(input)])))
+        return _to_deal_payload(_unwrap_single(await deals.upsert_deals(info.context, [to_input_fields(input)])))
 
-    @action("Record up to 500 deals at once, all or none.")
+    @mutation("Record up to 500 deals at once, all or none.")
     async def record_deals(self, info: Info, inputs: list[RecordDealInput]) -> DealsPayload:
-        if not 1 <= len(inputs) <= MOST_AT_ONCE:
+        if not 1 <= len(inputs) <= MAX_BATCH_SIZE:
             raise OutOfRange("Record 1 to 500 deals at once.", "inputs")
-        rows, goals = await idempotency.each(
-            info.context, "recordDeal", given(inputs), partial(deals.record, info.context, path=("inputs",))
+        rows, goals = await idempotency.record_batch(
+            info.context,
+            "recordDeal",
+            to_input_fields(inputs),
+            partial(deals.upsert_deals, info.context, path=("inputs",)),
         )
         return DealsPayload(deals=rows, goals=goals)  # type: ignore[arg-type]
 
-    @action("Change the given fields of a deal; omitted fields stay.")
+    @mutation("Change the given fields of a deal; omitted fields stay.")
     async def update_deal(self, info: Info, input: UpdateDealInput) -> DealPayload:
-        return _deal(await deals.update(info.context, input.id, given(input)))
+        return _to_deal_payload(await deals.update_deal(info.context, input.id, to_input_fields(input)))
 
-    @action("Move an open deal to another stage.")
+    @mutation("Move an open deal to another stage.")
     async def move_deal(self, info: Info, input: MoveDealInput) -> DealPayload:
-        return _deal(await deals.move(info.context, input.id, input.stage, input.at or None))
+        return _to_deal_payload(await deals.move_deal(info.context, input.id, input.stage, input.at or None))
 
-    @action("Win a deal: it counts for its owner, on the day of the win.")
+    @mutation("Win a deal: it counts for its owner, on the day of the win.")
     async def win_deal(self, info: Info, input: WinDealInput) -> DealPayload:
-        asked = given(input)
-        money = {field: asked[field] for field in ("amount", "cost") if asked.get(field) is not None}
-        return _deal(await deals.close(info.context, input.id, DealStatus.WON, money, asked.get("at")))
+        fields = to_input_fields(input)
+        money = {field: fields[field] for field in ("amount", "cost") if fields.get(field) is not None}
+        return _to_deal_payload(await deals.close_deal(info.context, input.id, DealStatus.WON, money, fields.get("at")))
 
-    @action("Lose a deal.")
+    @mutation("Lose a deal.")
     async def lose_deal(self, info: Info, input: LoseDealInput) -> DealPayload:
-        asked = given(input)
-        reason = {"lostReason": asked["reason"]} if "reason" in asked else {}
-        return _deal(await deals.close(info.context, input.id, DealStatus.LOST, reason, asked.get("at")))
+        fields = to_input_fields(input)
+        reason = {"lostReason": fields["reason"]} if "reason" in fields else {}
+        return _to_deal_payload(
+            await deals.close_deal(info.context, input.id, DealStatus.LOST, reason, fields.get("at"))
+        )
 
-    @action("Reopen a closed deal; the scores of its win are withdrawn.")
+    @mutation("Reopen a closed deal; the scores of its win are withdrawn.")
     async def reopen_deal(self, info: Info, input: ReopenDealInput) -> DealPayload:
-        return _deal(await deals.reopen(info.context, input.id, given(input).get("stage")))
+        return _to_deal_payload(await deals.reopen_deal(info.context, input.id, to_input_fields(input).get("stage")))
 
-    @action("Flag a deal with a problem, or clear the flag.")
+    @mutation("Flag a deal with a problem, or clear the flag.")
     async def flag_deal(self, info: Info, input: FlagDealInput) -> DealPayload:
-        return _deal(await deals.flag(info.context, input.id, input.problem or None))
+        return _to_deal_payload(await deals.flag_deal(info.context, input.id, input.problem or None))
 
-    @action("Delete a deal: its scores are withdrawn; the activity feed keeps it.")
+    @mutation("Delete a deal: its scores are withdrawn; the activity feed keeps it.")
     async def delete_deal(self, info: Info, id: ID) -> DealPayload:
-        return _deal(await queries.delete_record(info.context, id, "Deal"))
+        return _to_deal_payload(await queries.delete_record(info.context, id, "Deal"))

@@ -6,8 +6,8 @@ import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import DeviceKind
-from graph.base.input_mapping import given
-from graph.base.mutations import action, payload
+from graph.base.input_mapping import to_input_fields
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
 from graph.types.sessions import Device
 from resolvers.auth import devices
@@ -34,11 +34,11 @@ class DevicePayload:
 
 @strawberry.type
 class DeviceMutation:
-    @action("Create a wallboard or integration; its token is shown only once.")
+    @mutation("Create a wallboard or integration; its token is shown only once.")
     async def create_device(self, info: Info, input: CreateDeviceInput) -> CreateDevicePayload:
-        device, token = await devices.create(info.context, given(input))
+        device, token = await devices.create_device(info.context, to_input_fields(input))
         return CreateDevicePayload(device=device, token=token)  # type: ignore[arg-type]
 
-    @action("Revoke a device; its open sockets close.")
+    @mutation("Revoke a device; its open sockets close.")
     async def revoke_device(self, info: Info, id: ID) -> DevicePayload:
-        return DevicePayload(device=await devices.revoke(info.context, id))  # type: ignore[arg-type]
+        return DevicePayload(device=await devices.revoke_device(info.context, id))  # type: ignore[arg-type]

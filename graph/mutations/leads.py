@@ -8,11 +8,11 @@ import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import LeadStatus
-from graph.base.input_mapping import given
-from graph.base.mutations import action, payload
+from graph.base.input_mapping import to_input_fields
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
 from graph.mutations.deals import RecordDealInput
-from graph.mutations.records import _only
+from graph.mutations.records import _unwrap_single
 from graph.types.deals import Deal
 from graph.types.goals import Goal
 from graph.types.leads import Lead
@@ -57,17 +57,17 @@ class ConvertLeadPayload:
 
 @strawberry.type
 class LeadMutation:
-    @action("Record a lead, or change one.")
+    @mutation("Record a lead, or change one.")
     async def record_lead(self, info: Info, input: RecordLeadInput) -> LeadPayload:
-        lead, goals = _only(await leads.record(info.context, [given(input)]))
+        lead, goals = _unwrap_single(await leads.upsert_leads(info.context, [to_input_fields(input)]))
         return LeadPayload(lead=lead, goals=goals)
 
-    @action("Convert a lead into a deal, with the owner and client of the lead unless others are given.")
+    @mutation("Convert a lead into a deal, with the owner and client of the lead unless others are given.")
     async def convert_lead(self, info: Info, input: ConvertLeadInput) -> ConvertLeadPayload:
-        lead, deal, goals = await leads.convert(info.context, input.id, given(input.deal))
+        lead, deal, goals = await leads.convert_lead(info.context, input.id, to_input_fields(input.deal))
         return ConvertLeadPayload(lead=lead, deal=deal, goals=goals)  # type: ignore[arg-type]
 
-    @action("Reject a lead.")
+    @mutation("Reject a lead.")
     async def reject_lead(self, info: Info, id: ID, reason: str | None = None) -> LeadPayload:
-        lead, goals = await leads.reject(info.context, id, reason)
+        lead, goals = await leads.reject_lead(info.context, id, reason)
         return LeadPayload(lead=lead, goals=goals)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import strawberry
 from strawberry import UNSET
 
 from domain.primitives.units import Unit
-from graph.base.mutations import action, payload
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
 from graph.types.metrics import Metric
 from resolvers.crm import custom_metrics
@@ -27,9 +27,9 @@ class MetricPayload:
 
 @strawberry.type
 class MetricMutation:
-    @action("Create a custom metric, which counts the results recorded for it.")
+    @mutation("Create a custom metric, which counts the results recorded for it.")
     async def create_metric(self, info: Info, input: CreateMetricInput) -> MetricPayload:
-        row = await custom_metrics.create(
+        row = await custom_metrics.create_metric(
             info.context, key=input.key, name=input.name, description=input.description or None, unit=input.unit
         )
         return MetricPayload(metric=row)  # type: ignore[arg-type]

@@ -6,8 +6,8 @@ import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import Role
-from graph.base.input_mapping import given
-from graph.base.mutations import action, payload
+from graph.base.input_mapping import to_input_fields
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
 from graph.types.people import Employee, Team
 from resolvers.organization import people
@@ -82,22 +82,22 @@ class TeamPayload:
 
 @strawberry.type
 class PeopleMutation:
-    @action("Create an employee, or update the one with the same `externalId`.")
+    @mutation("Create an employee, or update the one with the same `externalId`.")
     async def create_employee(self, info: Info, input: CreateEmployeeInput) -> EmployeePayload:
-        return EmployeePayload(employee=await people.create_employee(info.context, given(input)))  # type: ignore[arg-type]
+        return EmployeePayload(employee=await people.create_employee(info.context, to_input_fields(input)))  # type: ignore[arg-type]
 
-    @action("Change an employee; `active: false` ends their sessions and removes them from leaderboards.")
+    @mutation("Change an employee; `active: false` ends their sessions and removes them from leaderboards.")
     async def update_employee(self, info: Info, input: UpdateEmployeeInput) -> EmployeePayload:
-        return EmployeePayload(employee=await people.update_employee(info.context, given(input)))  # type: ignore[arg-type]
+        return EmployeePayload(employee=await people.update_employee(info.context, to_input_fields(input)))  # type: ignore[arg-type]
 
-    @action("Change the viewer's language, quiet hours, digest and password.")
+    @mutation("Change the viewer's language, quiet hours, digest and password.")
     async def update_profile(self, info: Info, input: UpdateProfileInput) -> EmployeePayload:
-        return EmployeePayload(employee=await people.update_profile(info.context, given(input)))  # type: ignore[arg-type]
+        return EmployeePayload(employee=await people.update_profile(info.context, to_input_fields(input)))  # type: ignore[arg-type]
 
-    @action("Create a team.")
+    @mutation("Create a team.")
     async def create_team(self, info: Info, input: CreateTeamInput) -> TeamPayload:
-        return TeamPayload(team=await people.create_team(info.context, given(input)))  # type: ignore[arg-type]
+        return TeamPayload(team=await people.create_team(info.context, to_input_fields(input)))  # type: ignore[arg-type]
 
-    @action("Change a team's name, parent or manager.")
+    @mutation("Change a team's name, parent or manager.")
     async def update_team(self, info: Info, input: UpdateTeamInput) -> TeamPayload:
-        return TeamPayload(team=await people.update_team(info.context, given(input)))  # type: ignore[arg-type]
+        return TeamPayload(team=await people.update_team(info.context, to_input_fields(input)))  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from typing import Any
 import strawberry
 from strawberry import ID
 
-from graph.base.mutations import action, payload
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
 from graph.types.goals import Goal
 from resolvers.crm import queries
@@ -20,18 +20,18 @@ class DeletePayload:
     goals: list[Goal]
 
 
-def _only(made: tuple[Sequence[Any], Sequence[Any]]) -> tuple[Any, Any]:
-    rows, goals = made
+def _unwrap_single(rows_and_goals: tuple[Sequence[Any], Sequence[Any]]) -> tuple[Any, Any]:
+    rows, goals = rows_and_goals
     return rows[0], goals
 
 
 @strawberry.type
 class RecordMutation:
-    @action(
+    @mutation(
         "Delete a call, lead, client, contact, task or result: its scores are withdrawn; the activity feed keeps it."
     )
     async def delete_record(self, info: Info, id: ID) -> DeletePayload:
         row, goals = await queries.delete_record(
             info.context, id, "Call", "Lead", "Client", "Contact", "Task", "Result"
         )
-        return DeletePayload(deleted_id=ID(queries.id_of(row)), goals=goals)  # type: ignore[arg-type]
+        return DeletePayload(deleted_id=ID(queries.global_id_of(row)), goals=goals)  # type: ignore[arg-type]

@@ -8,10 +8,10 @@ from decimal import Decimal
 import strawberry
 from strawberry import ID, UNSET
 
-from graph.base.input_mapping import given
-from graph.base.mutations import action, payload
+from graph.base.input_mapping import to_input_fields
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.mutations.records import _only
+from graph.mutations.records import _unwrap_single
 from graph.types.goals import Goal
 from graph.types.results import Result
 from resolvers.crm import custom_metrics
@@ -37,7 +37,7 @@ class ResultPayload:
 
 @strawberry.type
 class ResultMutation:
-    @action("Record a measured value of one of the company's own metrics, or change one.")
+    @mutation("Record a measured value of one of the company's own metrics, or change one.")
     async def record_result(self, info: Info, input: RecordResultInput) -> ResultPayload:
-        result, goals = _only(await custom_metrics.record(info.context, [given(input)]))
+        result, goals = _unwrap_single(await custom_metrics.upsert_results(info.context, [to_input_fields(input)]))
         return ResultPayload(result=result, goals=goals)

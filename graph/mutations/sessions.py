@@ -7,7 +7,7 @@ from typing import Any
 
 import strawberry
 
-from graph.base.mutations import payload, session_action
+from graph.base.mutations import payload, session_mutation
 from graph.base.row_types import Info
 from graph.types.sessions import Viewer
 from resolvers.auth import sessions
@@ -32,26 +32,26 @@ class SignOutPayload:
     pass
 
 
-def _signed_in(signed: sessions.SignedIn) -> Any:
+def _sign_in_payload(result: sessions.SignInResult) -> Any:
     return SignInPayload(
-        access_token=signed.access_token,
-        refresh_token=signed.refresh_token,
-        expires_at=signed.expires_at,
-        viewer=signed.viewer,  # type: ignore[arg-type]
+        access_token=result.access_token,
+        refresh_token=result.refresh_token,
+        expires_at=result.expires_at,
+        viewer=result.viewer,  # type: ignore[arg-type]
     )
 
 
 @strawberry.type
 class SessionMutation:
-    @session_action("Start a session with e-mail and password.")
+    @session_mutation("Start a session with e-mail and password.")
     async def sign_in(self, info: Info, input: SignInInput) -> SignInPayload:
-        return _signed_in(await sessions.sign_in(info.context, input.email, input.password))  # type: ignore[no-any-return]
+        return _sign_in_payload(await sessions.sign_in(info.context, input.email, input.password))  # type: ignore[no-any-return]
 
-    @session_action("Exchange a refresh token for new tokens; using a refresh token twice ends the session.")
+    @session_mutation("Exchange a refresh token for new tokens; using a refresh token twice ends the session.")
     async def refresh_session(self, info: Info, refresh_token: str) -> SignInPayload:
-        return _signed_in(await sessions.refresh(info.context, refresh_token))  # type: ignore[no-any-return]
+        return _sign_in_payload(await sessions.refresh(info.context, refresh_token))  # type: ignore[no-any-return]
 
-    @session_action("End the session of a refresh token.")
+    @session_mutation("End the session of a refresh token.")
     async def sign_out(self, info: Info, refresh_token: str) -> SignOutPayload:
         await sessions.sign_out(info.context, refresh_token)
         return SignOutPayload()

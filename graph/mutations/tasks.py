@@ -8,10 +8,10 @@ import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import TaskKind
-from graph.base.input_mapping import given
-from graph.base.mutations import action, payload
+from graph.base.input_mapping import to_input_fields
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.mutations.records import _only
+from graph.mutations.records import _unwrap_single
 from graph.types.goals import Goal
 from graph.types.tasks import Task
 from resolvers.crm import tasks
@@ -38,17 +38,17 @@ class TaskPayload:
 
 @strawberry.type
 class TaskMutation:
-    @action("Create a task or an assignment, or change one.")
+    @mutation("Create a task or an assignment, or change one.")
     async def create_task(self, info: Info, input: CreateTaskInput) -> TaskPayload:
-        task, goals = _only(await tasks.record(info.context, [given(input)]))
+        task, goals = _unwrap_single(await tasks.upsert_tasks(info.context, [to_input_fields(input)]))
         return TaskPayload(task=task, goals=goals)
 
-    @action("Complete a task; it counts for its assignee, on the day of completion.")
+    @mutation("Complete a task; it counts for its assignee, on the day of completion.")
     async def complete_task(self, info: Info, id: ID, at: datetime | None = None) -> TaskPayload:
-        task, goals = await tasks.complete(info.context, id, at)
+        task, goals = await tasks.complete_task(info.context, id, at)
         return TaskPayload(task=task, goals=goals)  # type: ignore[arg-type]
 
-    @action("Reopen a completed task; its score is withdrawn.")
+    @mutation("Reopen a completed task; its score is withdrawn.")
     async def reopen_task(self, info: Info, id: ID) -> TaskPayload:
-        task, goals = await tasks.reopen(info.context, id)
+        task, goals = await tasks.reopen_task(info.context, id)
         return TaskPayload(task=task, goals=goals)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
-from graph.base.mutations import action, payload
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
 from resolvers.analytics import worktime as rows
 
@@ -17,7 +17,7 @@ class HeartbeatPayload:
 
 @strawberry.type
 class WorkMutation:
-    @action("Sent about once a minute by the employee's client while it is in use; timed by the server's clock.")
+    @mutation("Sent about once a minute by the employee's client while it is in use; timed by the server's clock.")
     async def heartbeat(self, info: Info) -> HeartbeatPayload:
-        day = await rows.heartbeat(info.context)
+        day = await rows.record_heartbeat(info.context)
         return HeartbeatPayload(online=True, today_hours=day.hours)

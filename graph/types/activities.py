@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import strawberry
 
-from domain.i18n.activity_summaries import summary
+from domain.i18n.activity_summaries import summarize_activity
 from graph.base.enums import ActivityKind
-from graph.base.row_types import Info, Node, lens, somebody
+from graph.base.row_types import Info, Node, employee_ref, row_type
 from graph.types.calls import Call
 from graph.types.deals import Client, Contact, Deal
 from graph.types.leads import Lead
@@ -18,31 +18,31 @@ from graph.types.tasks import Task
 from models.crm import activities as rows
 from resolvers import node
 
-TheEmployee = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
-TheGoal = Annotated["Goal", strawberry.lazy("graph.types.goals")]  # type: ignore[name-defined]  # noqa: F821
+EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
+GoalRef = Annotated["Goal", strawberry.lazy("graph.types.goals")]  # type: ignore[name-defined]  # noqa: F821
 
 ActivitySubject = Annotated[
-    Deal | Call | Task | Lead | Contact | Client | TheGoal | Result,
+    Deal | Call | Task | Lead | Contact | Client | GoalRef | Result,
     strawberry.union("ActivitySubject", description="The record or goal that an activity or a posting is about."),
 ]
 
 
-@lens(rows.Activity, description="An entry of the activity feed. Append-only.")
+@row_type(rows.Activity, description="An entry of the activity feed. Append-only.")
 class Activity(Node):
     kind: ActivityKind
-    employee: TheEmployee | None = somebody(
+    employee: EmployeeRef | None = employee_ref(
         "employee_id", "The employee it is credited to; null when it is about a goal of a team or the company."
     )
-    actor: TheEmployee | None = somebody("actor_id", "The employee that recorded it; null for an integration.")
+    actor: EmployeeRef | None = employee_ref("actor_id", "The employee that recorded it; null for an integration.")
     at: datetime
     recorded_at: datetime
 
     @strawberry.field(graphql_type=ActivitySubject | None, description="Null when deleted or not visible.")
     @staticmethod
     async def subject(root: strawberry.Parent[rows.Activity], info: Info) -> Any:
-        return await info.context.ask(node.subjects, (root.subject_kind, root.subject_id))
+        return await info.context.load_for_viewer(node.load_subjects, (root.subject_kind, root.subject_id))
 
     @strawberry.field(description="A sentence in the viewer's language (Accept-Language: en, ru).")
     @staticmethod
     def summary(root: strawberry.Parent[rows.Activity], info: Info) -> str:
-        return summary(root.kind, root.subject_kind, root.data, info.context.language)
+        return summarize_activity(root.kind, root.subject_kind, root.data, info.context.language)

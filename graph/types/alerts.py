@@ -10,23 +10,23 @@ import strawberry
 from strawberry import ID, UNSET
 
 from domain.primitives.money import from_minor
-from graph.base.connections import Connection, paged
+from graph.base.connections import Connection, paginate
 from graph.base.enums import AlertKind, Recipient
-from graph.base.input_mapping import given
-from graph.base.row_types import Info, Node, lens
+from graph.base.input_mapping import to_input_fields
+from graph.base.row_types import Info, Node, row_type
 from graph.base.scopes import Scope
 from graph.types.activities import ActivitySubject
 from models.alerts import alerts as rows
-from models.db.keyset_pagination import Span
+from models.db.keyset_pagination import PageArguments
 from models.organization import people
 from resolvers import node
 from resolvers.alerts import dry_run, inbox, rules
-from resolvers.alerts.dry_run import Rehearsed
+from resolvers.alerts.dry_run import DryRunResult
 
-TheEmployee = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
+EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
 
 
-@lens(
+@row_type(
     rows.AlertRule,
     description="When an alert is raised, and for which recipients. A company starts with one rule for each kind.",
 )
@@ -48,7 +48,7 @@ secrets are never shown."""
     @strawberry.field(graphql_type=Scope)
     @staticmethod
     async def scope(root: strawberry.Parent[rows.AlertRule], info: Info) -> Any:
-        return await info.context.ask(rules.scopes_of, root)
+        return await info.context.load_for_viewer(rules.load_scopes, root)
 
     @strawberry.field(
         description="In the company's currency; deals below this amount, or of unknown amount, raise nothing."
@@ -65,7 +65,7 @@ secrets are never shown."""
         return [Recipient(name) for name in root.recipients]
 
 
-@lens(rows.Alert, description="An alert in the viewer's inbox.")
+@row_type(rows.Alert, description="An alert in the viewer's inbox.")
 class Alert(Node):
     read_at: datetime | None
 
@@ -77,25 +77,25 @@ class Alert(Node):
     @strawberry.field(graphql_type=AlertRule | None, description="For administrators; null if the rule was deleted.")
     @staticmethod
     async def rule(root: strawberry.Parent[rows.Alert], info: Info) -> Any:
-        return await info.context.ask(rules.seen, root.raised.rule_id)
+        return await info.context.load_for_viewer(rules.load_visible_rules, root.raised.rule_id)
 
     @strawberry.field(description="The employee concerned; null for a goal of a team or the company.")
     @staticmethod
-    async def employee(root: strawberry.Parent[rows.Alert], info: Info) -> TheEmployee | None:
-        number = root.raised.employee_id
-        return await info.context.load(people.by_ids, number) if number else None
+    async def employee(root: strawberry.Parent[rows.Alert], info: Info) -> EmployeeRef | None:
+        employee_id = root.raised.employee_id
+        return await info.context.load(people.load_by_ids, employee_id) if employee_id else None
 
     @strawberry.field(
         graphql_type=ActivitySubject | None, description="Null if it was deleted or is not visible to the viewer."
     )
     @staticmethod
     async def subject(root: strawberry.Parent[rows.Alert], info: Info) -> Any:
-        return await info.context.ask(node.subjects, root.raised.subject)
+        return await info.context.load_for_viewer(node.load_subjects, root.raised.subject)
 
     @strawberry.field(description="A sentence in the recipient's language.")
     @staticmethod
     def message(root: strawberry.Parent[rows.Alert], info: Info) -> str:
-        return inbox.said(info.context, root)
+        return inbox.format_for_viewer(info.context, root)
 
     @strawberry.field
     @staticmethod
@@ -108,7 +108,7 @@ class Alert(Node):
         return root.raised.resolved_at
 
 
-@lens(Rehearsed, description="The alerts that a rule would have raised.")
+@row_type(DryRunResult, description="The alerts that a rule would have raised.")
 class AlertRuleTest:
     alerts: int
     per_day: float
@@ -143,17 +143,20 @@ class AlertQuery:
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        return await paged(
-            info, inbox.inbox(info.context, unread_only=unread_only), ("-id",), Span(first, after, last, before)
+        return await paginate(
+            info,
+            inbox.query_inbox(info.context, unread_only=unread_only),
+            ("-id",),
+            PageArguments(first, after, last, before),
         )
 
     @strawberry.field(graphql_type=list[AlertRule], description="For administrators; others see none.")
     async def alert_rules(self, info: Info) -> Any:
-        return await rules.listed(info.context)
+        return await rules.list_rules(info.context)
 
     @strawberry.field(
         graphql_type=AlertRuleTest,
         description="The alerts that a rule would have raised over the past days, as a dry run. For administrators.",
     )
     async def test_alert_rule(self, info: Info, input: AlertRuleInput, days: int = 30) -> Any:
-        return await dry_run.rehearse(info.context, given(input), days)
+        return await dry_run.dry_run_rule(info.context, to_input_fields(input), days)

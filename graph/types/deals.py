@@ -12,19 +12,19 @@ from tortoise.queryset import QuerySet
 from domain.ledger.record_facts import SaleKind
 from domain.permissions import Action
 from domain.primitives.money import from_minor
-from graph.base.connections import Connection, paged
+from graph.base.connections import Connection, paginate
 from graph.base.enums import DealStatus
 from graph.base.input_mapping import PeriodInput
-from graph.base.row_types import Info, Node, asked, gathered, lens, one, within_sight
+from graph.base.row_types import Info, Node, by_own_id, row_type, to_one, viewer_field, visible_to_one
 from models.crm import activities, clients, pipelines
 from models.crm import deals as rows
-from models.db.keyset_pagination import Span
+from models.db.keyset_pagination import PageArguments
 from models.organization import people
-from resolvers.crm import clients as client_actions
+from resolvers.crm import clients as client_resolvers
 from resolvers.forecasting import forecasts
 
-TheActivity = Annotated["Activity", strawberry.lazy("graph.types.activities")]  # type: ignore[name-defined]  # noqa: F821
-TheEmployee = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
+ActivityRef = Annotated["Activity", strawberry.lazy("graph.types.activities")]  # type: ignore[name-defined]  # noqa: F821
+EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
 
 
 @strawberry.type(description="An amount of money.")
@@ -33,34 +33,34 @@ class Money:
     currency: str = strawberry.field(description="ISO 4217.")
 
 
-def money(minor: int | None, currency: str | None) -> Money | None:
+def to_money(minor: int | None, currency: str | None) -> Money | None:
     """Return an amount in the smallest unit as `Money`; None if it is unknown."""
     if minor is None or currency is None:
         return None
     return Money(amount=from_minor(minor, currency), currency=currency)
 
 
-@lens(pipelines.Pipeline, description="The stages that deals go through, in order.")
+@row_type(pipelines.Pipeline, description="The stages that deals go through, in order.")
 class Pipeline(Node):
     name: str
-    stages: list[Stage] = gathered(pipelines.stages_of)
+    stages: list[Stage] = by_own_id(pipelines.fetch_stages)
 
 
-@lens(pipelines.Stage, description="One step of a pipeline.")
+@row_type(pipelines.Stage, description="One step of a pipeline.")
 class Stage(Node):
     name: str
     position: int
-    pipeline: Pipeline = one(pipelines.by_ids, "pipeline_id")
+    pipeline: Pipeline = to_one(pipelines.load_by_ids, "pipeline_id")
 
 
-@lens(rows.Deal, description="A deal: a possible sale to a client, with its amount and outcome.")
+@row_type(rows.Deal, description="A deal: a possible sale to a client, with its amount and outcome.")
 class Deal(Node):
     external_id: str | None
     title: str
-    owner: TheEmployee = one(people.by_ids, "owner_id")
-    client: Client | None = within_sight("Client", "client_id")
+    owner: EmployeeRef = to_one(people.load_by_ids, "owner_id")
+    client: Client | None = visible_to_one("Client", "client_id")
     status: DealStatus
-    stage: Stage = one(pipelines.stages_by_ids, "stage_id")
+    stage: Stage = to_one(pipelines.load_stages_by_ids, "stage_id")
     product: str | None
     problem: str | None
     lost_reason: str | None
@@ -71,14 +71,14 @@ class Deal(Node):
     @strawberry.field(description="Null while unknown; a won deal always has one.")
     @staticmethod
     def amount(root: strawberry.Parent[rows.Deal]) -> Money | None:
-        return money(root.amount, root.currency)
+        return to_money(root.amount, root.currency)
 
     @strawberry.field(
         description="Cost of delivery; null when unknown, and then the deal is left out of deals_won_profit."
     )
     @staticmethod
     def cost(root: strawberry.Parent[rows.Deal]) -> Money | None:
-        return money(root.cost, root.cost_currency)
+        return to_money(root.cost, root.cost_currency)
 
     @strawberry.field(description="First or repeat sale; derived from the client's earlier wins unless given.")
     @staticmethod
@@ -87,7 +87,11 @@ class Deal(Node):
             return root.sale_kind
         if root.client_id is None:
             return SaleKind.FIRST
-        return SaleKind.REPEAT if (await info.context.load(rows.wins_of, root.client_id)).count else SaleKind.FIRST
+        return (
+            SaleKind.REPEAT
+            if (await info.context.load(rows.fetch_client_wins, root.client_id)).count
+            else SaleKind.FIRST
+        )
 
     @strawberry.field(
         description="""Probability, 0 to 1, that it is ever won; 1 or 0 once closed; null while there is too little
@@ -97,14 +101,14 @@ history to estimate it."""
     async def win_probability(root: strawberry.Parent[rows.Deal], info: Info) -> float | None:
         if root.status is not DealStatus.OPEN:
             return float(root.status is DealStatus.WON)
-        return await info.context.ask(forecasts.chances_ever, root.id)
+        return await info.context.load_for_viewer(forecasts.compute_eventual_win_probabilities, root.id)
 
     @strawberry.field
     @staticmethod
     def has_problems(root: strawberry.Parent[rows.Deal]) -> bool:
         return root.problem is not None
 
-    @strawberry.field(graphql_type=Connection[TheActivity], description="Its activities, the newest first.")
+    @strawberry.field(graphql_type=Connection[ActivityRef], description="Its activities, the newest first.")
     @staticmethod
     async def activities(
         root: strawberry.Parent[rows.Deal],
@@ -115,26 +119,28 @@ history to estimate it."""
         before: str | None = None,
     ) -> Any:
         query = activities.Activity.filter(subject_kind="Deal", subject_id=root.id)
-        return await paged(info, query, ("-id",), Span(first, after, last, before))
+        return await paginate(info, query, ("-id",), PageArguments(first, after, last, before))
 
 
-@lens(clients.Client, description="A client: a buyer, with contacts and deals.")
+@row_type(clients.Client, description="A client: a buyer, with contacts and deals.")
 class Client(Node):
     external_id: str | None
     name: str
-    owner: TheEmployee = one(people.by_ids, "owner_id")
+    owner: EmployeeRef = to_one(people.load_by_ids, "owner_id")
     email: str | None
     phone: str | None
     created_at: datetime
-    last_activity_at: datetime | None = gathered(
-        activities.last_of_clients, "Time of the last recorded activity with the client."
+    last_activity_at: datetime | None = by_own_id(
+        activities.fetch_last_activity_times, "Time of the last recorded activity with the client."
     )
-    contacts: list[Contact] = asked(client_actions.contacts, description="Those visible to the viewer, in name order.")
+    contacts: list[Contact] = viewer_field(
+        client_resolvers.fetch_visible_contacts, description="Those visible to the viewer, in name order."
+    )
 
     @strawberry.field(description="Total value of the client's won deals, in the company's currency.")
     @staticmethod
     async def won_amount(root: strawberry.Parent[clients.Client], info: Info) -> Decimal:
-        wins = await info.context.load(rows.wins_of, root.id)
+        wins = await info.context.load(rows.fetch_client_wins, root.id)
         return from_minor(wins.value, (await info.context.company()).currency)
 
     @strawberry.field(graphql_type=Connection[Deal], description="Deals visible to the viewer, the newest first.")
@@ -147,16 +153,18 @@ class Client(Node):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query: QuerySet[Any] = rows.of_client(root.id).filter(info.context.viewer.within(Action.VIEW_CARD, "owner"))
-        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
+        query: QuerySet[Any] = rows.select_for_client(root.id).filter(
+            info.context.viewer.scope_filter(Action.VIEW_CARD, "owner")
+        )
+        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
 
 
-@lens(clients.Contact, description="A person in the client base.")
+@row_type(clients.Contact, description="A person in the client base.")
 class Contact(Node):
     external_id: str | None
     name: str
-    client: Client | None = within_sight("Client", "client_id")
-    owner: TheEmployee = one(people.by_ids, "owner_id")
+    client: Client | None = visible_to_one("Client", "client_id")
+    owner: EmployeeRef = to_one(people.load_by_ids, "owner_id")
     email: str | None
     phone: str | None
     created_at: datetime

@@ -10,13 +10,13 @@ import strawberry
 
 from graph.base.enums import Confidence, MoneyBasis
 from graph.base.row_types import Info
-from graph.base.scopes import Period, Scope, days
+from graph.base.scopes import Period, Scope, to_calendar_period
 from graph.types.deals import Deal
 from resolvers.forecasting import accuracy, forecasts, snapshots
 from resolvers.forecasting.accuracy import Accuracy
 from resolvers.forecasting.forecasts import DealForecast as Contribution
-from resolvers.forecasting.forecasts import Forecast as Found
-from resolvers.forecasting.snapshots import Said
+from resolvers.forecasting.forecasts import Forecast as ForecastRow
+from resolvers.forecasting.snapshots import ForecastSnapshotView
 
 
 @strawberry.type(description="An open deal's contribution to a forecast.")
@@ -53,9 +53,9 @@ class ForecastSnapshot:
     high: Decimal
 
 
-def _shown(name: str, description: str | None = None) -> Any:
+def _money_field(name: str, description: str | None = None) -> Any:
     def read(root: Any) -> Decimal:
-        return root.shown(getattr(root, name))  # type: ignore[no-any-return]
+        return root.to_money(getattr(root, name))  # type: ignore[no-any-return]
 
     return strawberry.field(resolver=read, description=description)
 
@@ -68,57 +68,57 @@ class Forecast:
     basis: MoneyBasis
     confidence: Confidence
     as_of: datetime
-    booked: Decimal = _shown("booked", "Already won in the period.")
-    pipeline: Decimal = _shown("pipeline", "Expected from deals open now.")
-    undated: Decimal = _shown(
+    booked: Decimal = _money_field("booked", "Already won in the period.")
+    pipeline: Decimal = _money_field("pipeline", "Expected from deals open now.")
+    undated: Decimal = _money_field(
         "undated", "The part of `pipeline` from open deals whose expected closing day has passed or is not set."
     )
-    new_business: Decimal = _shown("new_business", "Expected from deals that do not exist yet.")
-    expected: Decimal = _shown("expected", "booked + pipeline + newBusiness.")
-    low: Decimal = _shown("low", "10th percentile.")
-    median: Decimal = _shown("median", "50th percentile.")
-    high: Decimal = _shown("high", "90th percentile.")
+    new_business: Decimal = _money_field("new_business", "Expected from deals that do not exist yet.")
+    expected: Decimal = _money_field("expected", "booked + pipeline + newBusiness.")
+    low: Decimal = _money_field("low", "10th percentile.")
+    median: Decimal = _money_field("median", "50th percentile.")
+    high: Decimal = _money_field("high", "90th percentile.")
     attainment_probability: float | None = strawberry.field(
         description="Probability, 0 to 1, that the target is reached; null without one, or with too little history."
     )
 
     @strawberry.field(graphql_type=Scope)
     @staticmethod
-    def scope(root: strawberry.Parent[Found]) -> Any:
+    def scope(root: strawberry.Parent[ForecastRow]) -> Any:
         return root.scope.row
 
     @strawberry.field(graphql_type=Period)
     @staticmethod
-    async def period(root: strawberry.Parent[Found], info: Info) -> Any:
-        return await days(info.context, root.period)
+    async def period(root: strawberry.Parent[ForecastRow], info: Info) -> Any:
+        return await to_calendar_period(info.context, root.period)
 
     @strawberry.field(
         description="The scope's deals_won_amount goal for the period (deals_won_profit for PROFIT), if it has one."
     )
     @staticmethod
-    def target(root: strawberry.Parent[Found]) -> Decimal | None:
-        return None if root.target is None else root.shown(root.target)
+    def target(root: strawberry.Parent[ForecastRow]) -> Decimal | None:
+        return None if root.target is None else root.to_money(root.target)
 
     @strawberry.field(
         graphql_type=list[DealForecast],
         description="Open deals by expected contribution, largest first; none for a wallboard, which sees no deals.",
     )
     @staticmethod
-    async def deals(root: strawberry.Parent[Found], info: Info, first: int = 20) -> list[Contribution]:
-        return await forecasts.deals_of(info.context, root, first)
+    async def deals(root: strawberry.Parent[ForecastRow], info: Info, first: int = 20) -> list[Contribution]:
+        return await forecasts.list_deal_forecasts(info.context, root, first)
 
     @strawberry.field(
         graphql_type=ForecastAccuracy | None,
         description="Accuracy of past monthly or quarterly forecasts of this scope; null without a past to test on.",
     )
     @staticmethod
-    async def accuracy(root: strawberry.Parent[Found], info: Info) -> Accuracy | None:
-        return await accuracy.of(info.context, root)
+    async def accuracy(root: strawberry.Parent[ForecastRow], info: Info) -> Accuracy | None:
+        return await accuracy.measure_accuracy(info.context, root)
 
     @strawberry.field(
         graphql_type=list[ForecastSnapshot],
         description="Forecasts of this period made on earlier days, oldest first; stored for teams and the company.",
     )
     @staticmethod
-    async def said_before(root: strawberry.Parent[Found]) -> list[Said]:
-        return await snapshots.said(root)
+    async def said_before(root: strawberry.Parent[ForecastRow]) -> list[ForecastSnapshotView]:
+        return await snapshots.list_snapshots(root)

@@ -8,7 +8,7 @@ from typing import Any
 import strawberry
 
 from graph.base.row_types import Info
-from graph.base.scopes import Period, Scope, days
+from graph.base.scopes import Period, Scope, to_calendar_period
 from graph.types.deals import Stage
 from resolvers.analytics import funnels as rows
 
@@ -27,7 +27,7 @@ class FunnelStage:
     @strawberry.field(description="Deals that are open in this stage now.")
     @staticmethod
     def open_deals(root: strawberry.Parent[rows.FunnelStage]) -> int:
-        return root.open.deals
+        return root.open_deals.deals
 
     @strawberry.field(description="Their known amounts, in the company's currency at the latest rates.")
     @staticmethod
@@ -37,51 +37,51 @@ class FunnelStage:
     @strawberry.field(description="Distinct clients with an open deal in this stage.")
     @staticmethod
     def clients(root: strawberry.Parent[rows.FunnelStage]) -> int:
-        return root.open.clients
+        return root.open_deals.clients
 
     @strawberry.field(
         description="Deals that first entered this stage within the period; a deal that skipped it has not entered it."
     )
     @staticmethod
     def entered(root: strawberry.Parent[rows.FunnelStage]) -> int:
-        return root.fared.tally.entered
+        return root.analysis.tally.entered
 
     @strawberry.field(description="Entered deals that reached a later stage or were won, even if moved back later.")
     @staticmethod
     def advanced(root: strawberry.Parent[rows.FunnelStage]) -> int:
-        return root.fared.tally.advanced
+        return root.analysis.tally.advanced
 
     @strawberry.field(description="Entered deals that were lost before a later stage. The rest are still open.")
     @staticmethod
     def lost(root: strawberry.Parent[rows.FunnelStage]) -> int:
-        return root.fared.tally.lost
+        return root.analysis.tally.lost
 
     @strawberry.field(description="advanced / (advanced + lost), percent; null if none is decided.")
     @staticmethod
     def conversion_percent(root: strawberry.Parent[rows.FunnelStage]) -> float | None:
-        return _percent(root.fared.tally.conversion)
+        return _percent(root.analysis.tally.conversion)
 
     @strawberry.field(description="Lower end of the 95 % Wilson interval of the conversion, percent.")
     @staticmethod
     def conversion_low_percent(root: strawberry.Parent[rows.FunnelStage]) -> float | None:
-        return _percent(root.fared.range[0] if root.fared.range else None)
+        return _percent(root.analysis.range[0] if root.analysis.range else None)
 
     @strawberry.field(description="Upper end of the 95 % Wilson interval of the conversion, percent.")
     @staticmethod
     def conversion_high_percent(root: strawberry.Parent[rows.FunnelStage]) -> float | None:
-        return _percent(root.fared.range[1] if root.fared.range else None)
+        return _percent(root.analysis.range[1] if root.analysis.range else None)
 
     @strawberry.field(description="Over 30 % of the entered deals are undecided: the conversion will still change.")
     @staticmethod
     def immature(root: strawberry.Parent[rows.FunnelStage]) -> bool:
-        return root.fared.immature
+        return root.analysis.immature
 
     @strawberry.field(
         description="Conversion of all other sellers of the company (for a team, all outside it); null for the company."
     )
     @staticmethod
     def benchmark_percent(root: strawberry.Parent[rows.FunnelStage]) -> float | None:
-        return _percent(root.fared.benchmark)
+        return _percent(root.analysis.benchmark)
 
     @strawberry.field(
         description="""Median days in the stage (Kaplan–Meier, with deals still there as censored); null while more than
@@ -89,24 +89,24 @@ half are there."""
     )
     @staticmethod
     def median_days_in_stage(root: strawberry.Parent[rows.FunnelStage]) -> float | None:
-        return root.fared.median_days
+        return root.analysis.median_days
 
     @strawberry.field(
         description="Entered deals that have been here for longer than 95 % of the company's finished stays."
     )
     @staticmethod
     def stalled(root: strawberry.Parent[rows.FunnelStage]) -> int:
-        return root.fared.stalled
+        return root.analysis.stalled
 
     @strawberry.field(description="The conversion is credibly below the benchmark; never on few deals.")
     @staticmethod
     def weak(root: strawberry.Parent[rows.FunnelStage]) -> bool:
-        return root.fared.weak
+        return root.analysis.weak
 
     @strawberry.field(description="Deals credibly stay here longer than other sellers' deals; never on few deals.")
     @staticmethod
     def slow(root: strawberry.Parent[rows.FunnelStage]) -> bool:
-        return root.fared.slow
+        return root.analysis.slow
 
 
 @strawberry.type(description="Deals and clients per stage of a pipeline, with conversion and the weakest stage.")
@@ -124,4 +124,4 @@ class Funnel:
     @strawberry.field(graphql_type=Period)
     @staticmethod
     async def period(root: strawberry.Parent[rows.Funnel], info: Info) -> Any:
-        return await days(info.context, root.period)
+        return await to_calendar_period(info.context, root.period)

@@ -9,61 +9,61 @@ from typing import Annotated, Any, Final
 
 import strawberry
 
-from domain.primitives.global_ids import encoded
-from domain.primitives.units import shown
-from graph.base.connections import Connection, paged
+from domain.primitives.global_ids import encode_global_id
+from domain.primitives.units import from_smallest
+from graph.base.connections import Connection, paginate
 from graph.base.enums import Pace
-from graph.base.row_types import Info, Node, lens, one, somebody
-from graph.base.scopes import Period, Scope, days
+from graph.base.row_types import Info, Node, employee_ref, row_type, to_one
+from graph.base.scopes import Period, Scope, to_calendar_period
 from graph.types.activities import ActivitySubject
 from graph.types.metrics import Metric
-from models.db.keyset_pagination import Span
+from models.db.keyset_pagination import PageArguments
 from models.goals import goals as rows
 from models.ledger import scores
 from models.organization import people
 from resolvers import node
 from resolvers.goals import progress
-from resolvers.goals.progress import Altered, Reached
-from resolvers.goals.projection import Projection, projections
+from resolvers.goals.progress import GoalFieldChange, GoalState
+from resolvers.goals.projection import GoalProjection, project_goals
 from resolvers.request.context import Context
 
-TheEmployee = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
+EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
 
 
-FORESEEN: Final = frozenset({"projected", "projectedPercent", "attainmentProbability"})  # need the projection
+PROJECTION_FIELDS: Final = frozenset({"projected", "projectedPercent", "attainmentProbability"})  # need the projection
 
 
 @strawberry.type(description="Progress, pace and projection of a goal; all amounts in the metric's unit.")
 class GoalProgress:
     @strawberry.field
     @staticmethod
-    def value(root: strawberry.Parent[Reached]) -> Decimal:
-        return root.shown(root.sums.value)
+    def value(root: strawberry.Parent[GoalState]) -> Decimal:
+        return root.in_metric_unit(root.progress.value)
 
     @strawberry.field
     @staticmethod
-    def target(root: strawberry.Parent[Reached]) -> Decimal:
-        return root.shown(root.sums.target)
+    def target(root: strawberry.Parent[GoalState]) -> Decimal:
+        return root.in_metric_unit(root.progress.target)
 
     @strawberry.field(description="100 × value / target, not capped.")
     @staticmethod
-    def attainment_percent(root: strawberry.Parent[Reached]) -> float:
-        return float(root.sums.percent)
+    def attainment_percent(root: strawberry.Parent[GoalState]) -> float:
+        return float(root.progress.percent)
 
     @strawberry.field(description="target − value, never below zero.")
     @staticmethod
-    def remaining(root: strawberry.Parent[Reached]) -> Decimal:
-        return root.shown(root.sums.remaining)
+    def remaining(root: strawberry.Parent[GoalState]) -> Decimal:
+        return root.in_metric_unit(root.progress.remaining)
 
     @strawberry.field(description="The value by now at an even pace over the period's working days.")
     @staticmethod
-    def expected_by_now(root: strawberry.Parent[Reached]) -> Decimal:
-        return root.shown(root.sums.expected_by_now)
+    def expected_by_now(root: strawberry.Parent[GoalState]) -> Decimal:
+        return root.in_metric_unit(root.progress.expected_by_now)
 
     @strawberry.field
     @staticmethod
-    def pace(root: strawberry.Parent[Reached]) -> Pace:
-        return root.sums.pace
+    def pace(root: strawberry.Parent[GoalState]) -> Pace:
+        return root.progress.pace
 
     @strawberry.field(
         graphql_type=Decimal,
@@ -71,53 +71,53 @@ class GoalProgress:
 metrics from a model of their history; at the pace so far while there is too little history.""",
     )
     @staticmethod
-    def projected(root: strawberry.Parent[Reached], info: Info) -> Any:
-        return _foreseen(root, info, lambda found: root.shown(found.value))
+    def projected(root: strawberry.Parent[GoalState], info: Info) -> Any:
+        return _select_from_projection(root, info, lambda projection: root.in_metric_unit(projection.value))
 
     @strawberry.field(graphql_type=float)
     @staticmethod
-    def projected_percent(root: strawberry.Parent[Reached], info: Info) -> Any:
-        return _foreseen(root, info, lambda found: found.percent)
+    def projected_percent(root: strawberry.Parent[GoalState], info: Info) -> Any:
+        return _select_from_projection(root, info, lambda projection: projection.percent)
 
     @strawberry.field(
         graphql_type=float | None,
         description="Probability, 0 to 1, that the target is reached; null while there is too little history.",
     )
     @staticmethod
-    def attainment_probability(root: strawberry.Parent[Reached], info: Info) -> Any:
-        return _foreseen(root, info, lambda found: found.probability)
+    def attainment_probability(root: strawberry.Parent[GoalState], info: Info) -> Any:
+        return _select_from_projection(root, info, lambda projection: projection.probability)
 
     @strawberry.field(description="Amount needed on each remaining working day; null if none remains.")
     @staticmethod
-    def needed_per_workday(root: strawberry.Parent[Reached]) -> Decimal | None:
-        needed = root.sums.needed_per_workday
-        return None if needed is None else root.shown(needed)
+    def needed_per_workday(root: strawberry.Parent[GoalState]) -> Decimal | None:
+        needed = root.progress.needed_per_workday
+        return None if needed is None else root.in_metric_unit(needed)
 
     @strawberry.field(description="Grows with every change; a client that sees a lower one drops it.")
     @staticmethod
-    def version(root: strawberry.Parent[Reached]) -> int:
+    def version(root: strawberry.Parent[GoalState]) -> int:
         return root.goal.version
 
     @strawberry.field
     @staticmethod
-    def as_of(root: strawberry.Parent[Reached]) -> datetime:
+    def as_of(root: strawberry.Parent[GoalState]) -> datetime:
         return root.as_of
 
 
-def _foreseen(root: Reached, info: Info, shown: Callable[[Projection], Any]) -> Any:
+def _select_from_projection(root: GoalState, info: Info, select: Callable[[GoalProjection], Any]) -> Any:
     """Return a value of the goal's projection: immediately in a live stream, which has it loaded, else awaitable."""
-    found = info.context.ask(projections, root)
-    return shown(found) if isinstance(found, Projection) else _once(found, shown)
+    projection = info.context.load_for_viewer(project_goals, root)
+    return select(projection) if isinstance(projection, GoalProjection) else _select_when_loaded(projection, select)
 
 
-async def _once(waiting: Awaitable[Projection], shown: Callable[[Projection], Any]) -> Any:
-    return shown(await waiting)
+async def _select_when_loaded(pending: Awaitable[GoalProjection], select: Callable[[GoalProjection], Any]) -> Any:
+    return select(await pending)
 
 
-@lens(Altered, description="One changed field of a goal.")
+@row_type(GoalFieldChange, description="One changed field of a goal.")
 class GoalChange:
     at: datetime
-    by: TheEmployee | None = somebody("by_id")
+    by: EmployeeRef | None = employee_ref("by_id")
     field: str
     before: str | None
     after: str | None
@@ -127,8 +127,8 @@ class GoalChange:
     description="One signed posting to an employee's score. Corrections never overwrite: they post the difference."
 )
 class ScoreEntry:
-    id: strawberry.ID = strawberry.field(resolver=lambda root: strawberry.ID(encoded("ScoreEntry", root.id)))
-    employee: TheEmployee = one(people.by_ids, "employee_id")
+    id: strawberry.ID = strawberry.field(resolver=lambda root: strawberry.ID(encode_global_id("ScoreEntry", root.id)))
+    employee: EmployeeRef = to_one(people.load_by_ids, "employee_id")
     effective_on: date = strawberry.field(description="The company-zone day it counts for.")
     late: bool = strawberry.field(description="It belongs to a period that was already closed.")
     recorded_at: datetime
@@ -142,30 +142,34 @@ class ScoreEntry:
     @staticmethod
     async def amount(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Decimal:
         context = info.context
-        return shown(root.amount, (await context.metrics())[root.metric].unit, (await context.company()).currency)
+        return from_smallest(
+            root.amount, (await context.metrics())[root.metric].unit, (await context.company()).currency
+        )
 
     @strawberry.field(
         graphql_type=ActivitySubject | None, description="The record that caused it; null if it no longer exists."
     )
     @staticmethod
     async def source(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Any:
-        return await info.context.ask(node.subjects, (root.source_kind, root.source_id))
+        return await info.context.load_for_viewer(node.load_subjects, (root.source_kind, root.source_id))
 
 
-@lens(rows.Goal, description="A target of an employee, team or the company for a metric and period, with its progress.")
+@row_type(
+    rows.Goal, description="A target of an employee, team or the company for a metric and period, with its progress."
+)
 class Goal(Node):
     name: str
     recurring: bool = strawberry.field(
         description="A recurring goal renews itself with the same target when its period ends."
     )
-    created_by: TheEmployee | None = somebody("created_by_id", "Null if it was not set by an employee.")
+    created_by: EmployeeRef | None = employee_ref("created_by_id", "Null if it was not set by an employee.")
     created_at: datetime
     archived_at: datetime | None
 
     @strawberry.field(graphql_type=Scope)
     @staticmethod
     def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return info.context.ask(progress.owners, root)
+        return info.context.load_for_viewer(progress.goal_owners, root)
 
     @strawberry.field(graphql_type=Metric)
     @staticmethod
@@ -175,18 +179,18 @@ class Goal(Node):
     @strawberry.field(graphql_type=Decimal, description="In the metric's unit; above zero.")
     @staticmethod
     def target(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        ready = info.context.ready.get(progress.reached, {}).get(root)
-        return ready.shown(root.target) if ready else _target(root, info.context)
+        state = info.context.prefetched.get(progress.load_goal_states, {}).get(root)
+        return state.shown(root.target) if state else _target_in_metric_unit(root, info.context)
 
     @strawberry.field(graphql_type=Period)
     @staticmethod
     async def period(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return await days(info.context, root.period)
+        return await to_calendar_period(info.context, root.period)
 
     @strawberry.field(graphql_type=GoalProgress)
     @staticmethod
     def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return info.context.ask(progress.reached, root)
+        return info.context.load_for_viewer(progress.load_goal_states, root)
 
     @strawberry.field(
         description="""Sum of the same metric's goals for the same period one level below (a team's members and
@@ -195,10 +199,10 @@ subteams); null for an employee's goal. It may be more or less than the target."
     @staticmethod
     async def allocated(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | None:
         context = info.context
-        total = await context.ask(progress.allocated, root)
+        total = await context.load_for_viewer(progress.child_target_sums, root)
         if total is None:
             return None
-        return shown(total, (await context.metrics())[root.metric].unit, (await context.company()).currency)
+        return from_smallest(total, (await context.metrics())[root.metric].unit, (await context.company()).currency)
 
     @strawberry.field(
         graphql_type=Connection[ScoreEntry],
@@ -213,15 +217,17 @@ subteams); null for an employee's goal. It may be more or less than the target."
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        return await paged(info, await progress.entries(info.context, root), ("-id",), Span(first, after, last, before))
+        return await paginate(
+            info, await progress.ledger_entries(info.context, root), ("-id",), PageArguments(first, after, last, before)
+        )
 
     @strawberry.field(
         graphql_type=list[GoalChange], description="Changes with author, time, old and new value, newest first."
     )
     @staticmethod
     def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
-        return info.context.ask(progress.altered, root)
+        return info.context.load_for_viewer(progress.change_histories, root)
 
 
-async def _target(root: rows.Goal, context: Context) -> Decimal:
-    return shown(root.target, (await context.metrics())[root.metric].unit, (await context.company()).currency)
+async def _target_in_metric_unit(root: rows.Goal, context: Context) -> Decimal:
+    return from_smallest(root.target, (await context.metrics())[root.metric].unit, (await context.company()).currency)

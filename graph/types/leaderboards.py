@@ -8,17 +8,17 @@ from typing import Any
 
 import strawberry
 
-from domain.primitives.global_ids import encoded
+from domain.primitives.global_ids import encode_global_id
 from graph.base.enums import RankBy
-from graph.base.row_types import Info, one
-from graph.base.scopes import Days, Period, Scope
-from graph.types.deals import Money, money
+from graph.base.row_types import Info, to_one
+from graph.base.scopes import CalendarPeriod, Period, Scope
+from graph.types.deals import Money, to_money
 from graph.types.metrics import Metric
 from graph.types.people import Employee
 from models.crm import activities
 from models.organization import people
-from resolvers.leaderboards import leaderboards as board
-from resolvers.leaderboards.leaderboards import Place, Question, places
+from resolvers.leaderboards import leaderboards as rows
+from resolvers.leaderboards.leaderboards import LeaderboardQuery, StandingKey, load_standings
 
 
 @strawberry.type(description="One row of a leaderboard, in the metric's unit.")
@@ -27,7 +27,7 @@ class Standing:
     previous_rank: int | None = strawberry.field(
         description="Rank on the leaderboard at the start of the day; null if the employee was not ranked then."
     )
-    employee: Employee = one(people.by_ids, "employee_id")
+    employee: Employee = to_one(people.load_by_ids, "employee_id")
     value: Decimal
     target: Decimal | None = strawberry.field(description="The employee's own goal for this metric and period, if any.")
     attainment_percent: float | None
@@ -52,37 +52,37 @@ class Leaderboard:
 
     @strawberry.field(graphql_type=Period)
     @staticmethod
-    def period(root: strawberry.Parent[board.Board], info: Info) -> Any:
-        return Days(root.period, root.calendar, root.today, info.context.language)
+    def period(root: strawberry.Parent[rows.Leaderboard], info: Info) -> Any:
+        return CalendarPeriod(root.period, root.calendar, root.today, info.context.language)
 
     @strawberry.field(graphql_type=Scope)
     @staticmethod
-    def scope(root: strawberry.Parent[board.Board]) -> Any:
+    def scope(root: strawberry.Parent[rows.Leaderboard]) -> Any:
         return root.scope.row
 
 
 @strawberry.type(description="A won deal as all employees may see it.")
 class DealWon:
     revoked: bool = strawberry.field(description="True if the win was revoked, within a day of its announcement.")
-    employee: Employee = one(people.by_ids, "employee_id")
+    employee: Employee = to_one(people.load_by_ids, "employee_id")
     title: str
     at: datetime
 
     @strawberry.field(description="The same for a win and its revocation.")
     @staticmethod
-    def id(root: strawberry.Parent[activities.Bell]) -> strawberry.ID:
-        return strawberry.ID(encoded("DealWon", root.win_id or root.id))
+    def id(root: strawberry.Parent[activities.AnnouncedWin]) -> strawberry.ID:
+        return strawberry.ID(encode_global_id("DealWon", root.win_id or root.id))
 
     @strawberry.field
     @staticmethod
-    def amount(root: strawberry.Parent[activities.Bell]) -> Money:
-        shown = money(root.amount, root.currency)
-        assert shown is not None  # a win has an amount
-        return shown
+    def amount(root: strawberry.Parent[activities.AnnouncedWin]) -> Money:
+        win_amount = to_money(root.amount, root.currency)
+        assert win_amount is not None  # a win has an amount
+        return win_amount
 
     @strawberry.field(
         graphql_type=Standing | None, description="The winner's row on the month's leaderboard after this win."
     )
     @staticmethod
-    async def standing(root: strawberry.Parent[activities.Bell], info: Info) -> Any:
-        return await info.context.ask(places, Place(root.employee_id, Question()))
+    async def standing(root: strawberry.Parent[activities.AnnouncedWin], info: Info) -> Any:
+        return await info.context.load_for_viewer(load_standings, StandingKey(root.employee_id, LeaderboardQuery()))

@@ -9,27 +9,27 @@ import strawberry
 
 from graph.base.enums import LeadStatus
 from graph.base.input_mapping import PeriodInput
-from graph.base.row_types import Node, lens, one, within_sight
+from graph.base.row_types import Node, row_type, to_one, visible_to_one
 from graph.types.deals import Client, Deal
 from models.crm import leads as rows
 from models.organization import people
 
-TheEmployee = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
+EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
 
 
-@lens(rows.Lead, description="An incoming request (заявка).")
+@row_type(rows.Lead, description="An incoming request (заявка).")
 class Lead(Node):
     external_id: str | None
     title: str
-    owner: TheEmployee = one(people.by_ids, "owner_id")
+    owner: EmployeeRef = to_one(people.load_by_ids, "owner_id")
     source: str | None
-    client: Client | None = within_sight("Client", "client_id")
+    client: Client | None = visible_to_one("Client", "client_id")
     contact_name: str | None
     phone: str | None
     email: str | None
     status: LeadStatus
     created_at: datetime
-    deal: Deal | None = within_sight("Deal", "deal_id", "The deal it was converted into.")
+    deal: Deal | None = visible_to_one("Deal", "deal_id", "The deal it was converted into.")
 
 
 @strawberry.input(description="Selects leads; an omitted field does not restrict them.")

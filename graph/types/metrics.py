@@ -6,10 +6,10 @@ import strawberry
 
 from domain.ledger import metrics
 from domain.primitives.units import Unit
-from graph.base.row_types import Info, lens
+from graph.base.row_types import Info, row_type
 
 
-@lens(
+@row_type(
     metrics.Metric,
     description=f"A number counted from records. Built-in keys: {', '.join(metrics.METRICS)}. `createMetric` adds the company's own.",
 )
@@ -20,12 +20,12 @@ class Metric:
     @strawberry.field(description="Display name, in the viewer's language.")
     @staticmethod
     def name(root: strawberry.Parent[metrics.Metric], info: Info) -> str:
-        return root.called(info.context.language)
+        return root.localize_name(info.context.language)
 
     @strawberry.field(description="A sentence that defines it, in the viewer's language.")
     @staticmethod
     def description(root: strawberry.Parent[metrics.Metric], info: Info) -> str:
-        return root.described(info.context.language)
+        return root.localize_description(info.context.language)
 
     @strawberry.field(description="False for a metric of the company's own.")
     @staticmethod

@@ -9,19 +9,19 @@ from typing import Annotated, Any
 import strawberry
 
 from domain.permissions import Action
-from graph.base.connections import Connection, paged
+from graph.base.connections import Connection, paginate
 from graph.base.enums import ActivityKind, RankBy, Role, Weekday
-from graph.base.input_mapping import PeriodInput, given, period_key
-from graph.base.row_types import Info, gathered, lens, somebody
+from graph.base.input_mapping import PeriodInput, period_key, to_input_fields
+from graph.base.row_types import Info, by_own_id, employee_ref, row_type
 from graph.base.scopes import (
+    ForecastRef,
+    FunnelRef,
     Scope,
-    TheForecast,
-    TheFunnel,
-    TheStatistics,
-    scope_of,
-    whole_forecast,
-    whole_funnel,
-    whole_statistics,
+    StatisticsRef,
+    required_forecast_field,
+    required_funnel_field,
+    required_statistics_field,
+    to_scope,
 )
 from graph.types.activities import Activity
 from graph.types.calls import Call
@@ -29,16 +29,16 @@ from graph.types.deals import Client, Deal, DealFilter
 from graph.types.leads import Lead, LeadFilter
 from graph.types.tasks import Task, TaskFilter
 from graph.types.worktime import WorkTime
-from models.db.keyset_pagination import Span
+from models.db.keyset_pagination import PageArguments
 from models.organization import company as companies
 from models.organization import people as rows
 from resolvers.activities import queries as activity_queries
 from resolvers.analytics import worktime
 from resolvers.crm import clients, queries
-from resolvers.leaderboards.leaderboards import Place, Question, places
+from resolvers.leaderboards.leaderboards import LeaderboardQuery, StandingKey, load_standings
 from resolvers.organization import people
 
-TheStanding = Annotated["Standing", strawberry.lazy("graph.types.leaderboards")]  # type: ignore[name-defined]  # noqa: F821
+StandingRef = Annotated["Standing", strawberry.lazy("graph.types.leaderboards")]  # type: ignore[name-defined]  # noqa: F821
 
 
 @strawberry.type(
@@ -51,7 +51,7 @@ class ExchangeRate:
     valid_from: date = strawberry.field(name="from")
 
 
-@lens(companies.Company, description="The whole company: one installation is one company.")
+@row_type(companies.Company, description="The whole company: one installation is one company.")
 class Company(Scope):
     currency: str = strawberry.field(description="ISO 4217.")
     time_zone: str = strawberry.field(description="IANA name: every period begins and ends at this zone's midnight.")
@@ -62,9 +62,9 @@ class Company(Scope):
         description="""Working days after its end at which a month is closed: changes recorded for it later count on
 the day they were recorded, marked late. Null leaves periods open forever."""
     )
-    statistics: TheStatistics = whole_statistics()
-    funnel: TheFunnel = whole_funnel()
-    forecast: TheForecast = whole_forecast()
+    statistics: StatisticsRef = required_statistics_field()
+    funnel: FunnelRef = required_funnel_field()
+    forecast: ForecastRef = required_forecast_field()
 
     @strawberry.field
     @staticmethod
@@ -79,53 +79,53 @@ the day they were recorded, marked late. Null leaves periods open forever."""
     @strawberry.field(graphql_type=list[ExchangeRate], description="By currency, newest first.")
     @staticmethod
     async def exchange_rates(root: strawberry.Parent[companies.Company]) -> Any:
-        return await companies.rates()
+        return await companies.load_exchange_rates()
 
 
-@lens(rows.Team, description="A group of employees with a manager; teams nest to any depth.")
+@row_type(rows.Team, description="A group of employees with a manager; teams nest to any depth.")
 class Team(Scope):
-    manager: Employee | None = somebody("manager_id")
-    members: list[Employee] = gathered(
-        rows.members, "The active members of this team, without subteams, in name order."
+    manager: Employee | None = employee_ref("manager_id")
+    members: list[Employee] = by_own_id(
+        rows.load_members, "The active members of this team, without subteams, in name order."
     )
-    statistics: TheStatistics = whole_statistics()
-    funnel: TheFunnel = whole_funnel()
-    forecast: TheForecast = whole_forecast()
+    statistics: StatisticsRef = required_statistics_field()
+    funnel: FunnelRef = required_funnel_field()
+    forecast: ForecastRef = required_forecast_field()
 
     @strawberry.field(description="The parent team; null at the top, and where the viewer may not see it.")
     @staticmethod
     def parent(root: strawberry.Parent[rows.Team], info: Info) -> Team | None:
-        return next((team for team in people.teams(info.context) if team.id == root.parent_id), None)  # type: ignore[return-value]
+        return next((team for team in people.list_visible_teams(info.context) if team.id == root.parent_id), None)  # type: ignore[return-value]
 
     @strawberry.field(description="The direct subteams, in name order.")
     @staticmethod
     def subteams(root: strawberry.Parent[rows.Team], info: Info) -> list[Team]:
         tree = info.context.tree
-        return [tree.teams[child] for child in tree.children(root.id)]  # type: ignore[misc]
+        return [tree.teams[child] for child in tree.child_ids(root.id)]  # type: ignore[misc]
 
 
-def _sees(root: rows.Employee, info: Info) -> bool:
-    return info.context.viewer.may(Action.VIEW_CARD, root)
+def _can_see_card(root: rows.Employee, info: Info) -> bool:
+    return info.context.viewer.can(Action.VIEW_CARD, root)
 
 
-def _private(column: str) -> Any:
+def _card_only_field(column: str) -> Any:
     """Return a field with the row's column as value, null for viewers who may not see the employee's card."""
 
-    def read(root: Any, info: Info) -> Any:
-        return getattr(root, column) if _sees(root, info) else None
+    def resolve(root: Any, info: Info) -> Any:
+        return getattr(root, column) if _can_see_card(root, info) else None
 
-    return strawberry.field(resolver=read)
+    return strawberry.field(resolver=resolve)
 
 
-@lens(
+@row_type(
     rows.Employee,
     description="""The employee card: everything about one person in one place. Colleagues see only id, name, avatarUrl,
 role, team, active, online and standing. Other fields are null or empty, without an error, unless the viewer is the
 employee or stands above them.""",
 )
 class Employee(Scope):
-    external_id: str | None = _private("external_id")
-    email: str | None = _private("email")
+    external_id: str | None = _card_only_field("external_id")
+    email: str | None = _card_only_field("email")
     role: Role
     avatar_url: str | None
     active: bool
@@ -133,7 +133,7 @@ class Employee(Scope):
     @strawberry.field(description="Has an open live connection right now.")
     @staticmethod
     async def online(root: strawberry.Parent[rows.Employee], info: Info) -> bool:
-        return await info.context.ask(people.online, root.id)
+        return await info.context.load_for_viewer(people.check_online, root.id)
 
     @strawberry.field
     @staticmethod
@@ -145,13 +145,13 @@ class Employee(Scope):
     )
     @staticmethod
     def manager(root: strawberry.Parent[rows.Employee], info: Info) -> Employee | None:
-        if not _sees(root, info):
+        if not _can_see_card(root, info):
             return None
-        above = root.manager_id or info.context.tree.manager_of(root.id, root.team_id)
-        return info.context.ask(people.seen, above) if above else None  # type: ignore[return-value]
+        manager_id = root.manager_id or info.context.tree.find_manager_id(root.id, root.team_id)
+        return info.context.load_for_viewer(people.load_visible_employees, manager_id) if manager_id else None  # type: ignore[return-value]
 
     @strawberry.field(
-        graphql_type=TheStanding | None,
+        graphql_type=StandingRef | None,
         description="The employee's row on the company leaderboard; null when not ranked.",
     )
     @staticmethod
@@ -162,8 +162,8 @@ class Employee(Scope):
         period: PeriodInput | None = None,
         rank_by: RankBy = RankBy.VALUE,
     ) -> Any:
-        question = Question(metric=metric, period=period_key(period), rank_by=rank_by)
-        return await info.context.ask(places, Place(root.id, question))
+        query = LeaderboardQuery(metric=metric, period=period_key(period), rank_by=rank_by)
+        return await info.context.load_for_viewer(load_standings, StandingKey(root.id, query))
 
     @strawberry.field(graphql_type=Connection[Activity], description="The employee's history, newest first.")
     @staticmethod
@@ -176,8 +176,8 @@ class Employee(Scope):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await activity_queries.activity_list(info.context, scope_of(root), kinds)
-        return await paged(info, query, ("-id",), Span(first, after, last, before))
+        query = await activity_queries.select_activities(info.context, to_scope(root), kinds)
+        return await paginate(info, query, ("-id",), PageArguments(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Task], description="Open tasks by due time, then completed ones.")
     @staticmethod
@@ -190,8 +190,8 @@ class Employee(Scope):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await queries.task_list(info.context, scope_of(root), given(filter))
-        return await paged(info, query, ("place", "id"), Span(first, after, last, before))
+        query = await queries.select_tasks(info.context, to_scope(root), to_input_fields(filter))
+        return await paginate(info, query, ("place", "id"), PageArguments(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Call], description="Newest first.")
     @staticmethod
@@ -204,8 +204,8 @@ class Employee(Scope):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await queries.call_list(info.context, scope_of(root), given(period))
-        return await paged(info, query, ("-started_at", "-id"), Span(first, after, last, before))
+        query = await queries.select_calls(info.context, to_scope(root), to_input_fields(period))
+        return await paginate(info, query, ("-started_at", "-id"), PageArguments(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Lead], description="Newest first.")
     @staticmethod
@@ -218,8 +218,8 @@ class Employee(Scope):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await queries.lead_list(info.context, scope_of(root), given(filter))
-        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
+        query = await queries.select_leads(info.context, to_scope(root), to_input_fields(filter))
+        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
 
     @strawberry.field(graphql_type=Connection[Client], description="Newest first.")
     @staticmethod
@@ -232,8 +232,8 @@ class Employee(Scope):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await clients.listed(info.context, scope_of(root), search)
-        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
+        query = await clients.select_clients(info.context, to_scope(root), search)
+        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
 
     @strawberry.field(
         graphql_type=WorkTime | None,
@@ -241,7 +241,7 @@ class Employee(Scope):
     )
     @staticmethod
     async def work_time(root: strawberry.Parent[rows.Employee], info: Info, period: PeriodInput | None = None) -> Any:
-        return await worktime.of(info.context, root, period_key(period))
+        return await worktime.work_time_of(info.context, root, period_key(period))
 
     @strawberry.field(graphql_type=Connection[Deal], description="Newest first.")
     @staticmethod
@@ -254,5 +254,5 @@ class Employee(Scope):
         last: int | None = None,
         before: str | None = None,
     ) -> Any:
-        query = await queries.deal_list(info.context, scope_of(root), given(filter))
-        return await paged(info, query, ("-created_at", "-id"), Span(first, after, last, before))
+        query = await queries.select_deals(info.context, to_scope(root), to_input_fields(filter))
+        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))

@@ -8,17 +8,17 @@ from typing import Any
 
 import strawberry
 
-from domain.primitives.units import shown
-from graph.base.lazy_types import TheEmployee
-from graph.base.row_types import Info, Node, lens, one
+from domain.primitives.units import from_smallest
+from graph.base.lazy_types import EmployeeRef
+from graph.base.row_types import Info, Node, row_type, to_one
 from graph.types.metrics import Metric
 from models.crm import custom_metrics
 from models.organization import people
 
 
-@lens(custom_metrics.Result, description="A measured value of one of the company's own metrics.")
+@row_type(custom_metrics.Result, description="A measured value of one of the company's own metrics.")
 class Result(Node):
-    employee: TheEmployee = one(people.by_ids, "employee_id")
+    employee: EmployeeRef = to_one(people.load_by_ids, "employee_id")
     at: datetime
     note: str | None
 
@@ -31,4 +31,6 @@ class Result(Node):
     @staticmethod
     async def value(root: strawberry.Parent[custom_metrics.Result], info: Info) -> Decimal:
         context = info.context
-        return shown(root.amount, (await context.metrics())[root.metric].unit, (await context.company()).currency)
+        return from_smallest(
+            root.amount, (await context.metrics())[root.metric].unit, (await context.company()).currency
+        )

@@ -8,7 +8,7 @@ from typing import Any
 import strawberry
 
 from domain.permissions import DeviceKind, Role
-from graph.base.row_types import Info, Node, lens
+from graph.base.row_types import Info, Node, row_type
 from graph.base.scopes import Scope
 from graph.types.people import Employee
 from models.auth import sessions
@@ -16,7 +16,7 @@ from resolvers.alerts import inbox
 from resolvers.request import viewer as viewers
 
 
-@lens(sessions.Device, description="A wallboard, or an integration that records for employees.")
+@row_type(sessions.Device, description="A wallboard, or an integration that records for employees.")
 class Device(Node):
     name: str
     kind: DeviceKind
@@ -45,4 +45,4 @@ class Viewer:
     @strawberry.field(description="Zero for a device.")
     @staticmethod
     async def unread_alerts(info: Info) -> int:
-        return await inbox.unread(info.context)
+        return await inbox.count_unread(info.context)

@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 
 from graph.base.row_types import Info
-from graph.base.scopes import Period, days
+from graph.base.scopes import Period, to_calendar_period
 from graph.types.metrics import Metric
 from resolvers.analytics import statistics as rows
 
@@ -26,24 +26,24 @@ class MetricSeries:
 
     @strawberry.field
     @staticmethod
-    def total(root: strawberry.Parent[rows.Series]) -> Decimal:
-        return root.shown(root.total)
+    def total(root: strawberry.Parent[rows.MetricSeries]) -> Decimal:
+        return root.in_metric_unit(root.total)
 
     @strawberry.field(
         description="""The total of the previous period of the same kind (for CUSTOM: of as many days before it),
 cut after the same number of elapsed working days while the period is running."""
     )
     @staticmethod
-    def previous_total(root: strawberry.Parent[rows.Series]) -> Decimal:
-        return root.shown(root.previous)
+    def previous_total(root: strawberry.Parent[rows.MetricSeries]) -> Decimal:
+        return root.in_metric_unit(root.previous)
 
     @strawberry.field(
         description="""Every day, week or month of the period in order, including empty and future ones. The first and
 the last week or month cover only the days within the period, so that the points add up to the total."""
     )
     @staticmethod
-    def points(root: strawberry.Parent[rows.Series]) -> list[SeriesPoint]:
-        return [SeriesPoint(start=point.start, value=root.shown(point.value)) for point in root.points]
+    def points(root: strawberry.Parent[rows.MetricSeries]) -> list[SeriesPoint]:
+        return [SeriesPoint(start=point.start, value=root.in_metric_unit(point.value)) for point in root.points]
 
 
 @strawberry.type(description="The charts of a card: one series per metric, and figures of the closed deals.")
@@ -55,7 +55,7 @@ class Statistics:
     @strawberry.field(graphql_type=Period)
     @staticmethod
     async def period(root: strawberry.Parent[rows.Statistics], info: Info) -> Any:
-        return await days(info.context, root.period)
+        return await to_calendar_period(info.context, root.period)
 
     @strawberry.field(description="Won / (won + lost) in the period, percent; null if no deal was closed.")
     @staticmethod
@@ -65,11 +65,11 @@ class Statistics:
     @strawberry.field(description="Of the deals won in the period, in the company's currency; null without wins.")
     @staticmethod
     def average_deal_amount(root: strawberry.Parent[rows.Statistics]) -> Decimal | None:
-        return root.average
+        return root.average_deal_amount
 
     @strawberry.field(
         description="Median calendar days from creation to win, of the deals won in the period; null without wins."
     )
     @staticmethod
     def median_sales_cycle_days(root: strawberry.Parent[rows.Statistics]) -> float | None:
-        return root.closed.median_cycle
+        return root.closed.median_cycle_days

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import strawberry
 
 from graph.base.row_types import Info
-from graph.base.scopes import Period, days
+from graph.base.scopes import Period, to_calendar_period
 from resolvers.analytics import worktime as rows
 
-TheEmployee = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
+EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
 
 
 @strawberry.type(description="Work time on one day of the company's calendar, possibly zero.")
@@ -28,7 +28,7 @@ class WorkDay:
 
 @strawberry.type(description="Work time of an employee in a period, from the heartbeats of their clients.")
 class WorkTime:
-    employee: TheEmployee
+    employee: EmployeeRef
     total_hours: float = strawberry.field(
         description="Gaps between heartbeats count as work up to the idle limit; longer gaps do not."
     )
@@ -37,4 +37,4 @@ class WorkTime:
     @strawberry.field(graphql_type=Period)
     @staticmethod
     async def period(root: strawberry.Parent[rows.WorkTime], info: Info) -> Any:
-        return await days(info.context, root.period)
+        return await to_calendar_period(info.context, root.period)

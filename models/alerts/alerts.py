@@ -12,7 +12,7 @@ from tortoise.queryset import QuerySet
 
 from domain.alerts.rules import AlertKind, Subject
 from models.db import connection
-from models.db.columns import choice, link, minor
+from models.db.columns import enum_column, foreign_key, minor_units_column
 from models.goals.goals import OwnerKind
 
 
@@ -24,11 +24,11 @@ class AlertRule(Model):
     """
 
     id = fields.IntField(primary_key=True)
-    kind: AlertKind = choice(AlertKind)
+    kind: AlertKind = enum_column(AlertKind)
     enabled: bool = fields.BooleanField(default=True)  # type: ignore[assignment]
-    scope_kind: OwnerKind = choice(OwnerKind, default=OwnerKind.COMPANY)
+    scope_kind: OwnerKind = enum_column(OwnerKind, default=OwnerKind.COMPANY)
     scope_id: int = fields.IntField(default=0)
-    min_amount: int | None = minor(null=True)
+    min_amount: int | None = minor_units_column(null=True)
     days: int | None = fields.IntField(null=True)
     percent: float | None = fields.FloatField(null=True)
     recipients: list[str] = fields.JSONField(default=list)
@@ -41,24 +41,24 @@ class AlertRule(Model):
         table = "alert_rule"
 
 
-class Raised(Model):
+class RaisedAlert(Model):
     """An alert: one per rule, subject and occurrence. At most one per rule and subject is unresolved.
 
     `notified` is False for an alert raised during the cool-down of its rule: it is in no inbox.
     """
 
     id = fields.BigIntField(primary_key=True)
-    rule = link("AlertRule")
+    rule = foreign_key("AlertRule")
     rule_id: int
-    kind: AlertKind = choice(AlertKind)
+    kind: AlertKind = enum_column(AlertKind)
     subject_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
     subject_id: int = fields.IntField()
-    employee = link("Employee", null=True)
+    employee = foreign_key("Employee", null=True)
     employee_id: int | None
     occurred_at: datetime = fields.DatetimeField()
     raised_at: datetime = fields.DatetimeField()
     resolved_at: datetime | None = fields.DatetimeField(null=True)
-    told: bool = fields.BooleanField(default=True)  # type: ignore[assignment]
+    notified: bool = fields.BooleanField(source_field="told", default=True)  # type: ignore[assignment]
     data: dict[str, Any] = fields.JSONField(default=dict)
 
     class Meta:
@@ -74,9 +74,9 @@ class Alert(Model):
     """An alert in the inbox of one recipient. Ids rise in the order of commits."""
 
     id = fields.BigIntField(primary_key=True)
-    raised: Raised = link("Raised")
+    raised: RaisedAlert = foreign_key("RaisedAlert")
     raised_id: int
-    recipient = link("Employee")
+    recipient = foreign_key("Employee")
     recipient_id: int
     read_at: datetime | None = fields.DatetimeField(null=True)
 
@@ -86,77 +86,82 @@ class Alert(Model):
         indexes = (("recipient_id", "id"), ("recipient_id", "read_at"))
 
 
-def rules() -> QuerySet[AlertRule]:
+def query_rules() -> QuerySet[AlertRule]:
     """Return a query of the rules that are not deleted."""
     return AlertRule.filter(deleted_at=None)
 
 
-async def rules_by_ids(ids: Sequence[int]) -> list[AlertRule | None]:
-    found = {row.id: row for row in await rules().filter(id__in=set(ids))}
-    return [found.get(id_) for id_ in ids]
+async def fetch_rules(ids: Sequence[int]) -> list[AlertRule | None]:
+    rows = {row.id: row for row in await query_rules().filter(id__in=set(ids))}
+    return [rows.get(id_) for id_ in ids]
 
 
-def inbox(recipient: int | None) -> QuerySet[Alert]:
+def query_inbox(recipient_id: int | None) -> QuerySet[Alert]:
     """Return a query of a recipient's inbox, with the raised alerts. Empty for a device (None)."""
-    return Alert.filter(recipient_id=recipient or 0).select_related("raised")
+    return Alert.filter(recipient_id=recipient_id or 0).select_related("raised")
 
 
-async def by_ids(ids: Collection[int]) -> list[Alert]:
+async def fetch_alerts(ids: Collection[int]) -> list[Alert]:
     """Return inbox alerts with their raised alerts, ordered by id."""
     return await Alert.filter(id__in=list(ids)).select_related("raised").order_by("id")
 
 
-async def newest_id() -> int:
+async def fetch_newest_id() -> int:
     row = await Alert.all().order_by("-id").first()
     return row.id if row else 0
 
 
-async def standing(subjects: Collection[Subject]) -> list[Raised]:
+async def find_active(subjects: Collection[Subject]) -> list[RaisedAlert]:
     """Return the unresolved alerts about any of the subjects."""
     if not subjects:
         return []
-    condition, values = _about(subjects)
-    found = await connection.rows(f"SELECT * FROM raised_alert WHERE resolved_at IS NULL AND ({condition})", values)  # noqa: S608
-    return [Raised._init_from_db(**row) for row in found]
+    condition, values = _subject_condition(subjects)
+    rows = await connection.fetch_rows(
+        f"SELECT * FROM raised_alert WHERE resolved_at IS NULL AND ({condition})",  # noqa: S608
+        values,
+    )
+    return [RaisedAlert._init_from_db(**row) for row in rows]
 
 
-async def of_kind(kind: AlertKind) -> list[Raised]:
+async def find_active_of_kind(kind: AlertKind) -> list[RaisedAlert]:
     """Return the unresolved alerts of a kind."""
-    return await Raised.filter(kind=kind, resolved_at=None)
+    return await RaisedAlert.filter(kind=kind, resolved_at=None)
 
 
-async def resolve(raised: Sequence[Raised], at: datetime) -> None:
+async def resolve(raised: Sequence[RaisedAlert], at: datetime) -> None:
     if raised:
-        await Raised.filter(id__in=[row.id for row in raised], resolved_at=None).update(resolved_at=at)
+        await RaisedAlert.filter(id__in=[row.id for row in raised], resolved_at=None).update(resolved_at=at)
 
 
-async def resolve_all_of(rule: int, at: datetime) -> None:
-    await Raised.filter(rule_id=rule, resolved_at=None).update(resolved_at=at)
+async def resolve_all_of_rule(rule_id: int, at: datetime) -> None:
+    await RaisedAlert.filter(rule_id=rule_id, resolved_at=None).update(resolved_at=at)
 
 
-def _about(subjects: Collection[Subject]) -> tuple[str, list[Any]]:
-    numbers: dict[str, list[int]] = {}
-    for kind, number in sorted(set(subjects)):
-        numbers.setdefault(kind, []).append(number)
-    parts = [f"(subject_kind = ? AND subject_id IN ({connection.marks(ids)}))" for ids in numbers.values()]
-    return " OR ".join(parts), [value for kind, ids in numbers.items() for value in (kind, *ids)]
+def _subject_condition(subjects: Collection[Subject]) -> tuple[str, list[Any]]:
+    ids_by_kind: dict[str, list[int]] = {}
+    for kind, subject_id in sorted(set(subjects)):
+        ids_by_kind.setdefault(kind, []).append(subject_id)
+    parts = [f"(subject_kind = ? AND subject_id IN ({connection.placeholders(ids)}))" for ids in ids_by_kind.values()]
+    return " OR ".join(parts), [value for kind, ids in ids_by_kind.items() for value in (kind, *ids)]
 
 
-_LAST_TOLD = """
+_LAST_NOTIFIED_SQL = """
 SELECT rule_id, subject_kind, subject_id, MAX(occurred_at) AS at FROM raised_alert
 WHERE told AND rule_id IN ({rules}) AND subject_kind = ? AND subject_id IN ({subjects})
 GROUP BY rule_id, subject_kind, subject_id
 """
 
 
-async def last_told(rule_ids: Sequence[int], subjects: Collection[Subject]) -> dict[tuple[int, Subject], datetime]:
+async def fetch_last_notified(
+    rule_ids: Sequence[int], subjects: Collection[Subject]
+) -> dict[tuple[int, Subject], datetime]:
     """Return when the last notified alert of each rule and subject occurred, by (rule id, subject)."""
-    numbers: dict[str, list[int]] = {}
-    for kind, number in subjects:
-        numbers.setdefault(kind, []).append(number)
-    found = {}
-    for kind, ids in numbers.items():
-        marks = {"rules": ", ".join("?" * len(rule_ids)), "subjects": ", ".join("?" * len(ids))}
-        for row in await connection.rows(_LAST_TOLD.format(**marks), [*rule_ids, kind, *ids]):
-            found[row["rule_id"], (row["subject_kind"], row["subject_id"])] = connection.instant(row["at"])
-    return found
+    ids_by_kind: dict[str, list[int]] = {}
+    for kind, subject_id in subjects:
+        ids_by_kind.setdefault(kind, []).append(subject_id)
+    last_notified = {}
+    for kind, ids in ids_by_kind.items():
+        placeholders = {"rules": ", ".join("?" * len(rule_ids)), "subjects": ", ".join("?" * len(ids))}
+        for row in await connection.fetch_rows(_LAST_NOTIFIED_SQL.format(**placeholders), [*rule_ids, kind, *ids]):
+            last_notified[row["rule_id"], (row["subject_kind"], row["subject_id"])] = connection.to_datetime(row["at"])
+    return last_notified

@@ -18,13 +18,13 @@ from domain.alerts.rules import Subject
 from domain.permissions import Role
 from models.db import connection
 
-_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_TICK: Final = timedelta(microseconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 NEVER: Final = (1 << 63) - 1
-SHORTEST: Final = timedelta(days=1)  # the shortest inactivity that a rule can have
+MIN_INACTIVITY: Final = timedelta(days=1)  # the shortest inactivity that a rule can have
 
 
-class Silence(Model):
+class InactivityTimer(Model):
     """When a deal or an employee was last active.
 
     since           time of the last activity
@@ -37,7 +37,7 @@ class Silence(Model):
     kind: str = fields.CharField(max_length=10)  # type: ignore[assignment]  # Deal or Employee
     subject_id: int = fields.IntField()
     since: int = fields.BigIntField()
-    known: int = fields.BigIntField(default=0)
+    imported_until: int = fields.BigIntField(source_field="known", default=0)
     look_at: int = fields.BigIntField(default=0, db_default=0)
 
     class Meta:
@@ -46,51 +46,54 @@ class Silence(Model):
         indexes = (("kind", "since"),)
 
 
-def ticks(moment: datetime) -> int:
-    return (moment - _START) // _TICK
+def to_microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
 
 
-def moment(value: int) -> datetime:
-    return _START + value * _TICK
+def from_microseconds(microseconds: int) -> datetime:
+    return _EPOCH + microseconds * _MICROSECOND
 
 
-_HEARD = """
+_RECORD_ACTIVITY_SQL = """
 INSERT INTO silence (kind, subject_id, since, known, look_at) VALUES {rows}
 ON CONFLICT (kind, subject_id) DO UPDATE SET known = excluded.known, look_at = excluded.look_at,
     since = CASE WHEN excluded.since > silence.since THEN excluded.since ELSE silence.since END
 """
 
 
-async def heard(moments: Mapping[Subject, datetime], *, known: datetime | None = None) -> None:
+async def record_activity(last_activity: Mapping[Subject, datetime], *, imported_until: datetime | None = None) -> None:
     """Record the time of the last activity of each subject; an earlier time than the stored one is ignored.
 
     The next check of an employee is scheduled `MIN_INACTIVITY` later; only then can a rule match.
     """
-    until = ticks(known) if known else 0
-    found = sorted((*subject, ticks(at), until, ticks(at + SHORTEST)) for subject, at in moments.items())
-    await connection.write(_HEARD, found)
+    until_microseconds = to_microseconds(imported_until) if imported_until else 0
+    rows = sorted(
+        (*subject, to_microseconds(at), until_microseconds, to_microseconds(at + MIN_INACTIVITY))
+        for subject, at in last_activity.items()
+    )
+    await connection.execute_with_rows(_RECORD_ACTIVITY_SQL, rows)
 
 
-async def gone(deals: Collection[int]) -> None:
+async def remove(deal_ids: Collection[int]) -> None:
     """Delete the timers of deals that are no longer open."""
-    if deals:
-        await Silence.filter(kind="Deal", subject_id__in=list(deals)).delete()
+    if deal_ids:
+        await InactivityTimer.filter(kind="Deal", subject_id__in=list(deal_ids)).delete()
 
 
-async def of(subjects: Collection[Subject]) -> dict[Subject, Silence]:
+async def find_timers(subjects: Collection[Subject]) -> dict[Subject, InactivityTimer]:
     """Return the timers of the subjects that have one."""
-    numbers: dict[str, list[int]] = {}
-    for kind, number in sorted(set(subjects)):
-        numbers.setdefault(kind, []).append(number)
-    parts = [f"(kind = ? AND subject_id IN ({connection.marks(ids)}))" for ids in numbers.values()]
+    ids_by_kind: dict[str, list[int]] = {}
+    for kind, subject_id in sorted(set(subjects)):
+        ids_by_kind.setdefault(kind, []).append(subject_id)
+    parts = [f"(kind = ? AND subject_id IN ({connection.placeholders(ids)}))" for ids in ids_by_kind.values()]
     if not parts:
         return {}
-    values = [value for kind, ids in numbers.items() for value in (kind, *ids)]
-    rows = await connection.rows(f"SELECT * FROM silence WHERE {' OR '.join(parts)}", values)  # noqa: S608
-    return {(row["kind"], row["subject_id"]): Silence._init_from_db(**row) for row in rows}
+    values = [value for kind, ids in ids_by_kind.items() for value in (kind, *ids)]
+    rows = await connection.fetch_rows(f"SELECT * FROM silence WHERE {' OR '.join(parts)}", values)  # noqa: S608
+    return {(row["kind"], row["subject_id"]): InactivityTimer._init_from_db(**row) for row in rows}
 
 
-_DEALS = """
+_INACTIVE_DEALS_SQL = """
 SELECT silence.id, silence.subject_id, silence.since FROM silence
 JOIN deal ON deal.id = silence.subject_id AND deal.status = 'OPEN' AND deal.deleted_at IS NULL
 WHERE silence.kind = 'Deal' AND silence.since < ? AND silence.known - silence.since < ? AND silence.id > ?
@@ -100,8 +103,8 @@ ORDER BY silence.id LIMIT ?
 """
 
 
-async def of_deals(
-    rule: int, *, before: datetime, span: timedelta, after: int, limit: int
+async def find_inactive_deals(
+    rule_id: int, *, before: datetime, min_inactivity: timedelta, after_id: int, limit: int
 ) -> Sequence[tuple[int, int, datetime]]:
     """Return open deals last active before `before` that have no unresolved alert of the rule.
 
@@ -109,11 +112,13 @@ async def of_deals(
     after_id        the timer id of the last deal of the previous call
     returns         (timer id, deal id, time of the last activity), by timer id
     """
-    rows = await connection.rows(_DEALS, [ticks(before), span // _TICK, after, rule, limit])
-    return [(row["id"], row["subject_id"], moment(row["since"])) for row in rows]
+    rows = await connection.fetch_rows(
+        _INACTIVE_DEALS_SQL, [to_microseconds(before), min_inactivity // _MICROSECOND, after_id, rule_id, limit]
+    )
+    return [(row["id"], row["subject_id"], from_microseconds(row["since"])) for row in rows]
 
 
-_EMPLOYEES = """
+_EMPLOYEES_SQL = """
 SELECT employee.id, employee.role, membership.since AS stay, silence.since AS since, silence.known AS known FROM employee
 JOIN membership ON membership.employee_id = employee.id AND membership.until IS NULL AND membership.active
 LEFT JOIN silence ON silence.kind = 'Employee' AND silence.subject_id = employee.id
@@ -122,49 +127,55 @@ WHERE employee.active AND employee.id IN ({marks}) ORDER BY employee.id
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
+class InactiveEmployee:
     """An active employee with the time since when they have been inactive.
 
     Joining, returning and changing teams restart the inactivity. `imported_until` as in `InactivityTimer`.
     """
 
-    employee: int
+    employee_id: int
     role: Role
     since: datetime
-    known: datetime | None
+    imported_until: datetime | None
 
 
-async def of_employees(numbers: Collection[int]) -> list[Quiet]:
+async def find_inactive_employees(employee_ids: Collection[int]) -> list[InactiveEmployee]:
     """Return the inactivity of those of the employees who are active (not deactivated)."""
-    found = []
-    for row in await connection.rows(_EMPLOYEES.format(marks=connection.marks([*numbers])), [*numbers]):
-        since: Any = connection.instant(row["stay"])
+    employees = []
+    for row in await connection.fetch_rows(
+        _EMPLOYEES_SQL.format(marks=connection.placeholders([*employee_ids])), [*employee_ids]
+    ):
+        since: Any = connection.to_datetime(row["stay"])
         if row["since"] is not None:
-            since = max(since, moment(row["since"]))
-        known = moment(row["known"]) if row["known"] else None
-        found.append(Quiet(row["id"], Role(row["role"]), since, known))
-    return found
+            since = max(since, from_microseconds(row["since"]))
+        imported_until = from_microseconds(row["known"]) if row["known"] else None
+        employees.append(InactiveEmployee(row["id"], Role(row["role"]), since, imported_until))
+    return employees
 
 
-async def to_look_at(now: datetime, limit: int) -> list[int]:
+async def due(now: datetime, limit: int) -> list[int]:
     """Return the ids of employees whose check is due, the longest due first."""
     sql = "SELECT subject_id FROM silence WHERE kind = 'Employee' AND look_at < ? ORDER BY look_at, id LIMIT ?"
-    return [row["subject_id"] for row in await connection.rows(sql, [ticks(now), limit])]
+    return [row["subject_id"] for row in await connection.fetch_rows(sql, [to_microseconds(now), limit])]
 
 
-_LOOK = """
+_RESCHEDULE_SQL = """
 INSERT INTO silence (kind, subject_id, since, known, look_at) VALUES {rows}
 ON CONFLICT (kind, subject_id) DO UPDATE SET look_at = excluded.look_at
 """
 
 
-async def look(moments: Mapping[int, datetime | None]) -> None:
+async def reschedule(next_checks: Mapping[int, datetime | None]) -> None:
     """Set when to check each employee next; None: not before their next activity."""
-    found = ((number, NEVER if at is None else ticks(at)) for number, at in sorted(moments.items()))
-    await connection.write(_LOOK, [("Employee", number, 0, 0, at) for number, at in found])
+    rows = (
+        (employee_id, NEVER if at is None else to_microseconds(at)) for employee_id, at in sorted(next_checks.items())
+    )
+    await connection.execute_with_rows(
+        _RESCHEDULE_SQL, [("Employee", employee_id, 0, 0, at) for employee_id, at in rows]
+    )
 
 
-async def look_at_all() -> None:
+async def schedule_all() -> None:
     """Make the check of every employee due now, also of those without a timer."""
     await connection.execute("UPDATE silence SET look_at = 0 WHERE kind = 'Employee' AND look_at <> 0")
     await connection.execute(
@@ -173,7 +184,7 @@ async def look_at_all() -> None:
     )
 
 
-_LAST: Final = (
+_LAST_ACTIVITY_SQL: Final = (
     ("Deal", "SELECT activity.subject_id AS id, MAX(activity.at) AS at FROM activity JOIN deal"
              " ON deal.id = activity.subject_id AND deal.status = 'OPEN' AND deal.deleted_at IS NULL"
              " WHERE activity.subject_kind = 'Deal' GROUP BY activity.subject_id"),
@@ -182,8 +193,10 @@ _LAST: Final = (
 )  # fmt: skip
 
 
-async def fill(known: datetime) -> None:
+async def backfill(imported_until: datetime) -> None:
     """Create the timers from the recorded activities, as if imported: what is inactive by now raises no alert."""
-    for kind, sql in _LAST:
-        found = {(kind, row["id"]): connection.instant(row["at"]) for row in await connection.rows(sql)}
-        await heard(found, known=known)
+    for kind, sql in _LAST_ACTIVITY_SQL:
+        last_activity = {
+            (kind, row["id"]): connection.to_datetime(row["at"]) for row in await connection.fetch_rows(sql)
+        }
+        await record_activity(last_activity, imported_until=imported_until)

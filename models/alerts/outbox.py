@@ -9,7 +9,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.db import connection
-from models.db.columns import link
+from models.db.columns import foreign_key
 
 
 class Delivery(Model):
@@ -25,7 +25,7 @@ class Delivery(Model):
     id = fields.BigIntField(primary_key=True)
     key: str = fields.CharField(max_length=36, unique=True)  # type: ignore[assignment]
     channel: str = fields.CharField(max_length=100)  # type: ignore[assignment]
-    recipient = link("Employee")
+    recipient = foreign_key("Employee")
     recipient_id: int
     also: list[int] | None = fields.JSONField(null=True)
     alerts: list[int] = fields.JSONField(default=list)
@@ -41,29 +41,37 @@ class Delivery(Model):
         indexes = (("due_at",), ("recipient_id", "channel", "due_at"))
 
     @property
-    def recipients(self) -> tuple[int, ...]:
+    def recipient_ids(self) -> tuple[int, ...]:
         return (self.recipient_id, *(self.also or ()))
 
 
-async def take_in(delivery: Delivery, more: Collection[int]) -> bool:
+async def append_alerts(delivery: Delivery, alert_ids: Collection[int]) -> bool:
     """Append alerts to a waiting message; return False if an attempt to send it has begun meanwhile."""
-    return bool(await Delivery.filter(id=delivery.id, attempts=0).update(alerts=[*delivery.alerts, *more]))
+    return bool(await Delivery.filter(id=delivery.id, attempts=0).update(alerts=[*delivery.alerts, *alert_ids]))
 
 
-async def waiting(recipients: tuple[int, ...], channel: str, after: datetime, until: datetime) -> Delivery | None:
+async def find_pending(
+    recipient_ids: tuple[int, ...], channel: str, due_after: datetime, due_until: datetime
+) -> Delivery | None:
     """Return the unsent message due within the time span for exactly these recipients, or None."""
     rows = await Delivery.filter(
-        recipient_id=recipients[0], channel=channel, due_at__gt=after, due_at__lte=until, attempts=0
+        recipient_id=recipient_ids[0], channel=channel, due_at__gt=due_after, due_at__lte=due_until, attempts=0
     ).order_by("id")
-    return next((row for row in rows if row.recipients == recipients), None)
+    return next((row for row in rows if row.recipient_ids == recipient_ids), None)
 
 
-async def due(now: datetime, limit: int, *, channel: str | None = None, but: Collection[str] = ()) -> list[Delivery]:
+async def find_due(
+    now: datetime, limit: int, *, channel: str | None = None, excluded_channels: Collection[str] = ()
+) -> list[Delivery]:
     """Return the messages due now, the longest due first: of one channel, or of all but the excluded channels."""
-    names = sorted(but) if channel is None else [channel]
-    which = f"AND channel {'NOT IN' if channel is None else 'IN'} ({connection.marks(names)})" if names else ""
-    sql = f"SELECT * FROM delivery WHERE due_at <= ? {which} ORDER BY due_at, id LIMIT ?"  # noqa: S608 - no user input
-    return [Delivery._init_from_db(**row) for row in await connection.rows(sql, [now, *names, limit])]
+    channel_names = sorted(excluded_channels) if channel is None else [channel]
+    channel_condition = (
+        f"AND channel {'NOT IN' if channel is None else 'IN'} ({connection.placeholders(channel_names)})"
+        if channel_names
+        else ""
+    )
+    sql = f"SELECT * FROM delivery WHERE due_at <= ? {channel_condition} ORDER BY due_at, id LIMIT ?"  # noqa: S608 - no user input
+    return [Delivery._init_from_db(**row) for row in await connection.fetch_rows(sql, [now, *channel_names, limit])]
 
 
 async def postpone(rows: Sequence[Delivery], until: datetime) -> None:
@@ -78,7 +86,7 @@ async def claim(delivery: Delivery, now: datetime, until: datetime) -> Delivery 
     The update succeeds only at the number of attempts that was read, so two processes cannot both
     claim it. `until` is when the message is due again if this process dies during the attempt.
     """
-    taken = await Delivery.filter(id=delivery.id, attempts=delivery.attempts).update(
+    is_claimed = await Delivery.filter(id=delivery.id, attempts=delivery.attempts).update(
         attempts=delivery.attempts + 1, due_at=until, since=delivery.since or now
     )
-    return await Delivery.get(id=delivery.id) if taken else None
+    return await Delivery.get(id=delivery.id) if is_claimed else None

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
-from domain.analytics.funnel import Stays
+from domain.analytics.funnel import StayGroup
 from domain.ledger.record_facts import DealStatus
-from models.analytics.statistics import Days, Owner, below, parts
+from models.analytics.statistics import DayRange, Owner, owner_clauses, team_descendants_cte
 from models.crm.pipelines import Stage
 from models.db import connection
 from models.goals.goals import OwnerKind
 
 
 @dataclass
-class Open:
+class StageOpenDeals:
     """An owner's deals that are open in a stage now: their number, number of clients, and amounts by currency."""
 
     deals: int = 0
@@ -24,7 +24,7 @@ class Open:
     amounts: dict[str, int] = field(default_factory=dict)
 
 
-_STAGES: Final = """
+_STAGES_SQL: Final = """
 {below} SELECT stage.id, stage.pipeline_id, stage.name, stage.position,
     open.kind, open.owner, open.currency, open.deals, open.amount, open.clients
 FROM stage LEFT JOIN ({open}) AS open ON open.stage_id = stage.id
@@ -35,7 +35,7 @@ WHERE stage.pipeline_id = COALESCE(
     (SELECT MIN(pipeline_id) FROM stage)
 ) ORDER BY stage.position, stage.id
 """
-_OPEN: Final = """
+_OPEN_DEALS_SQL: Final = """
 SELECT '{kind}' AS kind, {owner} AS owner, deal.stage_id, {currency} AS currency, COUNT(*) AS deals,
     {amount} AS amount, COUNT(DISTINCT deal.client_id) AS clients
 FROM deal JOIN employee ON employee.id = deal.owner_id {join}
@@ -43,46 +43,54 @@ WHERE deal.status = 'OPEN' AND deal.deleted_at IS NULL AND {condition} GROUP BY 
 """
 
 
-async def stages(owners: Collection[Owner], pipeline: int | None) -> tuple[list[Stage], dict[Owner, dict[int, Open]]]:
+async def stages_with_open_deals(
+    owners: Collection[Owner], pipeline_id: int | None
+) -> tuple[list[Stage], dict[Owner, dict[int, StageOpenDeals]]]:
     """Return the stages of a pipeline in order, and the open deals of each owner by stage id.
 
     pipeline_id  None for the first pipeline with a deal, else the first; without pipelines there are no stages
     A deal belongs to its owner, and to the team that its owner is in now.
     """
-    start, values = below(owners)
-    selects, given = [], list(values)
-    for kind, owner, join, condition, numbers in parts(owners, "employee.team_id", "deal.owner_id"):
-        how = {"kind": kind, "owner": owner, "join": join, "condition": condition}
+    with_clause, team_ids = team_descendants_cte(owners)
+    selects, parameters = [], list(team_ids)
+    for kind, owner, join, condition, owner_ids in owner_clauses(owners, "employee.team_id", "deal.owner_id"):
+        clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition}
         group = f"{owner}, deal.stage_id"
         selects.append(
-            _OPEN.format(**how, currency="deal.currency", amount="SUM(deal.amount)", group=f"{group}, deal.currency")
+            _OPEN_DEALS_SQL.format(
+                **clauses, currency="deal.currency", amount="SUM(deal.amount)", group=f"{group}, deal.currency"
+            )
         )
-        selects.append(_OPEN.format(**how, currency="'*'", amount="NULL", group=group))
-        given += [*numbers, *numbers]
-    rows = await connection.rows(_STAGES.format(below=start, open=" UNION ALL ".join(selects)), [*given, pipeline])
-    found: dict[int, Stage] = {}
-    open_: dict[Owner, dict[int, Open]] = {owner: {} for owner in owners}
+        selects.append(_OPEN_DEALS_SQL.format(**clauses, currency="'*'", amount="NULL", group=group))
+        parameters += [*owner_ids, *owner_ids]
+    rows = await connection.fetch_rows(
+        _STAGES_SQL.format(below=with_clause, open=" UNION ALL ".join(selects)), [*parameters, pipeline_id]
+    )
+    stages_by_id: dict[int, Stage] = {}
+    open_deals: dict[Owner, dict[int, StageOpenDeals]] = {owner: {} for owner in owners}
     for row in rows:
-        stage = found.setdefault(row["id"], _stage(row))
+        stage = stages_by_id.setdefault(row["id"], _stage_from_row(row))
         if row["kind"] is not None:
-            _add(open_[OwnerKind(row["kind"]), row["owner"]].setdefault(stage.id, Open()), row)
-    return list(found.values()), open_
+            _add_open_deals(
+                open_deals[OwnerKind(row["kind"]), row["owner"]].setdefault(stage.id, StageOpenDeals()), row
+            )
+    return list(stages_by_id.values()), open_deals
 
 
-def _stage(row: dict[str, Any]) -> Stage:
+def _stage_from_row(row: dict[str, Any]) -> Stage:
     return Stage(id=row["id"], pipeline_id=row["pipeline_id"], name=row["name"], position=row["position"])
 
 
-def _add(open_: Open, row: dict[str, Any]) -> None:
+def _add_open_deals(open_deals: StageOpenDeals, row: dict[str, Any]) -> None:
     if row["currency"] == "*":
-        open_.deals, open_.clients = int(row["deals"]), int(row["clients"])
+        open_deals.deals, open_deals.clients = int(row["deals"]), int(row["clients"])
     elif row["currency"] is not None and row["amount"] is not None:
-        open_.amounts[row["currency"]] = int(row["amount"])
+        open_deals.amounts[row["currency"]] = int(row["amount"])
 
 
-_SELLER: Final = "COALESCE(deal.won_by, deal.lost_by, deal.owner_id)"
-_TEAM: Final = "COALESCE(deal.won_team, deal.lost_team, employee.team_id, 0)"
-_FATES: Final = """
+_SELLER_SQL: Final = "COALESCE(deal.won_by, deal.lost_by, deal.owner_id)"
+_TEAM_SQL: Final = "COALESCE(deal.won_team, deal.lost_team, employee.team_id, 0)"
+_STAGE_STAYS_SQL: Final = """
 WITH asked AS (SELECT id, position FROM stage WHERE pipeline_id = ?),
 entered AS (
     SELECT visit.deal_id, visit.stage_id, asked.position, MIN(visit.entered_on) AS entered_on,
@@ -104,7 +112,7 @@ entered AS (
         JOIN employee ON employee.id = deal.owner_id
 ), {ended}
 """
-_CREATED: Final = """
+_CREATED_DEALS_SQL: Final = """
 WITH fates AS (
     SELECT {seller} AS seller, {team} AS team, {first} AS stage_id, deal.created_on AS entered_on, deal.closed_on,
         deal.status, 0 AS later, NULL AS left_on
@@ -112,7 +120,7 @@ WITH fates AS (
     WHERE stage.pipeline_id = ? AND deal.created_on BETWEEN ? AND ? AND deal.deleted_at IS NULL
 ), {ended}
 """
-_ENDED: Final = """
+_GROUP_STAYS_SQL: Final = """
 stays AS (
     SELECT seller, team, stage_id, status, later, {days} AS days, CASE WHEN {left} IS NULL THEN 0 ELSE 1 END AS ended
     FROM fates WHERE entered_on BETWEEN ? AND ?
@@ -121,24 +129,30 @@ FROM stays GROUP BY seller, team, stage_id, status, later, days, ended
 """
 
 
-async def stays(pipeline: int, days: Days, today: date) -> list[Stays]:
+async def stay_groups(pipeline_id: int, days: DayRange, today: date) -> list[StayGroup]:
     """Return the outcomes of the deals that first entered a stage within the days, for each stage entered then.
 
     A deal that left the pipeline and was lost elsewhere is undecided here.
     """
-    return await _read(_FATES, [pipeline, *days], "COALESCE(left_on, closed_on)", days, today)
+    return await _read_groups(_STAGE_STAYS_SQL, [pipeline_id, *days], "COALESCE(left_on, closed_on)", days, today)
 
 
-async def created(pipeline: int, first: int, days: Days, today: date) -> list[Stays]:
+async def created_deal_groups(pipeline_id: int, first_stage_id: int, days: DayRange, today: date) -> list[StayGroup]:
     """Return the outcomes of the deals created within the days, as if the first stage were the only one."""
-    return await _read(_CREATED.replace("{first}", str(first)), [pipeline, *days], "closed_on", days, today)
+    return await _read_groups(
+        _CREATED_DEALS_SQL.replace("{first}", str(first_stage_id)), [pipeline_id, *days], "closed_on", days, today
+    )
 
 
-async def _read(question: str, given: list[Any], left: str, days: Days, today: date) -> list[Stays]:
-    ended = _ENDED.format(days=connection.days_between("entered_on", f"COALESCE({left}, ?)"), left=left)
-    rows = await connection.rows(question.format(seller=_SELLER, team=_TEAM, ended=ended), [*given, today, *days])
+async def _read_groups(sql: str, parameters: list[Any], left_on: str, days: DayRange, today: date) -> list[StayGroup]:
+    grouping = _GROUP_STAYS_SQL.format(
+        days=connection.days_between_sql("entered_on", f"COALESCE({left_on}, ?)"), left=left_on
+    )
+    rows = await connection.fetch_rows(
+        sql.format(seller=_SELLER_SQL, team=_TEAM_SQL, ended=grouping), [*parameters, today, *days]
+    )
     return [
-        Stays(
+        StayGroup(
             row["seller"],
             row["team"],
             row["stage_id"],

@@ -10,13 +10,13 @@ from tortoise import fields
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from domain.analytics.worktime import Stretch
+from domain.analytics.worktime import WorkInterval
 from domain.ledger.record_facts import Credit, WorkFacts
 from models.db import connection
-from models.db.columns import link
+from models.db.columns import foreign_key
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-_LATELY: Final = timedelta(days=2)
+_CATCH_UP_SPAN: Final = timedelta(days=2)
 
 
 class WorkDay(Model):
@@ -28,7 +28,7 @@ class WorkDay(Model):
     """
 
     id = fields.IntField(primary_key=True)
-    employee = link("Employee")
+    employee = foreign_key("Employee")
     employee_id: int
     team_id: int = fields.IntField(default=0)
     day: date = fields.DateField()
@@ -51,31 +51,31 @@ class WorkDay(Model):
         """Return the facts that the metrics score: the seconds that are posted."""
         return WorkFacts(self.id, Credit(self.employee_id, self.team_id), self.day, self.counted)
 
-    def add(self, stretch: Stretch) -> None:
-        self.first_seen_at = min(self.first_seen_at, stretch.start)
-        self.last_seen_at = max(self.last_seen_at, stretch.end)
-        self.worked += stretch.length // _MICROSECOND
+    def add_interval(self, interval: WorkInterval) -> None:
+        self.first_seen_at = min(self.first_seen_at, interval.start)
+        self.last_seen_at = max(self.last_seen_at, interval.end)
+        self.worked += interval.length // _MICROSECOND
 
 
-async def last_of(employee: int) -> list[WorkDay]:
+async def latest_days(employee_id: int) -> list[WorkDay]:
     """Return the latest days with heartbeats of the employee; all days not fully posted yet are among them."""
-    return await WorkDay.filter(employee_id=employee).order_by("-day").limit(3)
+    return await WorkDay.filter(employee_id=employee_id).order_by("-day").limit(3)
 
 
-_LEFT: Final = """
+_UNPOSTED_SQL: Final = """
 SELECT id FROM work_day WHERE last_seen_at < ? AND last_seen_at >= ? AND worked / 1000000 > counted ORDER BY id LIMIT ?
 """
 
 
-async def left(silent_since: datetime, limit: int) -> list[WorkDay]:
+async def unposted_days(idle_since: datetime, limit: int) -> list[WorkDay]:
     """Return days that are not fully posted, of employees last seen before `idle_since`, but not long before.
 
     The lower bound keeps the query on the index of `last_seen_at` from reading all days of the past.
     """
-    found = await connection.rows(_LEFT, [silent_since, silent_since - _LATELY, limit])
-    return await WorkDay.filter(id__in=[row["id"] for row in found]).order_by("id") if found else []
+    rows = await connection.fetch_rows(_UNPOSTED_SQL, [idle_since, idle_since - _CATCH_UP_SPAN, limit])
+    return await WorkDay.filter(id__in=[row["id"] for row in rows]).order_by("id") if rows else []
 
 
-def days_of(employees: Collection[int], first: date, last: date) -> QuerySet[WorkDay]:
+def days_between(employee_ids: Collection[int], first: date, last: date) -> QuerySet[WorkDay]:
     """Return the days with heartbeats of the employees from first to last, both included."""
-    return WorkDay.filter(employee_id__in=sorted(employees), day__gte=first, day__lte=last)
+    return WorkDay.filter(employee_id__in=sorted(employee_ids), day__gte=first, day__lte=last)

@@ -12,14 +12,14 @@ from tortoise import fields
 from tortoise.models import Model
 
 from domain.permissions import DeviceKind
-from models.db.columns import choice, link, short_text
+from models.db.columns import enum_column, foreign_key, short_text_column
 
 
 class Session(Model):
     """A sign-in with its chain of refresh tokens. Using a refresh token twice revokes the session."""
 
     id = fields.IntField(primary_key=True)
-    employee = link("Employee")
+    employee = foreign_key("Employee")
     employee_id: int
     started_at: datetime = fields.DatetimeField()
     expires_at: datetime = fields.DatetimeField()
@@ -32,7 +32,7 @@ class Session(Model):
 
 class RefreshToken(Model):
     id = fields.IntField(primary_key=True)
-    session = link("Session")
+    session = foreign_key("Session")
     session_id: int
     digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
     used_at: datetime | None = fields.DatetimeField(null=True)
@@ -45,9 +45,9 @@ class Device(Model):
     """A wallboard, or an integration that records for employees. `team_id` None means the whole company."""
 
     id = fields.IntField(primary_key=True)
-    name: str = short_text()
-    kind: DeviceKind = choice(DeviceKind)
-    team = link("Team", null=True)
+    name: str = short_text_column()
+    kind: DeviceKind = enum_column(DeviceKind)
+    team = foreign_key("Team", null=True)
     team_id: int | None
     digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
     created_at: datetime = fields.DatetimeField()
@@ -58,7 +58,7 @@ class Device(Model):
         table = "device"
 
 
-class RepeatableCall(Model):
+class IdempotencyRecord(Model):
     """The saved response of a mutation with an idempotency key; replayed when the key is sent again."""
 
     id = fields.IntField(primary_key=True)
@@ -74,6 +74,8 @@ class RepeatableCall(Model):
         indexes = (("at",),)
 
 
-async def revoke_all(employee: int, at: datetime, *, but: int | None = None) -> None:
+async def revoke_sessions(employee_id: int, at: datetime, *, kept_session_id: int | None = None) -> None:
     """Revoke the employee's sessions, except `kept_session_id`."""
-    await Session.filter(employee_id=employee, revoked_at=None).exclude(id=but or 0).update(revoked_at=at)
+    await (
+        Session.filter(employee_id=employee_id, revoked_at=None).exclude(id=kept_session_id or 0).update(revoked_at=at)
+    )

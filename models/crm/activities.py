@@ -15,10 +15,10 @@ from tortoise.models import Model
 
 from domain.alerts.rules import Event
 from models.db import connection
-from models.db.columns import currency_code, link, minor, short_text
+from models.db.columns import currency_column, foreign_key, minor_units_column, short_text_column
 
-_AT_ONCE: Final = 1000
-_OF_EVENTS: Final = ("id", "kind", "subject_kind", "subject_id", "at", "employee_id", "actor_id", "team_id", "data")
+_BATCH_SIZE: Final = 1000
+_EVENT_COLUMNS: Final = ("id", "kind", "subject_kind", "subject_id", "at", "employee_id", "actor_id", "team_id", "data")
 
 
 class ActivityKind(StrEnum):
@@ -57,10 +57,10 @@ class Activity(Model):
 
     id = fields.BigIntField(primary_key=True)
     kind: ActivityKind = fields.CharEnumField(ActivityKind, max_length=30)  # type: ignore[assignment]
-    employee = link("Employee", null=True)
+    employee = foreign_key("Employee", null=True)
     employee_id: int | None
     team_id: int | None = fields.IntField(null=True)
-    actor = link("Employee", null=True)
+    actor = foreign_key("Employee", null=True)
     actor_id: int | None
     at: datetime = fields.DatetimeField()
     recorded_at: datetime = fields.DatetimeField()
@@ -74,7 +74,7 @@ class Activity(Model):
         indexes = (("employee_id", "id"), ("subject_kind", "subject_id", "id"), ("client_id", "at"), ("at", "id"))
 
 
-class Bell(Model):
+class AnnouncedWin(Model):
     """A win announced to everyone in the company, or the revocation of one.
 
     A revocation carries the id of the announcement it revokes as `win_id`.
@@ -84,12 +84,12 @@ class Bell(Model):
     win_id: int | None = fields.BigIntField(null=True)
     revoked: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
     deal_id: int = fields.IntField()
-    employee = link("Employee")
+    employee = foreign_key("Employee")
     employee_id: int
     team_id: int = fields.IntField(default=0)
-    title: str = short_text()
-    amount: int = minor()
-    currency: str = currency_code()
+    title: str = short_text_column()
+    amount: int = minor_units_column()
+    currency: str = currency_column()
     at: datetime = fields.DatetimeField()
     rung_at: datetime = fields.DatetimeField()
 
@@ -98,7 +98,7 @@ class Bell(Model):
         indexes = (("deal_id", "id"),)
 
 
-class Row(NamedTuple):
+class ActivityRow(NamedTuple):
     """An activity about to be inserted: the columns of the table, in order, without the id."""
 
     kind: ActivityKind
@@ -113,52 +113,52 @@ class Row(NamedTuple):
     data: Mapping[str, Any]
 
 
-async def add(rows: Iterable[Row]) -> None:
+async def insert_activities(rows: Iterable[ActivityRow]) -> None:
     """Insert activities in the given order."""
-    kept = [(*row[:-1], orjson.dumps(row.data).decode()) for row in rows]
-    await connection.insert("activity", Row._fields, kept)
+    values = [(*row[:-1], orjson.dumps(row.data).decode()) for row in rows]
+    await connection.insert_rows("activity", ActivityRow._fields, values)
 
 
-async def by_ids(ids: Sequence[int]) -> list[Activity | None]:
-    found = await Activity.in_bulk(set(ids), "id")
-    return [found.get(id_) for id_ in ids]
+async def load_by_ids(ids: Sequence[int]) -> list[Activity | None]:
+    rows_by_id = await Activity.in_bulk(set(ids), "id")
+    return [rows_by_id.get(activity_id) for activity_id in ids]
 
 
-async def ring(**win: Any) -> None:
+async def insert_announced_win(**columns: Any) -> None:
     """Insert an announced win or a revocation, given the columns of `AnnouncedWin`."""
-    await connection.insert_one("bell", win)
+    await connection.insert_row("bell", columns)
 
 
-async def newest_id() -> int:
+async def fetch_newest_id() -> int:
     """Return the id of the newest activity, 0 when there is none."""
     row = await Activity.all().order_by("-id").first()
     return row.id if row else 0
 
 
-async def events(first: datetime, last: datetime, kinds: Sequence[str] | None = None) -> AsyncIterator[Event]:
+async def stream_events(start: datetime, end: datetime, kinds: Sequence[str] | None = None) -> AsyncIterator[Event]:
     """Yield the activities between two times, both included, as alert events, ordered by time and id.
 
     Reads in batches by keyset, so that memory stays bounded however long the range is.
     """
-    query = Activity.filter(at__lte=last)
+    query = Activity.filter(at__lte=end)
     if kinds is not None:
         query = query.filter(kind__in=[ActivityKind(kind) for kind in kinds])
-    after = Q(at__gte=first)
-    while rows := await query.filter(after).order_by("at", "id").limit(_AT_ONCE).values(*_OF_EVENTS):
+    position = Q(at__gte=start)
+    while rows := await query.filter(position).order_by("at", "id").limit(_BATCH_SIZE).values(*_EVENT_COLUMNS):
         for row in rows:
             subject = (row["subject_kind"], row["subject_id"])
-            whose = (row["employee_id"], row["actor_id"], row["team_id"])
-            yield Event(row["kind"].value, subject, row["at"], *whose, row["data"])
-        after = Q(at__gt=rows[-1]["at"]) | Q(at=rows[-1]["at"], id__gt=rows[-1]["id"])
+            owner_ids = (row["employee_id"], row["actor_id"], row["team_id"])
+            yield Event(row["kind"].value, subject, row["at"], *owner_ids, row["data"])
+        position = Q(at__gt=rows[-1]["at"]) | Q(at=rows[-1]["at"], id__gt=rows[-1]["id"])
 
 
-async def last_of_clients(clients: Sequence[int]) -> list[datetime | None]:
+async def fetch_last_activity_times(client_ids: Sequence[int]) -> list[datetime | None]:
     """Return the time of the last activity of each client, in the order of the ids; None without any."""
     rows = (
-        await Activity.filter(client_id__in=set(clients))
+        await Activity.filter(client_id__in=set(client_ids))
         .annotate(last=Max("at"))
         .group_by("client_id")
         .values_list("client_id", "last")
     )
-    found = dict(rows)
-    return [found.get(client) for client in clients]
+    times_by_client = dict(rows)
+    return [times_by_client.get(client_id) for client_id in client_ids]

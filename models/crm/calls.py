@@ -10,21 +10,21 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import CallDirection, CallFacts, CallOutcome, Credit
-from models.db.columns import choice, external, link
+from models.db.columns import enum_column, external_id_column, foreign_key
 
 
 class Call(Model):
     id = fields.IntField(primary_key=True)
-    external_id: str | None = external()
-    employee = link("Employee")
+    external_id: str | None = external_id_column()
+    employee = foreign_key("Employee")
     employee_id: int
-    direction: CallDirection = choice(CallDirection)
-    outcome: CallOutcome = choice(CallOutcome)
+    direction: CallDirection = enum_column(CallDirection)
+    outcome: CallOutcome = enum_column(CallOutcome)
     started_at: datetime = fields.DatetimeField()
     duration_seconds: int = fields.IntField(default=0)
-    client = link("Client", null=True)
+    client = foreign_key("Client", null=True)
     client_id: int | None
-    deal = link("Deal", null=True)
+    deal = foreign_key("Deal", null=True)
     deal_id: int | None
     note: str | None = fields.TextField(null=True)
     deleted_at: datetime | None = fields.DatetimeField(null=True)
@@ -45,11 +45,11 @@ class Call(Model):
         )
 
 
-def standing() -> QuerySet[Call]:
+def select_existing() -> QuerySet[Call]:
     """Return the calls that are not deleted."""
     return Call.filter(deleted_at=None)
 
 
-async def by_ids(ids: Sequence[int]) -> list[Call | None]:
-    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
-    return [found.get(id_) for id_ in ids]
+async def load_by_ids(ids: Sequence[int]) -> list[Call | None]:
+    rows_by_id = {row.id: row for row in await select_existing().filter(id__in=set(ids))}
+    return [rows_by_id.get(call_id) for call_id in ids]

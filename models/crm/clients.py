@@ -11,15 +11,15 @@ from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import ClientFacts, ContactFacts, Credit
 from domain.primitives.text import search_key
-from models.db.columns import external, link, short_text
+from models.db.columns import external_id_column, foreign_key, short_text_column
 
 
 class Client(Model):
     id = fields.IntField(primary_key=True)
-    external_id: str | None = external()
-    name: str = short_text()
-    needle: str = fields.CharField(max_length=1000, default="")  # type: ignore[assignment]
-    owner = link("Employee")
+    external_id: str | None = external_id_column()
+    name: str = short_text_column()
+    search_key: str = fields.CharField(source_field="needle", max_length=1000, default="")  # type: ignore[assignment]
+    owner = foreign_key("Employee")
     owner_id: int
     email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
     phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
@@ -39,19 +39,19 @@ class Client(Model):
             return None
         return ClientFacts(self.id, Credit(self.opened_by, self.opened_team), self.created_on)
 
-    def renamed(self, value: str) -> None:
-        self.name, self.needle = value, search_key(value)
+    def set_name(self, name: str) -> None:
+        self.name, self.search_key = name, search_key(name)
 
 
 class Contact(Model):
     """A contact: a person in the client base, with or without a client."""
 
     id = fields.IntField(primary_key=True)
-    external_id: str | None = external()
-    name: str = short_text()
-    client = link("Client", null=True)
+    external_id: str | None = external_id_column()
+    name: str = short_text_column()
+    client = foreign_key("Client", null=True)
     client_id: int | None
-    owner = link("Employee")
+    owner = foreign_key("Employee")
     owner_id: int
     email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
     phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
@@ -72,11 +72,11 @@ class Contact(Model):
         return ContactFacts(self.id, Credit(self.opened_by, self.opened_team), self.created_on)
 
 
-def standing() -> QuerySet[Client]:
+def select_existing() -> QuerySet[Client]:
     """Return the clients that are not deleted."""
     return Client.filter(deleted_at=None)
 
 
-def contacts_of(clients: Sequence[int]) -> QuerySet[Contact]:
+def select_contacts(client_ids: Sequence[int]) -> QuerySet[Contact]:
     """Return the contacts of these clients, in name order."""
-    return Contact.filter(client_id__in=set(clients), deleted_at=None).order_by("name", "id")
+    return Contact.filter(client_id__in=set(client_ids), deleted_at=None).order_by("name", "id")

@@ -11,7 +11,7 @@ from tortoise.models import Model
 from domain.ledger import metrics
 from domain.ledger.record_facts import Credit, ResultFacts
 from domain.primitives.units import Unit
-from models.db.columns import choice, external, link, minor, short_text
+from models.db.columns import enum_column, external_id_column, foreign_key, minor_units_column, short_text_column
 
 
 class CompanyMetric(Model):
@@ -19,9 +19,9 @@ class CompanyMetric(Model):
 
     id = fields.IntField(primary_key=True)
     key: str = fields.CharField(max_length=40, unique=True)  # type: ignore[assignment]
-    name: str = short_text()
+    name: str = short_text_column()
     description: str = fields.TextField(default="")
-    unit: Unit = choice(Unit, default=Unit.COUNT)
+    unit: Unit = enum_column(Unit, default=Unit.COUNT)
     created_at = fields.DatetimeField()
 
     class Meta:
@@ -32,11 +32,11 @@ class Result(Model):
     """A measured value of a company metric; `amount` is in its smallest unit."""
 
     id = fields.IntField(primary_key=True)
-    external_id: str | None = external()
+    external_id: str | None = external_id_column()
     metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
-    employee = link("Employee")
+    employee = foreign_key("Employee")
     employee_id: int
-    amount: int = minor()
+    amount: int = minor_units_column()
     at: datetime = fields.DatetimeField()
     note: str | None = fields.TextField(null=True)
     deleted_at: datetime | None = fields.DatetimeField(null=True)
@@ -57,18 +57,18 @@ class Result(Model):
         )
 
 
-async def catalogue() -> dict[str, metrics.Metric]:
+async def fetch_metrics() -> dict[str, metrics.Metric]:
     """Return every metric by its key: the built-in ones, then the company metrics by name."""
-    return known(await CompanyMetric.all().order_by("name", "id"))
+    return index_metrics(await CompanyMetric.all().order_by("name", "id"))
 
 
-def known(own: Sequence[CompanyMetric]) -> dict[str, metrics.Metric]:
+def index_metrics(company_metrics: Sequence[CompanyMetric]) -> dict[str, metrics.Metric]:
     """Return every metric by its key, given the rows of the company metrics."""
     return dict(metrics.METRICS) | {
-        row.key: metrics.of_company(row.key, row.unit, row.name, row.description) for row in own
+        row.key: metrics.make_company_metric(row.key, row.unit, row.name, row.description) for row in company_metrics
     }
 
 
-async def by_ids(ids: Sequence[int]) -> list[Result | None]:
-    found = {row.id: row for row in await Result.filter(id__in=set(ids), deleted_at=None)}
-    return [found.get(id_) for id_ in ids]
+async def load_by_ids(ids: Sequence[int]) -> list[Result | None]:
+    rows_by_id = {row.id: row for row in await Result.filter(id__in=set(ids), deleted_at=None)}
+    return [rows_by_id.get(result_id) for result_id in ids]

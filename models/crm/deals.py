@@ -15,7 +15,14 @@ from tortoise.queryset import QuerySet
 from domain.ledger.record_facts import Credit, DealFacts, DealStatus, SaleKind
 from domain.primitives.text import search_key
 from models.db import connection
-from models.db.columns import choice, currency_code, external, link, minor, short_text
+from models.db.columns import (
+    currency_column,
+    enum_column,
+    external_id_column,
+    foreign_key,
+    minor_units_column,
+    short_text_column,
+)
 
 
 class Deal(Model):
@@ -27,21 +34,21 @@ class Deal(Model):
     """
 
     id = fields.IntField(primary_key=True)
-    external_id: str | None = external()
-    title: str = short_text()
-    needle: str = fields.CharField(max_length=1000, default="")  # type: ignore[assignment]
-    owner = link("Employee")
+    external_id: str | None = external_id_column()
+    title: str = short_text_column()
+    search_key: str = fields.CharField(source_field="needle", max_length=1000, default="")  # type: ignore[assignment]
+    owner = foreign_key("Employee")
     owner_id: int
-    client = link("Client", null=True)
+    client = foreign_key("Client", null=True)
     client_id: int | None
-    stage = link("Stage")
+    stage = foreign_key("Stage")
     stage_id: int
-    status: DealStatus = choice(DealStatus, default=DealStatus.OPEN)
-    amount: int | None = minor(null=True)
-    currency: str | None = currency_code(null=True)
-    cost: int | None = minor(null=True)
-    cost_currency: str | None = currency_code(null=True)
-    product: str | None = short_text(null=True)
+    status: DealStatus = enum_column(DealStatus, default=DealStatus.OPEN)
+    amount: int | None = minor_units_column(null=True)
+    currency: str | None = currency_column(null=True)
+    cost: int | None = minor_units_column(null=True)
+    cost_currency: str | None = currency_column(null=True)
+    product: str | None = short_text_column(null=True)
     problem: str | None = fields.TextField(null=True)
     lost_reason: str | None = fields.TextField(null=True)
     created_at: datetime = fields.DatetimeField()
@@ -59,9 +66,9 @@ class Deal(Model):
     lost_team: int | None = fields.IntField(null=True)
     rate: Decimal | None = fields.DecimalField(max_digits=30, decimal_places=12, null=True)
     cost_rate: Decimal | None = fields.DecimalField(max_digits=30, decimal_places=12, null=True)
-    value: int | None = minor(null=True)
-    profit: int | None = minor(null=True)
-    sale_kind: SaleKind | None = choice(SaleKind, null=True)
+    value: int | None = minor_units_column(null=True)
+    profit: int | None = minor_units_column(null=True)
+    sale_kind: SaleKind | None = enum_column(SaleKind, null=True)
     sale_kind_given: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
 
     class Meta:
@@ -91,20 +98,20 @@ class Deal(Model):
             self.sale_kind if won else None,
         )
 
-    def titled(self, value: str) -> None:
-        self.title, self.needle = value, search_key(value)
+    def set_title(self, title: str) -> None:
+        self.title, self.search_key = title, search_key(title)
 
 
-class StageVisit(Model):
+class StageEntry(Model):
     """A deal's entry into a stage, with its day in the company's calendar.
 
     Rows are appended; only the first entry moves, when the creation time of its deal is corrected.
     """
 
     id = fields.BigIntField(primary_key=True)
-    deal = link("Deal")
+    deal = foreign_key("Deal")
     deal_id: int
-    stage = link("Stage")
+    stage = foreign_key("Stage")
     stage_id: int
     entered_at: datetime = fields.DatetimeField()
     entered_on: date = fields.DateField(null=True)  # never null; SQLite can add only nullable columns
@@ -114,65 +121,65 @@ class StageVisit(Model):
         indexes = (("deal_id", "entered_at"), ("stage_id", "entered_at"), ("stage_id", "entered_on"))
 
 
-async def enter(visits: Iterable[tuple[int, int, datetime, date]]) -> None:
+async def insert_stage_entries(entries: Iterable[tuple[int, int, datetime, date]]) -> None:
     """Insert stage entries: tuples of deal id, stage id, time of entry and its day."""
-    await connection.insert("stage_visit", ("deal_id", "stage_id", "entered_at", "entered_on"), list(visits))
+    await connection.insert_rows("stage_visit", ("deal_id", "stage_id", "entered_at", "entered_on"), list(entries))
 
 
-def standing() -> QuerySet[Deal]:
+def select_existing() -> QuerySet[Deal]:
     """Return the deals that are not deleted."""
     return Deal.filter(deleted_at=None)
 
 
-async def by_ids(ids: Sequence[int]) -> list[Deal | None]:
+async def load_by_ids(ids: Sequence[int]) -> list[Deal | None]:
     """Return one deal per id, in the order of `ids`; None where it does not exist or is deleted."""
-    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
-    return [found.get(id_) for id_ in ids]
+    rows_by_id = {row.id: row for row in await select_existing().filter(id__in=set(ids))}
+    return [rows_by_id.get(deal_id) for deal_id in ids]
 
 
-def of_client(client: int) -> QuerySet[Deal]:
-    return standing().filter(client_id=client)
+def select_for_client(client_id: int) -> QuerySet[Deal]:
+    return select_existing().filter(client_id=client_id)
 
 
-async def first_wins(clients: Collection[int]) -> dict[int, int]:
+async def find_first_wins(client_ids: Collection[int]) -> dict[int, int]:
     """Return the earliest win, among deals not deleted, of each client that has one: client id → deal id."""
-    firsts: dict[int, int] = {}
+    first_win_ids: dict[int, int] = {}
     rows = (
-        await standing()
-        .filter(client_id__in=list(clients), status=DealStatus.WON)
+        await select_existing()
+        .filter(client_id__in=list(client_ids), status=DealStatus.WON)
         .order_by("client_id", "closed_at", "id")
         .values_list("client_id", "id")
     )
-    for client, deal in rows:
-        firsts.setdefault(client, deal)
-    return firsts
+    for client_id, deal_id in rows:
+        first_win_ids.setdefault(client_id, deal_id)
+    return first_win_ids
 
 
-async def to_regrade(clients: Collection[int]) -> list[Deal]:
+async def find_wins_with_outdated_sale_kind(client_ids: Collection[int]) -> list[Deal]:
     """Return the won deals whose derived sale kind no longer matches the order of the client's wins."""
-    firsts = await first_wins(clients)
-    won = standing().filter(client_id__in=list(clients), status=DealStatus.WON, sale_kind_given=False)
-    wrong_first = await won.filter(sale_kind=SaleKind.FIRST).exclude(id__in=list(firsts.values()))
-    wrong_repeat = await won.filter(id__in=list(firsts.values())).exclude(sale_kind=SaleKind.FIRST)
+    first_win_ids = await find_first_wins(client_ids)
+    won_deals = select_existing().filter(client_id__in=list(client_ids), status=DealStatus.WON, sale_kind_given=False)
+    wrong_first = await won_deals.filter(sale_kind=SaleKind.FIRST).exclude(id__in=list(first_win_ids.values()))
+    wrong_repeat = await won_deals.filter(id__in=list(first_win_ids.values())).exclude(sale_kind=SaleKind.FIRST)
     return [*wrong_first, *wrong_repeat]
 
 
 @dataclass(frozen=True, slots=True)
-class Wins:
+class ClientWins:
     """Wins of a client: number of won deals, and their value in the smallest unit of the company's currency."""
 
     count: int = 0
     value: int = 0
 
 
-async def wins_of(clients: Sequence[int]) -> list[Wins]:
+async def fetch_client_wins(client_ids: Sequence[int]) -> list[ClientWins]:
     """Return the wins of each client, in the order of the ids; deleted deals are left out."""
     rows = (
-        await standing()
-        .filter(client_id__in=set(clients), status=DealStatus.WON)
+        await select_existing()
+        .filter(client_id__in=set(client_ids), status=DealStatus.WON)
         .annotate(wins=Count("id"), total=Sum("value"))
         .group_by("client_id")
         .values_list("client_id", "wins", "total")
     )
-    found = {client: Wins(int(wins), int(total or 0)) for client, wins, total in rows}
-    return [found.get(client, Wins()) for client in clients]
+    wins_by_client = {client_id: ClientWins(int(wins), int(total or 0)) for client_id, wins, total in rows}
+    return [wins_by_client.get(client_id, ClientWins()) for client_id in client_ids]

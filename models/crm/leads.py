@@ -10,24 +10,24 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import Credit, LeadFacts, LeadStatus
-from models.db.columns import choice, external, link, short_text
+from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column
 
 
 class Lead(Model):
     id = fields.IntField(primary_key=True)
-    external_id: str | None = external()
-    title: str = short_text()
-    owner = link("Employee")
+    external_id: str | None = external_id_column()
+    title: str = short_text_column()
+    owner = foreign_key("Employee")
     owner_id: int
-    source: str | None = short_text(null=True)
-    client = link("Client", null=True)
+    source: str | None = short_text_column(null=True)
+    client = foreign_key("Client", null=True)
     client_id: int | None
-    deal = link("Deal", null=True)
+    deal = foreign_key("Deal", null=True)
     deal_id: int | None
-    contact_name: str | None = short_text(null=True)
+    contact_name: str | None = short_text_column(null=True)
     phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
     email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
-    status: LeadStatus = choice(LeadStatus, default=LeadStatus.NEW)
+    status: LeadStatus = enum_column(LeadStatus, default=LeadStatus.NEW)
     rejected_reason: str | None = fields.TextField(null=True)
     created_at: datetime = fields.DatetimeField()
     deleted_at: datetime | None = fields.DatetimeField(null=True)
@@ -56,11 +56,11 @@ class Lead(Model):
         )
 
 
-def standing() -> QuerySet[Lead]:
+def select_existing() -> QuerySet[Lead]:
     """Return the leads that are not deleted."""
     return Lead.filter(deleted_at=None)
 
 
-async def by_ids(ids: Sequence[int]) -> list[Lead | None]:
-    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
-    return [found.get(id_) for id_ in ids]
+async def load_by_ids(ids: Sequence[int]) -> list[Lead | None]:
+    rows_by_id = {row.id: row for row in await select_existing().filter(id__in=set(ids))}
+    return [rows_by_id.get(lead_id) for lead_id in ids]

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from tortoise import fields
 from tortoise.models import Model
 
-from models.db.columns import currency_code, link, minor, short_text
+from models.db.columns import currency_column, foreign_key, minor_units_column, short_text_column
 
 
 class Pipeline(Model):
     """A pipeline: the ordered stages that deals go through."""
 
     id = fields.IntField(primary_key=True)
-    name: str = short_text()
+    name: str = short_text_column()
 
     class Meta:
         table = "pipeline"
@@ -22,9 +22,9 @@ class Pipeline(Model):
 
 class Stage(Model):
     id = fields.IntField(primary_key=True)
-    pipeline = link("Pipeline")
+    pipeline = foreign_key("Pipeline")
     pipeline_id: int
-    name: str = short_text()
+    name: str = short_text_column()
     position: int = fields.IntField()
 
     class Meta:
@@ -37,33 +37,33 @@ class Product(Model):
 
     id = fields.IntField(primary_key=True)
     name: str = fields.CharField(max_length=400, unique=True)  # type: ignore[assignment]
-    price: int = minor()
-    currency: str = currency_code()
+    price: int = minor_units_column()
+    currency: str = currency_column()
 
     class Meta:
         table = "product"
 
 
-async def pipelines() -> list[Pipeline]:
+async def fetch_all() -> list[Pipeline]:
     return await Pipeline.all().order_by("id")
 
 
-async def by_ids(ids: Sequence[int]) -> list[Pipeline | None]:
-    found = await Pipeline.in_bulk(set(ids), "id")
-    return [found.get(id_) for id_ in ids]
+async def load_by_ids(ids: Sequence[int]) -> list[Pipeline | None]:
+    rows_by_id = await Pipeline.in_bulk(set(ids), "id")
+    return [rows_by_id.get(pipeline_id) for pipeline_id in ids]
 
 
-async def stages_by_ids(ids: Sequence[int]) -> list[Stage | None]:
-    found = await Stage.in_bulk(set(ids), "id")
-    return [found.get(id_) for id_ in ids]
+async def load_stages_by_ids(ids: Sequence[int]) -> list[Stage | None]:
+    rows_by_id = await Stage.in_bulk(set(ids), "id")
+    return [rows_by_id.get(stage_id) for stage_id in ids]
 
 
-async def stages_of(pipelines: Sequence[int]) -> list[list[Stage]]:
+async def fetch_stages(pipeline_ids: Sequence[int]) -> list[list[Stage]]:
     """Return the stages of each pipeline, in order."""
-    rows = await Stage.filter(pipeline_id__in=set(pipelines)).order_by("position", "id")
-    return [[row for row in rows if row.pipeline_id == pipeline] for pipeline in pipelines]
+    rows = await Stage.filter(pipeline_id__in=set(pipeline_ids)).order_by("position", "id")
+    return [[row for row in rows if row.pipeline_id == pipeline_id] for pipeline_id in pipeline_ids]
 
 
-async def first_stage() -> Stage | None:
+async def fetch_first_stage() -> Stage | None:
     """Return the first stage of the first pipeline: the default stage of a new deal."""
     return await Stage.all().order_by("pipeline_id", "position", "id").first()

@@ -12,9 +12,9 @@ from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import Credit, TaskFacts, TaskKind
 from models.db import connection
-from models.db.columns import choice, external, link, short_text
+from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column
 
-_NEVER = 1 << 50  # later than any due time in epoch seconds
+_NO_DUE_TIME = 1 << 50  # later than any due time in epoch seconds
 
 
 class Task(Model):
@@ -26,18 +26,18 @@ class Task(Model):
     """
 
     id = fields.IntField(primary_key=True)
-    external_id: str | None = external()
-    title: str = short_text()
-    kind: TaskKind = choice(TaskKind, default=TaskKind.TASK)
-    assignee = link("Employee")
+    external_id: str | None = external_id_column()
+    title: str = short_text_column()
+    kind: TaskKind = enum_column(TaskKind, default=TaskKind.TASK)
+    assignee = foreign_key("Employee")
     assignee_id: int
-    created_by = link("Employee", null=True)
+    created_by = foreign_key("Employee", null=True)
     created_by_id: int | None
     due_at: datetime | None = fields.DatetimeField(null=True)
     completed_at: datetime | None = fields.DatetimeField(null=True)
-    deal = link("Deal", null=True)
+    deal = foreign_key("Deal", null=True)
     deal_id: int | None
-    client = link("Client", null=True)
+    client = foreign_key("Client", null=True)
     client_id: int | None
     created_at: datetime = fields.DatetimeField()
     deleted_at: datetime | None = fields.DatetimeField(null=True)
@@ -59,47 +59,47 @@ class Task(Model):
             return TaskFacts(self.id)
         return TaskFacts(self.id, Credit(self.credit_by, self.credit_team or 0), self.completed_on)
 
-    def replaced(self) -> None:
+    def update_place(self) -> None:
         """Set `place`, the sort key of lists, from the due and completion times."""
         if self.completed_at is not None:
-            self.place = 2 * _NEVER - _seconds(self.completed_at)
+            self.place = 2 * _NO_DUE_TIME - _to_epoch_seconds(self.completed_at)
         else:
-            self.place = _NEVER if self.due_at is None else _seconds(self.due_at)
+            self.place = _NO_DUE_TIME if self.due_at is None else _to_epoch_seconds(self.due_at)
 
-    def overdue(self, now: datetime) -> bool:
+    def is_overdue(self, now: datetime) -> bool:
         return self.completed_at is None and self.due_at is not None and self.due_at <= now
 
 
-def _seconds(moment: datetime) -> int:
+def _to_epoch_seconds(moment: datetime) -> int:
     return int(moment.astimezone(UTC).timestamp())
 
 
-def standing() -> QuerySet[Task]:
+def select_existing() -> QuerySet[Task]:
     """Return the tasks that are not deleted."""
     return Task.filter(deleted_at=None)
 
 
-def awaited(now: datetime) -> QuerySet[Task]:
+def select_newly_overdue(now: datetime) -> QuerySet[Task]:
     """Return the open tasks whose due time has passed and is not recorded in the activity feed yet."""
-    return standing().filter(completed_at=None, overdue_at=None, due_at__lte=now)
+    return select_existing().filter(completed_at=None, overdue_at=None, due_at__lte=now)
 
 
-async def are_awaited(now: datetime) -> bool:
+async def has_newly_overdue(now: datetime) -> bool:
     """Return whether there is a newly overdue task; plain SQL, because the scheduler asks on every tick."""
-    open_ = "deleted_at IS NULL AND completed_at IS NULL AND overdue_at IS NULL"
-    return bool(await connection.rows(f"SELECT 1 FROM task WHERE {open_} AND due_at <= ? LIMIT 1", [now]))  # noqa: S608
+    condition = "deleted_at IS NULL AND completed_at IS NULL AND overdue_at IS NULL"
+    return bool(await connection.fetch_rows(f"SELECT 1 FROM task WHERE {condition} AND due_at <= ? LIMIT 1", [now]))  # noqa: S608
 
 
-async def noted(rows: Sequence[Task]) -> None:
+async def mark_overdue_recorded(rows: Sequence[Task]) -> None:
     """Mark the passed due times of these tasks as recorded."""
     await Task.filter(id__in=[row.id for row in rows]).update(overdue_at=F("due_at"))
 
 
-async def note_overdue(now: datetime) -> None:
+async def mark_all_overdue_recorded(now: datetime) -> None:
     """Mark the passed due times of all open tasks as recorded."""
-    await awaited(now).update(overdue_at=F("due_at"))
+    await select_newly_overdue(now).update(overdue_at=F("due_at"))
 
 
-async def by_ids(ids: Sequence[int]) -> list[Task | None]:
-    found = {row.id: row for row in await standing().filter(id__in=set(ids))}
-    return [found.get(id_) for id_ in ids]
+async def load_by_ids(ids: Sequence[int]) -> list[Task | None]:
+    rows_by_id = {row.id: row for row in await select_existing().filter(id__in=set(ids))}
+    return [rows_by_id.get(task_id) for task_id in ids]

@@ -21,11 +21,11 @@ from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClie
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.connection import get_connection
 from tortoise.exceptions import DBConnectionError, OperationalError
-from tortoise.fields import data as readers
+from tortoise.fields import data as field_data
 from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
-MODULES: Final = (
+MODEL_MODULES: Final = (
     "models.organization.company",
     "models.organization.people",
     "models.crm.pipelines",
@@ -50,16 +50,16 @@ MODULES: Final = (
 )
 
 
-_VALUES: Final = 900  # old builds of SQLite accept at most 999
+_MAX_VALUES_PER_STATEMENT: Final = 900  # old builds of SQLite accept at most 999
 
 Row = TypeVar("Row", bound=Model)
 
 # Times that arrive as text (from SQLite, and in JSON) are in the format that Python writes, so Python's parser reads
 # them. Tortoise's own parser accepts more formats and is ten times slower, which is a tenth of the time of a long list.
-readers.parse_datetime = datetime.fromisoformat  # type: ignore[attr-defined]
+field_data.parse_datetime = datetime.fromisoformat  # type: ignore[attr-defined]
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc]
+class _PooledConnection(asyncpg.Connection):  # type: ignore[misc]
     """A pooled connection without server-side reset: no session state outlives a transaction here.
 
     This saves one round trip whenever a connection returns to the pool.
@@ -69,7 +69,7 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]
         await self._reset()
 
 
-AWAY: Final = (
+DATABASE_DOWN_ERRORS: Final = (
     DBConnectionError,
     OperationalError,
     ConnectionError,
@@ -80,21 +80,21 @@ AWAY: Final = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # a connection that was closed while the driver was using it
 )
-LEDGER_LOCK: Final = 0x5C0E_0001
+LEDGER_LOCK_ID: Final = 0x5C0E_0001
 
 Result = TypeVar("Result")
 
 
-class GivenUp(TimeoutError):
+class DeadlineExceeded(TimeoutError):
     """Raised when awaiting something with `with_deadline` took too long."""
 
 
-def config(url: str, *, pool: int = 20) -> dict[str, Any]:
+def tortoise_config(url: str, *, pool_size: int = 20) -> dict[str, Any]:
     """Return Tortoise's configuration for a `sqlite://PATH` or `postgres://…` URL.
 
     The connection is named after its dialect, because Tortoise caches statements by the connection's name.
     """
-    label = "sqlite" if is_sqlite(url) else "postgres"
+    connection_name = "sqlite" if is_sqlite(url) else "postgres"
     connection: Any = expand_db_url(url)
     credentials = connection["credentials"]
     if is_sqlite(url):
@@ -102,18 +102,22 @@ def config(url: str, *, pool: int = 20) -> dict[str, Any]:
         credentials.setdefault("busy_timeout", 10_000)
         credentials.setdefault("synchronous", "NORMAL")
     else:
-        credentials.setdefault("maxsize", pool)
+        credentials.setdefault("maxsize", pool_size)
         credentials["command_timeout"] = 10
-        credentials["connection_class"] = _Connection
+        credentials["connection_class"] = _PooledConnection
         credentials["server_settings"] = {
             "application_name": "scoreline",
             "lock_timeout": "5s",
             "idle_in_transaction_session_timeout": "15s",  # a frozen process must not keep the ledger lock
         }
     return {
-        "connections": {label: connection},
+        "connections": {connection_name: connection},
         "apps": {
-            "models": {"models": list(MODULES), "default_connection": label, "migrations": "models.migrations"},
+            "models": {
+                "models": list(MODEL_MODULES),
+                "default_connection": connection_name,
+                "migrations": "models.migrations",
+            },
         },
         "use_tz": True,
         "timezone": "UTC",
@@ -129,7 +133,7 @@ def is_sqlite(url: str) -> bool:
     return url.startswith("sqlite:")
 
 
-def make_room(url: str) -> None:
+def create_parent_directory(url: str) -> None:
     """Create the folder of an SQLite file."""
     path = url.partition("://")[2].partition("?")[0]
     if path != ":memory:":
@@ -137,9 +141,9 @@ def make_room(url: str) -> None:
 
 
 @asynccontextmanager
-async def connected(url: str, *, pool: int = 20) -> AsyncIterator[None]:
+async def connect(url: str, *, pool_size: int = 20) -> AsyncIterator[None]:
     """Connect all tasks of the process to the database, until the end of the block."""
-    await Tortoise.init(config(url, pool=pool), _enable_global_fallback=True)
+    await Tortoise.init(tortoise_config(url, pool_size=pool_size), _enable_global_fallback=True)
     try:
         yield
     finally:
@@ -147,111 +151,113 @@ async def connected(url: str, *, pool: int = 20) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def writing() -> AsyncIterator[None]:
+async def write_transaction() -> AsyncIterator[None]:
     """Run a transaction as the single writer of the ledger."""
     async with in_transaction() as connection:
         if connection.capabilities.dialect == "postgres":
-            await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [LEDGER_LOCK])
+            await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [LEDGER_LOCK_ID])
         yield
 
 
-def committed() -> bool:
+def is_outside_transaction() -> bool:
     """Return whether no transaction is open, so that all writes are committed and visible to other connections."""
-    return not isinstance(connection(), TransactionalDBClient)
+    return not isinstance(current_connection(), TransactionalDBClient)
 
 
-async def within(seconds: float, work: Awaitable[Result]) -> Result:
+async def with_deadline(seconds: float, awaitable: Awaitable[Result]) -> Result:
     """Return the result of an awaitable. After the time, cancel it without waiting and raise DeadlineExceeded.
 
     `asyncio.timeout` would wait for the cancelled task. The PostgreSQL driver waits in turn until the server has
     acknowledged the cancellation, which a frozen server never does.
     """
-    running = asyncio.ensure_future(work)
-    running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # marks its exception as retrieved
+    task = asyncio.ensure_future(awaitable)
+    task.add_done_callback(
+        lambda finished: finished.cancelled() or finished.exception()
+    )  # marks its exception as retrieved
     try:
-        await asyncio.wait({running}, timeout=seconds)
-        if not running.done():
-            raise GivenUp
-        return running.result()
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            raise DeadlineExceeded
+        return task.result()
     finally:
-        running.cancel()
+        task.cancel()
 
 
-def connection() -> BaseDBAsyncClient:
+def current_connection() -> BaseDBAsyncClient:
     """Return the open connection; inside a transaction that of the transaction."""
-    return get_connection(_named())
+    return get_connection(_connection_name())
 
 
-def _named() -> str:
+def _connection_name() -> str:
     """Return the name of the connection, which is the name of its dialect."""
-    return str(_a_model()._meta.default_connection)
+    return str(_any_model()._meta.default_connection)
 
 
 @cache
-def _a_model() -> type[Model]:
+def _any_model() -> type[Model]:
     return Tortoise.apps["models"]["Company"]  # type: ignore[no-any-return]
 
 
 def _dialect() -> str:
-    return _named()
+    return _connection_name()
 
 
-def _spoken(client: BaseDBAsyncClient, sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+def _to_dialect(client: BaseDBAsyncClient, sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
     """Translate `?` placeholders and values to the dialect of the connected database."""
     if client.capabilities.dialect == "sqlite":
-        return sql, [_as_text(value) if isinstance(value, date) else value for value in values]
-    return _numbered(sql), list(values)
+        return sql, [_to_sqlite_text(value) if isinstance(value, date) else value for value in values]
+    return _number_placeholders(sql), list(values)
 
 
-def _as_text(value: date) -> str:
+def _to_sqlite_text(value: date) -> str:
     """Return a date or time as SQLite stores it: ISO 8601 text, times in UTC."""
     return value.astimezone(UTC).isoformat(" ") if isinstance(value, datetime) else value.isoformat()
 
 
 @lru_cache(maxsize=512)
-def _numbered(sql: str) -> str:
+def _number_placeholders(sql: str) -> str:
     parts = sql.split("?")
     return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, 1))
 
 
-def marks(values: Sequence[Any]) -> str:
+def placeholders(values: Sequence[Any]) -> str:
     """Return SQL placeholders for values, separated by commas; NULL if empty, which no value equals."""
     return ", ".join("?" * len(values)) or "NULL"
 
 
 async def execute(sql: str, values: Sequence[Any] = ()) -> None:
     """Run one statement with `?` placeholders."""
-    client = connection()
-    await client.execute_query(*_spoken(client, sql, values))
+    client = current_connection()
+    await client.execute_query(*_to_dialect(client, sql, values))
 
 
-async def rows(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+async def fetch_rows(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Return the rows of one statement with `?` placeholders."""
-    client = connection()
-    return await client.execute_query_dict(*_spoken(client, sql, values))
+    client = current_connection()
+    return await client.execute_query_dict(*_to_dialect(client, sql, values))
 
 
-async def by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
+async def fetch_by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
     """Return the rows with these ids, by id.
 
     Plain SQL instead of a Tortoise query, because this statement runs far more often than any other.
     """
-    wanted = sorted(set(ids))
-    if not wanted:
+    unique_ids = sorted(set(ids))
+    if not unique_ids:
         return {}
-    sql = f'SELECT * FROM "{model._meta.db_table}" WHERE id IN ({marks(wanted)})'  # noqa: S608
-    return {row["id"]: model._init_from_db(**row) for row in await rows(sql, wanted)}
+    sql = f'SELECT * FROM "{model._meta.db_table}" WHERE id IN ({placeholders(unique_ids)})'  # noqa: S608
+    return {row["id"]: model._init_from_db(**row) for row in await fetch_rows(sql, unique_ids)}
 
 
-async def insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+async def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Insert rows, with values in the order of the columns, in as few statements as old builds of SQLite allow."""
-    at_once = _VALUES // len(columns)
-    for start in range(0, len(rows), at_once):
-        part = rows[start : start + at_once]
-        await execute(_insertion(table, tuple(columns), len(part)), [value for row in part for value in row])
+    rows_per_statement = _MAX_VALUES_PER_STATEMENT // len(columns)
+    for start in range(0, len(rows), rows_per_statement):
+        chunk = rows[start : start + rows_per_statement]
+        await execute(_insert_sql(table, tuple(columns), len(chunk)), [value for row in chunk for value in row])
 
 
-async def write(sql: str, rows: Sequence[Sequence[Any]], kinds: Sequence[str] | None = None) -> None:
+async def execute_with_rows(sql: str, rows: Sequence[Sequence[Any]], column_types: Sequence[str] | None = None) -> None:
     """Run a statement with many rows of values, in as few statements as old builds of SQLite allow.
 
     sql           contains `{rows}`, which is replaced by the rows of placeholders
@@ -259,65 +265,69 @@ async def write(sql: str, rows: Sequence[Sequence[Any]], kinds: Sequence[str] | 
     """
     if not rows:
         return
-    row, at_once = f"({marks(rows[0])})", _VALUES // len(rows[0])
-    first = f"({', '.join(f'CAST(? AS {kind})' for kind in kinds)})" if kinds and _dialect() != "sqlite" else row
-    for start in range(0, len(rows), at_once):
-        part = rows[start : start + at_once]
-        below = ", ".join([first] + [row] * (len(part) - 1))
-        await execute(sql.format(rows=below), [value for each in part for value in each])
+    row_sql, rows_per_statement = f"({placeholders(rows[0])})", _MAX_VALUES_PER_STATEMENT // len(rows[0])
+    first_row_sql = (
+        f"({', '.join(f'CAST(? AS {column_type})' for column_type in column_types)})"
+        if column_types and _dialect() != "sqlite"
+        else row_sql
+    )
+    for start in range(0, len(rows), rows_per_statement):
+        chunk = rows[start : start + rows_per_statement]
+        values_sql = ", ".join([first_row_sql] + [row_sql] * (len(chunk) - 1))
+        await execute(sql.format(rows=values_sql), [value for row in chunk for value in row])
 
 
 @lru_cache(maxsize=512)
-def _insertion(table: str, columns: Sequence[str], rows: int) -> str:
-    row = f"({', '.join('?' * len(columns))})"
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"  # noqa: S608
+def _insert_sql(table: str, columns: Sequence[str], row_count: int) -> str:
+    row_sql = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row_sql] * row_count)}"  # noqa: S608
 
 
-async def insert_one(table: str, values: Mapping[str, Any]) -> int:
+async def insert_row(table: str, values: Mapping[str, Any]) -> int:
     """Insert one row and return its id."""
-    found = await rows(f"{_insertion(table, tuple(values), 1)} RETURNING id", list(values.values()))
-    return int(found[0]["id"])
+    result = await fetch_rows(f"{_insert_sql(table, tuple(values), 1)} RETURNING id", list(values.values()))
+    return int(result[0]["id"])
 
 
-async def save_new(row: Model) -> None:
+async def save_new_row(row: Model) -> None:
     """Insert a new row and set the id that the database assigns."""
     meta = row._meta
     fields = [
         (meta.fields_map[name], name, column) for name, column in meta.fields_db_projection.items() if name != "id"
     ]
     values = {column: field.to_db_value(getattr(row, name), row) for field, name, column in fields}
-    row.pk = await insert_one(meta.db_table, values)
+    row.pk = await insert_row(meta.db_table, values)
     row._saved_in_db = True
 
 
-async def reserve(model: type[Model], count: int) -> list[int]:
+async def reserve_ids(model: type[Model], count: int) -> list[int]:
     """Reserve ids for new rows of a table.
 
     Only within `write_transaction`: on SQLite the ids are merely read, and only the single writer may use them.
     """
     table = model._meta.db_table
     if _dialect() == "sqlite":
-        found = await rows("SELECT seq FROM sqlite_sequence WHERE name = ?", [table])
-        last = int(found[0]["seq"]) if found else 0
-        return list(range(last + 1, last + count + 1))
-    taken = await rows(
+        sequence_rows = await fetch_rows("SELECT seq FROM sqlite_sequence WHERE name = ?", [table])
+        last_id = int(sequence_rows[0]["seq"]) if sequence_rows else 0
+        return list(range(last_id + 1, last_id + count + 1))
+    reserved = await fetch_rows(
         f"SELECT nextval(pg_get_serial_sequence('{table}', 'id')) AS id FROM generate_series(1, ?)",  # noqa: S608
         [count],
     )
-    return [row["id"] for row in taken]
+    return [row["id"] for row in reserved]
 
 
-def instant(value: datetime | str) -> datetime:
+def to_datetime(value: datetime | str) -> datetime:
     """Return a time from plain SQL as an aware datetime; SQLite returns text."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
-def day(value: date | str) -> date:
+def to_date(value: date | str) -> date:
     """Return a date from plain SQL as a date; SQLite returns text."""
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
-def days_between(first: str, last: str) -> str:
+def days_between_sql(first: str, last: str) -> str:
     """Return the SQL expression for the number of days from one date column to another."""
     if _dialect() == "sqlite":
         return f"CAST(julianday({last}) - julianday({first}) AS INTEGER)"

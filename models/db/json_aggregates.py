@@ -13,40 +13,44 @@ import orjson
 
 from models.db import connection
 
-PORTION: Final = 2000  # ranges of so many ids form a chunk
+IDS_PER_CHUNK: Final = 2000  # ranges of so many ids form a chunk
 
-Texts = dict[str, list[str]]
+JsonChunks = dict[str, list[str]]
 
 
-def portions(columns: Sequence[str], source: str, *, part: str, by: str = f"id / {PORTION}") -> str:
+def chunked_json_sql(
+    columns: Sequence[str], source: str, *, part_sql: str, chunk_sql: str = f"id / {IDS_PER_CHUNK}"
+) -> str:
     """Return the statement that aggregates columns into one JSON text per chunk.
 
     source     the SQL after FROM
     part_sql   expression of the name under which `fetch_json_chunks` returns the chunk
     chunk_sql  expression that is equal for all rows of a chunk
     """
-    if connection.connection().capabilities.dialect == "sqlite":
-        row, each = "json_array", "json_group_array"
+    if connection.current_connection().capabilities.dialect == "sqlite":
+        row_function, list_function = "json_array", "json_group_array"
     else:
-        row, each = "json_build_array", "json_agg"
-    lists = ", ".join(f"{each}({column})" for column in columns)
-    return f"SELECT {part} AS part, CAST({row}({lists}) AS TEXT) AS held FROM {source} GROUP BY {by}"  # noqa: S608
+        row_function, list_function = "json_build_array", "json_agg"
+    lists = ", ".join(f"{list_function}({column})" for column in columns)
+    return (
+        f"SELECT {part_sql} AS part, CAST({row_function}({lists}) AS TEXT) AS held FROM {source} GROUP BY {chunk_sql}"  # noqa: S608
+    )
 
 
-async def gather(statements: Sequence[str], values: Sequence[Any] = ()) -> Texts:
+async def fetch_json_chunks(statements: Sequence[str], values: Sequence[Any] = ()) -> JsonChunks:
     """Run statements of `chunked_json_sql` as one and return the JSON texts by part; a part without rows is missing."""
-    found: Texts = {}
-    for row in await connection.rows(" UNION ALL ".join(statements), values):
-        found.setdefault(row["part"], []).append(row["held"])
-    return found
+    chunks: JsonChunks = {}
+    for row in await connection.fetch_rows(" UNION ALL ".join(statements), values):
+        chunks.setdefault(row["part"], []).append(row["held"])
+    return chunks
 
 
-def columns(text: str) -> list[list[Any]]:
+def parse_columns(text: str) -> list[list[Any]]:
     """Return the columns of one chunk, each as a list."""
-    found: list[list[Any]] = orjson.loads(text)
-    return found
+    values: list[list[Any]] = orjson.loads(text)
+    return values
 
 
-def rows(texts: Sequence[str]) -> list[tuple[Any, ...]]:
+def parse_rows(chunks: Sequence[str]) -> list[tuple[Any, ...]]:
     """Return the rows of all chunks."""
-    return [row for text in texts for row in zip(*columns(text), strict=True)]
+    return [row for text in chunks for row in zip(*parse_columns(text), strict=True)]

@@ -21,12 +21,12 @@ from tortoise.queryset import QuerySet
 from domain.errors.operation_errors import BadInput
 
 Row = TypeVar("Row", bound=Model)
-LARGEST = 100
-USUAL = 20
+MAX_PAGE_SIZE = 100
+DEFAULT_PAGE_SIZE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class PageArguments:
     """Arguments of a page: the `first` rows after a cursor, or the `last` rows before one. Raises BadInput."""
 
     first: int | None = None
@@ -38,16 +38,16 @@ class Span:
         if self.first is not None and self.last is not None:
             raise BadInput("Give either first or last, not both.", field="last")
         for field, size in (("first", self.first), ("last", self.last)):
-            if size is not None and not 1 <= size <= LARGEST:
-                raise BadInput(f"{field} must be 1 to {LARGEST}.", field=field)
+            if size is not None and not 1 <= size <= MAX_PAGE_SIZE:
+                raise BadInput(f"{field} must be 1 to {MAX_PAGE_SIZE}.", field=field)
 
     @property
-    def backwards(self) -> bool:
+    def is_backward(self) -> bool:
         return self.last is not None
 
     @property
     def size(self) -> int:
-        return self.last or self.first or USUAL
+        return self.last or self.first or DEFAULT_PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Page(Generic[Row]):
 
 
 @dataclass(frozen=True, slots=True)
-class Listing(Generic[Row]):
+class PagedQuery(Generic[Row]):
     """A query with its sort order and the requested page.
 
     order  columns, "-" in front for descending, e.g. ("-created_at", "-id"); the last one is unique
@@ -67,40 +67,42 @@ class Listing(Generic[Row]):
 
     query: QuerySet[Row]
     order: tuple[str, ...]
-    span: Span
+    page_arguments: PageArguments
 
-    def question(self) -> QuerySet[Row]:
+    def build_query(self) -> QuerySet[Row]:
         """Return the query for the rows of the page and one more, which tells whether there are more rows.
 
         raises  BadInput for an invalid cursor
         """
-        span, query = self.span, self.query
-        if span.after is not None:
-            query = query.filter(_beyond(self.order, self._key(span.after, "after")))
-        if span.before is not None:
-            query = query.filter(_beyond(_reversed(self.order), self._key(span.before, "before")))
-        order = _reversed(self.order) if span.backwards else self.order
-        return query.order_by(*order).limit(span.size + 1)
+        page_arguments, query = self.page_arguments, self.query
+        if page_arguments.after is not None:
+            query = query.filter(_after_key_filter(self.order, self._sort_key(page_arguments.after, "after")))
+        if page_arguments.before is not None:
+            query = query.filter(
+                _after_key_filter(_reverse_order(self.order), self._sort_key(page_arguments.before, "before"))
+            )
+        order = _reverse_order(self.order) if page_arguments.is_backward else self.order
+        return query.order_by(*order).limit(page_arguments.size + 1)
 
-    def page(self, rows: Sequence[Row]) -> Page[Row]:
+    def build_page(self, rows: Sequence[Row]) -> Page[Row]:
         """Return the page from the rows of its query."""
-        span = self.span
-        more, found = len(rows) > span.size, list(rows[: span.size])
-        if span.backwards:
-            found.reverse()
+        page_arguments = self.page_arguments
+        has_more, page_rows = len(rows) > page_arguments.size, list(rows[: page_arguments.size])
+        if page_arguments.is_backward:
+            page_rows.reverse()
         return Page(
-            found,
-            [self.cursor(row) for row in found],
-            has_next=span.before is not None if span.backwards else more,
-            has_previous=more if span.backwards else span.after is not None,
+            page_rows,
+            [self.encode_cursor(row) for row in page_rows],
+            has_next=page_arguments.before is not None if page_arguments.is_backward else has_more,
+            has_previous=has_more if page_arguments.is_backward else page_arguments.after is not None,
         )
 
-    def cursor(self, row: Row) -> str:
-        values = [_plain(getattr(row, field.lstrip("-"))) for field in self.order]
+    def encode_cursor(self, row: Row) -> str:
+        values = [_to_json_value(getattr(row, field.lstrip("-"))) for field in self.order]
         return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
 
-    def _key(self, cursor: str, argument: str) -> list[Any]:
-        values = decoded(cursor)
+    def _sort_key(self, cursor: str, argument: str) -> list[Any]:
+        values = decode_cursor(cursor)
         fields = self.query.model._meta.fields_map
         if values is None or len(values) != len(self.order):
             raise BadInput(f"{argument} is not a cursor of this list.", field=argument)
@@ -112,33 +114,33 @@ class Listing(Generic[Row]):
             raise BadInput(f"{argument} is not a cursor of this list.", field=argument) from error
 
 
-def decoded(cursor: str) -> list[Any] | None:
+def decode_cursor(cursor: str) -> list[Any] | None:
     """Return the sort key in a cursor; None if it is not a cursor."""
     try:
         values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError):
         return None
-    plain = isinstance(values, list) and all(
+    is_valid = isinstance(values, list) and all(
         isinstance(value, str) or (isinstance(value, int) and abs(value) < 1 << 62) for value in values
     )
-    return values if plain else None
+    return values if is_valid else None
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
-def _reversed(order: tuple[str, ...]) -> tuple[str, ...]:
+def _reverse_order(order: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name[1:] if name.startswith("-") else f"-{name}" for name in order)
 
 
-def _beyond(order: tuple[str, ...], key: Sequence[Any]) -> Q:
+def _after_key_filter(order: tuple[str, ...], key: Sequence[Any]) -> Q:
     """Return the filter for rows after the key in that order: (a > x) or (a = x and b > y) or …"""
     condition = Q()
-    same: dict[str, Any] = {}
+    equal_prefix: dict[str, Any] = {}
     for name, value in zip(order, key, strict=True):
         field = name.lstrip("-")
-        step = Q(**same, **{f"{field}__{'lt' if name.startswith('-') else 'gt'}": value})
-        condition = condition | step if condition.children or condition.filters else step
-        same = {**same, field: value}
+        later_in_column = Q(**equal_prefix, **{f"{field}__{'lt' if name.startswith('-') else 'gt'}": value})
+        condition = condition | later_in_column if condition.children or condition.filters else later_in_column
+        equal_prefix = {**equal_prefix, field: value}
     return condition

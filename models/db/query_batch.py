@@ -21,85 +21,93 @@ from tortoise.queryset import QuerySet
 
 from models.db import connection
 
-_MOST: Final = 100  # SQLite accepts at most 500 terms in a compound SELECT
-_PLACE: Final = re.compile(r"\$(\d+)")
+_MAX_QUERIES_PER_STATEMENT: Final = 100  # SQLite accepts at most 500 terms in a compound SELECT
+_PLACEHOLDER: Final = re.compile(r"\$(\d+)")
 
 
 @dataclass(frozen=True, eq=False)
-class Count:
+class CountQuery:
     """Counts the rows of a query instead of fetching them."""
 
     query: QuerySet[Any]
 
 
-Asked = QuerySet[Any] | Count
+BatchQuery = QuerySet[Any] | CountQuery
 
 
-async def together(asked: Sequence[Asked]) -> list[Any]:
+async def fetch_all_batched(queries: Sequence[BatchQuery]) -> list[Any]:
     """Return for each query its rows in its own order, and for each CountQuery its number of rows."""
-    if len(asked) > _MOST:
-        return [*await together(asked[:_MOST]), *await together(asked[_MOST:])]
-    if not asked:
+    if len(queries) > _MAX_QUERIES_PER_STATEMENT:
+        return [
+            *await fetch_all_batched(queries[:_MAX_QUERIES_PER_STATEMENT]),
+            *await fetch_all_batched(queries[_MAX_QUERIES_PER_STATEMENT:]),
+        ]
+    if not queries:
         return []
-    if len(asked) == 1:
-        return [await (asked[0].query.count() if isinstance(asked[0], Count) else asked[0])]
-    on_sqlite = connection.connection().capabilities.dialect == "sqlite"
+    if len(queries) == 1:
+        return [await (queries[0].query.count() if isinstance(queries[0], CountQuery) else queries[0])]
+    on_sqlite = connection.current_connection().capabilities.dialect == "sqlite"
     selects: list[str] = []
     values: list[Any] = []
-    for number, each in enumerate(asked):
-        select, given = _select(number, each, on_sqlite)
+    for index, query in enumerate(queries):
+        select, query_values = _select(index, query, on_sqlite)
         # PostgreSQL's placeholders are numbered ($1, $2, …): shift them by the values of the queries before
-        selects.append(select if on_sqlite else _PLACE.sub(lambda at: f"${int(at[1]) + len(values)}", select))  # noqa: B023
-        values += given
-    _, found = await connection.connection().execute_query(" UNION ALL ".join(selects), values)
-    held: list[list[tuple[int, str]]] = [[] for _ in asked]
-    for part, place, row in (tuple(dict(each).values()) for each in found):
-        held[part].append((place, row))
+        if not on_sqlite:
+            select = _PLACEHOLDER.sub(lambda match: f"${int(match[1]) + len(values)}", select)  # noqa: B023
+        selects.append(select)
+        values += query_values
+    _, result_rows = await connection.current_connection().execute_query(" UNION ALL ".join(selects), values)
+    rows_by_query: list[list[tuple[int, str]]] = [[] for _ in queries]
+    for query_index, position, row in (tuple(dict(result_row).values()) for result_row in result_rows):
+        rows_by_query[query_index].append((position, row))
     return [
-        await _told(each, [row for _, row in sorted(rows)], on_sqlite) for each, rows in zip(asked, held, strict=True)
+        await _hydrate(query, [row for _, row in sorted(rows)], on_sqlite)
+        for query, rows in zip(queries, rows_by_query, strict=True)
     ]
 
 
-def _select(number: int, asked: Asked, on_sqlite: bool) -> tuple[str, list[Any]]:
+def _select(index: int, batch_query: BatchQuery, on_sqlite: bool) -> tuple[str, list[Any]]:
     """Return a SELECT with the query's index, the position of each row and the row as JSON, and its values."""
-    query: Any = asked.query.count() if isinstance(asked, Count) else asked
+    query: Any = batch_query.query.count() if isinstance(batch_query, CountQuery) else batch_query
     query._choose_db_if_not_chosen()
     query._make_query()
     sql, values = query.query.get_parameterized_sql()
-    if isinstance(asked, Count):
-        return f"SELECT {number} AS part, 0 AS place, CAST(({sql}) AS TEXT) AS held", values
+    if isinstance(batch_query, CountQuery):
+        return f"SELECT {index} AS part, 0 AS place, CAST(({sql}) AS TEXT) AS held", values
     names = ", ".join(f'"{name}"' for name in _columns(query))
     row = f"json_array({names})" if on_sqlite else "row_to_json(q)::text"
-    return f"SELECT {number} AS part, ROW_NUMBER() OVER () AS place, {row} AS held FROM ({sql}) AS q", values  # noqa: S608
+    return f"SELECT {index} AS part, ROW_NUMBER() OVER () AS place, {row} AS held FROM ({sql}) AS q", values  # noqa: S608
 
 
 def _columns(query: Any) -> list[str]:
     return [term.alias or term.name for term in query.query._selects]
 
 
-async def _told(asked: Asked, rows: Sequence[str], on_sqlite: bool) -> Any:
+async def _hydrate(batch_query: BatchQuery, rows: Sequence[str], on_sqlite: bool) -> Any:
     """Return the model instances of a query from its JSON rows, or the number of a count."""
-    if isinstance(asked, Count):
+    if isinstance(batch_query, CountQuery):
         return int(rows[0])
-    query: Any = asked
+    query: Any = batch_query
     columns = _columns(query)
     if on_sqlite:  # SQLite stores only texts and numbers, which JSON preserves
-        found = [dict(zip(columns, orjson.loads(row), strict=True)) for row in rows]
+        row_dicts = [dict(zip(columns, orjson.loads(row), strict=True)) for row in rows]
     else:
-        makers = _makers(tuple((model, count) for model, count, *_ in query._select_related_idx), tuple(columns))
-        exact = any(kind is Decimal for _, kind, _ in makers)
-        found = [json.loads(row, parse_float=Decimal) if exact else orjson.loads(row) for row in rows]
-        for each in found:
-            for name, _, make in makers:
-                each[name] = make(each[name])
+        converters = _column_converters(
+            tuple((model, count) for model, count, *_ in query._select_related_idx), tuple(columns)
+        )
+        has_decimals = any(value_type is Decimal for _, value_type, _ in converters)
+        row_dicts = [json.loads(row, parse_float=Decimal) if has_decimals else orjson.loads(row) for row in rows]
+        for row_dict in row_dicts:
+            for name, _, convert in converters:
+                row_dict[name] = convert(row_dict[name])
     executor = query._db.executor_class(query.model, query._db, select_related_idx=query._select_related_idx)
-    executor.db = _Held(found)
+    executor.db = _CachedRowsClient(row_dicts)
     return await executor.execute_select("")
 
 
 @lru_cache(maxsize=512)
-def _makers(
-    parts: tuple[tuple[type[Model], int], ...], columns: tuple[str, ...]
+def _column_converters(
+    tables: tuple[tuple[type[Model], int], ...], columns: tuple[str, ...]
 ) -> list[tuple[str, Any, Callable[[Any], Any]]]:
     """Return (column, Python type, converter) for each column whose type does not exist in JSON.
 
@@ -107,20 +115,22 @@ def _makers(
 
     tables  the tables of a row, each with its number of columns, in the order of the columns
     """
-    found: list[tuple[str, Any, Callable[[Any], Any]]] = []
-    left = iter(columns)
-    for model, count in parts:
+    converters: list[tuple[str, Any, Callable[[Any], Any]]] = []
+    remaining_columns = iter(columns)
+    for model, count in tables:
         meta = model._meta
-        native = {key: field for key, _, field in meta.db_native_fields if field.field_type not in (int, str, bool)}
-        for name in islice(left, count):
-            field = native.get(name.rpartition(".")[2])
+        native_fields = {
+            key: field for key, _, field in meta.db_native_fields if field.field_type not in (int, str, bool)
+        }
+        for name in islice(remaining_columns, count):
+            field = native_fields.get(name.rpartition(".")[2])
             if field is not None:
-                found.append((name, field.field_type, field.to_python_value))
-    return found
+                converters.append((name, field.field_type, field.to_python_value))
+    return converters
 
 
 @dataclass(frozen=True)
-class _Held:
+class _CachedRowsClient:
     """Stands in for a database client: returns rows that were fetched already."""
 
     rows: Sequence[dict[str, Any]]

@@ -18,33 +18,33 @@ from tortoise.backends.base.client import TransactionalDBClient, TransactionCont
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.exceptions import OperationalError
 
-_AGAIN: Final = 0.02
+_RETRY_SECONDS: Final = 0.02
 
 Result = TypeVar("Result")
 
 
-async def _once_free(patience: float, attempt: Callable[[], Awaitable[Result]]) -> Result:
+async def _retry_while_locked(timeout_seconds: float, attempt: Callable[[], Awaitable[Result]]) -> Result:
     """Retry an attempt while another process holds the write lock; the connection is free between two attempts.
 
     Raises the last OperationalError after `timeout_seconds`.
     """
     loop = asyncio.get_running_loop()
-    until = loop.time() + patience
+    deadline = loop.time() + timeout_seconds
     while True:
         try:
             return await attempt()
         except OperationalError as error:
-            if not _busy(error) or loop.time() > until:
+            if not _is_busy(error) or loop.time() > deadline:
                 raise
-        await asyncio.sleep(_AGAIN)
+        await asyncio.sleep(_RETRY_SECONDS)
 
 
-def _busy(error: OperationalError) -> bool:
+def _is_busy(error: OperationalError) -> bool:
     cause = error.args[0] if error.args else None
     return isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
-class _Wrapper(SqliteTransactionWrapper):
+class _ImmediateTransaction(SqliteTransactionWrapper):
     async def begin(self) -> None:
         try:
             await self._connection.execute("BEGIN IMMEDIATE")
@@ -71,11 +71,11 @@ class _Wrapper(SqliteTransactionWrapper):
             raise OperationalError(error) from error
 
 
-class _Context(SqliteTransactionContext):
+class _ImmediateTransactionContext(SqliteTransactionContext):
     async def __aenter__(self) -> TransactionalDBClient:
-        return await _once_free(self.connection._parent.patience, self._entered)
+        return await _retry_while_locked(self.connection._parent.busy_timeout_seconds, self._begin)
 
-    async def _entered(self) -> TransactionalDBClient:
+    async def _begin(self) -> TransactionalDBClient:
         """Take the connection and begin the transaction.
 
         BEGIN runs in a thread and cannot be interrupted. When the task is cancelled meanwhile, wait for its end and
@@ -84,24 +84,24 @@ class _Context(SqliteTransactionContext):
         await self._trxlock.acquire()
         try:
             await self.ensure_connection()
-            begun = asyncio.ensure_future(self.connection.begin())
+            begin_task = asyncio.ensure_future(self.connection.begin())
             try:
-                await asyncio.shield(begun)
+                await asyncio.shield(begin_task)
             except asyncio.CancelledError:
-                await asyncio.wait([begun])
-                if begun.exception() is None:
+                await asyncio.wait([begin_task])
+                if begin_task.exception() is None:
                     await self.connection.rollback()
                 raise
         except BaseException:
             self._trxlock.release()
             raise
-        self.token = _connections().set(self.connection_name, self.connection)
+        self.token = _connection_variables().set(self.connection_name, self.connection)
         return self.connection  # type: ignore[no-any-return]
 
 
-class Client(SqliteClient):
+class ImmediateSqliteClient(SqliteClient):
     @property
-    def patience(self) -> float:
+    def busy_timeout_seconds(self) -> float:
         """How long to wait for a writer in another process."""
         return int(self.pragmas["busy_timeout"]) / 1000
 
@@ -112,25 +112,33 @@ class Client(SqliteClient):
         await self._connection.execute("PRAGMA busy_timeout = 0")
 
     def _in_transaction(self) -> TransactionContext:
-        return _Context(_Wrapper(self), self._lock)
+        return _ImmediateTransactionContext(_ImmediateTransaction(self), self._lock)
 
     async def execute_insert(self, query: str, values: list[Any]) -> Any:
-        return await _once_free(self.patience, lambda: super(Client, self).execute_insert(query, values))
+        return await _retry_while_locked(
+            self.busy_timeout_seconds, lambda: super(ImmediateSqliteClient, self).execute_insert(query, values)
+        )
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:
-        await _once_free(self.patience, lambda: super(Client, self).execute_many(query, values))
+        await _retry_while_locked(
+            self.busy_timeout_seconds, lambda: super(ImmediateSqliteClient, self).execute_many(query, values)
+        )
 
     async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
-        return await _once_free(self.patience, lambda: super(Client, self).execute_query(query, values))
+        return await _retry_while_locked(
+            self.busy_timeout_seconds, lambda: super(ImmediateSqliteClient, self).execute_query(query, values)
+        )
 
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
-        return await _once_free(self.patience, lambda: super(Client, self).execute_query_dict(query, values))
+        return await _retry_while_locked(
+            self.busy_timeout_seconds, lambda: super(ImmediateSqliteClient, self).execute_query_dict(query, values)
+        )
 
 
-def _connections() -> Any:
+def _connection_variables() -> Any:
     from tortoise.connection import get_connections
 
     return get_connections()
 
 
-client_class = Client
+client_class = ImmediateSqliteClient

@@ -19,19 +19,19 @@ import numpy as np
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints
 from domain.ledger.record_facts import DealStatus
 from models.db import json_aggregates
-from models.db.connection import instant
+from models.db.connection import to_datetime
 
-STATES: Final = {DealStatus.OPEN: 0, DealStatus.WON: 1, DealStatus.LOST: 2}
+STATE_CODES: Final = {DealStatus.OPEN: 0, DealStatus.WON: 1, DealStatus.LOST: 2}
 
 _COLUMNS: Final = (
     "id", "external_id", "owner_id", "won_by", "status", "amount", "currency", "cost", "cost_currency", "product",
     "value", "profit", "created_on", "closed_on", "deleted_at", "expected_close_on",
 )  # fmt: skip
-_EPOCH: Final = date(1970, 1, 1).toordinal()
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
-class Book:
+class DealColumns:
     """The deals, sorted by id; shape (N,) each. Days are ordinals, NEVER if not set.
 
     stable_hash     a number that is equal for equal external ids, in any database
@@ -45,7 +45,7 @@ class Book:
     """
 
     id: Ints
-    word: Ints
+    stable_hash: Ints
     owner: Ints
     winner: Ints
     state: Ints
@@ -59,7 +59,7 @@ class Book:
     created: Ints
     closed: Ints
     deleted: Ints
-    due: Ints
+    expected_close: Ints
     currencies: tuple[str, ...]
     products: tuple[str, ...]
 
@@ -68,120 +68,127 @@ class Book:
         return len(self.id)
 
     @cached_property
-    def largest(self) -> int:
+    def max_id(self) -> int:
         return int(self.id[-1]) if self.size else 0
 
-    def places(self, ids: Sequence[int]) -> Ints:
+    def indexes_of(self, ids: Sequence[int]) -> Ints:
         """Return the indexes of the deals; all ids must be present."""
         return np.searchsorted(self.id, np.array(ids, dtype=np.int64))
 
-    def has(self, ids: Sequence[int]) -> list[bool]:
-        wanted = np.array(ids, dtype=np.int64)
-        return [bool(found) for found in np.isin(wanted, self.id)]
+    def contains(self, ids: Sequence[int]) -> list[bool]:
+        wanted_ids = np.array(ids, dtype=np.int64)
+        return [bool(is_present) for is_present in np.isin(wanted_ids, self.id)]
 
-    def open_ones(self) -> Book:
+    def open_deals(self) -> DealColumns:
         """Return the deals that are open and not deleted."""
-        use = (self.state == STATES[DealStatus.OPEN]) & (self.deleted == NEVER)
-        return self.of(use)
+        mask = (self.state == STATE_CODES[DealStatus.OPEN]) & (self.deleted == NEVER)
+        return self.select(mask)
 
-    def of(self, use: Bools) -> Book:
-        return replace(self, **{name: getattr(self, name)[use] for name in _NAMES})
+    def select(self, mask: Bools) -> DealColumns:
+        return replace(self, **{name: getattr(self, name)[mask] for name in _COLUMN_NAMES})
 
-    def with_fresh(self, fresh: Fresh) -> Book:
+    def merge(self, updates: DealUpdates) -> DealColumns:
         """Return the deals with `updates` replacing those of the same id."""
-        if not fresh.portions:
+        if not updates.chunks:
             return self
-        read = {name: np.concatenate([each[name] for each in fresh.portions]) for name in _NAMES}
-        kept = ~np.isin(self.id, read["id"])
-        joined = {name: np.concatenate([getattr(self, name)[kept], column]) for name, column in read.items()}
+        updated = {name: np.concatenate([chunk[name] for chunk in updates.chunks]) for name in _COLUMN_NAMES}
+        is_kept = ~np.isin(self.id, updated["id"])
+        joined = {name: np.concatenate([getattr(self, name)[is_kept], column]) for name, column in updated.items()}
         order = np.argsort(joined["id"], kind="stable")
         columns = {name: column[order] for name, column in joined.items()}
-        return replace(self, **columns, currencies=tuple(fresh.currencies), products=tuple(fresh.products))
+        return replace(self, **columns, currencies=tuple(updates.currencies), products=tuple(updates.products))
 
 
-_NAMES: Final = tuple(each.name for each in fields(Book) if each.name not in ("currencies", "products"))
+_COLUMN_NAMES: Final = tuple(
+    column.name for column in fields(DealColumns) if column.name not in ("currencies", "products")
+)
 
 
-def statement(where: str) -> str:
+def select_statement(where: str) -> str:
     """Return the SQL statement that reads the deals matching the condition, including deleted ones."""
-    return json_aggregates.portions(_COLUMNS, f"deal WHERE {where}", part="'deal'")
+    return json_aggregates.chunked_json_sql(_COLUMNS, f"deal WHERE {where}", part_sql="'deal'")
 
 
-def empty() -> Book:
-    return Book(**_columns([[] for _ in _COLUMNS], [], []), currencies=(), products=())
+def empty_columns() -> DealColumns:
+    return DealColumns(**_parse_columns([[] for _ in _COLUMNS], [], []), currencies=(), products=())
 
 
 @dataclass
-class Fresh:
+class DealUpdates:
     """Deals just read, parsed chunk by chunk; `currencies` and `products` grow by the names that are new."""
 
     currencies: list[str]
     products: list[str]
-    portions: list[dict[str, Any]] = field(default_factory=list)
+    chunks: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def ids(self) -> Ints:
-        return np.concatenate([np.zeros(0, np.int64), *(each["id"] for each in self.portions)])
+        return np.concatenate([np.zeros(0, np.int64), *(chunk["id"] for chunk in self.chunks)])
 
-    def read(self, text: str) -> None:
-        self.portions.append(_columns(json_aggregates.columns(text), self.currencies, self.products))
+    def add_chunk(self, text: str) -> None:
+        self.chunks.append(_parse_columns(json_aggregates.parse_columns(text), self.currencies, self.products))
 
 
-def _columns(lists: Sequence[Sequence[Any]], currencies: list[str], products: list[str]) -> dict[str, Any]:
-    held = dict(zip(_COLUMNS, lists, strict=True))
-    money, named = _Names(currencies), _Names(products)
+def _parse_columns(lists: Sequence[Sequence[Any]], currencies: list[str], products: list[str]) -> dict[str, Any]:
+    values_by_column = dict(zip(_COLUMNS, lists, strict=True))
+    currency_index, product_index = _NameIndex(currencies), _NameIndex(products)
 
     def ints(values: Sequence[Any]) -> Ints:
         return np.array(values, dtype=np.int64)
 
     def floats(name: str) -> Floats:
-        return np.array(held[name], dtype=np.float64)  # NaN for None
+        return np.array(values_by_column[name], dtype=np.float64)  # NaN for None
 
-    state = ints([STATES[DealStatus(status)] for status in held["status"]])
+    state = ints([STATE_CODES[DealStatus(status)] for status in values_by_column["status"]])
     return {
-        "id": ints(held["id"]),
-        "word": ints([_word(*each) for each in zip(held["id"], held["external_id"], strict=True)]),
-        "owner": ints(held["owner_id"]),
-        "winner": ints([winner or 0 for winner in held["won_by"]]),
+        "id": ints(values_by_column["id"]),
+        "stable_hash": ints(
+            [
+                _stable_hash(*id_and_external_id)
+                for id_and_external_id in zip(values_by_column["id"], values_by_column["external_id"], strict=True)
+            ]
+        ),
+        "owner": ints(values_by_column["owner_id"]),
+        "winner": ints([winner or 0 for winner in values_by_column["won_by"]]),
         "state": state,
         "amount": floats("amount"),
-        "currency": ints([money[name] for name in held["currency"]]),
+        "currency": ints([currency_index[name] for name in values_by_column["currency"]]),
         "cost": floats("cost"),
-        "cost_currency": ints([money[name] for name in held["cost_currency"]]),
+        "cost_currency": ints([currency_index[name] for name in values_by_column["cost_currency"]]),
         "value": floats("value"),
         "profit": floats("profit"),
-        "product": ints([named[name] for name in held["product"]]),
-        "created": days(held["created_on"]),
-        "closed": np.where(state == STATES[DealStatus.OPEN], NEVER, days(held["closed_on"])),
-        "deleted": ints([_day_of(moment) for moment in held["deleted_at"]]),
-        "due": days(held["expected_close_on"]),
+        "product": ints([product_index[name] for name in values_by_column["product"]]),
+        "created": parse_days(values_by_column["created_on"]),
+        "closed": np.where(state == STATE_CODES[DealStatus.OPEN], NEVER, parse_days(values_by_column["closed_on"])),
+        "deleted": ints([_utc_day(moment) for moment in values_by_column["deleted_at"]]),
+        "expected_close": parse_days(values_by_column["expected_close_on"]),
     }
 
 
-class _Names(dict[str | None, int]):
+class _NameIndex(dict[str | None, int]):
     """Indexes of names, in order of first appearance; None has -1. A missing name is appended to the given list."""
 
-    def __init__(self, known: list[str]) -> None:
-        super().__init__({name: index for index, name in enumerate(known)})
+    def __init__(self, names: list[str]) -> None:
+        super().__init__({name: index for index, name in enumerate(names)})
         self[None] = -1
-        self._known = known
+        self._names = names
 
     def __missing__(self, name: str) -> int:
-        self._known.append(name)
-        self[name] = len(self._known) - 1
+        self._names.append(name)
+        self[name] = len(self._names) - 1
         return self[name]
 
 
-def _word(id_: int, external: str | None) -> int:
-    return zlib.crc32(external.encode()) if external else (1 << 32) + id_
+def _stable_hash(deal_id: int, external_id: str | None) -> int:
+    return zlib.crc32(external_id.encode()) if external_id else (1 << 32) + deal_id
 
 
-def days(values: Sequence[str | None]) -> Ints:
+def parse_days(values: Sequence[str | None]) -> Ints:
     """Return the ordinals of ISO dates, NEVER for None."""
-    found = np.array(values, dtype="datetime64[D]")
-    return np.where(np.isnat(found), NEVER, found.astype(np.int64) + _EPOCH)
+    parsed = np.array(values, dtype="datetime64[D]")
+    return np.where(np.isnat(parsed), NEVER, parsed.astype(np.int64) + _EPOCH_DAY)
 
 
-def _day_of(moment: str | None) -> int:
+def _utc_day(moment: str | None) -> int:
     """Return the ordinal of the UTC day of an instant, NEVER for None."""
-    return NEVER if moment is None else instant(moment).astimezone(UTC).toordinal()
+    return NEVER if moment is None else to_datetime(moment).astimezone(UTC).toordinal()

@@ -16,16 +16,16 @@ from typing import Any, Final
 import numpy as np
 
 from domain.forecasting.arrays import Bools, Floats
-from domain.forecasting.deal_table import Past, Undo
+from domain.forecasting.deal_table import HistoryField, UndoLog
 from domain.primitives.calendar import Calendar
 from domain.primitives.money import to_minor
 from models.db import connection
-from models.db.connection import instant
-from models.forecasting.deal_columns import Book
-from models.forecasting.deal_tables import Market, Staff, day_of
+from models.db.connection import to_datetime
+from models.forecasting.deal_columns import DealColumns
+from models.forecasting.deal_tables import Pricing, SellerIndex, company_day
 
-_PAGE: Final = 2000
-_KINDS: Final = (
+_PAGE_SIZE: Final = 2000
+_ACTIVITY_KINDS: Final = (
     "DEAL_CREATED",
     "DEAL_UPDATED",
     "DEAL_STAGE_CHANGED",
@@ -34,24 +34,24 @@ _KINDS: Final = (
     "DEAL_LOST",
     "DEAL_REOPENED",
 )
-Row = dict[str, Any]
+RawActivity = dict[str, Any]
 
 
-async def lines() -> AsyncIterator[list[Row]]:
+async def iterate_deal_activities() -> AsyncIterator[list[RawActivity]]:
     """Yield the activities that concern deals' amounts, owners and states, in pages, in the order of recording."""
-    after = 0
-    kinds = ", ".join(f"'{kind}'" for kind in _KINDS)
-    while page := await connection.rows(
+    last_id = 0
+    kinds = ", ".join(f"'{kind}'" for kind in _ACTIVITY_KINDS)
+    while page := await connection.fetch_rows(
         f"SELECT id, kind, subject_id, at, recorded_at, data FROM activity "  # noqa: S608
-        f"WHERE id > ? AND subject_kind = 'Deal' AND kind IN ({kinds}) ORDER BY id LIMIT {_PAGE}",
-        [after],
+        f"WHERE id > ? AND subject_kind = 'Deal' AND kind IN ({kinds}) ORDER BY id LIMIT {_PAGE_SIZE}",
+        [last_id],
     ):
         yield page
-        after = page[-1]["id"]
+        last_id = page[-1]["id"]
 
 
 @dataclass
-class _Story:
+class _DealState:
     """State of one deal up to the activity processed last.
 
     recorded  day on which the first activity was recorded
@@ -65,84 +65,92 @@ class _Story:
 
 
 @dataclass
-class Histories:
+class DealHistoryReader:
     """Collects the history of all deals from their activities, page by page.
 
     states        state of each deal so far, by deal id
     undo_entries  deal id, day, HistoryField, value before and worth, as in `UndoLog`
     """
 
-    book: Book
-    people: Staff
-    market: Market
+    deals: DealColumns
+    sellers: SellerIndex
+    pricing: Pricing
     calendar: Calendar
-    stories: dict[int, _Story] = field(default_factory=dict)
-    undone: list[tuple[int, int, int, float, float]] = field(default_factory=list)
+    states: dict[int, _DealState] = field(default_factory=dict)
+    undo_entries: list[tuple[int, int, int, float, float]] = field(default_factory=list)
 
-    def read(self, page: Sequence[Row]) -> None:
-        known = self.book.has([row["subject_id"] for row in page])
-        for row, there in zip(page, known, strict=True):
-            if there:
-                self._line(row, row["data"] if isinstance(row["data"], dict) else json.loads(row["data"]))
+    def add_page(self, page: Sequence[RawActivity]) -> None:
+        is_known = self.deals.contains([row["subject_id"] for row in page])
+        for row, is_present in zip(page, is_known, strict=True):
+            if is_present:
+                self._add_activity(row, row["data"] if isinstance(row["data"], dict) else json.loads(row["data"]))
 
-    def _line(self, row: Row, data: dict[str, Any]) -> None:
-        deal, kind = row["subject_id"], row["kind"]
-        recorded = day_of(self.calendar, instant(row["recorded_at"]))
-        story = self.stories.get(deal)
-        if story is None:
-            story = self.stories[deal] = _Story(recorded)
-        if kind == "DEAL_REOPENED" and story.closing is not None:
-            self.undone.append((deal, recorded, Past.CLOSING, float(story.closing[0]), story.closing[1]))
+    def _add_activity(self, row: RawActivity, data: dict[str, Any]) -> None:
+        deal_id, kind = row["subject_id"], row["kind"]
+        recorded = company_day(self.calendar, to_datetime(row["recorded_at"]))
+        state = self.states.get(deal_id)
+        if state is None:
+            state = self.states[deal_id] = _DealState(recorded)
+        if kind == "DEAL_REOPENED" and state.closing is not None:
+            self.undo_entries.append(
+                (deal_id, recorded, HistoryField.CLOSING, float(state.closing[0]), state.closing[1])
+            )
         changed = data.get("changed") or {}
         if "owner_id" in changed and changed["owner_id"][0]:
-            before = int(changed["owner_id"][0])
-            if before in self.people.places:
-                self.undone.append((deal, recorded, Past.SELLER, float(self.people.places[before]), np.nan))
-        says = self._said(kind, data, changed, story.amount)
-        if says != story.amount:
+            previous_owner = int(changed["owner_id"][0])
+            if previous_owner in self.sellers.index_by_id:
+                self.undo_entries.append(
+                    (deal_id, recorded, HistoryField.SELLER, float(self.sellers.index_by_id[previous_owner]), np.nan)
+                )
+        stated = self._stated_amount(kind, data, changed, state.amount)
+        if stated != state.amount:
             if kind != "DEAL_CREATED":
-                self.undone.append((deal, recorded, Past.OWN, self._worth(story.amount), np.nan))
-            story.amount = says
+                self.undo_entries.append(
+                    (deal_id, recorded, HistoryField.STATED_WORTH, self._in_company_currency(state.amount), np.nan)
+                )
+            state.amount = stated
         if kind in ("DEAL_WON", "DEAL_LOST"):
-            worth = self._worth(says) if kind == "DEAL_WON" else np.nan
-            story.closing = (day_of(self.calendar, instant(row["at"])), worth)
+            worth = self._in_company_currency(stated) if kind == "DEAL_WON" else np.nan
+            state.closing = (company_day(self.calendar, to_datetime(row["at"])), worth)
 
-    def _said(
+    def _stated_amount(
         self, kind: str, data: dict[str, Any], changed: dict[str, Any], before: tuple[int, str] | None
     ) -> tuple[int, str] | None:
         """Return the deal's stated amount after the activity."""
         if "amount" in changed or "currency" in changed:
             amount = (changed.get("amount") or [None, str(before[0]) if before else None])[1]
-            currency = (changed.get("currency") or [None, before[1] if before else self.market.own])[1]
+            currency = (changed.get("currency") or [None, before[1] if before else self.pricing.company_currency])[1]
             return (int(amount), currency) if amount and currency else None
         if kind in ("DEAL_CREATED", "DEAL_WON", "DEAL_LOST", "DEAL_REOPENED") and "amount" in data:
             return to_minor(Decimal(data["amount"]), data["currency"]), data["currency"]
         return before
 
-    def _worth(self, amount: tuple[int, str] | None) -> float:
-        return np.nan if amount is None else amount[0] * self.market.factor(amount[1])
+    def _in_company_currency(self, amount: tuple[int, str] | None) -> float:
+        return np.nan if amount is None else amount[0] * self.pricing.conversion_factor(amount[1])
 
     @property
-    def sure(self) -> Bools:
+    def stated_before_close(self) -> Bools:
         """Whether each deal was recorded before the day it was closed, not imported closed; ordered as `deals`."""
-        recorded = np.full(self.book.size, np.iinfo(np.int64).max)
-        if self.stories:
-            recorded[self.book.places(list(self.stories))] = [story.recorded for story in self.stories.values()]
-        return np.asarray(recorded < self.book.closed)
+        recorded = np.full(self.deals.size, np.iinfo(np.int64).max)
+        if self.states:
+            recorded[self.deals.indexes_of(list(self.states))] = [state.recorded for state in self.states.values()]
+        return np.asarray(recorded < self.deals.closed)
 
     @property
-    def own(self) -> Floats:
+    def stated_worth(self) -> Floats:
         """Latest stated amount of each deal in the company's currency; in the order of `deals`."""
-        factors = np.array([self.market.factor(currency) for currency in self.book.currencies] + [np.nan])
-        return np.asarray(self.book.amount * factors[self.book.currency])
+        factors = np.array([self.pricing.conversion_factor(currency) for currency in self.deals.currencies] + [np.nan])
+        return np.asarray(self.deals.amount * factors[self.deals.currency])
 
     @property
-    def undo(self) -> Undo:
-        deal, day, what, value, worth = zip(*self.undone, strict=True) if self.undone else ((), (), (), (), ())
-        return Undo(
-            self.book.places(deal),
+    def undo_log(self) -> UndoLog:
+        deal_ids, day, changed_fields, value, worth = (
+            zip(*self.undo_entries, strict=True) if self.undo_entries else ((), (), (), (), ())
+        )
+        return UndoLog(
+            self.deals.indexes_of(deal_ids),
             np.array(day, dtype=np.int64),
-            np.array(what, dtype=np.int64),
+            np.array(changed_fields, dtype=np.int64),
             np.array(value, dtype=np.float64),
             np.array(worth, dtype=np.float64),
         )

@@ -13,17 +13,17 @@ from typing import Final
 import numpy as np
 
 from domain.forecasting.arrays import NEVER, Bools, Floats, Ints
-from domain.forecasting.deal_table import DealTable, Past, Undo, Visits, no_undo, no_visits
+from domain.forecasting.deal_table import DealTable, HistoryField, StageVisits, UndoLog, empty_undo_log, empty_visits
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.calendar import Calendar
 from domain.primitives.money import minor_digits
 from models.db import json_aggregates
 from models.forecasting import deal_columns
-from models.forecasting.deal_columns import STATES, Book, days
-from models.organization.company import ExchangeRate, Rates
+from models.forecasting.deal_columns import STATE_CODES, DealColumns, parse_days
+from models.organization.company import ExchangeRate, ExchangeRateTable
 from models.organization.people import Membership
 
-_QUARTER_HOUR: Final = 900  # seconds; in every time zone midnight falls on a multiple of it
+_QUARTER_HOUR_SECONDS: Final = 900  # seconds; in every time zone midnight falls on a multiple of it
 
 
 class Basis(StrEnum):
@@ -35,7 +35,7 @@ class Basis(StrEnum):
 
 
 @dataclass(frozen=True)
-class Staff:
+class SellerIndex:
     """All employees, in an order that does not depend on ids; shape (sellers,) each.
 
     The position of an employee is the seller's index in all arrays of the forecast.
@@ -52,65 +52,69 @@ class Staff:
     active: Bools
 
     @cached_property
-    def places(self) -> Mapping[int, int]:
-        return {id_: place for place, id_ in enumerate(self.ids)}
+    def index_by_id(self) -> Mapping[int, int]:
+        return {employee_id: index for index, employee_id in enumerate(self.ids)}
 
-    def of(self, employees: Ints) -> Ints:
+    def indexes_of(self, employee_ids: Ints) -> Ints:
         """Return the seller's index of each employee id."""
         ids = np.array(self.ids)
         order = np.argsort(ids)
-        return np.asarray(order[np.searchsorted(ids, employees, sorter=order)])
+        return np.asarray(order[np.searchsorted(ids, employee_ids, sorter=order)])
 
-    def only(self, employee: int) -> Bools:
+    def mask_of(self, employee_id: int) -> Bools:
         """Return a mask that selects this employee only; all False if the id is unknown."""
-        found = np.zeros(len(self.ids), dtype=np.bool_)
-        if employee in self.places:
-            found[self.places[employee]] = True
-        return found
+        mask = np.zeros(len(self.ids), dtype=np.bool_)
+        if employee_id in self.index_by_id:
+            mask[self.index_by_id[employee_id]] = True
+        return mask
 
-    def in_teams(self, teams: frozenset[int] | None) -> Bools:
+    def mask_of_teams(self, team_ids: frozenset[int] | None) -> Bools:
         """Return a mask of the sellers in one of the teams; None selects all."""
-        return np.ones(len(self.ids), dtype=np.bool_) if teams is None else np.isin(self.teams, list(teams))
+        return np.ones(len(self.ids), dtype=np.bool_) if team_ids is None else np.isin(self.teams, list(team_ids))
 
 
-def staff(texts: json_aggregates.Texts) -> Staff:
+def parse_sellers(texts: json_aggregates.JsonChunks) -> SellerIndex:
     """Parse all employees as they were read, sorted by key."""
-    rows = json_aggregates.rows(texts.get("employee", ()))
-    found = sorted((external or f"#{id_}", id_, name, team or 0, active) for id_, external, name, team, active in rows)
-    keys, ids, names, teams, active = zip(*found, strict=True) if found else ((), (), (), (), ())
-    return Staff(ids, keys, names, np.array(teams, dtype=np.int64), np.array(active, dtype=np.bool_))
+    rows = json_aggregates.parse_rows(texts.get("employee", ()))
+    sorted_rows = sorted(
+        (external or f"#{id_}", id_, name, team or 0, active) for id_, external, name, team, active in rows
+    )
+    keys, ids, names, teams, active = zip(*sorted_rows, strict=True) if sorted_rows else ((), (), (), (), ())
+    return SellerIndex(ids, keys, names, np.array(teams, dtype=np.int64), np.array(active, dtype=np.bool_))
 
 
 @dataclass(frozen=True)
-class Whereabouts:
+class SellerTeamHistory:
     """Team and active state of employees over time.
 
     periods  by employee id, earliest first: start, team id, and whether active
     """
 
-    stays: Mapping[int, Sequence[tuple[datetime, int, bool]]]
+    periods: Mapping[int, Sequence[tuple[datetime, int, bool]]]
 
-    def at(self, staff: Staff, moment: datetime) -> Staff:
+    def sellers_at(self, sellers: SellerIndex, moment: datetime) -> SellerIndex:
         """Return the sellers with team and active state as just before `moment`, or the first one of later arrivals."""
-        teams, active = staff.teams.copy(), staff.active.copy()
-        for place, id_ in enumerate(staff.ids):
-            stays = self.stays.get(id_)
-            if stays:
-                _, teams[place], active[place] = next((s for s in reversed(stays) if s[0] < moment), stays[0])
-        return replace(staff, teams=teams, active=active)
+        teams, active = sellers.teams.copy(), sellers.active.copy()
+        for index, employee_id in enumerate(sellers.ids):
+            periods = self.periods.get(employee_id)
+            if periods:
+                _, teams[index], active[index] = next(
+                    (period for period in reversed(periods) if period[0] < moment), periods[0]
+                )
+        return replace(sellers, teams=teams, active=active)
 
 
-async def whereabouts() -> Whereabouts:
+async def load_seller_team_history() -> SellerTeamHistory:
     """Load the team history of all employees."""
-    found: dict[int, list[tuple[datetime, int, bool]]] = {}
+    periods: dict[int, list[tuple[datetime, int, bool]]] = {}
     rows = await Membership.all().order_by("since", "id").values_list("employee_id", "since", "team_id", "active")
-    for employee, since, team, active in rows:
-        found.setdefault(employee, []).append((since, team, active))
-    return Whereabouts(found)
+    for employee_id, since, team_id, active in rows:
+        periods.setdefault(employee_id, []).append((since, team_id, active))
+    return SellerTeamHistory(periods)
 
 
 @dataclass(frozen=True)
-class Stays:
+class StageEntries:
     """Entries of deals into stages: deal id, stage id and day; shape (V,) each, in any order."""
 
     deal: Ints
@@ -118,89 +122,96 @@ class Stays:
     day: Ints
 
     @cached_property
-    def moved(self) -> bool:
+    def has_moves(self) -> bool:
         """Whether any deal has been in more than one stage."""
         return len(np.unique(self.deal)) < len(self.deal)
 
-    def of(self, deals: Ints) -> Stays:
+    def select_deals(self, deal_ids: Ints) -> StageEntries:
         """Return the entries of the given deals."""
-        use = np.isin(self.deal, deals)
-        return Stays(self.deal[use], self.stage[use], self.day[use])
+        mask = np.isin(self.deal, deal_ids)
+        return StageEntries(self.deal[mask], self.stage[mask], self.day[mask])
 
-    def with_fresh(self, fresh: Sequence[Stays], instead: Ints) -> Stays:
+    def merge(self, updates: Sequence[StageEntries], replaced_ids: Ints) -> StageEntries:
         """Return the entries with those of the deals `replaced_ids` replaced by `updates`."""
-        kept = ~np.isin(self.deal, instead)
-        return Stays(
-            np.concatenate([self.deal[kept], *(each.deal for each in fresh)]),
-            np.concatenate([self.stage[kept], *(each.stage for each in fresh)]),
-            np.concatenate([self.day[kept], *(each.day for each in fresh)]),
+        is_kept = ~np.isin(self.deal, replaced_ids)
+        return StageEntries(
+            np.concatenate([self.deal[is_kept], *(entries.deal for entries in updates)]),
+            np.concatenate([self.stage[is_kept], *(entries.stage for entries in updates)]),
+            np.concatenate([self.day[is_kept], *(entries.day for entries in updates)]),
         )
 
 
-def stays(text: str) -> Stays:
+def parse_stage_entries(text: str) -> StageEntries:
     """Parse stage entries as they were read."""
-    deal, stage, entered = json_aggregates.columns(text)
-    return Stays(np.array(deal, dtype=np.int64), np.array(stage, dtype=np.int64), days(entered))
+    deal, stage, entered = json_aggregates.parse_columns(text)
+    return StageEntries(np.array(deal, dtype=np.int64), np.array(stage, dtype=np.int64), parse_days(entered))
 
 
-def no_stays() -> Stays:
+def empty_stage_entries() -> StageEntries:
     none = np.zeros(0, np.int64)
-    return Stays(none, none, none)
+    return StageEntries(none, none, none)
 
 
-def day_of(calendar: Calendar, moment: datetime) -> int:
+def company_day(calendar: Calendar, moment: datetime) -> int:
     """Return the ordinal of the day in the company's time zone that contains the moment.
 
     Cached by quarter hour, since a history has far more moments than quarter hours of business.
     """
-    return _day_of(calendar, int(moment.timestamp()) // _QUARTER_HOUR)
+    return _company_day(calendar, int(moment.timestamp()) // _QUARTER_HOUR_SECONDS)
 
 
 @lru_cache(maxsize=1 << 16)
-def _day_of(calendar: Calendar, quarter_hour: int) -> int:
-    return calendar.day_of(datetime.fromtimestamp(quarter_hour * _QUARTER_HOUR, UTC)).toordinal()
+def _company_day(calendar: Calendar, quarter_hour: int) -> int:
+    return calendar.day_of(datetime.fromtimestamp(quarter_hour * _QUARTER_HOUR_SECONDS, UTC)).toordinal()
 
 
 @dataclass(frozen=True)
-class Market:
+class Pricing:
     """Latest exchange rates into the company's currency, and the list prices of the products with their currency."""
 
-    own: str
+    company_currency: str
     rates: Mapping[str, float]
     prices: Mapping[str, tuple[int, str]]
 
-    def factor(self, currency: str) -> float:
+    def conversion_factor(self, currency: str) -> float:
         """Return the worth of a currency's smallest unit in smallest units of the company's; NaN without a rate."""
-        rate = 1.0 if currency == self.own else self.rates.get(currency, np.nan)
-        return float(rate * 10.0 ** (minor_digits(self.own) - minor_digits(currency)))
+        rate = 1.0 if currency == self.company_currency else self.rates.get(currency, np.nan)
+        return float(rate * 10.0 ** (minor_digits(self.company_currency) - minor_digits(currency)))
 
 
-def prices(texts: json_aggregates.Texts) -> dict[str, tuple[int, str]]:
+def parse_prices(texts: json_aggregates.JsonChunks) -> dict[str, tuple[int, str]]:
     """Parse the products' list prices as they were read, each in the smallest unit of its currency."""
-    return {name: (price, currency) for name, price, currency in json_aggregates.rows(texts.get("product", ()))}
+    return {name: (price, currency) for name, price, currency in json_aggregates.parse_rows(texts.get("product", ()))}
 
 
-def rates(texts: json_aggregates.Texts, own: str) -> Rates:
+def parse_rates(texts: json_aggregates.JsonChunks, company_currency: str) -> ExchangeRateTable:
     """Parse the exchange rates as they were read."""
-    found = json_aggregates.rows(texts.get("rate", ()))
-    rows = [(currency, date.fromisoformat(since), Decimal(rate)) for currency, since, rate in found]
+    raw_rows = json_aggregates.parse_rows(texts.get("rate", ()))
+    rows = [(currency, date.fromisoformat(since), Decimal(rate)) for currency, since, rate in raw_rows]
     newest_first = sorted(rows, key=lambda row: row[1], reverse=True)
-    return Rates([ExchangeRate(currency=name, valid_from=since, rate=rate) for name, since, rate in newest_first], own)
+    return ExchangeRateTable(
+        [ExchangeRate(currency=name, valid_from=since, rate=rate) for name, since, rate in newest_first],
+        company_currency,
+    )
 
 
-def market(
-    own: str, rates: Rates, currencies: Sequence[str], prices: Mapping[str, tuple[int, str]], today: date
-) -> Market:
+def build_pricing(
+    company_currency: str,
+    rates: ExchangeRateTable,
+    currencies: Sequence[str],
+    prices: Mapping[str, tuple[int, str]],
+    today: date,
+) -> Pricing:
     """Return the latest rates of all currencies in use, and the list prices."""
-    wanted = {*currencies, *(currency for _, currency in prices.values())}
-    newest = {currency: rates.on(currency, today) for currency in wanted}
-    return Market(own, {name: float(rate) for name, rate in newest.items() if rate is not None}, prices)
+    currencies_used = {*currencies, *(currency for _, currency in prices.values())}
+    newest = {currency: rates.rate_on(currency, today) for currency in currencies_used}
+    return Pricing(company_currency, {name: float(rate) for name, rate in newest.items() if rate is not None}, prices)
 
 
-_NEWS: Final = "(SELECT subject_id FROM activity WHERE id > ? AND subject_kind = 'Deal')"
+_CHANGED_DEALS: Final = "(SELECT subject_id FROM activity WHERE id > ? AND subject_kind = 'Deal')"
 
 
-async def read(after: int | None) -> json_aggregates.Texts:
+async def fetch_deal_data(after: int | None) -> json_aggregates.JsonChunks:
     """Read all data of a deal forecast in one statement, hence as of one moment.
 
     after  None for everything, else the id of an activity: deals and stage entries then only of the deals that later
@@ -209,14 +220,24 @@ async def read(after: int | None) -> json_aggregates.Texts:
     Returns texts of column-wise JSON by part: "deal", "visit" (stage entries), "employee", "product" and "rate"; and
     "position", the last position of the change log, and "line", the id of the last activity.
     """
-    of, its, values = ("TRUE", "TRUE", []) if after is None else (f"id IN {_NEWS}", f"deal_id IN {_NEWS}", [after] * 2)
-    return await json_aggregates.gather(
+    deal_condition, visit_condition, values = (
+        ("TRUE", "TRUE", [])
+        if after is None
+        else (f"id IN {_CHANGED_DEALS}", f"deal_id IN {_CHANGED_DEALS}", [after] * 2)
+    )
+    return await json_aggregates.fetch_json_chunks(
         [
-            deal_columns.statement(of),
-            json_aggregates.portions(("deal_id", "stage_id", "entered_on"), f"stage_visit WHERE {its}", part="'visit'"),
-            json_aggregates.portions(("id", "external_id", "name", "team_id", "active"), "employee", part="'employee'"),
-            json_aggregates.portions(("name", "price", "currency"), "product", part="'product'"),
-            json_aggregates.portions(("currency", "valid_from", "CAST(rate AS TEXT)"), "exchange_rate", part="'rate'"),
+            deal_columns.select_statement(deal_condition),
+            json_aggregates.chunked_json_sql(
+                ("deal_id", "stage_id", "entered_on"), f"stage_visit WHERE {visit_condition}", part_sql="'visit'"
+            ),
+            json_aggregates.chunked_json_sql(
+                ("id", "external_id", "name", "team_id", "active"), "employee", part_sql="'employee'"
+            ),
+            json_aggregates.chunked_json_sql(("name", "price", "currency"), "product", part_sql="'product'"),
+            json_aggregates.chunked_json_sql(
+                ("currency", "valid_from", "CAST(rate AS TEXT)"), "exchange_rate", part_sql="'rate'"
+            ),
             "SELECT 'position', CAST(COALESCE(MAX(id), 0) AS TEXT) FROM change",
             "SELECT 'line', CAST(COALESCE(MAX(id), 0) AS TEXT) FROM activity",
         ],
@@ -224,16 +245,16 @@ async def read(after: int | None) -> json_aggregates.Texts:
     )
 
 
-def table(
-    book: Book,
-    stays: Stays,
-    people: Staff,
-    market: Market,
+def build_table(
+    deals: DealColumns,
+    stage_entries: StageEntries,
+    sellers: SellerIndex,
+    pricing: Pricing,
     basis: Basis,
     *,
-    own: Floats | None = None,
-    sure: Bools | None = None,
-    undo: Undo | None = None,
+    stated_worth: Floats | None = None,
+    stated_before_close: Bools | None = None,
+    undo: UndoLog | None = None,
 ) -> DealTable:
     """Return the table of the deals, including deleted ones, in the order of `deals`; `sort_canonically` sorts it.
 
@@ -241,59 +262,63 @@ def table(
         from the deals' history (see `deal_history`), in the order of `deals`; without it a closed deal states only the
         amount it was closed with
     """
-    won = book.state == STATES[DealStatus.WON]
-    factors = np.array([market.factor(currency) for currency in book.currencies] + [np.nan])
-    amount = book.amount * factors[book.currency] if own is None else own
+    won = deals.state == STATE_CODES[DealStatus.WON]
+    factors = np.array([pricing.conversion_factor(currency) for currency in deals.currencies] + [np.nan])
+    amount = deals.amount * factors[deals.currency] if stated_worth is None else stated_worth
     amount = np.where(amount > 0, amount, np.nan)
-    cost = book.cost * factors[book.cost_currency]
-    listed = np.array([_price(market, name) for name in book.products] + [np.nan])
-    nothing = np.full(book.size, np.nan)
+    cost = deals.cost * factors[deals.cost_currency]
+    list_prices = np.array([_list_price(pricing, name) for name in deals.products] + [np.nan])
+    nan = np.full(deals.size, np.nan)
     match basis:
         case Basis.REVENUE:
-            worth, said, gross, price = book.value, amount, nothing, listed[book.product]
+            worth, stated, gross, price = deals.value, amount, nan, list_prices[deals.product]
         case Basis.PROFIT:
-            worth, said = np.nan_to_num(book.profit), amount - cost
-            gross, price = amount, listed[book.product]
+            worth, stated = np.nan_to_num(deals.profit), amount - cost
+            gross, price = amount, list_prices[deals.product]
         case Basis.COUNT:
-            worth = said = np.ones(book.size)
-            gross = price = nothing
+            worth = stated = np.ones(deals.size)
+            gross = price = nan
     if basis is not Basis.REVENUE:  # the history has amounts, not profits
-        sure, undo = None, _without_amounts(undo)
-    place = {"row": np.searchsorted(book.id, stays.deal)} if len(stays.deal) else {}
+        stated_before_close, undo = None, _without_amounts(undo)
+    visit_rows = {"row": np.searchsorted(deals.id, stage_entries.deal)} if len(stage_entries.deal) else {}
     return DealTable(
-        key=book.id,
-        word=book.word,
-        created=book.created,
-        closed=np.where(book.state == STATES[DealStatus.OPEN], NEVER, book.closed),
-        deleted=book.deleted,
+        key=deals.id,
+        stable_hash=deals.stable_hash,
+        created=deals.created,
+        closed=np.where(deals.state == STATE_CODES[DealStatus.OPEN], NEVER, deals.closed),
+        deleted=deals.deleted,
         won=won,
-        seller=people.of(np.where(won & (book.winner > 0), book.winner, book.owner)),
-        product=book.product,
+        seller=sellers.indexes_of(np.where(won & (deals.winner > 0), deals.winner, deals.owner)),
+        product=deals.product,
         worth=np.where(won, worth, np.nan),
-        own=said,
+        stated_worth=stated,
         gross=gross,
         price=price,
-        sure=np.zeros(book.size, dtype=np.bool_) if sure is None else sure,
-        due=book.due,
-        visits=Visits(place["row"], _dense(stays.stage), stays.day) if place else no_visits(),
-        undo=undo or no_undo(),
+        stated_before_close=np.zeros(deals.size, dtype=np.bool_)
+        if stated_before_close is None
+        else stated_before_close,
+        expected_close=deals.expected_close,
+        visits=StageVisits(visit_rows["row"], _to_dense_indexes(stage_entries.stage), stage_entries.day)
+        if visit_rows
+        else empty_visits(),
+        undo=undo or empty_undo_log(),
     )
 
 
-def _without_amounts(undo: Undo | None) -> Undo | None:
+def _without_amounts(undo: UndoLog | None) -> UndoLog | None:
     if undo is None:
         return None
-    use = undo.field != Past.OWN
-    return Undo(undo.row[use], undo.day[use], undo.field[use], undo.value[use], undo.worth[use])
+    mask = undo.field != HistoryField.STATED_WORTH
+    return UndoLog(undo.row[mask], undo.day[mask], undo.field[mask], undo.value[mask], undo.worth[mask])
 
 
-def _price(market: Market, name: str) -> float:
-    if name not in market.prices:
+def _list_price(pricing: Pricing, name: str) -> float:
+    if name not in pricing.prices:
         return np.nan
-    price, currency = market.prices[name]
-    return price * market.factor(currency)
+    price, currency = pricing.prices[name]
+    return price * pricing.conversion_factor(currency)
 
 
-def _dense(stage: Ints) -> Ints:
+def _to_dense_indexes(stage: Ints) -> Ints:
     """Replace stage ids by indexes from 0 on, in order of id."""
     return np.unique(stage, return_inverse=True)[1]

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from tortoise import fields
 from tortoise.models import Model
 
-from models.db.columns import choice, minor
+from models.db.columns import enum_column, minor_units_column
 from models.goals.goals import OwnerKind
 
 
@@ -20,16 +20,16 @@ class ForecastSnapshot(Model):
 
     id = fields.BigIntField(primary_key=True)
     day: date = fields.DateField()
-    owner_kind: OwnerKind = choice(OwnerKind)
+    owner_kind: OwnerKind = enum_column(OwnerKind)
     owner_id: int = fields.IntField()
     first_day: date = fields.DateField()
     last_day: date = fields.DateField()
     basis: str = fields.CharField(max_length=20)  # type: ignore[assignment]
-    booked: int = minor()
-    expected: int = minor()
-    low: int = minor()
-    median: int = minor()
-    high: int = minor()
+    booked: int = minor_units_column()
+    expected: int = minor_units_column()
+    low: int = minor_units_column()
+    median: int = minor_units_column()
+    high: int = minor_units_column()
     confidence: str = fields.CharField(max_length=20)  # type: ignore[assignment]
     taken_at: datetime = fields.DatetimeField()
 
@@ -38,18 +38,20 @@ class ForecastSnapshot(Model):
         indexes = (("owner_kind", "owner_id", "first_day", "last_day"),)
 
 
-async def taken_on(day: date) -> bool:
+async def exists_for_day(day: date) -> bool:
     """Return whether the snapshots of the day have been stored."""
     return await ForecastSnapshot.filter(day=day).exists()
 
 
-async def keep(rows: Sequence[ForecastSnapshot]) -> None:
+async def save_all(rows: Sequence[ForecastSnapshot]) -> None:
     """Store the snapshots of a day; rows that another process has stored meanwhile stay unchanged."""
     await ForecastSnapshot.bulk_create(rows, batch_size=50, ignore_conflicts=True)
 
 
-async def said(kind: OwnerKind, number: int, first: date, last: date, basis: str) -> list[ForecastSnapshot]:
+async def list_for_period(
+    kind: OwnerKind, owner_id: int, first: date, last: date, basis: str
+) -> list[ForecastSnapshot]:
     """Return the snapshots of exactly this scope, period and basis, oldest first."""
     return await ForecastSnapshot.filter(
-        owner_kind=kind, owner_id=number, first_day=first, last_day=last, basis=basis
+        owner_kind=kind, owner_id=owner_id, first_day=first, last_day=last, basis=basis
     ).order_by("day")

@@ -15,7 +15,7 @@ from tortoise.queryset import QuerySet
 
 from domain.primitives.periods import Period, PeriodKind
 from models.db import connection
-from models.db.columns import choice, link, minor, short_text
+from models.db.columns import enum_column, foreign_key, minor_units_column, short_text_column
 
 
 class OwnerKind(StrEnum):
@@ -24,7 +24,7 @@ class OwnerKind(StrEnum):
     COMPANY = "COMPANY"
 
 
-COMPANY: Final = -1  # the team id under which totals of the whole company are kept
+COMPANY_TEAM_ID: Final = -1  # the team id under which totals of the whole company are kept
 
 
 class Goal(Model):
@@ -35,18 +35,18 @@ class Goal(Model):
     """
 
     id = fields.IntField(primary_key=True)
-    name: str = short_text()
-    owner_kind: OwnerKind = choice(OwnerKind)
+    name: str = short_text_column()
+    owner_kind: OwnerKind = enum_column(OwnerKind)
     owner_id: int = fields.IntField()
     metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
-    target: int = minor()
-    kind: PeriodKind = choice(PeriodKind)
+    target: int = minor_units_column()
+    kind: PeriodKind = enum_column(PeriodKind)
     first_day: date = fields.DateField()
     last_day: date = fields.DateField()
     recurring: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
     announced: list[int] = fields.JSONField(default=list)
     version: int = fields.BigIntField(default=1)
-    created_by = link("Employee", null=True)
+    created_by = foreign_key("Employee", null=True)
     created_by_id: int | None
     created_at: datetime = fields.DatetimeField()
     archived_at: datetime | None = fields.DatetimeField(null=True)
@@ -65,10 +65,10 @@ class GoalChange(Model):
     """One changed field of a goal. Rows are only added, never updated."""
 
     id = fields.BigIntField(primary_key=True)
-    goal = link("Goal")
+    goal = foreign_key("Goal")
     goal_id: int
     at: datetime = fields.DatetimeField()
-    by = link("Employee", null=True)
+    by = foreign_key("Employee", null=True)
     by_id: int | None
     field: str = fields.CharField(max_length=20)  # type: ignore[assignment]
     before: str | None = fields.TextField(null=True)
@@ -79,28 +79,28 @@ class GoalChange(Model):
         indexes = (("goal_id", "at"),)
 
 
-def current() -> QuerySet[Goal]:
+def unarchived() -> QuerySet[Goal]:
     """Return the goals that are not archived."""
     return Goal.filter(archived_at=None)
 
 
-def overlapping(first: date, last: date) -> QuerySet[Goal]:
-    return Goal.filter(first_day__lte=last, last_day__gte=first)
+def overlapping(first_day: date, last_day: date) -> QuerySet[Goal]:
+    return Goal.filter(first_day__lte=last_day, last_day__gte=first_day)
 
 
-async def of_teams(teams: Collection[int]) -> list[Goal]:
+async def owned_by_teams(team_ids: Collection[int]) -> list[Goal]:
     """Return the unarchived goals that the teams own, of all periods."""
-    return await current().filter(owner_kind=OwnerKind.TEAM, owner_id__in=list(teams))
+    return await unarchived().filter(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids))
 
 
-def to_renew(today: date) -> QuerySet[Goal]:
+def due_for_renewal(today: date) -> QuerySet[Goal]:
     """Return the recurring goals whose period is over and whose next goal has not been created yet."""
-    return current().filter(Q(renewed_until=None) | Q(renewed_until__lt=today), recurring=True, last_day__lt=today)
+    return unarchived().filter(Q(renewed_until=None) | Q(renewed_until__lt=today), recurring=True, last_day__lt=today)
 
 
-async def same(goal: Goal, period: Period) -> Goal | None:
+async def find_for_period(goal: Goal, period: Period) -> Goal | None:
     """Return the unarchived goal of the same owner and metric for another period, or None."""
-    return await current().get_or_none(
+    return await unarchived().get_or_none(
         owner_kind=goal.owner_kind,
         owner_id=goal.owner_id,
         metric=goal.metric,
@@ -110,12 +110,12 @@ async def same(goal: Goal, period: Period) -> Goal | None:
 
 
 async def by_ids(ids: Sequence[int]) -> list[Goal | None]:
-    found = await connection.by_ids(Goal, ids)
-    return [found.get(id_) for id_ in ids]
+    goals_by_id = await connection.fetch_by_ids(Goal, ids)
+    return [goals_by_id.get(id_) for id_ in ids]
 
 
 @dataclass(frozen=True, slots=True)
-class Concerned:
+class AffectedGoal:
     """A goal that postings may affect.
 
     value           its present value, in the metric's smallest unit
@@ -123,23 +123,23 @@ class Concerned:
     """
 
     goal: Goal
-    reached: int
-    told: bool
+    value: int
+    has_open_alert: bool
 
 
-REACHED: Final = f"""
+GOAL_VALUE_SQL: Final = f"""
 COALESCE(CASE goal.owner_kind
     WHEN 'EMPLOYEE' THEN (SELECT SUM(total.amount) FROM daily_total total
         WHERE total.metric = goal.metric AND total.employee_id = goal.owner_id
         AND total.day BETWEEN goal.first_day AND goal.last_day)
     ELSE (SELECT SUM(total.amount) FROM team_total total
         WHERE total.metric = goal.metric
-        AND total.team_id = CASE goal.owner_kind WHEN 'TEAM' THEN goal.owner_id ELSE {COMPANY} END
+        AND total.team_id = CASE goal.owner_kind WHEN 'TEAM' THEN goal.owner_id ELSE {COMPANY_TEAM_ID} END
         AND total.day BETWEEN goal.first_day AND goal.last_day)
 END, 0) AS reached
 """  # noqa: S608 - constants only; the value of a row of `goal`, in the metric's smallest unit
-_CONCERNED: Final = f"""
-SELECT goal.*, {REACHED}, EXISTS (SELECT 1 FROM raised_alert
+_AFFECTED_GOALS_SQL: Final = f"""
+SELECT goal.*, {GOAL_VALUE_SQL}, EXISTS (SELECT 1 FROM raised_alert
         WHERE subject_kind = 'Goal' AND subject_id = goal.id AND resolved_at IS NULL) AS told
 FROM goal WHERE archived_at IS NULL AND (
     (owner_kind = 'EMPLOYEE' AND owner_id IN ({{employees}})) OR (owner_kind = 'TEAM' AND owner_id IN ({{teams}}))
@@ -148,48 +148,50 @@ FROM goal WHERE archived_at IS NULL AND (
 """  # noqa: S608 - constants only
 
 
-async def concerned(
-    metrics: Collection[str], days: Collection[date], employees: Collection[int], teams: Collection[int]
-) -> list[Concerned]:
+async def find_affected(
+    metrics: Collection[str], days: Collection[date], employee_ids: Collection[int], team_ids: Collection[int]
+) -> list[AffectedGoal]:
     """Return the unarchived goals that postings of these metrics, days, employees and teams may affect.
 
     The days are taken as one span from the first to the last, so goals that lie between them may be included.
     """
-    sql = _CONCERNED.format(
-        employees=connection.marks([*employees]), teams=connection.marks([*teams]), metrics=connection.marks([*metrics])
+    sql = _AFFECTED_GOALS_SQL.format(
+        employees=connection.placeholders([*employee_ids]),
+        teams=connection.placeholders([*team_ids]),
+        metrics=connection.placeholders([*metrics]),
     )
-    values = [*sorted(employees), *sorted(teams), *sorted(metrics), max(days), min(days)]
+    values = [*sorted(employee_ids), *sorted(team_ids), *sorted(metrics), max(days), min(days)]
     return [
-        Concerned(Goal._init_from_db(**row), int(row["reached"]), bool(row["told"]))
-        for row in await connection.rows(sql, values)
+        AffectedGoal(Goal._init_from_db(**row), int(row["reached"]), bool(row["told"]))
+        for row in await connection.fetch_rows(sql, values)
     ]
 
 
-async def versioned(goals: Collection[int], version: int) -> None:
+async def set_version(goal_ids: Collection[int], version: int) -> None:
     """Set the version of the goals to the change-log position of a change that moved them."""
     await connection.execute(
-        f"UPDATE goal SET version = ? WHERE id IN ({connection.marks([*goals])})",  # noqa: S608
-        [version, *goals],
+        f"UPDATE goal SET version = ? WHERE id IN ({connection.placeholders([*goal_ids])})",  # noqa: S608
+        [version, *goal_ids],
     )
 
 
-async def targets(metric: str, first: date, last: date) -> dict[tuple[OwnerKind, int], int]:
+async def targets_by_owner(metric: str, first_day: date, last_day: date) -> dict[tuple[OwnerKind, int], int]:
     """Return the target of each owner with a goal for the metric and exactly these days."""
-    rows = await current().filter(metric=metric, first_day=first, last_day=last).order_by("id")
+    rows = await unarchived().filter(metric=metric, first_day=first_day, last_day=last_day).order_by("id")
     return {(row.owner_kind, row.owner_id): row.target for row in rows}
 
 
-async def changes_of(goals: Sequence[int]) -> list[list[GoalChange]]:
+async def change_histories(goal_ids: Sequence[int]) -> list[list[GoalChange]]:
     """Return the changes of each goal, newest first, in the order of the ids."""
-    rows = await GoalChange.filter(goal_id__in=set(goals)).order_by("-id")
-    return [[row for row in rows if row.goal_id == goal] for goal in goals]
+    rows = await GoalChange.filter(goal_id__in=set(goal_ids)).order_by("-id")
+    return [[row for row in rows if row.goal_id == goal_id] for goal_id in goal_ids]
 
 
-_TARGETS = """
+_EMPLOYEE_TARGETS_SQL = """
 SELECT owner_id, target FROM goal WHERE owner_kind = 'EMPLOYEE' AND metric = ? AND first_day = ? AND last_day = ?
     AND archived_at IS NULL {more} ORDER BY id
 """
-_OLD_TARGETS = """
+_EMPLOYEE_TARGETS_AT_SQL = """
 SELECT owner_id, COALESCE((
     SELECT CAST(goal_change.before AS BIGINT) FROM goal_change
     WHERE goal_change.goal_id = goal.id AND goal_change.field = 'target' AND goal_change.at > ?
@@ -200,8 +202,8 @@ WHERE owner_kind = 'EMPLOYEE' AND metric = ? AND first_day = ? AND last_day = ?
 """
 
 
-async def targets_of_employees(
-    metric: str, first: date, last: date, moment: datetime | None, employees: Collection[int] | None = None
+async def employee_targets(
+    metric: str, first_day: date, last_day: date, as_of: datetime | None, employee_ids: Collection[int] | None = None
 ) -> dict[int, int]:
     """Return the targets of employees for the metric and exactly these days, by employee id.
 
@@ -209,10 +211,16 @@ async def targets_of_employees(
                   current time: it ignores the recorded times, which come from the clocks of several servers.
     employee_ids  None for all employees with a goal
     """
-    sql, values = _TARGETS, [metric, first, last]
-    if moment is not None:
-        sql, values = _OLD_TARGETS, [moment, *values, moment, moment]
-    more = ""
-    if employees is not None:
-        more, values = f"AND owner_id IN ({connection.marks([*employees])})", [*values, *sorted(employees)]
-    return {row["owner_id"]: int(row["target"]) for row in await connection.rows(sql.format(more=more), values)}
+    sql, values = _EMPLOYEE_TARGETS_SQL, [metric, first_day, last_day]
+    if as_of is not None:
+        sql, values = _EMPLOYEE_TARGETS_AT_SQL, [as_of, *values, as_of, as_of]
+    extra_condition = ""
+    if employee_ids is not None:
+        extra_condition, values = (
+            f"AND owner_id IN ({connection.placeholders([*employee_ids])})",
+            [*values, *sorted(employee_ids)],
+        )
+    return {
+        row["owner_id"]: int(row["target"])
+        for row in await connection.fetch_rows(sql.format(more=extra_condition), values)
+    }

@@ -14,42 +14,42 @@ from tortoise.transactions import in_transaction
 from domain.ledger.record_facts import DealFacts, SaleKind
 from models.crm.deals import Deal
 from models.db import connection as db_connection
-from models.ledger.scores import HOLDING
+from models.ledger.scores import HOLDING_TEAMS_CTE
 
-_WINDOW: Final = 2000  # ids compared at a time
-_LAST: Final = (1 << 31) - 1
+_WINDOW_IDS: Final = 2000  # ids compared at a time
+_MAX_ID: Final = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
-class TeamStand:
+class StoredTeamSum:
     """The stored sum of a team with all teams below it, metric and day; `COMPANY_TEAM_ID` stands for the company."""
 
     metric: str
-    team: int
+    team_id: int
     day: date
     amount: int
 
 
 @dataclass(frozen=True)
-class Stand:
+class StoredSum:
     """The stored sum of an employee, team, metric and day, or one record's part in it."""
 
     metric: str
-    employee: int
-    team: int
+    employee_id: int
+    team_id: int
     day: date
     amount: int
 
 
-Total = TypeVar("Total", Stand, TeamStand)
-Wrong = Sequence[tuple[Total, int]]  # pairs of a stored sum and the expected amount; a missing sum has amount 0
+Total = TypeVar("Total", StoredSum, StoredTeamSum)
+Mismatches = Sequence[tuple[Total, int]]  # pairs of a stored sum and the expected amount; a missing sum has amount 0
 
 
 @dataclass(frozen=True)
-class Posted(Stand):
+class PostedSum(StoredSum):
     """The ledger's sum for one record: the sum of its `entries` postings, and whether any of them is late."""
 
-    source: int
+    source_id: int
     late: bool
     entries: int
 
@@ -66,14 +66,14 @@ async def snapshot() -> AsyncIterator[None]:
         yield
 
 
-async def metrics() -> list[str]:
+async def metric_keys() -> list[str]:
     """Return the keys of all metrics with a posting or a total, sorted."""
     tables = ("score_entry", "daily_total", "team_total")
-    found = await db_connection.rows(" UNION ".join(f"SELECT metric FROM {table}" for table in tables))  # noqa: S608
-    return sorted(row["metric"] for row in found)
+    rows = await db_connection.fetch_rows(" UNION ".join(f"SELECT metric FROM {table}" for table in tables))  # noqa: S608
+    return sorted(row["metric"] for row in rows)
 
 
-_TOTALS: Final = """
+_MISMATCHED_TOTALS_SQL: Final = """
 SELECT employee_id, team_id, day, SUM(stands) AS stands, SUM(due) AS due FROM (
     SELECT employee_id, team_id, day, amount AS stands, 0 AS due FROM daily_total WHERE metric = ?
     UNION ALL
@@ -83,22 +83,24 @@ GROUP BY employee_id, team_id, day HAVING SUM(stands) <> SUM(due) ORDER BY day, 
 """
 
 
-async def wrong_totals(metric: str) -> Wrong[Stand]:
+async def mismatched_totals(metric: str) -> Mismatches[StoredSum]:
     """Return the daily totals that differ from the sums of the postings."""
     return [
         (
-            Stand(metric, row["employee_id"], row["team_id"], db_connection.day(row["day"]), int(row["stands"])),
+            StoredSum(
+                metric, row["employee_id"], row["team_id"], db_connection.to_date(row["day"]), int(row["stands"])
+            ),
             int(row["due"]),
         )
-        for row in await db_connection.rows(_TOTALS, [metric, metric])
+        for row in await db_connection.fetch_rows(_MISMATCHED_TOTALS_SQL, [metric, metric])
     ]
 
 
-_OF_TEAMS: Final = f"""
+_MISMATCHED_TEAM_TOTALS_SQL: Final = f"""
 WITH RECURSIVE credited AS (
     SELECT team_id, effective_on AS day, SUM(amount) AS amount FROM score_entry WHERE metric = ?
     GROUP BY team_id, effective_on
-), {HOLDING}
+), {HOLDING_TEAMS_CTE}
 SELECT team_id, day, SUM(stands) AS stands, SUM(due) AS due FROM (
     SELECT team_id, day, amount AS stands, 0 AS due FROM team_total WHERE metric = ?
     UNION ALL
@@ -108,42 +110,43 @@ GROUP BY team_id, day HAVING SUM(stands) <> SUM(due) ORDER BY day, team_id
 """  # noqa: S608 - constants only
 
 
-async def wrong_team_totals(metric: str) -> Wrong[TeamStand]:
+async def mismatched_team_totals(metric: str) -> Mismatches[StoredTeamSum]:
     """Return the totals of teams and the company that differ from the postings, by the present team tree."""
     return [
-        (TeamStand(metric, row["team_id"], db_connection.day(row["day"]), int(row["stands"])), int(row["due"]))
-        for row in await db_connection.rows(_OF_TEAMS, [metric] * 2)
+        (StoredTeamSum(metric, row["team_id"], db_connection.to_date(row["day"]), int(row["stands"])), int(row["due"]))
+        for row in await db_connection.fetch_rows(_MISMATCHED_TEAM_TOTALS_SQL, [metric] * 2)
     ]
 
 
-async def sources() -> list[str]:
+async def source_kinds() -> list[str]:
     """Return the kinds of all records with postings, sorted."""
-    found = await db_connection.rows("SELECT DISTINCT source_kind FROM score_entry ORDER BY source_kind")
-    return [row["source_kind"] for row in found]
+    rows = await db_connection.fetch_rows("SELECT DISTINCT source_kind FROM score_entry ORDER BY source_kind")
+    return [row["source_kind"] for row in rows]
 
 
-async def windows(kind: str, model: type[Model] | None) -> AsyncIterator[tuple[int, int]]:
+async def id_windows(source_kind: str, model: type[Model] | None) -> AsyncIterator[tuple[int, int]]:
     """Yield ranges of ids, ends included, that cover all records of the kind and all sources of its postings.
 
     Gaps without records or postings are skipped, so that one stray id far away does not cause many empty windows.
     """
-    last = -_LAST
+    last = -_MAX_ID
     while True:
-        found = await db_connection.rows(
-            "SELECT MIN(source_id) AS first FROM score_entry WHERE source_kind = ? AND source_id > ?", [kind, last]
+        rows = await db_connection.fetch_rows(
+            "SELECT MIN(source_id) AS first FROM score_entry WHERE source_kind = ? AND source_id > ?",
+            [source_kind, last],
         )
         if model is not None:
             table = model._meta.db_table
-            found += await db_connection.rows(f'SELECT MIN(id) AS first FROM "{table}" WHERE id > ?', [last])  # noqa: S608
-        firsts = [row["first"] for row in found if row["first"] is not None]
+            rows += await db_connection.fetch_rows(f'SELECT MIN(id) AS first FROM "{table}" WHERE id > ?', [last])  # noqa: S608
+        firsts = [row["first"] for row in rows if row["first"] is not None]
         if not firsts:
             return
         first = min(firsts)
-        last = min(first + _WINDOW - 1, _LAST)
+        last = min(first + _WINDOW_IDS - 1, _MAX_ID)
         yield first, last
 
 
-_POSTED: Final = """
+_POSTED_SUMS_SQL: Final = """
 SELECT source_id, metric, employee_id, team_id, effective_on AS day, SUM(amount) AS amount,
     MAX(CASE WHEN late THEN 1 ELSE 0 END) AS late, COUNT(*) AS entries
 FROM score_entry WHERE source_kind = ? AND source_id BETWEEN ? AND ?
@@ -151,24 +154,24 @@ GROUP BY source_id, metric, employee_id, team_id, effective_on
 """
 
 
-async def posted(kind: str, first: int, last: int) -> list[Posted]:
+async def posted_sums(source_kind: str, first_id: int, last_id: int) -> list[PostedSum]:
     """Return the ledger's sums of the records of a kind within a range of ids, ends included."""
     return [
-        Posted(
+        PostedSum(
             row["metric"],
             row["employee_id"],
             row["team_id"],
-            db_connection.day(row["day"]),
+            db_connection.to_date(row["day"]),
             int(row["amount"]),
             row["source_id"],
             bool(row["late"]),
             row["entries"],
         )
-        for row in await db_connection.rows(_POSTED, [kind, first, last])
+        for row in await db_connection.fetch_rows(_POSTED_SUMS_SQL, [source_kind, first_id, last_id])
     ]
 
 
-_GRADED: Final = """
+_WRONG_SALE_KINDS_SQL: Final = """
 SELECT id, due FROM (
     SELECT id, sale_kind, sale_kind_given, CASE
         WHEN client_id IS NULL THEN 'FIRST'
@@ -180,16 +183,16 @@ WHERE NOT sale_kind_given AND (sale_kind IS NULL OR sale_kind <> due) ORDER BY i
 """
 
 
-async def wrongly_graded() -> list[tuple[DealFacts, SaleKind]]:
+async def wins_with_wrong_sale_kind() -> list[tuple[DealFacts, SaleKind]]:
     """Return the wins whose sale kind contradicts the order of the client's wins, with the expected kind.
 
     Wins whose sale kind was given explicitly are not checked.
     """
-    due = {row["id"]: SaleKind(row["due"]) for row in await db_connection.rows(_GRADED)}
-    ids, found = sorted(due), []
+    expected = {row["id"]: SaleKind(row["due"]) for row in await db_connection.fetch_rows(_WRONG_SALE_KINDS_SQL)}
+    ids, wins = sorted(expected), []
     for start in range(0, len(ids), 500):
         for deal in await Deal.filter(id__in=ids[start : start + 500]).order_by("id"):
             facts = deal.facts()
             assert facts is not None
-            found.append((facts, due[deal.id]))
-    return found
+            wins.append((facts, expected[deal.id]))
+    return wins

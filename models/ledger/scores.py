@@ -15,8 +15,8 @@ from tortoise.models import Model
 
 from domain.ledger.metrics import Score
 from models.db import connection, json_aggregates
-from models.db.columns import link
-from models.goals.goals import COMPANY, REACHED, Goal
+from models.db.columns import foreign_key
+from models.goals.goals import COMPANY_TEAM_ID, GOAL_VALUE_SQL, Goal
 
 
 class ScoreEntry(Model):
@@ -30,7 +30,7 @@ class ScoreEntry(Model):
 
     id = fields.BigIntField(primary_key=True)
     metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
-    employee = link("Employee")
+    employee = foreign_key("Employee")
     employee_id: int
     team_id: int = fields.IntField(default=0)
     amount: int = fields.BigIntField()
@@ -84,41 +84,43 @@ class TeamTotal(Model):
         unique_together = (("metric", "team_id", "day"),)
 
 
-_POST = """
+_INSERT_ENTRIES_SQL = """
 INSERT INTO score_entry
     (metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind, source_id)
 VALUES {rows}
 """
-_ADD = """
+_ADD_TO_DAILY_TOTALS_SQL = """
 INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES {rows}
 ON CONFLICT (metric, employee_id, day, team_id) DO UPDATE SET amount = daily_total.amount + excluded.amount
 """
-_AND_ADD = "ON CONFLICT (metric, team_id, day) DO UPDATE SET amount = team_total.amount + excluded.amount"
-_CORRECT = f"INSERT INTO team_total (metric, team_id, day, amount) VALUES {{rows}} {_AND_ADD}"  # noqa: S608
-HOLDING: Final = f"""
+_ADD_ON_CONFLICT_SQL = "ON CONFLICT (metric, team_id, day) DO UPDATE SET amount = team_total.amount + excluded.amount"
+_ADD_TO_TEAM_TOTALS_SQL = (
+    f"INSERT INTO team_total (metric, team_id, day, amount) VALUES {{rows}} {_ADD_ON_CONFLICT_SQL}"  # noqa: S608
+)
+HOLDING_TEAMS_CTE: Final = f"""
 above(below, id) AS (
-    SELECT team_id, team_id FROM credited UNION SELECT team_id, {COMPANY} FROM credited
+    SELECT team_id, team_id FROM credited UNION SELECT team_id, {COMPANY_TEAM_ID} FROM credited
     UNION SELECT below, (SELECT parent_id FROM team WHERE team.id = above.id) FROM above WHERE id > 0
 ), holding AS (SELECT below, id FROM above WHERE id IS NOT NULL)
 """  # noqa: S608 - constants only; pairs each team of `credited` with every team id whose total includes it
-_ADD_UPWARDS = f"""
+_ADD_TO_HOLDING_TEAMS_SQL = f"""
 INSERT INTO team_total (metric, team_id, day, amount)
-WITH RECURSIVE credited(metric, team_id, day, amount) AS (VALUES {{rows}}), {HOLDING}
+WITH RECURSIVE credited(metric, team_id, day, amount) AS (VALUES {{rows}}), {HOLDING_TEAMS_CTE}
 SELECT metric, holding.id, day, SUM(amount) FROM credited JOIN holding ON holding.below = credited.team_id
-GROUP BY metric, holding.id, day HAVING SUM(amount) <> 0 {_AND_ADD}
+GROUP BY metric, holding.id, day HAVING SUM(amount) <> 0 {_ADD_ON_CONFLICT_SQL}
 """  # noqa: S608
-_KINDS: Final = ("VARCHAR", "INTEGER", "DATE", "BIGINT")
+_CREDITED_COLUMN_TYPES: Final = ("VARCHAR", "INTEGER", "DATE", "BIGINT")
 
 
-async def post(scores: Sequence[tuple[Score, bool, str, int]], at: datetime) -> None:
+async def post(scores: Sequence[tuple[Score, bool, str, int]], recorded_at: datetime) -> None:
     """Write postings to the ledger and add them to the totals.
 
     scores  tuples of score, whether it is late, and kind and id of the source record
     """
-    await connection.write(
-        _POST,
+    await connection.execute_with_rows(
+        _INSERT_ENTRIES_SQL,
         [
-            (score.metric, score.employee, score.team, score.amount, score.day, late, at, kind, source)
+            (score.metric, score.employee_id, score.team_id, score.amount, score.day, late, recorded_at, kind, source)
             for score, late, kind, source in scores
         ],
     )
@@ -131,53 +133,58 @@ async def add_to_totals(scores: Iterable[Score]) -> None:
     The teams above are read from the tables within the same statement, under the write lock, and not from a cached
     tree: another process may just have moved a team.
     """
-    totals: dict[tuple[str, int, int, date], int] = defaultdict(int)
-    of_teams: dict[tuple[str, int, date], int] = defaultdict(int)
+    daily_totals: dict[tuple[str, int, int, date], int] = defaultdict(int)
+    team_totals: dict[tuple[str, int, date], int] = defaultdict(int)
     for score in scores:
-        totals[score.metric, score.employee, score.team, score.day] += score.amount
-        of_teams[score.metric, score.team, score.day] += score.amount
-    await connection.write(_ADD, _lines(totals))
-    await connection.write(_ADD_UPWARDS, _lines(of_teams), kinds=_KINDS)
+        daily_totals[score.metric, score.employee_id, score.team_id, score.day] += score.amount
+        team_totals[score.metric, score.team_id, score.day] += score.amount
+    await connection.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals))
+    await connection.execute_with_rows(
+        _ADD_TO_HOLDING_TEAMS_SQL, _nonzero_rows(team_totals), column_types=_CREDITED_COLUMN_TYPES
+    )
 
 
-async def correct_totals(
-    totals: Mapping[tuple[str, int, int, date], int], of_teams: Mapping[tuple[str, int, date], int]
+async def adjust_totals(
+    daily_totals: Mapping[tuple[str, int, int, date], int], team_totals: Mapping[tuple[str, int, date], int]
 ) -> None:
     """Add amounts to daily totals and to team totals separately, without adding to the teams above.
 
     daily_totals  amounts by metric, employee, team and day
     team_totals   amounts by metric, team (or `COMPANY_TEAM_ID`) and day
     """
-    await connection.write(_ADD, _lines(totals))
-    await connection.write(_CORRECT, _lines(of_teams))
+    await connection.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals))
+    await connection.execute_with_rows(_ADD_TO_TEAM_TOTALS_SQL, _nonzero_rows(team_totals))
 
 
-def _lines(amounts: Mapping[Any, int]) -> list[tuple[Any, ...]]:
+def _nonzero_rows(amounts: Mapping[Any, int]) -> list[tuple[Any, ...]]:
     return [(*key, amount) for key, amount in sorted(amounts.items()) if amount]
 
 
-_CARRY = f"""
+_MOVE_TEAM_TOTALS_SQL = f"""
 INSERT INTO team_total (metric, team_id, day, amount)
 SELECT total.metric, team.id, total.day, {{amount}} FROM team_total total JOIN team ON team.id IN ({{teams}})
-WHERE total.team_id = ? AND total.amount <> 0 {_AND_ADD}
+WHERE total.team_id = ? AND total.amount <> 0 {_ADD_ON_CONFLICT_SQL}
 """  # noqa: S608
 
 
-async def carry(team: int, before: Collection[int], after: Collection[int]) -> None:
+async def move_team_totals(team_id: int, old_ancestor_ids: Collection[int], new_ancestor_ids: Collection[int]) -> None:
     """Subtract a team's totals from its former ancestors and add them to its new ones.
 
     Writes as many rows as the team has totals, for each ancestor that is lost or gained.
     """
-    for teams, amount in ((set(before) - set(after), "-total.amount"), (set(after) - set(before), "total.amount")):
-        if teams:
-            sql = _CARRY.format(amount=amount, teams=connection.marks([*teams]))
-            await connection.execute(sql, [*sorted(teams), team])
+    for ancestor_ids, amount in (
+        (set(old_ancestor_ids) - set(new_ancestor_ids), "-total.amount"),
+        (set(new_ancestor_ids) - set(old_ancestor_ids), "total.amount"),
+    ):
+        if ancestor_ids:
+            sql = _MOVE_TEAM_TOTALS_SQL.format(amount=amount, teams=connection.placeholders([*ancestor_ids]))
+            await connection.execute(sql, [*sorted(ancestor_ids), team_id])
 
 
-async def by_employee_and_team(*, metric: str, first: date, last: date) -> dict[tuple[int, int], int]:
+async def totals_by_employee_and_team(*, metric: str, first_day: date, last_day: date) -> dict[tuple[int, int], int]:
     """Return the scores within the days, both included, by employee id and the id of the credited team."""
     rows = (
-        await DailyTotal.filter(metric=metric, day__gte=first, day__lte=last)
+        await DailyTotal.filter(metric=metric, day__gte=first_day, day__lte=last_day)
         .annotate(total=Sum("amount"))
         .group_by("employee_id", "team_id")
         .values_list("employee_id", "team_id", "total")
@@ -186,62 +193,76 @@ async def by_employee_and_team(*, metric: str, first: date, last: date) -> dict[
 
 
 @dataclass(frozen=True)
-class Whose:
+class ScoreFilter:
     """Selects the scores of a metric within days, both included, optionally of some teams or of one employee only."""
 
     metric: str
-    first: date
-    last: date
-    teams: frozenset[int] | None = None
-    employee: int | None = None
+    first_day: date
+    last_day: date
+    team_ids: frozenset[int] | None = None
+    employee_id: int | None = None
 
-    def condition(self, day: str) -> tuple[str, list[Any]]:
+    def where_clause(self, day_column: str) -> tuple[str, list[Any]]:
         """Return the condition for a WHERE clause, and its parameters."""
-        sql, values = f"metric = ? AND {day} BETWEEN ? AND ?", [self.metric, self.first, self.last]
-        if self.teams is not None:
-            sql, values = f"{sql} AND team_id IN ({connection.marks([*self.teams])})", [*values, *sorted(self.teams)]
-        return (sql, values) if self.employee is None else (f"{sql} AND employee_id = ?", [*values, self.employee])
+        sql, parameters = f"metric = ? AND {day_column} BETWEEN ? AND ?", [self.metric, self.first_day, self.last_day]
+        if self.team_ids is not None:
+            sql, parameters = (
+                f"{sql} AND team_id IN ({connection.placeholders([*self.team_ids])})",
+                [*parameters, *sorted(self.team_ids)],
+            )
+        return (
+            (sql, parameters)
+            if self.employee_id is None
+            else (f"{sql} AND employee_id = ?", [*parameters, self.employee_id])
+        )
 
 
-_SUMS = """
+_TOTALS_SQL = """
 (SELECT employee_id, CAST(SUM(amount) AS BIGINT) AS total FROM {table} WHERE {which} GROUP BY employee_id) AS sums
 """
 
 
-async def sums(whose: Whose, since: Sequence[datetime]) -> tuple[dict[int, int], ...]:
+async def score_totals(score_filter: ScoreFilter, recorded_since: Sequence[datetime]) -> tuple[dict[int, int], ...]:
     """Return the scores by employee id, in one statement.
 
     recorded_since  for each of these instants, a further dict holds what was recorded from it on
     """
-    which, values = whose.condition("day")
-    sources, bound = [_SUMS.format(table="daily_total", which=which)], values
-    for moment in since:
-        which, values = whose.condition("effective_on")
-        sources.append(_SUMS.format(table="score_entry", which=f"{which} AND recorded_at >= ?"))
-        bound = [*bound, *values, moment]
-    of_each = ("employee_id", "total")
-    found = await json_aggregates.gather(
-        [json_aggregates.portions(of_each, source, part=f"'{n}'", by="1") for n, source in enumerate(sources)], bound
+    condition, condition_values = score_filter.where_clause("day")
+    sources, parameters = [_TOTALS_SQL.format(table="daily_total", which=condition)], condition_values
+    for moment in recorded_since:
+        condition, condition_values = score_filter.where_clause("effective_on")
+        sources.append(_TOTALS_SQL.format(table="score_entry", which=f"{condition} AND recorded_at >= ?"))
+        parameters = [*parameters, *condition_values, moment]
+    columns = ("employee_id", "total")
+    chunks = await json_aggregates.fetch_json_chunks(
+        [
+            json_aggregates.chunked_json_sql(columns, source, part_sql=f"'{n}'", chunk_sql="1")
+            for n, source in enumerate(sources)
+        ],
+        parameters,
     )
-    return tuple(dict(json_aggregates.rows(found.get(str(n), ()))) for n in range(len(sources)))
+    return tuple(dict(json_aggregates.parse_rows(chunks.get(str(n), ()))) for n in range(len(sources)))
 
 
-_SOME = """
+_TOTALS_OF_EMPLOYEES_SQL = """
 SELECT employee_id, SUM(amount) AS total FROM daily_total WHERE {which} AND employee_id IN ({employees}) GROUP BY employee_id
 UNION ALL SELECT 0, COALESCE(MAX(id), 0) FROM change
 """
 
 
-async def sums_of(whose: Whose, employees: Collection[int]) -> tuple[dict[int, int], int]:
+async def score_totals_for(score_filter: ScoreFilter, employee_ids: Collection[int]) -> tuple[dict[int, int], int]:
     """Return the scores of these employees, and the change-log position at which they were read."""
-    which, values = whose.condition("day")
-    sql = _SOME.format(which=which, employees=connection.marks([*employees]))
-    found = {row["employee_id"]: int(row["total"]) for row in await connection.rows(sql, [*values, *sorted(employees)])}
-    position = found.pop(0)
-    return {employee: found.get(employee, 0) for employee in employees}, position
+    condition, values = score_filter.where_clause("day")
+    sql = _TOTALS_OF_EMPLOYEES_SQL.format(which=condition, employees=connection.placeholders([*employee_ids]))
+    totals = {
+        row["employee_id"]: int(row["total"])
+        for row in await connection.fetch_rows(sql, [*values, *sorted(employee_ids)])
+    }
+    position = totals.pop(0)
+    return {employee: totals.get(employee, 0) for employee in employee_ids}, position
 
 
-_VALUES = f"SELECT goal.id AS goal, {REACHED} FROM goal WHERE goal.id IN ({{ids}})"  # noqa: S608
+_GOAL_VALUES_SQL = f"SELECT goal.id AS goal, {GOAL_VALUE_SQL} FROM goal WHERE goal.id IN ({{ids}})"  # noqa: S608
 
 
 async def goal_values(goals: Sequence[Goal]) -> list[int]:
@@ -252,36 +273,43 @@ async def goal_values(goals: Sequence[Goal]) -> list[int]:
     if not goals:
         return []
     ids = sorted({goal.id for goal in goals})
-    found = await connection.rows(_VALUES.format(ids=connection.marks(ids)), ids)
-    values = {row["goal"]: int(row["reached"]) for row in found}
+    rows = await connection.fetch_rows(_GOAL_VALUES_SQL.format(ids=connection.placeholders(ids)), ids)
+    values = {row["goal"]: int(row["reached"]) for row in rows}
     return [values.get(goal.id, 0) for goal in goals]
 
 
 @cache
-def _goals_and_values(places: int) -> str:
-    return f"SELECT goal.*, {REACHED} FROM goal WHERE goal.id IN ({connection.marks(range(places))})"  # noqa: S608
+def _goals_with_values_sql(count: int) -> str:
+    return f"SELECT goal.*, {GOAL_VALUE_SQL} FROM goal WHERE goal.id IN ({connection.placeholders(range(count))})"  # noqa: S608
 
 
 async def goals_with_values(ids: Collection[int]) -> dict[int, tuple[Goal, int]]:
     """Return the goals of these ids with their values, as `goal_values` counts them, in one statement."""
-    wanted = sorted(ids)
-    if not wanted:
+    padded_ids = sorted(ids)
+    if not padded_ids:
         return {}
-    places = 1 << (len(wanted) - 1).bit_length()  # padded to a power of two, for few distinct prepared statements
-    wanted += wanted[-1:] * (places - len(wanted))
-    found = await connection.rows(_goals_and_values(places), wanted)
-    return {row["id"]: (Goal._init_from_db(**row), int(row["reached"])) for row in found}
+    padded_count = (
+        1 << (len(padded_ids) - 1).bit_length()
+    )  # padded to a power of two, for few distinct prepared statements
+    padded_ids += padded_ids[-1:] * (padded_count - len(padded_ids))
+    rows = await connection.fetch_rows(_goals_with_values_sql(padded_count), padded_ids)
+    return {row["id"]: (Goal._init_from_db(**row), int(row["reached"])) for row in rows}
 
 
-async def posted(
-    *, metric: str, first: date, last: date, employee: int | None = None, teams: Collection[int] | None = None
+async def postings(
+    *,
+    metric: str,
+    first_day: date,
+    last_day: date,
+    employee_id: int | None = None,
+    team_ids: Collection[int] | None = None,
 ) -> list[tuple[datetime, int]]:
     """Return the instants and amounts of the postings for the days: of one employee, of some teams, or of all."""
-    query = ScoreEntry.filter(metric=metric, effective_on__gte=first, effective_on__lte=last)
-    if employee is not None:
-        query = query.filter(employee_id=employee)
-    if teams is not None:
-        query = query.filter(team_id__in=list(teams))
+    query = ScoreEntry.filter(metric=metric, effective_on__gte=first_day, effective_on__lte=last_day)
+    if employee_id is not None:
+        query = query.filter(employee_id=employee_id)
+    if team_ids is not None:
+        query = query.filter(team_id__in=list(team_ids))
     return await query.order_by("id").values_list("recorded_at", "amount")
 
 
@@ -290,20 +318,20 @@ async def is_empty() -> bool:
     return not await ScoreEntry.exists()
 
 
-_LATE = """
+_BACKDATED_SQL = """
 SELECT {what} FROM (SELECT metric || '' AS name, id FROM score_entry WHERE id > ? AND effective_on <= ?) AS late
     WHERE name IN ({doubted}) GROUP BY name
 """  # `metric || ''` defeats the index on the metric, so that only rows after the id are read, by the primary key
-_DAYS = """
+_DAYS_SQL = """
 (SELECT metric, employee_id, day, CAST(SUM(amount) AS BIGINT) AS amount FROM daily_total
     WHERE (metric IN ({metrics}) OR metric IN ({late})) AND day BETWEEN ? AND ?
     GROUP BY metric, employee_id, day HAVING SUM(amount) > 0) AS credited
 """
 
 
-async def gathered_days(
-    metrics: Collection[str], *, first: date, last: date, doubted: Collection[str] = (), after: int = 0
-) -> json_aggregates.Texts:
+async def daily_totals_json(
+    metrics: Collection[str], *, first_day: date, last_day: date, recheck: Collection[str] = (), after_entry_id: int = 0
+) -> json_aggregates.JsonChunks:
     """Return the positive daily scores of employees, all teams together, as JSON column chunks.
 
     metrics         metrics to read
@@ -315,14 +343,16 @@ async def gathered_days(
     "late:METRIC"  id of the last backdated entry of a rechecked metric
     "line"         id of the ledger's last entry
     """
-    marks = {"doubted": connection.marks([*doubted])}
-    late, values = _LATE.format(what="name", **marks), [after, last, *sorted(doubted)]
-    source = _DAYS.format(metrics=connection.marks([*metrics]), late=late)
-    return await json_aggregates.gather(
+    placeholders = {"doubted": connection.placeholders([*recheck])}
+    backdated, values = _BACKDATED_SQL.format(what="name", **placeholders), [after_entry_id, last_day, *sorted(recheck)]
+    source = _DAYS_SQL.format(metrics=connection.placeholders([*metrics]), late=backdated)
+    return await json_aggregates.fetch_json_chunks(
         [
-            json_aggregates.portions(("employee_id", "day", "amount"), source, part="'days:' || metric", by="metric"),
-            _LATE.format(what="'late:' || name, CAST(MAX(id) AS TEXT)", **marks),
+            json_aggregates.chunked_json_sql(
+                ("employee_id", "day", "amount"), source, part_sql="'days:' || metric", chunk_sql="metric"
+            ),
+            _BACKDATED_SQL.format(what="'late:' || name, CAST(MAX(id) AS TEXT)", **placeholders),
             "SELECT 'line', CAST(COALESCE(MAX(id), 0) AS TEXT) FROM score_entry",
         ],
-        [*sorted(metrics), *values, first, last, *values],
+        [*sorted(metrics), *values, first_day, last_day, *values],
     )

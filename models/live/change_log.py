@@ -17,7 +17,7 @@ from tortoise.models import Model
 
 from models.db import connection
 
-BATCH: Final = 1000
+READ_BATCH_SIZE: Final = 1000
 
 
 class Change(Model):
@@ -29,32 +29,34 @@ class Change(Model):
         table = "change"
 
 
-async def note(topics: Iterable[str], at: datetime) -> int:
+async def append(topics: Iterable[str], at: datetime) -> int:
     """Append the changed topics and return the position."""
-    return await connection.insert_one("change", {"topics": orjson.dumps(sorted(set(topics))).decode(), "at": at})
+    return await connection.insert_row("change", {"topics": orjson.dumps(sorted(set(topics))).decode(), "at": at})
 
 
-async def after(position: int, limit: int = BATCH) -> Sequence[tuple[int, Sequence[str]]]:
+async def read_after(position: int, limit: int = READ_BATCH_SIZE) -> Sequence[tuple[int, Sequence[str]]]:
     """Return the changes after a position, in order, as pairs (position, topics)."""
-    found = await connection.rows("SELECT id, topics FROM change WHERE id > ? ORDER BY id LIMIT ?", [position, limit])
-    return [(row["id"], orjson.loads(row["topics"])) for row in found]
+    change_rows = await connection.fetch_rows(
+        "SELECT id, topics FROM change WHERE id > ? ORDER BY id LIMIT ?", [position, limit]
+    )
+    return [(row["id"], orjson.loads(row["topics"])) for row in change_rows]
 
 
-async def newest() -> int:
+async def last_position() -> int:
     """Return the last position; 0 if there is none."""
-    found = await connection.rows("SELECT COALESCE(MAX(id), 0) AS id FROM change")
-    return int(found[0]["id"])
+    result = await connection.fetch_rows("SELECT COALESCE(MAX(id), 0) AS id FROM change")
+    return int(result[0]["id"])
 
 
-async def since(position: int) -> tuple[int, frozenset[str]]:
+async def topics_since(position: int) -> tuple[int, frozenset[str]]:
     """Return the last position and the topics that have changed after the given one.
 
     The topics are {"*"} when the changes are too many or no longer known.
     """
     # read from the position itself on: if its row was purged, later ones may be missing as well
-    found = await after(position - 1, BATCH + 1)
-    if found and found[0][0] == position and len(found) <= BATCH:
-        return found[-1][0], frozenset(topic for _, topics in found[1:] for topic in topics)
-    if not found and not position:
+    later_changes = await read_after(position - 1, READ_BATCH_SIZE + 1)
+    if later_changes and later_changes[0][0] == position and len(later_changes) <= READ_BATCH_SIZE:
+        return later_changes[-1][0], frozenset(topic for _, topics in later_changes[1:] for topic in topics)
+    if not later_changes and not position:
         return 0, frozenset()  # the log is empty
-    return await newest(), frozenset("*")
+    return await last_position(), frozenset("*")

@@ -23,19 +23,19 @@ class Lease(Model):
         table = "lease"
 
 
-async def seen(name: str) -> tuple[str, int]:
+async def read(name: str) -> tuple[str, int]:
     """Return the holder of the lease and its last heartbeat; create the lease, without holder, if missing."""
-    found = await connection.rows("SELECT holder, beat FROM lease WHERE name = ?", [name])
-    if not found:
+    rows = await connection.fetch_rows("SELECT holder, beat FROM lease WHERE name = ?", [name])
+    if not rows:
         await Lease.bulk_create([Lease(name=name)], ignore_conflicts=True)
         return "", 0
-    return found[0]["holder"], found[0]["beat"]
+    return rows[0]["holder"], rows[0]["beat"]
 
 
-async def take(name: str, holder: str, beat: int) -> bool:
+async def acquire(name: str, holder: str, heartbeat: int) -> bool:
     """Acquire or renew the lease if its heartbeat is unchanged; return whether that succeeded."""
     sql = "UPDATE lease SET holder = ?, beat = beat + 1 WHERE name = ? AND beat = ? RETURNING beat"
-    return bool(await connection.rows(sql, [holder, name, beat]))
+    return bool(await connection.fetch_rows(sql, [holder, name, heartbeat]))
 
 
 async def release(name: str, holder: str) -> None:

@@ -10,7 +10,7 @@ from tortoise import fields
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-HOLDS: Final = timedelta(seconds=75)  # an employee counts as online for this long after the last renewal
+PRESENCE_TTL: Final = timedelta(seconds=75)  # an employee counts as online for this long after the last renewal
 
 
 class Presence(Model):
@@ -27,44 +27,47 @@ class Presence(Model):
         indexes = (("employee_id", "until"),)
 
 
-HEARTBEAT: Final = "heartbeat"  # process name of rows written by the employee's own heartbeats
+HEARTBEAT_PROCESS: Final = "heartbeat"  # process name of rows written by the employee's own heartbeats
 
 
-async def here(process: str, employees: Collection[int], now: datetime) -> bool:
+async def set_online(process: str, employee_ids: Collection[int], now: datetime) -> bool:
     """Set the employees that are online in the process, and remove all others; return whether anything changed."""
-    before: set[Any] = {
+    previous_ids: set[Any] = {
         row.employee_id for row in await Presence.filter(process=process, until__gt=now).only("id", "employee_id")
     }
-    await _say(process, employees, now)
-    return before != set(employees)
+    await _replace_rows(process, employee_ids, now)
+    return previous_ids != set(employee_ids)
 
 
-async def seen(employee: int, now: datetime) -> bool:
+async def record_heartbeat(employee_id: int, now: datetime) -> bool:
     """Set an employee online because of a heartbeat, with or without a socket; return whether they were offline."""
-    was = await of([employee], now).exists()
-    row = Presence(process=HEARTBEAT, employee_id=employee, until=now + HOLDS)
+    was_online = await unexpired([employee_id], now).exists()
+    row = Presence(process=HEARTBEAT_PROCESS, employee_id=employee_id, until=now + PRESENCE_TTL)
     await Presence.bulk_create([row], on_conflict=["process", "employee_id"], update_fields=["until"])
-    return not was
+    return not was_online
 
 
-async def ends(employees: Sequence[int], now: datetime) -> dict[int, datetime]:
+async def online_until(employee_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
     """Return, for each employee who is online, the instant at which they go offline unless renewed."""
-    found: dict[int, datetime] = {}
-    for row in await of(employees, now):
-        found[row.employee_id] = max(row.until, found.get(row.employee_id, row.until))
-    return found
+    until_by_employee: dict[int, datetime] = {}
+    for row in await unexpired(employee_ids, now):
+        until_by_employee[row.employee_id] = max(row.until, until_by_employee.get(row.employee_id, row.until))
+    return until_by_employee
 
 
-async def _say(process: str, employees: Collection[int], now: datetime) -> None:
-    await Presence.filter(process=process).exclude(employee_id__in=list(employees) or [0]).delete()
-    await Presence.filter(until__lt=now - HOLDS).delete()
-    rows = [Presence(process=process, employee_id=employee, until=now + HOLDS) for employee in sorted(employees)]
+async def _replace_rows(process: str, employee_ids: Collection[int], now: datetime) -> None:
+    await Presence.filter(process=process).exclude(employee_id__in=list(employee_ids) or [0]).delete()
+    await Presence.filter(until__lt=now - PRESENCE_TTL).delete()
+    rows = [
+        Presence(process=process, employee_id=employee_id, until=now + PRESENCE_TTL)
+        for employee_id in sorted(employee_ids)
+    ]
     if rows:
         await Presence.bulk_create(
             rows, on_conflict=["process", "employee_id"], update_fields=["until"], batch_size=200
         )
 
 
-def of(employees: Collection[int], now: datetime) -> QuerySet[Presence]:
+def unexpired(employee_ids: Collection[int], now: datetime) -> QuerySet[Presence]:
     """Return the rows of the employees that have not expired."""
-    return Presence.filter(employee_id__in=set(employees), until__gt=now)
+    return Presence.filter(employee_id__in=set(employee_ids), until__gt=now)

@@ -152,7 +152,7 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.CreateModel(
-            name="RepeatableCall",
+            name="IdempotencyRecord",
             fields=[
                 ("id", fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ("actor", fields.CharField(max_length=40)),
@@ -266,7 +266,7 @@ class Migration(migrations.Migration):
                 ("id", fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ("external_id", fields.CharField(null=True, unique=True, max_length=400)),
                 ("name", fields.CharField(max_length=800)),
-                ("needle", fields.CharField(default="", max_length=1000)),
+                ("search_key", fields.CharField(source_field="needle", default="", max_length=1000)),
                 ("email", fields.CharField(null=True, unique=True, max_length=254)),
                 ("password_hash", fields.CharField(null=True, max_length=200)),
                 (
@@ -373,7 +373,7 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.CreateModel(
-            name="Bell",
+            name="AnnouncedWin",
             fields=[
                 ("id", fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ("win_id", fields.BigIntField(null=True)),
@@ -411,7 +411,7 @@ class Migration(migrations.Migration):
                 ("id", fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ("external_id", fields.CharField(null=True, unique=True, max_length=400)),
                 ("name", fields.CharField(max_length=800)),
-                ("needle", fields.CharField(default="", max_length=1000)),
+                ("search_key", fields.CharField(source_field="needle", default="", max_length=1000)),
                 (
                     "owner",
                     fields.ForeignKeyField(
@@ -490,7 +490,7 @@ class Migration(migrations.Migration):
                 ("id", fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ("external_id", fields.CharField(null=True, unique=True, max_length=400)),
                 ("title", fields.CharField(max_length=800)),
-                ("needle", fields.CharField(default="", max_length=1000)),
+                ("search_key", fields.CharField(source_field="needle", default="", max_length=1000)),
                 (
                     "owner",
                     fields.ForeignKeyField(
@@ -955,7 +955,7 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.CreateModel(
-            name="StageVisit",
+            name="StageEntry",
             fields=[
                 ("id", fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 (

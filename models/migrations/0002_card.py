@@ -14,12 +14,12 @@ from models.db import connection
 
 async def _date_visits(_apps: Any, _editor: Any) -> None:
     """Give every entry into a stage its day of the company's calendar."""
-    companies = await connection.rows("SELECT time_zone FROM company")
-    [span] = await connection.rows("SELECT MIN(entered_at) AS first, MAX(entered_at) AS last FROM stage_visit")
+    companies = await connection.fetch_rows("SELECT time_zone FROM company")
+    [span] = await connection.fetch_rows("SELECT MIN(entered_at) AS first, MAX(entered_at) AS last FROM stage_visit")
     if not companies or span["first"] is None:
         return
     calendar = Calendar(companies[0]["time_zone"], Weekday.MONDAY, frozenset(Weekday), None)
-    day, last = (calendar.day_of(connection.instant(span[end])) for end in ("first", "last"))
+    day, last = (calendar.day_of(connection.to_datetime(span[end])) for end in ("first", "last"))
     while day <= last:
         await connection.execute(
             "UPDATE stage_visit SET entered_on = ? WHERE entered_at >= ? AND entered_at < ?",
@@ -48,9 +48,9 @@ class Migration(migrations.Migration):
         ops.RunSQL(
             "CREATE INDEX deal_closed_by ON deal ((COALESCE(won_by, lost_by)), closed_on)", "DROP INDEX deal_closed_by"
         ),
-        ops.AddField(model_name="StageVisit", name="entered_on", field=fields.DateField(null=True)),
+        ops.AddField(model_name="StageEntry", name="entered_on", field=fields.DateField(null=True)),
         ops.RunPython(_date_visits),
-        ops.AddIndex(model_name="StageVisit", index=Index(fields=["stage_id", "entered_on"])),
+        ops.AddIndex(model_name="StageEntry", index=Index(fields=["stage_id", "entered_on"])),
         ops.CreateModel(
             name="WorkDay",
             fields=[

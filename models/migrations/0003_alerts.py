@@ -77,7 +77,7 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.CreateModel(
-            name="Raised",
+            name="RaisedAlert",
             fields=[
                 ("id", fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 (
@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
                 ("occurred_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ("raised_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ("resolved_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
-                ("told", fields.BooleanField(default=True)),
+                ("notified", fields.BooleanField(source_field="told", default=True)),
                 ("data", fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
             ],
             options={
@@ -127,7 +127,7 @@ class Migration(migrations.Migration):
                 (
                     "raised",
                     fields.ForeignKeyField(
-                        "models.Raised",
+                        "models.RaisedAlert",
                         source_field="raised_id",
                         db_constraint=True,
                         to_field="id",
@@ -158,13 +158,13 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.CreateModel(
-            name="Silence",
+            name="InactivityTimer",
             fields=[
                 ("id", fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ("kind", fields.CharField(max_length=10)),
                 ("subject_id", fields.IntField()),
                 ("since", fields.BigIntField()),
-                ("known", fields.BigIntField(default=0)),
+                ("imported_until", fields.BigIntField(source_field="known", default=0)),
             ],
             options={
                 "table": "silence",

@@ -6,6 +6,6 @@ class Migration(migrations.Migration):
     dependencies = [("models", "0007_shared_places")]
 
     operations = [
-        ops.AddField(model_name="Silence", name="look_at", field=fields.BigIntField(default=0, db_default=0)),
+        ops.AddField(model_name="InactivityTimer", name="look_at", field=fields.BigIntField(default=0, db_default=0)),
         ops.RunSQL("CREATE INDEX silence_look ON silence (look_at) WHERE kind = 'Employee'", "DROP INDEX silence_look"),
     ]

@@ -11,9 +11,9 @@ from tortoise import fields
 from tortoise.models import Model
 
 from domain.primitives.calendar import Calendar, Weekday
-from models.db.columns import currency_code, short_text
+from models.db.columns import currency_column, short_text_column
 
-POSITION: Final = "(SELECT moved FROM company WHERE id = 1)"  # of the reference data, see `ReferenceData`
+REFERENCE_POSITION_SQL: Final = "(SELECT moved FROM company WHERE id = 1)"  # of the reference data, see `ReferenceData`
 
 
 class Company(Model):
@@ -24,35 +24,37 @@ class Company(Model):
     """
 
     id = fields.IntField(primary_key=True)
-    name: str = short_text()
-    currency: str = currency_code()
+    name: str = short_text_column()
+    currency: str = currency_column()
     time_zone: str = fields.CharField(max_length=64)  # type: ignore[assignment]
     week_start = fields.SmallIntField(default=0)
     working_days: list[int] = fields.JSONField(default=[0, 1, 2, 3, 4])
     holiday_country: str | None = fields.CharField(max_length=2, null=True)  # type: ignore[assignment]
     close_after_workdays: int | None = fields.IntField(null=True)
     created_at = fields.DatetimeField()
-    moved: int | None = fields.BigIntField(null=True)
+    reference_position: int | None = fields.BigIntField(source_field="moved", null=True)
 
     class Meta:
         table = "company"
 
     @property
     def calendar(self) -> Calendar:
-        return _calendar(self.time_zone, self.week_start, tuple(self.working_days), self.holiday_country)
+        return _build_calendar(self.time_zone, self.week_start, tuple(self.working_days), self.holiday_country)
 
 
 @lru_cache(maxsize=16)
-def _calendar(zone: str, week_start: int, working: tuple[int, ...], country: str | None) -> Calendar:
+def _build_calendar(
+    time_zone: str, week_start: int, working_days: tuple[int, ...], holiday_country: str | None
+) -> Calendar:
     """Return the calendar for stored settings; cached, since every operation needs it many times."""
-    return Calendar(zone, Weekday(week_start), frozenset(Weekday(day) for day in working), country)
+    return Calendar(time_zone, Weekday(week_start), frozenset(Weekday(day) for day in working_days), holiday_country)
 
 
 class ExchangeRate(Model):
     """The value of one unit of a currency in the company's currency, valid from a day."""
 
     id = fields.IntField(primary_key=True)
-    currency: str = currency_code()
+    currency: str = currency_column()
     rate: Decimal = fields.DecimalField(max_digits=30, decimal_places=12)
     valid_from = fields.DateField()
 
@@ -61,33 +63,33 @@ class ExchangeRate(Model):
         unique_together = (("currency", "valid_from"),)
 
 
-async def the_company() -> Company | None:
+async def find_company() -> Company | None:
     """Return the company, or None before `./run setup`."""
     return await Company.get_or_none(id=1)
 
 
-async def rates() -> list[ExchangeRate]:
+async def load_exchange_rates() -> list[ExchangeRate]:
     """Return all rates, by currency, newest first."""
     return await ExchangeRate.all().order_by("currency", "-valid_from")
 
 
-class Rates:
+class ExchangeRateTable:
     """Looks up exchange rates by currency and day. `rows` come newest first, as `load_exchange_rates` returns them."""
 
-    def __init__(self, rows: list[ExchangeRate], own: str) -> None:
-        self.own = own
-        self._rows: dict[str, list[ExchangeRate]] = {}
+    def __init__(self, rows: list[ExchangeRate], company_currency: str) -> None:
+        self.company_currency = company_currency
+        self._rates_by_currency: dict[str, list[ExchangeRate]] = {}
         for row in rows:
-            self._rows.setdefault(row.currency, []).append(row)
+            self._rates_by_currency.setdefault(row.currency, []).append(row)
 
-    def on(self, foreign: str, day: date) -> Decimal | None:
+    def rate_on(self, currency: str, day: date) -> Decimal | None:
         """Return the rate of a day: the newest valid on or before it, else the oldest; None if there is none."""
-        if foreign == self.own:
+        if currency == self.company_currency:
             return Decimal(1)
-        rows = self._rows.get(foreign)
+        rows = self._rates_by_currency.get(currency)
         if not rows:
             return None
         return next((row.rate for row in rows if row.valid_from <= day), rows[-1].rate)
 
-    def knows(self, foreign: str) -> bool:
-        return foreign == self.own or foreign in self._rows
+    def has_rate_for(self, currency: str) -> bool:
+        return currency == self.company_currency or currency in self._rates_by_currency

@@ -12,27 +12,27 @@ from typing import Any, Final
 
 from domain.ledger.metrics import Metric
 from models.auth.sessions import Device
-from models.crm.custom_metrics import CompanyMetric, known
+from models.crm.custom_metrics import CompanyMetric, index_metrics
 from models.crm.pipelines import Stage
 from models.db import connection
-from models.db.query_batch import together
-from models.organization.company import POSITION, Company, ExchangeRate
-from models.organization.people import Employee, Team, Tree
+from models.db.query_batch import fetch_all_batched
+from models.organization.company import REFERENCE_POSITION_SQL, Company, ExchangeRate
+from models.organization.people import Employee, Team, TeamTree
 
-TOPICS: Final = frozenset({"people", "company", "metrics", "pipelines"})  # published when any of it changes
+REFERENCE_TOPICS: Final = frozenset({"people", "company", "metrics", "pipelines"})  # published when any of it changes
 
-Position = int | None  # None: nothing has changed since the company was set up
+ChangeLogPosition = int | None  # None: nothing has changed since the company was set up
 
 
 @dataclass(frozen=True)
-class Office:
+class ReferenceData:
     """The reference data at one position of the change log.
 
     All operations of the process share one instance, so it must not be modified.
     """
 
-    position: Position
-    tree: Tree
+    position: ChangeLogPosition
+    tree: TeamTree
     company: Company | None
     metrics: dict[str, Metric]
     rates: list[ExchangeRate]
@@ -40,56 +40,60 @@ class Office:
 
 
 @dataclass(frozen=True)
-class Signed:
+class AuthenticatedEmployee:
     """The employee of a session. `has_direct_reports`: they are set as the manager of at least one employee."""
 
     employee: Employee
     revoked: bool
-    leads: bool
+    has_direct_reports: bool
 
 
-_SESSION: Final = f"""
-SELECT employee.*, session.revoked_at AS ended, {POSITION} AS position,
+_SESSION_SQL: Final = f"""
+SELECT employee.*, session.revoked_at AS ended, {REFERENCE_POSITION_SQL} AS position,
     EXISTS (SELECT 1 FROM employee below WHERE below.manager_id = employee.id) AS leads
 FROM session JOIN employee ON employee.id = session.employee_id WHERE session.id = ? AND employee.id = ?
 """  # noqa: S608 - constants only
-_DEVICE: Final = f"SELECT device.*, {POSITION} AS position FROM device WHERE digest = ?"  # noqa: S608
+_DEVICE_SQL: Final = f"SELECT device.*, {REFERENCE_POSITION_SQL} AS position FROM device WHERE digest = ?"  # noqa: S608
 
 
-async def position() -> Position:
+async def read_position() -> ChangeLogPosition:
     """Return the current position of the reference data."""
-    found = await connection.rows(f"SELECT {POSITION} AS position", [])
-    return found[0]["position"]  # type: ignore[no-any-return]
+    rows = await connection.fetch_rows(f"SELECT {REFERENCE_POSITION_SQL} AS position", [])
+    return rows[0]["position"]  # type: ignore[no-any-return]
 
 
-async def by_session(session: int, employee: int) -> tuple[Signed | None, Position]:
+async def find_session_employee(
+    session_id: int, employee_id: int
+) -> tuple[AuthenticatedEmployee | None, ChangeLogPosition]:
     """Return the session's employee (None if there is no such session) and the position of the reference data."""
-    found = await connection.rows(_SESSION, [session, employee])
-    if not found:
+    rows = await connection.fetch_rows(_SESSION_SQL, [session_id, employee_id])
+    if not rows:
         return None, None
-    row = found[0]
-    return Signed(Employee._init_from_db(**row), row["ended"] is not None, bool(row["leads"])), row["position"]
+    row = rows[0]
+    return AuthenticatedEmployee(Employee._init_from_db(**row), row["ended"] is not None, bool(row["leads"])), row[
+        "position"
+    ]
 
 
-async def by_device(digest: str) -> tuple[Device | None, Position]:
+async def find_device(digest: str) -> tuple[Device | None, ChangeLogPosition]:
     """Return the device whose token has that digest, or None, and the position of the reference data."""
-    found = await connection.rows(_DEVICE, [digest])
-    return (Device._init_from_db(**found[0]), found[0]["position"]) if found else (None, None)
+    rows = await connection.fetch_rows(_DEVICE_SQL, [digest])
+    return (Device._init_from_db(**rows[0]), rows[0]["position"]) if rows else (None, None)
 
 
-async def by_employee(number: int) -> tuple[Employee, bool, Office]:
+async def load_with_employee(employee_id: int) -> tuple[Employee, bool, ReferenceData]:
     """Return an employee, whether they are set as the manager of anyone, and the current reference data."""
-    own: list[Any] = [Employee.filter(id=number), Employee.filter(manager_id=number).limit(1)]
-    found, below, *rest = await together([*own, *_asked()])
-    return found[0], bool(below), _office(*rest)
+    employee_queries: list[Any] = [Employee.filter(id=employee_id), Employee.filter(manager_id=employee_id).limit(1)]
+    employees, direct_reports, *rest = await fetch_all_batched([*employee_queries, *_reference_queries()])
+    return employees[0], bool(direct_reports), _build_reference_data(*rest)
 
 
-async def read() -> Office:
+async def load_reference_data() -> ReferenceData:
     """Return the current reference data, read in one statement and thus consistent."""
-    return _office(*await together(_asked()))
+    return _build_reference_data(*await fetch_all_batched(_reference_queries()))
 
 
-def _asked() -> list[Any]:
+def _reference_queries() -> list[Any]:
     return [
         Team.all(),
         Company.filter(id=1),
@@ -99,19 +103,24 @@ def _asked() -> list[Any]:
     ]
 
 
-def _office(
+def _build_reference_data(
     teams: list[Team],
     companies: list[Company],
-    own: list[CompanyMetric],
+    custom_metrics: list[CompanyMetric],
     rates: list[ExchangeRate],
     stages: list[Stage],
-) -> Office:
+) -> ReferenceData:
     company = companies[0] if companies else None
-    return Office(
-        company.moved if company else None, Tree(teams), company, known(own), rates, stages[0] if stages else None
+    return ReferenceData(
+        company.reference_position if company else None,
+        TeamTree(teams),
+        company,
+        index_metrics(custom_metrics),
+        rates,
+        stages[0] if stages else None,
     )
 
 
-async def moved(at: int) -> None:
+async def set_position(position: int) -> None:
     """Store the change-log position of a change to reference data; call it in the unit of work of that change."""
-    await connection.execute("UPDATE company SET moved = ? WHERE id = 1", [at])
+    await connection.execute("UPDATE company SET moved = ? WHERE id = 1", [position])

@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from domain.alerts.rules import AlertKind
-from domain.ledger.record_facts import Facts
+from domain.ledger.record_facts import RecordFacts
 from models.crm.activities import ActivityKind
 
 
 @dataclass(frozen=True)
-class Line:
+class ActivityEntry:
     """An entry for the activity feed: event, credited employee, time, and `data` for the summary sentence."""
 
     kind: ActivityKind
-    subject: str  # GraphQL type of the record
+    subject_kind: str  # GraphQL type of the record
     subject_id: int
     employee_id: int | None
     at: datetime
@@ -27,13 +27,13 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Changed:
+class RecordChange:
     """A change of one record: its facts before and after, activity entries, and input for the alerts."""
 
-    subject: str
+    subject_kind: str
     subject_id: int
-    before: Facts | None
-    after: Facts | None
-    lines: tuple[Line, ...] = ()
-    was: Mapping[str, Any] = field(default_factory=dict)  # columns before the edit; empty for a new record
-    reasons: frozenset[AlertKind] | None = None  # kinds of alert whose condition holds now; None: unchanged
+    before: RecordFacts | None
+    after: RecordFacts | None
+    entries: tuple[ActivityEntry, ...] = ()
+    original: Mapping[str, Any] = field(default_factory=dict)  # columns before the edit; empty for a new record
+    alert_conditions: frozenset[AlertKind] | None = None  # kinds of alert whose condition holds now; None: unchanged

@@ -6,28 +6,28 @@ from collections.abc import Sequence
 
 from models.crm import activities
 from models.crm.activities import ActivityKind
-from resolvers.activities.entries import Line
+from resolvers.activities.entries import ActivityEntry
 from resolvers.request.context import Context
 
 
-async def write_lines(context: Context, lines: Sequence[Line]) -> None:
+async def write_activity_entries(context: Context, entries: Sequence[ActivityEntry]) -> None:
     """Append entries to the activity feed."""
-    if not lines:
+    if not entries:
         return
     now = context.now()
-    await activities.add(
-        activities.Row(
-            line.kind,
-            line.employee_id,
-            line.team_id,
-            None if line.kind is ActivityKind.TASK_OVERDUE else context.viewer.id,  # caused by time, not by an actor
-            line.at,
+    await activities.insert_activities(
+        activities.ActivityRow(
+            entry.kind,
+            entry.employee_id,
+            entry.team_id,
+            None if entry.kind is ActivityKind.TASK_OVERDUE else context.viewer.id,  # caused by time, not by an actor
+            entry.at,
             now,
-            line.subject,
-            line.subject_id,
-            line.client_id,
-            line.data,
+            entry.subject_kind,
+            entry.subject_id,
+            entry.client_id,
+            entry.data,
         )
-        for line in lines
+        for entry in entries
     )
-    context.announce("activities")
+    context.publish("activities")

@@ -9,89 +9,93 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from domain.alerts.rules import Case, Event, Subject, opened
+from domain.alerts.rules import AlertCandidate, Event, Subject, alert_kind_of
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.money import convert, from_minor, to_minor
 from models.crm.deals import Deal
 from models.organization import people
 from models.organization.company import Company
-from models.organization.people import Employee, Places
+from models.organization.people import Employee, TeamMembershipHistory
 from resolvers.request.context import Context
 
-_SAID = ("title", "amount", "currency", "reason", "problem", "days", "percent", "expected", "limit")
+_MESSAGE_FIELDS = ("title", "amount", "currency", "reason", "problem", "days", "percent", "expected", "limit")
 
 
 @dataclass(frozen=True)
-class Staff:
+class EmployeeLookup:
     """Loaded employees and the teams that they have been in, by employee id."""
 
-    rows: Mapping[int, Employee]
-    places: Places
+    employees: Mapping[int, Employee]
+    team_history: TeamMembershipHistory
 
-    def team(self, employee: int, moment: datetime) -> int:
-        return self.places.team(self.rows[employee], moment)
+    def team_at(self, employee_id: int, moment: datetime) -> int:
+        return self.team_history.team_id_at(self.employees[employee_id], moment)
 
 
-async def staff(numbers: Iterable[int | None]) -> Staff:
-    ids = {number for number in numbers if number}
+async def load_employees(employee_ids: Iterable[int | None]) -> EmployeeLookup:
+    ids = {id_ for id_ in employee_ids if id_}
     if not ids:
-        return Staff({}, Places())
-    found = await people.placed(ids)
-    return Staff(found.rows, found.places)
+        return EmployeeLookup({}, TeamMembershipHistory())
+    placed = await people.load_with_teams(ids)
+    return EmployeeLookup(placed.employees, placed.team_history)
 
 
-async def cases_of(context: Context, events: Sequence[Event], known: Staff | None = None) -> list[Case]:
+async def build_candidates(
+    context: Context, events: Sequence[Event], lookup: EmployeeLookup | None = None
+) -> list[AlertCandidate]:
     """Return the candidates of the events that may raise an alert, in their order.
 
     lookup  the employees of the events, if they are loaded already
     """
-    found = [event for event in events if opened(event)]
-    if not found:
+    alert_events = [event for event in events if alert_kind_of(event)]
+    if not alert_events:
         return []
-    known = known or await staff(event.employee for event in found)
-    worth = await Worth.now(context)
-    return [_case(context, event, known, worth) for event in found]
+    lookup = lookup or await load_employees(event.employee_id for event in alert_events)
+    converter = await CurrencyConverter.load(context)
+    return [_build_candidate(context, event, lookup, converter) for event in alert_events]
 
 
-def _case(context: Context, event: Event, known: Staff, worth: Worth) -> Case:
-    kind = opened(event)
+def _build_candidate(
+    context: Context, event: Event, lookup: EmployeeLookup, converter: CurrencyConverter
+) -> AlertCandidate:
+    kind = alert_kind_of(event)
     assert kind is not None
-    data = {name: event.data[name] for name in _SAID if event.data.get(name) is not None}
+    data = {name: event.data[name] for name in _MESSAGE_FIELDS if event.data.get(name) is not None}
     if event.data.get("due"):
-        due = datetime.fromisoformat(event.data["due"]).astimezone(ZoneInfo(worth.company.time_zone))
+        due = datetime.fromisoformat(event.data["due"]).astimezone(ZoneInfo(converter.company.time_zone))
         data["due"] = due.strftime("%Y-%m-%dT%H:%M")
-    if event.employee is not None:
-        team, data["who"] = known.team(event.employee, event.at), known.rows[event.employee].name
+    if event.employee_id is not None:
+        team_id, data["who"] = lookup.team_at(event.employee_id, event.at), lookup.employees[event.employee_id].name
     else:
-        team = event.team or 0
-        data["who"] = context.tree.teams[team].name if team in context.tree.teams else worth.company.name
-    return Case(kind, event.subject, event.at, event.employee, team, worth.of(event), data)
+        team_id = event.team_id or 0
+        data["who"] = context.tree.teams[team_id].name if team_id in context.tree.teams else converter.company.name
+    return AlertCandidate(kind, event.subject, event.at, event.employee_id, team_id, converter.amount_of(event), data)
 
 
 @dataclass(frozen=True)
-class Worth:
+class CurrencyConverter:
     """Converts amounts to the company's currency at today's rates."""
 
     company: Company
-    rate: Mapping[str, Decimal | None]
+    latest_rates: Mapping[str, Decimal | None]
 
     @classmethod
-    async def now(cls, context: Context) -> Worth:
+    async def load(cls, context: Context) -> CurrencyConverter:
         company, rates, today = await context.company(), await context.rates(), await context.today()
-        return cls(company, _Latest(rates, today))
+        return cls(company, _LatestRates(rates, today))
 
-    def of(self, event: Event) -> int | None:
+    def amount_of(self, event: Event) -> int | None:
         """Return the event's amount in minor units of the company's currency; None without amount or exchange rate."""
         amount, currency = event.data.get("amount"), event.data.get("currency")
         if amount is None or currency is None:
             return None
-        rate = self.rate[currency]
+        rate = self.latest_rates[currency]
         if rate is None:
             return None
         return convert(to_minor(Decimal(amount), currency), currency, self.company.currency, rate)
 
 
-class _Latest(dict[str, Decimal | None]):
+class _LatestRates(dict[str, Decimal | None]):
     def __init__(self, rates: Any, today: Any) -> None:
         super().__init__()
         self.rates, self.today = rates, today
@@ -101,7 +105,7 @@ class _Latest(dict[str, Decimal | None]):
         return self[currency]
 
 
-def stood(deal: Deal) -> dict[str, Any]:
+def activity_data(deal: Deal) -> dict[str, Any]:
     """Return the current state of a deal as the data of an activity."""
     data: dict[str, Any] = {"title": deal.title, "status": deal.status}
     if deal.amount is not None and deal.currency is not None:
@@ -113,9 +117,9 @@ def is_open(deal: Deal) -> bool:
     return deal.deleted_at is None and deal.status is DealStatus.OPEN
 
 
-def latest(events: Iterable[tuple[Subject, datetime]]) -> dict[Subject, datetime]:
+def latest_by_subject(events: Iterable[tuple[Subject, datetime]]) -> dict[Subject, datetime]:
     """Return the latest time of each subject."""
-    found: dict[Subject, datetime] = {}
+    latest_at: dict[Subject, datetime] = {}
     for subject, at in events:
-        found[subject] = max(at, found.get(subject, at))
-    return found
+        latest_at[subject] = max(at, latest_at.get(subject, at))
+    return latest_at

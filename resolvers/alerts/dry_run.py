@@ -13,11 +13,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from domain.alerts import rules
-from domain.alerts.rules import AlertKind, Case, Event, Memory, Rule
-from domain.errors.operation_errors import Forbidden as Refused
+from domain.alerts.rules import AlertCandidate, AlertDeduplicator, AlertKind, Event, Rule
+from domain.errors.operation_errors import ForbiddenOperation as OperationForbidden
 from domain.errors.user_errors import Forbidden, OutOfRange
-from domain.goals.progress import progress
-from domain.i18n.alert_messages import message
+from domain.goals.progress import calculate_progress
+from domain.i18n.alert_messages import format_alert
 from domain.permissions import Role
 from domain.primitives.calendar import Calendar
 from models.crm import activities
@@ -27,101 +27,105 @@ from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
 from models.organization.people import Membership
 from resolvers.alerts import rules as alert_rules
-from resolvers.alerts.candidates import cases_of, is_open, staff, stood
-from resolvers.alerts.goal_events import figures
-from resolvers.alerts.inbox import language
+from resolvers.alerts.candidates import activity_data, build_candidates, is_open, load_employees
+from resolvers.alerts.goal_events import build_goal_behind_event
+from resolvers.alerts.inbox import get_viewer_language
 from resolvers.request.context import Context
 
-_MOST_DAYS: Final = 3700
-_SHOWN: Final = 5
-_LINES: Final[Mapping[AlertKind, tuple[str, ...]]] = {
+_MAX_DAYS: Final = 3700
+_MAX_EXAMPLES: Final = 5
+_ACTIVITY_KINDS: Final[Mapping[AlertKind, tuple[str, ...]]] = {
     AlertKind.DEAL_LOST: ("DEAL_LOST",),
     AlertKind.DEAL_HAS_PROBLEMS: ("DEAL_FLAGGED",),
     AlertKind.TASK_OVERDUE: ("TASK_OVERDUE",),
     AlertKind.ASSIGNMENT_OVERDUE: ("TASK_OVERDUE",),
     AlertKind.GOAL_ACHIEVED: ("GOAL_ACHIEVED",),
 }
-_ENDS: Final = frozenset({"DEAL_WON", "DEAL_LOST", "DEAL_DELETED"})
+_CLOSING_KINDS: Final = frozenset({"DEAL_WON", "DEAL_LOST", "DEAL_DELETED"})
 
 
 @dataclass(frozen=True)
-class Rehearsed:
+class DryRunResult:
     alerts: int
     per_day: float
     examples: list[str]
 
 
-async def rehearse(context: Context, given: Mapping[str, Any], days: int) -> Rehearsed:
+async def dry_run_rule(context: Context, input: Mapping[str, Any], days: int) -> DryRunResult:
     """Return how many alerts the rule would have raised over the past `days`, with the newest as examples.
 
     Raises OutOfRange for invalid days, and an operation error if the viewer may not manage rules.
     """
-    if not 1 <= days <= _MOST_DAYS:
-        raise OutOfRange(f"Give a number from 1 to {_MOST_DAYS}.", "days")
+    if not 1 <= days <= _MAX_DAYS:
+        raise OutOfRange(f"Give a number from 1 to {_MAX_DAYS}.", "days")
     try:
-        rule = alert_rules.as_rule(await alert_rules.draft(context, given), context.tree)
-    except Forbidden as refusal:
-        raise Refused(refusal.message) from refusal
+        rule = alert_rules.to_rule(await alert_rules.build_rule(context, input), context.tree)
+    except Forbidden as error:
+        raise OperationForbidden(error.message) from error
     now = context.now()
     start = now - timedelta(days=days)
-    events = await _events(context, rule, start - (rule.cool_down or timedelta()), now)
-    memory, told = Memory(), []
-    known = await staff(event.employee for event in events)
-    for case in await cases_of(context, events, known):
-        if rules.concerns(rule, case) and memory.opens(rule, case) and start < case.at <= now:
-            told.append(case)
-        memory.resolve(case.subject)  # the next event implies that the reason had gone in between
-    newest = sorted(told, key=lambda case: case.at, reverse=True)[:_SHOWN]
-    return Rehearsed(len(told), len(told) / days, [_said(context, case) for case in newest])
+    events = await _find_events(context, rule, start - (rule.cool_down or timedelta()), now)
+    deduplicator, raised = AlertDeduplicator(), []
+    employees = await load_employees(event.employee_id for event in events)
+    for candidate in await build_candidates(context, events, employees):
+        if rules.matches(rule, candidate) and deduplicator.register(rule, candidate) and start < candidate.at <= now:
+            raised.append(candidate)
+        deduplicator.resolve(candidate.subject)  # the next event implies that the reason had gone in between
+    newest = sorted(raised, key=lambda candidate: candidate.at, reverse=True)[:_MAX_EXAMPLES]
+    return DryRunResult(
+        len(raised), len(raised) / days, [_format_candidate(context, candidate) for candidate in newest]
+    )
 
 
-def _said(context: Context, case: Case) -> str:
-    return message(case.kind, case.data, language(context))
+def _format_candidate(context: Context, candidate: AlertCandidate) -> str:
+    return format_alert(candidate.kind, candidate.data, get_viewer_language(context))
 
 
-async def _events(context: Context, rule: Rule, start: datetime, now: datetime) -> Sequence[Event]:
+async def _find_events(context: Context, rule: Rule, start: datetime, now: datetime) -> Sequence[Event]:
     """Return the events since `start` that may match the rule, in order of time."""
     calendar = await context.calendar()
     match rule.kind:
         case AlertKind.DEAL_STALLED:
-            found = await _stalled(rule, calendar, start, now)
+            events = await _find_stalled_deals(rule, calendar, start, now)
         case AlertKind.NO_ACTIVITY:
-            found = await _silent(rule, calendar, start, now)
+            events = await _find_inactive_employees(rule, calendar, start, now)
         case AlertKind.GOAL_BEHIND:
-            found = await _behind(context, rule, calendar, start, now)
+            events = await _find_goals_behind(context, rule, calendar, start, now)
         case kind:
-            found = [event async for event in activities.events(start, now, _LINES[kind])]
-    return sorted(found, key=lambda event: event.at)
+            events = [event async for event in activities.stream_events(start, now, _ACTIVITY_KINDS[kind])]
+    return sorted(events, key=lambda event: event.at)
 
 
-async def _stalled(rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
+async def _find_stalled_deals(rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
     """Return the events of open deals that became stalled.
 
     Activities are read from `rule.days` before `start`: an earlier inactivity had reached its deadline before.
     """
-    deals = _Deals(rule, calendar)
-    async for event in activities.events(start - timedelta(days=rule.days or 0), now):
-        for kind, deal in rules.heard_of(event):
+    replay = _DealReplay(rule, calendar)
+    async for event in activities.stream_events(start - timedelta(days=rule.days or 0), now):
+        for kind, deal_id in rules.subjects_of(event):
             if kind == "Deal":
-                deals.heard(deal, event)
-    for deal in list(deals.since):
-        deals.broken(deal, now)
-    rows = {row.id: row for row in await Deal.filter(id__in=[deal for deal, *_ in deals.found])}
-    found = []
-    for deal, at, how in deals.found:
-        first = how or deals.first.get(deal)
-        if deal not in deals.first and is_open(rows[deal]):  # only calls and tasks refer to it in the time read
-            first = rows[deal].owner_id, stood(rows[deal])
-        if first is not None:
-            owner, data = first
-            found.append(Event("DEAL_STALLED", ("Deal", deal), at, owner, data={**data, "days": rule.days}))
-    return found
+                replay.apply(deal_id, event)
+    for deal_id in list(replay.since):
+        replay.end_inactivity(deal_id, now)
+    rows = {row.id: row for row in await Deal.filter(id__in=[deal_id for deal_id, *_ in replay.stalled])}
+    events = []
+    for deal_id, at, last_snapshot in replay.stalled:
+        snapshot = last_snapshot or replay.first_snapshot.get(deal_id)
+        if deal_id not in replay.first_snapshot and is_open(
+            rows[deal_id]
+        ):  # only calls and tasks refer to it in the time read
+            snapshot = rows[deal_id].owner_id, activity_data(rows[deal_id])
+        if snapshot is not None:
+            owner_id, data = snapshot
+            events.append(Event("DEAL_STALLED", ("Deal", deal_id), at, owner_id, data={**data, "days": rule.days}))
+    return events
 
 
-_Stood = tuple[int, Mapping[str, Any]]  # (owner id, activity data) of a deal at the time of an activity
+_DealSnapshot = tuple[int, Mapping[str, Any]]  # (owner id, activity data) of a deal at the time of an activity
 
 
-class _Deals:
+class _DealReplay:
     """Replays activities of deals to find the inactivity that lasted too long.
 
     since           when the inactivity of each open deal began
@@ -134,112 +138,130 @@ class _Deals:
     def __init__(self, rule: Rule, calendar: Calendar) -> None:
         self.rule, self.calendar = rule, calendar
         self.since: dict[int, datetime] = {}
-        self.last: dict[int, _Stood] = {}
-        self.first: dict[int, _Stood | None] = {}
+        self.last_snapshot: dict[int, _DealSnapshot] = {}
+        self.first_snapshot: dict[int, _DealSnapshot | None] = {}
         self.closed: set[int] = set()
-        self.found: list[tuple[int, datetime, _Stood | None]] = []
+        self.stalled: list[tuple[int, datetime, _DealSnapshot | None]] = []
 
-    def heard(self, deal: int, event: Event) -> None:
-        self.broken(deal, event.at)
-        if event.subject == ("Deal", deal) and event.employee is not None:
-            self.last[deal] = event.employee, event.data
-            ended = event.kind in _ENDS or event.data.get("status", "OPEN") != "OPEN"
-            was_open = event.kind in _ENDS or not ended
-            self.first.setdefault(deal, self.last[deal] if was_open else None)
-            (self.closed.add if ended else self.closed.discard)(deal)
-        if deal in self.closed:
-            self.since.pop(deal, None)
+    def apply(self, deal_id: int, event: Event) -> None:
+        self.end_inactivity(deal_id, event.at)
+        if event.subject == ("Deal", deal_id) and event.employee_id is not None:
+            self.last_snapshot[deal_id] = event.employee_id, event.data
+            is_closed = event.kind in _CLOSING_KINDS or event.data.get("status", "OPEN") != "OPEN"
+            was_open = event.kind in _CLOSING_KINDS or not is_closed
+            self.first_snapshot.setdefault(deal_id, self.last_snapshot[deal_id] if was_open else None)
+            (self.closed.add if is_closed else self.closed.discard)(deal_id)
+        if deal_id in self.closed:
+            self.since.pop(deal_id, None)
         else:
-            self.since[deal] = max(event.at, self.since.get(deal, event.at))
+            self.since[deal_id] = max(event.at, self.since.get(deal_id, event.at))
 
-    def broken(self, deal: int, until: datetime) -> None:
-        if deal in self.since and (at := rules.too_long(self.rule, self.since[deal], self.calendar)) < until:
-            self.found.append((deal, at, self.last.get(deal)))
+    def end_inactivity(self, deal_id: int, until: datetime) -> None:
+        if (
+            deal_id in self.since
+            and (deadline := rules.inactivity_deadline(self.rule, self.since[deal_id], self.calendar)) < until
+        ):
+            self.stalled.append((deal_id, deadline, self.last_snapshot.get(deal_id)))
 
 
-async def _silent(rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
+async def _find_inactive_employees(rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
     """Return the events of employees that became inactive for too long during an active membership."""
-    lead = timedelta(days=3 * (rule.days or 0) + 30)  # calendar days that surely contain `days` working days
-    stays = await Membership.filter(active=True).select_related("employee").order_by("since", "id")
-    concerned = [
-        stay
-        for stay in stays
-        if (stay.employee_id == rule.employee if rule.employee else stay.employee.role is Role.EMPLOYEE)
+    lead_time = timedelta(days=3 * (rule.days or 0) + 30)  # calendar days that surely contain `days` working days
+    memberships = await Membership.filter(active=True).select_related("employee").order_by("since", "id")
+    covered = [
+        membership
+        for membership in memberships
+        if (
+            membership.employee_id == rule.employee_id
+            if rule.employee_id
+            else membership.employee.role is Role.EMPLOYEE
+        )
     ]
-    moments: dict[int, list[datetime]] = defaultdict(list)
-    async for event in activities.events(start - lead, now):
-        for kind, employee in rules.heard_of(event):
+    activity_times: dict[int, list[datetime]] = defaultdict(list)
+    async for event in activities.stream_events(start - lead_time, now):
+        for kind, employee_id in rules.subjects_of(event):
             if kind == "Employee":
-                moments[employee].append(event.at)
-    found = []
-    for stay in concerned:
-        end = min(stay.until or now, now)
-        heard = [at for at in moments[stay.employee_id] if stay.since <= at < end]
-        for since, until in zip([stay.since, *heard], [*heard, end], strict=True):
-            if (at := rules.too_long(rule, since, calendar)) < until and at >= start:
-                number = stay.employee_id
-                found.append(Event("NO_ACTIVITY", ("Employee", number), at, number, data={"days": rule.days}))
-    return found
+                activity_times[employee_id].append(event.at)
+    events = []
+    for membership in covered:
+        end = min(membership.until or now, now)
+        active_at = [
+            active_time
+            for active_time in activity_times[membership.employee_id]
+            if membership.since <= active_time < end
+        ]
+        for since, until in zip([membership.since, *active_at], [*active_at, end], strict=True):
+            if (deadline := rules.inactivity_deadline(rule, since, calendar)) < until and deadline >= start:
+                member_id = membership.employee_id
+                events.append(
+                    Event("NO_ACTIVITY", ("Employee", member_id), deadline, member_id, data={"days": rule.days})
+                )
+    return events
 
 
-async def _behind(context: Context, rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
+async def _find_goals_behind(
+    context: Context, rule: Rule, calendar: Calendar, start: datetime, now: datetime
+) -> list[Event]:
     """Return the events of goals that were behind at the start of a day, having been on pace before."""
     first, last = calendar.day_of(start), calendar.day_of(now)
     rows = await goals.overlapping(first, last)
-    changes = dict(zip([row.id for row in rows], await goals.changes_of([row.id for row in rows]), strict=True))
-    found = []
+    changes = dict(zip([row.id for row in rows], await goals.change_histories([row.id for row in rows]), strict=True))
+    events = []
     for goal in rows:
-        moves = _Moves(goal, await _posted(context, goal), changes[goal.id])
-        found += moves.fallen(rule, calendar, min(goal.last_day, last), goal.archived_at or now)
-    return [event for event in found if event.at >= start]
+        replay = _GoalReplay(goal, await _load_postings(context, goal), changes[goal.id])
+        events += replay.find_falls_behind(rule, calendar, min(goal.last_day, last), goal.archived_at or now)
+    return [event for event in events if event.at >= start]
 
 
-async def _posted(context: Context, goal: Goal) -> list[tuple[datetime, int]]:
-    return await scores.posted(
+async def _load_postings(context: Context, goal: Goal) -> list[tuple[datetime, int]]:
+    return await scores.postings(
         metric=goal.metric,
-        first=goal.first_day,
-        last=goal.last_day,
-        employee=goal.owner_id if goal.owner_kind is OwnerKind.EMPLOYEE else None,
-        teams=context.tree.below(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None,
+        first_day=goal.first_day,
+        last_day=goal.last_day,
+        employee_id=goal.owner_id if goal.owner_kind is OwnerKind.EMPLOYEE else None,
+        team_ids=context.tree.subtree_ids(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None,
     )
 
 
-class _Moves:
+class _GoalReplay:
     """Replays the postings and target changes of a goal from its first day.
 
     postings  (time, amount) in order; `changes` of the goal, the newest first
     pending   (time, amount, new target or None) of what is not applied yet, in order
     """
 
-    def __init__(self, goal: Goal, posted: Sequence[tuple[datetime, int]], changes: Sequence[Any]) -> None:
-        targets = [change for change in reversed(changes) if change.field == "target"]
+    def __init__(self, goal: Goal, postings: Sequence[tuple[datetime, int]], changes: Sequence[Any]) -> None:
+        target_changes = [change for change in reversed(changes) if change.field == "target"]
         self.goal, self.value = goal, 0
-        self.target = int(targets[0].before) if targets else goal.target
-        self.left = sorted(
-            [(at, amount, None) for at, amount in posted] + [(change.at, 0, int(change.after)) for change in targets],
+        self.target = int(target_changes[0].before) if target_changes else goal.target
+        self.pending = sorted(
+            [(at, amount, None) for at, amount in postings]
+            + [(change.at, 0, int(change.after)) for change in target_changes],
             key=lambda move: move[0],
         )
 
-    def fallen(self, rule: Rule, calendar: Calendar, last: date, until: datetime) -> list[Event]:
-        found, stands = [], False
+    def find_falls_behind(self, rule: Rule, calendar: Calendar, last: date, until: datetime) -> list[Event]:
+        events, was_behind = [], False
         day = self.goal.first_day
         while day <= last and calendar.start_of(day) < until:
             midnight = calendar.start_of(day)
-            stands = self._moved(rule, calendar, midnight, stands)
-            sums = progress(self.value, self.target, self.goal.period, today=day, calendar=calendar)
-            behind = rules.is_behind(sums, rule.percent) and self.goal.created_at < midnight
-            if behind and not stands:
-                found.append(figures(self.goal, sums, rule, midnight))
-            stands, day = behind, day + timedelta(days=1)
-        return found
+            was_behind = self._stays_behind(rule, calendar, midnight, was_behind)
+            goal_progress = calculate_progress(self.value, self.target, self.goal.period, today=day, calendar=calendar)
+            is_behind = rules.is_behind(goal_progress, rule.percent) and self.goal.created_at < midnight
+            if is_behind and not was_behind:
+                events.append(build_goal_behind_event(self.goal, goal_progress, rule, midnight))
+            was_behind, day = is_behind, day + timedelta(days=1)
+        return events
 
-    def _moved(self, rule: Rule, calendar: Calendar, until: datetime, stands: bool) -> bool:
+    def _stays_behind(self, rule: Rule, calendar: Calendar, until: datetime, is_behind: bool) -> bool:
         """Apply what was recorded before `until`; return whether the goal was behind and stayed so all the time."""
-        while self.left and self.left[0][0] < until:
-            at, amount, target = self.left.pop(0)
+        while self.pending and self.pending[0][0] < until:
+            at, amount, target = self.pending.pop(0)
             self.value += amount
             self.target = self.target if target is None else target
             today = calendar.day_of(at)
-            sums = progress(self.value, self.target, self.goal.period, today=today, calendar=calendar)
-            stands = stands and rules.is_behind(sums, rule.percent)
-        return stands
+            goal_progress = calculate_progress(
+                self.value, self.target, self.goal.period, today=today, calendar=calendar
+            )
+            is_behind = is_behind and rules.is_behind(goal_progress, rule.percent)
+        return is_behind

@@ -13,228 +13,281 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from domain.alerts import rules as alert_rules
-from domain.alerts.rules import OF_SILENCE, AlertKind, Case, Event, Memory, Recipient, Subject
+from domain.alerts.rules import (
+    INACTIVITY_KINDS,
+    AlertCandidate,
+    AlertDeduplicator,
+    AlertKind,
+    Event,
+    Recipient,
+    Subject,
+)
 from domain.goals import progress
-from domain.ledger.record_facts import DealFacts, DealStatus, Facts
+from domain.ledger.record_facts import DealFacts, DealStatus, RecordFacts
 from domain.permissions import Role
 from models.alerts import alerts, inactivity
-from models.alerts.alerts import Alert, Raised
+from models.alerts.alerts import Alert, RaisedAlert
 from models.crm.deals import Deal
 from models.db import connection
 from models.goals.goals import Goal
 from models.organization import people
-from models.organization.people import Employee, Tree
+from models.organization.people import Employee, TeamTree
 from resolvers.alerts import inactivity as inactivity_alerts
 from resolvers.alerts import notifications
-from resolvers.alerts.candidates import cases_of, is_open, latest, staff
-from resolvers.alerts.notifications import Told
-from resolvers.alerts.rules import Known, at_work
+from resolvers.alerts.candidates import build_candidates, is_open, latest_by_subject, load_employees
+from resolvers.alerts.notifications import Notification
+from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.request.context import Context
 
 if TYPE_CHECKING:
-    from resolvers.activities.entries import Changed, Line
+    from resolvers.activities.entries import ActivityEntry, RecordChange
 
 
-def event(line: Line, actor: int | None) -> Event:
+def to_event(line: ActivityEntry, actor: int | None) -> Event:
     """Return the event of an activity entry that is about to be written."""
-    subject = (line.subject, line.subject_id)
+    subject = (line.subject_kind, line.subject_id)
     return Event(line.kind.value, subject, line.at, line.employee_id, actor, line.team_id, line.data)
 
 
-async def follow(context: Context, changes: Sequence[Changed], *, aloud: bool) -> None:
+async def process_changes(context: Context, changes: Sequence[RecordChange], *, notify: bool) -> None:
     """Raise and resolve alerts after record changes, and update the inactivity timers.
 
     notify  False for an import: its records are history and raise no alerts
     """
-    events = [event(line, context.viewer.id) for change in changes for line in change.lines]
-    heard = latest((subject, each.at) for each in events for subject in alert_rules.heard_of(each))
-    ended = await _only_open(heard, changes)
-    if aloud:
+    events = [to_event(line, context.viewer.id) for change in changes for line in change.entries]
+    last_activity = latest_by_subject(
+        (subject, event.at) for event in events for subject in alert_rules.subjects_of(event)
+    )
+    closed_deal_ids = await _drop_closed_deals(last_activity, changes)
+    if notify:
         # The timers are updated last: an inactivity that ends now may be overdue without any job having seen it.
-        was = {change.subject_id: change.was for change in changes if change.subject == "Deal" and change.was}
-        await tell(context, await inactivity_alerts.broken(context, heard, was))
-        await tell_of(context, events)
-    await _settle(context, heard, changes)
-    for deal in ended:
-        heard.pop(("Deal", deal), None)
-    await inactivity.heard(heard, known=None if aloud else context.now())
-    await inactivity.gone(ended)
+        originals = {
+            change.subject_id: change.original
+            for change in changes
+            if change.subject_kind == "Deal" and change.original
+        }
+        await raise_alerts(context, await inactivity_alerts.find_ended_inactivity(context, last_activity, originals))
+        await raise_for_events(context, events)
+    await _resolve_stale(context, last_activity, changes)
+    for deal_id in closed_deal_ids:
+        last_activity.pop(("Deal", deal_id), None)
+    await inactivity.record_activity(last_activity, imported_until=None if notify else context.now())
+    await inactivity.remove(closed_deal_ids)
 
 
-async def _only_open(heard: dict[Subject, Any], changes: Sequence[Changed]) -> list[int]:
+async def _drop_closed_deals(last_activity: dict[Subject, Any], changes: Sequence[RecordChange]) -> list[int]:
     """Remove deals that were not open before from `last_activity`; return those that the changes closed.
 
     Deals that are closed just now stay in `last_activity`, so that their inactivity alerts are resolved.
     """
-    changed = {change.subject_id: change for change in changes if change.subject == "Deal"}
-    other = [number for kind, number in heard if kind == "Deal" and number not in changed]
-    open_ = {row.id for row in await Deal.filter(id__in=other) if is_open(row)} if other else set()
-    ended = []
-    for number in [number for kind, number in heard if kind == "Deal"]:
-        if number in open_ or (number in changed and _open(changed[number].after)):
+    deal_changes = {change.subject_id: change for change in changes if change.subject_kind == "Deal"}
+    other_ids = [deal_id for kind, deal_id in last_activity if kind == "Deal" and deal_id not in deal_changes]
+    open_ids = {row.id for row in await Deal.filter(id__in=other_ids) if is_open(row)} if other_ids else set()
+    closed_ids = []
+    for deal_id in [deal_id for kind, deal_id in last_activity if kind == "Deal"]:
+        if deal_id in open_ids or (deal_id in deal_changes and _is_open_deal(deal_changes[deal_id].after)):
             continue
-        if number in changed and _open(changed[number].before):
-            ended.append(number)
+        if deal_id in deal_changes and _is_open_deal(deal_changes[deal_id].before):
+            closed_ids.append(deal_id)
         else:
-            del heard["Deal", number]
-    return ended
+            del last_activity["Deal", deal_id]
+    return closed_ids
 
 
-def _open(facts: Facts | None) -> bool:
+def _is_open_deal(facts: RecordFacts | None) -> bool:
     return isinstance(facts, DealFacts) and facts.status is DealStatus.OPEN
 
 
-async def tell_of(context: Context, events: Sequence[Event]) -> None:
+async def raise_for_events(context: Context, events: Sequence[Event]) -> None:
     """Raise the alerts of events, for every active rule that matches."""
-    known = await at_work(context, {kind for each in events if (kind := alert_rules.opened(each))})
-    cases = await cases_of(context, events) if known else []
-    await tell(context, [(each, case) for case in cases for each in known])
+    rules = await active_rules(context, {kind for event in events if (kind := alert_rules.alert_kind_of(event))})
+    candidates = await build_candidates(context, events) if rules else []
+    await raise_alerts(context, [(rule, candidate) for candidate in candidates for rule in rules])
 
 
-async def tell(context: Context, pairs: Sequence[tuple[Known, Case]]) -> None:
+async def raise_alerts(context: Context, pairs: Sequence[tuple[ActiveRule, AlertCandidate]]) -> None:
     """Raise an alert for each pair whose rule matches, unless one is active already.
 
     An alert within the cool-down of its rule is raised without notification.
     """
-    pairs = [(known, case) for known, case in pairs if alert_rules.concerns(known.rule, case)]
+    pairs = [
+        (active_rule, candidate) for active_rule, candidate in pairs if alert_rules.matches(active_rule.rule, candidate)
+    ]
     if not pairs:
         return
-    memory = await _memory(pairs)
-    opening = [(known, case, told) for known, case in pairs if (told := memory.opens(known.rule, case)) is not None]
-    if not opening:
+    deduplicator = await _load_deduplicator(pairs)
+    to_raise = [
+        (active_rule, candidate, notify)
+        for active_rule, candidate in pairs
+        if (notify := deduplicator.register(active_rule.rule, candidate)) is not None
+    ]
+    if not to_raise:
         return
-    raised = [
-        Raised(
-            id=id_,
-            rule_id=known.row.id,
-            kind=case.kind,
-            subject_kind=case.subject[0],
-            subject_id=case.subject[1],
-            employee_id=case.employee,
-            occurred_at=case.at,
+    raised_alerts = [
+        RaisedAlert(
+            id=alert_id,
+            rule_id=active_rule.row.id,
+            kind=candidate.kind,
+            subject_kind=candidate.subject[0],
+            subject_id=candidate.subject[1],
+            employee_id=candidate.employee_id,
+            occurred_at=candidate.at,
             raised_at=context.now(),
-            told=told,
-            data=dict(case.data),
+            told=notify,
+            data=dict(candidate.data),
         )
-        for id_, (known, case, told) in zip(await connection.reserve(Raised, len(opening)), opening, strict=True)
+        for alert_id, (active_rule, candidate, notify) in zip(
+            await connection.reserve_ids(RaisedAlert, len(to_raise)), to_raise, strict=True
+        )
     ]
-    await _write(Raised, raised)
-    listeners = await _Listeners.of(context, [case for _, case, told in opening if told])
-    heard = [
-        (row, known, person)
-        for row, (known, case, told) in zip(raised, opening, strict=True)
-        if told
-        for person in listeners.to(known.row.recipients, case)
+    await _insert(RaisedAlert, raised_alerts)
+    recipient_lookup = await _RecipientLookup.load(context, [candidate for _, candidate, notify in to_raise if notify])
+    recipients = [
+        (row, active_rule, employee)
+        for row, (active_rule, candidate, notify) in zip(raised_alerts, to_raise, strict=True)
+        if notify
+        for employee in recipient_lookup.select(active_rule.row.recipients, candidate)
     ]
-    inbox = [
-        Alert(id=id_, raised_id=row.id, recipient_id=person.id)
-        for id_, (row, _, person) in zip(await connection.reserve(Alert, len(heard)), heard, strict=True)
+    inbox_alerts = [
+        Alert(id=alert_id, raised_id=row.id, recipient_id=employee.id)
+        for alert_id, (row, _, employee) in zip(
+            await connection.reserve_ids(Alert, len(recipients)), recipients, strict=True
+        )
     ]
-    await _write(Alert, inbox)
-    context.announce(*(f"alerts:{person.id}" for _, _, person in heard))
-    await notifications.put(
+    await _insert(Alert, inbox_alerts)
+    context.publish(*(f"alerts:{employee.id}" for _, _, employee in recipients))
+    await notifications.enqueue(
         context,
         [
-            Told(alert.id, person, known.row.channels, row)
-            for alert, (row, known, person) in zip(inbox, heard, strict=True)
+            Notification(alert.id, employee, active_rule.row.channels, row)
+            for alert, (row, active_rule, employee) in zip(inbox_alerts, recipients, strict=True)
         ],
     )
 
 
-async def _write(model: Any, rows: Sequence[Any]) -> None:
+async def _insert(model: Any, rows: Sequence[Any]) -> None:
     for row in rows:
         row._custom_generated_pk = True
     if rows:
         await model.bulk_create(rows, batch_size=100)
 
 
-async def _memory(pairs: Sequence[tuple[Known, Case]]) -> Memory:
-    subjects = {case.subject for _, case in pairs}
-    rules = sorted({known.row.id for known, _ in pairs})
-    standing = [(row.rule_id, row.subject) for row in await alerts.standing(subjects)]
-    cooling = [known.row.id for known, _ in pairs if known.rule.cool_down]
-    return Memory(standing, await alerts.last_told(rules, subjects) if cooling else {})
+async def _load_deduplicator(pairs: Sequence[tuple[ActiveRule, AlertCandidate]]) -> AlertDeduplicator:
+    subjects = {candidate.subject for _, candidate in pairs}
+    rule_ids = sorted({active_rule.row.id for active_rule, _ in pairs})
+    active = [(row.rule_id, row.subject) for row in await alerts.find_active(subjects)]
+    rules_with_cool_down = [active_rule.row.id for active_rule, _ in pairs if active_rule.rule.cool_down]
+    return AlertDeduplicator(
+        active, await alerts.fetch_last_notified(rule_ids, subjects) if rules_with_cool_down else {}
+    )
 
 
 @dataclass(frozen=True)
-class _Listeners:
+class _RecipientLookup:
     """The active employees who may be recipients of some candidates.
 
     employees         the employees that the candidates concern, active or not, by id
     active_employees  these, their managers, and all directors and administrators, as far as active
     """
 
-    tree: Tree
-    concerned: dict[int, Employee]
-    active: dict[int, Employee]
+    tree: TeamTree
+    employees: dict[int, Employee]
+    active_employees: dict[int, Employee]
 
     @classmethod
-    async def of(cls, context: Context, cases: Sequence[Case]) -> _Listeners:
-        known = await staff(case.employee for case in cases)
-        concerned = dict(known.rows)
-        wanted = {number for row in concerned.values() for number in (row.id, row.manager_id) if number}
-        teams = {case.team for case in cases} | {row.team_id or 0 for row in concerned.values()}
-        for team in teams:
-            managers = (context.tree.teams[up].manager_id for up in context.tree.above(team))
-            wanted |= {manager for manager in managers if manager}
-        active = await people.who_may_hear(sorted(wanted))
-        return cls(context.tree, concerned, {row.id: row for row in active})
+    async def load(cls, context: Context, candidates: Sequence[AlertCandidate]) -> _RecipientLookup:
+        lookup = await load_employees(candidate.employee_id for candidate in candidates)
+        employees = dict(lookup.employees)
+        employee_ids = {
+            employee_id for row in employees.values() for employee_id in (row.id, row.manager_id) if employee_id
+        }
+        team_ids = {candidate.team_id for candidate in candidates} | {row.team_id or 0 for row in employees.values()}
+        for team_id in team_ids:
+            manager_ids = (
+                context.tree.teams[ancestor_id].manager_id for ancestor_id in context.tree.path_to_root(team_id)
+            )
+            employee_ids |= {manager_id for manager_id in manager_ids if manager_id}
+        active_employees = await people.load_possible_recipients(sorted(employee_ids))
+        return cls(context.tree, employees, {row.id: row for row in active_employees})
 
-    def to(self, recipients: Sequence[str], case: Case) -> list[Employee]:
-        directors = [row.id for row in self.active.values() if row.role is Role.DIRECTOR]
-        directors = directors or [row.id for row in self.active.values() if row.role is Role.ADMIN]
-        employee = case.employee if case.employee in self.active else None
-        named = [Recipient(name) for name in recipients]
-        return [self.active[number] for number in alert_rules.told(named, employee, self._above(case), directors)]
+    def select(self, recipient_names: Sequence[str], candidate: AlertCandidate) -> list[Employee]:
+        director_ids = [row.id for row in self.active_employees.values() if row.role is Role.DIRECTOR]
+        director_ids = director_ids or [row.id for row in self.active_employees.values() if row.role is Role.ADMIN]
+        employee_id = candidate.employee_id if candidate.employee_id in self.active_employees else None
+        recipient_kinds = [Recipient(name) for name in recipient_names]
+        return [
+            self.active_employees[recipient_id]
+            for recipient_id in alert_rules.select_recipients(
+                recipient_kinds, employee_id, self._managers_of(candidate), director_ids
+            )
+        ]
 
-    def _above(self, case: Case) -> list[int]:
+    def _managers_of(self, candidate: AlertCandidate) -> list[int]:
         """Return the ids of the managers above, the nearest first: the one set by hand, then those of the teams."""
-        row = self.concerned.get(case.employee or 0)
-        team = case.team if row is None else row.team_id
-        by_teams = [self.tree.teams[up].manager_id for up in self.tree.above(team)]
-        chain = [row.manager_id if row else None, *by_teams]
-        return [number for number in chain if number in self.active and number != case.employee]
+        employee = self.employees.get(candidate.employee_id or 0)
+        team_id = candidate.team_id if employee is None else employee.team_id
+        team_managers = [self.tree.teams[ancestor_id].manager_id for ancestor_id in self.tree.path_to_root(team_id)]
+        chain = [employee.manager_id if employee else None, *team_managers]
+        return [
+            manager_id
+            for manager_id in chain
+            if manager_id in self.active_employees and manager_id != candidate.employee_id
+        ]
 
 
-async def _settle(context: Context, heard: Collection[Subject], changes: Sequence[Changed]) -> None:
+async def _resolve_stale(
+    context: Context, active_subjects: Collection[Subject], changes: Sequence[RecordChange]
+) -> None:
     """Resolve inactivity alerts of active subjects, and other alerts that the changed records no longer justify.
 
     A change without alert conditions (None) says nothing about its record and resolves none of the others.
     """
-    reasons = {(change.subject, change.subject_id): change.reasons for change in changes if change.reasons is not None}
-    over = [
+    reasons = {
+        (change.subject_kind, change.subject_id): change.alert_conditions
+        for change in changes
+        if change.alert_conditions is not None
+    }
+    stale_alerts = [
         row
-        for row in await alerts.standing({*heard, *reasons})
-        if (row.subject in heard if row.kind in OF_SILENCE else row.kind not in reasons.get(row.subject, {row.kind}))
+        for row in await alerts.find_active({*active_subjects, *reasons})
+        if (
+            row.subject in active_subjects
+            if row.kind in INACTIVITY_KINDS
+            else row.kind not in reasons.get(row.subject, {row.kind})
+        )
     ]
-    await alerts.resolve(over, context.now())
+    await alerts.resolve(stale_alerts, context.now())
 
 
-async def goals_moved(context: Context, moved: Sequence[tuple[Goal, int]], told: Collection[int] | None = None) -> None:
+async def resolve_goal_alerts(
+    context: Context, moved_goals: Sequence[tuple[Goal, int]], alerted_goal_ids: Collection[int] | None = None
+) -> None:
     """Resolve alerts about moved goals that no longer apply at their new values.
 
     moved_goals       each goal with its value
     alerted_goal_ids  the goals with an unresolved alert; None if unknown
     """
-    standing = await alerts.standing([("Goal", goal.id) for goal, _ in moved if told is None or goal.id in told])
-    if not standing:
+    active_alerts = await alerts.find_active(
+        [("Goal", goal.id) for goal, _ in moved_goals if alerted_goal_ids is None or goal.id in alerted_goal_ids]
+    )
+    if not active_alerts:
         return
     today, calendar = await context.today(), await context.calendar()
-    by_id = {goal.id: (goal, value) for goal, value in moved}
-    over = []
-    for row in standing:
+    by_id = {goal.id: (goal, value) for goal, value in moved_goals}
+    stale_alerts = []
+    for row in active_alerts:
         goal, value = by_id[row.subject_id]
-        sums = progress.progress(value, goal.target, goal.period, today=today, calendar=calendar)
-        holds = (
+        goal_progress = progress.calculate_progress(value, goal.target, goal.period, today=today, calendar=calendar)
+        still_holds = (
             value >= goal.target
             if row.kind is AlertKind.GOAL_ACHIEVED
-            else alert_rules.is_behind(sums, row.data.get("limit"))
+            else alert_rules.is_behind(goal_progress, row.data.get("limit"))
         )
-        if not holds:
-            over.append(row)
-    await alerts.resolve(over, context.now())
+        if not still_holds:
+            stale_alerts.append(row)
+    await alerts.resolve(stale_alerts, context.now())
 
 
-async def no_more(subjects: Sequence[Subject], at: datetime) -> None:
+async def resolve_all(subjects: Sequence[Subject], at: datetime) -> None:
     """Resolve every active alert about the subjects."""
-    await alerts.resolve(await alerts.standing(subjects), at)
+    await alerts.resolve(await alerts.find_active(subjects), at)

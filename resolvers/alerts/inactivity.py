@@ -11,109 +11,138 @@ from datetime import datetime
 from typing import Any, Final
 
 from domain.alerts import rules as alert_rules
-from domain.alerts.rules import OF_SILENCE, AlertKind, Case, Event, Subject
+from domain.alerts.rules import INACTIVITY_KINDS, AlertCandidate, AlertKind, Event, Subject
 from domain.permissions import Role
 from models.alerts import alerts, inactivity
-from models.alerts.inactivity import SHORTEST, Quiet, Silence
+from models.alerts.inactivity import MIN_INACTIVITY, InactiveEmployee, InactivityTimer
 from models.crm.deals import Deal
-from resolvers.alerts.candidates import cases_of, stood
-from resolvers.alerts.rules import Known, at_work
+from resolvers.alerts.candidates import activity_data, build_candidates
+from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.request.context import Context
 
-_STOOD: Final = ("title", "amount", "currency", "owner_id")
-_NOTHING: Final[Mapping[int, Mapping[str, Any]]] = {}
+_DEAL_COLUMNS: Final = ("title", "amount", "currency", "owner_id")
+_NO_DEALS: Final[Mapping[int, Mapping[str, Any]]] = {}
 
 
-async def broken(
-    context: Context, heard: Collection[Subject], was: Mapping[int, Mapping[str, Any]]
-) -> list[tuple[Known, Case]]:
+async def find_ended_inactivity(
+    context: Context, subjects: Collection[Subject], originals: Mapping[int, Mapping[str, Any]]
+) -> list[tuple[ActiveRule, AlertCandidate]]:
     """Return the inactivity of these subjects that had become too long by now, as (rule, candidate) pairs.
 
     Called when new activity ends the inactivity, before the timers are updated.
 
     originals  the previous column values of deals that are being edited, by deal id
     """
-    now, rows = context.now(), await inactivity.of(heard)
-    long = {subject: row for subject, row in rows.items() if now - inactivity.moment(row.since) > SHORTEST}
-    found = []
-    for known in await at_work(context, OF_SILENCE) if long else ():
-        if known.rule.kind is AlertKind.DEAL_STALLED:
-            cases = await deals(context, known, long, was)
+    now, timers = context.now(), await inactivity.find_timers(subjects)
+    overdue_timers = {
+        subject: row
+        for subject, row in timers.items()
+        if now - inactivity.from_microseconds(row.since) > MIN_INACTIVITY
+    }
+    pairs = []
+    for active_rule in await active_rules(context, INACTIVITY_KINDS) if overdue_timers else ():
+        if active_rule.rule.kind is AlertKind.DEAL_STALLED:
+            candidates = await find_inactive_deals(context, active_rule, overdue_timers, originals)
         else:
-            among = {number for kind, number in long if kind == "Employee"}
-            cases = [case for _, case in (await employees(context, [known], among))[0]] if among else []
-        found += [(known, case) for case in cases]
-    return found
+            employee_ids = {subject_id for kind, subject_id in overdue_timers if kind == "Employee"}
+            candidates = (
+                [candidate for _, candidate in (await find_inactive_employees(context, [active_rule], employee_ids))[0]]
+                if employee_ids
+                else []
+            )
+        pairs += [(active_rule, candidate) for candidate in candidates]
+    return pairs
 
 
-async def deals(
-    context: Context, known: Known, rows: Mapping[Subject, Silence], was: Mapping[int, Mapping[str, Any]] = _NOTHING
-) -> list[Case]:
+async def find_inactive_deals(
+    context: Context,
+    active_rule: ActiveRule,
+    timers: Mapping[Subject, InactivityTimer],
+    originals: Mapping[int, Mapping[str, Any]] = _NO_DEALS,
+) -> list[AlertCandidate]:
     """Return the candidates of deals that have been inactive for too long and match the rule.
 
     timers     the inactivity timers; those of other subjects are ignored
     originals  the previous column values of deals that are being edited, by deal id
     """
-    moments = {
-        number: (inactivity.moment(row.since), inactivity.moment(row.known) if row.known else None)
-        for (kind, number), row in rows.items()
+    timer_times = {
+        deal_id: (
+            inactivity.from_microseconds(row.since),
+            inactivity.from_microseconds(row.imported_until) if row.imported_until else None,
+        )
+        for (kind, deal_id), row in timers.items()
         if kind == "Deal"
     }
-    due = await _too_long(context, known, moments)
+    deadlines = await _passed_deadlines(context, active_rule, timer_times)
     events = []
-    for row in await Deal.filter(id__in=list(due)) if due else ():
-        for name in _STOOD if row.id in was else ():
-            setattr(row, name, was[row.id][name])
-        data = {**stood(row), "days": known.rule.days}
-        events.append(Event("DEAL_STALLED", ("Deal", row.id), due[row.id], row.owner_id, data=data))
-    return await _concerned(context, known, events)
+    for row in await Deal.filter(id__in=list(deadlines)) if deadlines else ():
+        for name in _DEAL_COLUMNS if row.id in originals else ():
+            setattr(row, name, originals[row.id][name])
+        data = {**activity_data(row), "days": active_rule.rule.days}
+        events.append(Event("DEAL_STALLED", ("Deal", row.id), deadlines[row.id], row.owner_id, data=data))
+    return await _build_matching_candidates(context, active_rule, events)
 
 
-async def employees(
-    context: Context, rules: Sequence[Known], among: Collection[int]
-) -> tuple[list[tuple[Known, Case]], dict[int, datetime | None]]:
+async def find_inactive_employees(
+    context: Context, active_rules: Sequence[ActiveRule], employee_ids: Collection[int]
+) -> tuple[list[tuple[ActiveRule, AlertCandidate]], dict[int, datetime | None]]:
     """Return the inactive employees as (rule, candidate) pairs without active alert, and when to check each next.
 
     The next check is None for an employee whom no rule can match before new activity.
     """
-    quiet = await inactivity.of_employees(among)
-    looks: dict[int, datetime | None] = dict.fromkeys(among)
+    inactive_employees = await inactivity.find_inactive_employees(employee_ids)
+    next_checks: dict[int, datetime | None] = dict.fromkeys(employee_ids)
     due = []
-    for known in rules:
-        about = {row.employee: (row.since, row.known) for row in quiet if _is_about(known, row)}
-        too_long, coming = await _parted(context, known, about)
-        due += [(known, number, at) for number, at in too_long.items()]
-        looks |= {number: min(at, looks[number] or at) for number, at in coming.items()}
-    subjects = {("Employee", number) for _, number, _ in due}
-    standing = {(row.rule_id, row.subject_id) for row in await alerts.standing(subjects)}
+    for active_rule in active_rules:
+        timer_times = {
+            row.employee_id: (row.since, row.imported_until)
+            for row in inactive_employees
+            if _is_covered(active_rule, row)
+        }
+        passed, upcoming = await _split_deadlines(context, active_rule, timer_times)
+        due += [(active_rule, employee_id, at) for employee_id, at in passed.items()]
+        next_checks |= {employee_id: min(at, next_checks[employee_id] or at) for employee_id, at in upcoming.items()}
+    subjects = {("Employee", employee_id) for _, employee_id, _ in due}
+    active_alerts = {(row.rule_id, row.subject_id) for row in await alerts.find_active(subjects)}
     events = [
-        (known, Event("NO_ACTIVITY", ("Employee", number), at, number, data={"days": known.rule.days}))
-        for known, number, at in sorted(due, key=lambda each: each[2])
-        if (known.row.id, number) not in standing
+        (
+            active_rule,
+            Event("NO_ACTIVITY", ("Employee", employee_id), at, employee_id, data={"days": active_rule.rule.days}),
+        )
+        for active_rule, employee_id, at in sorted(due, key=lambda entry: entry[2])
+        if (active_rule.row.id, employee_id) not in active_alerts
     ]
-    cases = await cases_of(context, [event for _, event in events])
-    pairs = [(known, case) for (known, _), case in zip(events, cases, strict=True)]
-    return [(known, case) for known, case in pairs if alert_rules.concerns(known.rule, case)], looks
+    candidates = await build_candidates(context, [event for _, event in events])
+    pairs = [(active_rule, candidate) for (active_rule, _), candidate in zip(events, candidates, strict=True)]
+    return [
+        (active_rule, candidate) for active_rule, candidate in pairs if alert_rules.matches(active_rule.rule, candidate)
+    ], next_checks
 
 
-def _is_about(known: Known, quiet: Quiet) -> bool:
-    alone = known.rule.employee
-    return quiet.role is Role.EMPLOYEE if alone is None else quiet.employee == alone
+def _is_covered(active_rule: ActiveRule, employee: InactiveEmployee) -> bool:
+    rule_employee_id = active_rule.rule.employee_id
+    return employee.role is Role.EMPLOYEE if rule_employee_id is None else employee.employee_id == rule_employee_id
 
 
-async def _concerned(context: Context, known: Known, events: list[Event]) -> list[Case]:
+async def _build_matching_candidates(
+    context: Context, active_rule: ActiveRule, events: list[Event]
+) -> list[AlertCandidate]:
     events.sort(key=lambda event: event.at)
-    return [case for case in await cases_of(context, events) if alert_rules.concerns(known.rule, case)]
+    return [
+        candidate
+        for candidate in await build_candidates(context, events)
+        if alert_rules.matches(active_rule.rule, candidate)
+    ]
 
 
-async def _too_long(
-    context: Context, known: Known, moments: Mapping[int, tuple[datetime, datetime | None]]
+async def _passed_deadlines(
+    context: Context, active_rule: ActiveRule, timer_times: Mapping[int, tuple[datetime, datetime | None]]
 ) -> dict[int, datetime]:
-    return (await _parted(context, known, moments))[0]
+    return (await _split_deadlines(context, active_rule, timer_times))[0]
 
 
-async def _parted(
-    context: Context, known: Known, moments: Mapping[int, tuple[datetime, datetime | None]]
+async def _split_deadlines(
+    context: Context, active_rule: ActiveRule, timer_times: Mapping[int, tuple[datetime, datetime | None]]
 ) -> tuple[dict[int, datetime], dict[int, datetime]]:
     """Split the inactivity deadlines of the rule into those that have passed and those to come, by subject id.
 
@@ -121,7 +150,14 @@ async def _parted(
                  a deadline that had passed by the import is history and in neither result
     """
     calendar, now = await context.calendar(), context.now()
-    ends = {number: alert_rules.too_long(known.rule, since, calendar) for number, (since, _) in moments.items()}
-    known_until = {number: until for number, (_, until) in moments.items() if until}
-    due = {number: at for number, at in ends.items() if at < now and at > known_until.get(number, at - SHORTEST)}
-    return due, {number: at for number, at in ends.items() if at >= now}
+    deadlines = {
+        subject_id: alert_rules.inactivity_deadline(active_rule.rule, since, calendar)
+        for subject_id, (since, _) in timer_times.items()
+    }
+    imported_until = {subject_id: until for subject_id, (_, until) in timer_times.items() if until}
+    passed = {
+        subject_id: at
+        for subject_id, at in deadlines.items()
+        if at < now and at > imported_until.get(subject_id, at - MIN_INACTIVITY)
+    }
+    return passed, {subject_id: at for subject_id, at in deadlines.items() if at >= now}

@@ -16,109 +16,127 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
-from domain.alerts.delivery_policy import FEW, GIVEN_UP, leaves_at, pause
+from domain.alerts.delivery_policy import GIVE_UP_AFTER, MAX_SEPARATE_MESSAGES, compute_retry_delay, compute_send_time
 from domain.alerts.rules import AlertKind, Subject
-from domain.i18n.alert_messages import heading, message, settled, together
+from domain.i18n.alert_messages import append_resolved_note, format_alert, format_title, join_sentences
 from domain.permissions import Action
-from domain.primitives.global_ids import encoded
+from domain.primitives.global_ids import encode_global_id
 from models.alerts import alerts, outbox
-from models.alerts.alerts import Alert, Raised
+from models.alerts.alerts import Alert, RaisedAlert
 from models.alerts.outbox import Delivery
 from models.goals.goals import Goal
 from models.organization import people, reference_data
-from models.organization.company import the_company
+from models.organization.company import find_company
 from models.organization.people import Employee
 from resolvers.request.context import Context
 from resolvers.request.viewer import Viewer
 
-_LATE: Final = timedelta(minutes=10)  # an alert raised this long after its occurrence is a backlog after downtime
-_GATHERS: Final = timedelta(minutes=1)  # how long a backlog is collected into one message
+_LATE_AFTER: Final = timedelta(minutes=10)  # an alert raised this long after its occurrence is a backlog after downtime
+_COLLECT_FOR: Final = timedelta(minutes=1)  # how long a backlog is collected into one message
 
 
 @dataclass(frozen=True)
-class Told:
+class Notification:
     """An alert in the inbox of a recipient that is to be sent through channels."""
 
-    alert: int
+    alert_id: int
     recipient: Employee
     channels: Sequence[str]
-    raised: Raised
+    raised: RaisedAlert
 
     @property
-    def happening(self) -> tuple[AlertKind, Subject, datetime]:
+    def occurrence(self) -> tuple[AlertKind, Subject, datetime]:
         """The occurrence, the same for alerts that several rules raise about it."""
         return self.raised.kind, self.raised.subject, self.raised.occurred_at
 
 
-async def put(context: Context, told: Sequence[Told]) -> None:
+async def enqueue(context: Context, notifications: Sequence[Notification]) -> None:
     """Write the messages of notifications to the outbox.
 
     In a broadcast channel, notifications of one occurrence are merged into one with all their recipients;
     in other channels each stays alone. Notifications with equal channel and recipients form a batch.
     """
-    shared = context.services.shared
-    same: dict[tuple[str, Hashable], list[Told]] = {}
-    for each in told:
-        for channel in each.channels:
-            same.setdefault((channel, each.happening if channel in shared else each.alert), []).append(each)
-    groups: dict[tuple[str, tuple[int, ...]], list[Told]] = {}
-    for (channel, _), alike in same.items():
-        recipients = tuple(dict.fromkeys(each.recipient.id for each in alike))
-        groups.setdefault((channel, recipients), []).append(alike[0])
-    staff = {each.recipient.id: each.recipient for each in told}
-    for (channel, recipients), group in groups.items():
-        await _put(context, channel, [staff[number] for number in recipients], group)
+    broadcast_channels = context.services.shared_channels
+    by_occurrence: dict[tuple[str, Hashable], list[Notification]] = {}
+    for notification in notifications:
+        for channel in notification.channels:
+            by_occurrence.setdefault(
+                (channel, notification.occurrence if channel in broadcast_channels else notification.alert_id), []
+            ).append(notification)
+    batches: dict[tuple[str, tuple[int, ...]], list[Notification]] = {}
+    for (channel, _), duplicates in by_occurrence.items():
+        recipient_ids = tuple(dict.fromkeys(notification.recipient.id for notification in duplicates))
+        batches.setdefault((channel, recipient_ids), []).append(duplicates[0])
+    employees = {notification.recipient.id: notification.recipient for notification in notifications}
+    for (channel, recipient_ids), batch in batches.items():
+        await _enqueue_batch(context, channel, [employees[recipient_id] for recipient_id in recipient_ids], batch)
 
 
-async def _put(context: Context, channel: str, recipients: Sequence[Employee], group: Sequence[Told]) -> None:
+async def _enqueue_batch(
+    context: Context, channel: str, recipients: Sequence[Employee], batch: Sequence[Notification]
+) -> None:
     now, calendar = context.now(), await context.calendar()
-    leaves = min(leaves_at(now, calendar, quiet=_quiet(person), digest=person.digest_at) for person in recipients)
-    if any(now - each.raised.occurred_at > _LATE for each in group):
-        leaves = max(leaves, now + _GATHERS)
-    ids, (first, *also) = [each.alert for each in group], [person.id for person in recipients]
-    if leaves > now:
-        open_ = await outbox.waiting((first, *also), channel, now, leaves)
-        if open_ is not None and await outbox.take_in(open_, ids):
+    send_at = min(
+        compute_send_time(now, calendar, quiet_hours=_quiet_hours(employee), digest_minute=employee.digest_at)
+        for employee in recipients
+    )
+    if any(now - notification.raised.occurred_at > _LATE_AFTER for notification in batch):
+        send_at = max(send_at, now + _COLLECT_FOR)
+    alert_ids, (first_id, *other_ids) = (
+        [notification.alert_id for notification in batch],
+        [employee.id for employee in recipients],
+    )
+    if send_at > now:
+        pending = await outbox.find_pending((first_id, *other_ids), channel, now, send_at)
+        if pending is not None and await outbox.append_alerts(pending, alert_ids):
             return
-    for part in [ids] if leaves > now or len(ids) > FEW else [[id_] for id_ in ids]:
+    for chunk in (
+        [alert_ids]
+        if send_at > now or len(alert_ids) > MAX_SEPARATE_MESSAGES
+        else [[alert_id] for alert_id in alert_ids]
+    ):
         await Delivery.create(
             key=str(uuid4()),
             channel=channel,
-            recipient_id=first,
-            also=also or None,
-            alerts=part,
+            recipient_id=first_id,
+            also=other_ids or None,
+            alerts=chunk,
             created_at=now,
-            due_at=leaves,
+            due_at=send_at,
         )
 
 
-def _quiet(person: Employee) -> tuple[int, int] | None:
-    start, end = person.quiet_from, person.quiet_to
+def _quiet_hours(employee: Employee) -> tuple[int, int] | None:
+    start, end = employee.quiet_from, employee.quiet_to
     return None if start is None or end is None else (start, end)
 
 
-async def awake(rows: Sequence[Delivery], now: datetime) -> list[Delivery]:
+async def defer_quiet_hours(rows: Sequence[Delivery], now: datetime) -> list[Delivery]:
     """Return the messages that may be sent now; postpone those in quiet hours to the end of these.
 
     Quiet hours are checked again since messages may be sent late: the channel was down, or no scheduler
     ran. For a broadcast channel, only recipients who may still see part of the message count, and it is
     sent as soon as the quiet hours of one of them are over.
     """
-    alone = await people.by_ids([row.recipient_id for row in rows])
-    company, found = await the_company(), []
-    for row, person in zip(rows, alone, strict=True):
-        heard_by = [each for each, _ in await _listeners(row)] if row.also else [person]
-        quiet = [_quiet(each) for each in heard_by if each]
-        until = min((leaves_at(now, company.calendar, quiet=hours) for hours in quiet), default=now) if company else now
-        if until > now:
-            await outbox.postpone([row], until)
+    first_recipients = await people.load_by_ids([row.recipient_id for row in rows])
+    company, ready = await find_company(), []
+    for row, employee in zip(rows, first_recipients, strict=True):
+        readers = [reader for reader, _ in await _load_readers(row)] if row.also else [employee]
+        quiet_hours = [_quiet_hours(reader) for reader in readers if reader]
+        quiet_until = (
+            min((compute_send_time(now, company.calendar, quiet_hours=hours) for hours in quiet_hours), default=now)
+            if company
+            else now
+        )
+        if quiet_until > now:
+            await outbox.postpone([row], quiet_until)
         else:
-            found.append(row)
-    return found
+            ready.append(row)
+    return ready
 
 
 @dataclass(frozen=True)
-class Message:
+class NotificationMessage:
     """A rendered message: text for people and `payload` for programs. `id` is the same at each attempt."""
 
     id: str
@@ -128,83 +146,87 @@ class Message:
     payload: dict[str, Any]
 
 
-async def written(delivery: Delivery) -> Message | None:
+async def render(delivery: Delivery) -> NotificationMessage | None:
     """Render a message in the language of its first reader; None if no recipient may see any of it any more."""
-    listeners = await _listeners(delivery)
-    if not listeners:
+    readers = await _load_readers(delivery)
+    if not readers:
         return None
-    person = listeners[0][0]
-    language = person.language or "en"
-    said, told = [], []
-    for _, alert in sorted({alert.id: alert for _, seen in listeners for alert in seen}.items()):
+    employee = readers[0][0]
+    language = employee.language or "en"
+    sentences, alert_payloads = [], []
+    for _, alert in sorted({alert.id: alert for _, visible in readers for alert in visible}.items()):
         row = alert.raised
-        sentence = message(row.kind, row.data, language)
-        said.append(settled(sentence, language) if row.resolved_at else sentence)
-        told.append(
+        sentence = format_alert(row.kind, row.data, language)
+        sentences.append(append_resolved_note(sentence, language) if row.resolved_at else sentence)
+        alert_payloads.append(
             {
-                "id": encoded("Alert", alert.id),
+                "id": encode_global_id("Alert", alert.id),
                 "kind": row.kind.value,
                 "message": sentence,
-                "subject": encoded(row.subject_kind, row.subject_id),
-                "employee": encoded("Employee", row.employee_id) if row.employee_id else None,
+                "subject": encode_global_id(row.subject_kind, row.subject_id),
+                "employee": encode_global_id("Employee", row.employee_id) if row.employee_id else None,
                 "occurredAt": row.occurred_at.isoformat(),
                 "raisedAt": row.raised_at.isoformat(),
                 "resolvedAt": row.resolved_at.isoformat() if row.resolved_at else None,
             }
         )
-    recipient = {"id": encoded("Employee", person.id), "name": person.name, "email": person.email}
-    payload = {"id": delivery.key, "recipient": recipient, "alerts": told}
-    return Message(delivery.key, person.email, heading(len(said), language), together(said), payload)
+    recipient = {"id": encode_global_id("Employee", employee.id), "name": employee.name, "email": employee.email}
+    payload = {"id": delivery.key, "recipient": recipient, "alerts": alert_payloads}
+    return NotificationMessage(
+        delivery.key, employee.email, format_title(len(sentences), language), join_sentences(sentences), payload
+    )
 
 
-async def _listeners(delivery: Delivery) -> list[tuple[Employee, list[Alert]]]:
+async def _load_readers(delivery: Delivery) -> list[tuple[Employee, list[Alert]]]:
     """Return the active recipients who may still see part of the message, each with the alerts they see.
 
     Permissions are checked when a message is sent, since a digest may be hours old.
     """
-    rows, found = await alerts.by_ids(delivery.alerts), []
-    for number in delivery.recipients:
-        person, leads, known = await reference_data.by_employee(number)
-        if person.active:
-            seen = await _within_sight(Viewer.of_employee(person, known.tree, leads=leads), rows)
-            found += [(person, seen)] if seen else []
-    return found
+    rows, readers = await alerts.fetch_alerts(delivery.alerts), []
+    for recipient_id in delivery.recipient_ids:
+        employee, has_direct_reports, loaded_reference_data = await reference_data.load_with_employee(recipient_id)
+        if employee.active:
+            visible = await _visible_alerts(
+                Viewer.for_employee(employee, loaded_reference_data.tree, has_direct_reports=has_direct_reports), rows
+            )
+            readers += [(employee, visible)] if visible else []
+    return readers
 
 
-async def _within_sight(viewer: Viewer, rows: Sequence[Alert]) -> list[Alert]:
+async def _visible_alerts(viewer: Viewer, rows: Sequence[Alert]) -> list[Alert]:
     """Return the alerts whose subject the viewer may see: an employee's work, a team goal or a company goal."""
-    numbers = sorted({row.raised.employee_id for row in rows if row.raised.employee_id})
-    concerned = dict(zip(numbers, await people.by_ids(numbers), strict=True))
-    of_many = [row.raised.subject_id for row in rows if row.raised.employee_id is None]
-    goals = await Goal.in_bulk(of_many, "id") if of_many else {}
+    employee_ids = sorted({row.raised.employee_id for row in rows if row.raised.employee_id})
+    employees = dict(zip(employee_ids, await people.load_by_ids(employee_ids), strict=True))
+    goal_ids = [row.raised.subject_id for row in rows if row.raised.employee_id is None]
+    goals = await Goal.in_bulk(goal_ids, "id") if goal_ids else {}
 
-    def sees(raised: Raised) -> bool:
+    def is_visible(raised: RaisedAlert) -> bool:
         if raised.employee_id is None:
-            return viewer.sees_goal(goals[raised.subject_id], None)
-        employee = concerned[raised.employee_id]
-        return employee is not None and viewer.may(Action.VIEW_CARD, employee)
+            return viewer.can_see_goal(goals[raised.subject_id], None)
+        employee = employees[raised.employee_id]
+        return employee is not None and viewer.can(Action.VIEW_CARD, employee)
 
-    return [row for row in rows if sees(row.raised)]
+    return [row for row in rows if is_visible(row.raised)]
 
 
-async def dropped(delivery: Delivery, now: datetime) -> None:
+async def mark_dropped(delivery: Delivery, now: datetime) -> None:
     """Mark a message as never to be sent: it has no reader left."""
     await Delivery.filter(id=delivery.id).update(dead_at=now, due_at=None)
 
 
-async def sent(delivery: Delivery, now: datetime) -> None:
+async def mark_sent(delivery: Delivery, now: datetime) -> None:
     await Delivery.filter(id=delivery.id).update(sent_at=now, due_at=None)
 
 
-async def failed(delivery: Delivery, now: datetime, luck: float, *, for_good: bool = False) -> bool:
+async def mark_failed(delivery: Delivery, now: datetime, jitter: float, *, permanent: bool = False) -> bool:
     """Record a failed attempt and schedule the next; return whether the message is given up.
 
     jitter     0 to 1, shortens the delay until the next attempt
     permanent  no further attempt can succeed
     """
-    if for_good or now - (delivery.since or now) >= GIVEN_UP:
+    if permanent or now - (delivery.since or now) >= GIVE_UP_AFTER:
         await Delivery.filter(id=delivery.id).update(dead_at=now, due_at=None)
         return True
-    again = now + pause(delivery.attempts, luck)
-    await Delivery.filter(id=delivery.id).update(due_at=again)
+    retry_at = now + compute_retry_delay(delivery.attempts, jitter)
+    await Delivery.filter(id=delivery.id).update(due_at=retry_at)
     return False

@@ -13,27 +13,27 @@ from decimal import Decimal
 from typing import Any
 
 from domain.analytics import funnel as arithmetic
-from domain.analytics.funnel import Stays
-from domain.errors.operation_errors import BadInput, NotFound
-from domain.errors.user_errors import Refusal
+from domain.analytics.funnel import StayGroup
+from domain.errors.operation_errors import BadInput, ResourceNotFound
+from domain.errors.user_errors import UserError
 from domain.permissions import Action
-from domain.primitives.global_ids import decoded
+from domain.primitives.global_ids import decode_global_id
 from domain.primitives.money import convert
 from domain.primitives.periods import Period
-from domain.primitives.units import Unit, shown
+from domain.primitives.units import Unit, from_smallest
 from models.analytics import funnels
-from models.analytics.funnels import Open
+from models.analytics.funnels import StageOpenDeals
 from models.crm.pipelines import Stage
 from models.goals.goals import OwnerKind
-from models.organization.company import Rates
+from models.organization.company import ExchangeRateTable
 from resolvers.request import scopes
 from resolvers.request.context import Context
-from resolvers.request.periods import period as period_of
-from resolvers.request.scopes import Asked, Scope
+from resolvers.request.periods import resolve_period as resolve_period
+from resolvers.request.scopes import Scope, ScopeArgument
 
 
 @dataclass(frozen=True)
-class Question:
+class FunnelQuery:
     """The arguments of a funnel; the period as sorted pairs of a PeriodInput, the pipeline as a global id."""
 
     period: tuple[tuple[str, Any], ...] | None = None
@@ -45,9 +45,9 @@ class FunnelStage:
     """One stage: the deals open in it now, and the analysis of those that entered it within the period."""
 
     stage: Stage
-    open: Open
+    open_deals: StageOpenDeals
     open_amount: Decimal
-    fared: arithmetic.Stage
+    analysis: arithmetic.StageAnalysis
 
 
 @dataclass(frozen=True)
@@ -58,104 +58,119 @@ class Funnel:
     weakest: FunnelStage | None
 
 
-async def asked(context: Context, asked: Asked, question: Question) -> Funnel:
+async def resolve_funnel(context: Context, scope_request: ScopeArgument, query: FunnelQuery) -> Funnel:
     """Return the funnel of a scope, by default the widest of the viewer. Raises NotFound, BadInput."""
-    scope = await scopes.within_reach(context, asked, Action.VIEW_CARD)
-    return await context.ask(answers, (scope, question))
+    scope = await scopes.require_scope(context, scope_request, Action.VIEW_CARD)
+    return await context.load_for_viewer(load_funnels, (scope, query))
 
 
-async def of_scope(context: Context, scope: Scope, question: Question) -> Funnel | None:
+async def funnel_of_scope(context: Context, scope: Scope, query: FunnelQuery) -> Funnel | None:
     """Return the funnel of a scope; None if the viewer may not see its card."""
-    if not scopes.reaches(context, Action.VIEW_CARD, scope):
+    if not scopes.can_act_on(context, Action.VIEW_CARD, scope):
         return None
-    return await context.ask(answers, (scope, question))
+    return await context.load_for_viewer(load_funnels, (scope, query))
 
 
-async def answers(context: Context, asked: Sequence[tuple[Scope, Question]]) -> list[Funnel]:
+async def load_funnels(context: Context, requests: Sequence[tuple[Scope, FunnelQuery]]) -> list[Funnel]:
     """Load the funnels of pairs of scope and query, in their order; each query once for all its scopes.
 
     The permissions have been checked. Raises NotFound, BadInput.
     """
-    found: dict[tuple[Scope, Question], Funnel] = {}
-    for question in {question for _, question in asked}:
-        scopes_ = [scope for scope, its in asked if its == question]
-        for scope, funnel in zip(scopes_, await _answered(context, scopes_, question), strict=True):
-            found[scope, question] = funnel
-    return [found[each] for each in asked]
+    results: dict[tuple[Scope, FunnelQuery], Funnel] = {}
+    for query in {query for _, query in requests}:
+        query_scopes = [scope for scope, other in requests if other == query]
+        for scope, funnel in zip(query_scopes, await _load_for_query(context, query_scopes, query), strict=True):
+            results[scope, query] = funnel
+    return [results[request] for request in requests]
 
 
-async def _answered(context: Context, asked: Sequence[Scope], question: Question) -> list[Funnel]:
+async def _load_for_query(context: Context, query_scopes: Sequence[Scope], query: FunnelQuery) -> list[Funnel]:
     try:
-        period = await period_of(context, dict(question.period) if question.period else None, "period")
-    except Refusal as refusal:
-        raise BadInput(refusal.message, field=".".join(refusal.path)) from refusal
+        period = await resolve_period(context, dict(query.period) if query.period else None, "period")
+    except UserError as error:
+        raise BadInput(error.message, field=".".join(error.path)) from error
     company, today = await context.company(), await context.today()
-    stages, open_ = await funnels.stages([(scope.kind, scope.number) for scope in asked], _number(question.pipeline))
-    if not stages and question.pipeline is not None:
-        raise _no_such_pipeline()
-    stays = await _stays(stages, period, today)
-    foreign = {currency for owner in open_.values() for each in owner.values() for currency in each.amounts}
-    rates = await context.rates() if foreign - {company.currency} else Rates([], company.currency)
+    stages, open_deals = await funnels.stages_with_open_deals(
+        [(scope.kind, scope.id) for scope in query_scopes], _decode_pipeline_id(query.pipeline)
+    )
+    if not stages and query.pipeline is not None:
+        raise _pipeline_not_found()
+    groups = await _load_stay_groups(stages, period, today)
+    currencies = {
+        currency
+        for by_stage in open_deals.values()
+        for stage_deals in by_stage.values()
+        for currency in stage_deals.amounts
+    }
+    rates = await context.rates() if currencies - {company.currency} else ExchangeRateTable([], company.currency)
     return [
-        _funnel(context, scope, period, stages, stays, open_[scope.kind, scope.number], rates, today) for scope in asked
+        _build_funnel(context, scope, period, stages, groups, open_deals[scope.kind, scope.id], rates, today)
+        for scope in query_scopes
     ]
 
 
-def _number(pipeline: str | None) -> int | None:
-    if pipeline is None:
+def _decode_pipeline_id(global_id: str | None) -> int | None:
+    if global_id is None:
         return None
-    pair = decoded(pipeline)
+    pair = decode_global_id(global_id)
     if pair is None or pair[0] != "Pipeline":
-        raise _no_such_pipeline()
+        raise _pipeline_not_found()
     return pair[1]
 
 
-def _no_such_pipeline() -> NotFound:
-    return NotFound("There is no such pipeline.", field="pipeline")
+def _pipeline_not_found() -> ResourceNotFound:
+    return ResourceNotFound("There is no such pipeline.", field="pipeline")
 
 
-async def _stays(stages: Sequence[Stage], period: Period, today: date) -> list[Stays]:
+async def _load_stay_groups(stages: Sequence[Stage], period: Period, today: date) -> list[StayGroup]:
     if not stages:
         return []
-    pipeline, days = stages[0].pipeline_id, (period.start, period.end)
-    return await funnels.stays(pipeline, days, today) or await funnels.created(pipeline, stages[0].id, days, today)
+    pipeline_id, days = stages[0].pipeline_id, (period.start, period.end)
+    return await funnels.stay_groups(pipeline_id, days, today) or await funnels.created_deal_groups(
+        pipeline_id, stages[0].id, days, today
+    )
 
 
-def _funnel(
+def _build_funnel(
     context: Context,
     scope: Scope,
     period: Period,
     stages: Sequence[Stage],
-    stays: Sequence[Stays],
-    open_: Mapping[int, Open],
-    rates: Rates,
+    groups: Sequence[StayGroup],
+    open_deals: Mapping[int, StageOpenDeals],
+    rates: ExchangeRateTable,
     today: date,
 ) -> Funnel:
-    teams = scope.teams(context) or frozenset()
+    teams = scope.team_ids(context) or frozenset()
 
-    def mine(each: Stays) -> bool:
+    def is_own(group: StayGroup) -> bool:
         match scope.kind:
             case OwnerKind.EMPLOYEE:
-                return each.seller == scope.number
+                return group.seller_id == scope.id
             case OwnerKind.TEAM:
-                return each.team in teams
+                return group.team_id in teams
         return True
 
-    fared = arithmetic.read([stage.id for stage in stages], stays, mine, compared=scope.kind is not OwnerKind.COMPANY)
-    found = {
-        each.stage: FunnelStage(
-            stage, open_.get(stage.id, Open()), _worth(open_.get(stage.id, Open()), rates, today), each
+    analyses = arithmetic.analyze_stages(
+        [stage.id for stage in stages], groups, is_own, compared=scope.kind is not OwnerKind.COMPANY
+    )
+    stages_by_id = {
+        analysis.stage_id: FunnelStage(
+            stage,
+            open_deals.get(stage.id, StageOpenDeals()),
+            _open_amount(open_deals.get(stage.id, StageOpenDeals()), rates, today),
+            analysis,
         )
-        for stage, each in zip(stages, fared, strict=True)
+        for stage, analysis in zip(stages, analyses, strict=True)
     }
-    weakest = arithmetic.weakest(fared)
-    return Funnel(scope, period, list(found.values()), found[weakest.stage] if weakest else None)
+    weakest = arithmetic.find_weakest(analyses)
+    return Funnel(scope, period, list(stages_by_id.values()), stages_by_id[weakest.stage_id] if weakest else None)
 
 
-def _worth(open_: Open, rates: Rates, today: date) -> Decimal:
+def _open_amount(open_deals: StageOpenDeals, rates: ExchangeRateTable, today: date) -> Decimal:
     """Return the amount of open deals in the company's currency at the latest rates; without a rate it counts as 0."""
     total = 0
-    for currency, amount in open_.amounts.items():
-        rate = rates.on(currency, today)
-        total += convert(amount, currency, rates.own, rate) if rate is not None else 0
-    return shown(total, Unit.MONEY, rates.own)
+    for currency, amount in open_deals.amounts.items():
+        rate = rates.rate_on(currency, today)
+        total += convert(amount, currency, rates.company_currency, rate) if rate is not None else 0
+    return from_smallest(total, Unit.MONEY, rates.company_currency)

@@ -12,25 +12,25 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from domain.analytics.time_series import Closed, Interval, Point, count, points
+from domain.analytics.time_series import ClosedDeals, Interval, Point, build_points, max_point_count
 from domain.errors.operation_errors import BadInput
-from domain.errors.user_errors import Refusal
-from domain.ledger.metrics import WORK, Metric
+from domain.errors.user_errors import UserError
+from domain.ledger.metrics import HOURS_WORKED, Metric
 from domain.permissions import Action
-from domain.primitives.periods import Period, previous_comparable
-from domain.primitives.units import Unit, shown
+from domain.primitives.periods import Period, previous_comparable_period
+from domain.primitives.units import Unit, from_smallest
 from models.analytics import statistics
 from resolvers.request import scopes
 from resolvers.request.context import Context
-from resolvers.request.metric_lookup import metric as metric_of
-from resolvers.request.periods import period as period_of
-from resolvers.request.scopes import Asked, Scope
+from resolvers.request.metric_lookup import find_metric as find_metric
+from resolvers.request.periods import resolve_period as resolve_period
+from resolvers.request.scopes import Scope, ScopeArgument
 
-MOST_POINTS: Final = 10_000  # of all series of a scope; five times as many of all scopes and queries loaded together
+MAX_POINTS: Final = 10_000  # of all series of a scope; five times as many of all scopes and queries loaded together
 
 
 @dataclass(frozen=True)
-class Question:
+class StatisticsQuery:
     """The arguments of statistics; the period as sorted pairs of a PeriodInput, metrics None for all."""
 
     period: tuple[tuple[str, Any], ...] | None = None
@@ -39,7 +39,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Series:
+class MetricSeries:
     """One metric over the period, in its smallest unit."""
 
     metric: Metric
@@ -48,100 +48,100 @@ class Series:
     points: Sequence[Point]
     currency: str
 
-    def shown(self, amount: int) -> Decimal:
+    def in_metric_unit(self, amount: int) -> Decimal:
         """Convert an amount of the smallest unit to the metric's unit."""
-        return shown(amount, self.metric.unit, self.currency)
+        return from_smallest(amount, self.metric.unit, self.currency)
 
 
 @dataclass(frozen=True)
 class Statistics:
     period: Period
-    series: Sequence[Series]
-    closed: Closed
+    series: Sequence[MetricSeries]
+    closed: ClosedDeals
     currency: str
 
     @property
-    def average(self) -> Decimal | None:
-        average = self.closed.average
-        return None if average is None else shown(average, Unit.MONEY, self.currency)
+    def average_deal_amount(self) -> Decimal | None:
+        average_value = self.closed.average_value
+        return None if average_value is None else from_smallest(average_value, Unit.MONEY, self.currency)
 
 
-async def asked(context: Context, asked: Asked, question: Question) -> Statistics:
+async def resolve_statistics(context: Context, scope_request: ScopeArgument, query: StatisticsQuery) -> Statistics:
     """Return the statistics of a scope, by default the widest of the viewer. Raises NotFound, BadInput."""
-    scope = await scopes.within_reach(context, asked, Action.VIEW_CARD)
-    return await context.ask(answers, (scope, question))
+    scope = await scopes.require_scope(context, scope_request, Action.VIEW_CARD)
+    return await context.load_for_viewer(load_statistics, (scope, query))
 
 
-async def of_scope(context: Context, scope: Scope, question: Question) -> Statistics | None:
+async def statistics_of_scope(context: Context, scope: Scope, query: StatisticsQuery) -> Statistics | None:
     """Return the statistics of a scope; None if the viewer may not see its card."""
-    if not scopes.reaches(context, Action.VIEW_CARD, scope):
+    if not scopes.can_act_on(context, Action.VIEW_CARD, scope):
         return None
-    return await context.ask(answers, (scope, question))
+    return await context.load_for_viewer(load_statistics, (scope, query))
 
 
-async def answers(context: Context, asked: Sequence[tuple[Scope, Question]]) -> list[Statistics]:
+async def load_statistics(context: Context, requests: Sequence[tuple[Scope, StatisticsQuery]]) -> list[Statistics]:
     """Load the statistics of pairs of scope and query, in their order; each query once for all its scopes.
 
     The permissions have been checked. Raises BadInput for invalid queries or too many points.
     """
-    found: dict[tuple[Scope, Question], Statistics] = {}
-    together = 0
-    for question in {question for _, question in asked}:
-        period, metrics = await _meant(context, question)
-        its = {scope for scope, other in asked if other == question}
-        each = count(period, question.interval) * len(metrics)
-        together += each * len(its)
-        _check_size(each, together)
-        found |= await _answered(context, its, question, period, metrics)
-    return [found[one] for one in asked]
+    results: dict[tuple[Scope, StatisticsQuery], Statistics] = {}
+    total_points = 0
+    for query in {query for _, query in requests}:
+        period, metrics = await _resolve_query(context, query)
+        query_scopes = {scope for scope, other in requests if other == query}
+        query_points = max_point_count(period, query.interval) * len(metrics)
+        total_points += query_points * len(query_scopes)
+        _check_size(query_points, total_points)
+        results |= await _load_for_query(context, query_scopes, query, period, metrics)
+    return [results[request] for request in requests]
 
 
-async def _answered(
-    context: Context, asked: Collection[Scope], question: Question, period: Period, metrics: Sequence[Metric]
-) -> dict[tuple[Scope, Question], Statistics]:
+async def _load_for_query(
+    context: Context, query_scopes: Collection[Scope], query: StatisticsQuery, period: Period, metrics: Sequence[Metric]
+) -> dict[tuple[Scope, StatisticsQuery], Statistics]:
     company, today = await context.company(), await context.today()
     calendar = company.calendar
-    before = previous_comparable(period, today, calendar)
-    owners = [(scope.kind, scope.number) for scope in asked]
-    stretches = [(each.start, each.end) for each in (period, before)]
-    found = await statistics.read(owners, [metric.key for metric in metrics], *stretches)
+    previous_period = previous_comparable_period(period, today, calendar)
+    owners = [(scope.kind, scope.id) for scope in query_scopes]
+    day_ranges = [(span.start, span.end) for span in (period, previous_period)]
+    statistics_by_owner = await statistics.read_statistics(owners, [metric.key for metric in metrics], *day_ranges)
 
-    def series(scope: Scope, metric: Metric) -> Series:
-        days = found[scope.kind, scope.number].daily.get(metric.key, {})
-        chart = points(days, period, question.interval, calendar)
-        previous = sum(value for day, value in days.items() if before.contains(day))
-        return Series(metric, sum(point.value for point in chart), previous, chart, company.currency)
+    def build_series(scope: Scope, metric: Metric) -> MetricSeries:
+        daily = statistics_by_owner[scope.kind, scope.id].daily.get(metric.key, {})
+        chart = build_points(daily, period, query.interval, calendar)
+        previous = sum(value for day, value in daily.items() if previous_period.contains(day))
+        return MetricSeries(metric, sum(point.value for point in chart), previous, chart, company.currency)
 
     return {
-        (scope, question): Statistics(
+        (scope, query): Statistics(
             period,
-            [series(scope, metric) for metric in metrics if _seen(context, scope, metric)],
-            found[scope.kind, scope.number].closed,
+            [build_series(scope, metric) for metric in metrics if _can_view_metric(context, scope, metric)],
+            statistics_by_owner[scope.kind, scope.id].closed,
             company.currency,
         )
-        for scope in asked
+        for scope in query_scopes
     }
 
 
-async def _meant(context: Context, question: Question) -> tuple[Period, list[Metric]]:
+async def _resolve_query(context: Context, query: StatisticsQuery) -> tuple[Period, list[Metric]]:
     try:
-        period = await period_of(context, dict(question.period) if question.period else None, "period")
-        if question.metrics is None:
+        period = await resolve_period(context, dict(query.period) if query.period else None, "period")
+        if query.metrics is None:
             metrics = list((await context.metrics()).values())
         else:
-            metrics = [await metric_of(context, key, "metrics") for key in dict.fromkeys(question.metrics)]
-    except Refusal as refusal:
-        raise BadInput(refusal.message, field=".".join(refusal.path)) from refusal
+            metrics = [await find_metric(context, key, "metrics") for key in dict.fromkeys(query.metrics)]
+    except UserError as error:
+        raise BadInput(error.message, field=".".join(error.path)) from error
     return period, metrics
 
 
-def _check_size(each: int, together: int) -> None:
-    if each > MOST_POINTS or together > 5 * MOST_POINTS:
+def _check_size(query_points: int, total_points: int) -> None:
+    if query_points > MAX_POINTS or total_points > 5 * MAX_POINTS:
         raise BadInput(
-            f"These are more than {MOST_POINTS} points: ask for a longer interval, fewer metrics or a shorter period.",
+            f"These are more than {MAX_POINTS} points: ask for a longer interval, fewer metrics or a shorter period.",
             field="interval",
         )
 
 
-def _seen(context: Context, scope: Scope, metric: Metric) -> bool:
-    return metric.key != WORK or scopes.reaches(context, Action.VIEW_WORK_TIME, scope)
+def _can_view_metric(context: Context, scope: Scope, metric: Metric) -> bool:
+    return metric.key != HOURS_WORKED or scopes.can_act_on(context, Action.VIEW_WORK_TIME, scope)

@@ -12,30 +12,30 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from domain.analytics.worktime import added
+from domain.analytics.worktime import heartbeat_intervals
 from domain.errors.operation_errors import BadInput
-from domain.errors.user_errors import Forbidden, Refusal
+from domain.errors.user_errors import Forbidden, UserError
 from domain.permissions import Action
 from domain.primitives.periods import Period
 from models.analytics import worktime
 from models.analytics.worktime import WorkDay
 from models.live import presence
 from models.organization.people import Employee
-from resolvers.activities.entries import Changed
-from resolvers.crm.change_effects import record
+from resolvers.activities.entries import RecordChange
+from resolvers.crm.change_effects import apply_change_effects
 from resolvers.request.context import Context
-from resolvers.request.periods import period as period_of
+from resolvers.request.periods import resolve_period as resolve_period
 
-_POST_EVERY: Final = timedelta(minutes=1)
-_AT_ONCE: Final = 200
-_MOST_DAYS: Final = 10_000  # of all employees loaded together
-_HOUR: Final = 3_600_000_000  # microseconds
+_POST_INTERVAL: Final = timedelta(minutes=1)
+_BATCH_SIZE: Final = 200
+_MAX_DAYS: Final = 10_000  # of all employees loaded together
+_MICROSECONDS_PER_HOUR: Final = 3_600_000_000  # microseconds
 
-Given = tuple[tuple[str, Any], ...]  # a PeriodInput as sorted pairs
+PeriodKey = tuple[tuple[str, Any], ...]  # a PeriodInput as sorted pairs
 
 
 @dataclass(frozen=True)
-class Day:
+class DayWorkTime:
     """One day of an employee: time worked in microseconds, and the first and the last instant of work."""
 
     date: date
@@ -45,99 +45,101 @@ class Day:
 
     @property
     def hours(self) -> float:
-        return round(self.worked / _HOUR, 4)
+        return round(self.worked / _MICROSECONDS_PER_HOUR, 4)
 
 
 @dataclass(frozen=True)
 class WorkTime:
     employee: Employee
     period: Period
-    days: Sequence[Day]
+    days: Sequence[DayWorkTime]
 
     @property
     def total_hours(self) -> float:
-        return round(sum(day.worked for day in self.days) / _HOUR, 4)
+        return round(sum(day.worked for day in self.days) / _MICROSECONDS_PER_HOUR, 4)
 
 
-async def heartbeat(context: Context) -> Day:
+async def record_heartbeat(context: Context) -> DayWorkTime:
     """Record that the viewer's client is in use now, by the server's clock; return their day so far."""
     employee = context.viewer.employee
     if employee is None:
         raise Forbidden("A device has no working hours.")
     calendar, today = await context.calendar(), await context.today()
-    rows = {row.day: row for row in await worktime.last_of(employee.id)}
-    last = max((row.last_seen_at for row in rows.values()), default=None)
-    now = max(context.now(), last) if last else context.now()  # a clock that was set back adds no work time
-    for stretch in added(last, now, idle=context.services.idle, calendar=calendar):
-        row = rows.get(stretch.day)
+    rows = {row.day: row for row in await worktime.latest_days(employee.id)}
+    last_seen = max((row.last_seen_at for row in rows.values()), default=None)
+    now = max(context.now(), last_seen) if last_seen else context.now()  # a clock that was set back adds no work time
+    for interval in heartbeat_intervals(last_seen, now, idle_limit=context.services.idle_timeout, calendar=calendar):
+        row = rows.get(interval.day)
         if row is None:
-            row = rows[stretch.day] = WorkDay(
-                employee_id=employee.id, team_id=employee.team_id or 0, day=stretch.day,
-                first_seen_at=stretch.start, last_seen_at=stretch.end,
+            row = rows[interval.day] = WorkDay(
+                employee_id=employee.id, team_id=employee.team_id or 0, day=interval.day,
+                first_seen_at=interval.start, last_seen_at=interval.end,
             )  # fmt: skip
-        row.add(stretch)
+        row.add_interval(interval)
         await row.save()
-    posted = max((row.counted_at for row in rows.values() if row.counted_at), default=None)
-    if posted is None or now - posted >= _POST_EVERY:
-        await _post(context, list(rows.values()))
-    if await presence.seen(employee.id, context.now()):
-        context.announce("presence")
-    found = rows.get(today)
-    return _day(found) if found else Day(today)
+    last_posted_at = max((row.counted_at for row in rows.values() if row.counted_at), default=None)
+    if last_posted_at is None or now - last_posted_at >= _POST_INTERVAL:
+        await _post_work_time(context, list(rows.values()))
+    if await presence.record_heartbeat(employee.id, context.now()):
+        context.publish("presence")
+    today_row = rows.get(today)
+    return _day_from_row(today_row) if today_row else DayWorkTime(today)
 
 
-async def catch_up(context: Context) -> bool:
+async def post_remaining(context: Context) -> bool:
     """Post the rest of the work time of employees without recent heartbeats; return whether there may be more."""
-    if not await worktime.left(context.clock() - _POST_EVERY, 1):
+    if not await worktime.unposted_days(context.clock() - _POST_INTERVAL, 1):
         return False
-    async with context.unit():
-        rows = await worktime.left(context.now() - _POST_EVERY, _AT_ONCE)
-        await _post(context, rows)
-    return len(rows) == _AT_ONCE
+    async with context.unit_of_work():
+        rows = await worktime.unposted_days(context.now() - _POST_INTERVAL, _BATCH_SIZE)
+        await _post_work_time(context, rows)
+    return len(rows) == _BATCH_SIZE
 
 
-async def _post(context: Context, rows: Sequence[WorkDay]) -> None:
+async def _post_work_time(context: Context, rows: Sequence[WorkDay]) -> None:
     """Post unposted work time to the ledger, with the same effects as any record change."""
     changes = []
     for row in rows:
         if row.seconds == row.counted:
             continue
-        before = row.facts()
+        facts_before = row.facts()
         row.counted, row.counted_at = row.seconds, context.now()
         await row.save(update_fields=["counted", "counted_at"])
-        changes.append(Changed("WorkDay", row.id, before if before.seconds else None, row.facts()))
-    await record(context, changes)
+        changes.append(RecordChange("WorkDay", row.id, facts_before if facts_before.seconds else None, row.facts()))
+    await apply_change_effects(context, changes)
 
 
-def _day(row: WorkDay) -> Day:
-    return Day(row.day, row.worked, row.first_seen_at, row.last_seen_at)
+def _day_from_row(row: WorkDay) -> DayWorkTime:
+    return DayWorkTime(row.day, row.worked, row.first_seen_at, row.last_seen_at)
 
 
-async def of(context: Context, employee: Employee, period: Given | None) -> WorkTime | None:
+async def work_time_of(context: Context, employee: Employee, period_key: PeriodKey | None) -> WorkTime | None:
     """Return the work time of an employee; None if the viewer may not see it."""
-    if not context.viewer.may(Action.VIEW_WORK_TIME, employee):
+    if not context.viewer.can(Action.VIEW_WORK_TIME, employee):
         return None
-    return await context.ask(answers, (employee, period))
+    return await context.load_for_viewer(load_work_times, (employee, period_key))
 
 
-async def answers(context: Context, asked: Sequence[tuple[Employee, Given | None]]) -> list[WorkTime]:
+async def load_work_times(context: Context, requests: Sequence[tuple[Employee, PeriodKey | None]]) -> list[WorkTime]:
     """Load the work time of pairs of employee and period, in their order; each period once for all its employees.
 
     The permissions have been checked. Raises BadInput for an invalid or too long period.
     """
-    found: dict[tuple[Employee, Given | None], WorkTime] = {}
-    for given in {given for _, given in asked}:
+    results: dict[tuple[Employee, PeriodKey | None], WorkTime] = {}
+    for period_key in {period_key for _, period_key in requests}:
         try:
-            period = await period_of(context, dict(given) if given else None, "period")
-        except Refusal as refusal:
-            raise BadInput(refusal.message, field=".".join(refusal.path)) from refusal
-        employees = [employee for employee, its in asked if its == given]
-        if period.days * len(employees) > _MOST_DAYS:
-            raise BadInput(f"These are more than {_MOST_DAYS} days: ask for a shorter period.", field="period")
-        rows = await context.rows(worktime.days_of({employee.id for employee in employees}, period.start, period.end))
+            period = await resolve_period(context, dict(period_key) if period_key else None, "period")
+        except UserError as error:
+            raise BadInput(error.message, field=".".join(error.path)) from error
+        employees = [employee for employee, other in requests if other == period_key]
+        if period.days * len(employees) > _MAX_DAYS:
+            raise BadInput(f"These are more than {_MAX_DAYS} days: ask for a shorter period.", field="period")
+        rows = await context.fetch(
+            worktime.days_between({employee.id for employee in employees}, period.start, period.end)
+        )
         for employee in employees:
-            known = {row.day: _day(row) for row in rows if row.employee_id == employee.id}
-            every = [period.start + timedelta(days=n) for n in range(period.days)]
-            days = [known.get(day, Day(day)) for day in every]
-            found[employee, given] = WorkTime(employee, period, days)
-    return [found[each] for each in asked]
+            worked_days = {row.day: _day_from_row(row) for row in rows if row.employee_id == employee.id}
+            dates = [period.start + timedelta(days=n) for n in range(period.days)]
+            days = [worked_days.get(day, DayWorkTime(day)) for day in dates]
+            results[employee, period_key] = WorkTime(employee, period, days)
+    return [results[request] for request in requests]

@@ -10,25 +10,27 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from domain.errors.user_errors import OutOfRange
 
-SHORTEST, LONGEST = 8, 200
+MIN_LENGTH, MAX_LENGTH = 8, 200
 _HASHER: Final = PasswordHasher()
 # Compared with where there is no account, so that an unknown e-mail takes as long as a wrong password (no user
 # enumeration by timing). A constant, since hashing at import would delay every start.
-_NOBODYS: Final = "$argon2id$v=19$m=65536,t=3,p=4$daG1+COGsrIOTzlmHqOpqQ$MpYg5GRoOof5VxjKtMCDzMQNWf3CwgK08mos2dQSEXY"
+_DUMMY_HASH: Final = "$argon2id$v=19$m=65536,t=3,p=4$daG1+COGsrIOTzlmHqOpqQ$MpYg5GRoOof5VxjKtMCDzMQNWf3CwgK08mos2dQSEXY"
 
 
-async def hashed(password: str, *path: str) -> str:
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise OutOfRange(f"A password has {SHORTEST} to {LONGEST} characters.", *path)
+async def hash_password(password: str, *path: str) -> str:
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        raise OutOfRange(f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.", *path)
     return await asyncio.to_thread(_HASHER.hash, password)
 
 
-async def right(stored: str | None, password: str) -> bool:
+async def verify_password(password_hash: str | None, password: str) -> bool:
     """Return whether the password matches the hash; False for no hash, after the same time."""
 
     def verify() -> bool:
         try:
-            return _HASHER.verify(stored or _NOBODYS, password[: LONGEST + 1]) and stored is not None
+            return (
+                _HASHER.verify(password_hash or _DUMMY_HASH, password[: MAX_LENGTH + 1]) and password_hash is not None
+            )
         except (VerificationError, InvalidHashError):
             return False
 

@@ -20,7 +20,7 @@ from domain.errors.operation_errors import Throttled, Unauthenticated
 from domain.errors.user_errors import Invalid
 from models.auth.sessions import Device, RefreshToken, Session
 from models.organization import people
-from models.organization import reference_data as offices
+from models.organization import reference_data as reference_models
 from models.organization.people import Employee
 from resolvers.auth import passwords
 from resolvers.request.context import Context
@@ -29,45 +29,45 @@ from resolvers.request.viewer import Viewer
 
 DEVICE_PREFIX: Final = "sld_"
 _ALGORITHM: Final = "HS256"
-LEEWAY: Final = timedelta(seconds=30)  # clocks differ
-_LONGEST_EMAIL: Final = 254
-_SEEN_EVERY: Final = timedelta(seconds=60)
-_AT_ONCE: Final = 500
+CLOCK_LEEWAY: Final = timedelta(seconds=30)  # clocks differ
+_MAX_EMAIL_LENGTH: Final = 254
+_LAST_SEEN_INTERVAL: Final = timedelta(seconds=60)
+_BATCH_SIZE: Final = 500
 
 
 @dataclass(frozen=True)
-class SignedIn:
+class SignInResult:
     access_token: str
     refresh_token: str
     expires_at: datetime
     viewer: Viewer
 
 
-async def sign_in(context: Context, email: str, password: str) -> SignedIn:
+async def sign_in(context: Context, email: str, password: str) -> SignInResult:
     """Check e-mail and password and start a session.
 
     Raises Throttled after too many attempts from one address or for one e-mail, and Invalid, with the same error for
     an unknown e-mail, a wrong password and an inactive employee.
     """
-    email = email.strip().lower()[:_LONGEST_EMAIL]
-    keys = (("sign-in from", context.caller.address), ("sign-in as", email))
-    for key in keys:
-        wait = await context.services.throttle.hit(*key)
+    email = email.strip().lower()[:_MAX_EMAIL_LENGTH]
+    throttle_keys = (("sign-in from", context.client.address), ("sign-in as", email))
+    for throttle_key in throttle_keys:
+        wait = await context.services.rate_limiter.hit(*throttle_key)
         if wait:
             raise Throttled("Too many attempts to sign in: wait and try again.", retry_after_ms=int(wait * 1000))
     employee = await Employee.get_or_none(email=email)
-    known = await passwords.right(employee.password_hash if employee else None, password)
-    if employee is None or not known or not employee.active:
+    password_matches = await passwords.verify_password(employee.password_hash if employee else None, password)
+    if employee is None or not password_matches or not employee.active:
         raise Invalid("The e-mail or the password is wrong.", "input", "password")
-    await context.services.throttle.clear(*keys[1])
+    await context.services.rate_limiter.clear(*throttle_keys[1])
     now = context.clock()
     session = await Session.create(
-        employee_id=employee.id, started_at=now, expires_at=now + timedelta(days=context.services.refresh_days)
+        employee_id=employee.id, started_at=now, expires_at=now + timedelta(days=context.services.refresh_token_days)
     )
-    return await _signed_in(context, session, employee)
+    return await _issue_tokens(context, session, employee)
 
 
-async def refresh(context: Context, token: str) -> SignedIn:
+async def refresh(context: Context, token: str) -> SignInResult:
     """Issue new tokens for a refresh token. Raises Unauthenticated; one that was used already revokes its session."""
     now = context.clock()
     row = await RefreshToken.get_or_none(digest=_digest(token))
@@ -77,70 +77,80 @@ async def refresh(context: Context, token: str) -> SignedIn:
     # Checked and marked in one UPDATE, so that of two concurrent calls with one token only one gets new tokens.
     used = not await RefreshToken.filter(id=row.id, used_at=None).update(used_at=now)
     if used and session.revoked_at is None:
-        await _end(context, session.id)
+        await _end_session(context, session.id)
     employee = await Employee.get(id=session.employee_id)
     if used or session.revoked_at is not None or session.expires_at <= now or not employee.active:
         raise Unauthenticated("This refresh token is not valid: sign in again.")
-    return await _signed_in(context, session, employee)
+    return await _issue_tokens(context, session, employee)
 
 
 async def sign_out(context: Context, token: str) -> None:
     """End the session of a refresh token; ignore an unknown token."""
     row = await RefreshToken.get_or_none(digest=_digest(token))
     if row is not None:
-        await _end(context, row.session_id)
+        await _end_session(context, row.session_id)
 
 
-async def _end(context: Context, session: int) -> None:
+async def _end_session(context: Context, session_id: int) -> None:
     """Revoke a session and publish it, so that its open sockets close."""
-    async with context.unit():
-        await Session.filter(id=session, revoked_at=None).update(revoked_at=context.now())
-        context.announce(f"session:{session}")
+    async with context.unit_of_work():
+        await Session.filter(id=session_id, revoked_at=None).update(revoked_at=context.now())
+        context.publish(f"session:{session_id}")
 
 
-async def _signed_in(context: Context, session: Session, employee: Employee) -> SignedIn:
+async def _issue_tokens(context: Context, session: Session, employee: Employee) -> SignInResult:
     now, services = context.clock(), context.services
     refresh_token = secrets.token_urlsafe(32)
     await RefreshToken.create(session_id=session.id, digest=_digest(refresh_token))
-    expires = now + timedelta(seconds=services.access_seconds)
-    access = jwt.encode(
-        {"sub": str(employee.id), "sid": session.id, "iat": now, "exp": expires}, services.secret, algorithm=_ALGORITHM
+    expires_at = now + timedelta(seconds=services.access_token_seconds)
+    access_token = jwt.encode(
+        {"sub": str(employee.id), "sid": session.id, "iat": now, "exp": expires_at},
+        services.signing_secret,
+        algorithm=_ALGORITHM,
     )
-    viewer = await _of_employee(employee, session.id, expires)
-    context.who = viewer
-    return SignedIn(access, refresh_token, expires, viewer)
+    viewer = await _load_viewer(employee, session.id, expires_at)
+    context.current_viewer = viewer
+    return SignInResult(access_token, refresh_token, expires_at, viewer)
 
 
-async def _of_employee(employee: Employee, session: int, expires: datetime) -> Viewer:
-    leads = await Employee.exists(manager_id=employee.id)
-    return Viewer.of_employee(employee, await people.tree(), session, expires, leads=leads)
+async def _load_viewer(employee: Employee, session_id: int, expires_at: datetime) -> Viewer:
+    has_direct_reports = await Employee.exists(manager_id=employee.id)
+    return Viewer.for_employee(
+        employee, await people.load_team_tree(), session_id, expires_at, has_direct_reports=has_direct_reports
+    )
 
 
-async def viewer(token: str, services: Services, now: datetime) -> Viewer:
+async def authenticate(token: str, services: Services, now: datetime) -> Viewer:
     """Return the viewer of an access or device token, by the current state of the database.
 
     Raises Unauthenticated, with the same error for every reason but expiry, so that it does not help guessing.
     """
     if token.startswith(DEVICE_PREFIX):
-        return await _device(token, services, now)
+        return await _authenticate_device(token, services, now)
     try:
-        number, session_id, expires = _claimed(token, services.secret)
+        employee_id, session_id, expires_at = _decode_access_token(token, services.signing_secret)
     except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, OSError) as error:
-        raise Unauthenticated(_WRONG) from error
-    if not max(number, session_id) < 1 << 31:  # beyond the id columns
-        raise Unauthenticated(_WRONG)
-    if expires + LEEWAY <= now:
+        raise Unauthenticated(_INVALID_TOKEN) from error
+    if not max(employee_id, session_id) < 1 << 31:  # beyond the id columns
+        raise Unauthenticated(_INVALID_TOKEN)
+    if expires_at + CLOCK_LEEWAY <= now:
         raise Unauthenticated("The access token has expired: refresh the session.", code="TOKEN_EXPIRED")
-    signed, position = await offices.by_session(session_id, number)
-    if signed is None or signed.revoked or not signed.employee.active:
-        raise Unauthenticated(_WRONG)
-    office = await services.office_at(position)
-    found = Viewer.of_employee(signed.employee, office.tree, session_id, expires, leads=signed.leads)
-    return replace(found, office=office)
+    authenticated, position = await reference_models.find_session_employee(session_id, employee_id)
+    if authenticated is None or authenticated.revoked or not authenticated.employee.active:
+        raise Unauthenticated(_INVALID_TOKEN)
+    reference_data = await services.reference_data_at(position)
+    viewer = Viewer.for_employee(
+        authenticated.employee,
+        reference_data.tree,
+        session_id,
+        expires_at,
+        has_direct_reports=authenticated.has_direct_reports,
+    )
+    return replace(viewer, reference_data=reference_data)
 
 
 @lru_cache(maxsize=1024)
-def _claimed(token: str, secret: str) -> tuple[int, int, datetime]:
+def _decode_access_token(token: str, secret: str) -> tuple[int, int, datetime]:
     """Return the employee id, session id and expiry of an access token; verify its signature but not its expiry.
 
     Cached: a token's claims never change, and checking the signature costs more than the rest of authentication.
@@ -155,58 +165,60 @@ def _claimed(token: str, secret: str) -> tuple[int, int, datetime]:
     return int(claims["sub"]), int(claims["sid"]), datetime.fromtimestamp(claims["exp"], UTC)
 
 
-_WRONG: Final = "This token is not valid: sign in again."
+_INVALID_TOKEN: Final = "This token is not valid: sign in again."
 
 
-async def _device(token: str, services: Services, now: datetime) -> Viewer:
-    device, position = await offices.by_device(_digest(token))
+async def _authenticate_device(token: str, services: Services, now: datetime) -> Viewer:
+    device, position = await reference_models.find_device(_digest(token))
     if device is None or device.revoked_at is not None:
-        raise Unauthenticated(_WRONG)
-    if device.last_seen_at is None or now - device.last_seen_at >= _SEEN_EVERY:
+        raise Unauthenticated(_INVALID_TOKEN)
+    if device.last_seen_at is None or now - device.last_seen_at >= _LAST_SEEN_INTERVAL:
         device.last_seen_at = now
         await device.save(update_fields=["last_seen_at"])
-    office = await services.office_at(position)
-    return replace(Viewer.of_device(device, office.tree), office=office)
+    reference_data = await services.reference_data_at(position)
+    return replace(Viewer.for_device(device, reference_data.tree), reference_data=reference_data)
 
 
-async def as_they_are(viewers: Sequence[Viewer], now: datetime) -> list[Viewer | None]:
+async def reload_viewers(viewers: Sequence[Viewer], now: datetime) -> list[Viewer | None]:
     """Return each viewer by the current state of the database; None where the token, session or device has ended.
 
     Reads sessions, devices and managers in batches, so many open sockets cost few statements.
     """
-    tree = await people.tree()
+    tree = await people.load_team_tree()
     sessions: dict[int, Session] = {}
     devices: dict[int, Device] = {}
-    leaders: set[int] = set()
-    for part in range(0, len(viewers), _AT_ONCE):
-        some = viewers[part : part + _AT_ONCE]
-        numbers = {viewer.session_id for viewer in some if viewer.employee is not None}
-        sessions |= {row.id: row for row in await Session.filter(id__in=numbers).select_related("employee")}
-        devices |= await Device.in_bulk({viewer.device.id for viewer in some if viewer.device is not None}, "id")
-        people_ = {viewer.id for viewer in some if viewer.id is not None}
-        leaders.update(await Employee.filter(manager_id__in=people_).values_list("manager_id", flat=True))  # type: ignore[arg-type]
+    manager_ids: set[int] = set()
+    for offset in range(0, len(viewers), _BATCH_SIZE):
+        batch = viewers[offset : offset + _BATCH_SIZE]
+        session_ids = {viewer.session_id for viewer in batch if viewer.employee is not None}
+        sessions |= {row.id: row for row in await Session.filter(id__in=session_ids).select_related("employee")}
+        devices |= await Device.in_bulk({viewer.device.id for viewer in batch if viewer.device is not None}, "id")
+        employee_ids = {viewer.id for viewer in batch if viewer.id is not None}
+        manager_ids.update(await Employee.filter(manager_id__in=employee_ids).values_list("manager_id", flat=True))  # type: ignore[arg-type]
 
-    def now_is(viewer: Viewer) -> Viewer | None:
+    def reload(viewer: Viewer) -> Viewer | None:
         if viewer.device is not None:
             device = devices.get(viewer.device.id)
-            return Viewer.of_device(device, tree) if device is not None and device.revoked_at is None else None
+            return Viewer.for_device(device, tree) if device is not None and device.revoked_at is None else None
         session = sessions.get(viewer.session_id or 0)
         assert viewer.expires_at is not None
-        if session is None or session.revoked_at is not None or viewer.expires_at + LEEWAY <= now:
+        if session is None or session.revoked_at is not None or viewer.expires_at + CLOCK_LEEWAY <= now:
             return None
         employee = session.employee
         if not employee.active:
             return None
-        return Viewer.of_employee(employee, tree, session.id, viewer.expires_at, leads=employee.id in leaders)
+        return Viewer.for_employee(
+            employee, tree, session.id, viewer.expires_at, has_direct_reports=employee.id in manager_ids
+        )
 
-    return [now_is(viewer) for viewer in viewers]
+    return [reload(viewer) for viewer in viewers]
 
 
-async def renew(context: Context) -> None:
+async def reauthenticate(context: Context) -> None:
     """Authenticate the context's token anew and drop its cached data: a new event begins, or permissions changed."""
-    context.forget()
-    if context.caller.token is not None:
-        context.who = await viewer(context.caller.token, context.services, context.clock())
+    context.invalidate()
+    if context.client.token is not None:
+        context.current_viewer = await authenticate(context.client.token, context.services, context.clock())
 
 
 def new_device_token() -> tuple[str, str]:
@@ -219,7 +231,7 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def topics(viewer: Viewer) -> list[str]:
+def revocation_topics(viewer: Viewer) -> list[str]:
     """Return the topics of changes that may end the viewer's session or change their permissions."""
     if viewer.employee is not None:
         return ["people", f"employee:{viewer.employee.id}", f"session:{viewer.session_id}"]

@@ -11,61 +11,71 @@ from models.crm.activities import ActivityKind
 from models.crm.calls import Call
 from models.goals.goals import Goal
 from models.organization.people import Employee
-from resolvers.activities.entries import Line
-from resolvers.crm.record_type import Bench, Draft, Given, Keeper, handed_over, record_many, referred
+from resolvers.activities.entries import ActivityEntry
+from resolvers.crm.record_type import (
+    EditContext,
+    InputFields,
+    PendingChange,
+    RecordType,
+    reassign_owner,
+    set_references,
+    upsert_records,
+)
 from resolvers.request import validation
 from resolvers.request.context import Context
 
-LONGEST = 86_400
+MAX_CALL_SECONDS = 86_400
 
 
-class Calls(Keeper):
+class CallType(RecordType):
     kind = "Call"
-    refers = {"employee": "Employee", "client": "Client", "deal": "Deal"}
+    reference_fields = {"employee": "Employee", "client": "Client", "deal": "Deal"}
 
-    def begin(self, bench: Bench, given: Given) -> Call:
-        employee = bench.refs.new_owner(given.get("employee"), "input", "employee")
+    def new_row(self, edit: EditContext, input: InputFields) -> Call:
+        employee = edit.resolver.resolve_new_owner(input.get("employee"), "input", "employee")
         call = Call(employee_id=employee.id, duration_seconds=0)
-        _made(bench, call, employee, _started(bench, given) or bench.now)
-        seconds = given.get("durationSeconds") or 0
+        _set_start_and_credit(edit, call, employee, _read_started_at(edit, input) or edit.now)
+        seconds = input.get("durationSeconds") or 0
         call.outcome = CallOutcome.ANSWERED if seconds > 0 else CallOutcome.NO_ANSWER
         return call
 
-    def apply(self, bench: Bench, draft: Draft, given: Given) -> None:
-        call: Call = draft.row
-        if not draft.is_new:
-            handed_over(bench, draft, given.get("employee"), "employee")
-            started = _started(bench, given) or call.started_at
-            if started != call.started_at or draft.changed("employee_id"):
-                _made(bench, call, bench.refs.row("Employee", call.employee_id), started)
-        call.direction = given.get("direction") or call.direction
-        call.outcome = given.get("outcome") or call.outcome
-        seconds = given.get("durationSeconds")
+    def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:
+        call: Call = change.row
+        if not change.is_new:
+            reassign_owner(edit, change, input.get("employee"), "employee")
+            started_at = _read_started_at(edit, input) or call.started_at
+            if started_at != call.started_at or change.has_changed("employee_id"):
+                _set_start_and_credit(edit, call, edit.resolver.get_row("Employee", call.employee_id), started_at)
+        call.direction = input.get("direction") or call.direction
+        call.outcome = input.get("outcome") or call.outcome
+        seconds = input.get("durationSeconds")
         if seconds is not None:
-            if not 0 <= seconds <= LONGEST:
+            if not 0 <= seconds <= MAX_CALL_SECONDS:
                 raise OutOfRange("A call lasts from 0 to 86400 seconds.", "input", "durationSeconds")
             call.duration_seconds = seconds
-        referred(bench, draft, given, client="Client", deal="Deal")
-        if "note" in given:
-            call.note = validation.note(given["note"], "input", "note")
+        set_references(edit, change, input, client="Client", deal="Deal")
+        if "note" in input:
+            call.note = validation.clean_note(input["note"], "input", "note")
 
-    def story(self, bench: Bench, draft: Draft) -> Sequence[Line]:
-        call: Call = draft.row
-        if not draft.is_new:
+    def activity_entries(self, edit: EditContext, change: PendingChange) -> Sequence[ActivityEntry]:
+        call: Call = change.row
+        if not change.is_new:
             return []
         data = {"direction": call.direction, "outcome": call.outcome, "seconds": call.duration_seconds}
-        return [self.line(draft, ActivityKind.CALL_MADE, call.started_at, **data)]
+        return [self.make_entry(change, ActivityKind.CALL_MADE, call.started_at, **data)]
 
 
-def _started(bench: Bench, given: Given) -> datetime | None:
-    at = given.get("startedAt")
-    return validation.past(at, bench.now, "input", "startedAt") if at else None
+def _read_started_at(edit: EditContext, input: InputFields) -> datetime | None:
+    started_at = input.get("startedAt")
+    return validation.clean_past_time(started_at, edit.now, "input", "startedAt") if started_at else None
 
 
-def _made(bench: Bench, call: Call, employee: Employee, at: datetime) -> None:
-    call.started_at, call.made_on = at, bench.calendar.day_of(at)
-    call.credit_by, call.credit_team = employee.id, bench.places.team(employee, at)
+def _set_start_and_credit(edit: EditContext, call: Call, employee: Employee, started_at: datetime) -> None:
+    call.started_at, call.made_on = started_at, edit.calendar.day_of(started_at)
+    call.credit_by, call.credit_team = employee.id, edit.memberships.team_id_at(employee, started_at)
 
 
-async def record(context: Context, givens: Sequence[Given], *, aloud: bool = True) -> tuple[list[Call], list[Goal]]:
-    return await record_many(context, Calls(), givens, aloud=aloud)
+async def upsert_calls(
+    context: Context, inputs: Sequence[InputFields], *, notify: bool = True
+) -> tuple[list[Call], list[Goal]]:
+    return await upsert_records(context, CallType(), inputs, notify=notify)

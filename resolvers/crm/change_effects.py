@@ -13,44 +13,54 @@ from typing import Final
 
 from domain.ledger.metrics import Score
 from models.goals.goals import Goal
-from resolvers.activities.entries import Changed
-from resolvers.activities.log import write_lines
+from resolvers.activities.entries import RecordChange
+from resolvers.activities.log import write_activity_entries
 from resolvers.alerts import evaluation
-from resolvers.goals.affected_goals import _candidates, touch
-from resolvers.ledger.posting import _post
+from resolvers.goals.affected_goals import find_moved_goals, mark_goals_moved
+from resolvers.ledger.posting import post_score_differences
 from resolvers.request.context import Context
 
-_MANY: Final = 100  # above this, a unit of work publishes the wildcard topic, which wakes every listener
+_MAX_DISTINCT_POSTINGS: Final = (
+    100  # above this, a unit of work publishes the wildcard topic, which wakes every listener
+)
 
 
-async def record(context: Context, changes: Sequence[Changed], *, aloud: bool = True) -> list[Goal]:
+async def apply_change_effects(context: Context, changes: Sequence[RecordChange], *, notify: bool = True) -> list[Goal]:
     """Apply the effects of record changes, and return the goals that moved.
 
     notify  False for an import: achieved goals count as announced without an activity, and no alert is raised
     """
-    posted = await _post(context, changes)
-    lines = [line for change in changes for line in change.lines]
-    await write_lines(context, lines)
-    await evaluation.follow(context, changes, aloud=aloud)
-    if any(change.subject == "Deal" for change in changes):
-        context.announce("deals")
-    if not posted:
+    posted_scores = await post_score_differences(context, changes)
+    entries = [entry for change in changes for entry in change.entries]
+    await write_activity_entries(context, entries)
+    await evaluation.process_changes(context, changes, notify=notify)
+    if any(change.subject_kind == "Deal" for change in changes):
+        context.publish("deals")
+    if not posted_scores:
         return []
-    candidates = await _candidates(context, posted)
-    touched = [each.goal for each in candidates]
-    context.announce(*_moved(context, posted))
-    known = {each.goal.id: each.reached for each in candidates}
-    await touch(context, touched, aloud=aloud, known=known, told={each.goal.id for each in candidates if each.told})
-    return touched
+    candidates = await find_moved_goals(context, posted_scores)
+    moved_goals = [candidate.goal for candidate in candidates]
+    context.publish(*_list_moved_topics(context, posted_scores))
+    reached_values = {candidate.goal.id: candidate.value for candidate in candidates}
+    await mark_goals_moved(
+        context,
+        moved_goals,
+        notify=notify,
+        reached_values=reached_values,
+        alerted_goal_ids={candidate.goal.id for candidate in candidates if candidate.has_open_alert},
+    )
+    return moved_goals
 
 
-def _moved(context: Context, posted: Sequence[Score]) -> set[str]:
+def _list_moved_topics(context: Context, posted_scores: Sequence[Score]) -> set[str]:
     """Return the topics of the moved scores: per metric and day, the employee, their teams upwards and the company."""
-    keys = {(score.metric, score.employee, score.team, score.day) for score in posted}
-    if len(keys) > _MANY:
+    keys = {(score.metric, score.employee_id, score.team_id, score.day) for score in posted_scores}
+    if len(keys) > _MAX_DISTINCT_POSTINGS:
         return {"*"}
     topics = set()
-    for metric, employee, team, day in keys:
-        topics.add(f"score:{metric}:employee:{employee}@{day}")
-        topics.update(f"score:{metric}:team:{each}@{day}" for each in (0, *context.tree.above(team)))
+    for metric, employee_id, team_id, day in keys:
+        topics.add(f"score:{metric}:employee:{employee_id}@{day}")
+        topics.update(
+            f"score:{metric}:team:{ancestor_id}@{day}" for ancestor_id in (0, *context.tree.path_to_root(team_id))
+        )
     return topics

@@ -13,77 +13,89 @@ from models.crm.activities import ActivityKind
 from models.crm.clients import Client, Contact
 from models.goals.goals import Goal
 from resolvers.crm.record_type import (
-    Bench,
-    Draft,
-    Given,
-    Keeper,
-    created,
-    handed_over,
-    lines_of,
-    opened,
-    record_many,
-    recreated,
-    referred,
+    EditContext,
+    InputFields,
+    PendingChange,
+    RecordType,
+    reassign_owner,
+    resolve_creation_time,
+    set_creation_credit,
+    set_references,
+    set_text_fields,
+    update_created_at,
+    upsert_records,
 )
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.scopes import Asked, records_within
+from resolvers.request.scopes import ScopeArgument, filter_records_in_scope
 
 
-class Clients(Keeper):
+class ClientType(RecordType):
     kind = "Client"
-    refers = {"owner": "Employee"}
-    added = ActivityKind.CLIENT_ADDED
+    reference_fields = {"owner": "Employee"}
+    creation_activity = ActivityKind.CLIENT_ADDED
 
-    def begin(self, bench: Bench, given: Given) -> Client:
+    def new_row(self, edit: EditContext, input: InputFields) -> Client:
         client = Client()
-        opened(bench, client, bench.refs.new_owner(given.get("owner"), "input", "owner"), created(bench, given))
+        set_creation_credit(
+            edit,
+            client,
+            edit.resolver.resolve_new_owner(input.get("owner"), "input", "owner"),
+            resolve_creation_time(edit, input),
+        )
         return client
 
-    def apply(self, bench: Bench, draft: Draft, given: Given) -> None:
-        if "name" in given:
-            draft.row.renamed(validation.name(given["name"], "input", "name"))
-        handed_over(bench, draft, given.get("owner"), "owner")
-        lines_of(draft, given, email="email", phone="phone")
-        recreated(bench, draft, given)
+    def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:
+        if "name" in input:
+            change.row.set_name(validation.clean_name(input["name"], "input", "name"))
+        reassign_owner(edit, change, input.get("owner"), "owner")
+        set_text_fields(change, input, email="email", phone="phone")
+        update_created_at(edit, change, input)
 
 
-class Contacts(Keeper):
+class ContactType(RecordType):
     kind = "Contact"
-    refers = {"owner": "Employee", "client": "Client"}
-    added = ActivityKind.CONTACT_ADDED
+    reference_fields = {"owner": "Employee", "client": "Client"}
+    creation_activity = ActivityKind.CONTACT_ADDED
 
-    def begin(self, bench: Bench, given: Given) -> Contact:
+    def new_row(self, edit: EditContext, input: InputFields) -> Contact:
         contact = Contact()
-        opened(bench, contact, bench.refs.new_owner(given.get("owner"), "input", "owner"), created(bench, given))
+        set_creation_credit(
+            edit,
+            contact,
+            edit.resolver.resolve_new_owner(input.get("owner"), "input", "owner"),
+            resolve_creation_time(edit, input),
+        )
         return contact
 
-    def apply(self, bench: Bench, draft: Draft, given: Given) -> None:
-        if "name" in given:
-            draft.row.name = validation.name(given["name"], "input", "name")
-        handed_over(bench, draft, given.get("owner"), "owner")
-        referred(bench, draft, given, client="Client")
-        lines_of(draft, given, email="email", phone="phone")
-        recreated(bench, draft, given)
+    def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:
+        if "name" in input:
+            change.row.name = validation.clean_name(input["name"], "input", "name")
+        reassign_owner(edit, change, input.get("owner"), "owner")
+        set_references(edit, change, input, client="Client")
+        set_text_fields(change, input, email="email", phone="phone")
+        update_created_at(edit, change, input)
 
 
-async def record(context: Context, givens: Sequence[Given], *, aloud: bool = True) -> tuple[list[Client], list[Goal]]:
-    return await record_many(context, Clients(), givens, aloud=aloud)
+async def upsert_clients(
+    context: Context, inputs: Sequence[InputFields], *, notify: bool = True
+) -> tuple[list[Client], list[Goal]]:
+    return await upsert_records(context, ClientType(), inputs, notify=notify)
 
 
-async def record_contacts(
-    context: Context, givens: Sequence[Given], *, aloud: bool = True
+async def upsert_contacts(
+    context: Context, inputs: Sequence[InputFields], *, notify: bool = True
 ) -> tuple[list[Contact], list[Goal]]:
-    return await record_many(context, Contacts(), givens, aloud=aloud)
+    return await upsert_records(context, ContactType(), inputs, notify=notify)
 
 
-async def contacts(context: Context, ids: Sequence[int]) -> list[list[Contact]]:
+async def fetch_visible_contacts(context: Context, client_ids: Sequence[int]) -> list[list[Contact]]:
     """Return the contacts of each client that the viewer may see, in name order."""
-    rows = await clients.contacts_of(ids).filter(context.viewer.within(Action.VIEW_CARD, "owner"))
-    return [[row for row in rows if row.client_id == client] for client in ids]
+    rows = await clients.select_contacts(client_ids).filter(context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
+    return [[row for row in rows if row.client_id == client_id] for client_id in client_ids]
 
 
-async def listed(context: Context, scope: Asked, search: str | None) -> QuerySet[Client]:
+async def select_clients(context: Context, scope: ScopeArgument, search: str | None) -> QuerySet[Client]:
     """Return a query of the clients in the scope and within the viewer's reach, with the text in their name."""
-    query = await records_within(context, clients.standing(), "owner", scope)
-    return query.filter(needle__contains=search_key(search)) if search else query
+    query = await filter_records_in_scope(context, clients.select_existing(), "owner", scope)
+    return query.filter(search_key__contains=search_key(search)) if search else query

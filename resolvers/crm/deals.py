@@ -8,253 +8,266 @@ from decimal import Decimal
 from typing import Any, Final
 
 from domain.alerts.rules import AlertKind
-from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Refusal, Required
+from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Required, UserError
 from domain.ledger.record_facts import DealFacts, DealStatus, SaleKind
 from domain.primitives.money import convert, from_minor
 from models.crm import deals
 from models.crm.activities import ActivityKind
 from models.crm.deals import Deal
 from models.goals.goals import Goal
-from resolvers.activities.entries import Changed, Line
+from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm import stage_history
 from resolvers.crm.record_type import (
-    Bench,
-    Draft,
-    Given,
-    Keeper,
-    created,
-    edit,
-    lines_of,
-    opened,
-    record_many,
-    recreated,
-    referred,
-    text,
+    EditContext,
+    InputFields,
+    PendingChange,
+    RecordType,
+    edit_record,
+    resolve_creation_time,
+    set_creation_credit,
+    set_references,
+    set_text_fields,
+    to_history_value,
+    update_created_at,
+    upsert_records,
 )
-from resolvers.leaderboards.wins import Ring, ring
+from resolvers.leaderboards.wins import WinAnnouncement, announce_win
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import References
+from resolvers.request.id_resolution import IdResolver
 
-_SHOWN: Final = (
+_HISTORY_COLUMNS: Final = (
     "title", "amount", "currency", "cost", "owner_id", "client_id", "product", "expected_close_on", "closed_at",
 )  # fmt: skip
-_SAID: Final = ("amount", "currency", "owner_id")
-_ENDED: Final = {
+_REPLAYED_COLUMNS: Final = ("amount", "currency", "owner_id")
+_STATUS_ACTIVITIES: Final = {
     DealStatus.OPEN: ActivityKind.DEAL_REOPENED,
     DealStatus.WON: ActivityKind.DEAL_WON,
     DealStatus.LOST: ActivityKind.DEAL_LOST,
 }
-_SANE: Final = 1 << 57  # a sum of a few dozen such values still fits a 64-bit integer
+_MAX_VALUE: Final = 1 << 57  # a sum of a few dozen such values still fits a 64-bit integer
 
 
-class Deals(Keeper):
+class DealType(RecordType):
     """The record type of deals."""
 
     kind = "Deal"
-    refers = {"owner": "Employee", "client": "Client", "stage": "Stage"}
-    staged = True
+    reference_fields = {"owner": "Employee", "client": "Client", "stage": "Stage"}
+    has_stages = True
 
-    def __init__(self, client: int | None = None) -> None:
-        self.client = client  # client of a new deal unless the input names one; need not be visible to the viewer
+    def __init__(self, default_client_id: int | None = None) -> None:
+        self.default_client_id = (
+            default_client_id  # client of a new deal unless the input names one; need not be visible to the viewer
+        )
 
-    def concerned(self, refs: References) -> Collection[int | None]:
+    def required_employees(self, resolver: IdResolver) -> Collection[int | None]:
         """Return the employees credited with wins: they may not be the owners any more."""
-        return [row.won_by for row in refs.rows("Deal")]
+        return [row.won_by for row in resolver.loaded_rows("Deal")]
 
-    def begin(self, bench: Bench, given: Given) -> Deal:
-        owner = bench.refs.new_owner(given.get("owner"), "input", "owner")
-        if bench.first_stage is None:
+    def new_row(self, edit: EditContext, input: InputFields) -> Deal:
+        owner = edit.resolver.resolve_new_owner(input.get("owner"), "input", "owner")
+        if edit.first_stage_id is None:
             raise NotFound("There is no pipeline yet: an administrator makes one with savePipeline.", "input", "stage")
-        deal = Deal(status=DealStatus.OPEN, stage_id=bench.first_stage, client_id=self.client)
-        at = created(bench, given)
-        if given.get("closedAt") and not given.get("createdAt"):  # a deal recorded as closed was created no later
-            at = min(at, validation.past(given["closedAt"], bench.now, "input", "closedAt"))
-        opened(bench, deal, owner, at)
+        deal = Deal(status=DealStatus.OPEN, stage_id=edit.first_stage_id, client_id=self.default_client_id)
+        created_at = resolve_creation_time(edit, input)
+        if input.get("closedAt") and not input.get("createdAt"):  # a deal recorded as closed was created no later
+            created_at = min(created_at, validation.clean_past_time(input["closedAt"], edit.now, "input", "closedAt"))
+        set_creation_credit(edit, deal, owner, created_at)
         return deal
 
-    def apply(self, bench: Bench, draft: Draft, given: Given) -> None:
-        deal: Deal = draft.row
-        if "title" in given:
-            deal.titled(validation.name(given["title"], "input", "title"))
-        if "amount" in given:
-            deal.amount, deal.currency = _money_given(bench, given, "amount")
-        if "cost" in given:
-            deal.cost, deal.cost_currency = _money_given(bench, given, "cost")
-        if given.get("owner") is not None and not draft.is_new:
-            _hand_over(bench, draft, given)
-        referred(bench, draft, given, client="Client")
-        if given.get("stage") is not None:
-            deal.stage_id = bench.refs.stage(given["stage"], "input", "stage").id
-        if "saleKind" in given:
-            deal.sale_kind_given = given["saleKind"] is not None
-            deal.sale_kind = given["saleKind"] or deal.sale_kind
-        lines_of(draft, given, product="product")
-        if "expectedCloseOn" in given:
-            expected = given["expectedCloseOn"]
-            deal.expected_close_on = validation.day(expected, "input", "expectedCloseOn") if expected else None
-        if "problem" in given:
-            deal.problem = validation.note(given["problem"], "input", "problem")
-        if "entered" in given:  # set by an import only: the time it entered its stage, None if unknown
-            draft.at, draft.untold = given["entered"], given["entered"] is None
-        recreated(bench, draft, given)
-        _close(bench, deal, given)
-        if "lostReason" in given and deal.status is DealStatus.LOST:
-            deal.lost_reason = validation.note(given["lostReason"], "input", "lostReason")
+    def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:
+        deal: Deal = change.row
+        if "title" in input:
+            deal.set_title(validation.clean_name(input["title"], "input", "title"))
+        if "amount" in input:
+            deal.amount, deal.currency = _read_money(edit, input, "amount")
+        if "cost" in input:
+            deal.cost, deal.cost_currency = _read_money(edit, input, "cost")
+        if input.get("owner") is not None and not change.is_new:
+            _reassign_deal(edit, change, input)
+        set_references(edit, change, input, client="Client")
+        if input.get("stage") is not None:
+            deal.stage_id = edit.resolver.resolve_stage(input["stage"], "input", "stage").id
+        if "saleKind" in input:
+            deal.sale_kind_given = input["saleKind"] is not None
+            deal.sale_kind = input["saleKind"] or deal.sale_kind
+        set_text_fields(change, input, product="product")
+        if "expectedCloseOn" in input:
+            expected = input["expectedCloseOn"]
+            deal.expected_close_on = validation.clean_day(expected, "input", "expectedCloseOn") if expected else None
+        if "problem" in input:
+            deal.problem = validation.clean_note(input["problem"], "input", "problem")
+        if "entered" in input:  # set by an import only: the time it entered its stage, None if unknown
+            change.occurred_at, change.stage_entry_unknown = input["entered"], input["entered"] is None
+        update_created_at(edit, change, input)
+        _apply_status(edit, deal, input)
+        if "lostReason" in input and deal.status is DealStatus.LOST:
+            deal.lost_reason = validation.clean_note(input["lostReason"], "input", "lostReason")
 
-    def settle(self, bench: Bench, draft: Draft) -> None:
+    def derive_fields(self, edit: EditContext, change: PendingChange) -> None:
         """Set the days, the credit, the frozen rates, the value and the profit."""
-        deal: Deal = draft.row
+        deal: Deal = change.row
         if deal.closed_at is not None and deal.closed_at < deal.created_at:
             raise Invalid("A deal cannot be closed before it was created.", "input", "closedAt")
-        if draft.changed("closed_at"):
-            deal.closed_on = bench.calendar.day_of(deal.closed_at) if deal.closed_at else None
+        if change.has_changed("closed_at"):
+            deal.closed_on = edit.calendar.day_of(deal.closed_at) if deal.closed_at else None
         if deal.status is not DealStatus.LOST:
             deal.lost_by = deal.lost_team = None
-        elif deal.lost_by is None or (draft.move_credit and deal.lost_by != deal.owner_id):
+        elif deal.lost_by is None or (change.move_credit and deal.lost_by != deal.owner_id):
             assert deal.closed_at is not None
-            loser = bench.refs.row("Employee", deal.owner_id)
-            deal.lost_by, deal.lost_team = loser.id, bench.places.team(loser, deal.closed_at)
+            loser = edit.resolver.get_row("Employee", deal.owner_id)
+            deal.lost_by, deal.lost_team = loser.id, edit.memberships.team_id_at(loser, deal.closed_at)
         if deal.status is DealStatus.WON:
-            _settle_win(bench, draft)
+            _freeze_win(edit, change)
             return
         deal.won_by = deal.won_team = deal.rate = deal.cost_rate = deal.value = deal.profit = None
         if not deal.sale_kind_given:
             deal.sale_kind = None
         if deal.status is DealStatus.OPEN and deal.opened_by != deal.owner_id:
-            owner = bench.refs.row("Employee", deal.owner_id)  # reassigned while it was won, and reopened now
-            deal.opened_by, deal.opened_team = owner.id, bench.places.team(owner, bench.now)
+            owner = edit.resolver.get_row("Employee", deal.owner_id)  # reassigned while it was won, and reopened now
+            deal.opened_by, deal.opened_team = owner.id, edit.memberships.team_id_at(owner, edit.now)
 
-    async def written(self, bench: Bench, drafts: Sequence[Draft]) -> list[Changed]:
+    async def after_save(self, edit: EditContext, changes: Sequence[PendingChange]) -> list[RecordChange]:
         """Record stage entries, and correct sale kinds: FIRST for each client's earliest win, REPEAT for later ones.
 
         Runs before posting, so that deals of this call post their final sale kind at once. Other deals of the
         same clients whose sale kind flips are returned as changes, to be posted again.
         """
-        await stage_history.follow(bench, drafts)
-        own = {draft.row.id: draft.row for draft in drafts}
-        for deal in own.values():
+        await stage_history.record_stage_entries(edit, changes)
+        changed_deals = {change.row.id: change.row for change in changes}
+        for deal in changed_deals.values():
             if deal.client_id is None and deal.sale_kind is SaleKind.REPEAT and not deal.sale_kind_given:
                 deal.sale_kind = SaleKind.FIRST  # without a client, it does not follow an earlier win
                 await deal.save(update_fields=["sale_kind"])
-        clients = {
-            client
-            for draft in drafts
-            if draft.row.status is DealStatus.WON or _was_won(draft)
-            for client in (draft.row.client_id, draft.was.get("client_id"))
-            if client is not None
+        client_ids = {
+            client_id
+            for change in changes
+            if change.row.status is DealStatus.WON or _was_won(change)
+            for client_id in (change.row.client_id, change.original.get("client_id"))
+            if client_id is not None
         }
-        changes = []
-        regraded: dict[SaleKind, list[int]] = {}
-        for found in await deals.to_regrade(clients) if clients else ():
-            deal = own.get(found.id, found)
+        record_changes = []
+        regraded_ids: dict[SaleKind, list[int]] = {}
+        for row in await deals.find_wins_with_outdated_sale_kind(client_ids) if client_ids else ():
+            deal = changed_deals.get(row.id, row)
             before = deal.facts()
             deal.sale_kind = SaleKind.REPEAT if deal.sale_kind is SaleKind.FIRST else SaleKind.FIRST
-            regraded.setdefault(deal.sale_kind, []).append(deal.id)
-            if found.id not in own:
-                changes.append(Changed("Deal", deal.id, before, deal.facts()))
-        for kind, ids in regraded.items():  # grouped by kind: an import can change hundreds
+            regraded_ids.setdefault(deal.sale_kind, []).append(deal.id)
+            if row.id not in changed_deals:
+                record_changes.append(RecordChange("Deal", deal.id, before, deal.facts()))
+        for kind, ids in regraded_ids.items():  # grouped by kind: an import can change hundreds
             await Deal.filter(id__in=ids).update(sale_kind=kind)
-        return changes
+        return record_changes
 
-    def reasons(self, bench: Bench, row: Deal) -> frozenset[AlertKind]:
-        found = {AlertKind.DEAL_LOST: row.status is DealStatus.LOST, AlertKind.DEAL_HAS_PROBLEMS: row.problem}
-        return frozenset(kind for kind, holds in found.items() if holds)
+    def alert_conditions(self, edit: EditContext, row: Deal) -> frozenset[AlertKind]:
+        conditions = {AlertKind.DEAL_LOST: row.status is DealStatus.LOST, AlertKind.DEAL_HAS_PROBLEMS: row.problem}
+        return frozenset(kind for kind, holds in conditions.items() if holds)
 
-    def line(self, draft: Draft, kind: ActivityKind, at: datetime, /, **data: Any) -> Line:
+    def make_entry(self, change: PendingChange, kind: ActivityKind, at: datetime, /, **data: Any) -> ActivityEntry:
         """Add amount, currency and status to every entry: the dry run of alert rules (`testAlertRule`) reads them."""
-        return super().line(draft, kind, at, **_money_shown(draft.row), status=draft.row.status, **data)
+        return super().make_entry(change, kind, at, **_format_money(change.row), status=change.row.status, **data)
 
-    def story(self, bench: Bench, draft: Draft) -> Sequence[Line]:
-        deal, was, now = draft.row, draft.was, bench.now
-        lines = []
-        if draft.is_new or was["deleted_at"] is not None:
-            lines.append(self.line(draft, ActivityKind.DEAL_CREATED, deal.created_at))
-        elif draft.changed("stage_id"):
-            data = {"from": was["stage_id"], "to": deal.stage_id, "stage": bench.refs.row("Stage", deal.stage_id).name}
-            lines.append(self.line(draft, ActivityKind.DEAL_STAGE_CHANGED, draft.at or now, **data))
-        if was.get("status", DealStatus.OPEN) != deal.status:
+    def activity_entries(self, edit: EditContext, change: PendingChange) -> Sequence[ActivityEntry]:
+        deal, original, now = change.row, change.original, edit.now
+        entries = []
+        if change.is_new or original["deleted_at"] is not None:
+            entries.append(self.make_entry(change, ActivityKind.DEAL_CREATED, deal.created_at))
+        elif change.has_changed("stage_id"):
+            data = {
+                "from": original["stage_id"],
+                "to": deal.stage_id,
+                "stage": edit.resolver.get_row("Stage", deal.stage_id).name,
+            }
+            entries.append(self.make_entry(change, ActivityKind.DEAL_STAGE_CHANGED, change.occurred_at or now, **data))
+        if original.get("status", DealStatus.OPEN) != deal.status:
             reason = {"reason": deal.lost_reason} if deal.lost_reason else {}
             at = deal.closed_at or now
-            lines.append(self.line(draft, _ENDED[deal.status], at, **reason))
-        if not draft.is_new and draft.changed("problem"):
-            lines.append(self.line(draft, ActivityKind.DEAL_FLAGGED, now, problem=deal.problem, was=was["problem"]))
-        changed = {name: [text(old), text(getattr(deal, name))] for name, old in draft.differences.items()}
-        if not lines:
-            shown = {name: pair for name, pair in changed.items() if name in _SHOWN}
-            lines.append(self.line(draft, ActivityKind.DEAL_UPDATED, now, changed=shown))
-        elif not draft.is_new and (said := {name: changed[name] for name in _SAID if name in changed}):
-            lines[0].data["changed"] = said  # lets the dry run of alert rules restore the earlier values
-        return lines
+            entries.append(self.make_entry(change, _STATUS_ACTIVITIES[deal.status], at, **reason))
+        if not change.is_new and change.has_changed("problem"):
+            entries.append(
+                self.make_entry(change, ActivityKind.DEAL_FLAGGED, now, problem=deal.problem, was=original["problem"])
+            )
+        column_changes = {
+            name: [to_history_value(old), to_history_value(getattr(deal, name))]
+            for name, old in change.changed_columns.items()
+        }
+        if not entries:
+            history_changes = {name: pair for name, pair in column_changes.items() if name in _HISTORY_COLUMNS}
+            entries.append(self.make_entry(change, ActivityKind.DEAL_UPDATED, now, changed=history_changes))
+        elif not change.is_new and (
+            replayed_changes := {name: column_changes[name] for name in _REPLAYED_COLUMNS if name in column_changes}
+        ):
+            entries[0].data["changed"] = replayed_changes  # lets the dry run of alert rules restore the earlier values
+        return entries
 
-    async def recorded(self, bench: Bench, drafts: Sequence[Draft]) -> None:
+    async def after_posting(self, edit: EditContext, changes: Sequence[PendingChange]) -> None:
         """Announce new wins, unless closed over a day ago, and revoke the announcements of former wins."""
-        for draft in drafts:
-            facts: DealFacts | None = draft.row.facts()
-            won, had = facts is not None and facts.status is DealStatus.WON, _was_won(draft)
-            if won == had:
+        for change in changes:
+            facts: DealFacts | None = change.row.facts()
+            is_won, was_won = facts is not None and facts.status is DealStatus.WON, _was_won(change)
+            if is_won == was_won:
                 continue
-            bell = _bell(bench, draft)
-            if had or (bench.now - bell.at).total_seconds() <= 86_400:
-                await ring(bench.context, bell, revoked=had)
+            announcement = _build_announcement(edit, change)
+            if was_won or (edit.now - announcement.at).total_seconds() <= 86_400:
+                await announce_win(edit.context, announcement, revoked=was_won)
 
 
-async def record(
-    context: Context, givens: Sequence[Given], *, aloud: bool = True, path: Sequence[str] = ("input",)
+async def upsert_deals(
+    context: Context, inputs: Sequence[InputFields], *, notify: bool = True, path: Sequence[str] = ("input",)
 ) -> tuple[list[Deal], list[Goal]]:
     """Create deals, or update those whose externalId exists. Return the deals and the goals that moved."""
-    return await record_many(context, Deals(), givens, aloud=aloud, path=path)
+    return await upsert_records(context, DealType(), inputs, notify=notify, path=path)
 
 
-async def update(context: Context, id_: str, given: Given) -> tuple[Deal, list[Goal]]:
-    return await edit(context, Deals(), id_, given)
+async def update_deal(context: Context, global_id: str, input: InputFields) -> tuple[Deal, list[Goal]]:
+    return await edit_record(context, DealType(), global_id, input)
 
 
-async def move(context: Context, id_: str, stage: str, at: datetime | None) -> tuple[Deal, list[Goal]]:
+async def move_deal(context: Context, global_id: str, stage: str, at: datetime | None) -> tuple[Deal, list[Goal]]:
     """Move an open deal to another stage, now or at an earlier time."""
 
-    def moved(bench: Bench, draft: Draft) -> None:
-        if draft.row.status is not DealStatus.OPEN:
+    def apply_move(edit: EditContext, change: PendingChange) -> None:
+        if change.row.status is not DealStatus.OPEN:
             raise Conflict("This deal is closed: reopen it before moving it.", "input", "id")
         if at is not None:
-            draft.at = validation.past(at, bench.now, "input", "at")
-            if draft.at < draft.row.created_at:
+            change.occurred_at = validation.clean_past_time(at, edit.now, "input", "at")
+            if change.occurred_at < change.row.created_at:
                 raise Invalid("The move cannot be before the deal was created.", "input", "at")
 
-    return await edit(context, Deals(), id_, {"stage": stage}, moved)
+    return await edit_record(context, DealType(), global_id, {"stage": stage}, apply_move)
 
 
-async def close(
-    context: Context, id_: str, status: DealStatus, given: Given, at: datetime | None
+async def close_deal(
+    context: Context, global_id: str, status: DealStatus, input: InputFields, at: datetime | None
 ) -> tuple[Deal, list[Goal]]:
     """Win or lose a deal; repeating it changes only the values in the input."""
-    when = {} if at is None else {"closedAt": at}
+    closing_time = {} if at is None else {"closedAt": at}
     try:
-        return await edit(context, Deals(), id_, {**given, **when, "status": status})
-    except Refusal as refusal:
-        raise refusal.renamed({"closedAt": "at", "lostReason": "reason"}) from None
+        return await edit_record(context, DealType(), global_id, {**input, **closing_time, "status": status})
+    except UserError as error:
+        raise error.with_field_names({"closedAt": "at", "lostReason": "reason"}) from None
 
 
-async def reopen(context: Context, id_: str, stage: str | None) -> tuple[Deal, list[Goal]]:
+async def reopen_deal(context: Context, global_id: str, stage: str | None) -> tuple[Deal, list[Goal]]:
     """Reopen a closed deal, in another stage if one is given; the scores of its win are withdrawn."""
-    return await edit(context, Deals(), id_, {"status": DealStatus.OPEN, "stage": stage})
+    return await edit_record(context, DealType(), global_id, {"status": DealStatus.OPEN, "stage": stage})
 
 
-async def flag(context: Context, id_: str, problem: str | None) -> tuple[Deal, list[Goal]]:
+async def flag_deal(context: Context, global_id: str, problem: str | None) -> tuple[Deal, list[Goal]]:
     """Flag a deal with a problem; None clears the flag."""
-    return await edit(context, Deals(), id_, {"problem": problem})
+    return await edit_record(context, DealType(), global_id, {"problem": problem})
 
 
-def _money_given(bench: Bench, given: Given, field: str) -> tuple[int | None, str | None]:
-    if given[field] is None:
+def _read_money(edit: EditContext, input: InputFields, field: str) -> tuple[int | None, str | None]:
+    if input[field] is None:
         return None, None
-    minor, currency = validation.money(given[field], bench.company.currency, "input", field)
-    if not bench.rates.knows(currency):
-        raise _no_rate(currency, field)
+    minor, currency = validation.clean_money(input[field], edit.company.currency, "input", field)
+    if not edit.rates.has_rate_for(currency):
+        raise _missing_rate_error(currency, field)
     return minor, currency
 
 
-def _no_rate(currency: str, field: str) -> Invalid:
+def _missing_rate_error(currency: str, field: str) -> Invalid:
     return Invalid(
         f"There is no exchange rate for {currency}: an administrator sets one with setExchangeRate.",
         "input",
@@ -263,101 +276,101 @@ def _no_rate(currency: str, field: str) -> Invalid:
     )
 
 
-def _close(bench: Bench, deal: Deal, given: Given) -> None:
+def _apply_status(edit: EditContext, deal: Deal, input: InputFields) -> None:
     """Set the status and the closing time: as given, else unchanged while the status stays, else now."""
-    status, closed_at = given.get("status") or deal.status, given.get("closedAt")
+    status, closed_at = input.get("status") or deal.status, input.get("closedAt")
     if status is DealStatus.OPEN:
         if closed_at is not None:
             raise Invalid("An open deal has no closing time: win or lose it, or leave this out.", "input", "closedAt")
         deal.status, deal.closed_at, deal.lost_reason = status, None, None
         return
     if closed_at is not None:
-        deal.closed_at = validation.past(closed_at, bench.now, "input", "closedAt")
+        deal.closed_at = validation.clean_past_time(closed_at, edit.now, "input", "closedAt")
     elif deal.closed_at is None or deal.status is not status:
-        deal.closed_at = bench.now
+        deal.closed_at = edit.now
     deal.status = status
     if status is DealStatus.WON:
         deal.lost_reason = None
 
 
-def _hand_over(bench: Bench, draft: Draft, given: Given) -> None:
+def _reassign_deal(edit: EditContext, change: PendingChange, input: InputFields) -> None:
     """Assign the deal to a new owner.
 
     The credit of its creation moves along, unless the deal is won; that of a won deal, and the credit of the win
     or loss itself, moves only by `moveCredit`.
     """
-    deal: Deal = draft.row
-    owner = bench.refs.heir(deal, given["owner"], "input", "owner")
-    draft.move_credit = bool(given.get("moveCredit"))
-    if draft.move_credit and deal.won_by is not None:
-        bench.refs.may_hand_over(deal.won_by, owner.id, "input", "moveCredit")
-    if owner.id == deal.owner_id and not draft.move_credit:
+    deal: Deal = change.row
+    owner = edit.resolver.new_owner_for(deal, input["owner"], "input", "owner")
+    change.move_credit = bool(input.get("moveCredit"))
+    if change.move_credit and deal.won_by is not None:
+        edit.resolver.ensure_can_reassign(deal.won_by, owner.id, "input", "moveCredit")
+    if owner.id == deal.owner_id and not change.move_credit:
         return
     deal.owner_id = owner.id
-    if deal.status is not DealStatus.WON or (draft.move_credit and deal.opened_by != owner.id):
-        deal.opened_by, deal.opened_team = owner.id, bench.places.team(owner, bench.now)
+    if deal.status is not DealStatus.WON or (change.move_credit and deal.opened_by != owner.id):
+        deal.opened_by, deal.opened_team = owner.id, edit.memberships.team_id_at(owner, edit.now)
 
 
-def _settle_win(bench: Bench, draft: Draft) -> None:
+def _freeze_win(edit: EditContext, change: PendingChange) -> None:
     """Freeze the credit, value and profit of a win, at the exchange rates of the closing day."""
-    deal: Deal = draft.row
+    deal: Deal = change.row
     if deal.amount is None or deal.currency is None:
         raise Required("A won deal has an amount: say how much it brings in.", "input", "amount")
     assert deal.closed_at is not None
     assert deal.closed_on is not None
-    if deal.won_by is None or (draft.move_credit and deal.won_by != deal.owner_id):
-        owner = bench.refs.row("Employee", deal.owner_id)
-        deal.won_by, deal.won_team = owner.id, bench.places.team(owner, deal.closed_at)
-    another_day = draft.changed("closed_on")
-    if deal.rate is None or another_day or draft.changed("currency"):
-        deal.rate = _rate(bench, deal.currency, deal.closed_on, "amount")
-    deal.value = _worth(bench, deal.amount, deal.currency, deal.rate, "amount")
+    if deal.won_by is None or (change.move_credit and deal.won_by != deal.owner_id):
+        owner = edit.resolver.get_row("Employee", deal.owner_id)
+        deal.won_by, deal.won_team = owner.id, edit.memberships.team_id_at(owner, deal.closed_at)
+    another_day = change.has_changed("closed_on")
+    if deal.rate is None or another_day or change.has_changed("currency"):
+        deal.rate = _find_rate(edit, deal.currency, deal.closed_on, "amount")
+    deal.value = _convert_amount(edit, deal.amount, deal.currency, deal.rate, "amount")
     if deal.cost is None or deal.cost_currency is None:
         deal.profit = deal.cost_rate = None
     else:
-        if deal.cost_rate is None or another_day or draft.changed("cost_currency"):
-            deal.cost_rate = _rate(bench, deal.cost_currency, deal.closed_on, "cost")
-        deal.profit = deal.value - _worth(bench, deal.cost, deal.cost_currency, deal.cost_rate, "cost")
+        if deal.cost_rate is None or another_day or change.has_changed("cost_currency"):
+            deal.cost_rate = _find_rate(edit, deal.cost_currency, deal.closed_on, "cost")
+        deal.profit = deal.value - _convert_amount(edit, deal.cost, deal.cost_currency, deal.cost_rate, "cost")
     if deal.sale_kind is None:
         deal.sale_kind = SaleKind.FIRST  # provisional: `after_save` looks at the client's other wins
 
 
-def _rate(bench: Bench, currency: str, day: date, field: str) -> Decimal:
-    rate = bench.rates.on(currency, day)
+def _find_rate(edit: EditContext, currency: str, day: date, field: str) -> Decimal:
+    rate = edit.rates.rate_on(currency, day)
     if rate is None:
-        raise _no_rate(currency, field)
+        raise _missing_rate_error(currency, field)
     return rate
 
 
-def _worth(bench: Bench, minor: int, currency: str, rate: Decimal, field: str) -> int:
-    value = convert(minor, currency, bench.company.currency, rate)
-    if abs(value) > _SANE:
+def _convert_amount(edit: EditContext, minor: int, currency: str, rate: Decimal, field: str) -> int:
+    value = convert(minor, currency, edit.company.currency, rate)
+    if abs(value) > _MAX_VALUE:
         raise OutOfRange("At the exchange rate of that day this is more than can be counted.", "input", field)
     return value
 
 
-def _was_won(draft: Draft) -> bool:
-    return isinstance(draft.before, DealFacts) and draft.before.status is DealStatus.WON
+def _was_won(change: PendingChange) -> bool:
+    return isinstance(change.before, DealFacts) and change.before.status is DealStatus.WON
 
 
-def _money_shown(deal: Deal) -> dict[str, Any]:
+def _format_money(deal: Deal) -> dict[str, Any]:
     if deal.amount is None or deal.currency is None:
         return {}
     return {"amount": str(from_minor(deal.amount, deal.currency)), "currency": deal.currency}
 
 
-def _bell(bench: Bench, draft: Draft) -> Ring:
+def _build_announcement(edit: EditContext, change: PendingChange) -> WinAnnouncement:
     """Return the win in its current state, or, if it is no longer won, as it was before."""
-    deal: Deal = draft.row
-    standing: dict[str, Any] = (
-        draft.was if _was_won(draft) else {name: getattr(deal, name) for name in deal._meta.db_fields}
+    deal: Deal = change.row
+    win_columns: dict[str, Any] = (
+        change.original if _was_won(change) else {name: getattr(deal, name) for name in deal._meta.db_fields}
     )
-    return Ring(
+    return WinAnnouncement(
         deal.id,
-        standing["won_by"],
-        standing["won_team"],
-        standing["title"],
-        standing["amount"],
-        standing["currency"],
-        standing["closed_at"],
+        win_columns["won_by"],
+        win_columns["won_team"],
+        win_columns["title"],
+        win_columns["amount"],
+        win_columns["currency"],
+        win_columns["closed_at"],
     )

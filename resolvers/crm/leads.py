@@ -6,104 +6,119 @@ from collections.abc import Sequence
 
 from domain.errors.user_errors import Conflict
 from domain.ledger.record_facts import LeadStatus
-from domain.primitives.global_ids import encoded
+from domain.primitives.global_ids import encode_global_id
 from models.crm.activities import ActivityKind
 from models.crm.deals import Deal
 from models.crm.leads import Lead
 from models.goals.goals import Goal
-from resolvers.activities.entries import Line
-from resolvers.crm.deals import Deals
+from resolvers.activities.entries import ActivityEntry
+from resolvers.crm.deals import DealType
 from resolvers.crm.record_type import (
-    Bench,
-    Draft,
-    Given,
-    Keeper,
-    created,
-    edit,
-    handed_over,
-    lines_of,
-    opened,
-    record_many,
-    recreated,
-    referred,
+    EditContext,
+    InputFields,
+    PendingChange,
+    RecordType,
+    edit_record,
+    reassign_owner,
+    resolve_creation_time,
+    set_creation_credit,
+    set_references,
+    set_text_fields,
+    update_created_at,
+    upsert_records,
 )
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import References
+from resolvers.request.id_resolution import IdResolver
 
 
-class Leads(Keeper):
+class LeadType(RecordType):
     kind = "Lead"
-    refers = {"owner": "Employee", "client": "Client"}
+    reference_fields = {"owner": "Employee", "client": "Client"}
 
-    def begin(self, bench: Bench, given: Given) -> Lead:
+    def new_row(self, edit: EditContext, input: InputFields) -> Lead:
         lead = Lead(status=LeadStatus.NEW)
-        opened(bench, lead, bench.refs.new_owner(given.get("owner"), "input", "owner"), created(bench, given))
+        set_creation_credit(
+            edit,
+            lead,
+            edit.resolver.resolve_new_owner(input.get("owner"), "input", "owner"),
+            resolve_creation_time(edit, input),
+        )
         return lead
 
-    def apply(self, bench: Bench, draft: Draft, given: Given) -> None:
-        lead: Lead = draft.row
-        if "title" in given:
-            lead.title = validation.name(given["title"], "input", "title")
-        handed_over(bench, draft, given.get("owner"), "owner")
-        referred(bench, draft, given, client="Client")
-        lines_of(draft, given, source="source", contactName="contact_name", phone="phone", email="email")
-        if "reason" in given:
-            lead.rejected_reason = validation.note(given["reason"], "reason")
-        lead.status = given.get("status") or lead.status
-        recreated(bench, draft, given)
+    def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:
+        lead: Lead = change.row
+        if "title" in input:
+            lead.title = validation.clean_name(input["title"], "input", "title")
+        reassign_owner(edit, change, input.get("owner"), "owner")
+        set_references(edit, change, input, client="Client")
+        set_text_fields(change, input, source="source", contactName="contact_name", phone="phone", email="email")
+        if "reason" in input:
+            lead.rejected_reason = validation.clean_note(input["reason"], "reason")
+        lead.status = input.get("status") or lead.status
+        update_created_at(edit, change, input)
 
-    def settle(self, bench: Bench, draft: Draft) -> None:
+    def derive_fields(self, edit: EditContext, change: PendingChange) -> None:
         """Credit a conversion to the owner of the lead at the time of conversion."""
-        lead: Lead = draft.row
+        lead: Lead = change.row
         if lead.status is not LeadStatus.CONVERTED:
             lead.converted_on = lead.converted_by = lead.converted_team = None
         elif lead.converted_on is None:
-            owner = bench.refs.row("Employee", lead.owner_id)
-            at = lead.created_at if draft.is_new else bench.now  # recorded as converted from the start: past data
-            lead.converted_on = bench.calendar.day_of(at)
-            lead.converted_by, lead.converted_team = owner.id, bench.places.team(owner, at)
+            owner = edit.resolver.get_row("Employee", lead.owner_id)
+            at = lead.created_at if change.is_new else edit.now  # recorded as converted from the start: past data
+            lead.converted_on = edit.calendar.day_of(at)
+            lead.converted_by, lead.converted_team = owner.id, edit.memberships.team_id_at(owner, at)
         if lead.status is not LeadStatus.REJECTED:
             lead.rejected_reason = None
 
-    def story(self, bench: Bench, draft: Draft) -> Sequence[Line]:
-        lead: Lead = draft.row
-        lines = [self.line(draft, ActivityKind.LEAD_CREATED, lead.created_at)] if draft.is_new else []
-        if draft.was.get("status", LeadStatus.NEW) is not lead.status:
+    def activity_entries(self, edit: EditContext, change: PendingChange) -> Sequence[ActivityEntry]:
+        lead: Lead = change.row
+        entries = [self.make_entry(change, ActivityKind.LEAD_CREATED, lead.created_at)] if change.is_new else []
+        if change.original.get("status", LeadStatus.NEW) is not lead.status:
             if lead.status is LeadStatus.CONVERTED:
-                lines.append(self.line(draft, ActivityKind.LEAD_CONVERTED, bench.now, deal=lead.deal_id))
+                entries.append(self.make_entry(change, ActivityKind.LEAD_CONVERTED, edit.now, deal=lead.deal_id))
             elif lead.status is LeadStatus.REJECTED:
-                lines.append(self.line(draft, ActivityKind.LEAD_REJECTED, bench.now, reason=lead.rejected_reason))
-        return lines
+                entries.append(
+                    self.make_entry(change, ActivityKind.LEAD_REJECTED, edit.now, reason=lead.rejected_reason)
+                )
+        return entries
 
 
-async def record(context: Context, givens: Sequence[Given], *, aloud: bool = True) -> tuple[list[Lead], list[Goal]]:
-    return await record_many(context, Leads(), givens, aloud=aloud)
+async def upsert_leads(
+    context: Context, inputs: Sequence[InputFields], *, notify: bool = True
+) -> tuple[list[Lead], list[Goal]]:
+    return await upsert_records(context, LeadType(), inputs, notify=notify)
 
 
-async def convert(context: Context, id_: str, deal_given: Given) -> tuple[Lead, Deal, list[Goal]]:
+async def convert_lead(context: Context, global_id: str, deal_input: InputFields) -> tuple[Lead, Deal, list[Goal]]:
     """Convert a lead into a deal, with the owner and client of the lead unless the input names others.
 
     Return the lead, the deal and the goals that moved.
     """
-    refs = References(context)
-    await refs.want("Lead", [id_])
-    lead: Lead = refs.to_change("Lead", id_, "input", "id")
+    resolver = IdResolver(context)
+    await resolver.request_ids("Lead", [global_id])
+    lead: Lead = resolver.resolve_for_change("Lead", global_id, "input", "id")
     if lead.status is LeadStatus.CONVERTED:
         raise Conflict("This lead has been converted already.", "input", "id")
-    inherited = {} if deal_given.get("owner") is not None else {"owner": encoded("Employee", lead.owner_id)}
-    made, moved = await record_many(
-        context, Deals(lead.client_id), [{**deal_given, **inherited}], path=("input", "deal")
+    inherited_fields = (
+        {} if deal_input.get("owner") is not None else {"owner": encode_global_id("Employee", lead.owner_id)}
     )
-    deal = made[0]
+    new_deals, goals_moved_by_deal = await upsert_records(
+        context, DealType(lead.client_id), [{**deal_input, **inherited_fields}], path=("input", "deal")
+    )
+    deal = new_deals[0]
 
-    def converted(bench: Bench, draft: Draft) -> None:
-        draft.row.deal_id = deal.id
-        draft.row.client_id = draft.row.client_id or deal.client_id
+    def link_deal(edit: EditContext, change: PendingChange) -> None:
+        change.row.deal_id = deal.id
+        change.row.client_id = change.row.client_id or deal.client_id
 
-    changed, also = await edit(context, Leads(), id_, {"status": LeadStatus.CONVERTED}, converted)
-    return changed, deal, list({goal.id: goal for goal in [*moved, *also]}.values())
+    converted_lead, goals_moved_by_lead = await edit_record(
+        context, LeadType(), global_id, {"status": LeadStatus.CONVERTED}, link_deal
+    )
+    return converted_lead, deal, list({goal.id: goal for goal in [*goals_moved_by_deal, *goals_moved_by_lead]}.values())
 
 
-async def reject(context: Context, id_: str, reason: str | None) -> tuple[Lead, list[Goal]]:
-    return await edit(context, Leads(), id_, {"status": LeadStatus.REJECTED, "reason": reason}, path=("id",))
+async def reject_lead(context: Context, global_id: str, reason: str | None) -> tuple[Lead, list[Goal]]:
+    return await edit_record(
+        context, LeadType(), global_id, {"status": LeadStatus.REJECTED, "reason": reason}, path=("id",)
+    )

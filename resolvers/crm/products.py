@@ -8,17 +8,17 @@ from typing import Any
 from domain.errors.user_errors import Forbidden
 from domain.permissions import Action
 from models.crm.pipelines import Product
-from resolvers.crm.record_type import Outcome
+from resolvers.crm.record_type import ImportOutcome
 from resolvers.request import validation
 from resolvers.request.context import Context
 
 
-async def save(context: Context, given: Mapping[str, Any]) -> Outcome:
+async def save_product(context: Context, input: Mapping[str, Any]) -> ImportOutcome:
     """Create or update a product by its name; the latest price replaces the earlier one."""
-    if not context.viewer.may_company(Action.ADMINISTER):
+    if not context.viewer.can_company_wide(Action.ADMINISTER):
         raise Forbidden("Only an administrator can change products.", "input")
-    name = validation.name(given["name"], "input", "name")
-    price, currency = validation.money(given["price"], (await context.company()).currency, "input", "price")
+    name = validation.clean_name(input["name"], "input", "name")
+    price, currency = validation.clean_money(input["price"], (await context.company()).currency, "input", "price")
     product = await Product.get_or_none(name=name)
     if product is None:
         await Product.create(name=name, price=price, currency=currency)
@@ -26,6 +26,6 @@ async def save(context: Context, given: Mapping[str, Any]) -> Outcome:
         product.price, product.currency = price, currency
         await product.save()
     else:
-        return Outcome.UNCHANGED
-    context.announce("company")
-    return Outcome.NEW if product is None else Outcome.CHANGED
+        return ImportOutcome.UNCHANGED
+    context.publish("company")
+    return ImportOutcome.NEW if product is None else ImportOutcome.CHANGED

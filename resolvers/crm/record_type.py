@@ -17,107 +17,116 @@ from typing import Any, ClassVar
 from tortoise.models import Model
 
 from domain.alerts.rules import AlertKind
-from domain.errors.user_errors import Refusal
-from domain.ledger.record_facts import Facts
+from domain.errors.user_errors import UserError
+from domain.ledger.record_facts import RecordFacts
 from domain.primitives.calendar import Calendar
 from models.crm.activities import ActivityKind
 from models.db import connection
 from models.goals.goals import Goal
-from models.organization.company import Company, Rates
-from models.organization.people import Employee, Places
-from resolvers.activities.entries import Changed, Line
-from resolvers.crm.change_effects import record
+from models.organization.company import Company, ExchangeRateTable
+from models.organization.people import Employee, TeamMembershipHistory
+from resolvers.activities.entries import ActivityEntry, RecordChange
+from resolvers.crm.change_effects import apply_change_effects
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import OWNER, RECORDS, References, owner_of
+from resolvers.request.id_resolution import OWNER_FIELDS, RECORD_MODELS, IdResolver, owner_id_of
 
-Given = Mapping[str, Any]  # by GraphQL field name; a field that is absent stays unchanged
+InputFields = Mapping[str, Any]  # by GraphQL field name; a field that is absent stays unchanged
 
 
 @dataclass
-class Bench:
+class EditContext:
     """Data that the edits of one call need, loaded once for one record or five hundred."""
 
     context: Context
     company: Company
     calendar: Calendar
-    rates: Rates
-    refs: References
-    places: Places
+    rates: ExchangeRateTable
+    resolver: IdResolver
+    memberships: TeamMembershipHistory
     now: datetime
-    first_stage: int | None = None  # the default stage of a new record, for record types with stages
+    first_stage_id: int | None = None  # the default stage of a new record, for record types with stages
 
 
 @dataclass
-class Draft:
+class PendingChange:
     """A record being edited: the row with the new values, its original columns and its facts before the edit."""
 
     row: Any
-    was: dict[str, Any]
-    before: Facts | None
+    original: dict[str, Any]
+    before: RecordFacts | None
     is_new: bool = False
     move_credit: bool = False
-    at: datetime | None = None  # when it happened; None means now
-    untold: bool = False  # of an imported deal: the time it entered its stage is unknown
+    occurred_at: datetime | None = None  # when it happened; None means now
+    stage_entry_unknown: bool = False  # of an imported deal: the time it entered its stage is unknown
 
     @property
-    def differences(self) -> dict[str, Any]:
+    def changed_columns(self) -> dict[str, Any]:
         """Return the columns that changed, with their old values."""
-        return {name: old for name, old in self.was.items() if getattr(self.row, name) != old}
+        return {name: old for name, old in self.original.items() if getattr(self.row, name) != old}
 
-    def changed(self, name: str) -> bool:
-        return self.is_new or self.was.get(name) != getattr(self.row, name)
+    def has_changed(self, column: str) -> bool:
+        return self.is_new or self.original.get(column) != getattr(self.row, column)
 
 
-class Keeper:
+class RecordType:
     """Base class of record types: the hooks of the upsert pipeline, in the order in which they are called."""
 
     kind: ClassVar[str]
-    refers: ClassVar[Mapping[str, str]] = {}  # input fields that hold ids, and the type they refer to
-    added: ClassVar[ActivityKind | None] = None
-    staged: ClassVar[bool] = False  # whether its records go through pipeline stages
+    reference_fields: ClassVar[Mapping[str, str]] = {}  # input fields that hold ids, and the type they refer to
+    creation_activity: ClassVar[ActivityKind | None] = None
+    has_stages: ClassVar[bool] = False  # whether its records go through pipeline stages
 
-    def concerned(self, refs: References) -> Collection[int | None]:
+    def required_employees(self, resolver: IdResolver) -> Collection[int | None]:
         """Return the ids of employees to load in addition to those in the inputs and the owners."""
         return ()
 
-    def begin(self, bench: Bench, given: Given) -> Any:
+    def new_row(self, edit: EditContext, input: InputFields) -> Any:
         """Return a new row with its mandatory columns set."""
         raise NotImplementedError
 
-    def apply(self, bench: Bench, draft: Draft, given: Given) -> None:
+    def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:
         """Apply the input to the row."""
         raise NotImplementedError
 
-    def settle(self, bench: Bench, draft: Draft) -> None:
+    def derive_fields(self, edit: EditContext, change: PendingChange) -> None:
         """Set the columns that follow from the others and are decided once: days, credit, frozen rates."""
 
-    def story(self, bench: Bench, draft: Draft) -> Sequence[Line]:
+    def activity_entries(self, edit: EditContext, change: PendingChange) -> Sequence[ActivityEntry]:
         """Return the entries of the activity feed for the change."""
-        return [self.line(draft, self.added, bench.now)] if self.added and draft.is_new else []
+        return (
+            [self.make_entry(change, self.creation_activity, edit.now)]
+            if self.creation_activity and change.is_new
+            else []
+        )
 
-    def reasons(self, bench: Bench, row: Any) -> frozenset[AlertKind]:
+    def alert_conditions(self, edit: EditContext, row: Any) -> frozenset[AlertKind]:
         """Return the kinds of alert whose condition holds for the record in its current state."""
         return frozenset()
 
-    async def written(self, bench: Bench, drafts: Sequence[Draft]) -> list[Changed]:
+    async def after_save(self, edit: EditContext, changes: Sequence[PendingChange]) -> list[RecordChange]:
         """Update dependent rows after the records are saved and before anything is posted; return their changes."""
         return []
 
-    async def recorded(self, bench: Bench, drafts: Sequence[Draft]) -> None:
+    async def after_posting(self, edit: EditContext, changes: Sequence[PendingChange]) -> None:
         """Run what follows after posting, in the same transaction; not called for an import."""
 
-    def line(self, draft: Draft, kind: ActivityKind, at: datetime, /, **data: Any) -> Line:
-        row = draft.row
+    def make_entry(self, change: PendingChange, kind: ActivityKind, at: datetime, /, **data: Any) -> ActivityEntry:
+        row = change.row
         title = getattr(row, "title", None) or getattr(row, "name", None)
-        deal = getattr(row, "deal_id", None)
-        shown = {**({"title": title} if title else {}), **({"deal": deal} if deal else {}), **data}
-        client = row.id if self.kind == "Client" else getattr(row, "client_id", None)
-        return Line(kind, self.kind, row.id, owner_of(row), at, shown, client)
+        deal_id = getattr(row, "deal_id", None)
+        entry_data = {**({"title": title} if title else {}), **({"deal": deal_id} if deal_id else {}), **data}
+        client_id = row.id if self.kind == "Client" else getattr(row, "client_id", None)
+        return ActivityEntry(kind, self.kind, row.id, owner_id_of(row), at, entry_data, client_id)
 
 
-async def record_many(
-    context: Context, keeper: Keeper, givens: Sequence[Given], *, aloud: bool = True, path: Sequence[str] = ("input",)
+async def upsert_records(
+    context: Context,
+    record_type: RecordType,
+    inputs: Sequence[InputFields],
+    *,
+    notify: bool = True,
+    path: Sequence[str] = ("input",),
 ) -> tuple[list[Any], list[Goal]]:
     """Create records, and update those that an `id` or an existing `externalId` refers to: all or none.
 
@@ -125,22 +134,24 @@ async def record_many(
     path     path of the inputs in error paths; for ("inputs",) the index is appended
     returns  the rows in the order of the inputs, and the goals that moved
     """
-    bench = await _bench(context, keeper, givens)
-    drafts: dict[int, Draft] = {}  # by id(row), as new rows have no key yet: the same externalId twice is one record
-    order: list[Any] = []
-    for index, given in enumerate(givens):
+    edit = await _load_edit_context(context, record_type, inputs)
+    changes: dict[
+        int, PendingChange
+    ] = {}  # by id(row), as new rows have no key yet: the same externalId twice is one record
+    rows: list[Any] = []
+    for index, input in enumerate(inputs):
         try:
-            draft = _begin(bench, keeper, given, drafts)
-            keeper.apply(bench, draft, given)
-            keeper.settle(bench, draft)
-        except Refusal as refusal:
-            raise refusal.under(*path, *([str(index)] if path == ("inputs",) else [])) from None
-        drafts[id(draft.row)] = draft
-        order.append(draft.row)
-    return order, await _save(bench, keeper, list(drafts.values()), aloud=aloud)
+            change = _find_or_create(edit, record_type, input, changes)
+            record_type.apply_input(edit, change, input)
+            record_type.derive_fields(edit, change)
+        except UserError as error:
+            raise error.with_path_prefix(*path, *([str(index)] if path == ("inputs",) else [])) from None
+        changes[id(change.row)] = change
+        rows.append(change.row)
+    return rows, await _save_changes(edit, record_type, list(changes.values()), notify=notify)
 
 
-class Outcome(Enum):
+class ImportOutcome(Enum):
     """Result of importing one record of another system."""
 
     NEW = "new"
@@ -148,200 +159,210 @@ class Outcome(Enum):
     UNCHANGED = "unchanged"
 
 
-async def bring_in(context: Context, keeper: Keeper, givens: Sequence[Given]) -> list[Outcome | Refusal]:
+async def import_records(
+    context: Context, record_type: RecordType, inputs: Sequence[InputFields]
+) -> list[ImportOutcome | UserError]:
     """Create or update records of another system without notifications; an error in one input does not stop the others.
 
     inputs   each with a different externalId
     returns  the outcome or the error of each input, in their order
     """
-    bench = await _bench(context, keeper, givens)
-    drafts: dict[int, Draft] = {}
-    found: list[Draft | Refusal] = []
-    for given in givens:
+    edit = await _load_edit_context(context, record_type, inputs)
+    changes: dict[int, PendingChange] = {}
+    results: list[PendingChange | UserError] = []
+    for input in inputs:
         try:
-            draft = _begin(bench, keeper, given, {})
-            keeper.apply(bench, draft, given)
-            keeper.settle(bench, draft)
-        except Refusal as refusal:
-            found.append(refusal)
+            change = _find_or_create(edit, record_type, input, {})
+            record_type.apply_input(edit, change, input)
+            record_type.derive_fields(edit, change)
+        except UserError as error:
+            results.append(error)
             continue
-        drafts[id(draft.row)] = draft
-        found.append(draft)
-    await _save(bench, keeper, list(drafts.values()), aloud=False)
-    return [each if isinstance(each, Refusal) else _outcome(each) for each in found]
+        changes[id(change.row)] = change
+        results.append(change)
+    await _save_changes(edit, record_type, list(changes.values()), notify=False)
+    return [result if isinstance(result, UserError) else _to_import_outcome(result) for result in results]
 
 
-def _outcome(draft: Draft) -> Outcome:
-    if draft.is_new:
-        return Outcome.NEW
-    return Outcome.CHANGED if draft.differences else Outcome.UNCHANGED
+def _to_import_outcome(change: PendingChange) -> ImportOutcome:
+    if change.is_new:
+        return ImportOutcome.NEW
+    return ImportOutcome.CHANGED if change.changed_columns else ImportOutcome.UNCHANGED
 
 
-async def edit(
+async def edit_record(
     context: Context,
-    keeper: Keeper,
-    id_: str,
-    given: Given,
-    change: Callable[[Bench, Draft], None] | None = None,
+    record_type: RecordType,
+    global_id: str,
+    input: InputFields,
+    modify: Callable[[EditContext, PendingChange], None] | None = None,
     *,
     path: Sequence[str] = ("input", "id"),
 ) -> tuple[Any, list[Goal]]:
     """Update one record: apply the input, then `modify`. Return the row and the goals that moved."""
-    bench = await _bench(context, keeper, [{**given, "id": id_}])
-    draft = _draft(bench.refs.to_change(keeper.kind, id_, *path))
-    keeper.apply(bench, draft, given)
-    if change:
-        change(bench, draft)
-    keeper.settle(bench, draft)
-    return draft.row, await _save(bench, keeper, [draft], aloud=True)
+    edit = await _load_edit_context(context, record_type, [{**input, "id": global_id}])
+    change = _start_change(edit.resolver.resolve_for_change(record_type.kind, global_id, *path))
+    record_type.apply_input(edit, change, input)
+    if modify:
+        modify(edit, change)
+    record_type.derive_fields(edit, change)
+    return change.row, await _save_changes(edit, record_type, [change], notify=True)
 
 
-async def delete(context: Context, keeper: Keeper, id_: str, *path: str) -> tuple[Any, list[Goal]]:
+async def soft_delete_record(
+    context: Context, record_type: RecordType, global_id: str, *path: str
+) -> tuple[Any, list[Goal]]:
     """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it."""
-    bench = await _bench(context, keeper, [{"id": id_}])
-    draft = _draft(bench.refs.to_delete(keeper.kind, id_, *path))
-    draft.row.deleted_at = bench.now
-    return draft.row, await _save(bench, keeper, [draft], aloud=True)
+    edit = await _load_edit_context(context, record_type, [{"id": global_id}])
+    change = _start_change(edit.resolver.resolve_for_deletion(record_type.kind, global_id, *path))
+    change.row.deleted_at = edit.now
+    return change.row, await _save_changes(edit, record_type, [change], notify=True)
 
 
-async def _bench(context: Context, keeper: Keeper, givens: Sequence[Given]) -> Bench:
-    refs = References(context)
-    for name, kind in keeper.refers.items():
-        await refs.want(kind, (given.get(name) for given in givens))
-    await refs.want(keeper.kind, (given.get("id") for given in givens))
-    await refs.want_external(keeper.kind, (given.get("externalId") for given in givens))
-    await refs.want_numbers("Employee", [*keeper.concerned(refs), context.viewer.id])
+async def _load_edit_context(context: Context, record_type: RecordType, inputs: Sequence[InputFields]) -> EditContext:
+    resolver = IdResolver(context)
+    for name, kind in record_type.reference_fields.items():
+        await resolver.request_ids(kind, (input.get(name) for input in inputs))
+    await resolver.request_ids(record_type.kind, (input.get("id") for input in inputs))
+    await resolver.request_external_ids(record_type.kind, (input.get("externalId") for input in inputs))
+    await resolver.request_row_ids("Employee", [*record_type.required_employees(resolver), context.viewer.id])
     company = await context.company()
-    stage = await context.first_stage() if keeper.staged else None
-    return Bench(
+    first_stage = await context.first_stage() if record_type.has_stages else None
+    return EditContext(
         context,
         company,
         company.calendar,
         await context.rates(),
-        refs,
-        refs.places,
+        resolver,
+        resolver.memberships,
         context.now(),
-        stage.id if stage else None,
+        first_stage.id if first_stage else None,
     )
 
 
-def _draft(row: Any) -> Draft:
-    return Draft(row, {name: getattr(row, name) for name in _columns(type(row))}, row.facts())
+def _start_change(row: Any) -> PendingChange:
+    return PendingChange(row, {name: getattr(row, name) for name in _list_columns(type(row))}, row.facts())
 
 
-def _columns(model: type[Model]) -> Sequence[str]:
+def _list_columns(model: type[Model]) -> Sequence[str]:
     return tuple(model._meta.fields_db_projection)
 
 
-def _begin(bench: Bench, keeper: Keeper, given: Given, drafts: Mapping[int, Draft]) -> Draft:
-    external = validation.external_id(given.get("externalId"), "input", "externalId")
+def _find_or_create(
+    edit: EditContext, record_type: RecordType, input: InputFields, changes: Mapping[int, PendingChange]
+) -> PendingChange:
+    external_id = validation.clean_external_id(input.get("externalId"), "input", "externalId")
     # A row that this call has edited already goes on with its pending change, so that a batch that repeats an
     # externalId or id saves and posts one difference.
-    found = bench.refs.existing(keeper.kind, given.get("id"), external)
-    if found is None:
-        row = keeper.begin(bench, given)
-        row.external_id = external
-        if external:
-            bench.refs.remember(keeper.kind, external, row)
-        return Draft(row, {}, None, is_new=True)
-    if id(found) in drafts:
-        return drafts[id(found)]
-    draft = _draft(found)
-    found.deleted_at = None  # recording a deleted record again restores it
-    return draft
+    row_found = edit.resolver.find_existing(record_type.kind, input.get("id"), external_id)
+    if row_found is None:
+        row = record_type.new_row(edit, input)
+        row.external_id = external_id
+        if external_id:
+            edit.resolver.register_new_row(record_type.kind, external_id, row)
+        return PendingChange(row, {}, None, is_new=True)
+    if id(row_found) in changes:
+        return changes[id(row_found)]
+    change = _start_change(row_found)
+    row_found.deleted_at = None  # recording a deleted record again restores it
+    return change
 
 
-async def _save(bench: Bench, keeper: Keeper, drafts: Sequence[Draft], *, aloud: bool) -> list[Goal]:
-    model = RECORDS[keeper.kind]
-    fresh = [draft for draft in drafts if draft.is_new]
-    edited = [draft for draft in drafts if not draft.is_new and draft.differences]
-    if len(fresh) == 1:
-        await connection.save_new(fresh[0].row)
-    elif fresh:
+async def _save_changes(
+    edit: EditContext, record_type: RecordType, changes: Sequence[PendingChange], *, notify: bool
+) -> list[Goal]:
+    model = RECORD_MODELS[record_type.kind]
+    new_changes = [change for change in changes if change.is_new]
+    updates = [change for change in changes if not change.is_new and change.changed_columns]
+    if len(new_changes) == 1:
+        await connection.save_new_row(new_changes[0].row)
+    elif new_changes:
         # bulk_create returns no ids, but activities and postings need them: a range of ids is reserved first.
-        for draft, id_ in zip(fresh, await connection.reserve(model, len(fresh)), strict=True):
-            draft.row.id, draft.row._custom_generated_pk = id_, True
-        await model.bulk_create([draft.row for draft in fresh], batch_size=200)
-        for draft in fresh:
-            draft.row._saved_in_db = True
-    for draft in edited:
-        await draft.row.save(update_fields=list(draft.differences))
-    touched = [*fresh, *edited]
-    if not touched:
+        for change, row_id in zip(new_changes, await connection.reserve_ids(model, len(new_changes)), strict=True):
+            change.row.id, change.row._custom_generated_pk = row_id, True
+        await model.bulk_create([change.row for change in new_changes], batch_size=200)
+        for change in new_changes:
+            change.row._saved_in_db = True
+    for change in updates:
+        await change.row.save(update_fields=list(change.changed_columns))
+    effective_changes = [*new_changes, *updates]
+    if not effective_changes:
         return []
-    elsewhere = await keeper.written(bench, touched)
-    changes = [_changed(bench, keeper, draft) for draft in touched]
-    goals = await record(bench.context, [*changes, *elsewhere], aloud=aloud)
-    if aloud:
-        await keeper.recorded(bench, touched)
+    related_changes = await record_type.after_save(edit, effective_changes)
+    record_changes = [_build_record_change(edit, record_type, change) for change in effective_changes]
+    goals = await apply_change_effects(edit.context, [*record_changes, *related_changes], notify=notify)
+    if notify:
+        await record_type.after_posting(edit, effective_changes)
     return goals
 
 
-def _changed(bench: Bench, keeper: Keeper, draft: Draft) -> Changed:
-    row = draft.row
+def _build_record_change(edit: EditContext, record_type: RecordType, change: PendingChange) -> RecordChange:
+    row = change.row
     if row.deleted_at is not None:
-        kind = ActivityKind.DEAL_DELETED if keeper.kind == "Deal" else ActivityKind.RECORD_DELETED
-        lines: Sequence[Line] = [keeper.line(draft, kind, bench.now, record=keeper.kind)]
-        reasons: frozenset[AlertKind] = frozenset()
+        kind = ActivityKind.DEAL_DELETED if record_type.kind == "Deal" else ActivityKind.RECORD_DELETED
+        entries: Sequence[ActivityEntry] = [record_type.make_entry(change, kind, edit.now, record=record_type.kind)]
+        alert_conditions: frozenset[AlertKind] = frozenset()
     else:
-        lines, reasons = keeper.story(bench, draft), keeper.reasons(bench, row)
-    return Changed(keeper.kind, row.id, draft.before, row.facts(), tuple(lines), draft.was, reasons)
+        entries, alert_conditions = record_type.activity_entries(edit, change), record_type.alert_conditions(edit, row)
+    return RecordChange(
+        record_type.kind, row.id, change.before, row.facts(), tuple(entries), change.original, alert_conditions
+    )
 
 
 # Helpers shared by record types
 
 
-def created(bench: Bench, given: Given) -> datetime:
+def resolve_creation_time(edit: EditContext, input: InputFields) -> datetime:
     """Return the creation time of a new record: `createdAt` of the input, else now."""
-    at = given.get("createdAt")
-    return validation.past(at, bench.now, "input", "createdAt") if at else bench.now
+    created_at = input.get("createdAt")
+    return validation.clean_past_time(created_at, edit.now, "input", "createdAt") if created_at else edit.now
 
 
-def opened(bench: Bench, row: Any, owner: Employee, at: datetime) -> None:
+def set_creation_credit(edit: EditContext, row: Any, owner: Employee, created_at: datetime) -> None:
     """Credit the creation of a new record to its owner, in the team the owner was in at that time."""
-    row.owner_id, row.created_at = owner.id, at
-    row.created_on = bench.calendar.day_of(at)
-    row.opened_by, row.opened_team = owner.id, bench.places.team(owner, at)
+    row.owner_id, row.created_at = owner.id, created_at
+    row.created_on = edit.calendar.day_of(created_at)
+    row.opened_by, row.opened_team = owner.id, edit.memberships.team_id_at(owner, created_at)
 
 
-def recreated(bench: Bench, draft: Draft, given: Given) -> None:
+def update_created_at(edit: EditContext, change: PendingChange, input: InputFields) -> None:
     """Apply `createdAt` to an existing record: correct the creation time and the day it counts on."""
-    if given.get("createdAt") and not draft.is_new:
-        draft.row.created_at = created(bench, given)
-        if draft.changed("created_at"):
-            draft.row.created_on = bench.calendar.day_of(draft.row.created_at)
+    if input.get("createdAt") and not change.is_new:
+        change.row.created_at = resolve_creation_time(edit, input)
+        if change.has_changed("created_at"):
+            change.row.created_on = edit.calendar.day_of(change.row.created_at)
 
 
-def handed_over(bench: Bench, draft: Draft, id_: str | None, field_: str) -> None:
+def reassign_owner(edit: EditContext, change: PendingChange, global_id: str | None, field: str) -> None:
     """Assign an existing record to a new owner."""
-    if id_ is not None and not draft.is_new:
-        heir = bench.refs.heir(draft.row, id_, "input", field_)
-        setattr(draft.row, f"{OWNER[type(draft.row).__name__]}_id", heir.id)
+    if global_id is not None and not change.is_new:
+        new_owner = edit.resolver.new_owner_for(change.row, global_id, "input", field)
+        setattr(change.row, f"{OWNER_FIELDS[type(change.row).__name__]}_id", new_owner.id)
 
 
-def referred(bench: Bench, draft: Draft, given: Given, **kinds: str) -> None:
+def set_references(edit: EditContext, change: PendingChange, input: InputFields, **kinds: str) -> None:
     """Set references to other records, such as client or deal; null clears one.
 
     kinds  record type of each input field
     """
-    for field_, kind in kinds.items():
-        if field_ in given:
-            id_ = given[field_]
-            row = None if id_ is None else bench.refs.record(kind, id_, "input", field_)
-            setattr(draft.row, f"{field_}_id", row.id if row else None)
+    for field, kind in kinds.items():
+        if field in input:
+            global_id = input[field]
+            row = None if global_id is None else edit.resolver.resolve_record(kind, global_id, "input", field)
+            setattr(change.row, f"{field}_id", row.id if row else None)
 
 
-def lines_of(draft: Draft, given: Given, **fields: str) -> None:
+def set_text_fields(change: PendingChange, input: InputFields, **fields: str) -> None:
     """Set optional one-line texts.
 
     fields  column of each input field
     """
-    for field_, column in fields.items():
-        if field_ in given:
-            fit = validation.email if field_ == "email" else validation.line
-            setattr(draft.row, column, fit(given[field_], "input", field_))
+    for field, column in fields.items():
+        if field in input:
+            clean = validation.clean_optional_email if field == "email" else validation.clean_optional_line
+            setattr(change.row, column, clean(input[field], "input", field))
 
 
-def text(value: Any) -> str | None:
+def to_history_value(value: Any) -> str | None:
     """Return a column's value as stored in activity data: a string, dates in ISO format."""
     return None if value is None else value.isoformat() if isinstance(value, date) else str(value)

@@ -11,65 +11,69 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from domain.errors.user_errors import Refusal
+from domain.errors.user_errors import UserError
 from domain.ledger.record_facts import DealStatus
 from models.crm import deals
-from models.crm.deals import StageVisit
-from resolvers.crm.record_type import Bench, Draft, Outcome
+from models.crm.deals import StageEntry
+from resolvers.crm.record_type import EditContext, ImportOutcome, PendingChange
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import References
+from resolvers.request.id_resolution import IdResolver
 
 
-async def follow(bench: Bench, drafts: Sequence[Draft]) -> None:
+async def record_stage_entries(edit: EditContext, changes: Sequence[PendingChange]) -> None:
     """Insert the stage entries that follow from these changes of deals."""
     entries = []
-    for draft in drafts:
-        deal, was = draft.row, draft.was
-        reopened = deal.status is DealStatus.OPEN and was.get("status", DealStatus.OPEN) is not DealStatus.OPEN
-        if draft.untold or not (draft.changed("stage_id") or reopened):
+    for change in changes:
+        deal, original = change.row, change.original
+        is_reopened = deal.status is DealStatus.OPEN and original.get("status", DealStatus.OPEN) is not DealStatus.OPEN
+        if change.stage_entry_unknown or not (change.has_changed("stage_id") or is_reopened):
             continue
-        entries.append((deal.id, deal.stage_id, draft.at or (deal.created_at if draft.is_new else bench.now)))
-    await deals.enter((deal, stage, at, bench.calendar.day_of(at)) for deal, stage, at in entries)
-    for draft in drafts:
-        if not draft.is_new and draft.changed("created_at"):  # the first entry has the creation time
-            deal, was = draft.row, draft.was
-            first = StageVisit.filter(deal_id=deal.id, entered_at=was["created_at"])
-            await first.update(entered_at=deal.created_at, entered_on=deal.created_on)
+        entries.append((deal.id, deal.stage_id, change.occurred_at or (deal.created_at if change.is_new else edit.now)))
+    await deals.insert_stage_entries(
+        (deal_id, stage_id, at, edit.calendar.day_of(at)) for deal_id, stage_id, at in entries
+    )
+    for change in changes:
+        if not change.is_new and change.has_changed("created_at"):  # the first entry has the creation time
+            deal, original = change.row, change.original
+            first_entry = StageEntry.filter(deal_id=deal.id, entered_at=original["created_at"])
+            await first_entry.update(entered_at=deal.created_at, entered_on=deal.created_on)
 
 
 @dataclass(frozen=True)
-class Visit:
+class ImportedStageEntry:
     """An imported stage entry; the deal is given by a global id, or by `ext:` and its id in another system."""
 
-    deal: str
-    stage: int
-    at: datetime
+    deal_global_id: str
+    stage_id: int
+    entered_at: datetime
 
 
-async def bring_in(context: Context, told: Sequence[Visit]) -> list[Outcome | Refusal]:
+async def import_stage_entries(
+    context: Context, imported_entries: Sequence[ImportedStageEntry]
+) -> list[ImportOutcome | UserError]:
     """Add stage entries of another system without notifications; an error in one does not stop the others.
 
     returns  outcome or error of each entry, in their order: NEW, or UNCHANGED if the same entry exists already
     """
-    refs = References(context)
-    await refs.want("Deal", (visit.deal for visit in told))
-    known = await StageVisit.filter(deal_id__in=list(refs.numbers("Deal")) or [0])
-    there = {(visit.deal_id, visit.stage_id, visit.entered_at) for visit in known}
+    resolver = IdResolver(context)
+    await resolver.request_ids("Deal", (entry.deal_global_id for entry in imported_entries))
+    stored_entries = await StageEntry.filter(deal_id__in=list(resolver.loaded_ids("Deal")) or [0])
+    existing_keys = {(entry.deal_id, entry.stage_id, entry.entered_at) for entry in stored_entries}
     calendar, now = await context.calendar(), context.now()
-    found: list[Outcome | Refusal] = []
-    new: list[tuple[int, int, datetime, date]] = []
-    for visit in told:
+    results: list[ImportOutcome | UserError] = []
+    new_entries: list[tuple[int, int, datetime, date]] = []
+    for entry in imported_entries:
         try:
-            deal = refs.to_change("Deal", visit.deal, "input", "deal")
-            at = validation.past(visit.at, now, "input", "entered")
-        except Refusal as refusal:
-            found.append(refusal)
+            deal = resolver.resolve_for_change("Deal", entry.deal_global_id, "input", "deal")
+            entered_at = validation.clean_past_time(entry.entered_at, now, "input", "entered")
+        except UserError as error:
+            results.append(error)
             continue
-        key = (deal.id, visit.stage, at)
-        found.append(Outcome.UNCHANGED if key in there else Outcome.NEW)
-        if key not in there:
-            there.add(key)
-            new.append((deal.id, visit.stage, at, calendar.day_of(at)))
-    await deals.enter(new)
-    return found
+        key = (deal.id, entry.stage_id, entered_at)
+        results.append(ImportOutcome.UNCHANGED if key in existing_keys else ImportOutcome.NEW)
+        if key not in existing_keys:
+            existing_keys.add(key)
+            new_entries.append((deal.id, entry.stage_id, entered_at, calendar.day_of(entered_at)))
+    await deals.insert_stage_entries(new_entries)
+    return results

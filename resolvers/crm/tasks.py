@@ -11,107 +11,120 @@ from domain.ledger.record_facts import TaskKind
 from models.crm.activities import ActivityKind
 from models.crm.tasks import Task
 from models.goals.goals import Goal
-from resolvers.activities.entries import Line
-from resolvers.crm.record_type import Bench, Draft, Given, Keeper, edit, handed_over, record_many, referred
+from resolvers.activities.entries import ActivityEntry
+from resolvers.crm.record_type import (
+    EditContext,
+    InputFields,
+    PendingChange,
+    RecordType,
+    edit_record,
+    reassign_owner,
+    set_references,
+    upsert_records,
+)
 from resolvers.request import validation
 from resolvers.request.context import Context
 
 
-class Tasks(Keeper):
+class TaskType(RecordType):
     kind = "Task"
-    refers = {"assignee": "Employee", "client": "Client", "deal": "Deal"}
+    reference_fields = {"assignee": "Employee", "client": "Client", "deal": "Deal"}
 
-    def begin(self, bench: Bench, given: Given) -> Task:
-        viewer = bench.context.viewer
-        assignee = bench.refs.new_owner(given.get("assignee"), "input", "assignee")
-        for_another = viewer.employee is not None and assignee.id != viewer.id
+    def new_row(self, edit: EditContext, input: InputFields) -> Task:
+        viewer = edit.context.viewer
+        assignee = edit.resolver.resolve_new_owner(input.get("assignee"), "input", "assignee")
+        is_for_another = viewer.employee is not None and assignee.id != viewer.id
         return Task(
             assignee_id=assignee.id,
             created_by_id=viewer.id,
-            kind=TaskKind.ASSIGNMENT if for_another else TaskKind.TASK,
-            created_at=bench.now,
+            kind=TaskKind.ASSIGNMENT if is_for_another else TaskKind.TASK,
+            created_at=edit.now,
         )
 
-    def apply(self, bench: Bench, draft: Draft, given: Given) -> None:
-        task: Task = draft.row
-        if "title" in given:
-            task.title = validation.name(given["title"], "input", "title")
-        task.kind = given.get("kind") or task.kind
-        handed_over(bench, draft, given.get("assignee"), "assignee")
-        if "dueAt" in given:
-            task.due_at = validation.moment(given["dueAt"], "input", "dueAt") if given["dueAt"] else None
-        referred(bench, draft, given, client="Client", deal="Deal")
-        if "createdAt" in given:  # set by an import only
-            task.created_at = validation.past(given["createdAt"], bench.now, "input", "createdAt")
-        if "completedAt" in given:
-            _complete(bench, draft, given["completedAt"], "input", "completedAt")
+    def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:
+        task: Task = change.row
+        if "title" in input:
+            task.title = validation.clean_name(input["title"], "input", "title")
+        task.kind = input.get("kind") or task.kind
+        reassign_owner(edit, change, input.get("assignee"), "assignee")
+        if "dueAt" in input:
+            task.due_at = validation.clean_time(input["dueAt"], "input", "dueAt") if input["dueAt"] else None
+        set_references(edit, change, input, client="Client", deal="Deal")
+        if "createdAt" in input:  # set by an import only
+            task.created_at = validation.clean_past_time(input["createdAt"], edit.now, "input", "createdAt")
+        if "completedAt" in input:
+            _set_completion(edit, change, input["completedAt"], "input", "completedAt")
 
-    def settle(self, bench: Bench, draft: Draft) -> None:
+    def derive_fields(self, edit: EditContext, change: PendingChange) -> None:
         """Set `place`, and update `overdue_at` when the due or completion time changes.
 
         A due time that passes without an edit is handled by the scheduler.
         """
-        task: Task = draft.row
-        task.replaced()
-        if not any(draft.changed(name) for name in ("due_at", "completed_at")):
+        task: Task = change.row
+        task.update_place()
+        if not any(change.has_changed(name) for name in ("due_at", "completed_at")):
             return
-        passed = task.due_at is not None and task.due_at <= (task.completed_at or bench.now)
-        task.overdue_at = task.due_at if passed else None
+        is_past_due = task.due_at is not None and task.due_at <= (task.completed_at or edit.now)
+        task.overdue_at = task.due_at if is_past_due else None
 
-    def reasons(self, bench: Bench, row: Task) -> frozenset[AlertKind]:
-        overdue = row.overdue(bench.now)
-        return frozenset({AlertKind.TASK_OVERDUE, AlertKind.ASSIGNMENT_OVERDUE}) if overdue else frozenset()
+    def alert_conditions(self, edit: EditContext, row: Task) -> frozenset[AlertKind]:
+        is_overdue = row.is_overdue(edit.now)
+        return frozenset({AlertKind.TASK_OVERDUE, AlertKind.ASSIGNMENT_OVERDUE}) if is_overdue else frozenset()
 
-    def story(self, bench: Bench, draft: Draft) -> Sequence[Line]:
-        task: Task = draft.row
-        lines = []
-        if draft.is_new:
+    def activity_entries(self, edit: EditContext, change: PendingChange) -> Sequence[ActivityEntry]:
+        task: Task = change.row
+        entries = []
+        if change.is_new:
             due = task.due_at.isoformat() if task.due_at else None
-            lines.append(self.line(draft, ActivityKind.TASK_CREATED, task.created_at, kind=task.kind, due=due))
-        was = draft.was.get("completed_at")
-        if task.overdue_at is not None and draft.was.get("overdue_at") is None:
-            again = bench.now if was is not None else task.created_at
-            lines.append(overdue_line(task, max(task.overdue_at, again)))
-        if task.completed_at is not None and was is None:
-            lines.append(self.line(draft, ActivityKind.TASK_COMPLETED, task.completed_at, kind=task.kind))
-        elif task.completed_at is None and was is not None:
-            lines.append(self.line(draft, ActivityKind.TASK_REOPENED, bench.now, kind=task.kind))
-        return lines
+            entries.append(self.make_entry(change, ActivityKind.TASK_CREATED, task.created_at, kind=task.kind, due=due))
+        previous_completed_at = change.original.get("completed_at")
+        if task.overdue_at is not None and change.original.get("overdue_at") is None:
+            open_since = edit.now if previous_completed_at is not None else task.created_at
+            entries.append(make_overdue_entry(task, max(task.overdue_at, open_since)))
+        if task.completed_at is not None and previous_completed_at is None:
+            entries.append(self.make_entry(change, ActivityKind.TASK_COMPLETED, task.completed_at, kind=task.kind))
+        elif task.completed_at is None and previous_completed_at is not None:
+            entries.append(self.make_entry(change, ActivityKind.TASK_REOPENED, edit.now, kind=task.kind))
+        return entries
 
 
-def _complete(bench: Bench, draft: Draft, at: datetime | None, *path: str) -> None:
+def _set_completion(edit: EditContext, change: PendingChange, at: datetime | None, *path: str) -> None:
     """Set or clear the completion; it is credited to the assignee, on its day."""
-    task: Task = draft.row
+    task: Task = change.row
     if at is None:
         task.completed_at = task.completed_on = task.credit_by = task.credit_team = None
         return
-    when = validation.past(at, bench.now, *path)
-    if when < task.created_at and not draft.is_new:
+    completed_at = validation.clean_past_time(at, edit.now, *path)
+    if completed_at < task.created_at and not change.is_new:
         raise Invalid("A task cannot be completed before it was created.", *path)
-    assignee = bench.refs.row("Employee", task.assignee_id)
-    task.completed_at, task.completed_on = when, bench.calendar.day_of(when)
-    task.credit_by, task.credit_team = assignee.id, bench.places.team(assignee, when)
+    assignee = edit.resolver.get_row("Employee", task.assignee_id)
+    task.completed_at, task.completed_on = completed_at, edit.calendar.day_of(completed_at)
+    task.credit_by, task.credit_team = assignee.id, edit.memberships.team_id_at(assignee, completed_at)
 
 
-def overdue_line(task: Task, at: datetime) -> Line:
+def make_overdue_entry(task: Task, at: datetime) -> ActivityEntry:
     """Return the activity entry for a task whose due time has passed."""
     due = task.due_at.isoformat() if task.due_at else None
-    return Tasks().line(Draft(task, {}, None), ActivityKind.TASK_OVERDUE, at, kind=task.kind, due=due)
+    return TaskType().make_entry(PendingChange(task, {}, None), ActivityKind.TASK_OVERDUE, at, kind=task.kind, due=due)
 
 
-async def record(context: Context, givens: Sequence[Given], *, aloud: bool = True) -> tuple[list[Task], list[Goal]]:
-    return await record_many(context, Tasks(), givens, aloud=aloud)
+async def upsert_tasks(
+    context: Context, inputs: Sequence[InputFields], *, notify: bool = True
+) -> tuple[list[Task], list[Goal]]:
+    return await upsert_records(context, TaskType(), inputs, notify=notify)
 
 
-async def complete(context: Context, id_: str, at: datetime | None) -> tuple[Task, list[Goal]]:
+async def complete_task(context: Context, global_id: str, at: datetime | None) -> tuple[Task, list[Goal]]:
     """Complete a task; a completed one stays unchanged unless a time is given."""
 
-    def completed(bench: Bench, draft: Draft) -> None:
-        if at is not None or draft.row.completed_at is None:
-            _complete(bench, draft, at or bench.now, "at")
+    def apply_completion(edit: EditContext, change: PendingChange) -> None:
+        if at is not None or change.row.completed_at is None:
+            _set_completion(edit, change, at or edit.now, "at")
 
-    return await edit(context, Tasks(), id_, {}, completed, path=("id",))
+    return await edit_record(context, TaskType(), global_id, {}, apply_completion, path=("id",))
 
 
-async def reopen(context: Context, id_: str) -> tuple[Task, list[Goal]]:
-    return await edit(context, Tasks(), id_, {}, lambda bench, draft: _complete(bench, draft, None), path=("id",))
+async def reopen_task(context: Context, global_id: str) -> tuple[Task, list[Goal]]:
+    return await edit_record(
+        context, TaskType(), global_id, {}, lambda edit, change: _set_completion(edit, change, None), path=("id",)
+    )

@@ -7,18 +7,18 @@ from functools import partial
 from typing import Final
 
 from domain.forecasting.arrays import NEVER
-from domain.forecasting.backtest import Horizon, Made, came, over
-from domain.forecasting.baselines import WEIGHTED
-from domain.forecasting.error_metrics import Scored, Scores, scores
+from domain.forecasting.backtest import BacktestForecast, Horizon, actual_outcome, completed
+from domain.forecasting.baselines import WEIGHTED_PIPELINE
+from domain.forecasting.error_metrics import ErrorMetrics, ForecastOutcome, compute_error_metrics
 from domain.forecasting.seasonality import last_day, month_of
 from resolvers.forecasting import backtests
-from resolvers.forecasting.backtests import Past
-from resolvers.forecasting.forecast_engine import forecaster
+from resolvers.forecasting.backtests import BacktestData
+from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.forecasting.forecasts import Forecast
 from resolvers.request.context import Context
 
-_MONTH_ENDS: Final = 12  # origins that are tested
-_QUARTERLY_FROM: Final = 46  # days of a period from which quarterly forecasts are tested
+_MAX_ORIGINS: Final = 12  # origins that are tested
+_QUARTERLY_MIN_DAYS: Final = 46  # days of a period from which quarterly forecasts are tested
 
 
 @dataclass(frozen=True)
@@ -32,43 +32,65 @@ class Accuracy:
     weighted_pipeline_wape: float
 
 
-async def of(context: Context, forecast: Forecast) -> Accuracy | None:
+async def measure_accuracy(context: Context, forecast: Forecast) -> Accuracy | None:
     """Return the accuracy of the scope's monthly (for a long period: quarterly) forecasts; None without a past.
 
     Memoized until the day ends or the past changes.
     """
-    desk, past = forecaster(context), await backtests.past(context, forecast.basis)
-    horizon = Horizon.QUARTER if forecast.period.days >= _QUARTERLY_FROM else Horizon.MONTH
-    scope = forecast.scope.kind, forecast.scope.number
+    engine, data = get_forecast_engine(context), await backtests.load_backtest_data(context, forecast.basis)
+    horizon = Horizon.QUARTER if forecast.period.days >= _QUARTERLY_MIN_DAYS else Horizon.MONTH
+    scope = forecast.scope.kind, forecast.scope.id
 
-    async def work() -> Accuracy | None:
-        made: list[Made] = []
-        for origin in await desk.in_thread(partial(_origins, past)):
-            by_scope = await backtests.of(context, past, origin, forecast.basis)
-            made += [each for each in by_scope.get(scope, ()) if each.horizon is horizon]
-        return await desk.in_thread(partial(_scored, past, made))
+    async def measure() -> Accuracy | None:
+        forecasts: list[BacktestForecast] = []
+        for origin in await engine.run_in_worker(partial(_origins, data)):
+            by_scope = await backtests.load_forecasts_at(context, data, origin, forecast.basis)
+            forecasts += [
+                scope_forecast for scope_forecast in by_scope.get(scope, ()) if scope_forecast.horizon is horizon
+            ]
+        return await engine.run_in_worker(partial(_score, data, forecasts))
 
-    return await desk.once(("accuracy", past.known.past, past.known.today, forecast.basis, horizon, scope), work)
+    return await engine.memoize(
+        ("accuracy", data.snapshot.past_version, data.snapshot.today, forecast.basis, horizon, scope), measure
+    )
 
 
-def _origins(past: Past) -> list[int]:
+def _origins(data: BacktestData) -> list[int]:
     """Return the recent month ends by which a deal had been closed and whose next month is over."""
-    closed = past.table.closed[past.table.closed != NEVER]
+    closed = data.table.closed[data.table.closed != NEVER]
     if not len(closed):
         return []
-    last = month_of(past.known.today) - 2  # the month after it must be over
-    return [last_day(month) for month in range(max(month_of(int(closed.min())), last - _MONTH_ENDS + 1), last + 1)]
+    last = month_of(data.snapshot.today) - 2  # the month after it must be over
+    return [last_day(month) for month in range(max(month_of(int(closed.min())), last - _MAX_ORIGINS + 1), last + 1)]
 
 
-def _scored(past: Past, made: list[Made]) -> Accuracy | None:
-    made = over(past.table, made, past.known.today - 1)
-    actual = [came(past.table, each) for each in made]
-    pairs = list(zip(made, actual, strict=True))
-    ours = scores([Scored(each.low, each.median, each.high, float(each.mean), value) for each, value in pairs])
-    weighted = [(guess, value) for each, value in pairs for guess in each.guesses if guess.name == WEIGHTED]
-    plain = scores([Scored(*guess.quantiles, guess.value, value) for guess, value in weighted])
-    return _percent(ours, plain) if ours and plain else None
+def _score(data: BacktestData, forecasts: list[BacktestForecast]) -> Accuracy | None:
+    forecasts = completed(data.table, forecasts, data.snapshot.today - 1)
+    outcomes = [actual_outcome(data.table, forecast) for forecast in forecasts]
+    forecasts_and_outcomes = list(zip(forecasts, outcomes, strict=True))
+    model_metrics = compute_error_metrics(
+        [
+            ForecastOutcome(forecast.low, forecast.median, forecast.high, float(forecast.mean), outcome)
+            for forecast, outcome in forecasts_and_outcomes
+        ]
+    )
+    weighted_pipeline = [
+        (baseline, outcome)
+        for forecast, outcome in forecasts_and_outcomes
+        for baseline in forecast.baselines
+        if baseline.name == WEIGHTED_PIPELINE
+    ]
+    baseline_metrics = compute_error_metrics(
+        [ForecastOutcome(*baseline.quantiles, baseline.value, outcome) for baseline, outcome in weighted_pipeline]
+    )
+    return _to_accuracy(model_metrics, baseline_metrics) if model_metrics and baseline_metrics else None
 
 
-def _percent(ours: Scores, plain: Scores) -> Accuracy:
-    return Accuracy(ours.count, 100 * ours.wape, 100 * ours.bias, 100 * ours.coverage, 100 * plain.wape)
+def _to_accuracy(model_metrics: ErrorMetrics, baseline_metrics: ErrorMetrics) -> Accuracy:
+    return Accuracy(
+        model_metrics.count,
+        100 * model_metrics.wape,
+        100 * model_metrics.bias,
+        100 * model_metrics.coverage,
+        100 * baseline_metrics.wape,
+    )

@@ -14,107 +14,120 @@ from functools import partial
 import numpy as np
 
 from domain.forecasting.arrays import Bools
-from domain.forecasting.backtest import Group, Level, Made, forecasts
+from domain.forecasting.backtest import BacktestForecast, Level, SellerGroup, forecast_origin
 from domain.forecasting.cooperative import Steps
-from domain.forecasting.deal_table import DealTable, in_order
+from domain.forecasting.deal_table import DealTable, sort_canonically
 from models.forecasting import deal_history, deal_tables
-from models.forecasting.deal_history import Histories
-from models.forecasting.deal_tables import Basis, Staff
+from models.forecasting.deal_history import DealHistoryReader
+from models.forecasting.deal_tables import Basis, SellerIndex
 from models.goals.goals import OwnerKind
-from models.organization.people import Tree
-from resolvers.forecasting.forecast_engine import Forecaster, Known, forecaster
+from models.organization.people import TeamTree
+from resolvers.forecasting.forecast_engine import DealSnapshot, ForecastEngine, get_forecast_engine
 from resolvers.request.context import Context
 
-Key = tuple[OwnerKind, int]
+ScopeKey = tuple[OwnerKind, int]
 
 
 @dataclass(frozen=True)
-class Past:
+class BacktestData:
     """Everything that back-tests need: all deals with their history, and the sellers with theirs."""
 
     table: DealTable
-    known: Known
-    staff: Staff
-    whereabouts: deal_tables.Whereabouts
-    tree: Tree
+    snapshot: DealSnapshot
+    sellers: SellerIndex
+    team_history: deal_tables.SellerTeamHistory
+    tree: TeamTree
 
-    def at(self, origin: int) -> Staff:
+    def sellers_at(self, origin: int) -> SellerIndex:
         """Return the sellers with team and active state as of the end of day `origin`."""
-        moment = self.known.calendar.start_of(date.fromordinal(origin) + timedelta(days=1))
-        return self.whereabouts.at(self.staff, moment)
+        moment = self.snapshot.calendar.start_of(date.fromordinal(origin) + timedelta(days=1))
+        return self.team_history.sellers_at(self.sellers, moment)
 
-    def forecasts(self, origin: int) -> Steps[dict[Key, list[Made]]]:
+    def forecast_origin(self, origin: int) -> Steps[dict[ScopeKey, list[BacktestForecast]]]:
         """Compute every scope's forecasts as of the end of day `origin`; empty if there was too little history."""
-        staff = self.at(origin)
-        groups = _groups(self.table, staff, self.tree, origin)
-        calendar = self.known.calendar
-        made = yield from forecasts(self.table, origin, calendar, staff.keys, staff.active, list(groups.values()))
+        sellers = self.sellers_at(origin)
+        groups = _list_groups(self.table, sellers, self.tree, origin)
+        calendar = self.snapshot.calendar
+        results = yield from forecast_origin(
+            self.table, origin, calendar, sellers.keys, sellers.active, list(groups.values())
+        )
         keys = {id(group): key for key, group in groups.items()}
-        found: dict[Key, list[Made]] = {}
-        for each in made:
-            found.setdefault(keys[id(each.group)], []).append(each)
-        return found
+        by_scope: dict[ScopeKey, list[BacktestForecast]] = {}
+        for forecast in results:
+            by_scope.setdefault(keys[id(forecast.group)], []).append(forecast)
+        return by_scope
 
 
-async def past(context: Context, basis: Basis = Basis.REVENUE) -> Past:
+async def load_backtest_data(context: Context, basis: Basis = Basis.REVENUE) -> BacktestData:
     """Return the data of back-tests; memoized until the past changes."""
-    desk = forecaster(context)
-    known = await desk.known(context)
-    return await desk.once(("past", known.past, known.today, basis), lambda: _read(desk, known, basis, context.tree))
+    engine = get_forecast_engine(context)
+    snapshot = await engine.snapshot(context)
+    return await engine.memoize(
+        ("past", snapshot.past_version, snapshot.today, basis),
+        lambda: _read_data(engine, snapshot, basis, context.tree),
+    )
 
 
-async def _read(desk: Forecaster, known: Known, basis: Basis, tree: Tree) -> Past:
-    histories = Histories(known.book, known.staff, known.market, known.calendar)
-    async for page in deal_history.lines():
-        await desk.in_thread(partial(histories.read, page))
-    table = await desk.in_steps(_table(known, histories, basis))
-    return Past(table, known, known.staff, await deal_tables.whereabouts(), tree)
+async def _read_data(engine: ForecastEngine, snapshot: DealSnapshot, basis: Basis, tree: TeamTree) -> BacktestData:
+    history = DealHistoryReader(snapshot.deals, snapshot.sellers, snapshot.pricing, snapshot.calendar)
+    async for page in deal_history.iterate_deal_activities():
+        await engine.run_in_worker(partial(history.add_page, page))
+    table = await engine.run_chunked(_build_table(snapshot, history, basis))
+    return BacktestData(table, snapshot, snapshot.sellers, await deal_tables.load_seller_team_history(), tree)
 
 
-def _table(known: Known, histories: Histories, basis: Basis) -> Steps[DealTable]:
-    found = deal_tables.table(
-        known.book, known.stays, known.staff, known.market, basis, sure=histories.sure, undo=histories.undo
+def _build_table(snapshot: DealSnapshot, history: DealHistoryReader, basis: Basis) -> Steps[DealTable]:
+    table = deal_tables.build_table(
+        snapshot.deals,
+        snapshot.stage_entries,
+        snapshot.sellers,
+        snapshot.pricing,
+        basis,
+        stated_before_close=history.stated_before_close,
+        undo=history.undo_log,
     )
     yield
-    return in_order(found)
+    return sort_canonically(table)
 
 
-async def made(
-    context: Context, origins: Sequence[int], told: Callable[[int], None] = lambda origin: None
-) -> tuple[Past, list[Made]]:
+async def run_backtest(
+    context: Context, origins: Sequence[int], on_origin_done: Callable[[int], None] = lambda origin: None
+) -> tuple[BacktestData, list[BacktestForecast]]:
     """Return the back-test data and its forecasts of all scopes at these origins.
 
     on_origin_done  called with each origin when its forecasts are computed
     """
-    looked, found = await past(context), list[Made]()
+    data, forecasts = await load_backtest_data(context), list[BacktestForecast]()
     for origin in origins:
-        by_scope = await of(context, looked, origin)
-        found += [each for makes in by_scope.values() for each in makes]
-        told(origin)
-    return looked, found
+        by_scope = await load_forecasts_at(context, data, origin)
+        forecasts += [forecast for scope_forecasts in by_scope.values() for forecast in scope_forecasts]
+        on_origin_done(origin)
+    return data, forecasts
 
 
-async def of(context: Context, looked: Past, origin: int, basis: Basis = Basis.REVENUE) -> dict[Key, list[Made]]:
+async def load_forecasts_at(
+    context: Context, data: BacktestData, origin: int, basis: Basis = Basis.REVENUE
+) -> dict[ScopeKey, list[BacktestForecast]]:
     """Return the forecasts of all scopes at one origin; memoized."""
-    known = looked.known
-    key = ("origin", known.past, known.today, origin, basis)
-    desk = forecaster(context)
-    return await desk.once(key, lambda: desk.in_steps(looked.forecasts(origin)))
+    snapshot = data.snapshot
+    key = ("origin", snapshot.past_version, snapshot.today, origin, basis)
+    engine = get_forecast_engine(context)
+    return await engine.memoize(key, lambda: engine.run_chunked(data.forecast_origin(origin)))
 
 
-def _groups(table: DealTable, staff: Staff, tree: Tree, origin: int) -> dict[Key, Group]:
+def _list_groups(table: DealTable, sellers: SellerIndex, tree: TeamTree, origin: int) -> dict[ScopeKey, SellerGroup]:
     """Return the groups to forecast: the company, and the teams and employees that had deals by day `origin`."""
-    sold = np.zeros(len(staff.ids), dtype=np.bool_)
-    sold[table.seller[table.created <= origin]] = True
-    groups = {(OwnerKind.COMPANY, 0): Group("company", Level.COMPANY, np.ones(len(sold), dtype=np.bool_))}
+    has_deals = np.zeros(len(sellers.ids), dtype=np.bool_)
+    has_deals[table.seller[table.created <= origin]] = True
+    groups = {(OwnerKind.COMPANY, 0): SellerGroup("company", Level.COMPANY, np.ones(len(has_deals), dtype=np.bool_))}
     for team in sorted(tree.teams.values(), key=lambda team: (team.name, team.id)):
-        members: Bools = staff.in_teams(tree.below(team.id))
-        if (members & sold).any():
-            level = Level.TEAMS if (sold & (staff.teams == team.id)).any() else Level.ABOVE
-            groups[OwnerKind.TEAM, team.id] = Group(f"team:{team.name}", level, members)
-    for place in np.flatnonzero(sold):
-        alone = np.zeros(len(sold), dtype=np.bool_)
-        alone[place] = True
-        name = f"employee:{staff.names[place]}"
-        groups[OwnerKind.EMPLOYEE, staff.ids[place]] = Group(name, Level.SELLERS, alone)
+        members: Bools = sellers.mask_of_teams(tree.subtree_ids(team.id))
+        if (members & has_deals).any():
+            level = Level.TEAMS if (has_deals & (sellers.teams == team.id)).any() else Level.PARENT_TEAMS
+            groups[OwnerKind.TEAM, team.id] = SellerGroup(f"team:{team.name}", level, members)
+    for index in np.flatnonzero(has_deals):
+        mask = np.zeros(len(has_deals), dtype=np.bool_)
+        mask[index] = True
+        name = f"employee:{sellers.names[index]}"
+        groups[OwnerKind.EMPLOYEE, sellers.ids[index]] = SellerGroup(name, Level.SELLERS, mask)
     return groups

@@ -22,31 +22,31 @@ import numpy as np
 
 from domain.forecasting.arrays import Ints
 from domain.forecasting.cooperative import Steps
-from domain.forecasting.deal_table import DealTable, in_order, known_at
-from domain.forecasting.forecast import Fit, Outlook
-from domain.forecasting.training import Learner
+from domain.forecasting.deal_table import DealTable, known_at, sort_canonically
+from domain.forecasting.forecast import FittedModel, SellerForecasts
+from domain.forecasting.training import ModelTrainer
 from domain.primitives.calendar import Calendar
-from models.db.json_aggregates import Texts
+from models.db.json_aggregates import JsonChunks
 from models.forecasting import deal_columns, deal_tables
-from models.forecasting.deal_columns import Book
-from models.forecasting.deal_tables import Basis, Market, Staff, Stays
+from models.forecasting.deal_columns import DealColumns
+from models.forecasting.deal_tables import Basis, Pricing, SellerIndex, StageEntries
 from models.live import change_log
-from models.organization.company import Rates
-from resolvers.forecasting.metric_history import MetricPast, MetricPasts
+from models.organization.company import ExchangeRateTable
+from resolvers.forecasting.metric_history import MetricHistory, MetricHistoryCache
 from resolvers.request.context import Context
 
 Result = TypeVar("Result")
-_KEPT: Final = 256  # memoized results
-_MANY: Final = 4000  # changed deals above which the past counts as changed without a comparison
-_MOVING: Final = frozenset({"*", "deals", "people", "company"})  # change log topics that change the snapshot
-_OF_NOW: Final = frozenset({"open", "outlook", "ever"})  # task keys (kind, present version, ...)
-_OF_PAST: Final = frozenset(
+_MAX_RESULTS: Final = 256  # memoized results
+_MAX_CHANGED_DEALS: Final = 4000  # changed deals above which the past counts as changed without a comparison
+_SNAPSHOT_TOPICS: Final = frozenset({"*", "deals", "people", "company"})  # change log topics that change the snapshot
+_PRESENT_KEYS: Final = frozenset({"open", "outlook", "ever"})  # task keys (kind, present version, ...)
+_PAST_KEYS: Final = frozenset(
     {"learner", "fit", "window", "past", "origin", "accuracy"}
 )  # task keys (kind, past version, day, ...)
 
 
 @dataclass(frozen=True)
-class Known:
+class DealSnapshot:
     """The data of forecasts as of a position of the change log; immutable.
 
     present_version   identifies the deals as they are now: the position at which they last changed
@@ -58,59 +58,59 @@ class Known:
     """
 
     position: int
-    present: Any
-    line: int
-    past: Any
+    present_version: Any
+    last_activity_id: int
+    past_version: Any
     today: int
     calendar: Calendar
     currency: str
-    book: Book
-    visits: Stays
-    staff: Staff
-    rates: Rates
-    market: Market
+    deals: DealColumns
+    all_stage_entries: StageEntries
+    sellers: SellerIndex
+    rates: ExchangeRateTable
+    pricing: Pricing
 
     @property
-    def stays(self) -> Stays:
+    def stage_entries(self) -> StageEntries:
         """The stage entries, or none if no deal has ever moved: then stages carry no information."""
-        return self.visits if self.visits.moved else deal_tables.no_stays()
+        return self.all_stage_entries if self.all_stage_entries.has_moves else deal_tables.empty_stage_entries()
 
-    def table(self, basis: Basis) -> Steps[DealTable]:
-        found = deal_tables.table(self.book, self.stays, self.staff, self.market, basis)
+    def build_table(self, basis: Basis) -> Steps[DealTable]:
+        table = deal_tables.build_table(self.deals, self.stage_entries, self.sellers, self.pricing, basis)
         yield
-        return in_order(found)
+        return sort_canonically(table)
 
-    def goes_on_from(self, before: Known) -> bool:
+    def differs_only_in_deals(self, before: DealSnapshot) -> bool:
         """Return whether at most today's state of single deals differs from `before`, but not past, day or sellers."""
-        same = before.past, before.today, before.calendar, before.currency, before.market
-        same_now = self.past, self.today, self.calendar, self.currency, self.market
-        return same == same_now and self.staff is before.staff
+        past_before = before.past_version, before.today, before.calendar, before.currency, before.pricing
+        past_now = self.past_version, self.today, self.calendar, self.currency, self.pricing
+        return past_before == past_now and self.sellers is before.sellers
 
-    def open_now(self, basis: Basis) -> DealTable:
+    def build_open_deals(self, basis: Basis) -> DealTable:
         """Return the table of the deals that are open now."""
-        book = self.book.open_ones()
-        stays = self.stays.of(book.id)
-        table = deal_tables.table(book, stays, self.staff, self.market, basis)
-        return known_at(in_order(table), self.today)
+        open_deals = self.deals.open_deals()
+        stage_entries = self.stage_entries.select_deals(open_deals.id)
+        table = deal_tables.build_table(open_deals, stage_entries, self.sellers, self.pricing, basis)
+        return known_at(sort_canonically(table), self.today)
 
 
-class Forecaster:
+class ForecastEngine:
     """Computes and caches forecasts; one per process.
 
     Must not be called within a unit of work: its results are shared by all viewers, so it may read committed data only.
     """
 
     def __init__(self) -> None:
-        self._reading = asyncio.Lock()
-        self._known: Known | None = None
+        self._read_lock = asyncio.Lock()
+        self._snapshot: DealSnapshot | None = None
         # ids of employees with changed deals; None if all sellers may be affected
-        self._moved: set[int] | None = set()
-        self._heard: tuple[int, date] | None = None  # news counter and day for which the snapshot is up to date
+        self._changed_sellers: set[int] | None = set()
+        self._last_news: tuple[int, date] | None = None  # news counter and day for which the snapshot is up to date
         self._tasks: OrderedDict[Any, asyncio.Task[Any]] = OrderedDict()
         self._worker = ThreadPoolExecutor(1, "forecast")
-        self._metric_pasts = MetricPasts()
+        self._metric_histories = MetricHistoryCache()
 
-    async def known(self, context: Context) -> Known:
+    async def snapshot(self, context: Context) -> DealSnapshot:
         """Return the current snapshot, updated if needed.
 
         A live stream carries a counter of the deal news received so far. While it stands where the snapshot was last
@@ -118,238 +118,284 @@ class Forecaster:
         has to look. The lock makes concurrent callers wait for one read.
         """
         today = await context.today()
-        async with self._reading:
-            heard = (context.known.deals_heard, today) if context.known else None
-            if heard is not None and heard == self._heard and self._known is not None:
-                return self._known
-            found = await self._read(context)
-            if found is not self._known:
-                if self._known is None or not found.goes_on_from(self._known):
-                    self._moved = None
-                self._known = found
-                self._forget(found)
-            self._heard = heard or self._heard
-            return found
+        async with self._read_lock:
+            news = (context.reference_cache.deals_version, today) if context.reference_cache else None
+            if news is not None and news == self._last_news and self._snapshot is not None:
+                return self._snapshot
+            snapshot = await self._read_snapshot(context)
+            if snapshot is not self._snapshot:
+                if self._snapshot is None or not snapshot.differs_only_in_deals(self._snapshot):
+                    self._changed_sellers = None
+                self._snapshot = snapshot
+                self._drop_outdated(snapshot)
+            self._last_news = news or self._last_news
+            return snapshot
 
-    async def metric_pasts(self, context: Context, known: Known, metrics: Collection[str]) -> Mapping[str, MetricPast]:
+    async def get_metric_histories(
+        self, context: Context, snapshot: DealSnapshot, metrics: Collection[str]
+    ) -> Mapping[str, MetricHistory]:
         """Return the daily history of each metric up to the end of yesterday."""
-        async with self._reading:
-            if context.known is not None:  # `snapshot` may have returned without reading the change log
-                self._metric_pasts.doubt({"*"})
-            return await self._metric_pasts.up_to(known.today - 1, metrics, self.in_thread)
+        async with self._read_lock:
+            if context.reference_cache is not None:  # `snapshot` may have returned without reading the change log
+                self._metric_histories.mark_doubtful({"*"})
+            return await self._metric_histories.load_until(snapshot.today - 1, metrics, self.run_in_worker)
 
-    def whose_moved(self) -> set[int] | None:
+    def take_changed_sellers(self) -> set[int] | None:
         """Return the ids of employees whose deals have changed since the last call; None if all may be affected."""
-        found, self._moved = self._moved, set()
-        return found
+        changed, self._changed_sellers = self._changed_sellers, set()
+        return changed
 
-    def _forget(self, known: Known) -> None:
+    def _drop_outdated(self, snapshot: DealSnapshot) -> None:
         """Drop memoized results of earlier versions, which can no longer be requested."""
         for key in list(self._tasks):
-            of_now = key[0] in _OF_NOW and key[1] != known.present
-            if of_now or (key[0] in _OF_PAST and key[1:3] != (known.past, known.today)):
+            is_outdated = key[0] in _PRESENT_KEYS and key[1] != snapshot.present_version
+            if is_outdated or (key[0] in _PAST_KEYS and key[1:3] != (snapshot.past_version, snapshot.today)):
                 del self._tasks[key]
 
-    async def learner(self, known: Known) -> Learner:
+    async def get_trainer(self, snapshot: DealSnapshot) -> ModelTrainer:
         """Return the model trainer of the deals up to the end of yesterday; memoized."""
-        return await self.once(("learner", known.past, known.today), lambda: self.in_steps(_learner(known)))
+        return await self.memoize(
+            ("learner", snapshot.past_version, snapshot.today), lambda: self.run_chunked(_build_trainer(snapshot))
+        )
 
-    async def fit(self, known: Known, basis: Basis) -> Fit:
+    async def fit_model(self, snapshot: DealSnapshot, basis: Basis) -> FittedModel:
         """Return the fitted model of the basis; memoized."""
 
-        async def work() -> Fit:
-            learner = await self.learner(known)
-            return await self.in_steps(_fit(known, learner, basis))
+        async def fit() -> FittedModel:
+            trainer = await self.get_trainer(snapshot)
+            return await self.run_chunked(_build_model(snapshot, trainer, basis))
 
-        return await self.once(("fit", known.past, known.today, basis), work)
+        return await self.memoize(("fit", snapshot.past_version, snapshot.today, basis), fit)
 
-    async def open_now(self, known: Known, basis: Basis) -> DealTable:
+    async def get_open_deals(self, snapshot: DealSnapshot, basis: Basis) -> DealTable:
         """Return the table of the deals that are open now; memoized."""
-        key = ("open", known.present, known.today, basis)
-        return await self.once(key, lambda: self.in_thread(partial(known.open_now, basis)))
+        key = ("open", snapshot.present_version, snapshot.today, basis)
+        return await self.memoize(key, lambda: self.run_in_worker(partial(snapshot.build_open_deals, basis)))
 
-    async def outlook(self, known: Known, basis: Basis, first: int, last: int) -> Outlook:
+    async def forecast_sellers(self, snapshot: DealSnapshot, basis: Basis, first: int, last: int) -> SellerForecasts:
         """Return the sellers' forecasts of the days from `first` to `last` from the deals open now; memoized.
 
         The window is memoized by the past version and the forecast by the present version: a changed deal repeats only
         the last step.
         """
 
-        async def work() -> Outlook:
-            fit, then = await self.fit(known, basis), await self.open_now(known, basis)
-            window = await self.once(
-                ("window", known.past, known.today, basis, first, last),
-                lambda: self.in_steps(fit.window(first, last)),
+        async def forecast() -> SellerForecasts:
+            model, open_deals = await self.fit_model(snapshot, basis), await self.get_open_deals(snapshot, basis)
+            window = await self.memoize(
+                ("window", snapshot.past_version, snapshot.today, basis, first, last),
+                lambda: self.run_chunked(model.compute_window(first, last)),
             )
-            return await self.in_steps(window.outlook(then))
+            return await self.run_chunked(window.forecast_sellers(open_deals))
 
-        return await self.once(("outlook", known.present, known.today, basis, first, last), work)
+        return await self.memoize(("outlook", snapshot.present_version, snapshot.today, basis, first, last), forecast)
 
-    async def work(self, key: Any, count: Callable[[], Result]) -> Result:
+    async def compute(self, key: Any, function: Callable[[], Result]) -> Result:
         """Return the result of `function`, run in the worker thread once per key."""
-        return await self.once(key, lambda: self.in_thread(count))
+        return await self.memoize(key, lambda: self.run_in_worker(function))
 
-    async def once(self, key: Any, make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    async def memoize(self, key: Any, factory: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """Return the result of the coroutine that `factory` makes, run once per key.
 
         Concurrent callers with the same key wait for one task. A failed or cancelled task is replaced.
         """
         task = self._tasks.get(key)
         if task is None or (task.done() and (task.cancelled() or task.exception())):
-            task = self._tasks[key] = asyncio.create_task(make())
+            task = self._tasks[key] = asyncio.create_task(factory())
         self._tasks.move_to_end(key)
-        while len(self._tasks) > _KEPT:
+        while len(self._tasks) > _MAX_RESULTS:
             self._tasks.popitem(last=False)
         if task.done():
             return cast(Result, task.result())
         return cast(Result, await asyncio.shield(task))  # a cancelled caller must not cancel the task of the others
 
-    async def in_thread(self, count: Callable[[], Result]) -> Result:
+    async def run_in_worker(self, function: Callable[[], Result]) -> Result:
         """Run `function` in the worker thread, after what is queued there."""
-        return await asyncio.get_running_loop().run_in_executor(self._worker, count)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, function)
 
-    async def in_steps(self, steps: Steps[Result]) -> Result:
+    async def run_chunked(self, steps: Steps[Result]) -> Result:
         """Run a computation in the worker thread step by step, so that other computations get turns in between."""
 
         def step() -> tuple[Result] | None:  # a StopIteration cannot be raised into a future, hence the tuple
             try:
                 next(steps)
-            except StopIteration as ended:
-                return (ended.value,)
+            except StopIteration as stop:
+                return (stop.value,)
             return None
 
-        while (found := await self.in_thread(step)) is None:
+        while (result := await self.run_in_worker(step)) is None:
             pass
-        return found[0]
+        return result[0]
 
-    async def _read(self, context: Context) -> Known:
+    async def _read_snapshot(self, context: Context) -> DealSnapshot:
         calendar, currency = await context.calendar(), (await context.company()).currency
         today = (await context.today()).toordinal()
-        known = self._known
-        if known is None or (known.calendar, known.currency) != (calendar, currency):
-            return await self._read_all(calendar, currency, today, known.past + 1 if known else 0)
-        position, moved = await change_log.since(known.position)
-        self._metric_pasts.doubt(moved)
-        if moved & _MOVING:
-            return await self._read_on(known, position, today)
-        if today != known.today:
-            market = _market(known.rates, known.book, known.market.prices, today)
-            return replace(known, position=position, today=today, market=market)
-        return known if position == known.position else replace(known, position=position)
+        snapshot = self._snapshot
+        if snapshot is None or (snapshot.calendar, snapshot.currency) != (calendar, currency):
+            return await self._read_all(calendar, currency, today, snapshot.past_version + 1 if snapshot else 0)
+        position, topics = await change_log.topics_since(snapshot.position)
+        self._metric_histories.mark_doubtful(topics)
+        if topics & _SNAPSHOT_TOPICS:
+            return await self._read_changes(snapshot, position, today)
+        if today != snapshot.today:
+            pricing = _build_pricing(snapshot.rates, snapshot.deals, snapshot.pricing.prices, today)
+            return replace(snapshot, position=position, today=today, pricing=pricing)
+        return snapshot if position == snapshot.position else replace(snapshot, position=position)
 
-    async def _read_all(self, calendar: Calendar, currency: str, today: int, past: int) -> Known:
-        texts = await deal_tables.read(None)
-        book, visits, _ = await self._taken_apart(texts, deal_columns.empty(), deal_tables.no_stays())
-        staff, prices, rates = deal_tables.staff(texts), deal_tables.prices(texts), deal_tables.rates(texts, currency)
-        position, line = (int(texts[name][0]) for name in ("position", "line"))
-        market = _market(rates, book, prices, today)
-        return Known(position, position, line, past, today, calendar, currency, book, visits, staff, rates, market)
+    async def _read_all(self, calendar: Calendar, currency: str, today: int, past_version: int) -> DealSnapshot:
+        texts = await deal_tables.fetch_deal_data(None)
+        deals, stage_entries, _ = await self._parse(
+            texts, deal_columns.empty_columns(), deal_tables.empty_stage_entries()
+        )
+        sellers, prices, rates = (
+            deal_tables.parse_sellers(texts),
+            deal_tables.parse_prices(texts),
+            deal_tables.parse_rates(texts, currency),
+        )
+        position, last_activity_id = (int(texts[name][0]) for name in ("position", "line"))
+        pricing = _build_pricing(rates, deals, prices, today)
+        return DealSnapshot(
+            position,
+            position,
+            last_activity_id,
+            past_version,
+            today,
+            calendar,
+            currency,
+            deals,
+            stage_entries,
+            sellers,
+            rates,
+            pricing,
+        )
 
-    async def _read_on(self, known: Known, position: int, today: int) -> Known:
+    async def _read_changes(self, snapshot: DealSnapshot, position: int, today: int) -> DealSnapshot:
         """Return the snapshot updated by the deals that changed after the last activity read.
 
         The data may be newer than `position`, which was read before it. What changed in between is then read twice, and
         nothing is missed.
         """
-        texts = await deal_tables.read(known.line)
-        book, visits, ids = await self._taken_apart(texts, known.book, known.visits)
-        staff, prices = deal_tables.staff(texts), deal_tables.prices(texts)
-        if _same_places(staff, known.staff):
-            staff = known.staff  # keep the identical object: caches compare it by identity
-        if self._moved is not None:
-            self._moved |= sellers_of(known.book, ids.tolist()) | sellers_of(book, ids.tolist())
-        rates = deal_tables.rates(texts, known.currency)
-        fresh = replace(
-            known, position=position, present=position, line=int(texts["line"][0]), today=today, book=book, visits=visits, staff=staff,
-            rates=rates, market=_market(rates, book, prices, today),
+        texts = await deal_tables.fetch_deal_data(snapshot.last_activity_id)
+        deals, stage_entries, changed_ids = await self._parse(texts, snapshot.deals, snapshot.all_stage_entries)
+        sellers, prices = deal_tables.parse_sellers(texts), deal_tables.parse_prices(texts)
+        if _has_same_names_and_teams(sellers, snapshot.sellers):
+            sellers = snapshot.sellers  # keep the identical object: caches compare it by identity
+        if self._changed_sellers is not None:
+            self._changed_sellers |= sellers_of(snapshot.deals, changed_ids.tolist()) | sellers_of(
+                deals, changed_ids.tolist()
+            )
+        rates = deal_tables.parse_rates(texts, snapshot.currency)
+        updated = replace(
+            snapshot, position=position, present_version=position, last_activity_id=int(texts["line"][0]), today=today, deals=deals, all_stage_entries=stage_entries, sellers=sellers,
+            rates=rates, pricing=_build_pricing(rates, deals, prices, today),
         )  # fmt: skip
-        same = prices == known.market.prices and _same_staff(staff, known.staff)
-        same = same and await self.in_thread(partial(_same_past, known, fresh, ids))
-        return fresh if same else replace(fresh, past=known.past + 1)
+        has_same_past = prices == snapshot.pricing.prices and _has_same_sellers(sellers, snapshot.sellers)
+        has_same_past = has_same_past and await self.run_in_worker(
+            partial(_has_same_past, snapshot, updated, changed_ids)
+        )
+        return updated if has_same_past else replace(updated, past_version=snapshot.past_version + 1)
 
-    async def _taken_apart(self, texts: Texts, book: Book, visits: Stays) -> tuple[Book, Stays, Ints]:
+    async def _parse(
+        self, texts: JsonChunks, deals: DealColumns, stage_entries: StageEntries
+    ) -> tuple[DealColumns, StageEntries, Ints]:
         """Parse what was read; return the updated deals and stage entries, and the ids of the deals read."""
-        fresh = deal_columns.Fresh([*book.currencies], [*book.products])
+        updates = deal_columns.DealUpdates([*deals.currencies], [*deals.products])
         for text in texts.get("deal", ()):
-            await self.in_thread(partial(fresh.read, text))
-        stays = [await self.in_thread(partial(deal_tables.stays, text)) for text in texts.get("visit", ())]
-        ids = fresh.ids
-        book = await self.in_thread(partial(book.with_fresh, fresh))
-        return book, await self.in_thread(partial(visits.with_fresh, stays, ids)), ids
+            await self.run_in_worker(partial(updates.add_chunk, text))
+        entry_updates = [
+            await self.run_in_worker(partial(deal_tables.parse_stage_entries, text)) for text in texts.get("visit", ())
+        ]
+        ids = updates.ids
+        deals = await self.run_in_worker(partial(deals.merge, updates))
+        return deals, await self.run_in_worker(partial(stage_entries.merge, entry_updates, ids)), ids
 
 
-def _market(rates: Rates, book: Book, prices: Mapping[str, tuple[int, str]], today: int) -> Market:
-    return deal_tables.market(rates.own, rates, book.currencies, prices, date.fromordinal(today))
+def _build_pricing(
+    rates: ExchangeRateTable, deals: DealColumns, prices: Mapping[str, tuple[int, str]], today: int
+) -> Pricing:
+    return deal_tables.build_pricing(rates.company_currency, rates, deals.currencies, prices, date.fromordinal(today))
 
 
-def _same_staff(one: Staff, other: Staff) -> bool:
-    return one.keys == other.keys and one.ids == other.ids and bool((one.active == other.active).all())
+def _has_same_sellers(first: SellerIndex, second: SellerIndex) -> bool:
+    return first.keys == second.keys and first.ids == second.ids and bool((first.active == second.active).all())
 
 
-def _same_places(one: Staff, other: Staff) -> bool:
+def _has_same_names_and_teams(first: SellerIndex, second: SellerIndex) -> bool:
     """Return whether the sellers, their names, teams and active states are equal."""
-    return _same_staff(one, other) and one.names == other.names and bool((one.teams == other.teams).all())
-
-
-def _same_past(one: Known, other: Known, ids: Ints) -> bool:
-    """Return whether two snapshots, which differ at most in these deals, have the same past."""
-    if len(ids) > _MANY or one.visits.moved != other.visits.moved:
-        return False
-    yesterday = one.today - 1
-    return past_of(one.book, one.stays, ids.tolist(), yesterday) == past_of(
-        other.book, other.stays, ids.tolist(), yesterday
+    return (
+        _has_same_sellers(first, second) and first.names == second.names and bool((first.teams == second.teams).all())
     )
 
 
-def sellers_of(book: Book, ids: Sequence[int]) -> set[int]:
+def _has_same_past(first: DealSnapshot, second: DealSnapshot, deal_ids: Ints) -> bool:
+    """Return whether two snapshots, which differ at most in these deals, have the same past."""
+    if len(deal_ids) > _MAX_CHANGED_DEALS or first.all_stage_entries.has_moves != second.all_stage_entries.has_moves:
+        return False
+    yesterday = first.today - 1
+    return past_facts_of(first.deals, first.stage_entries, deal_ids.tolist(), yesterday) == past_facts_of(
+        second.deals, second.stage_entries, deal_ids.tolist(), yesterday
+    )
+
+
+def sellers_of(deals: DealColumns, deal_ids: Sequence[int]) -> set[int]:
     """Return the ids of the owners and winners of these deals; unknown deals are ignored."""
-    at = book.places([id_ for id_, known in zip(ids, book.has(ids), strict=True) if known])
-    return {*book.owner[at].tolist(), *book.winner[at].tolist()}
+    rows = deals.indexes_of([id_ for id_, is_known in zip(deal_ids, deals.contains(deal_ids), strict=True) if is_known])
+    return {*deals.owner[rows].tolist(), *deals.winner[rows].tolist()}
 
 
-def past_of(book: Book, stays: Stays, ids: Sequence[int], day: int) -> list[tuple[Any, ...]]:
+def past_facts_of(
+    deals: DealColumns, stage_entries: StageEntries, deal_ids: Sequence[int], day: int
+) -> list[tuple[Any, ...]]:
     """Return all facts of these deals that training up to the end of `day` uses, for comparison."""
-    there = np.array([id_ for id_, known in zip(ids, book.has(ids), strict=True) if known], dtype=np.int64)
-    at = book.places(there.tolist())
-    at = at[(book.created[at] <= day) & (book.deleted[at] > day)]
-    over = book.closed[at] <= day
+    present_ids = np.array(
+        [id_ for id_, is_known in zip(deal_ids, deals.contains(deal_ids), strict=True) if is_known], dtype=np.int64
+    )
+    rows = deals.indexes_of(present_ids.tolist())
+    rows = rows[(deals.created[rows] <= day) & (deals.deleted[rows] > day)]
+    is_closed = deals.closed[rows] <= day
     columns: list[Ints | Any] = [
-        book.id[at],
-        book.created[at],
-        np.where(over, book.closed[at], 0),
-        np.where(over, book.state[at], 0),
-        np.where(over, book.winner[at], 0),
-        book.owner[at],
-        book.product[at],
-        np.where(over, np.nan_to_num(book.value[at]), 0),
-        np.where(over, np.nan_to_num(book.profit[at]), 0),
+        deals.id[rows],
+        deals.created[rows],
+        np.where(is_closed, deals.closed[rows], 0),
+        np.where(is_closed, deals.state[rows], 0),
+        np.where(is_closed, deals.winner[rows], 0),
+        deals.owner[rows],
+        deals.product[rows],
+        np.where(is_closed, np.nan_to_num(deals.value[rows]), 0),
+        np.where(is_closed, np.nan_to_num(deals.profit[rows]), 0),
     ]
-    use = np.isin(stays.deal, there) & (stays.day <= day)
-    entered = sorted(zip(stays.deal[use].tolist(), stays.day[use].tolist(), stays.stage[use].tolist(), strict=True))
+    entry_mask = np.isin(stage_entries.deal, present_ids) & (stage_entries.day <= day)
+    entered = sorted(
+        zip(
+            stage_entries.deal[entry_mask].tolist(),
+            stage_entries.day[entry_mask].tolist(),
+            stage_entries.stage[entry_mask].tolist(),
+            strict=True,
+        )
+    )
     return [*zip(*(column.tolist() for column in columns), strict=True), *entered]
 
 
-def _learner(known: Known) -> Steps[Learner]:
-    day = known.today - 1
-    table = yield from known.table(Basis.COUNT)
+def _build_trainer(snapshot: DealSnapshot) -> Steps[ModelTrainer]:
+    day = snapshot.today - 1
+    table = yield from snapshot.build_table(Basis.COUNT)
     yield
-    then = known_at(table, day)
+    deals = known_at(table, day)
     yield
-    return Learner(then, day, known.calendar, known.staff.active)
+    return ModelTrainer(deals, day, snapshot.calendar, snapshot.sellers.active)
 
 
-def _fit(known: Known, learner: Learner, basis: Basis) -> Steps[Fit]:
-    table = yield from known.table(basis)
+def _build_model(snapshot: DealSnapshot, trainer: ModelTrainer, basis: Basis) -> Steps[FittedModel]:
+    table = yield from snapshot.build_table(basis)
     yield
-    fit = Fit(learner, known_at(table, known.today - 1), known.staff.keys)
+    model = FittedModel(trainer, known_at(table, snapshot.today - 1), snapshot.sellers.keys)
     yield
-    _ = fit.means  # compute the cached property here, in the worker thread
-    return fit
+    _ = model.mean_amounts  # compute the cached property here, in the worker thread
+    return model
 
 
-def forecaster(context: Context) -> Forecaster:
+def get_forecast_engine(context: Context) -> ForecastEngine:
     """Return the engine of this process, created on first use."""
     services = context.services
-    if services.forecaster is None:
-        services.forecaster = Forecaster()
-    return cast(Forecaster, services.forecaster)
+    if services.forecast_engine is None:
+        services.forecast_engine = ForecastEngine()
+    return cast(ForecastEngine, services.forecast_engine)

@@ -18,10 +18,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from domain.errors.operation_errors import BadInput, NotFound
-from domain.errors.user_errors import Refusal
+from domain.errors.operation_errors import BadInput, ResourceNotFound
+from domain.errors.user_errors import UserError
 from domain.forecasting.arrays import Bools
-from domain.forecasting.forecast import FARTHEST, Confidence, Outlook, wide
+from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, SellerForecasts, is_too_wide
 from domain.permissions import Action
 from domain.primitives.money import from_minor
 from domain.primitives.periods import Period
@@ -33,13 +33,13 @@ from models.goals.goals import OwnerKind
 from models.ledger import scores
 from models.organization import people
 from resolvers.forecasting import what_if
-from resolvers.forecasting.forecast_engine import Known, forecaster
+from resolvers.forecasting.forecast_engine import DealSnapshot, get_forecast_engine
 from resolvers.request import scopes
 from resolvers.request.context import Context
-from resolvers.request.periods import period as period_of
-from resolvers.request.scopes import Asked, Scope
+from resolvers.request.periods import resolve_period as period_of
+from resolvers.request.scopes import Scope, ScopeArgument
 
-METRICS: Final[Mapping[Basis, str]] = {Basis.REVENUE: "deals_won_amount", Basis.PROFIT: "deals_won_profit"}
+BOOKED_METRICS: Final[Mapping[Basis, str]] = {Basis.REVENUE: "deals_won_amount", Basis.PROFIT: "deals_won_profit"}
 
 
 class MoneyBasis(StrEnum):
@@ -48,7 +48,7 @@ class MoneyBasis(StrEnum):
 
 
 @dataclass(frozen=True)
-class Question:
+class ForecastQuery:
     """Parameters of a forecast; the period is resolved for each execution, since "this month" changes.
 
     win, lose  global ids of deals to be taken as won within the period, and as lost
@@ -83,11 +83,11 @@ class Forecast:
     attainment_probability: float | None
     confidence: Confidence
     as_of: datetime
-    known: Known
-    outlook: Outlook | None
+    snapshot: DealSnapshot
+    seller_forecasts: SellerForecasts | None
     members: Bools
 
-    def shown(self, amount: float | Fraction) -> Decimal:
+    def to_money(self, amount: float | Fraction) -> Decimal:
         return from_minor(round(amount), self.currency)
 
     @property
@@ -99,59 +99,65 @@ class Forecast:
     def state(self) -> object:
         """All values that a client sees, to detect changes: equal if only time has passed."""
         parts = (self.booked, self.pipeline, self.undated, self.expected, self.low, self.median, self.high)
-        shown = tuple(round(part) for part in parts)
-        return shown, self.scope.row.name, self.period, self.target, self.attainment_probability, self.confidence
+        rounded = tuple(round(part) for part in parts)
+        return rounded, self.scope.row.name, self.period, self.target, self.attainment_probability, self.confidence
 
 
-async def asked(context: Context, scope: Asked, question: Question) -> Forecast:
+async def get_forecast(context: Context, scope: ScopeArgument, query: ForecastQuery) -> Forecast:
     """Return the forecast of a scope.
 
     scope  a resolved scope, a global id, or None for the widest scope of which the viewer may see the forecast
 
     Raises NotFound if the viewer may not see the scope's forecast or it does not exist, BadInput for an invalid query.
     """
-    meant = scope if isinstance(scope, Scope) else await _meant(context, scope)
-    if meant is None or not reaches(context, meant):
-        raise NotFound("There is no such scope: give the id of a team, an employee or the company.", field="scope")
-    return await context.ask(answers, (meant.kind, meant.number, question))
+    resolved_scope = scope if isinstance(scope, Scope) else await _resolve_scope(context, scope)
+    if resolved_scope is None or not can_view_forecast(context, resolved_scope):
+        raise ResourceNotFound(
+            "There is no such scope: give the id of a team, an employee or the company.", field="scope"
+        )
+    return await context.load_for_viewer(load_forecasts, (resolved_scope.kind, resolved_scope.id, query))
 
 
-async def of_scope(context: Context, scope: Scope, question: Question) -> Forecast | None:
+async def get_scope_forecast(context: Context, scope: Scope, query: ForecastQuery) -> Forecast | None:
     """Return the forecast as a field of the scope; None if the viewer may not see it."""
-    return await asked(context, scope, question) if reaches(context, scope) else None
+    return await get_forecast(context, scope, query) if can_view_forecast(context, scope) else None
 
 
-def reaches(context: Context, scope: Scope) -> bool:
+def can_view_forecast(context: Context, scope: Scope) -> bool:
     """Return whether the viewer may see the scope's forecast; a wallboard only those of teams and the company."""
     action = Action.VIEW_FORECAST if scope.kind is OwnerKind.EMPLOYEE else Action.VIEW_FORECAST_TOTALS
-    return scopes.reaches(context, action, scope)
+    return scopes.can_act_on(context, action, scope)
 
 
-async def _meant(context: Context, id_: str | None) -> Scope | None:
-    if id_ is not None:
-        return await scopes.find(context, id_)
-    return await scopes.widest(context, Action.VIEW_FORECAST_TOTALS) or await scopes.widest(
+async def _resolve_scope(context: Context, global_id: str | None) -> Scope | None:
+    if global_id is not None:
+        return await scopes.find_scope(context, global_id)
+    return await scopes.widest_scope(context, Action.VIEW_FORECAST_TOTALS) or await scopes.widest_scope(
         context, Action.VIEW_FORECAST
     )
 
 
-async def answers(context: Context, asked_: Sequence[tuple[OwnerKind, int, Question]]) -> list[Forecast]:
+async def load_forecasts(context: Context, requests: Sequence[tuple[OwnerKind, int, ForecastQuery]]) -> list[Forecast]:
     """Return the forecasts of (owner kind, owner id, query); the viewer's permission must have been checked."""
-    known = await forecaster(context).known(context)
-    rows = await _rows(context, {(kind, number) for kind, number, _ in asked_})
-    found: dict[Question, _Answers] = {}
-    for question in {question for *_, question in asked_}:
-        found[question] = await _prepared(context, known, question)
-    wanted = [(found[question], Scope(kind, number, rows[kind, number])) for kind, number, question in asked_]
-    return await forecaster(context).in_thread(lambda: [answers_.of(scope) for answers_, scope in wanted])
+    snapshot = await get_forecast_engine(context).snapshot(context)
+    rows = await _load_owner_rows(context, {(kind, owner_id) for kind, owner_id, _ in requests})
+    builders: dict[ForecastQuery, _ForecastBuilder] = {}
+    for query in {query for *_, query in requests}:
+        builders[query] = await _prepare_builder(context, snapshot, query)
+    builders_and_scopes = [
+        (builders[query], Scope(kind, owner_id, rows[kind, owner_id])) for kind, owner_id, query in requests
+    ]
+    return await get_forecast_engine(context).run_in_worker(
+        lambda: [builder.build(scope) for builder, scope in builders_and_scopes]
+    )
 
 
 @dataclass(frozen=True)
-class _Answers:
+class _ForecastBuilder:
     """Everything that the forecasts of all scopes share for one query."""
 
     context: Context
-    known: Known
+    snapshot: DealSnapshot
     period: Period
     basis: Basis
     today: date
@@ -159,96 +165,100 @@ class _Answers:
     by_team: Mapping[int, int]
     targets: Mapping[tuple[OwnerKind, int], int]
     confidence: Confidence
-    outlook: Outlook | None  # None if the period is over or there is too little history
+    seller_forecasts: SellerForecasts | None  # None if the period is over or there is too little history
     currency: str
 
-    def of(self, scope: Scope) -> Forecast:
-        teams = scope.teams(self.context)
+    def build(self, scope: Scope) -> Forecast:
+        teams = scope.team_ids(self.context)
         if scope.kind is OwnerKind.EMPLOYEE:
-            booked = self.by_employee.get(scope.number, 0)
-            members = self.known.staff.only(scope.number)
+            booked = self.by_employee.get(scope.id, 0)
+            members = self.snapshot.sellers.mask_of(scope.id)
         else:
             booked = sum(amount for team, amount in self.by_team.items() if teams is None or team in teams)
-            members = self.known.staff.in_teams(teams)
-        target = self.targets.get((scope.kind, scope.number))
-        plain = Forecast(
+            members = self.snapshot.sellers.mask_of_teams(teams)
+        target = self.targets.get((scope.kind, scope.id))
+        booked_only = Forecast(
             scope, self.period, self.basis, self.currency, booked, Fraction(0), Fraction(0), Fraction(booked),
-            booked, booked, booked, target, self._reached(booked, target), self.confidence, self.context.now(),
-            self.known, self.outlook, members,
+            booked, booked, booked, target, self._settled_probability(booked, target), self.confidence, self.context.now(),
+            self.snapshot, self.seller_forecasts, members,
         )  # fmt: skip
-        return plain if self.outlook is None else self._with_outlook(plain, self.outlook)
+        return booked_only if self.seller_forecasts is None else self._with_expected(booked_only, self.seller_forecasts)
 
-    def _reached(self, booked: int, target: int | None) -> float | None:
+    def _settled_probability(self, booked: int, target: int | None) -> float | None:
         """Return the probability of reaching the target from the booked amount alone; None if that is not decided."""
         if target is None or (self.confidence is Confidence.NONE and self.period.end >= self.today):
             return None
         return float(booked >= target)
 
-    def _with_outlook(self, plain: Forecast, outlook: Outlook) -> Forecast:
-        found = outlook.of(plain.members)
-        low, median, high = (plain.booked + quantile for quantile in found.quantiles)
-        mine = plain.members[outlook.sellers]
-        overdue = outlook.overdue(self.today.toordinal())
-        too_wide = self.confidence is Confidence.NORMAL and wide(low, high)
+    def _with_expected(self, booked_only: Forecast, seller_forecasts: SellerForecasts) -> Forecast:
+        distribution = seller_forecasts.aggregate(booked_only.members)
+        low, median, high = (booked_only.booked + quantile for quantile in distribution.quantiles)
+        is_member = booked_only.members[seller_forecasts.deal_sellers]
+        is_overdue = seller_forecasts.is_overdue(self.today.toordinal())
+        too_wide = self.confidence is Confidence.NORMAL and is_too_wide(low, high)
         return replace(
-            plain,
-            pipeline=Fraction(found.from_open),
-            undated=Fraction(float(outlook.contributions[mine & overdue].sum())),
-            expected=plain.booked + found.mean,
+            booked_only,
+            pipeline=Fraction(distribution.from_open),
+            undated=Fraction(float(seller_forecasts.contributions[is_member & is_overdue].sum())),
+            expected=booked_only.booked + distribution.mean,
             low=low,
             median=median,
             high=high,
-            attainment_probability=None if plain.target is None else found.reaches(plain.target - plain.booked),
+            attainment_probability=None
+            if booked_only.target is None
+            else distribution.probability_of_at_least(booked_only.target - booked_only.booked),
             confidence=Confidence.LOW if too_wide else self.confidence,
         )
 
 
-async def _rows(context: Context, keys: Collection[tuple[OwnerKind, int]]) -> dict[tuple[OwnerKind, int], Any]:
-    wanted = [number for kind, number in keys if kind is OwnerKind.EMPLOYEE]
-    employees = {row.id: row for row in await people.by_ids(wanted) if row} if wanted else {}
+async def _load_owner_rows(
+    context: Context, keys: Collection[tuple[OwnerKind, int]]
+) -> dict[tuple[OwnerKind, int], Any]:
+    employee_ids = [owner_id for kind, owner_id in keys if kind is OwnerKind.EMPLOYEE]
+    employees = {row.id: row for row in await people.load_by_ids(employee_ids) if row} if employee_ids else {}
     company = await context.company()
-    return {key: scopes.owner(context, *key, employees.get(key[1]), company) for key in keys}
+    return {key: scopes.get_owner_row(context, *key, employees.get(key[1]), company) for key in keys}
 
 
-async def _prepared(context: Context, known: Known, question: Question) -> _Answers:
-    period = await _period(context, question)
+async def _prepare_builder(context: Context, snapshot: DealSnapshot, query: ForecastQuery) -> _ForecastBuilder:
+    period = await _resolve_period(context, query)
     today, company = await context.today(), await context.company()
-    metric = METRICS[question.basis]
-    booked = await scores.by_employee_and_team(metric=metric, first=period.start, last=period.end)
-    supposed = await what_if.supposed(context, known, question.win, question.lose, period, question.basis)
-    for who, amount in supposed.booked.items():
-        booked[who] = booked.get(who, 0) + amount
-    known = supposed.known
-    outlook, confidence = await _outlook(context, known, question.basis, period, today)
-    targets = await goals.targets(metric, period.start, period.end)
+    metric = BOOKED_METRICS[query.basis]
+    booked = await scores.totals_by_employee_and_team(metric=metric, first_day=period.start, last_day=period.end)
+    scenario = await what_if.apply_what_if(context, snapshot, query.win, query.lose, period, query.basis)
+    for employee_and_team, amount in scenario.booked.items():
+        booked[employee_and_team] = booked.get(employee_and_team, 0) + amount
+    snapshot = scenario.snapshot
+    seller_forecasts, confidence = await _forecast_sellers(context, snapshot, query.basis, period, today)
+    targets = await goals.targets_by_owner(metric, period.start, period.end)
     by_employee, by_team = Counter[int](), Counter[int]()
     for (employee, team), amount in booked.items():
         by_employee[employee] += amount
         by_team[team] += amount
-    return _Answers(
-        context, known, period, question.basis, today, by_employee, by_team, targets, confidence, outlook,
+    return _ForecastBuilder(
+        context, snapshot, period, query.basis, today, by_employee, by_team, targets, confidence, seller_forecasts,
         company.currency,
     )  # fmt: skip
 
 
-async def _outlook(
-    context: Context, known: Known, basis: Basis, period: Period, today: date
-) -> tuple[Outlook | None, Confidence]:
+async def _forecast_sellers(
+    context: Context, snapshot: DealSnapshot, basis: Basis, period: Period, today: date
+) -> tuple[SellerForecasts | None, Confidence]:
     if period.end < today:
         return None, Confidence.NORMAL
-    desk = forecaster(context)
-    fit = await desk.fit(known, basis)
+    engine = get_forecast_engine(context)
+    model = await engine.fit_model(snapshot, basis)
     first, last = max(period.start, today).toordinal(), period.end.toordinal()
-    if fit.confidence is Confidence.NONE or last - known.today > FARTHEST:
+    if model.confidence is Confidence.NONE or last - snapshot.today > MAX_HORIZON_DAYS:
         return None, Confidence.NONE
-    return await desk.outlook(known, basis, first, last), fit.confidence
+    return await engine.forecast_sellers(snapshot, basis, first, last), model.confidence
 
 
-async def _period(context: Context, question: Question) -> Period:
+async def _resolve_period(context: Context, query: ForecastQuery) -> Period:
     try:
-        return await period_of(context, dict(question.period) if question.period else None, "period")
-    except Refusal as refusal:
-        raise BadInput(refusal.message, field=".".join(refusal.path)) from refusal
+        return await period_of(context, dict(query.period) if query.period else None, "period")
+    except UserError as error:
+        raise BadInput(error.message, field=".".join(error.path)) from error
 
 
 @dataclass(frozen=True)
@@ -260,32 +270,40 @@ class DealForecast:
     expected: Decimal
 
 
-async def deals_of(context: Context, forecast: Forecast, first: int) -> list[DealForecast]:
+async def list_deal_forecasts(context: Context, forecast: Forecast, first: int) -> list[DealForecast]:
     """Return the `first` open deals of a forecast by contribution, largest first; none if deals are not visible."""
     if not 1 <= first <= 1000:
         raise BadInput("first must be 1 to 1000.", field="first")
-    outlook = forecast.outlook
-    if outlook is None or not scopes.reaches(context, Action.VIEW_CARD, forecast.scope):
+    seller_forecasts = forecast.seller_forecasts
+    if seller_forecasts is None or not scopes.can_act_on(context, Action.VIEW_CARD, forecast.scope):
         return []
-    mine = np.flatnonzero(forecast.members[outlook.sellers])
-    order = mine[np.lexsort([outlook.keys[mine], -outlook.contributions[mine]])][:first]
-    rows = await deal_rows.by_ids(outlook.keys[order].tolist())
+    member_deals = np.flatnonzero(forecast.members[seller_forecasts.deal_sellers])
+    order = member_deals[
+        np.lexsort([seller_forecasts.deal_keys[member_deals], -seller_forecasts.contributions[member_deals]])
+    ][:first]
+    rows = await deal_rows.load_by_ids(seller_forecasts.deal_keys[order].tolist())
     return [
-        DealForecast(row, float(outlook.chances[at]), forecast.shown(float(outlook.contributions[at])))
-        for row, at in zip(rows, order.tolist(), strict=True)
+        DealForecast(
+            row,
+            float(seller_forecasts.win_probabilities[index]),
+            forecast.to_money(float(seller_forecasts.contributions[index])),
+        )
+        for row, index in zip(rows, order.tolist(), strict=True)
         if row is not None
     ]
 
 
-async def chances_ever(context: Context, deals: Sequence[int]) -> list[float | None]:
+async def compute_eventual_win_probabilities(context: Context, deal_ids: Sequence[int]) -> list[float | None]:
     """Return for each open deal (by id) the probability that it is ever won; None if there is too little history."""
-    desk = forecaster(context)
-    known = await desk.known(context)
-    fit = await desk.fit(known, Basis.REVENUE)
-    if fit.confidence is Confidence.NONE:
-        return [None] * len(deals)
-    then = await desk.open_now(known, Basis.REVENUE)
-    key = ("ever", known.present, known.today)
-    chances = await desk.work(key, lambda: fit.ever(then, np.flatnonzero(then.open)))
-    found = dict(zip(then.key[then.open].tolist(), chances.tolist(), strict=True))
-    return [found.get(deal) for deal in deals]
+    engine = get_forecast_engine(context)
+    snapshot = await engine.snapshot(context)
+    model = await engine.fit_model(snapshot, Basis.REVENUE)
+    if model.confidence is Confidence.NONE:
+        return [None] * len(deal_ids)
+    open_deals = await engine.get_open_deals(snapshot, Basis.REVENUE)
+    key = ("ever", snapshot.present_version, snapshot.today)
+    probabilities = await engine.compute(
+        key, lambda: model.compute_eventual_win_probabilities(open_deals, np.flatnonzero(open_deals.open))
+    )
+    probability_by_id = dict(zip(open_deals.key[open_deals.open].tolist(), probabilities.tolist(), strict=True))
+    return [probability_by_id.get(deal_id) for deal_id in deal_ids]

@@ -12,55 +12,60 @@ from domain.primitives.periods import PeriodKind
 from models.forecasting import snapshots as rows
 from models.forecasting.snapshots import ForecastSnapshot
 from models.goals.goals import OwnerKind
-from resolvers.forecasting.forecasts import Forecast, MoneyBasis, Question, answers
+from resolvers.forecasting.forecasts import Forecast, ForecastQuery, MoneyBasis, load_forecasts
 from resolvers.request.context import Context
 
-_PERIODS: Final = ((PeriodKind.MONTH, 0), (PeriodKind.MONTH, 1), (PeriodKind.QUARTER, 0), (PeriodKind.QUARTER, 1))
+_SNAPSHOT_PERIODS: Final = (
+    (PeriodKind.MONTH, 0),
+    (PeriodKind.MONTH, 1),
+    (PeriodKind.QUARTER, 0),
+    (PeriodKind.QUARTER, 1),
+)
 
 
-async def take(context: Context) -> bool:
+async def take_snapshots(context: Context) -> bool:
     """Store today's forecasts unless that has been done; return whether they were stored now.
 
     Two processes at once compute the same numbers, and the unique index lets each row be stored once.
     """
     today = await context.today()
-    if await rows.taken_on(today):
+    if await rows.exists_for_day(today):
         return False
-    asked = list(_asked(context))
-    found = await answers(context, asked)
-    async with context.unit():
-        await rows.keep([_row(each, today, context) for each in found])
+    requests = list(_snapshot_requests(context))
+    forecasts = await load_forecasts(context, requests)
+    async with context.unit_of_work():
+        await rows.save_all([_to_row(forecast, today, context) for forecast in forecasts])
     return True
 
 
-def _asked(context: Context) -> Iterator[tuple[OwnerKind, int, Question]]:
+def _snapshot_requests(context: Context) -> Iterator[tuple[OwnerKind, int, ForecastQuery]]:
     scopes = [(OwnerKind.COMPANY, 0), *((OwnerKind.TEAM, team) for team in sorted(context.tree.teams))]
-    for kind, offset in _PERIODS:
+    for kind, offset in _SNAPSHOT_PERIODS:
         for basis in MoneyBasis:
-            question = Question((("kind", kind), ("offset", offset)), basis)
-            yield from ((*scope, question) for scope in scopes)
+            query = ForecastQuery((("kind", kind), ("offset", offset)), basis)
+            yield from ((*scope, query) for scope in scopes)
 
 
-def _row(found: Forecast, today: date, context: Context) -> ForecastSnapshot:
+def _to_row(forecast: Forecast, today: date, context: Context) -> ForecastSnapshot:
     return ForecastSnapshot(
         day=today,
-        owner_kind=found.scope.kind,
-        owner_id=found.scope.number,
-        first_day=found.period.start,
-        last_day=found.period.end,
-        basis=found.basis,
-        booked=found.booked,
-        expected=round(found.expected),
-        low=round(found.low),
-        median=round(found.median),
-        high=round(found.high),
-        confidence=found.confidence,
+        owner_kind=forecast.scope.kind,
+        owner_id=forecast.scope.id,
+        first_day=forecast.period.start,
+        last_day=forecast.period.end,
+        basis=forecast.basis,
+        booked=forecast.booked,
+        expected=round(forecast.expected),
+        low=round(forecast.low),
+        median=round(forecast.median),
+        high=round(forecast.high),
+        confidence=forecast.confidence,
         taken_at=context.now(),
     )
 
 
 @dataclass(frozen=True)
-class Said:
+class ForecastSnapshotView:
     """A forecast of an earlier day, as money."""
 
     day: date
@@ -71,11 +76,14 @@ class Said:
     high: Decimal
 
 
-async def said(found: Forecast) -> list[Said]:
+async def list_snapshots(forecast: Forecast) -> list[ForecastSnapshotView]:
     """Return the snapshots of the forecast's scope and period, oldest first; there are none of employees."""
-    scope, period = found.scope, found.period
-    kept = await rows.said(scope.kind, scope.number, period.start, period.end, found.basis)
+    scope, period = forecast.scope, forecast.period
+    snapshots = await rows.list_for_period(scope.kind, scope.id, period.start, period.end, forecast.basis)
     return [
-        Said(row.day, *(found.shown(amount) for amount in (row.booked, row.expected, row.low, row.median, row.high)))
-        for row in kept
+        ForecastSnapshotView(
+            row.day,
+            *(forecast.to_money(amount) for amount in (row.booked, row.expected, row.low, row.median, row.high)),
+        )
+        for row in snapshots
     ]

@@ -10,19 +10,19 @@ from models.crm.activities import ActivityKind
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
-from resolvers.activities.entries import Line
-from resolvers.activities.log import write_lines
+from resolvers.activities.entries import ActivityEntry
+from resolvers.activities.log import write_activity_entries
 from resolvers.alerts import evaluation
 from resolvers.request.context import Context
 
 
-async def touch(
+async def mark_goals_moved(
     context: Context,
-    touched: Sequence[Goal],
+    moved_goals: Sequence[Goal],
     *,
-    aloud: bool = True,
-    known: Mapping[int, int] | None = None,
-    told: Collection[int] | None = None,
+    notify: bool = True,
+    reached_values: Mapping[int, int] | None = None,
+    alerted_goal_ids: Collection[int] | None = None,
 ) -> None:
     """Publish that goals have moved, and announce those achieved for the first time with their current target.
 
@@ -30,28 +30,30 @@ async def touch(
     reached_values    current values of goals, where already loaded; by goal id
     alerted_goal_ids  goals with a standing alert; None: not loaded
     """
-    if not touched:
+    if not moved_goals:
         return
-    assert context.work is not None
-    context.work.goals.update((goal.id, goal) for goal in touched)
-    context.announce(*(f"goal:{goal.id}" for goal in touched))
-    values = await _values(touched, known or {})
-    context.reached.update((goal.id, value) for goal, value in zip(touched, values, strict=True))
-    await evaluation.goals_moved(context, list(zip(touched, values, strict=True)), told)
-    reached = []
-    for goal, value in zip(touched, values, strict=True):
+    assert context.current_unit_of_work is not None
+    context.current_unit_of_work.moved_goals.update((goal.id, goal) for goal in moved_goals)
+    context.publish(*(f"goal:{goal.id}" for goal in moved_goals))
+    values = await _load_reached_values(moved_goals, reached_values or {})
+    context.goal_values.update((goal.id, value) for goal, value in zip(moved_goals, values, strict=True))
+    await evaluation.resolve_goal_alerts(context, list(zip(moved_goals, values, strict=True)), alerted_goal_ids)
+    achieved_entries = []
+    for goal, value in zip(moved_goals, values, strict=True):
         if value < goal.target or goal.target in goal.announced or goal.archived_at is not None:
             continue
         goal.announced = [*goal.announced, goal.target]
         await goal.save(update_fields=["announced"])
-        reached.append(goal_line(context, goal, ActivityKind.GOAL_ACHIEVED))
-    if aloud and reached:
-        await write_lines(context, reached)
-        await evaluation.tell_of(context, [evaluation.event(line, context.viewer.id) for line in reached])
+        achieved_entries.append(make_goal_entry(context, goal, ActivityKind.GOAL_ACHIEVED))
+    if notify and achieved_entries:
+        await write_activity_entries(context, achieved_entries)
+        await evaluation.raise_for_events(
+            context, [evaluation.to_event(entry, context.viewer.id) for entry in achieved_entries]
+        )
 
 
-def goal_line(context: Context, goal: Goal, kind: ActivityKind, **data: Any) -> Line:
-    return Line(
+def make_goal_entry(context: Context, goal: Goal, kind: ActivityKind, **data: Any) -> ActivityEntry:
+    return ActivityEntry(
         kind,
         "Goal",
         goal.id,
@@ -62,33 +64,41 @@ def goal_line(context: Context, goal: Goal, kind: ActivityKind, **data: Any) -> 
     )
 
 
-async def _values(touched: Sequence[Goal], known: Mapping[int, int]) -> list[int]:
+async def _load_reached_values(moved_goals: Sequence[Goal], reached_values: Mapping[int, int]) -> list[int]:
     """Return the current value of each goal, loading those not in `reached_values`."""
-    other = [goal for goal in touched if goal.id not in known]
-    found = dict(zip((goal.id for goal in other), await scores.goal_values(other), strict=True))
-    return [known[goal.id] if goal.id in known else found[goal.id] for goal in touched]
+    unknown_goals = [goal for goal in moved_goals if goal.id not in reached_values]
+    loaded_values = dict(zip((goal.id for goal in unknown_goals), await scores.goal_values(unknown_goals), strict=True))
+    return [reached_values[goal.id] if goal.id in reached_values else loaded_values[goal.id] for goal in moved_goals]
 
 
-async def _candidates(context: Context, posted: Sequence[Score]) -> list[goals.Concerned]:
+async def find_moved_goals(context: Context, posted_scores: Sequence[Score]) -> list[goals.AffectedGoal]:
     """Return the goals that the posted scores have moved, with their current values.
 
     One query selects by metric, day, employee and team separately, so it may also return goals that match
     different scores in different conditions; these are filtered out here.
     """
     tree = context.tree
-    teams = {up for team in {score.team for score in posted} for up in tree.above(team)}
-    candidates = await goals.concerned(
-        {score.metric for score in posted},
-        {score.day for score in posted},
-        {score.employee for score in posted},
-        teams,
+    team_ids = {
+        ancestor_id
+        for team_id in {score.team_id for score in posted_scores}
+        for ancestor_id in tree.path_to_root(team_id)
+    }
+    candidates = await goals.find_affected(
+        {score.metric for score in posted_scores},
+        {score.day for score in posted_scores},
+        {score.employee_id for score in posted_scores},
+        team_ids,
     )
-    return [each for each in candidates if any(_moves(score, each.goal, tree.above(score.team)) for score in posted)]
+    return [
+        candidate
+        for candidate in candidates
+        if any(_is_moved_by(score, candidate.goal, tree.path_to_root(score.team_id)) for score in posted_scores)
+    ]
 
 
-def _moves(score: Score, goal: Goal, teams: Sequence[int]) -> bool:
+def _is_moved_by(score: Score, goal: Goal, team_ids: Sequence[int]) -> bool:
     if score.metric != goal.metric or not goal.first_day <= score.day <= goal.last_day:
         return False
     if goal.owner_kind is OwnerKind.EMPLOYEE:
-        return goal.owner_id == score.employee
-    return goal.owner_kind is OwnerKind.COMPANY or goal.owner_id in teams
+        return goal.owner_id == score.employee_id
+    return goal.owner_kind is OwnerKind.COMPANY or goal.owner_id in team_ids

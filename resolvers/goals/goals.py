@@ -11,58 +11,62 @@ from tortoise.expressions import Q
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange
 from domain.permissions import Action
-from domain.primitives.global_ids import decoded
+from domain.primitives.global_ids import decode_global_id
 from domain.primitives.periods import PeriodKind
-from domain.primitives.units import Unit, canonical, shown
+from domain.primitives.units import Unit, format_decimal, from_smallest
 from models.crm.activities import ActivityKind
 from models.goals import goals
 from models.goals.goals import Goal, GoalChange, OwnerKind
 from models.ledger import scores
 from models.organization.people import Employee
-from resolvers.activities.log import write_lines
-from resolvers.alerts.evaluation import no_more
-from resolvers.goals.affected_goals import goal_line, touch
+from resolvers.activities.log import write_activity_entries
+from resolvers.alerts.evaluation import resolve_all
+from resolvers.goals.affected_goals import make_goal_entry, mark_goals_moved
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
-from resolvers.request.goal_visibility import within_sight
-from resolvers.request.metric_lookup import metric as metric_of
-from resolvers.request.periods import period
+from resolvers.request.goal_visibility import filter_visible
+from resolvers.request.metric_lookup import find_metric as find_metric
+from resolvers.request.periods import resolve_period
 from resolvers.request.scopes import Scope
 
-Given = Mapping[str, Any]
+InputFields = Mapping[str, Any]
 
 
-async def set_goal(context: Context, given: Given) -> Goal:
+async def set_goal(context: Context, input: InputFields) -> Goal:
     """Create a goal of an employee, a team or the company for a period."""
-    scope = await scopes.find(context, given["owner"])
-    if scope is None or not scopes.sees(context, scope):
+    scope = await scopes.find_scope(context, input["owner"])
+    if scope is None or not scopes.can_see(context, scope):
         raise NotFound("There is no such employee, team or company.", "input", "owner")
-    if not scopes.reaches(context, Action.SET_GOALS, scope):
+    if not scopes.can_act_on(context, Action.SET_GOALS, scope):
         raise Forbidden("You can set goals only for those below you.", "input", "owner")
-    metric = await metric_of(context, given["metric"], "input", "metric")
-    days = await period(context, given["period"], "input", "period")
-    recurring = bool(given.get("recurring"))
-    _check_recurring(recurring, days.kind)
+    metric = await find_metric(context, input["metric"], "input", "metric")
+    goal_period = await resolve_period(context, input["period"], "input", "period")
+    recurring = bool(input.get("recurring"))
+    _check_recurring(recurring, goal_period.kind)
     company = await context.company()
-    target = _target(given["target"], metric.unit, company.currency)
-    same = goals.current().filter(
-        owner_kind=scope.kind, owner_id=scope.number, metric=metric.key, first_day=days.start, last_day=days.end
+    target = _parse_target(input["target"], metric.unit, company.currency)
+    duplicates = goals.unarchived().filter(
+        owner_kind=scope.kind,
+        owner_id=scope.id,
+        metric=metric.key,
+        first_day=goal_period.start,
+        last_day=goal_period.end,
     )
-    if await same.exists():
+    if await duplicates.exists():
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
     name = (
-        validation.line(given.get("name"), "input", "name")
-        or f"{metric.called(context.language)}, {days.label(context.language)}"
+        validation.clean_optional_line(input.get("name"), "input", "name")
+        or f"{metric.localize_name(context.language)}, {goal_period.label(context.language)}"
     )
     goal = await Goal.create(
         name=name[:200],
         owner_kind=scope.kind,
-        owner_id=scope.number,
+        owner_id=scope.id,
         metric=metric.key,
         target=target,
-        kind=days.kind,
-        first_day=days.start,
-        last_day=days.end,
+        kind=goal_period.kind,
+        first_day=goal_period.start,
+        last_day=goal_period.end,
         recurring=recurring,
         created_by_id=context.viewer.id,
         created_at=context.now(),
@@ -71,38 +75,39 @@ async def set_goal(context: Context, given: Given) -> Goal:
     if value >= target:  # already reached when it is set: no crossing, so no announcement
         goal.announced = [target]
         await goal.save(update_fields=["announced"])
-    await write_lines(
-        context, [goal_line(context, goal, ActivityKind.GOAL_SET, **_said(goal, metric.unit, company.currency))]
+    await write_activity_entries(
+        context,
+        [make_goal_entry(context, goal, ActivityKind.GOAL_SET, **_activity_data(goal, metric.unit, company.currency))],
     )
-    _moved(context, goal)
+    _mark_moved(context, goal)
     return goal
 
 
-async def update_goal(context: Context, given: Given) -> Goal:
+async def update_goal(context: Context, input: InputFields) -> Goal:
     """Change name, target or recurrence; each change is kept with its author, time, old and new value.
 
     `ifVersion` makes the update conditional: Conflict if the goal has another version by now.
     """
-    goal = await _to_change(context, given["id"], "input", "id")
-    seen = given.get("ifVersion")
-    if seen is not None and seen != goal.version:
+    goal = await _find_editable(context, input["id"], "input", "id")
+    expected_version = input.get("ifVersion")
+    if expected_version is not None and expected_version != goal.version:
         raise Conflict(
             f"The goal has changed in the meantime: its version is {goal.version} now.", "input", "ifVersion"
         )
     if goal.archived_at is not None:
         raise Conflict("This goal is archived.", "input", "id")
-    metric = await metric_of(context, goal.metric)
+    metric = await find_metric(context, goal.metric)
     company = await context.company()
-    wanted: dict[str, Any] = {}
-    if given.get("name") is not None:
-        wanted["name"] = validation.name(given["name"], "input", "name")
-    if given.get("target") is not None:
-        wanted["target"] = _target(given["target"], metric.unit, company.currency)
-    if given.get("recurring") is not None:
-        _check_recurring(given["recurring"], goal.kind)
-        wanted["recurring"] = given["recurring"]
-    differing = {field: value for field, value in wanted.items() if getattr(goal, field) != value}
-    if not differing:
+    requested: dict[str, Any] = {}
+    if input.get("name") is not None:
+        requested["name"] = validation.clean_name(input["name"], "input", "name")
+    if input.get("target") is not None:
+        requested["target"] = _parse_target(input["target"], metric.unit, company.currency)
+    if input.get("recurring") is not None:
+        _check_recurring(input["recurring"], goal.kind)
+        requested["recurring"] = input["recurring"]
+    changed = {field: value for field, value in requested.items() if getattr(goal, field) != value}
+    if not changed:
         return goal
     await GoalChange.bulk_create(
         [
@@ -114,33 +119,35 @@ async def update_goal(context: Context, given: Given) -> Goal:
                 before=str(getattr(goal, field)),
                 after=str(value),
             )
-            for field, value in differing.items()
+            for field, value in changed.items()
         ]
     )
-    said = {
+    formatted_changes = {
         field: [
-            _text(field, getattr(goal, field), metric.unit, company.currency),
-            _text(field, value, metric.unit, company.currency),
+            _format_value(field, getattr(goal, field), metric.unit, company.currency),
+            _format_value(field, value, metric.unit, company.currency),
         ]
-        for field, value in differing.items()
+        for field, value in changed.items()
     }
-    goal.update_from_dict(differing)
-    await goal.save(update_fields=list(differing))
-    await write_lines(context, [goal_line(context, goal, ActivityKind.GOAL_CHANGED, changed=said)])
-    _moved(context, goal)
-    await touch(context, [goal])
+    goal.update_from_dict(changed)
+    await goal.save(update_fields=list(changed))
+    await write_activity_entries(
+        context, [make_goal_entry(context, goal, ActivityKind.GOAL_CHANGED, changed=formatted_changes)]
+    )
+    _mark_moved(context, goal)
+    await mark_goals_moved(context, [goal])
     return goal
 
 
-async def archive_goal(context: Context, id_: str) -> Goal:
+async def archive_goal(context: Context, global_id: str) -> Goal:
     """Archive a goal, which hides it, and resolve its alerts; nothing is deleted."""
-    goal = await _to_change(context, id_, "id")
+    goal = await _find_editable(context, global_id, "id")
     if goal.archived_at is None:
         goal.archived_at = context.now()
         await goal.save(update_fields=["archived_at"])
-        await write_lines(context, [goal_line(context, goal, ActivityKind.GOAL_ARCHIVED)])
-        _moved(context, goal)
-        await no_more([("Goal", goal.id)], context.now())
+        await write_activity_entries(context, [make_goal_entry(context, goal, ActivityKind.GOAL_ARCHIVED)])
+        _mark_moved(context, goal)
+        await resolve_all([("Goal", goal.id)], context.now())
     return goal
 
 
@@ -149,101 +156,112 @@ def _check_recurring(recurring: bool, kind: PeriodKind) -> None:
         raise Invalid("A custom period cannot recur: choose a day, week, month, quarter or year.", "input", "recurring")
 
 
-def _target(value: Decimal, unit: Unit, currency: str) -> int:
-    target = validation.measured(value, unit, currency, "input", "target")
+def _parse_target(value: Decimal, unit: Unit, currency: str) -> int:
+    target = validation.clean_metric_value(value, unit, currency, "input", "target")
     if target <= 0:
         raise OutOfRange("A target is above zero.", "input", "target")
     return target
 
 
-def _text(field: str, value: Any, unit: Unit, currency: str) -> str:
-    return canonical(shown(value, unit, currency)) if field == "target" else str(value)
+def _format_value(field: str, value: Any, unit: Unit, currency: str) -> str:
+    return format_decimal(from_smallest(value, unit, currency)) if field == "target" else str(value)
 
 
-def _said(goal: Goal, unit: Unit, currency: str) -> dict[str, Any]:
+def _activity_data(goal: Goal, unit: Unit, currency: str) -> dict[str, Any]:
     return {
-        "target": _text("target", goal.target, unit, currency),
+        "target": _format_value("target", goal.target, unit, currency),
         "metric": goal.metric,
         "unit": unit,
         "currency": currency,
     }
 
 
-def _moved(context: Context, goal: Goal) -> None:
-    assert context.work is not None
-    context.work.goals[goal.id] = goal
-    context.announce("goals", f"goal:{goal.id}")
+def _mark_moved(context: Context, goal: Goal) -> None:
+    assert context.current_unit_of_work is not None
+    context.current_unit_of_work.moved_goals[goal.id] = goal
+    context.publish("goals", f"goal:{goal.id}")
 
 
-async def _to_change(context: Context, id_: str, *path: str) -> Goal:
-    goal = await find(context, id_)
+async def _find_editable(context: Context, global_id: str, *path: str) -> Goal:
+    goal = await find(context, global_id)
     if goal is None:
         raise NotFound("There is no such goal.", *path)
-    scope = Scope(goal.owner_kind, goal.owner_id, await _owner(context, goal))
-    if not scopes.reaches(context, Action.SET_GOALS, scope):
+    scope = Scope(goal.owner_kind, goal.owner_id, await _load_owner(context, goal))
+    if not scopes.can_act_on(context, Action.SET_GOALS, scope):
         raise Forbidden("You can see this goal, but not change it.", *path)
     return goal
 
 
-async def _owner(context: Context, goal: Goal) -> Any:
+async def _load_owner(context: Context, goal: Goal) -> Any:
     employee = await Employee.get(id=goal.owner_id) if goal.owner_kind is OwnerKind.EMPLOYEE else None
-    return scopes.owner(context, goal.owner_kind, goal.owner_id, employee, await context.company())
+    return scopes.get_owner_row(context, goal.owner_kind, goal.owner_id, employee, await context.company())
 
 
-async def find(context: Context, id_: str) -> Goal | None:
+async def find(context: Context, global_id: str) -> Goal | None:
     """Return a goal that the viewer may see, or None."""
-    return (await find_all(context, [id_]))[0]
+    return (await find_all(context, [global_id]))[0]
 
 
-async def find_all(context: Context, ids: Sequence[str]) -> list[Goal | None]:
+async def find_all(context: Context, global_ids: Sequence[str]) -> list[Goal | None]:
     """Return the goals that the viewer may see, in the order of the ids, None for the others."""
-    return await seen(context, numbers_of(ids))
+    return await find_visible(context, decode_goal_ids(global_ids))
 
 
-def numbers_of(ids: Sequence[str]) -> list[int]:
+def decode_goal_ids(global_ids: Sequence[str]) -> list[int]:
     """Return the database ids of goals; 0, which no goal has, for a string that is not the id of a goal."""
-    pairs = [decoded(id_) for id_ in ids]
+    pairs = [decode_global_id(global_id) for global_id in global_ids]
     return [pair[1] if pair and pair[0] == "Goal" else 0 for pair in pairs]
 
 
-async def with_values(context: Context, numbers: Sequence[int]) -> dict[Goal, int]:
+async def visible_goals_with_values(context: Context, goal_ids: Sequence[int]) -> dict[Goal, int]:
     """Return the goals that the viewer may see, in their order, with their values in the smallest unit.
 
     In a live stream the shared cache reads the goals of all streams that wake at the same moment together.
     """
-    ask = context.known.goals if context.known else scores.goals_with_values
-    found = await ask(numbers)
-    rows = await within_sight(context, [found[number][0] for number in dict.fromkeys(numbers) if number in found])
-    return {row: found[row.id][1] for row in rows}
+    load = context.reference_cache.goals if context.reference_cache else scores.goals_with_values
+    values_by_id = await load(goal_ids)
+    rows = await filter_visible(
+        context, [values_by_id[goal_id][0] for goal_id in dict.fromkeys(goal_ids) if goal_id in values_by_id]
+    )
+    return {row: values_by_id[row.id][1] for row in rows}
 
 
-async def seen(context: Context, numbers: Sequence[int]) -> list[Goal | None]:
+async def find_visible(context: Context, goal_ids: Sequence[int]) -> list[Goal | None]:
     """Return the goals of these ids in their order, None for those that the viewer may not see."""
-    rows = await goals.by_ids(numbers)
-    visible = {row.id for row in await within_sight(context, [row for row in rows if row])}
-    return [row if row and row.id in visible else None for row in rows]
+    rows = await goals.by_ids(goal_ids)
+    visible_ids = {row.id for row in await filter_visible(context, [row for row in rows if row])}
+    return [row if row and row.id in visible_ids else None for row in rows]
 
 
-async def of_scope(context: Context, scope: Scope, given: Given | None, *, archived: bool) -> list[Goal]:
+async def goals_of_scope(
+    context: Context, scope: Scope, period_input: InputFields | None, *, include_archived: bool
+) -> list[Goal]:
     """Return the goals owned by the scope itself whose period overlaps the input period (None: contains today)."""
-    if not reaches_goals(context, scope):
+    if not can_view_goals(context, scope):
         return []
-    return await _listed(context, Q(owner_kind=scope.kind, owner_id=scope.number), given, None, archived)
-
-
-def reaches_goals(context: Context, scope: Scope) -> bool:
-    viewer = context.viewer
-    if isinstance(scope.row, Employee):
-        return viewer.may(Action.VIEW_GOALS, scope.row)
-    return (
-        scope.number in viewer.goal_teams()
-        if scope.kind is OwnerKind.TEAM
-        else viewer.may_company(Action.VIEW_GOALS_ABOVE)
+    return await _list_matching(
+        context, Q(owner_kind=scope.kind, owner_id=scope.id), period_input, None, include_archived
     )
 
 
-async def listed(
-    context: Context, scope_id: str | None, given: Given | None, metric: str | None, *, archived: bool
+def can_view_goals(context: Context, scope: Scope) -> bool:
+    viewer = context.viewer
+    if isinstance(scope.row, Employee):
+        return viewer.can(Action.VIEW_GOALS, scope.row)
+    return (
+        scope.id in viewer.visible_goal_team_ids()
+        if scope.kind is OwnerKind.TEAM
+        else viewer.can_company_wide(Action.VIEW_GOALS_ABOVE)
+    )
+
+
+async def list_goals(
+    context: Context,
+    scope_global_id: str | None,
+    period_input: InputFields | None,
+    metric: str | None,
+    *,
+    include_archived: bool,
 ) -> list[Goal]:
     """Return the goals of a scope and of the teams and employees within it that the viewer may see.
 
@@ -251,60 +269,64 @@ async def listed(
     period_input     goals whose period overlaps it; None for those that contain today
     metric           None for all metrics
     """
-    scope = await scopes.find(context, scope_id) if scope_id is not None else await scopes.whole(context)
+    scope = (
+        await scopes.find_scope(context, scope_global_id)
+        if scope_global_id is not None
+        else await scopes.company_scope(context)
+    )
     if scope is None:
         return []
-    condition = await _within(context, scope)
-    return await _listed(context, condition, given, metric, archived)
+    condition = await _visible_within(context, scope)
+    return await _list_matching(context, condition, period_input, metric, include_archived)
 
 
-async def own(context: Context) -> list[Goal]:
+async def list_own_goals(context: Context) -> list[Goal]:
     """Return the viewer's own goals whose period contains today; for a device, those within its scope."""
     if context.viewer.employee is None:
-        return await listed(context, None, None, None, archived=False)
-    mine = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=context.viewer.id)
-    return await _listed(context, mine, None, None, archived=False)
+        return await list_goals(context, None, None, None, include_archived=False)
+    condition = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=context.viewer.id)
+    return await _list_matching(context, condition, None, None, include_archived=False)
 
 
-async def _within(context: Context, scope: Scope) -> Q:
+async def _visible_within(context: Context, scope: Scope) -> Q:
     """Return the condition for the visible goals of the scope and of the teams and employees within it."""
     viewer = context.viewer
-    sight = viewer.goals(await _visible_employees(context, scope))
+    visible = viewer.goal_filter(await _visible_employee_ids(context, scope))
     if scope.kind is OwnerKind.COMPANY:
-        return sight
+        return visible
     if scope.kind is OwnerKind.EMPLOYEE:
-        return sight & Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=scope.number)
-    teams = list(context.tree.below(scope.number))
-    return sight & (Q(owner_kind=OwnerKind.TEAM, owner_id__in=teams) | Q(owner_kind=OwnerKind.EMPLOYEE))
+        return visible & Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=scope.id)
+    team_ids = list(context.tree.subtree_ids(scope.id))
+    return visible & (Q(owner_kind=OwnerKind.TEAM, owner_id__in=team_ids) | Q(owner_kind=OwnerKind.EMPLOYEE))
 
 
-async def _visible_employees(context: Context, scope: Scope) -> list[int]:
+async def _visible_employee_ids(context: Context, scope: Scope) -> list[int]:
     """Return the ids of the employees of the scope whose goals the viewer may see."""
     query = Employee.all()
     if scope.kind is OwnerKind.EMPLOYEE:
-        query = query.filter(id=scope.number)
+        query = query.filter(id=scope.id)
     elif scope.kind is OwnerKind.TEAM:
-        query = query.filter(team_id__in=list(context.tree.below(scope.number)))
+        query = query.filter(team_id__in=list(context.tree.subtree_ids(scope.id)))
     return [
-        row.id for row in await query.only("id", "team_id", "manager_id") if context.viewer.may(Action.VIEW_GOALS, row)
+        row.id for row in await query.only("id", "team_id", "manager_id") if context.viewer.can(Action.VIEW_GOALS, row)
     ]
 
 
-async def _listed(
-    context: Context, condition: Q, given: Given | None, metric: str | None, archived: bool
+async def _list_matching(
+    context: Context, condition: Q, period_input: InputFields | None, metric: str | None, include_archived: bool
 ) -> list[Goal]:
-    first, last = await _days(context, given)
-    query = goals.overlapping(first, last).filter(condition)
+    first_day, last_day = await _day_range(context, period_input)
+    query = goals.overlapping(first_day, last_day).filter(condition)
     if metric is not None:
         query = query.filter(metric__in=[metric] if metric in await context.metrics() else [])
-    if not archived:
+    if not include_archived:
         query = query.filter(archived_at=None)
-    return await context.rows(query.order_by("last_day", "id").limit(1000))
+    return await context.fetch(query.order_by("last_day", "id").limit(1000))
 
 
-async def _days(context: Context, given: Given | None) -> tuple[date, date]:
-    if given is None:
+async def _day_range(context: Context, period_input: InputFields | None) -> tuple[date, date]:
+    if period_input is None:
         today = await context.today()
         return today, today
-    days = await period(context, given, "period")
-    return days.start, days.end
+    requested_period = await resolve_period(context, period_input, "period")
+    return requested_period.start, requested_period.end

@@ -8,59 +8,71 @@ from typing import Final
 
 from domain.alerts import rules as alert_rules
 from domain.alerts.rules import AlertKind
-from domain.goals.progress import Progress, progress
+from domain.goals.progress import Progress, calculate_progress
 from models.alerts import alerts
 from models.goals import goals
 from models.goals.goals import Goal
 from models.ledger import scores
-from resolvers.alerts.candidates import cases_of
-from resolvers.alerts.evaluation import tell
-from resolvers.alerts.goal_events import figures
-from resolvers.alerts.rules import Known, at_work
-from resolvers.goals.affected_goals import touch
+from resolvers.alerts.candidates import build_candidates
+from resolvers.alerts.evaluation import raise_alerts
+from resolvers.alerts.goal_events import build_goal_behind_event
+from resolvers.alerts.rules import ActiveRule, active_rules
+from resolvers.goals.affected_goals import mark_goals_moved
 from resolvers.request.context import Context
 
-_AT_ONCE: Final = 200
+_BATCH_SIZE: Final = 200
 
 
-async def look(context: Context, after: int) -> int | None:
+async def check_next_goals(context: Context, after_id: int) -> int | None:
     """Check the next batch of goals that run today: alert those behind, announce those reached without a record.
 
     after_id  the id of the last goal that was checked
     returns   the id of the last goal of this batch; None once all are checked
     """
-    async with context.unit():
+    async with context.unit_of_work():
         today, calendar = await context.today(), await context.calendar()
-        query = goals.current().filter(first_day__lte=today, last_day__gte=today, id__gt=after)
-        rows = await query.order_by("id").limit(_AT_ONCE)
+        query = goals.unarchived().filter(first_day__lte=today, last_day__gte=today, id__gt=after_id)
+        rows = await query.order_by("id").limit(_BATCH_SIZE)
         values = await scores.goal_values(rows)
-        known = await at_work(context, {AlertKind.GOAL_BEHIND})
-        sums = [
-            (row, progress(value, row.target, row.period, today=today, calendar=calendar))
+        rules = await active_rules(context, {AlertKind.GOAL_BEHIND})
+        goal_progress = [
+            (row, calculate_progress(value, row.target, row.period, today=today, calendar=calendar))
             for row, value in zip(rows, values, strict=True)
         ]
-        await _tell(context, known, sums, calendar.start_of(today))
-        reached = [row for row, found in sums if found.value >= row.target and row.target not in row.announced]
-        await touch(context, reached)  # e.g. a team was moved below another, whose goal now includes its wins
-    return rows[-1].id if len(rows) == _AT_ONCE else None
+        await _raise_goals_behind(context, rules, goal_progress, calendar.start_of(today))
+        reached = [
+            row for row, current in goal_progress if current.value >= row.target and row.target not in row.announced
+        ]
+        await mark_goals_moved(
+            context, reached
+        )  # e.g. a team was moved below another, whose goal now includes its wins
+    return rows[-1].id if len(rows) == _BATCH_SIZE else None
 
 
-async def _tell(context: Context, rules: Sequence[Known], sums: Sequence[tuple[Goal, Progress]], at: datetime) -> None:
+async def _raise_goals_behind(
+    context: Context, active_rules: Sequence[ActiveRule], goal_progress: Sequence[tuple[Goal, Progress]], at: datetime
+) -> None:
     pairs = []
-    for known in rules:
-        rule = known.rule
-        behind = [figures(goal, found, rule, at) for goal, found in sums if alert_rules.is_behind(found, rule.percent)]
-        pairs += [(known, case) for case in await cases_of(context, behind)]
-    await tell(context, pairs)
+    for active_rule in active_rules:
+        rule = active_rule.rule
+        events = [
+            build_goal_behind_event(goal, current, rule, at)
+            for goal, current in goal_progress
+            if alert_rules.is_behind(current, rule.percent)
+        ]
+        pairs += [(active_rule, candidate) for candidate in await build_candidates(context, events)]
+    await raise_alerts(context, pairs)
 
 
-async def settle_ended(context: Context) -> None:
+async def resolve_ended_goals(context: Context) -> None:
     """Resolve the alerts of goals whose period is over, since they have no pace to keep any more."""
     today = await context.today()
-    standing = await alerts.of_kind(AlertKind.GOAL_BEHIND)
-    ended = await Goal.filter(id__in=[row.subject_id for row in standing], last_day__lt=today) if standing else []
-    if ended:
-        async with context.unit():
+    active_alerts = await alerts.find_active_of_kind(AlertKind.GOAL_BEHIND)
+    ended_goals = (
+        await Goal.filter(id__in=[row.subject_id for row in active_alerts], last_day__lt=today) if active_alerts else []
+    )
+    if ended_goals:
+        async with context.unit_of_work():
             await alerts.resolve(
-                [row for row in standing if row.subject_id in {goal.id for goal in ended}], context.now()
+                [row for row in active_alerts if row.subject_id in {goal.id for goal in ended_goals}], context.now()
             )

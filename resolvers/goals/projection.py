@@ -14,32 +14,34 @@ from typing import Final
 import numpy as np
 
 from domain.forecasting.arrays import Bools
-from domain.forecasting.forecast import FARTHEST, Confidence, Distribution, Outlook
-from domain.forecasting.metric_forecast import MetricFit
-from domain.goals.progress import percent
+from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, Distribution, SellerForecasts
+from domain.forecasting.metric_forecast import FittedMetricModel
+from domain.goals.progress import calculate_percent
 from domain.primitives.calendar import Calendar
 from domain.primitives.units import Unit
-from models.forecasting.deal_tables import Basis, Staff
+from models.forecasting.deal_tables import Basis, SellerIndex
 from models.goals.goals import Goal, OwnerKind
-from resolvers.forecasting.forecast_engine import Known, forecaster
-from resolvers.forecasting.metric_history import MetricPast
-from resolvers.goals.progress import Reached
+from resolvers.forecasting.forecast_engine import DealSnapshot, get_forecast_engine
+from resolvers.forecasting.metric_history import MetricHistory
+from resolvers.goals.progress import GoalState
 from resolvers.request.context import Context
 
-_OF_DEALS: Final = {
+_DEAL_METRICS: Final = {
     "deals_won": Basis.COUNT,
     "deals_won_amount": Basis.REVENUE,
     "deals_won_profit": Basis.PROFIT,
 }
-CHANCES: Final = "chances"  # topic: all goal probabilities have changed; "chances:ID": those of an employee
+GOAL_PROBABILITY_TOPIC: Final = (
+    "chances"  # topic: all goal probabilities have changed; "chances:ID": those of an employee
+)
 
 # by goal id: the model, the key of days and staff, the staff (referenced, so that its `id()` is not reused), and the
 # distribution of the remaining value
-Coming = dict[int, tuple[Outlook | MetricFit, tuple[int, int, int], Staff, Distribution]]
+ProjectionCache = dict[int, tuple[SellerForecasts | FittedMetricModel, tuple[int, int, int], SellerIndex, Distribution]]
 
 
 @dataclass(frozen=True)
-class Projection:
+class GoalProjection:
     """The projection of a goal.
 
     value        expected final value, in the metric's smallest unit
@@ -52,109 +54,136 @@ class Projection:
     probability: float | None
 
 
-def topics(context: Context, rows: Sequence[Goal]) -> set[str]:
+def projection_topics(context: Context, rows: Sequence[Goal]) -> set[str]:
     """Return the topics on which the projections of these goals change although the goals themselves do not.
 
     In a live stream the process determines the sellers whose forecast has changed, so that an employee's goals need
     not listen to changes of all deals.
     """
-    found = set()
+    names = set()
     for row in rows:
-        if row.metric in _OF_DEALS:
-            own = context.known is not None and row.owner_kind is OwnerKind.EMPLOYEE
-            found |= {CHANCES, f"{CHANCES}:{row.owner_id}"} if own else {"deals"}
-    return found
+        if row.metric in _DEAL_METRICS:
+            per_employee = context.reference_cache is not None and row.owner_kind is OwnerKind.EMPLOYEE
+            names |= {GOAL_PROBABILITY_TOPIC, f"{GOAL_PROBABILITY_TOPIC}:{row.owner_id}"} if per_employee else {"deals"}
+    return names
 
 
-async def projections(context: Context, rows: Sequence[Reached], coming: Coming | None = None) -> list[Projection]:
+async def project_goals(
+    context: Context, rows: Sequence[GoalState], cache: ProjectionCache | None = None
+) -> list[GoalProjection]:
     """Project each goal.
 
     cache  of a live stream: keeps the distributions of the remaining values, which are still valid when only the
            goals' present values have changed
     """
     today = await context.today()
-    open_ = [row for row in rows if row.goal.last_day >= today]
-    if not open_:
-        return [_over(row) for row in rows]
-    desk, kept = forecaster(context), {} if coming is None else coming
-    known = await desk.known(context)
-    metrics = {row.goal.metric for row in open_} - _OF_DEALS.keys()
-    pasts = await desk.metric_pasts(context, known, metrics) if metrics else {}
+    running = [row for row in rows if row.goal.last_day >= today]
+    if not running:
+        return [_ended_projection(row) for row in rows]
+    engine, projection_cache = get_forecast_engine(context), {} if cache is None else cache
+    snapshot = await engine.snapshot(context)
+    metrics = {row.goal.metric for row in running} - _DEAL_METRICS.keys()
+    histories = await engine.get_metric_histories(context, snapshot, metrics) if metrics else {}
     return [
-        await _projection(context, known, pasts, row, kept) if row.goal.last_day >= today else _over(row)
+        await _project_goal(context, snapshot, histories, row, projection_cache)
+        if row.goal.last_day >= today
+        else _ended_projection(row)
         for row in rows
     ]
 
 
-def _over(row: Reached) -> Projection:
-    value = Fraction(row.sums.value)
-    return Projection(value, row.sums.percent, float(row.sums.value >= row.sums.target))
+def _ended_projection(row: GoalState) -> GoalProjection:
+    value = Fraction(row.progress.value)
+    return GoalProjection(value, row.progress.percent, float(row.progress.value >= row.progress.target))
 
 
-async def _projection(
-    context: Context, known: Known, pasts: Mapping[str, MetricPast], row: Reached, kept: Coming
-) -> Projection:
-    goal, sums = row.goal, row.sums
-    first, last = max(goal.first_day.toordinal(), known.today), goal.last_day.toordinal()
-    source = await _source(context, known, pasts, row, first, last)
+async def _project_goal(
+    context: Context,
+    snapshot: DealSnapshot,
+    histories: Mapping[str, MetricHistory],
+    row: GoalState,
+    cache: ProjectionCache,
+) -> GoalProjection:
+    goal, progress = row.goal, row.progress
+    first, last = max(goal.first_day.toordinal(), snapshot.today), goal.last_day.toordinal()
+    source = await _forecast_source(context, snapshot, histories, row, first, last)
     if source is None:
-        reached = 1.0 if sums.value >= sums.target else None
-        return Projection(sums.projected, sums.projected_percent, reached)
-    of = first, last, id(known.staff)
-    before = kept.get(goal.id)
-    if before is not None and before[0] is source and before[1] == of:
-        coming = before[3]
+        probability = 1.0 if progress.value >= progress.target else None
+        return GoalProjection(progress.projected, progress.projected_percent, probability)
+    key = first, last, id(snapshot.sellers)
+    cached = cache.get(goal.id)
+    if cached is not None and cached[0] is source and cached[1] == key:
+        remaining = cached[3]
     else:
-        members = _members(context, goal, known.staff)
-        coming = source.of(members, first, last) if isinstance(source, MetricFit) else source.of(members)
-        kept[goal.id] = source, of, known.staff, coming
-    value = sums.value + coming.mean
-    return Projection(value, percent(value, sums.target), coming.reaches(sums.target - sums.value))
+        member_mask = _member_mask(context, goal, snapshot.sellers)
+        remaining = (
+            source.forecast(member_mask, first, last)
+            if isinstance(source, FittedMetricModel)
+            else source.aggregate(member_mask)
+        )
+        cache[goal.id] = source, key, snapshot.sellers, remaining
+    value = progress.value + remaining.mean
+    return GoalProjection(
+        value,
+        calculate_percent(value, progress.target),
+        remaining.probability_of_at_least(progress.target - progress.value),
+    )
 
 
-def _members(context: Context, goal: Goal, staff: Staff) -> Bools:
+def _member_mask(context: Context, goal: Goal, staff: SellerIndex) -> Bools:
     if goal.owner_kind is OwnerKind.EMPLOYEE:
-        return staff.only(goal.owner_id)
-    return staff.in_teams(context.tree.below(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None)
+        return staff.mask_of(goal.owner_id)
+    return staff.mask_of_teams(context.tree.subtree_ids(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None)
 
 
-async def _source(
-    context: Context, known: Known, pasts: Mapping[str, MetricPast], row: Reached, first: int, last: int
-) -> Outlook | MetricFit | None:
+async def _forecast_source(
+    context: Context,
+    snapshot: DealSnapshot,
+    histories: Mapping[str, MetricHistory],
+    row: GoalState,
+    first: int,
+    last: int,
+) -> SellerForecasts | FittedMetricModel | None:
     """Return the forecast or metric model of the remaining value; None while there is too little history.
 
     Also None for a period that ends later than the forecast reaches.
     """
-    desk, metric = forecaster(context), row.goal.metric
-    if last - known.today > FARTHEST:
+    engine, metric = get_forecast_engine(context), row.goal.metric
+    if last - snapshot.today > MAX_HORIZON_DAYS:
         return None
-    basis = _OF_DEALS.get(metric)
+    basis = _DEAL_METRICS.get(metric)
     if basis is None:
-        fit = await _metric_fit(context, known, metric, pasts[metric], row.unit)
+        fit = await _fit_metric(context, snapshot, metric, histories[metric], row.unit)
         if fit.confidence is Confidence.NONE:
             return None
         window = ("metric window", metric, fit, first, last)
-        await desk.work(window, lambda: fit.window(first, last))
+        await engine.compute(window, lambda: fit.draw_window(first, last))
         return fit
-    if (await desk.fit(known, basis)).confidence is Confidence.NONE:
+    if (await engine.fit_model(snapshot, basis)).confidence is Confidence.NONE:
         return None
-    return await desk.outlook(known, basis, first, last)
+    return await engine.forecast_sellers(snapshot, basis, first, last)
 
 
-async def _metric_fit(context: Context, known: Known, metric: str, past: MetricPast, unit: Unit) -> MetricFit:
+async def _fit_metric(
+    context: Context, snapshot: DealSnapshot, metric: str, history: MetricHistory, unit: Unit
+) -> FittedMetricModel:
     """Return the model of the metric; fitted once a day, and again when its history has changed."""
-    staff, calendar = known.staff, known.calendar
-    key = ("metric", metric, past.until, past.line, staff.keys, staff.active.tobytes(), calendar)
-    return await forecaster(context).work(key, lambda: _learnt(past, staff, calendar, unit is Unit.COUNT))
+    staff, calendar = snapshot.sellers, snapshot.calendar
+    key = ("metric", metric, history.until, history.last_entry_id, staff.keys, staff.active.tobytes(), calendar)
+    return await get_forecast_engine(context).compute(
+        key, lambda: _train_metric_fit(history, staff, calendar, unit is Unit.COUNT)
+    )
 
 
-def _learnt(past: MetricPast, staff: Staff, calendar: Calendar, whole: bool) -> MetricFit:
-    return MetricFit(
-        past.day,
-        staff.of(past.employee) if len(past.employee) else past.employee,
-        past.amount.astype(np.float64),
-        whole=whole,
-        day=past.until,
+def _train_metric_fit(
+    history: MetricHistory, staff: SellerIndex, calendar: Calendar, whole_numbers: bool
+) -> FittedMetricModel:
+    return FittedMetricModel(
+        history.day,
+        staff.indexes_of(history.employee) if len(history.employee) else history.employee,
+        history.amount.astype(np.float64),
+        is_count=whole_numbers,
+        day=history.until,
         calendar=calendar,
         names=staff.keys,
         active=staff.active,

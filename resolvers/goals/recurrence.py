@@ -13,106 +13,112 @@ from datetime import date
 from typing import Final
 
 from domain.primitives.calendar import Calendar
-from domain.primitives.periods import Period, shifted
-from domain.primitives.units import canonical, shown
+from domain.primitives.periods import Period, shift_period
+from domain.primitives.units import format_decimal, from_smallest
 from models.crm.activities import ActivityKind
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.organization import people
-from resolvers.activities.log import write_lines
-from resolvers.goals.affected_goals import goal_line, touch
+from resolvers.activities.log import write_activity_entries
+from resolvers.goals.affected_goals import make_goal_entry, mark_goals_moved
 from resolvers.request.context import Context
 
-_AT_ONCE: Final = 100
-_FOR_GOOD: Final = date.max  # another goal continues the recurrence, or the owner has left
+_BATCH_SIZE: Final = 100
+_RECURRENCE_ENDED: Final = date.max  # another goal continues the recurrence, or the owner has left
 _LANGUAGES: Final = ("en", "ru")
 
 
-async def renew(context: Context) -> bool:
+async def renew_goals(context: Context) -> bool:
     """Renew the next batch of goals whose period is over; return whether there may be more.
 
     The first check runs without a unit of work, so that an idle run takes no write lock; the rows are read again
     within it, since another server may have renewed them meanwhile.
     """
     today = await context.today()
-    if not await goals.to_renew(today).exists():
+    if not await goals.due_for_renewal(today).exists():
         return False
-    async with context.unit():
-        rows = await goals.to_renew(today).order_by("last_day", "id").limit(_AT_ONCE)
-        full = len(rows) == _AT_ONCE
-        active = {row.id for row in await people.by_ids(_owners(rows)) if row and row.active}
-        made: list[Goal] = []
-        while rows and len(made) < _AT_ONCE:
+    async with context.unit_of_work():
+        rows = await goals.due_for_renewal(today).order_by("last_day", "id").limit(_BATCH_SIZE)
+        is_full_batch = len(rows) == _BATCH_SIZE
+        active_ids = {row.id for row in await people.load_by_ids(_owning_employee_ids(rows)) if row and row.active}
+        created: list[Goal] = []
+        while rows and len(created) < _BATCH_SIZE:
             goal = rows.pop(0)
-            left = goal.owner_kind is OwnerKind.EMPLOYEE and goal.owner_id not in active
-            goal.renewed_until = _FOR_GOOD if left else await _renew(context, goal, today, made)
+            owner_left = goal.owner_kind is OwnerKind.EMPLOYEE and goal.owner_id not in active_ids
+            goal.renewed_until = (
+                _RECURRENCE_ENDED if owner_left else await _create_following(context, goal, today, created)
+            )
             await goal.save(update_fields=["renewed_until"])
-        await _tell(context, made)
-    return full or bool(rows)
+        await _publish_created(context, created)
+    return is_full_batch or bool(rows)
 
 
-def _owners(rows: Sequence[Goal]) -> list[int]:
+def _owning_employee_ids(rows: Sequence[Goal]) -> list[int]:
     return [row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE]
 
 
-async def _renew(context: Context, goal: Goal, today: date, made: list[Goal]) -> date:
+async def _create_following(context: Context, goal: Goal, today: date, created: list[Goal]) -> date:
     """Create the goals of the periods since, and return the day until which the recurrence is handled."""
-    calendar, until, carried = await context.calendar(), goal.renewed_until or goal.last_day, False
-    for period in following(goal.period, today, calendar):
-        if period.start <= until:
+    calendar, handled_until, is_continued = await context.calendar(), goal.renewed_until or goal.last_day, False
+    for period in following_periods(goal.period, today, calendar):
+        if period.start <= handled_until:
             continue
-        there = await goals.same(goal, period)
-        if there is None:
-            made.append(await _make(context, goal, period, running=period.contains(today)))
-        elif there.recurring:
-            return _FOR_GOOD
-        until, carried = period.end, there is None
-    return _FOR_GOOD if carried else until
+        existing = await goals.find_for_period(goal, period)
+        if existing is None:
+            created.append(await _create_goal(context, goal, period, running=period.contains(today)))
+        elif existing.recurring:
+            return _RECURRENCE_ENDED
+        handled_until, is_continued = period.end, existing is None
+    return _RECURRENCE_ENDED if is_continued else handled_until
 
 
-def following(period: Period, today: date, calendar: Calendar) -> list[Period]:
+def following_periods(period: Period, today: date, calendar: Calendar) -> list[Period]:
     """Return the periods after this one, up to the one that contains today."""
-    found, ahead = [], shifted(period, 1, calendar)
-    while ahead.start <= today:
-        found.append(ahead)
-        ahead = shifted(period, len(found) + 1, calendar)
-    return found
+    periods, next_period = [], shift_period(period, 1, calendar)
+    while next_period.start <= today:
+        periods.append(next_period)
+        next_period = shift_period(period, len(periods) + 1, calendar)
+    return periods
 
 
-async def _make(context: Context, old: Goal, period: Period, *, running: bool) -> Goal:
+async def _create_goal(context: Context, previous: Goal, period: Period, *, running: bool) -> Goal:
     """Create the goal of one period. Only that of the running period recurs further and can be announced."""
     return await Goal.create(
-        name=renamed(old.name, old.period, period),
-        owner_kind=old.owner_kind,
-        owner_id=old.owner_id,
-        metric=old.metric,
-        target=old.target,
-        kind=old.kind,
+        name=replace_period_in_name(previous.name, previous.period, period),
+        owner_kind=previous.owner_kind,
+        owner_id=previous.owner_id,
+        metric=previous.metric,
+        target=previous.target,
+        kind=previous.kind,
         first_day=period.start,
         last_day=period.end,
         recurring=True,
-        renewed_until=None if running else _FOR_GOOD,
-        announced=[] if running else [old.target],
-        created_by_id=old.created_by_id,
+        renewed_until=None if running else _RECURRENCE_ENDED,
+        announced=[] if running else [previous.target],
+        created_by_id=previous.created_by_id,
         created_at=context.now(),
     )
 
 
-async def _tell(context: Context, made: Sequence[Goal]) -> None:
-    if not made:
+async def _publish_created(context: Context, created: Sequence[Goal]) -> None:
+    if not created:
         return
     metrics, currency = await context.metrics(), (await context.company()).currency
-    lines = []
-    for goal in made:
+    entries = []
+    for goal in created:
         unit = metrics[goal.metric].unit
-        said = {"target": canonical(shown(goal.target, unit, currency)), "unit": unit, "currency": currency}
-        lines.append(goal_line(context, goal, ActivityKind.GOAL_SET, metric=goal.metric, **said))
-    await write_lines(context, lines)
-    context.announce("goals")
-    await touch(context, made)
+        activity_data = {
+            "target": format_decimal(from_smallest(goal.target, unit, currency)),
+            "unit": unit,
+            "currency": currency,
+        }
+        entries.append(make_goal_entry(context, goal, ActivityKind.GOAL_SET, metric=goal.metric, **activity_data))
+    await write_activity_entries(context, entries)
+    context.publish("goals")
+    await mark_goals_moved(context, created)
 
 
-def renamed(name: str, old: Period, new: Period) -> str:
+def replace_period_in_name(name: str, old: Period, new: Period) -> str:
     """Return the goal's name with the label of the old period, if it contains it, replaced by that of the new one."""
     for language in _LANGUAGES:
         name = name.replace(old.label(language), new.label(language))

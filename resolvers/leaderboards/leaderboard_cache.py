@@ -14,29 +14,31 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
-from domain.leaderboards.ranking import Ladder, Roll
+from domain.leaderboards.ranking import RankedList, Roster
 from models.goals import goals
 from models.ledger import scores
-from models.ledger.scores import Whose
+from models.ledger.scores import ScoreFilter
 from models.live import change_log
 from models.organization import people
 from models.organization.people import Employee
 
-_ROWS: Final = 200_000  # of all cached leaderboards: some 60 MB
-_MANY: Final = 500  # with more moved scores a leaderboard is rebuilt
-_OTHERS: Final = frozenset({"*", "people", "company"})  # after changes of these the ranked employees may be others
+_MAX_CACHED_ROWS: Final = 200_000  # of all cached leaderboards: some 60 MB
+_MAX_STALE_SCORES: Final = 500  # with more moved scores a leaderboard is rebuilt
+_RESET_TOPICS: Final = frozenset(
+    {"*", "people", "company"}
+)  # after changes of these the ranked employees may be others
 
 
 @dataclass(frozen=True)
-class Asked:
+class LeaderboardKey:
     """The cache key: which scores are ranked, and whether by attainment or by value."""
 
-    whose: Whose
+    score_filter: ScoreFilter
     by_attainment: bool
 
 
 @dataclass(frozen=True)
-class Moment:
+class LeaderboardMoment:
     """The time of a leaderboard.
 
     as_of      an instant; None for the present, which is defined by the change log, not by a clock
@@ -44,106 +46,126 @@ class Moment:
     day_start  its first instant, for the previous ranks
     """
 
-    at: datetime | None
+    as_of: datetime | None
     today: date
-    dawn: datetime
+    day_start: datetime
 
 
 @dataclass
-class Standings:
+class RankedScores:
     """The ranking at a time and at the start of its day; amounts in the metric's smallest unit.
 
     version  the change-log position of the last change of the ranking
     """
 
-    asked: Asked
-    at: datetime | None
-    moved: int
-    ladder: Ladder
-    dawn: Ladder
+    key: LeaderboardKey
+    as_of: datetime | None
+    version: int
+    ranking: RankedList
+    day_start_ranking: RankedList
     # By employee id, loaded as rows are shown. A change replaces the dict, so that a read begun before the change
     # fills the old one and is not kept.
     targets: dict[int, int | None] = field(default_factory=dict)
-    people: dict[int, Employee] = field(default_factory=dict)
+    employees: dict[int, Employee] = field(default_factory=dict)
 
-    async def targets_of(self, employees: Iterable[int]) -> Mapping[int, int | None]:
+    async def load_targets(self, employee_ids: Iterable[int]) -> Mapping[int, int | None]:
         """Return the targets by employee id, at least of these employees; None or missing for those without one."""
-        if self.ladder.targets is not None:
-            return self.ladder.targets
-        known, whose = self.targets, self.asked.whose
-        if missing := [employee for employee in employees if employee not in known]:
-            found = await goals.targets_of_employees(whose.metric, whose.first, whose.last, self.at, missing)
-            known.update((employee, found.get(employee)) for employee in missing)
-        return known
+        if self.ranking.targets is not None:
+            return self.ranking.targets
+        cache, score_filter = self.targets, self.key.score_filter
+        if missing_ids := [employee_id for employee_id in employee_ids if employee_id not in cache]:
+            targets = await goals.employee_targets(
+                score_filter.metric, score_filter.first_day, score_filter.last_day, self.as_of, missing_ids
+            )
+            cache.update((employee_id, targets.get(employee_id)) for employee_id in missing_ids)
+        return cache
 
-    async def people_of(self, employees: Iterable[int]) -> Mapping[int, Employee]:
+    async def load_employees(self, employee_ids: Iterable[int]) -> Mapping[int, Employee]:
         """Return the rows by employee id, at least of these employees."""
-        known = self.people
-        if missing := [employee for employee in employees if employee not in known]:
-            known.update((row.id, row) for row in await people.by_ids(missing) if row)
-        return known
+        cache = self.employees
+        if missing_ids := [employee_id for employee_id in employee_ids if employee_id not in cache]:
+            cache.update((row.id, row) for row in await people.load_by_ids(missing_ids) if row)
+        return cache
 
 
-async def as_it_stood(asked: Asked, moment: Moment) -> Standings:
+async def ranked_scores_at(key: LeaderboardKey, moment: LeaderboardMoment) -> RankedScores:
     """Return the ranked scores of a past instant; they are not cached."""
-    assert moment.at is not None
-    position = await change_log.newest()  # read first: the data may be newer than the position, never older
-    rolls = await _rolls(asked.whose, moment)
-    now, since_dawn, since = await scores.sums(asked.whose, [moment.dawn, moment.at])
-    return await _standings(asked, moment, position, rolls, now | _less(now, since), _less(now, since_dawn))
+    assert moment.as_of is not None
+    position = await change_log.last_position()  # read first: the data may be newer than the position, never older
+    rosters = await _load_rosters(key.score_filter, moment)
+    totals, since_day_start, since_moment = await scores.score_totals(
+        key.score_filter, [moment.day_start, moment.as_of]
+    )
+    return await _rank(
+        key,
+        moment,
+        position,
+        rosters,
+        totals | _subtract_later(totals, since_moment),
+        _subtract_later(totals, since_day_start),
+    )
 
 
-def _less(values: dict[int, int], later: dict[int, int]) -> dict[int, int]:
+def _subtract_later(values: dict[int, int], later: dict[int, int]) -> dict[int, int]:
     """Return the earlier values of the employees in `later`: their values without the later amounts."""
-    return {employee: values.get(employee, 0) - amount for employee, amount in later.items()}
+    return {employee_id: values.get(employee_id, 0) - amount for employee_id, amount in later.items()}
 
 
-async def _rolls(whose: Whose, moment: Moment) -> tuple[Roll, Roll]:
+async def _load_rosters(score_filter: ScoreFilter, moment: LeaderboardMoment) -> tuple[Roster, Roster]:
     """Return the rosters of the employees active at the time and at the start of its day.
 
     Both are the same object if they are equal, so that the day-start ranking can be derived by copying.
     """
-    stays = await people.stays(moment.dawn, whose.teams, whose.employee)
-    now, then = ({stay.employee: stay.name for stay in stays if stay.holds(at)} for at in (moment.at, moment.dawn))
-    roll = Roll(now)
-    return roll, roll if now == then else Roll(then)
+    memberships = await people.load_active_memberships(
+        moment.day_start, score_filter.team_ids, score_filter.employee_id
+    )
+    current_names, day_start_names = (
+        {membership.employee_id: membership.name for membership in memberships if membership.is_active_at(at)}
+        for at in (moment.as_of, moment.day_start)
+    )
+    roster = Roster(current_names)
+    return roster, roster if current_names == day_start_names else Roster(day_start_names)
 
 
-async def _standings(
-    asked: Asked,
-    moment: Moment,
+async def _rank(
+    key: LeaderboardKey,
+    moment: LeaderboardMoment,
     position: int,
-    rolls: tuple[Roll, Roll],
+    rosters: tuple[Roster, Roster],
     values: dict[int, int],
-    at_dawn: dict[int, int],
-) -> Standings:
+    day_start_values: dict[int, int],
+) -> RankedScores:
     """Rank the values, and the values at the start of the day.
 
     day_start_values  only of employees whose value at the start of the day was different
     """
-    targets, old = None, None
-    if asked.by_attainment:
-        which = asked.whose.metric, asked.whose.first, asked.whose.last
-        targets, old = [await goals.targets_of_employees(*which, at) for at in (moment.at, moment.dawn)]
-    ladder = Ladder(rolls[0], values, targets)
-    if rolls[0] is not rolls[1] or targets != old:
-        return Standings(asked, moment.at, position, ladder, Ladder(rolls[1], values | at_dawn, old))
-    dawn = ladder.copy()
-    for employee, value in at_dawn.items():
-        dawn.move(employee, value)
-    return Standings(asked, moment.at, position, ladder, dawn)
+    targets, day_start_targets = None, None
+    if key.by_attainment:
+        target_arguments = key.score_filter.metric, key.score_filter.first_day, key.score_filter.last_day
+        targets, day_start_targets = [
+            await goals.employee_targets(*target_arguments, at) for at in (moment.as_of, moment.day_start)
+        ]
+    ranking = RankedList(rosters[0], values, targets)
+    if rosters[0] is not rosters[1] or targets != day_start_targets:
+        return RankedScores(
+            key, moment.as_of, position, ranking, RankedList(rosters[1], values | day_start_values, day_start_targets)
+        )
+    day_start_ranking = ranking.copy()
+    for employee_id, value in day_start_values.items():
+        day_start_ranking.set_value(employee_id, value)
+    return RankedScores(key, moment.as_of, position, ranking, day_start_ranking)
 
 
-class _Kept:
+class _CacheEntry:
     """An entry of the cache. The holder of its lock builds the ranked scores or brings them up to date."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.standings: Standings | None = None  # built at the first request
-        self.stale: set[int] = set()  # ids of employees whose scores have moved since they were read
+        self.ranked: RankedScores | None = None  # built at the first request
+        self.stale_ids: set[int] = set()  # ids of employees whose scores have moved since they were read
 
 
-class Boards:
+class LeaderboardCache:
     """The cache of a process. Not to be used within a unit of work, since cached data must be committed data.
 
     Three kinds of concurrency meet here. `_follow_lock` lets one task read the change log for all entries; the
@@ -153,13 +175,15 @@ class Boards:
 
     def __init__(self) -> None:
         self._position: int | None = None  # of the change log: changes up to it are applied to all entries
-        self._reading = asyncio.Lock()
-        self._kept: OrderedDict[Asked, _Kept] = OrderedDict()
-        self._rolls: dict[tuple[frozenset[int] | None, int | None], tuple[Roll, Roll]] = {}
-        self._people: dict[int, Employee] = {}
+        self._follow_lock = asyncio.Lock()
+        self._entries: OrderedDict[LeaderboardKey, _CacheEntry] = OrderedDict()
+        self._rosters: dict[tuple[frozenset[int] | None, int | None], tuple[Roster, Roster]] = {}
+        self._employees: dict[int, Employee] = {}
         self._today: date | None = None
 
-    async def now(self, asked: Asked, moment: Moment, heard: int | None = None) -> Standings:
+    async def get(
+        self, key: LeaderboardKey, moment: LeaderboardMoment, up_to_position: int | None = None
+    ) -> RankedScores:
         """Return the present ranked scores, which may change at the next await.
 
         up_to_position  the change-log position that the result must include; None for all that is committed
@@ -169,95 +193,104 @@ class Boards:
         """
         while True:
             if moment.today != self._today:
-                self._forget()
+                self._clear()
                 self._today = moment.today
-            kept = self._kept.setdefault(asked, _Kept())
-            self._kept.move_to_end(asked)
-            async with kept.lock:
-                position = await self._follow(heard)
-                while self._kept.get(asked) is kept:
-                    if kept.standings is None or len(kept.stale) > _MANY:
-                        await self._make(kept, asked, moment, position)
-                    elif kept.stale:
-                        read_at = await self._refresh(kept)
+            entry = self._entries.setdefault(key, _CacheEntry())
+            self._entries.move_to_end(key)
+            async with entry.lock:
+                position = await self._follow_change_log(up_to_position)
+                while self._entries.get(key) is entry:
+                    if entry.ranked is None or len(entry.stale_ids) > _MAX_STALE_SCORES:
+                        await self._build(entry, key, moment, position)
+                    elif entry.stale_ids:
+                        read_at = await self._reread_stale(entry)
                         if read_at != position:  # other scores may have moved before these were read
-                            position = await self._follow(read_at)
+                            position = await self._follow_change_log(read_at)
                             continue
-                    if self._kept.get(asked) is kept:
-                        assert kept.standings is not None
-                        return kept.standings
+                    if self._entries.get(key) is entry:
+                        assert entry.ranked is not None
+                        return entry.ranked
 
-    async def _follow(self, heard: int | None) -> int:
+    async def _follow_change_log(self, up_to_position: int | None) -> int:
         """Apply new changes of the log to all entries; return the position up to which that is done."""
-        async with self._reading:
+        async with self._follow_lock:
             if self._position is None:
-                self._position = await change_log.newest()
-            elif heard is None or self._position < heard:
-                position, moved = await change_log.since(self._position)
-                self._note(moved, position)
+                self._position = await change_log.last_position()
+            elif up_to_position is None or self._position < up_to_position:
+                position, topics = await change_log.topics_since(self._position)
+                self._apply_topics(topics, position)
                 self._position = position
             return self._position
 
-    def _note(self, moved: Collection[str], position: int) -> None:
-        if not _OTHERS.isdisjoint(moved):
-            self._forget()
+    def _apply_topics(self, topics: Collection[str], position: int) -> None:
+        if not _RESET_TOPICS.isdisjoint(topics):
+            self._clear()
             return
-        if "goals" in moved:
-            for asked, kept in list(self._kept.items()):
-                if asked.by_attainment:
-                    del self._kept[asked]
-                elif kept.standings is not None:
-                    kept.standings.targets, kept.standings.moved = {}, position
-        scored = _scored(moved)
-        for asked, kept in self._kept.items():
-            whose = asked.whose
-            kept.stale.update(
-                employee
-                for employee, day in scored.get(whose.metric, ())
-                if whose.first <= day <= whose.last and whose.employee in (None, employee)
+        if "goals" in topics:
+            for key, entry in list(self._entries.items()):
+                if key.by_attainment:
+                    del self._entries[key]
+                elif entry.ranked is not None:
+                    entry.ranked.targets, entry.ranked.version = {}, position
+        moved_scores = _moved_scores(topics)
+        for key, entry in self._entries.items():
+            score_filter = key.score_filter
+            entry.stale_ids.update(
+                employee_id
+                for employee_id, day in moved_scores.get(score_filter.metric, ())
+                if score_filter.first_day <= day <= score_filter.last_day
+                and score_filter.employee_id in (None, employee_id)
             )
 
-    def _forget(self) -> None:
-        self._kept, self._rolls, self._people = OrderedDict(), {}, {}
+    def _clear(self) -> None:
+        self._entries, self._rosters, self._employees = OrderedDict(), {}, {}
 
-    async def _make(self, kept: _Kept, asked: Asked, moment: Moment, position: int) -> None:
-        rolls, known, which = self._rolls, self._people, (asked.whose.teams, asked.whose.employee)
-        if which not in rolls:
-            rolls[which] = await _rolls(asked.whose, moment)  # after a `_clear` meanwhile this dict is discarded too
-        kept.stale.clear()  # scores that move from here on are added again
-        now, since_dawn = await scores.sums(asked.whose, [moment.dawn])
-        kept.standings = await _standings(asked, moment, position, rolls[which], now, _less(now, since_dawn))
-        kept.standings.people = known
-        rows = sum(len(each.standings.ladder) for each in self._kept.values() if each.standings is not None)
-        while rows > _ROWS and len(self._kept) > 1:
-            _, oldest = self._kept.popitem(last=False)
-            rows -= len(oldest.standings.ladder) if oldest.standings is not None else 0
+    async def _build(self, entry: _CacheEntry, key: LeaderboardKey, moment: LeaderboardMoment, position: int) -> None:
+        rosters, employees, roster_key = (
+            self._rosters,
+            self._employees,
+            (key.score_filter.team_ids, key.score_filter.employee_id),
+        )
+        if roster_key not in rosters:
+            rosters[roster_key] = await _load_rosters(
+                key.score_filter, moment
+            )  # after a `_clear` meanwhile this dict is discarded too
+        entry.stale_ids.clear()  # scores that move from here on are added again
+        totals, since_day_start = await scores.score_totals(key.score_filter, [moment.day_start])
+        entry.ranked = await _rank(
+            key, moment, position, rosters[roster_key], totals, _subtract_later(totals, since_day_start)
+        )
+        entry.ranked.employees = employees
+        row_count = sum(len(cached.ranked.ranking) for cached in self._entries.values() if cached.ranked is not None)
+        while row_count > _MAX_CACHED_ROWS and len(self._entries) > 1:
+            _, oldest = self._entries.popitem(last=False)
+            row_count -= len(oldest.ranked.ranking) if oldest.ranked is not None else 0
 
-    async def _refresh(self, kept: _Kept) -> int:
+    async def _reread_stale(self, entry: _CacheEntry) -> int:
         """Read the stale scores again, and return the change-log position at which they were read.
 
         A failed read marks them stale again, so that no change is lost.
         """
-        standings = kept.standings
-        assert standings is not None
-        stale, kept.stale = kept.stale, set()
+        ranked = entry.ranked
+        assert ranked is not None
+        stale_ids, entry.stale_ids = entry.stale_ids, set()
         try:
-            found, position = await scores.sums_of(standings.asked.whose, stale)
+            totals, position = await scores.score_totals_for(ranked.key.score_filter, stale_ids)
         except BaseException:
-            kept.stale |= stale
+            entry.stale_ids |= stale_ids
             raise
-        for employee, value in found.items():
-            if standings.ladder.move(employee, value):
-                standings.moved = position
+        for employee_id, value in totals.items():
+            if ranked.ranking.set_value(employee_id, value):
+                ranked.version = position
         return position
 
 
-def _scored(moved: Iterable[str]) -> dict[str, list[tuple[int, date]]]:
+def _moved_scores(topics: Iterable[str]) -> dict[str, list[tuple[int, date]]]:
     """Return, by metric, pairs of employee id and day of the scores that the topics report as moved."""
-    found: dict[str, list[tuple[int, date]]] = defaultdict(list)
-    for topic in moved:
+    scores_by_metric: dict[str, list[tuple[int, date]]] = defaultdict(list)
+    for topic in topics:
         name, _, day = topic.partition("@")
         match name.split(":"):
-            case ["score", metric, "employee", number]:
-                found[metric].append((int(number), date.fromisoformat(day)))
-    return found
+            case ["score", metric, "employee", employee_id]:
+                scores_by_metric[metric].append((int(employee_id), date.fromisoformat(day)))
+    return scores_by_metric

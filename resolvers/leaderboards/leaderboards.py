@@ -10,26 +10,26 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from domain.errors.operation_errors import BadInput, NotFound
-from domain.errors.user_errors import Refusal
-from domain.goals.progress import percent
-from domain.leaderboards.ranking import Ranked, window_start
-from domain.ledger.metrics import WORK, Metric
+from domain.errors.operation_errors import BadInput, ResourceNotFound
+from domain.errors.user_errors import UserError
+from domain.goals.progress import calculate_percent
+from domain.leaderboards.ranking import RankedRow, window_start
+from domain.ledger.metrics import HOURS_WORKED, Metric
 from domain.permissions import Action, Reach
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import Period
-from domain.primitives.units import shown
-from models.db.keyset_pagination import LARGEST
+from domain.primitives.units import from_smallest
+from models.db.keyset_pagination import MAX_PAGE_SIZE
 from models.goals.goals import OwnerKind
-from models.ledger.scores import Whose
+from models.ledger.scores import ScoreFilter
 from models.organization.people import Employee
 from resolvers.leaderboards import leaderboard_cache
-from resolvers.leaderboards.leaderboard_cache import Boards, Moment, Standings
+from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, LeaderboardMoment, RankedScores
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import References
-from resolvers.request.metric_lookup import metric as metric_of
-from resolvers.request.periods import period as period_of
+from resolvers.request.id_resolution import IdResolver
+from resolvers.request.metric_lookup import find_metric as find_metric
+from resolvers.request.periods import resolve_period as resolve_period
 from resolvers.request.scopes import Scope
 
 
@@ -39,20 +39,20 @@ class RankBy(StrEnum):
 
 
 @dataclass(frozen=True)
-class Question:
+class LeaderboardQuery:
     """The arguments of a leaderboard; the period is resolved at each read, since "this month" changes."""
 
     metric: str = "deals_won_amount"
     period: tuple[tuple[str, Any], ...] | None = None  # a PeriodInput as sorted pairs
-    scope: str | None = None
+    scope_global_id: str | None = None
     rank_by: RankBy = RankBy.VALUE
     first: int = 100  # rows, nearest to that of `around_global_id`
-    around: str | None = None
+    around_global_id: str | None = None
     as_of: datetime | None = None
 
 
 @dataclass(frozen=True)
-class Standing:
+class LeaderboardRow:
     """One row of a leaderboard, in the metric's unit."""
 
     rank: int
@@ -67,21 +67,21 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Board:
+class Leaderboard:
     metric: Metric
     period: Period
     calendar: Calendar
     today: date
     scope: Scope
     rank_by: RankBy
-    standings: Sequence[Standing]
+    standings: Sequence[LeaderboardRow]
     total_count: int
     total: Decimal
     version: int
     as_of: datetime
 
     @property
-    def shown(self) -> object:
+    def visible_state(self) -> object:
         """Everything that a screen shows of the leaderboard: equal as long as only the time has changed."""
         return (
             self.metric.name,
@@ -94,39 +94,41 @@ class Board:
         )
 
 
-async def answer(context: Context, question: Question, heard: int | None = None) -> Board:
+async def load_leaderboard(context: Context, query: LeaderboardQuery, up_to_position: int | None = None) -> Leaderboard:
     """Return the present leaderboard, or the one as of `as_of`. Raises an OperationError for invalid arguments.
 
     up_to_position  of a live stream: the change-log position that the result must include; None for all commits
     """
-    if not 1 <= question.first <= LARGEST:
-        raise BadInput(f"first must be 1 to {LARGEST}.", field="first")
-    asked = await _asked(context, question)
-    around = await _around(context, question.around)
-    standings = await _standings(context, asked, heard)
-    count, total, version = len(standings.ladder), standings.ladder.total, standings.moved
-    if asked.metric.key == WORK:
-        rows = _window(await _in_sight(context, standings), question.first, around)
+    if not 1 <= query.first <= MAX_PAGE_SIZE:
+        raise BadInput(f"first must be 1 to {MAX_PAGE_SIZE}.", field="first")
+    resolved = await _resolve_query(context, query)
+    around_id = await _resolve_around(context, query.around_global_id)
+    ranked = await _load_ranked_scores(context, resolved, up_to_position)
+    count, total, version = len(ranked.ranking), ranked.ranking.total, ranked.version
+    if resolved.metric.key == HOURS_WORKED:
+        rows = _rows_around(await _visible_rows(context, ranked), query.first, around_id)
     else:
-        rows = standings.ladder.window(question.first, around)
-    await standings.people_of([row.key for row in rows])  # all rows show their employee, so load them in one query
-    return Board(
-        asked.metric,
-        asked.period,
-        asked.calendar,
-        asked.moment.today,
-        asked.scope,
-        question.rank_by,
-        await _shown(asked, standings, rows),
+        rows = ranked.ranking.window(query.first, around_id)
+    await ranked.load_employees(
+        [row.employee_id for row in rows]
+    )  # all rows show their employee, so load them in one query
+    return Leaderboard(
+        resolved.metric,
+        resolved.period,
+        resolved.calendar,
+        resolved.moment.today,
+        resolved.scope,
+        query.rank_by,
+        await _to_leaderboard_rows(resolved, ranked, rows),
         count,
-        shown(total, asked.metric.unit, asked.currency),
+        from_smallest(total, resolved.metric.unit, resolved.currency),
         version,
-        asked.as_of,
+        resolved.as_of,
     )
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _ResolvedQuery:
     """A LeaderboardQuery with its arguments resolved for the present instant."""
 
     metric: Metric
@@ -134,131 +136,148 @@ class _Asked:
     scope: Scope
     calendar: Calendar
     as_of: datetime
-    moment: Moment
+    moment: LeaderboardMoment
     currency: str
-    board: leaderboard_cache.Asked
+    key: leaderboard_cache.LeaderboardKey
 
 
-async def _asked(context: Context, question: Question) -> _Asked:
-    scope = await scopes.for_board(context, question.scope)
+async def _resolve_query(context: Context, query: LeaderboardQuery) -> _ResolvedQuery:
+    scope = await scopes.leaderboard_scope(context, query.scope_global_id)
     try:
-        metric = await metric_of(context, question.metric, "metric")
-        period = await period_of(context, dict(question.period) if question.period else None, "period")
-        as_of = validation.moment(question.as_of, "asOf") if question.as_of else None
-    except Refusal as refusal:
-        raise BadInput(refusal.message, field=".".join(refusal.path)) from refusal
+        metric = await find_metric(context, query.metric, "metric")
+        period = await resolve_period(context, dict(query.period) if query.period else None, "period")
+        as_of = validation.clean_time(query.as_of, "asOf") if query.as_of else None
+    except UserError as error:
+        raise BadInput(error.message, field=".".join(error.path)) from error
     calendar, now = await context.calendar(), context.now()
-    at = min(as_of, now) if as_of else now
-    today = calendar.day_of(at)
-    employee = scope.number if scope.kind is OwnerKind.EMPLOYEE else None
-    whose = Whose(metric.key, period.start, period.end, scope.teams(context), employee)
-    return _Asked(
+    instant = min(as_of, now) if as_of else now
+    today = calendar.day_of(instant)
+    employee_id = scope.id if scope.kind is OwnerKind.EMPLOYEE else None
+    score_filter = ScoreFilter(metric.key, period.start, period.end, scope.team_ids(context), employee_id)
+    return _ResolvedQuery(
         metric,
         period,
         scope,
         calendar,
-        at,
-        Moment(at if as_of else None, today, calendar.start_of(today)),
+        instant,
+        LeaderboardMoment(instant if as_of else None, today, calendar.start_of(today)),
         (await context.company()).currency,
-        leaderboard_cache.Asked(whose, question.rank_by is RankBy.ATTAINMENT),
+        leaderboard_cache.LeaderboardKey(score_filter, query.rank_by is RankBy.ATTAINMENT),
     )
 
 
-async def _standings(context: Context, asked: _Asked, heard: int | None) -> Standings:
+async def _load_ranked_scores(context: Context, resolved: _ResolvedQuery, up_to_position: int | None) -> RankedScores:
     """Return the ranked scores. They are shared with other requests and may change at the next await."""
-    if asked.moment.at is not None:
-        return await leaderboard_cache.as_it_stood(asked.board, asked.moment)
-    if context.services.boards is None:
-        context.services.boards = Boards()
-    kept: Boards = context.services.boards
-    return await kept.now(asked.board, asked.moment, heard)
+    if resolved.moment.as_of is not None:
+        return await leaderboard_cache.ranked_scores_at(resolved.key, resolved.moment)
+    if context.services.leaderboard_cache is None:
+        context.services.leaderboard_cache = LeaderboardCache()
+    cache: LeaderboardCache = context.services.leaderboard_cache
+    return await cache.get(resolved.key, resolved.moment, up_to_position)
 
 
-def _window(rows: Sequence[Ranked], first: int, around: int | None) -> Sequence[Ranked]:
+def _rows_around(rows: Sequence[RankedRow], first: int, around_id: int | None) -> Sequence[RankedRow]:
     """Return the `first` filtered rows nearest to the employee, as `RankedList.window` does for all rows."""
-    start = window_start(next((n for n, row in enumerate(rows) if row.key == around), 0), first, len(rows))
+    start = window_start(
+        next((index for index, row in enumerate(rows) if row.employee_id == around_id), 0), first, len(rows)
+    )
     return rows[start : start + first]
 
 
-async def _in_sight(context: Context, standings: Standings) -> list[Ranked]:
+async def _visible_rows(context: Context, ranked: RankedScores) -> list[RankedRow]:
     """Return the rows of the employees whose work time the viewer may see, with their ranks on the whole leaderboard.
 
     The gap to the next rank up is omitted unless a visible row has that rank, since it would reveal the hours of an
     employee whom the viewer may not see.
     """
-    rows = standings.ladder.window(len(standings.ladder))
-    staff = await standings.people_of([row.key for row in rows])
-    seen = {row.key for row in rows if context.viewer.may(Action.VIEW_WORK_TIME, staff[row.key])}
+    rows = ranked.ranking.window(len(ranked.ranking))
+    employees = await ranked.load_employees([row.employee_id for row in rows])
+    visible_ids = {
+        row.employee_id for row in rows if context.viewer.can(Action.VIEW_WORK_TIME, employees[row.employee_id])
+    }
     ranks = sorted({row.rank for row in rows})
-    above = dict(pairwise(reversed(ranks)))
-    known = {row.rank for row in rows if row.key in seen}
-    return [row if above.get(row.rank) in known else replace(row, gap_to_next=None) for row in rows if row.key in seen]
-
-
-async def _shown(asked: _Asked, standings: Standings, rows: Sequence[Ranked]) -> list[Standing]:
-    """Return the rows in the metric's unit, with previous ranks, targets and the employees already loaded."""
-
-    def shown_(amount: int | None) -> Decimal | None:
-        return None if amount is None else shown(amount, asked.metric.unit, asked.currency)
-
-    ranks = [standings.dawn.rank(row.key) for row in rows]
-    targets = await standings.targets_of([row.key for row in rows])
+    rank_above = dict(pairwise(reversed(ranks)))
+    visible_ranks = {row.rank for row in rows if row.employee_id in visible_ids}
     return [
-        Standing(
-            row.rank,
-            before,
-            row.key,
-            shown(row.value, asked.metric.unit, asked.currency),
-            shown_(target),
-            None if target is None else percent(row.value, target),
-            shown_(row.gap_to_next),
-            row.name,
-            standings.people.get(row.key),
-        )
-        for row, before, target in zip(rows, ranks, (targets.get(row.key) for row in rows), strict=True)
+        row if rank_above.get(row.rank) in visible_ranks else replace(row, gap_to_next=None)
+        for row in rows
+        if row.employee_id in visible_ids
     ]
 
 
-async def _around(context: Context, id_: str | None) -> int | None:
-    if id_ is None:
+async def _to_leaderboard_rows(
+    resolved: _ResolvedQuery, ranked: RankedScores, rows: Sequence[RankedRow]
+) -> list[LeaderboardRow]:
+    """Return the rows in the metric's unit, with previous ranks, targets and the employees already loaded."""
+
+    def to_decimal(amount: int | None) -> Decimal | None:
+        return None if amount is None else from_smallest(amount, resolved.metric.unit, resolved.currency)
+
+    previous_ranks = [ranked.day_start_ranking.rank_of(row.employee_id) for row in rows]
+    targets = await ranked.load_targets([row.employee_id for row in rows])
+    return [
+        LeaderboardRow(
+            row.rank,
+            previous_rank,
+            row.employee_id,
+            from_smallest(row.value, resolved.metric.unit, resolved.currency),
+            to_decimal(target),
+            None if target is None else calculate_percent(row.value, target),
+            to_decimal(row.gap_to_next),
+            row.name,
+            ranked.employees.get(row.employee_id),
+        )
+        for row, previous_rank, target in zip(
+            rows, previous_ranks, (targets.get(row.employee_id) for row in rows), strict=True
+        )
+    ]
+
+
+async def _resolve_around(context: Context, global_id: str | None) -> int | None:
+    if global_id is None:
         return None
-    refs = References(context)
-    await refs.want("Employee", [id_])
+    resolver = IdResolver(context)
+    await resolver.request_ids("Employee", [global_id])
     try:
-        return refs.employee(id_, "around").id
-    except Refusal as refusal:
-        raise NotFound(refusal.message, field="around") from refusal
+        return resolver.resolve_employee(global_id, "around").id
+    except UserError as error:
+        raise ResourceNotFound(error.message, field="around") from error
 
 
 @dataclass(frozen=True)
-class Place:
+class StandingKey:
     """The key of an employee's row on a leaderboard of the whole company, or of a device's scope."""
 
-    employee: int
-    question: Question
+    employee_id: int
+    query: LeaderboardQuery
 
 
-async def places(context: Context, asked: Sequence[Place]) -> list[Standing | None]:
+async def load_standings(context: Context, keys: Sequence[StandingKey]) -> list[LeaderboardRow | None]:
     """Return the leaderboard row of each key; None if the viewer may not see leaderboards or the row."""
-    if context.viewer.reach(Action.VIEW_BOARD) is Reach.NONE:
-        return [None] * len(asked)
-    found: dict[Place, Standing] = {}
-    for question in {place.question for place in asked}:
-        meant = await _asked(context, question)
-        whose = {place.employee for place in asked if place.question == question}
-        standings = await _standings(context, meant, None)
-        ladder = standings.ladder
-        if meant.metric.key == WORK:
-            rows = [row for row in await _in_sight(context, standings) if row.key in whose]
+    if context.viewer.reach(Action.VIEW_LEADERBOARD) is Reach.NONE:
+        return [None] * len(keys)
+    rows_by_key: dict[StandingKey, LeaderboardRow] = {}
+    for query in {key.query for key in keys}:
+        resolved = await _resolve_query(context, query)
+        employee_ids = {key.employee_id for key in keys if key.query == query}
+        ranked = await _load_ranked_scores(context, resolved, None)
+        ranking = ranked.ranking
+        if resolved.metric.key == HOURS_WORKED:
+            rows = [row for row in await _visible_rows(context, ranked) if row.employee_id in employee_ids]
         else:
-            rows = [row for key in whose if key in ladder.roll.places for row in ladder.window(1, key)]
-        shown_ = await _shown(meant, standings, rows)
-        found |= {Place(standing.employee_id, question): standing for standing in shown_}
-    return [found.get(place) for place in asked]
+            rows = [
+                row
+                for employee_id in employee_ids
+                if employee_id in ranking.roster.places
+                for row in ranking.window(1, employee_id)
+            ]
+        leaderboard_rows = await _to_leaderboard_rows(resolved, ranked, rows)
+        rows_by_key |= {StandingKey(row.employee_id, query): row for row in leaderboard_rows}
+    return [rows_by_key.get(key) for key in keys]
 
 
-def topics(question: Question, board: Board) -> list[str]:
+def leaderboard_topics(query: LeaderboardQuery, leaderboard: Leaderboard) -> list[str]:
     """Return the topics on which the leaderboard may change."""
-    scope = board.scope
-    whose = f"employee:{scope.number}" if scope.kind is OwnerKind.EMPLOYEE else f"team:{scope.number}"
-    return [f"score:{board.metric.key}:{whose}", "goals"]
+    scope = leaderboard.scope
+    owner_topic = f"employee:{scope.id}" if scope.kind is OwnerKind.EMPLOYEE else f"team:{scope.id}"
+    return [f"score:{leaderboard.metric.key}:{owner_topic}", "goals"]

@@ -7,39 +7,39 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.permissions import Action
-from domain.primitives.global_ids import decoded
+from domain.primitives.global_ids import decode_global_id
 from models.crm import activities
-from models.crm.activities import Bell
+from models.crm.activities import AnnouncedWin
 from models.goals.goals import OwnerKind
 from resolvers.request import scopes
 from resolvers.request.context import Context
 
 
-async def bells_after(context: Context, scope_id: str | None, position: int, limit: int) -> Sequence[Bell]:
+async def fetch_wins_after(context: Context, scope_id: str | None, position: int, limit: int) -> Sequence[AnnouncedWin]:
     """Return the wins and revocations announced after the position, in order, within the scope."""
-    scope = await scopes.for_board(context, scope_id, Action.VIEW_WINS)
-    query = Bell.filter(id__gt=position).order_by("id").limit(limit)
+    scope = await scopes.leaderboard_scope(context, scope_id, Action.VIEW_WINS)
+    query = AnnouncedWin.filter(id__gt=position).order_by("id").limit(limit)
     if scope.kind is OwnerKind.EMPLOYEE:
-        query = query.filter(employee_id=scope.number)
-    teams = scope.teams(context)
-    return await (query.filter(team_id__in=list(teams)) if teams is not None else query)
+        query = query.filter(employee_id=scope.id)
+    team_ids = scope.team_ids(context)
+    return await (query.filter(team_id__in=list(team_ids)) if team_ids is not None else query)
 
 
-async def newest_bell() -> int:
-    row = await Bell.all().order_by("-id").first()
+async def fetch_newest_win_id() -> int:
+    row = await AnnouncedWin.all().order_by("-id").first()
     return row.id if row else 0
 
 
-async def bell_position(id_: str) -> int | None:
+async def find_win_position(global_id: str) -> int | None:
     """Return the position of a win by its global id in the API; None if it does not exist."""
-    pair = decoded(id_)
-    if not pair or pair[0] != "DealWon" or not await Bell.exists(id=pair[1]):
+    type_and_id = decode_global_id(global_id)
+    if not type_and_id or type_and_id[0] != "DealWon" or not await AnnouncedWin.exists(id=type_and_id[1]):
         return None
-    return pair[1]
+    return type_and_id[1]
 
 
 @dataclass(frozen=True)
-class Ring:
+class WinAnnouncement:
     """A win to announce or to revoke: the values that every listener may see."""
 
     deal_id: int
@@ -51,17 +51,21 @@ class Ring:
     at: datetime
 
 
-async def ring(context: Context, win: Ring, revoked: bool) -> None:
+async def announce_win(context: Context, win: WinAnnouncement, revoked: bool) -> None:
     """Announce a win; revoke one only if its last announcement is not revoked and at most a day old."""
     now = context.now()
-    first: int | None = None
+    announced_id: int | None = None
     if revoked:
-        last = await Bell.filter(deal_id=win.deal_id).order_by("-id").first()
-        if last is None or last.revoked or (now - last.rung_at).total_seconds() > 86_400:
+        last_announcement = await AnnouncedWin.filter(deal_id=win.deal_id).order_by("-id").first()
+        if (
+            last_announcement is None
+            or last_announcement.revoked
+            or (now - last_announcement.rung_at).total_seconds() > 86_400
+        ):
             return
-        first = last.win_id or last.id
-    await activities.ring(
-        win_id=first,
+        announced_id = last_announcement.win_id or last_announcement.id
+    await activities.insert_announced_win(
+        win_id=announced_id,
         revoked=revoked,
         deal_id=win.deal_id,
         employee_id=win.employee_id,
@@ -72,4 +76,4 @@ async def ring(context: Context, win: Ring, revoked: bool) -> None:
         at=win.at,
         rung_at=now,
     )
-    context.announce("wins")
+    context.publish("wins")

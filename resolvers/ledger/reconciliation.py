@@ -18,27 +18,27 @@ from typing import Any, Final
 
 from tortoise.models import Model
 
-from domain.ledger.metrics import Score, all_postings
-from domain.ledger.record_facts import DealFacts, Facts, SaleKind
+from domain.ledger.metrics import Score, compute_all_postings
+from domain.ledger.record_facts import DealFacts, RecordFacts, SaleKind
 from domain.primitives.money import convert
-from domain.primitives.units import Unit, shown
+from domain.primitives.units import Unit, from_smallest
 from models.analytics.worktime import WorkDay
 from models.crm import custom_metrics
 from models.crm.deals import Deal
 from models.db import connection
-from models.goals.goals import COMPANY
+from models.goals.goals import COMPANY_TEAM_ID
 from models.ledger import reconciliation, scores
-from models.ledger.reconciliation import Posted, Stand, TeamStand, Wrong
+from models.ledger.reconciliation import Mismatches, PostedSum, StoredSum, StoredTeamSum
 from models.live import change_log
-from models.organization.company import the_company
+from models.organization.company import find_company
 from models.organization.people import Employee, Team
-from resolvers.request.id_resolution import RECORDS
+from resolvers.request.id_resolution import RECORD_MODELS
 
-_COUNTED: Final[dict[str, type[Model]]] = {**RECORDS, "WorkDay": WorkDay}
-_Key = tuple[str, int | None, int, date | None]  # metric, employee, team, day; None: all together
+_SOURCE_MODELS: Final[dict[str, type[Model]]] = {**RECORD_MODELS, "WorkDay": WorkDay}
+_SumKey = tuple[str, int | None, int, date | None]  # metric, employee, team, day; None: all together
 
 
-class Where(StrEnum):
+class DifferenceLocation(StrEnum):
     TOTAL = "in daily totals"
     TEAM = "in team totals"
     LEDGER = "in the ledger"
@@ -59,29 +59,31 @@ class Difference:
     repaired  whether it has been corrected in this run
     """
 
-    where: Where
+    location: DifferenceLocation
     employee: str | None
     team: str | None
     metric: str
     day: date | None
-    stands: Decimal
-    due: Decimal
+    actual: Decimal
+    expected: Decimal
     record: str | None = None
     repaired: bool = False
 
     def __str__(self) -> str:
-        place = {
-            Where.TOTAL: "Daily total",
-            Where.TEAM: "Team total",
-            Where.LEDGER: f"Ledger of {self.record}",
-            Where.RECORD: f"{self.record} itself",
-        }[self.where]
+        subject = {
+            DifferenceLocation.TOTAL: "Daily total",
+            DifferenceLocation.TEAM: "Team total",
+            DifferenceLocation.LEDGER: f"Ledger of {self.record}",
+            DifferenceLocation.RECORD: f"{self.record} itself",
+        }[self.location]
         if self.employee is None:
-            whose = self.team or "those in no team"
+            owner = self.team or "those in no team"
         else:
-            whose = f"{self.employee} ({self.team})" if self.team else self.employee
-        what = f"{place}: {whose}, {self.metric}, {self.day or 'all days together'}"
-        return f"{what}: stands at {self.stands}, should be {self.due}" + (" (repaired)." if self.repaired else ".")
+            owner = f"{self.employee} ({self.team})" if self.team else self.employee
+        description = f"{subject}: {owner}, {self.metric}, {self.day or 'all days together'}"
+        return f"{description}: stands at {self.actual}, should be {self.expected}" + (
+            " (repaired)." if self.repaired else "."
+        )
 
 
 @dataclass(frozen=True)
@@ -93,166 +95,198 @@ class Findings:
     @property
     def summary(self) -> str:
         """A sentence that says what was compared and whether everything agrees."""
-        postings, records = _many(self.postings, "posting"), _many(self.records, "record")
+        postings, records = _pluralize(self.postings, "posting"), _pluralize(self.records, "record")
         compared = f"Compared the daily totals with {postings}, and these with {records}"
         if not self.differences:
             return f"{compared}: all agree."
-        by_place = Counter(difference.where for difference in self.differences)
-        places = ", ".join(f"{by_place[place]:,} {place}" for place in Where if by_place[place])
+        by_location = Counter(difference.location for difference in self.differences)
+        places = ", ".join(
+            f"{by_location[location]:,} {location}" for location in DifferenceLocation if by_location[location]
+        )
         repaired = sum(difference.repaired for difference in self.differences)
         end = f", {repaired} repaired" if repaired else ""
-        return f"{compared}: {_many(len(self.differences), 'difference')} ({places}){end}."
+        return f"{compared}: {_pluralize(len(self.differences), 'difference')} ({places}){end}."
 
 
-async def reconcile(*, repair: Callable[[], datetime] | None = None) -> Findings:
+async def reconcile(*, repair_clock: Callable[[], datetime] | None = None) -> Findings:
     """Compare the daily totals with the ledger and the ledger with the records.
 
     repair_clock  if given, totals that differ are rewritten and all clients notified, with the times of this clock;
                   ledger and records are never changed
     """
-    company = await the_company()
+    company = await find_company()
     if company is None:
         return Findings([], 0, 0)
-    run = _Run(await _Names.read(company.currency))
-    if repair:
-        await run.rebuild_totals(repair)
+    run = _Reconciliation(await _DifferenceBuilder.load(company.currency))
+    if repair_clock:
+        await run.rebuild_totals(repair_clock)
     async with reconciliation.snapshot():
         await run.compare_totals()
-        for kind in sorted({*_COUNTED, *await reconciliation.sources()}):
+        for kind in sorted({*_SOURCE_MODELS, *await reconciliation.source_kinds()}):
             await run.compare_ledger(kind)
-        await run.compare_grades()
+        await run.compare_sale_kinds()
     return Findings(run.differences, run.records, run.postings)
 
 
-class _Names:
+class _DifferenceBuilder:
     """Builds differences with names in place of ids and amounts in the metric's unit."""
 
     def __init__(self, employees: dict[int, str], teams: dict[int, str], units: dict[str, Unit], currency: str) -> None:
         self.employees, self.teams, self.units, self.currency = employees, teams, units, currency
 
     @classmethod
-    async def read(cls, currency: str) -> _Names:
+    async def load(cls, currency: str) -> _DifferenceBuilder:
         employees, teams = [dict(await model.all().values_list("id", "name")) for model in (Employee, Team)]
-        units = {key: metric.unit for key, metric in (await custom_metrics.catalogue()).items()}
-        return cls(employees, {**teams, COMPANY: "the company"}, units, currency)
+        units = {key: metric.unit for key, metric in (await custom_metrics.fetch_metrics()).items()}
+        return cls(employees, {**teams, COMPANY_TEAM_ID: "the company"}, units, currency)
 
-    def difference(self, where: Where, key: _Key, stands: int, due: int, record: str | None = None) -> Difference:
+    def build(
+        self, location: DifferenceLocation, key: _SumKey, actual: int, expected: int, record: str | None = None
+    ) -> Difference:
         metric, employee, team, day = key
         unit = self.units.get(metric, Unit.COUNT)
         return Difference(
-            where,
+            location,
             None if employee is None else self.employees.get(employee, f"employee {employee}"),
             self.teams.get(team, f"team {team}") if team else None,
             metric,
             day,
-            shown(stands, unit, self.currency),
-            shown(due, unit, self.currency),
+            from_smallest(actual, unit, self.currency),
+            from_smallest(expected, unit, self.currency),
             record,
         )
 
 
-class _Run:
+class _Reconciliation:
     """One run: the differences found and the numbers of records and postings compared so far."""
 
-    def __init__(self, names: _Names) -> None:
-        self.names = names
+    def __init__(self, builder: _DifferenceBuilder) -> None:
+        self.builder = builder
         self.differences: list[Difference] = []
         self.records = self.postings = 0
 
     async def rebuild_totals(self, clock: Callable[[], datetime]) -> None:
         """Correct the totals that differ from the ledger, one metric per transaction to keep the write lock short."""
-        for metric in await reconciliation.metrics():
-            async with connection.writing():
-                wrong = await reconciliation.wrong_totals(metric)
-                of_teams = await reconciliation.wrong_team_totals(metric)
-                if wrong or of_teams:
-                    await scores.correct_totals(
-                        {(metric, one.employee, one.team, one.day): due - one.amount for one, due in wrong},
-                        {(metric, one.team, one.day): due - one.amount for one, due in of_teams},
+        for metric in await reconciliation.metric_keys():
+            async with connection.write_transaction():
+                mismatches = await reconciliation.mismatched_totals(metric)
+                team_mismatches = await reconciliation.mismatched_team_totals(metric)
+                if mismatches or team_mismatches:
+                    await scores.adjust_totals(
+                        {
+                            (metric, total.employee_id, total.team_id, total.day): expected - total.amount
+                            for total, expected in mismatches
+                        },
+                        {
+                            (metric, total.team_id, total.day): expected - total.amount
+                            for total, expected in team_mismatches
+                        },
                     )
-                    await change_log.note({"*"}, clock())  # all caches and live streams read again
-            self.differences += [replace(found, repaired=True) for found in self._wrong_totals(wrong, of_teams)]
+                    await change_log.append({"*"}, clock())  # all caches and live streams read again
+            self.differences += [
+                replace(difference, repaired=True)
+                for difference in self._total_differences(mismatches, team_mismatches)
+            ]
 
     async def compare_totals(self) -> None:
-        for metric in await reconciliation.metrics():
-            wrong = await reconciliation.wrong_totals(metric)
-            self.differences += self._wrong_totals(wrong, await reconciliation.wrong_team_totals(metric))
+        for metric in await reconciliation.metric_keys():
+            mismatches = await reconciliation.mismatched_totals(metric)
+            self.differences += self._total_differences(mismatches, await reconciliation.mismatched_team_totals(metric))
 
-    def _wrong_totals(self, wrong: Wrong[Stand], of_teams: Wrong[TeamStand]) -> Iterator[Difference]:
-        for one, due in wrong:
-            key = (one.metric, one.employee, one.team, one.day)
-            yield self.names.difference(Where.TOTAL, key, one.amount, due)
-        for each, due in of_teams:
-            yield self.names.difference(Where.TEAM, (each.metric, None, each.team, each.day), each.amount, due)
+    def _total_differences(
+        self, mismatches: Mismatches[StoredSum], team_mismatches: Mismatches[StoredTeamSum]
+    ) -> Iterator[Difference]:
+        for total, expected in mismatches:
+            key = (total.metric, total.employee_id, total.team_id, total.day)
+            yield self.builder.build(DifferenceLocation.TOTAL, key, total.amount, expected)
+        for team_total, expected in team_mismatches:
+            yield self.builder.build(
+                DifferenceLocation.TEAM,
+                (team_total.metric, None, team_total.team_id, team_total.day),
+                team_total.amount,
+                expected,
+            )
 
-    async def compare_ledger(self, kind: str) -> None:
+    async def compare_ledger(self, source_kind: str) -> None:
         """Compare the postings of all records of a kind, including those that no longer exist, with their scores."""
-        model = _COUNTED.get(kind)
-        async for first, last in reconciliation.windows(kind, model):
-            rows: list[Any] = await model.filter(id__gte=first, id__lte=last).order_by("id") if model else []
-            posted: dict[int, list[Posted]] = defaultdict(list)
-            for part in await reconciliation.posted(kind, first, last):
-                posted[part.source].append(part)
-                self.postings += part.entries
+        model = _SOURCE_MODELS.get(source_kind)
+        async for first_id, last_id in reconciliation.id_windows(source_kind, model):
+            rows: list[Any] = await model.filter(id__gte=first_id, id__lte=last_id).order_by("id") if model else []
+            sums_by_source: dict[int, list[PostedSum]] = defaultdict(list)
+            for posted_sum in await reconciliation.posted_sums(source_kind, first_id, last_id):
+                sums_by_source[posted_sum.source_id].append(posted_sum)
+                self.postings += posted_sum.entries
             facts = {row.id: row.facts() for row in rows}
-            for number in sorted(facts.keys() | posted.keys()):
-                for key, stands, due in ledger_differences(facts.get(number), posted[number]):
-                    record = f"{kind} {number}"
-                    self.differences.append(self.names.difference(Where.LEDGER, key, stands, due, record))
+            for source_id in sorted(facts.keys() | sums_by_source.keys()):
+                for key, actual, expected in ledger_differences(facts.get(source_id), sums_by_source[source_id]):
+                    record = f"{source_kind} {source_id}"
+                    self.differences.append(
+                        self.builder.build(DifferenceLocation.LEDGER, key, actual, expected, record)
+                    )
             self.records += len(rows)
-            self.differences += [wrong for row in rows if isinstance(row, Deal) for wrong in self._wrong_worth(row)]
+            self.differences += [
+                difference for row in rows if isinstance(row, Deal) for difference in self._value_differences(row)
+            ]
 
-    def _wrong_worth(self, deal: Deal) -> Iterator[Difference]:
+    def _value_differences(self, deal: Deal) -> Iterator[Difference]:
         """Yield differences of a win's value and profit from its amounts converted at the frozen rates."""
         facts = deal.facts()
-        if facts is None or facts.won is None or deal.amount is None or deal.currency is None or deal.rate is None:
+        if (
+            facts is None
+            or facts.win_credit is None
+            or deal.amount is None
+            or deal.currency is None
+            or deal.rate is None
+        ):
             return
-        own = self.names.currency
-        value = convert(deal.amount, deal.currency, own, deal.rate)
+        company_currency = self.builder.currency
+        value = convert(deal.amount, deal.currency, company_currency, deal.rate)
         profit = None
         if deal.cost is not None and deal.cost_currency is not None and deal.cost_rate is not None:
-            profit = value - convert(deal.cost, deal.cost_currency, own, deal.cost_rate)
-        for metric, stands, due in (
+            profit = value - convert(deal.cost, deal.cost_currency, company_currency, deal.cost_rate)
+        for metric, actual, expected in (
             ("deals_won_amount", deal.value, value),
             ("deals_won_profit", deal.profit, profit),
         ):
-            if stands != due:
-                yield self._wrong_win(facts, metric, stands or 0, due or 0)
+            if actual != expected:
+                yield self._win_difference(facts, metric, actual or 0, expected or 0)
 
-    async def compare_grades(self) -> None:
+    async def compare_sale_kinds(self) -> None:
         """Find wins that count as a first sale but are a repeat sale, or vice versa."""
-        for facts, due in await reconciliation.wrongly_graded():
-            metric = "first_deals_won" if due is SaleKind.FIRST else "repeat_deals_won"
-            self.differences.append(self._wrong_win(facts, metric, 0, 1))
+        for facts, expected in await reconciliation.wins_with_wrong_sale_kind():
+            metric = "first_deals_won" if expected is SaleKind.FIRST else "repeat_deals_won"
+            self.differences.append(self._win_difference(facts, metric, 0, 1))
 
-    def _wrong_win(self, deal: DealFacts, metric: str, stands: int, due: int) -> Difference:
-        credit = deal.won or deal.opened
+    def _win_difference(self, deal: DealFacts, metric: str, actual: int, expected: int) -> Difference:
+        credit = deal.win_credit or deal.creation_credit
         key = (metric, *credit, deal.closed_on)
-        return self.names.difference(Where.RECORD, key, stands, due, f"Deal {deal.id}")
+        return self.builder.build(DifferenceLocation.RECORD, key, actual, expected, f"Deal {deal.id}")
 
 
-def ledger_differences(facts: Facts | None, posted: Sequence[Posted]) -> Iterator[tuple[_Key, int, int]]:
+def ledger_differences(
+    facts: RecordFacts | None, posted_sums: Sequence[PostedSum]
+) -> Iterator[tuple[_SumKey, int, int]]:
     """Yield key, actual and expected amount wherever a record's postings differ from its score.
 
     facts  of the present record; None if it is deleted or does not exist, so that nothing is expected
 
     If a posting of a metric is late, the metric is compared over all days together.
     """
-    late = {part.metric for part in posted if part.late}
-    due: Counter[_Key] = Counter()
-    for score in all_postings(None, facts):
-        due[_key(score, late)] += score.amount
-    stands: Counter[_Key] = Counter()
-    for part in posted:
-        stands[_key(part, late)] += part.amount
-    for key in sorted(due.keys() | stands.keys(), key=str):
-        if stands[key] != due[key]:
-            yield key, stands[key], due[key]
+    late_metrics = {posted_sum.metric for posted_sum in posted_sums if posted_sum.late}
+    expected: Counter[_SumKey] = Counter()
+    for score in compute_all_postings(None, facts):
+        expected[_sum_key(score, late_metrics)] += score.amount
+    actual: Counter[_SumKey] = Counter()
+    for posted_sum in posted_sums:
+        actual[_sum_key(posted_sum, late_metrics)] += posted_sum.amount
+    for key in sorted(expected.keys() | actual.keys(), key=str):
+        if actual[key] != expected[key]:
+            yield key, actual[key], expected[key]
 
 
-def _key(score: Score | Posted, late: Collection[str]) -> _Key:
-    return score.metric, score.employee, score.team, None if score.metric in late else score.day
+def _sum_key(score: Score | PostedSum, late_metrics: Collection[str]) -> _SumKey:
+    return score.metric, score.employee_id, score.team_id, None if score.metric in late_metrics else score.day
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+def _pluralize(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

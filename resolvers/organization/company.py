@@ -9,22 +9,22 @@ from typing import Any
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange, Required
 from domain.permissions import Action, Role
-from domain.primitives.calendar import known_country, known_zone
-from domain.primitives.global_ids import decoded
-from models.crm.deals import Deal, StageVisit
+from domain.primitives.calendar import is_known_country, is_known_zone
+from domain.primitives.global_ids import decode_global_id
+from models.crm.deals import Deal, StageEntry
 from models.crm.pipelines import Pipeline, Stage
 from models.ledger import scores
 from models.organization import people
-from models.organization.company import Company, ExchangeRate, the_company
+from models.organization.company import Company, ExchangeRate, find_company
 from models.organization.people import Employee
 from resolvers.alerts import rules
 from resolvers.auth import passwords
 from resolvers.request import validation
 from resolvers.request.context import Context
 
-Given = Mapping[str, Any]
-_LARGEST_RATE = Decimal(10) ** 9
-_MOST_STAGES = 50
+InputFields = Mapping[str, Any]
+_MAX_RATE = Decimal(10) ** 9
+_MAX_STAGES = 50
 
 
 async def set_up(
@@ -34,137 +34,140 @@ async def set_up(
 
     Raises Conflict if the installation has a company already.
     """
-    if await the_company() is not None:
+    if await find_company() is not None:
         raise Conflict("This installation has its company already.", "company")
-    company = Company(id=1, name=validation.name(name, "name"), created_at=now)
-    company.currency = validation.currency(currency, "currency")
-    company.time_zone = _zone(zone, "zone")
-    company.holiday_country = _country(country, "country")
+    company = Company(id=1, name=validation.clean_name(name, "name"), created_at=now)
+    company.currency = validation.clean_currency(currency, "currency")
+    company.time_zone = _validate_time_zone(zone, "zone")
+    company.holiday_country = _validate_country(country, "country")
     await company.save(force_create=True)
     pipeline = await Pipeline.create(name="Sales")
     for position, stage in enumerate(("New", "Qualified", "Proposal", "Negotiation", "Closing")):
         await Stage.create(pipeline_id=pipeline.id, name=stage, position=position)
-    first = Employee(email=validation.email(email, "email"), role=Role.ADMIN, created_at=now)
-    first.renamed(validation.name(admin, "admin"))
-    first.password_hash = await passwords.hashed(password, "password")
-    await first.save()
-    await people.moved(first, now)
-    await rules.begin(now)
-    return company, first
+    administrator = Employee(email=validation.clean_optional_email(email, "email"), role=Role.ADMIN, created_at=now)
+    administrator.set_name(validation.clean_name(admin, "admin"))
+    administrator.password_hash = await passwords.hash_password(password, "password")
+    await administrator.save()
+    await people.record_membership_change(administrator, now)
+    await rules.create_default_rules(now)
+    return company, administrator
 
 
-async def update(context: Context, given: Given) -> Company:
+async def update_company(context: Context, input: InputFields) -> Company:
     """Change the company's settings. Amounts already counted do not change."""
     _require_admin(context)
-    company = await the_company() or await context.company()
-    if given.get("name") is not None:
-        company.name = validation.name(given["name"], "input", "name")
-    if given.get("currency") is not None:
-        code = validation.currency(given["currency"], "input", "currency")
+    company = await find_company() or await context.company()
+    if input.get("name") is not None:
+        company.name = validation.clean_name(input["name"], "input", "name")
+    if input.get("currency") is not None:
+        code = validation.clean_currency(input["currency"], "input", "currency")
         if code != company.currency and not await scores.is_empty():
             raise Conflict("The currency can change only while nothing has been counted.", "input", "currency")
         company.currency = code
-    if given.get("timeZone") is not None:
-        company.time_zone = _zone(given["timeZone"], "input", "timeZone")
-    if given.get("weekStart") is not None:
-        company.week_start = int(given["weekStart"])
-    if given.get("workingDays") is not None:
-        days = sorted({int(day) for day in given["workingDays"]})
-        if not days:
+    if input.get("timeZone") is not None:
+        company.time_zone = _validate_time_zone(input["timeZone"], "input", "timeZone")
+    if input.get("weekStart") is not None:
+        company.week_start = int(input["weekStart"])
+    if input.get("workingDays") is not None:
+        working_days = sorted({int(day) for day in input["workingDays"]})
+        if not working_days:
             raise Required("A week has at least one working day.", "input", "workingDays")
-        company.working_days = days
-    if "holidayCountry" in given:
-        company.holiday_country = _country(given["holidayCountry"], "input", "holidayCountry")
-    if "closeAfterWorkdays" in given:
-        days_open = given["closeAfterWorkdays"]
+        company.working_days = working_days
+    if "holidayCountry" in input:
+        company.holiday_country = _validate_country(input["holidayCountry"], "input", "holidayCountry")
+    if "closeAfterWorkdays" in input:
+        days_open = input["closeAfterWorkdays"]
         if days_open is not None and not 0 <= days_open <= 250:
             raise OutOfRange(
                 "Give 0 to 250 working days, or null to leave periods open.", "input", "closeAfterWorkdays"
             )
         company.close_after_workdays = days_open
     await company.save()
-    context.forget()
-    context.announce("company", "*")
+    context.invalidate()
+    context.publish("company", "*")
     return company
 
 
-def _zone(value: str, *path: str) -> str:
-    if not known_zone(value):
+def _validate_time_zone(value: str, *path: str) -> str:
+    if not is_known_zone(value):
         raise Invalid('Give the time zone by its IANA name, e.g. "Europe/Moscow".', *path)
     return value
 
 
-def _country(value: str | None, *path: str) -> str | None:
+def _validate_country(value: str | None, *path: str) -> str | None:
     if value is None or not value.strip():
         return None
     code = value.strip().upper()
-    if not known_country(code):
+    if not is_known_country(code):
         raise Invalid('Give the country by its ISO 3166 code, e.g. "DE", or null for none.', *path)
     return code
 
 
-async def set_rate(context: Context, *, currency: str, rate: Decimal, since: date | None) -> Company:
+async def set_exchange_rate(context: Context, *, currency: str, rate: Decimal, valid_from: date | None) -> Company:
     """Set the value of one unit of a currency in the company's currency, valid from a day (default: today)."""
     _require_admin(context)
     company = await context.company()
-    code = validation.currency(currency, "input", "currency")
+    code = validation.clean_currency(currency, "input", "currency")
     if code == company.currency:
         raise Invalid("This is the company's own currency: its rate is 1.", "input", "currency")
-    if not 0 < rate <= _LARGEST_RATE or rate != round(rate, 12):
+    if not 0 < rate <= _MAX_RATE or rate != round(rate, 12):
         raise OutOfRange(
             "A rate is above zero, at most 1000000000, with at most 12 digits after the point.", "input", "rate"
         )
-    day = validation.day(since, "input", "from") if since else await context.today()
+    day = validation.clean_day(valid_from, "input", "from") if valid_from else await context.today()
     await ExchangeRate.update_or_create(defaults={"rate": rate}, currency=code, valid_from=day)
-    context.forget()
-    context.announce("company")
+    context.invalidate()
+    context.publish("company")
     return company
 
 
-async def save_pipeline(context: Context, given: Given) -> Pipeline:
+async def save_pipeline(context: Context, input: InputFields) -> Pipeline:
     """Create a pipeline, or rename, reorder, add and remove the stages of an existing one.
 
     Raises Conflict for the removal of a stage that deals are or have been in.
     """
     _require_admin(context)
-    name = validation.name(given["name"], "input", "name")
-    wanted: Sequence[Given] = given["stages"]
-    if not 1 <= len(wanted) <= _MOST_STAGES:
-        raise OutOfRange(f"A pipeline has 1 to {_MOST_STAGES} stages.", "input", "stages")
-    names = [validation.name(stage["name"], "input", "stages", str(n), "name") for n, stage in enumerate(wanted)]
+    name = validation.clean_name(input["name"], "input", "name")
+    stage_inputs: Sequence[InputFields] = input["stages"]
+    if not 1 <= len(stage_inputs) <= _MAX_STAGES:
+        raise OutOfRange(f"A pipeline has 1 to {_MAX_STAGES} stages.", "input", "stages")
+    names = [
+        validation.clean_name(stage_input["name"], "input", "stages", str(index), "name")
+        for index, stage_input in enumerate(stage_inputs)
+    ]
     if len(set(names)) < len(names):
         raise Invalid("Two stages have the same name.", "input", "stages")
-    if given.get("id") is not None:
-        pair = decoded(given["id"])
-        pipeline = await Pipeline.get_or_none(id=pair[1]) if pair and pair[0] == "Pipeline" else None
+    if input.get("id") is not None:
+        decoded_id = decode_global_id(input["id"])
+        pipeline = await Pipeline.get_or_none(id=decoded_id[1]) if decoded_id and decoded_id[0] == "Pipeline" else None
         if pipeline is None:
             raise NotFound("There is no such pipeline.", "input", "id")
         pipeline.name = name
         await pipeline.save()
     else:
         pipeline = await Pipeline.create(name=name)
-    old = {stage.id: stage for stage in await Stage.filter(pipeline_id=pipeline.id)}
-    for position, (stage, stage_name) in enumerate(zip(wanted, names, strict=True)):
-        row = _old_stage(old, stage.get("id"), position) or Stage(pipeline_id=pipeline.id)
+    existing_stages = {stage.id: stage for stage in await Stage.filter(pipeline_id=pipeline.id)}
+    for position, (stage_input, stage_name) in enumerate(zip(stage_inputs, names, strict=True)):
+        row = _take_existing_stage(existing_stages, stage_input.get("id"), position) or Stage(pipeline_id=pipeline.id)
         row.name, row.position = stage_name, position
         await row.save()
-    for gone in old.values():
-        if await Deal.exists(stage_id=gone.id) or await StageVisit.exists(stage_id=gone.id):
-            raise Conflict(f"Deals have been in the stage “{gone.name}”: it has to stay.", "input", "stages")
-        await gone.delete()
-    context.announce("pipelines")
+    for removed_stage in existing_stages.values():
+        if await Deal.exists(stage_id=removed_stage.id) or await StageEntry.exists(stage_id=removed_stage.id):
+            raise Conflict(f"Deals have been in the stage “{removed_stage.name}”: it has to stay.", "input", "stages")
+        await removed_stage.delete()
+    context.publish("pipelines")
     return pipeline
 
 
-def _old_stage(old: dict[int, Stage], id_: str | None, position: int) -> Stage | None:
-    if id_ is None:
+def _take_existing_stage(existing_stages: dict[int, Stage], global_id: str | None, position: int) -> Stage | None:
+    if global_id is None:
         return None
-    pair = decoded(id_)
-    if not pair or pair[0] != "Stage" or pair[1] not in old:
+    decoded_id = decode_global_id(global_id)
+    if not decoded_id or decoded_id[0] != "Stage" or decoded_id[1] not in existing_stages:
         raise NotFound("This pipeline has no such stage.", "input", "stages", str(position), "id")
-    return old.pop(pair[1])
+    return existing_stages.pop(decoded_id[1])
 
 
 def _require_admin(context: Context) -> None:
-    if not context.viewer.may_company(Action.ADMINISTER):
+    if not context.viewer.can_company_wide(Action.ADMINISTER):
         raise Forbidden("Only an administrator can change the company and its pipelines.", "input")

@@ -21,88 +21,90 @@ from models.organization import people
 from models.organization.people import Employee, Team
 from resolvers.alerts import evaluation
 from resolvers.auth import passwords
-from resolvers.goals.affected_goals import touch
+from resolvers.goals.affected_goals import mark_goals_moved
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import References
-from resolvers.request.scopes import Asked
+from resolvers.request.id_resolution import IdResolver
+from resolvers.request.scopes import ScopeArgument
 
-Given = Mapping[str, Any]
+InputFields = Mapping[str, Any]
 LANGUAGES = ("en", "ru")
-_MINUTES = 24 * 60
+_MINUTES_PER_DAY = 24 * 60
 
 
-async def create_employee(context: Context, given: Given) -> Employee:
+async def create_employee(context: Context, input: InputFields) -> Employee:
     """Create an employee, or update the employee with the same `externalId`."""
     _require_admin(context)
-    external = validation.external_id(given.get("externalId"), "input", "externalId")
-    if external and (known := await Employee.get_or_none(external_id=external)):
-        return await _changed(context, known, given)
-    employee = Employee(external_id=external, created_at=context.now(), active=True)
-    return await _changed(context, employee, given)
+    external_id = validation.clean_external_id(input.get("externalId"), "input", "externalId")
+    if external_id and (existing := await Employee.get_or_none(external_id=external_id)):
+        return await _apply_employee_input(context, existing, input)
+    employee = Employee(external_id=external_id, created_at=context.now(), active=True)
+    return await _apply_employee_input(context, employee, input)
 
 
-async def update_employee(context: Context, given: Given) -> Employee:
-    refs = References(context)
-    await refs.want("Employee", [given["id"]])
-    employee = refs.employee(given["id"], "input", "id")
+async def update_employee(context: Context, input: InputFields) -> Employee:
+    resolver = IdResolver(context)
+    await resolver.request_ids("Employee", [input["id"]])
+    employee = resolver.resolve_employee(input["id"], "input", "id")
     _require_admin(context)
-    return await _changed(context, employee, given)
+    return await _apply_employee_input(context, employee, input)
 
 
-async def _changed(context: Context, employee: Employee, given: Given) -> Employee:
-    refs = References(context)
-    await refs.want("Employee", [given.get("manager")])
-    await refs.want("Team", [given.get("team")])
-    was = {name: getattr(employee, name) for name in employee._meta.fields_db_projection}
-    if given.get("name") is not None:
-        employee.renamed(validation.name(given["name"], "input", "name"))
-    if "email" in given and (given["email"] is not None or employee.id is None):
-        employee.email = None if given["email"] is None else validation.address(given["email"], "input", "email")
-        if employee.email != was["email"] and await Employee.exists(email=employee.email):
+async def _apply_employee_input(context: Context, employee: Employee, input: InputFields) -> Employee:
+    resolver = IdResolver(context)
+    await resolver.request_ids("Employee", [input.get("manager")])
+    await resolver.request_ids("Team", [input.get("team")])
+    original = {name: getattr(employee, name) for name in employee._meta.fields_db_projection}
+    if input.get("name") is not None:
+        employee.set_name(validation.clean_name(input["name"], "input", "name"))
+    if "email" in input and (input["email"] is not None or employee.id is None):
+        employee.email = None if input["email"] is None else validation.clean_email(input["email"], "input", "email")
+        if employee.email != original["email"] and await Employee.exists(email=employee.email):
             raise Conflict("Another employee has this e-mail address already.", "input", "email")
-    if given.get("role") is not None:
-        employee.role = given["role"]
-    if "team" in given:
-        team = given["team"]
-        employee.team_id = None if team is None else refs.team(team, "input", "team").id
-    if "manager" in given:
-        manager = given["manager"]
-        employee.manager_id = None if manager is None else refs.employee(manager, "input", "manager").id
-        await _check_no_loop_of_managers(employee)
-    if "avatarUrl" in given:
-        employee.avatar_url = _address(given["avatarUrl"])
-    if given.get("active") is not None:
-        employee.active = given["active"]
-    if given.get("password") is not None:
-        employee.password_hash = await passwords.hashed(given["password"], "input", "password")
-    await _keep_an_admin(employee, was)
-    differing = [name for name, old in was.items() if getattr(employee, name) != old]
-    if not differing:
+    if input.get("role") is not None:
+        employee.role = input["role"]
+    if "team" in input:
+        team_global_id = input["team"]
+        employee.team_id = None if team_global_id is None else resolver.resolve_team(team_global_id, "input", "team").id
+    if "manager" in input:
+        manager_global_id = input["manager"]
+        employee.manager_id = (
+            None if manager_global_id is None else resolver.resolve_employee(manager_global_id, "input", "manager").id
+        )
+        await _check_no_management_cycle(employee)
+    if "avatarUrl" in input:
+        employee.avatar_url = _validate_avatar_url(input["avatarUrl"])
+    if input.get("active") is not None:
+        employee.active = input["active"]
+    if input.get("password") is not None:
+        employee.password_hash = await passwords.hash_password(input["password"], "input", "password")
+    await _ensure_admin_remains(employee, original)
+    changed_fields = [name for name, old in original.items() if getattr(employee, name) != old]
+    if not changed_fields:
         return employee
     await employee.save()
-    await people.moved(employee, context.now())
-    if {"team_id", "role", "active"} & set(differing):  # inactivity counts anew, for another manager or none
-        await evaluation.no_more([("Employee", employee.id)], context.now())
-    await inactivity.look({employee.id: context.now()})
-    if not employee.active or (was["password_hash"] and "password_hash" in differing):
-        await sessions.revoke_all(employee.id, context.now())
-    context.announce("people", f"employee:{employee.id}")
+    await people.record_membership_change(employee, context.now())
+    if {"team_id", "role", "active"} & set(changed_fields):  # inactivity counts anew, for another manager or none
+        await evaluation.resolve_all([("Employee", employee.id)], context.now())
+    await inactivity.reschedule({employee.id: context.now()})
+    if not employee.active or (original["password_hash"] and "password_hash" in changed_fields):
+        await sessions.revoke_sessions(employee.id, context.now())
+    context.publish("people", f"employee:{employee.id}")
     return employee
 
 
-async def _check_no_loop_of_managers(employee: Employee) -> None:
+async def _check_no_management_cycle(employee: Employee) -> None:
     """Raise Invalid if the employee would be their own manager, following `Employee.manager_id` upwards."""
-    step, seen = employee.manager_id, {employee.id}
-    while step is not None:
-        if step in seen:
+    manager_id, visited_ids = employee.manager_id, {employee.id}
+    while manager_id is not None:
+        if manager_id in visited_ids:
             raise Invalid("An employee cannot be their own manager, directly or indirectly.", "input", "manager")
-        seen.add(step)
-        step = (await Employee.get(id=step)).manager_id
+        visited_ids.add(manager_id)
+        manager_id = (await Employee.get(id=manager_id)).manager_id
 
 
-async def _keep_an_admin(employee: Employee, was: Mapping[str, Any]) -> None:
-    was_admin = was["role"] is Role.ADMIN and was["active"] and was["id"] is not None
+async def _ensure_admin_remains(employee: Employee, original: Mapping[str, Any]) -> None:
+    was_admin = original["role"] is Role.ADMIN and original["active"] and original["id"] is not None
     is_admin = employee.role is Role.ADMIN and employee.active
     if (
         was_admin
@@ -112,110 +114,114 @@ async def _keep_an_admin(employee: Employee, was: Mapping[str, Any]) -> None:
         raise Conflict("This is the last administrator: make another employee one first.", "input", "role")
 
 
-def _address(value: str | None) -> str | None:
-    url = validation.line(value, "input", "avatarUrl", limit=500)
+def _validate_avatar_url(value: str | None) -> str | None:
+    url = validation.clean_optional_line(value, "input", "avatarUrl", limit=500)
     if url is not None and not url.startswith(("https://", "http://", "/")):
         raise Invalid("Give a web address that begins with https://.", "input", "avatarUrl")
     return url
 
 
-async def update_profile(context: Context, given: Given) -> Employee:
+async def update_profile(context: Context, input: InputFields) -> Employee:
     """Change the viewer's language, quiet hours, digest and password. A new password ends their other sessions."""
     employee = context.viewer.employee
     if employee is None:
         raise Forbidden("A device has no profile.", "input")
     employee = await Employee.get(id=employee.id)
-    if "language" in given:
-        language = given["language"]
+    if "language" in input:
+        language = input["language"]
         if language is not None and language not in LANGUAGES:
             raise Invalid('Choose "en" or "ru".', "input", "language")
         employee.language = language
-        context.announce(f"employee:{employee.id}")  # live streams send texts in the employee's language
+        context.publish(f"employee:{employee.id}")  # live streams send texts in the employee's language
     for field, column in (("quietFrom", "quiet_from"), ("quietTo", "quiet_to"), ("digestAt", "digest_at")):
-        if field in given:
-            minute = given[field]
-            if minute is not None and not 0 <= minute < _MINUTES:
+        if field in input:
+            minute = input[field]
+            if minute is not None and not 0 <= minute < _MINUTES_PER_DAY:
                 raise OutOfRange("Give a minute of the day, 0 to 1439.", "input", field)
             setattr(employee, column, minute)
-    if given.get("password") is not None:
-        if not await passwords.right(employee.password_hash, given.get("currentPassword") or ""):
+    if input.get("password") is not None:
+        if not await passwords.verify_password(employee.password_hash, input.get("currentPassword") or ""):
             raise Invalid("The current password is wrong.", "input", "currentPassword")
-        employee.password_hash = await passwords.hashed(given["password"], "input", "password")
-        await sessions.revoke_all(employee.id, context.now(), but=context.viewer.session_id)
-        context.announce(f"employee:{employee.id}")
+        employee.password_hash = await passwords.hash_password(input["password"], "input", "password")
+        await sessions.revoke_sessions(employee.id, context.now(), kept_session_id=context.viewer.session_id)
+        context.publish(f"employee:{employee.id}")
     await employee.save()
     return employee
 
 
-async def create_team(context: Context, given: Given) -> Team:
+async def create_team(context: Context, input: InputFields) -> Team:
     _require_admin(context)
     team = Team(created_at=context.now())
-    return await _changed_team(context, team, given)
+    return await _apply_team_input(context, team, input)
 
 
-async def update_team(context: Context, given: Given) -> Team:
-    refs = References(context)
-    await refs.want("Team", [given["id"]])
-    team = refs.team(given["id"], "input", "id")
+async def update_team(context: Context, input: InputFields) -> Team:
+    resolver = IdResolver(context)
+    await resolver.request_ids("Team", [input["id"]])
+    team = resolver.resolve_team(input["id"], "input", "id")
     _require_admin(context)
-    return await _changed_team(context, team, given)
+    return await _apply_team_input(context, team, input)
 
 
-async def _changed_team(context: Context, team: Team, given: Given) -> Team:
-    refs = References(context)
-    await refs.want("Team", [given.get("parent")])
-    await refs.want("Employee", [given.get("manager")])
-    was, gained_or_lost = team.parent_id, set[int]()
-    if given.get("name") is not None:
-        team.name = validation.name(given["name"], "input", "name")
-    if given.get("externalId") is not None:  # only imports set it
-        team.external_id = validation.external_id(given["externalId"], "input", "externalId")
-    if "parent" in given:
-        parent = None if given["parent"] is None else refs.team(given["parent"], "input", "parent").id
-        team.parent_id = parent
-    if "manager" in given:
-        manager = given["manager"]
-        team.manager_id = None if manager is None else refs.employee(manager, "input", "manager").id
-    if team.id is not None and team.parent_id != was:
-        tree = await people.tree()
-        if team.id in tree.above(team.parent_id):
+async def _apply_team_input(context: Context, team: Team, input: InputFields) -> Team:
+    resolver = IdResolver(context)
+    await resolver.request_ids("Team", [input.get("parent")])
+    await resolver.request_ids("Employee", [input.get("manager")])
+    original_parent_id, affected_team_ids = team.parent_id, set[int]()
+    if input.get("name") is not None:
+        team.name = validation.clean_name(input["name"], "input", "name")
+    if input.get("externalId") is not None:  # only imports set it
+        team.external_id = validation.clean_external_id(input["externalId"], "input", "externalId")
+    if "parent" in input:
+        parent_id = None if input["parent"] is None else resolver.resolve_team(input["parent"], "input", "parent").id
+        team.parent_id = parent_id
+    if "manager" in input:
+        manager_global_id = input["manager"]
+        team.manager_id = (
+            None if manager_global_id is None else resolver.resolve_employee(manager_global_id, "input", "manager").id
+        )
+    if team.id is not None and team.parent_id != original_parent_id:
+        tree = await people.load_team_tree()
+        if team.id in tree.path_to_root(team.parent_id):
             raise Invalid("A team cannot stand below itself.", "input", "parent")
-        before, after = tree.above(was), tree.above(team.parent_id)
-        await scores.carry(team.id, before, after)
-        gained_or_lost = set(before) ^ set(after)
+        old_ancestor_ids, new_ancestor_ids = tree.path_to_root(original_parent_id), tree.path_to_root(team.parent_id)
+        await scores.move_team_totals(team.id, old_ancestor_ids, new_ancestor_ids)
+        affected_team_ids = set(old_ancestor_ids) ^ set(new_ancestor_ids)
     await team.save()
-    context.who = replace(context.viewer, tree=await people.tree())  # the rest of this unit of work sees the team
-    context.announce("people")
-    if gained_or_lost:
-        await touch(context, await goals.of_teams(gained_or_lost))
+    context.current_viewer = replace(
+        context.viewer, tree=await people.load_team_tree()
+    )  # the rest of this unit of work sees the team
+    context.publish("people")
+    if affected_team_ids:
+        await mark_goals_moved(context, await goals.owned_by_teams(affected_team_ids))
     return team
 
 
 def _require_admin(context: Context) -> None:
-    if not context.viewer.may_company(Action.ADMINISTER):
+    if not context.viewer.can_company_wide(Action.ADMINISTER):
         raise Forbidden("Only an administrator can change people and teams.", "input")
 
 
-async def online(context: Context, employees: Sequence[int]) -> list[bool]:
+async def check_online(context: Context, employee_ids: Sequence[int]) -> list[bool]:
     """Return for each employee whether they are online, i.e. have an open socket."""
-    here = {row.employee_id for row in await context.rows(presence.of(employees, context.now()))}
-    return [employee in here for employee in employees]
+    online_ids = {row.employee_id for row in await context.fetch(presence.unexpired(employee_ids, context.now()))}
+    return [employee_id in online_ids for employee_id in employee_ids]
 
 
-async def attend(process: str, employees: Collection[int], now: datetime) -> bool:
+async def report_presence(process: str, employee_ids: Collection[int], now: datetime) -> bool:
     """Store which employees are online in a server process; publish it if it has changed. Return whether it has.
 
     process  the id of the server process
     """
-    async with connection.writing():
-        news = await presence.here(process, employees, now)
-        if news:
-            await change_log.note(["presence"], now)
-    return news
+    async with connection.write_transaction():
+        changed = await presence.set_online(process, employee_ids, now)
+        if changed:
+            await change_log.append(["presence"], now)
+    return changed
 
 
 @dataclass(frozen=True)
-class Presence:
+class ScopePresence:
     """Presence in a scope.
 
     employees     the active employees, in name order
@@ -224,62 +230,68 @@ class Presence:
     """
 
     employees: Sequence[Employee]
-    left: Sequence[Employee]
-    online: Mapping[int, datetime]
+    departed: Sequence[Employee]
+    online_until: Mapping[int, datetime]
 
 
-async def present(context: Context, scope: Asked, known: Collection[int] = ()) -> Presence:
+async def load_presence(context: Context, scope: ScopeArgument, previous_ids: Collection[int] = ()) -> ScopePresence:
     """Return the presence in a scope; `previous_ids` not in it any more are `departed`. Raises NotFound."""
-    found = await scopes.within_reach(context, scope, Action.VIEW_PEOPLE)
-    teams = found.teams(context)
-    rows = [found.row] if isinstance(found.row, Employee) else await people.active(teams)
-    here = [row for row in rows if row.active]
-    gone = set(known) - {row.id for row in here}
-    known_ones = await people.by_ids(sorted(gone)) if gone else []
-    left = [row for row in known_ones if row and context.viewer.may(Action.VIEW_PEOPLE, row)]
-    return Presence(here, left, await presence.ends([row.id for row in (*here, *left)], context.now()))
+    resolved_scope = await scopes.require_scope(context, scope, Action.VIEW_PEOPLE)
+    team_ids = resolved_scope.team_ids(context)
+    employees = [resolved_scope.row] if isinstance(resolved_scope.row, Employee) else await people.load_active(team_ids)
+    active_employees = [row for row in employees if row.active]
+    missing_ids = set(previous_ids) - {row.id for row in active_employees}
+    missing_employees = await people.load_by_ids(sorted(missing_ids)) if missing_ids else []
+    departed = [row for row in missing_employees if row and context.viewer.can(Action.VIEW_PEOPLE, row)]
+    return ScopePresence(
+        active_employees,
+        departed,
+        await presence.online_until([row.id for row in (*active_employees, *departed)], context.now()),
+    )
 
 
-async def find(context: Context, number: int) -> Employee | None:
-    return (await seen(context, [number]))[0]
+async def find_visible_employee(context: Context, employee_id: int) -> Employee | None:
+    return (await load_visible_employees(context, [employee_id]))[0]
 
 
-async def seen(context: Context, ids: Sequence[int]) -> list[Employee | None]:
+async def load_visible_employees(context: Context, ids: Sequence[int]) -> list[Employee | None]:
     """Return one employee per id, in the order of `ids`; None where it is unknown or the viewer may not see it."""
-    found = await context.people(ids)
-    context.met.update((row.id, row) for row in found if row)
-    return [row if row and context.viewer.may(Action.VIEW_PEOPLE, row) else None for row in found]
+    employees = await context.employees(ids)
+    context.loaded_employees.update((row.id, row) for row in employees if row)
+    return [row if row and context.viewer.can(Action.VIEW_PEOPLE, row) else None for row in employees]
 
 
-async def listed(context: Context, search: str | None, team: str | None, active: bool | None) -> QuerySet[Employee]:
+async def search_employees(
+    context: Context, search: str | None, team_global_id: str | None, active: bool | None
+) -> QuerySet[Employee]:
     """Return a query for employees the viewer may see, by text in the name, team (without subteams), active state."""
-    number = None
-    if team is not None:
-        refs = References(context)
-        await refs.want("Team", [team])
+    team_id = None
+    if team_global_id is not None:
+        resolver = IdResolver(context)
+        await resolver.request_ids("Team", [team_global_id])
         try:
-            number = refs.team(team).id
+            team_id = resolver.resolve_team(team_global_id).id
         except NotFound:
             return Employee.filter(id=0)
-    query = people.matching(search, number, active)
+    query = people.filter_employees(search, team_id, active)
     match context.viewer.reach(Action.VIEW_PEOPLE):
         case Reach.COMPANY:
             return query
         case Reach.SCOPE:
-            return query.filter(team_id__in=list(context.viewer.below) or [0])
+            return query.filter(team_id__in=list(context.viewer.managed_team_ids) or [0])
     return query.filter(id=0)
 
 
-def teams(context: Context) -> list[Team]:
+def list_visible_teams(context: Context) -> list[Team]:
     """Return the teams the viewer may see, depth first: each after its parent, siblings in name order."""
-    tree, seen = context.tree, context.viewer.teams
-    found: list[Team] = []
+    tree, visible_ids = context.tree, context.viewer.visible_team_ids
+    ordered_teams: list[Team] = []
 
-    def walk(parent: int | None) -> None:
-        for child in tree.children(parent):
-            if child in seen:
-                found.append(tree.teams[child])
-            walk(child)
+    def walk(parent_id: int | None) -> None:
+        for child_id in tree.child_ids(parent_id):
+            if child_id in visible_ids:
+                ordered_teams.append(tree.teams[child_id])
+            walk(child_id)
 
     walk(None)
-    return found
+    return ordered_teams

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class ClientInfo:
     """Client information.
 
     token       bearer token; None for a client that is not signed in

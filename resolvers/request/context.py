@@ -18,24 +18,24 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from domain.errors.operation_errors import Forbidden, Unauthenticated, Unavailable
+from domain.errors.operation_errors import ForbiddenOperation, ServiceUnavailable, Unauthenticated
 from domain.ledger.metrics import Metric
 from domain.permissions import Action, Reach
 from domain.primitives.calendar import Calendar
 from models.crm import custom_metrics, pipelines
 from models.crm.pipelines import Stage
 from models.db import connection
-from models.db.query_batch import Count, together
+from models.db.query_batch import CountQuery, fetch_all_batched
 from models.goals import goals
 from models.live import change_log
 from models.organization import company, people
-from models.organization import reference_data as offices
-from models.organization.company import Company, Rates
-from models.organization.people import Employee, Tree
-from models.organization.reference_data import Office
-from resolvers.request.client_info import Caller
-from resolvers.request.services import Known, Services
-from resolvers.request.unit_of_work import Work
+from models.organization import reference_data as reference_models
+from models.organization.company import Company, ExchangeRateTable
+from models.organization.people import Employee, TeamTree
+from models.organization.reference_data import ReferenceData
+from resolvers.request.client_info import ClientInfo
+from resolvers.request.services import ReferenceCacheProtocol, Services
+from resolvers.request.unit_of_work import UnitOfWork
 from resolvers.request.viewer import Viewer
 
 if TYPE_CHECKING:
@@ -66,58 +66,64 @@ class Context:
     on_caught_up          of an event stream: called with the position when all events up to now were sent
     """
 
-    caller: Caller
+    client: ClientInfo
     services: Services
     clock: Callable[[], datetime]
     make_loader: Callable[[Any], Any]
-    who: Viewer | None = None
-    work: Work | None = None
+    current_viewer: Viewer | None = None
+    current_unit_of_work: UnitOfWork | None = None
     loaders: dict[Any, Any] = field(default_factory=dict)
-    reached: dict[int, int] = field(default_factory=dict)
-    met: dict[int, Employee] = field(default_factory=dict)
-    known: Known | None = None
-    ready: dict[Any, dict[Any, Any]] = field(default_factory=dict)
-    settled: Callable[[], Awaitable[None]] | None = None
-    standing: set[int] | None = None
-    start: int | None = None
-    caught_up: Callable[[int], None] = lambda position: None
-    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    goal_values: dict[int, int] = field(default_factory=dict)
+    loaded_employees: dict[int, Employee] = field(default_factory=dict)
+    reference_cache: ReferenceCacheProtocol | None = None
+    prefetched: dict[Any, dict[Any, Any]] = field(default_factory=dict)
+    refresh_viewer: Callable[[], Awaitable[None]] | None = None
+    active_state_ids: set[int] | None = None
+    start_position: int | None = None
+    on_caught_up: Callable[[int], None] = lambda position: None
+    _load_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None
-    _rates: Rates | None = None
-    _outdated: Viewer | None = None
+    _rates: ExchangeRateTable | None = None
+    _stale_viewer: Viewer | None = None
 
     @property
     def viewer(self) -> Viewer:
         """The signed-in viewer. Raises Unauthenticated for an anonymous client."""
-        if self.who is None:
+        if self.current_viewer is None:
             raise Unauthenticated("Sign in first: send an access token as `Authorization: Bearer …`.")
-        return self.who
+        return self.current_viewer
 
     @property
     def language(self) -> str:
         """Language of messages to the viewer, "en" or "ru": the client's, else that of the viewer's profile."""
-        own = self.who.employee.language if self.who is not None and self.who.employee is not None else None
-        return self.caller.language or own or "en"
+        profile_language = (
+            self.current_viewer.employee.language
+            if self.current_viewer is not None and self.current_viewer.employee is not None
+            else None
+        )
+        return self.client.language or profile_language or "en"
 
     @property
-    def tree(self) -> Tree:
+    def tree(self) -> TeamTree:
         return self.viewer.tree
 
     def now(self) -> datetime:
         """Return the time of the unit of work, or the clock's outside of one."""
-        return self.work.at if self.work else self.clock()
+        return self.current_unit_of_work.started_at if self.current_unit_of_work else self.clock()
 
     async def company(self) -> Company:
         if self._company is None:
-            async with self._reading:  # many fields need it at the same time; only one reads it
+            async with self._load_lock:  # many fields need it at the same time; only one reads it
                 if self._company is None:
-                    if self.known is not None:
-                        self._company = await self.known.company()
+                    if self.reference_cache is not None:
+                        self._company = await self.reference_cache.company()
                     else:
-                        self._company = self._office.company if self._office else await company.the_company()
+                        self._company = (
+                            self._reference_data.company if self._reference_data else await company.find_company()
+                        )
         if self._company is None:
-            raise Unavailable("There is no company yet: run `./run setup` on the server first.")
+            raise ServiceUnavailable("There is no company yet: run `./run setup` on the server first.")
         return self._company
 
     async def calendar(self) -> Calendar:
@@ -129,123 +135,134 @@ class Context:
     async def metrics(self) -> dict[str, Metric]:
         if self._metrics is not None:
             return self._metrics
-        async with self._reading:
+        async with self._load_lock:
             if self._metrics is None:
-                if self.known is not None:
-                    self._metrics = await self.known.metrics()
+                if self.reference_cache is not None:
+                    self._metrics = await self.reference_cache.metrics()
                 else:
-                    self._metrics = self._office.metrics if self._office else await custom_metrics.catalogue()
+                    self._metrics = (
+                        self._reference_data.metrics if self._reference_data else await custom_metrics.fetch_metrics()
+                    )
             return self._metrics
 
-    async def rates(self) -> Rates:
-        own = (await self.company()).currency
-        async with self._reading:
+    async def rates(self) -> ExchangeRateTable:
+        company_currency = (await self.company()).currency
+        async with self._load_lock:
             if self._rates is None:
-                self._rates = Rates(self._office.rates if self._office else await company.rates(), own)
+                self._rates = ExchangeRateTable(
+                    self._reference_data.rates if self._reference_data else await company.load_exchange_rates(),
+                    company_currency,
+                )
             return self._rates
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Drop the data read for this operation, because something has changed or the next event begins."""
         self._company = self._metrics = self._rates = None
-        self._outdated = self.who
+        self._stale_viewer = self.current_viewer
 
     async def first_stage(self) -> Stage | None:
         """Return the stage of new deals without a stage."""
-        return self._office.first_stage if self._office else await pipelines.first_stage()
+        return self._reference_data.first_stage if self._reference_data else await pipelines.fetch_first_stage()
 
-    def office_is_at(self, position: offices.Position) -> None:
+    def invalidate_if_changed(self, position: reference_models.ChangeLogPosition) -> None:
         """Drop the data read with the viewer if the reference data now has another position in the change log."""
-        if self._office and self._office.position != position:
-            self.forget()
+        if self._reference_data and self._reference_data.position != position:
+            self.invalidate()
 
     @property
-    def _office(self) -> Office | None:
+    def _reference_data(self) -> ReferenceData | None:
         """The reference data read with the viewer; None after `invalidate`."""
-        return self.who.office if self.who is not None and self.who is not self._outdated else None
+        return (
+            self.current_viewer.reference_data
+            if self.current_viewer is not None and self.current_viewer is not self._stale_viewer
+            else None
+        )
 
-    def sees(self, owner: int) -> bool | None:
+    def can_see_records_of(self, owner_id: int) -> bool | None:
         """Return whether the viewer may see the employee's records; None if the employee has not been read yet."""
-        if self.viewer.reach(Action.VIEW_CARD) is Reach.COMPANY or owner == self.viewer.id:
+        if self.viewer.reach(Action.VIEW_CARD) is Reach.COMPANY or owner_id == self.viewer.id:
             return True
-        employee = self.met.get(owner)
-        return None if employee is None else self.viewer.may(Action.VIEW_CARD, employee)
+        employee = self.loaded_employees.get(owner_id)
+        return None if employee is None else self.viewer.can(Action.VIEW_CARD, employee)
 
-    async def people(self, numbers: Sequence[int]) -> list[Employee | None]:
+    async def employees(self, employee_ids: Sequence[int]) -> list[Employee | None]:
         """Return the employees with these ids, in their order; None for a missing one."""
-        return await (self.known.employees(numbers) if self.known else people.by_ids(numbers))
+        return await (
+            self.reference_cache.employees(employee_ids) if self.reference_cache else people.load_by_ids(employee_ids)
+        )
 
-    def load(self, by_keys: Callable[[Sequence[Key]], Awaitable[Sequence[Value]]], key: Key) -> Awaitable[Value]:
+    def load(self, load_many: Callable[[Sequence[Key]], Awaitable[Sequence[Value]]], key: Key) -> Awaitable[Value]:
         """Return the value of a key, loaded together with all keys requested in the same tick of the event loop.
 
         Values are not cached, so a mutation never sees a value from before its change. In a live stream, employees
         in the reference cache are returned directly, without waiting for the batch.
         """
-        ask: Any = by_keys
-        if self.known is not None and ask is people.by_ids:
+        loader_function: Any = load_many
+        if self.reference_cache is not None and loader_function is people.load_by_ids:
             try:
-                return self.known.employee(key)  # type: ignore[arg-type,return-value]
+                return self.reference_cache.employee(key)  # type: ignore[arg-type,return-value]
             except KeyError:
-                ask = self.known.employees
-        loader = self.loaders.get(by_keys)
+                loader_function = self.reference_cache.employees
+        loader = self.loaders.get(load_many)
         if loader is None:
-            loader = self.loaders[by_keys] = self.make_loader(ask)
+            loader = self.loaders[load_many] = self.make_loader(loader_function)
         return loader.load(key)  # type: ignore[no-any-return]
 
-    def ask(
-        self, by_keys: Callable[[Context, Sequence[Key]], Awaitable[Sequence[Value]]], key: Key
+    def load_for_viewer(
+        self, load_many: Callable[[Context, Sequence[Key]], Awaitable[Sequence[Value]]], key: Key
     ) -> Awaitable[Value]:
         """Do the same for a function that needs the context, unless the stream has prefetched the value."""
-        if by_keys in self.ready and key in self.ready[by_keys]:
-            return self.ready[by_keys][key]  # type: ignore[no-any-return]
-        loader = self.loaders.get(by_keys)
+        if load_many in self.prefetched and key in self.prefetched[load_many]:
+            return self.prefetched[load_many][key]  # type: ignore[no-any-return]
+        loader = self.loaders.get(load_many)
         if loader is None:
-            loader = self.loaders[by_keys] = self.make_loader(partial(by_keys, self))
+            loader = self.loaders[load_many] = self.make_loader(partial(load_many, self))
         return loader.load(key)  # type: ignore[no-any-return]
 
-    def rows(self, query: QuerySet[Row]) -> Awaitable[list[Row]]:
+    def fetch(self, query: QuerySet[Row]) -> Awaitable[list[Row]]:
         """Return the rows of a query, run in one statement with all queries of the same tick of the event loop."""
-        return self.load(together, query)
+        return self.load(fetch_all_batched, query)
 
     def count(self, query: QuerySet[Any]) -> Awaitable[int]:
         """Do the same for the number of rows."""
-        return self.load(together, Count(query))
+        return self.load(fetch_all_batched, CountQuery(query))
 
-    def announce(self, *topics: str) -> None:
+    def publish(self, *topics: str) -> None:
         """Add topics that have changed; subscribers are notified when the unit of work commits."""
-        if self.work is None:
+        if self.current_unit_of_work is None:
             raise RuntimeError("published outside a unit of work")
-        self.work.topics.update(topics)
+        self.current_unit_of_work.topics.update(topics)
 
     @asynccontextmanager
-    async def unit(self) -> AsyncIterator[Work]:
+    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
         """Run one unit of work: one transaction with its entry in the change log, and a notification after the commit.
 
         The entry is written in the transaction of the change (an outbox), so a change is never committed without
         news of it; the notification afterwards only makes subscribers read the log sooner.
         """
-        async with connection.writing():
-            at = self.clock()  # read under the lock, so that times rise with the positions of the change log
-            work = self.work = Work(at)
+        async with connection.write_transaction():
+            started_at = self.clock()  # read under the lock, so that times rise with the positions of the change log
+            unit_of_work = self.current_unit_of_work = UnitOfWork(started_at)
             try:
-                yield work
-                if work.topics:
-                    position = await change_log.note(work.topics, at)
-                    if not offices.TOPICS.isdisjoint(work.topics):
-                        await offices.moved(position)
-                    if work.goals:
-                        await goals.versioned(work.goals, position)
-                        for goal in work.goals.values():
+                yield unit_of_work
+                if unit_of_work.topics:
+                    position = await change_log.append(unit_of_work.topics, started_at)
+                    if not reference_models.REFERENCE_TOPICS.isdisjoint(unit_of_work.topics):
+                        await reference_models.set_position(position)
+                    if unit_of_work.moved_goals:
+                        await goals.set_version(unit_of_work.moved_goals, position)
+                        for goal in unit_of_work.moved_goals.values():
                             goal.version = position
             finally:
-                self.work = None
-        if not work.topics:
+                self.current_unit_of_work = None
+        if not unit_of_work.topics:
             return
-        if self.services.tell is not None and connection.committed():
-            self.services.tell(position, sorted(work.topics))
+        if self.services.publish_change is not None and connection.is_outside_transaction():
+            self.services.publish_change(position, sorted(unit_of_work.topics))
         else:
-            self.services.ring()
+            self.services.notify_change_log()
 
-    def require(self, allowed: bool, sentence: str) -> None:
+    def require(self, is_allowed: bool, message: str) -> None:
         """Raise ForbiddenOperation with the message unless allowed, e.g. for a query only for administrators."""
-        if not allowed:
-            raise Forbidden(sentence)
+        if not is_allowed:
+            raise ForbiddenOperation(message)

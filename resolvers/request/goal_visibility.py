@@ -8,11 +8,11 @@ from models.goals.goals import Goal, OwnerKind
 from resolvers.request.context import Context
 
 
-async def within_sight(context: Context, rows: Sequence[Goal]) -> list[Goal]:
+async def filter_visible(context: Context, rows: Sequence[Goal]) -> list[Goal]:
     """Return the goals that the viewer may see; a mutation can also move goals that they may not see."""
     viewer = context.viewer
-    known = context.met | ({viewer.employee.id: viewer.employee} if viewer.employee else {})
-    unknown = {row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE} - known.keys()
-    owners = await context.people(sorted(unknown)) if unknown else []
-    known |= {owner.id: owner for owner in owners if owner}
-    return [row for row in rows if viewer.sees_goal(row, known.get(row.owner_id))]
+    employees = context.loaded_employees | ({viewer.employee.id: viewer.employee} if viewer.employee else {})
+    missing_ids = {row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE} - employees.keys()
+    owners = await context.employees(sorted(missing_ids)) if missing_ids else []
+    employees |= {owner.id: owner for owner in owners if owner}
+    return [row for row in rows if viewer.can_see_goal(row, employees.get(row.owner_id))]

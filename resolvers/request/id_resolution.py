@@ -15,7 +15,7 @@ from tortoise.models import Model
 
 from domain.errors.user_errors import Conflict, Forbidden, NotFound, Required
 from domain.permissions import Action
-from domain.primitives.global_ids import LONGEST_EXTERNAL, decoded, external
+from domain.primitives.global_ids import MAX_EXTERNAL_ID_LENGTH, decode_global_id, parse_external_id
 from models.crm.calls import Call
 from models.crm.clients import Client, Contact
 from models.crm.custom_metrics import Result
@@ -24,10 +24,10 @@ from models.crm.leads import Lead
 from models.crm.pipelines import Stage
 from models.crm.tasks import Task
 from models.organization import people
-from models.organization.people import Employee, Places, Team
+from models.organization.people import Employee, Team, TeamMembershipHistory
 from resolvers.request.context import Context
 
-RECORDS: Final[dict[str, type[Model]]] = {
+RECORD_MODELS: Final[dict[str, type[Model]]] = {
     "Deal": Deal,
     "Lead": Lead,
     "Client": Client,
@@ -36,7 +36,7 @@ RECORDS: Final[dict[str, type[Model]]] = {
     "Task": Task,
     "Result": Result,
 }
-OWNER: Final = {
+OWNER_FIELDS: Final = {
     "Deal": "owner",
     "Lead": "owner",
     "Client": "owner",
@@ -45,186 +45,194 @@ OWNER: Final = {
     "Task": "assignee",
     "Result": "employee",
 }
-_KINDS: Final[dict[str, type[Model]]] = {**RECORDS, "Employee": Employee, "Team": Team, "Stage": Stage}
+_MODELS: Final[dict[str, type[Model]]] = {**RECORD_MODELS, "Employee": Employee, "Team": Team, "Stage": Stage}
 
 
-def owner_of(row: Any) -> int:
+def owner_id_of(row: Any) -> int:
     """Return the id of the employee that owns the record."""
-    return int(getattr(row, f"{OWNER[type(row).__name__]}_id"))
+    return int(getattr(row, f"{OWNER_FIELDS[type(row).__name__]}_id"))
 
 
-class References:
+class IdResolver:
     """Rows referred to by the ids of one input or of a batch: load them with `request_*`, then resolve each id."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self._rows: dict[tuple[str, int], Any] = {}
-        self._external: dict[tuple[str, str], Any] = {}
-        self.places = Places()  # of the loaded employees
+        self._rows_by_external_id: dict[tuple[str, str], Any] = {}
+        self.memberships = TeamMembershipHistory()  # of the loaded employees
 
-    async def want(self, kind: str, ids: Iterable[str | None]) -> None:
+    async def request_ids(self, kind: str, global_ids: Iterable[str | None]) -> None:
         """Load the rows of one type with these ids in one query, and the owners of the records."""
-        wanted = {id_ for id_ in ids if id_}
-        externals = {found for id_ in wanted if (found := external(id_))}
-        parsed = (decoded(id_) for id_ in wanted)
-        numbers = {pair[1] for pair in parsed if pair and pair[0] == kind}
-        await self._fetch(kind, numbers, externals if kind != "Stage" else set())
-        await self.want_owners()
+        requested_ids = {global_id for global_id in global_ids if global_id}
+        external_ids = {external_id for global_id in requested_ids if (external_id := parse_external_id(global_id))}
+        types_and_ids = (decode_global_id(global_id) for global_id in requested_ids)
+        row_ids = {type_and_id[1] for type_and_id in types_and_ids if type_and_id and type_and_id[0] == kind}
+        await self._fetch(kind, row_ids, external_ids if kind != "Stage" else set())
+        await self.request_owners()
 
-    async def want_numbers(self, kind: str, numbers: Iterable[int | None]) -> None:
+    async def request_row_ids(self, kind: str, row_ids: Iterable[int | None]) -> None:
         """Load the rows of one type with these database ids, without the owners of the records."""
-        await self._fetch(kind, {number for number in numbers if number} - self.numbers(kind), set())
+        await self._fetch(kind, {row_id for row_id in row_ids if row_id} - self.loaded_ids(kind), set())
 
-    async def want_external(self, kind: str, externals: Iterable[str | None]) -> None:
-        await self._fetch(kind, set(), {id_ for id_ in externals if id_ and len(id_) <= LONGEST_EXTERNAL})
-        await self.want_owners()
+    async def request_external_ids(self, kind: str, external_ids: Iterable[str | None]) -> None:
+        await self._fetch(
+            kind,
+            set(),
+            {external_id for external_id in external_ids if external_id and len(external_id) <= MAX_EXTERNAL_ID_LENGTH},
+        )
+        await self.request_owners()
 
-    async def want_owners(self) -> None:
+    async def request_owners(self) -> None:
         """Load the owners of all loaded records, in one query for all types."""
-        await self.want_numbers("Employee", [owner_of(row) for (kind, _), row in self._rows.items() if kind in RECORDS])
+        await self.request_row_ids(
+            "Employee", [owner_id_of(row) for (kind, _), row in self._rows.items() if kind in RECORD_MODELS]
+        )
 
-    def numbers(self, kind: str) -> set[int]:
+    def loaded_ids(self, kind: str) -> set[int]:
         """Return the ids of the loaded rows of one type."""
-        return {number for known, number in self._rows if known == kind}
+        return {row_id for loaded_kind, row_id in self._rows if loaded_kind == kind}
 
-    def remember(self, kind: str, external_id: str, row: Any) -> None:
+    def register_new_row(self, kind: str, external_id: str, row: Any) -> None:
         """Make an unsaved row available by its id in another system, so that a batch can repeat it."""
-        self._external[kind, external_id] = row
+        self._rows_by_external_id[kind, external_id] = row
 
-    async def _fetch(self, kind: str, numbers: set[int], externals: set[str]) -> None:
-        if not numbers and not externals:
+    async def _fetch(self, kind: str, row_ids: set[int], external_ids: set[str]) -> None:
+        if not row_ids and not external_ids:
             return
         if kind == "Employee":
-            await self._fetch_people(numbers, externals)
+            await self._fetch_employees(row_ids, external_ids)
             return
-        conditions = [Q(id__in=list(numbers))] if numbers else []
-        if externals:
-            conditions.append(Q(external_id__in=list(externals)))
-        for row in await _KINDS[kind].filter(Q(*conditions, join_type="OR")):
-            self.add(kind, row)
+        conditions = [Q(id__in=list(row_ids))] if row_ids else []
+        if external_ids:
+            conditions.append(Q(external_id__in=list(external_ids)))
+        for row in await _MODELS[kind].filter(Q(*conditions, join_type="OR")):
+            self.add_row(kind, row)
 
-    async def _fetch_people(self, numbers: set[int], externals: set[str]) -> None:
+    async def _fetch_employees(self, row_ids: set[int], external_ids: set[str]) -> None:
         """Load employees with their team membership history, always including the viewer.
 
         The query also returns the change-log position of the reference data; passing it to the context
         detects a stale cache without a statement of its own.
         """
-        own = {self.context.viewer.id} if self.context.viewer.id else set()
-        new = (numbers | own) - self.numbers("Employee")
-        found = await people.placed(new, externals, self.places)
-        for row in found.rows.values():
-            self.add("Employee", row)
-        self.context.met |= found.rows
-        if found.rows:
-            self.context.office_is_at(found.position)
+        viewer_ids = {self.context.viewer.id} if self.context.viewer.id else set()
+        missing_ids = (row_ids | viewer_ids) - self.loaded_ids("Employee")
+        employees = await people.load_with_teams(missing_ids, external_ids, self.memberships)
+        for row in employees.employees.values():
+            self.add_row("Employee", row)
+        self.context.loaded_employees |= employees.employees
+        if employees.employees:
+            self.context.invalidate_if_changed(employees.position)
 
-    def add(self, kind: str, row: Any) -> None:
+    def add_row(self, kind: str, row: Any) -> None:
         self._rows[kind, row.id] = row
         if getattr(row, "external_id", None):
-            self._external[kind, row.external_id] = row
+            self._rows_by_external_id[kind, row.external_id] = row
 
-    def rows(self, kind: str) -> list[Any]:
+    def loaded_rows(self, kind: str) -> list[Any]:
         """Return the loaded rows of one type."""
-        return [row for (known, _), row in self._rows.items() if known == kind]
+        return [row for (loaded_kind, _), row in self._rows.items() if loaded_kind == kind]
 
-    def row(self, kind: str, number: int) -> Any:
+    def get_row(self, kind: str, row_id: int) -> Any:
         """Return a loaded row; it must have been requested and exist."""
-        return self._rows[kind, number]
+        return self._rows[kind, row_id]
 
-    def at_hand(self, kind: str, number: int) -> Any | None:
-        return self._rows.get((kind, number))
+    def get_loaded(self, kind: str, row_id: int) -> Any | None:
+        return self._rows.get((kind, row_id))
 
-    def by_external(self, kind: str, external_id: str) -> Any | None:
+    def get_by_external_id(self, kind: str, external_id: str) -> Any | None:
         """Return the loaded row with this id in another system, even if deleted or out of reach."""
-        return self._external.get((kind, external_id))
+        return self._rows_by_external_id.get((kind, external_id))
 
-    def _meant(self, kind: str, id_: str) -> Any | None:
-        if found := external(id_):
-            return self._external.get((kind, found))
-        pair = decoded(id_)
-        return self._rows.get(pair) if pair and pair[0] == kind else None
+    def _look_up(self, kind: str, global_id: str) -> Any | None:
+        if external_id := parse_external_id(global_id):
+            return self._rows_by_external_id.get((kind, external_id))
+        type_and_id = decode_global_id(global_id)
+        return self._rows.get(type_and_id) if type_and_id and type_and_id[0] == kind else None
 
-    def employee(self, id_: str, *path: str) -> Employee:
-        row = self._meant("Employee", id_)
-        if not isinstance(row, Employee) or not self.context.viewer.may(Action.VIEW_PEOPLE, row):
+    def resolve_employee(self, global_id: str, *path: str) -> Employee:
+        row = self._look_up("Employee", global_id)
+        if not isinstance(row, Employee) or not self.context.viewer.can(Action.VIEW_PEOPLE, row):
             raise NotFound("There is no such employee.", *path)
         return row
 
-    def team(self, id_: str, *path: str) -> Team:
-        row = self._meant("Team", id_)
-        if not isinstance(row, Team) or row.id not in self.context.viewer.teams:
+    def resolve_team(self, global_id: str, *path: str) -> Team:
+        row = self._look_up("Team", global_id)
+        if not isinstance(row, Team) or row.id not in self.context.viewer.visible_team_ids:
             raise NotFound("There is no such team.", *path)
         return row
 
-    def stage(self, id_: str, *path: str) -> Stage:
-        row = self._meant("Stage", id_)
+    def resolve_stage(self, global_id: str, *path: str) -> Stage:
+        row = self._look_up("Stage", global_id)
         if not isinstance(row, Stage):
             raise NotFound("There is no such stage.", *path)
         return row
 
-    def record(self, kind: str, id_: str, *path: str) -> Any:
+    def resolve_record(self, kind: str, global_id: str, *path: str) -> Any:
         """Return a record that the viewer can see. Raises NotFound."""
-        row = self._meant(kind, id_)
-        if row is None or row.deleted_at is not None or not self.sees(row):
+        row = self._look_up(kind, global_id)
+        if row is None or row.deleted_at is not None or not self.can_see(row):
             raise NotFound(f"There is no such {kind.lower()}.", *path)
         return row
 
-    def sees(self, row: Any) -> bool:
-        return self.context.viewer.may(Action.VIEW_CARD, self.row("Employee", owner_of(row)))
+    def can_see(self, row: Any) -> bool:
+        return self.context.viewer.can(Action.VIEW_CARD, self.get_row("Employee", owner_id_of(row)))
 
-    def to_change(self, kind: str, id_: str, *path: str) -> Any:
+    def resolve_for_change(self, kind: str, global_id: str, *path: str) -> Any:
         """Return a record that the viewer can change. Raises NotFound, Forbidden."""
-        row = self.record(kind, id_, *path)
-        if not self.context.viewer.may(Action.RECORD, self.row("Employee", owner_of(row))):
+        row = self.resolve_record(kind, global_id, *path)
+        if not self.context.viewer.can(Action.RECORD, self.get_row("Employee", owner_id_of(row))):
             raise Forbidden(f"You can see this {kind.lower()}, but not change it.", *path)
         return row
 
-    def to_delete(self, kind: str, id_: str, *path: str) -> Any:
+    def resolve_for_deletion(self, kind: str, global_id: str, *path: str) -> Any:
         """Return a record that the viewer can delete. Raises NotFound, Forbidden.
 
         The right to record does not suffice: employees must not delete tasks assigned to them.
         """
-        row = self.record(kind, id_, *path)
-        if not self.context.viewer.may(Action.DELETE, self.row("Employee", owner_of(row))):
+        row = self.resolve_record(kind, global_id, *path)
+        if not self.context.viewer.can(Action.DELETE, self.get_row("Employee", owner_id_of(row))):
             raise Forbidden("Only a manager above the owner can delete this: ask them, or correct the record.", *path)
         return row
 
-    def existing(self, kind: str, id_: str | None, external_id: str | None) -> Any | None:
+    def find_existing(self, kind: str, global_id: str | None, external_id: str | None) -> Any | None:
         """Return the record that an input with `id` or `externalId` updates; None if it creates a new one.
 
         A deleted record with that `externalId` is returned too: recording it again restores it.
         """
-        if id_ is not None:
-            return self.to_change(kind, id_, "input", "id")
-        row = self.by_external(kind, external_id) if external_id else None
+        if global_id is not None:
+            return self.resolve_for_change(kind, global_id, "input", "id")
+        row = self.get_by_external_id(kind, external_id) if external_id else None
         if row is None:
             return None
-        if not self.sees(row):
+        if not self.can_see(row):
             raise Conflict("This externalId is taken by a record out of your reach.", "input", "externalId")
-        if not self.context.viewer.may(Action.RECORD, self.row("Employee", owner_of(row))):
+        if not self.context.viewer.can(Action.RECORD, self.get_row("Employee", owner_id_of(row))):
             raise Forbidden(f"You can see this {kind.lower()}, but not change it.", "input", "externalId")
         return row
 
-    def new_owner(self, id_: str | None, *path: str) -> Employee:
+    def resolve_new_owner(self, global_id: str | None, *path: str) -> Employee:
         """Return the owner of a new record: the employee named in the input, else the viewer."""
         viewer = self.context.viewer
-        if id_ is None:
+        if global_id is None:
             if viewer.employee is None:
                 raise Required("Name the owner of this record: a device has no records of its own.", *path)
             return viewer.employee
-        employee = self.employee(id_, *path)
-        if not viewer.may(Action.RECORD, employee):
+        employee = self.resolve_employee(global_id, *path)
+        if not viewer.can(Action.RECORD, employee):
             raise Forbidden("You can record only for yourself and for those below you.", *path)
         return employee
 
-    def heir(self, row: Any, id_: str, *path: str) -> Employee:
+    def new_owner_for(self, row: Any, global_id: str, *path: str) -> Employee:
         """Return the new owner of a record; the viewer needs the right to reassign over both owners."""
-        employee = self.employee(id_, *path)
-        self.may_hand_over(owner_of(row), employee.id, *path)
-        return employee
+        new_owner = self.resolve_employee(global_id, *path)
+        self.ensure_can_reassign(owner_id_of(row), new_owner.id, *path)
+        return new_owner
 
-    def may_hand_over(self, holder: int, heir: int, *path: str) -> None:
+    def ensure_can_reassign(self, owner_id: int, new_owner_id: int, *path: str) -> None:
         """Raise Forbidden unless the owner stays the same or the viewer may reassign records of both employees."""
-        both = [self.row("Employee", number) for number in (holder, heir)]
-        if holder != heir and not all(self.context.viewer.may(Action.REASSIGN, one) for one in both):
+        employees = [self.get_row("Employee", employee_id) for employee_id in (owner_id, new_owner_id)]
+        if owner_id != new_owner_id and not all(
+            self.context.viewer.can(Action.REASSIGN, employee) for employee in employees
+        ):
             raise Forbidden("Only a manager above both employees can hand this over.", *path)

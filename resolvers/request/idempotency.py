@@ -12,20 +12,20 @@ from typing import Any, Final
 import orjson
 from tortoise.models import Model
 
-from domain.errors.user_errors import Conflict, Invalid, Refusal
+from domain.errors.user_errors import Conflict, Invalid, UserError
 from domain.permissions import Action
 from models.alerts.alerts import AlertRule
-from models.auth.sessions import Device, RepeatableCall
+from models.auth.sessions import Device, IdempotencyRecord
 from models.crm.pipelines import Pipeline
 from models.goals.goals import Goal
 from models.organization.people import Employee, Team
 from resolvers.request.context import Context
-from resolvers.request.goal_visibility import within_sight
-from resolvers.request.id_resolution import RECORDS, References
+from resolvers.request.goal_visibility import filter_visible
+from resolvers.request.id_resolution import RECORD_MODELS, IdResolver
 
-_LONGEST_KEY: Final = 200
-_ROWS: Final[dict[str, type[Model]]] = {
-    **RECORDS,
+_MAX_KEY_LENGTH: Final = 200
+_MODELS: Final[dict[str, type[Model]]] = {
+    **RECORD_MODELS,
     "Employee": Employee,
     "Team": Team,
     "Goal": Goal,
@@ -36,12 +36,14 @@ _ROWS: Final[dict[str, type[Model]]] = {
 
 
 @dataclass(frozen=True)
-class Call:
+class IdempotentRequest:
     key: str
     digest: str
 
 
-def call(name: str, arguments: Mapping[str, Any], given: Callable[[Any], Any]) -> Call | None:
+def identify_request(
+    name: str, arguments: Mapping[str, Any], to_fields: Callable[[Any], Any]
+) -> IdempotentRequest | None:
     """Return the key and the input digest of a mutation; None for one without an idempotency key.
 
     name       GraphQL name of the mutation
@@ -49,73 +51,84 @@ def call(name: str, arguments: Mapping[str, Any], given: Callable[[Any], Any]) -
     """
     if "input" not in arguments:
         return None
-    input_ = given(arguments["input"])
-    if not isinstance(input_, Mapping):
+    input = to_fields(arguments["input"])
+    if not isinstance(input, Mapping):
         return None
-    outer = _key(input_, "input")
-    inner = _key(input_["deal"], "input", "deal") if isinstance(input_.get("deal"), Mapping) else None  # of convertLead
-    key = outer or inner
-    return _call(name, {each: given(value) for each, value in arguments.items()}, key) if key else None
+    own_key = _read_key(input, "input")
+    deal_key = (
+        _read_key(input["deal"], "input", "deal") if isinstance(input.get("deal"), Mapping) else None
+    )  # of convertLead
+    key = own_key or deal_key
+    return (
+        _build_request(name, {argument: to_fields(value) for argument, value in arguments.items()}, key)
+        if key
+        else None
+    )
 
 
-def _key(input_: Mapping[str, Any], *path: str) -> str | None:
-    key: str | None = input_.get("idempotencyKey")
-    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isprintable()):
+def _read_key(input: Mapping[str, Any], *path: str) -> str | None:
+    key: str | None = input.get("idempotencyKey")
+    if key is not None and not (0 < len(key) <= _MAX_KEY_LENGTH and key.isprintable()):
         raise Invalid("An idempotency key has 1 to 200 printable characters.", *path, "idempotencyKey")
     return key
 
 
-def _call(name: str, arguments: Mapping[str, Any], key: str) -> Call:
-    said = orjson.dumps(
-        [name, arguments], default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+def _build_request(name: str, arguments: Mapping[str, Any], key: str) -> IdempotentRequest:
+    canonical_json = orjson.dumps(
+        [name, arguments], default=_to_json_value, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
     )
-    return Call(key, hashlib.sha256(said).hexdigest())
+    return IdempotentRequest(key, hashlib.sha256(canonical_json).hexdigest())
 
 
-def _plain(value: Any) -> str:
+def _to_json_value(value: Any) -> str:
     if isinstance(value, Decimal):
         return str(value.normalize())
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-async def recall(context: Context, call: Call) -> dict[str, Any] | None:
+async def find_saved_response(context: Context, request: IdempotentRequest) -> dict[str, Any] | None:
     """Return the rows of the saved response, in their current state, without those not visible to the viewer now.
 
     None for a new request. Raises Conflict if the key was used with another input.
     """
-    known = await RepeatableCall.get_or_none(actor=context.viewer.key, key=call.key)
-    if known is None:
+    record = await IdempotencyRecord.get_or_none(actor=context.viewer.key, key=request.key)
+    if record is None:
         return None
-    _check_same(known, call, "input")
-    return {name: await _rows(context, saved) for name, saved in known.answer.items()}
+    _ensure_same_input(record, request, "input")
+    return {name: await _load_response_rows(context, reference) for name, reference in record.answer.items()}
 
 
-def _check_same(before: RepeatableCall | Call | None, call: Call, *path: str) -> None:
-    if before and before.digest != call.digest:
+def _ensure_same_input(
+    earlier_request: IdempotencyRecord | IdempotentRequest | None, request: IdempotentRequest, *path: str
+) -> None:
+    if earlier_request and earlier_request.digest != request.digest:
         raise Conflict("This idempotency key was used with another input: take a new one.", *path, "idempotencyKey")
 
 
-async def remember(context: Context, call: Call, answer: Mapping[str, Any]) -> None:
+async def save_response(context: Context, request: IdempotentRequest, response: Mapping[str, Any]) -> None:
     """Save references to the rows of the response; other values, such as secrets, are not saved."""
-    await _kept(context, call, answer).save()
+    await _build_record(context, request, response).save()
 
 
-def _kept(context: Context, call: Call, answer: Mapping[str, Any]) -> RepeatableCall:
-    return RepeatableCall(
+def _build_record(context: Context, request: IdempotentRequest, response: Mapping[str, Any]) -> IdempotencyRecord:
+    return IdempotencyRecord(
         actor=context.viewer.key,
-        key=call.key,
-        digest=call.digest,
-        answer={name: _saved(value) for name, value in answer.items() if isinstance(value, Model | list)},
+        key=request.key,
+        digest=request.digest,
+        answer={name: _to_references(value) for name, value in response.items() if isinstance(value, Model | list)},
         at=context.now(),
     )
 
 
-Recorded = tuple[list[Any], list[Goal]]
+BatchResult = tuple[list[Any], list[Goal]]
 
 
-async def each(
-    context: Context, name: str, givens: Sequence[Mapping[str, Any]], record: Callable[[list[Any]], Awaitable[Recorded]]
-) -> Recorded:
+async def record_batch(
+    context: Context,
+    name: str,
+    inputs: Sequence[Mapping[str, Any]],
+    record_new: Callable[[list[Any]], Awaitable[BatchResult]],
+) -> BatchResult:
     """Record a batch, each input as the mutation of that name would; one whose key was used before is not repeated.
 
     name        GraphQL name of the single mutation, whose keys are shared
@@ -123,86 +136,103 @@ async def each(
     returns     the records in the order of the inputs, and the goals that moved; a record saved by an earlier
                 request that is no longer visible to the viewer is left out
     """
-    calls = [_keyed(name, given, str(index)) for index, given in enumerate(givens)]
+    requests = [_identify_batch_item(name, input, str(index)) for index, input in enumerate(inputs)]
     # Where a key occurs several times in the batch, its first input is recorded and the others get the same record.
-    first = {call.key: index for index, call in reversed(list(enumerate(calls))) if call}
-    known = {row.key: row for row in await RepeatableCall.filter(actor=context.viewer.key, key__in=list(first))}
-    for index, call in enumerate(calls):
-        if call:
-            before = known.get(call.key) or calls[first[call.key]]
-            _check_same(before, call, "inputs", str(index))
-    fresh = [n for n, call in enumerate(calls) if not call or (call.key not in known and first[call.key] == n)]
-    rows, goals = await _recorded(record, givens, fresh) if fresh else ([], [])
+    first_index_by_key = {request.key: index for index, request in reversed(list(enumerate(requests))) if request}
+    saved_records = {
+        row.key: row
+        for row in await IdempotencyRecord.filter(actor=context.viewer.key, key__in=list(first_index_by_key))
+    }
+    for index, request in enumerate(requests):
+        if request:
+            earlier_request = saved_records.get(request.key) or requests[first_index_by_key[request.key]]
+            _ensure_same_input(earlier_request, request, "inputs", str(index))
+    new_indexes = [
+        index
+        for index, request in enumerate(requests)
+        if not request or (request.key not in saved_records and first_index_by_key[request.key] == index)
+    ]
+    new_rows, goals = await _record_new(record_new, inputs, new_indexes) if new_indexes else ([], [])
     # Keyed by index for inputs recorded now, and by idempotency key for all that have one.
-    found: dict[int | str, Any] = dict(zip(fresh, rows, strict=True))
+    rows_by_index_or_key: dict[int | str, Any] = dict(zip(new_indexes, new_rows, strict=True))
     field = name.removeprefix("record").lower()
-    await RepeatableCall.bulk_create(
-        [_kept(context, call, {field: found[n], "goals": goals}) for n in fresh if (call := calls[n])]
+    await IdempotencyRecord.bulk_create(
+        [
+            _build_record(context, request, {field: rows_by_index_or_key[index], "goals": goals})
+            for index in new_indexes
+            if (request := requests[index])
+        ]
     )
-    seen = {row.pk: row for row in await _seen(context, [row.answer[field] for row in known.values()])}
-    found |= {key: seen.get(row.answer[field][1]) for key, row in known.items()}
-    found |= {key: found[n] for key, n in first.items() if key not in known}
-    wanted = [found[call.key if call else n] for n, call in enumerate(calls)]
-    return [row for row in wanted if row is not None], goals
+    visible_rows = {
+        row.pk: row for row in await _load_visible_rows(context, [row.answer[field] for row in saved_records.values()])
+    }
+    rows_by_index_or_key |= {key: visible_rows.get(row.answer[field][1]) for key, row in saved_records.items()}
+    rows_by_index_or_key |= {
+        key: rows_by_index_or_key[index] for key, index in first_index_by_key.items() if key not in saved_records
+    }
+    rows = [rows_by_index_or_key[request.key if request else index] for index, request in enumerate(requests)]
+    return [row for row in rows if row is not None], goals
 
 
-def _keyed(name: str, given: Mapping[str, Any], index: str) -> Call | None:
-    key = _key(given, "inputs", index)
-    return _call(name, {"input": given}, key) if key else None
+def _identify_batch_item(name: str, input: Mapping[str, Any], index: str) -> IdempotentRequest | None:
+    key = _read_key(input, "inputs", index)
+    return _build_request(name, {"input": input}, key) if key else None
 
 
-async def _recorded(
-    record: Callable[[list[Any]], Awaitable[Recorded]], givens: Sequence[Any], fresh: Sequence[int]
-) -> Recorded:
+async def _record_new(
+    record_new: Callable[[list[Any]], Awaitable[BatchResult]], inputs: Sequence[Any], new_indexes: Sequence[int]
+) -> BatchResult:
     """Record the new inputs; the index in the path of an error is mapped back to the whole batch."""
     try:
-        return await record([givens[index] for index in fresh])
-    except Refusal as refusal:
-        _, index, *rest = refusal.path
-        raise type(refusal)(refusal.message, "inputs", str(fresh[int(index)]), *rest) from None
+        return await record_new([inputs[index] for index in new_indexes])
+    except UserError as error:
+        _, index, *rest = error.path
+        raise type(error)(error.message, "inputs", str(new_indexes[int(index)]), *rest) from None
 
 
-def _saved(value: Any) -> Any:
+def _to_references(value: Any) -> Any:
     if isinstance(value, list):
-        return [_saved(row) for row in value if isinstance(row, Model)]
+        return [_to_references(row) for row in value if isinstance(row, Model)]
     return [type(value).__name__, value.pk]
 
 
-async def _rows(context: Context, saved: Any) -> Any:
-    if saved and isinstance(saved[0], str):
-        return next(iter(await _seen(context, [saved])), None)
-    return await _seen(context, saved)
+async def _load_response_rows(context: Context, references: Any) -> Any:
+    if references and isinstance(references[0], str):
+        return next(iter(await _load_visible_rows(context, [references])), None)
+    return await _load_visible_rows(context, references)
 
 
-async def _seen(context: Context, saved: Sequence[tuple[str, int]]) -> list[Model]:
+async def _load_visible_rows(context: Context, references: Sequence[tuple[str, int]]) -> list[Model]:
     """Return the rows that the viewer may see, deleted or not, in the order of the references."""
-    numbers: dict[str, list[int]] = {}
-    for kind, number in saved:
-        numbers.setdefault(kind, []).append(number)
-    refs = References(context)
-    for kind, wanted in numbers.items():
-        for row in await _ROWS[kind].filter(pk__in=wanted):
-            refs.add(kind, row)
-    await refs.want_owners()
-    found = [refs.at_hand(kind, number) for kind, number in saved]
-    rows: list[Model] = [each for each in found if each is not None]
-    goals = {goal.id for goal in await within_sight(context, [row for row in rows if isinstance(row, Goal)])}
+    ids_by_kind: dict[str, list[int]] = {}
+    for kind, row_id in references:
+        ids_by_kind.setdefault(kind, []).append(row_id)
+    resolver = IdResolver(context)
+    for kind, row_ids in ids_by_kind.items():
+        for row in await _MODELS[kind].filter(pk__in=row_ids):
+            resolver.add_row(kind, row)
+    await resolver.request_owners()
+    loaded_rows = [resolver.get_loaded(kind, row_id) for kind, row_id in references]
+    rows: list[Model] = [row for row in loaded_rows if row is not None]
+    visible_goal_ids = {
+        goal.id for goal in await filter_visible(context, [row for row in rows if isinstance(row, Goal)])
+    }
     viewer = context.viewer
 
-    def visible(row: Model) -> bool:
+    def is_visible(row: Model) -> bool:
         match row:
             case Goal():
-                return row.id in goals
+                return row.id in visible_goal_ids
             case Employee():
-                return viewer.may(Action.VIEW_PEOPLE, row)
+                return viewer.can(Action.VIEW_PEOPLE, row)
             case Team():
-                return row.id in viewer.teams
+                return row.id in viewer.visible_team_ids
             case Device():
-                return viewer.may_company(Action.ADMINISTER)
+                return viewer.can_company_wide(Action.ADMINISTER)
             case AlertRule():
-                return viewer.may_company(Action.KEEP_RULES)
+                return viewer.can_company_wide(Action.MANAGE_ALERT_RULES)
             case Pipeline():
                 return True
-        return refs.sees(row)
+        return resolver.can_see(row)
 
-    return [row for row in rows if visible(row)]
+    return [row for row in rows if is_visible(row)]

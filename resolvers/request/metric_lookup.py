@@ -7,9 +7,9 @@ from domain.ledger.metrics import Metric
 from resolvers.request.context import Context
 
 
-async def metric(context: Context, key: str, *path: str) -> Metric:
+async def find_metric(context: Context, key: str, *path: str) -> Metric:
     """Return the metric with the key. Raises NotFound with `path` if there is none."""
-    found = (await context.metrics()).get(key)
-    if found is None:
+    metric_found = (await context.metrics()).get(key)
+    if metric_found is None:
         raise NotFound("There is no such metric; `metrics` lists them.", *path)
-    return found
+    return metric_found

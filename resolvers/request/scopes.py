@@ -9,14 +9,14 @@ from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from domain.errors.operation_errors import NotFound
+from domain.errors.operation_errors import ResourceNotFound
 from domain.permissions import Action, Reach
-from domain.primitives.global_ids import decoded, external
+from domain.primitives.global_ids import decode_global_id, parse_external_id
 from models.goals.goals import OwnerKind
 from models.organization.company import Company
 from models.organization.people import Employee, Team
 from resolvers.request.context import Context
-from resolvers.request.viewer import holds
+from resolvers.request.viewer import field_equals
 
 Row = TypeVar("Row", bound=Model)
 
@@ -26,125 +26,133 @@ class Scope:
     """An employee, a team or the company, with its row. The company has id 0, as it does as owner of goals."""
 
     kind: OwnerKind
-    number: int
+    id: int
     row: Company | Team | Employee
 
-    def teams(self, context: Context) -> frozenset[int] | None:
+    def team_ids(self, context: Context) -> frozenset[int] | None:
         """Return the ids of a team and all teams below it; None for the company and employees."""
-        return context.tree.below(self.number) if self.kind is OwnerKind.TEAM else None
+        return context.tree.subtree_ids(self.id) if self.kind is OwnerKind.TEAM else None
 
 
-async def whole(context: Context) -> Scope:
+async def company_scope(context: Context) -> Scope:
     return Scope(OwnerKind.COMPANY, 0, await context.company())
 
 
-async def find(context: Context, id_: str) -> Scope | None:
+async def find_scope(context: Context, global_id: str) -> Scope | None:
     """Return the scope with a global id or an "ext:" id, without checking permissions; None if there is none."""
-    if found := external(id_):
-        employee = await Employee.get_or_none(external_id=found)
+    if external_id := parse_external_id(global_id):
+        employee = await Employee.get_or_none(external_id=external_id)
         return Scope(OwnerKind.EMPLOYEE, employee.id, employee) if employee else None
-    match decoded(id_):
+    match decode_global_id(global_id):
         case "Company", 1:
-            return await whole(context)
-        case "Team", number if number in context.tree.teams:
-            return Scope(OwnerKind.TEAM, number, context.tree.teams[number])
-        case "Employee", number:
-            row = await Employee.get_or_none(id=number)
-            return Scope(OwnerKind.EMPLOYEE, number, row) if row else None
+            return await company_scope(context)
+        case "Team", row_id if row_id in context.tree.teams:
+            return Scope(OwnerKind.TEAM, row_id, context.tree.teams[row_id])
+        case "Employee", row_id:
+            row = await Employee.get_or_none(id=row_id)
+            return Scope(OwnerKind.EMPLOYEE, row_id, row) if row else None
     return None
 
 
-def sees(context: Context, scope: Scope) -> bool:
+def can_see(context: Context, scope: Scope) -> bool:
     """Return whether the viewer may know that the employee or team exists; the company is visible to all viewers."""
     if isinstance(scope.row, Employee):
-        return context.viewer.may(Action.VIEW_PEOPLE, scope.row)
-    return scope.kind is OwnerKind.COMPANY or scope.number in context.viewer.teams
+        return context.viewer.can(Action.VIEW_PEOPLE, scope.row)
+    return scope.kind is OwnerKind.COMPANY or scope.id in context.viewer.visible_team_ids
 
 
-def reaches(context: Context, action: Action, scope: Scope) -> bool:
+def can_act_on(context: Context, action: Action, scope: Scope) -> bool:
     """Return whether the action reaches the whole scope."""
     viewer = context.viewer
     if isinstance(scope.row, Employee):
-        return viewer.may(action, scope.row)
-    return viewer.may_company(action) if scope.kind is OwnerKind.COMPANY else viewer.may_team(action, scope.number)
+        return viewer.can(action, scope.row)
+    return viewer.can_company_wide(action) if scope.kind is OwnerKind.COMPANY else viewer.can_on_team(action, scope.id)
 
 
-async def for_board(context: Context, id_: str | None, action: Action = Action.VIEW_BOARD) -> Scope:
+async def leaderboard_scope(context: Context, global_id: str | None, action: Action = Action.VIEW_LEADERBOARD) -> Scope:
     """Return the scope of a leaderboard or of wins, by default the company.
 
     Raises ResourceNotFound if the action does not reach the scope.
     """
-    scope = await find(context, id_) if id_ is not None else await _board_at_large(context)
-    if scope is None or not reaches(context, action, scope):
-        raise _no_such_scope()
+    scope = await find_scope(context, global_id) if global_id is not None else await _default_leaderboard_scope(context)
+    if scope is None or not can_act_on(context, action, scope):
+        raise _scope_not_found()
     return scope
 
 
-async def _board_at_large(context: Context) -> Scope | None:
+async def _default_leaderboard_scope(context: Context) -> Scope | None:
     """Return the company, or the team of a device that belongs to one."""
     device = context.viewer.device
     if device is not None and device.team_id is not None:
         return Scope(OwnerKind.TEAM, device.team_id, context.tree.teams[device.team_id])
-    return await whole(context)
+    return await company_scope(context)
 
 
-async def widest(context: Context, action: Action) -> Scope | None:
+async def widest_scope(context: Context, action: Action) -> Scope | None:
     """Return the widest single scope that the action reaches, if any: company, first managed team or the viewer."""
     viewer = context.viewer
     match viewer.reach(action):
         case Reach.COMPANY:
-            return await whole(context)
+            return await company_scope(context)
         case Reach.SCOPE if viewer.device and viewer.device.team_id:
             return Scope(OwnerKind.TEAM, viewer.device.team_id, context.tree.teams[viewer.device.team_id])
         case Reach.NONE:
             return None
-    for team in context.tree.managed_by(viewer.id or 0):
-        return Scope(OwnerKind.TEAM, team, context.tree.teams[team])
+    for team_id in context.tree.team_ids_managed_by(viewer.id or 0):
+        return Scope(OwnerKind.TEAM, team_id, context.tree.teams[team_id])
     return Scope(OwnerKind.EMPLOYEE, viewer.employee.id, viewer.employee) if viewer.employee else None
 
 
-Asked = Scope | str | None  # a scope, its global id, or None for the widest one
+ScopeArgument = Scope | str | None  # a scope, its global id, or None for the widest one
 
 
-async def asked_for(context: Context, asked: Asked, action: Action) -> Scope | None:
+async def resolve_scope(context: Context, scope_argument: ScopeArgument, action: Action) -> Scope | None:
     """Return the scope of an argument, without checking permissions; for None the widest that the action reaches."""
-    if isinstance(asked, Scope):
-        return asked
-    return await find(context, asked) if asked is not None else await widest(context, action)
+    if isinstance(scope_argument, Scope):
+        return scope_argument
+    return (
+        await find_scope(context, scope_argument) if scope_argument is not None else await widest_scope(context, action)
+    )
 
 
-async def within_reach(context: Context, asked: Asked, action: Action) -> Scope:
+async def require_scope(context: Context, scope_argument: ScopeArgument, action: Action) -> Scope:
     """Return the scope of an argument. Raises ResourceNotFound unless the action reaches the whole scope."""
-    scope = await asked_for(context, asked, action)
-    if scope is None or not reaches(context, action, scope):
-        raise _no_such_scope()
+    scope = await resolve_scope(context, scope_argument, action)
+    if scope is None or not can_act_on(context, action, scope):
+        raise _scope_not_found()
     return scope
 
 
-def _no_such_scope() -> NotFound:
-    return NotFound("There is no such scope: give the id of a team, an employee or the company.", field="scope")
+def _scope_not_found() -> ResourceNotFound:
+    return ResourceNotFound("There is no such scope: give the id of a team, an employee or the company.", field="scope")
 
 
-async def records_within(context: Context, query: QuerySet[Row], field: str, asked: Asked) -> QuerySet[Row]:
+async def filter_records_in_scope(
+    context: Context, query: QuerySet[Row], field: str, scope_argument: ScopeArgument
+) -> QuerySet[Row]:
     """Filter records by scope and by permission to see the employee in `field`."""
-    scope = await asked_for(context, asked, Action.VIEW_CARD)
+    scope = await resolve_scope(context, scope_argument, Action.VIEW_CARD)
     if scope is None:
         return query.filter(id=0)
-    return query.filter(context.viewer.within(Action.VIEW_CARD, field)).filter(of(context, scope, field))
+    return query.filter(context.viewer.scope_filter(Action.VIEW_CARD, field)).filter(
+        owner_filter(context, scope, field)
+    )
 
 
-def of(context: Context, scope: Scope, field: str) -> Q:
+def owner_filter(context: Context, scope: Scope, field: str) -> Q:
     """Return the filter for rows whose employee in `field` belongs to the scope."""
     match scope.kind:
         case OwnerKind.EMPLOYEE:
-            return holds(f"{field}_id", scope.number)
+            return field_equals(f"{field}_id", scope.id)
         case OwnerKind.TEAM:
-            return holds(f"{field}__team_id__in", list(context.tree.below(scope.number)))
+            return field_equals(f"{field}__team_id__in", list(context.tree.subtree_ids(scope.id)))
     return Q()
 
 
-def owner(context: Context, kind: OwnerKind, number: int, employee: Any, company: Company) -> Company | Team | Employee:
+def get_owner_row(
+    context: Context, kind: OwnerKind, owner_id: int, employee: Any, company: Company
+) -> Company | Team | Employee:
     """Return the row of a goal's owner by kind and id: the given employee, a team of the tree, or the company."""
     if kind is OwnerKind.EMPLOYEE:
         return employee  # type: ignore[no-any-return]
-    return context.tree.teams[number] if kind is OwnerKind.TEAM else company
+    return context.tree.teams[owner_id] if kind is OwnerKind.TEAM else company

@@ -12,31 +12,31 @@ from models.goals.goals import Goal
 from models.organization import reference_data as offices
 from models.organization.company import Company
 from models.organization.people import Employee
-from models.organization.reference_data import Office
+from models.organization.reference_data import ReferenceData
 
 
-class Known(Protocol):
+class ReferenceCacheProtocol(Protocol):
     """Cache of company data between the reads of live streams, dropped on news of a change.
 
     version          counts the changes of the company, its metrics and its people
-    deal_news_count  counts the changes of the data that forecasts are made from
+    deals_version    counts the changes of the data that forecasts are made from
     """
 
-    turn: int
-    deals_heard: int
+    version: int
+    deals_version: int
 
     async def company(self) -> Company | None: ...
 
     async def metrics(self) -> dict[str, Metric]: ...
 
-    def employee(self, number: int) -> Employee | None: ...
+    def employee(self, employee_id: int) -> Employee | None: ...
 
-    async def employees(self, numbers: Sequence[int]) -> list[Employee | None]: ...
+    async def employees(self, employee_ids: Sequence[int]) -> list[Employee | None]: ...
 
-    async def goals(self, numbers: Sequence[int]) -> dict[int, tuple[Goal, int]]: ...
+    async def goals(self, goal_ids: Sequence[int]) -> dict[int, tuple[Goal, int]]: ...
 
 
-class Throttle(Protocol):
+class RateLimiterProtocol(Protocol):
     """Counts attempts by key; `hit` returns the seconds to wait after too many attempts, otherwise 0."""
 
     async def hit(self, *key: str) -> float: ...
@@ -61,30 +61,30 @@ class Services:
     inactivity_basis       rules and calendar for which the scheduler last rescheduled all inactivity timers
     """
 
-    secret: str
-    throttle: Throttle
-    ring: Callable[[], None]
+    signing_secret: str
+    rate_limiter: RateLimiterProtocol
+    notify_change_log: Callable[[], None]
     hub: Any = None
-    known: Known | None = None
-    idle: timedelta = timedelta(minutes=5)
-    forecaster: Any = None
-    boards: Any = None
-    access_seconds: int = 900
-    refresh_days: int = 30
-    demo: bool = False
-    tell: Callable[[int, Collection[str]], None] | None = None
-    channels: frozenset[str] = frozenset()
-    shared: frozenset[str] = frozenset()
-    office: Office | None = None
-    silences_by: Any = None
+    reference_cache: ReferenceCacheProtocol | None = None
+    idle_timeout: timedelta = timedelta(minutes=5)
+    forecast_engine: Any = None
+    leaderboard_cache: Any = None
+    access_token_seconds: int = 900
+    refresh_token_days: int = 30
+    is_demo: bool = False
+    publish_change: Callable[[int, Collection[str]], None] | None = None
+    notification_channels: frozenset[str] = frozenset()
+    shared_channels: frozenset[str] = frozenset()
+    reference_data: ReferenceData | None = None
+    inactivity_basis: Any = None
 
-    async def office_at(self, position: offices.Position) -> Office:
+    async def reference_data_at(self, position: offices.ChangeLogPosition) -> ReferenceData:
         """Return the reference data as of a position of the change log, which the caller has just read.
 
         The cached data is current exactly when its position is that one. Without a company nothing is cached.
         """
-        kept = self.office
-        if kept is None or kept.position != position:
-            kept = await offices.read()
-            self.office = kept if kept.company else None
-        return kept
+        cached = self.reference_data
+        if cached is None or cached.position != position:
+            cached = await offices.load_reference_data()
+            self.reference_data = cached if cached.company else None
+        return cached

@@ -9,7 +9,7 @@ from models.goals.goals import Goal
 
 
 @dataclass
-class Work:
+class UnitOfWork:
     """Changes made in one transaction, to be written to the change log in that transaction.
 
     started_at   the time of all changes in it
@@ -17,6 +17,6 @@ class Work:
     moved_goals  goals whose progress has changed; their version becomes the position of the change
     """
 
-    at: datetime
+    started_at: datetime
     topics: set[str] = field(default_factory=set)
-    goals: dict[int, Goal] = field(default_factory=dict)
+    moved_goals: dict[int, Goal] = field(default_factory=dict)

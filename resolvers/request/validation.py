@@ -9,72 +9,72 @@ from typing import Any, TypedDict
 
 from domain.errors.user_errors import Invalid, OutOfRange, Required
 from domain.primitives import text
-from domain.primitives.money import InvalidAmount, known_currency, to_minor
+from domain.primitives.money import InvalidAmount, is_known_currency, to_minor
 from domain.primitives.units import Unit, to_smallest
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_DAY = date(2200, 12, 31)
-_CLOCKS_DIFFER = timedelta(seconds=60)
+_CLOCK_SKEW_TOLERANCE = timedelta(seconds=60)
 
 
-class MoneyGiven(TypedDict):
+class MoneyFields(TypedDict):
     amount: Decimal
     currency: str | None
 
 
-def _fit(check: Callable[..., str], value: str | None, path: tuple[str, ...], **how: Any) -> str:
+def _clean_text(check: Callable[..., str], value: str | None, path: tuple[str, ...], **limits: Any) -> str:
     try:
-        return check(value or "", **how)
-    except text.UnfitText as error:
+        return check(value or "", **limits)
+    except text.InvalidText as error:
         if error.constraint == "REQUIRED":
             raise Required(str(error), *path) from error
-        kind = OutOfRange if error.constraint == "TOO_LONG" else Invalid
-        raise kind(str(error), *path) from error
+        error_type = OutOfRange if error.constraint == "TOO_LONG" else Invalid
+        raise error_type(str(error), *path) from error
 
 
-def name(value: str | None, *path: str, limit: int = 200) -> str:
+def clean_name(value: str | None, *path: str, limit: int = 200) -> str:
     """Return a line of text. Raises a user error if it is missing, empty, too long or unprintable."""
-    return _fit(text.name, value, path, limit=limit)
+    return _clean_text(text.clean_name, value, path, limit=limit)
 
 
-def line(value: str | None, *path: str, limit: int = 200) -> str | None:
+def clean_optional_line(value: str | None, *path: str, limit: int = 200) -> str | None:
     """Return an optional line of text; an empty one becomes null."""
-    return None if value is None or not value.strip() else name(value, *path, limit=limit)
+    return None if value is None or not value.strip() else clean_name(value, *path, limit=limit)
 
 
-def note(value: str | None, *path: str, limit: int = 2000) -> str | None:
+def clean_note(value: str | None, *path: str, limit: int = 2000) -> str | None:
     """Return an optional text of several lines; an empty one becomes null."""
-    return None if value is None or not value.strip() else _fit(text.note, value, path, limit=limit)
+    return None if value is None or not value.strip() else _clean_text(text.clean_note, value, path, limit=limit)
 
 
-def email(value: str | None, *path: str) -> str | None:
-    return None if value is None or not value.strip() else address(value, *path)
+def clean_optional_email(value: str | None, *path: str) -> str | None:
+    return None if value is None or not value.strip() else clean_email(value, *path)
 
 
-def address(value: str | None, *path: str) -> str:
+def clean_email(value: str | None, *path: str) -> str:
     """Return an e-mail address. Raises Required if it is missing or empty, too."""
-    return _fit(text.email, value, path)
+    return _clean_text(text.clean_email, value, path)
 
 
-def external_id(value: str | None, *path: str) -> str | None:
+def clean_external_id(value: str | None, *path: str) -> str | None:
     """Return the id from another system, unchanged except for surrounding spaces."""
-    return None if value is None else name(value, *path, limit=100)
+    return None if value is None else clean_name(value, *path, limit=100)
 
 
-def past(value: datetime, now: datetime, *path: str) -> datetime:
+def clean_past_time(value: datetime, now: datetime, *path: str) -> datetime:
     """Return the time in UTC. Raises OutOfRange for a future time, with a minute of tolerance for clock skew."""
-    moment = _plausible(value, *path)
-    if moment > now + _CLOCKS_DIFFER:
+    moment = _to_plausible_utc(value, *path)
+    if moment > now + _CLOCK_SKEW_TOLERANCE:
         raise OutOfRange("This lies in the future: give a moment that has passed.", *path)
     return min(moment, now)
 
 
-def moment(value: datetime, *path: str) -> datetime:
+def clean_time(value: datetime, *path: str) -> datetime:
     """Return a time between 1970 and 2200, in UTC."""
-    return _plausible(value, *path)
+    return _to_plausible_utc(value, *path)
 
 
-def _plausible(value: datetime, *path: str) -> datetime:
+def _to_plausible_utc(value: datetime, *path: str) -> datetime:
     if value.tzinfo is None:
         raise Invalid('Give the time with an offset, e.g. "2026-11-23T09:30:00+03:00".', *path)
     try:
@@ -86,25 +86,25 @@ def _plausible(value: datetime, *path: str) -> datetime:
     return in_utc
 
 
-def day(value: date, *path: str) -> date:
+def clean_day(value: date, *path: str) -> date:
     if not _EARLIEST.date() <= value <= _LATEST_DAY:
         raise OutOfRange("Give a day between 1970 and 2200.", *path)
     return value
 
 
-def currency(value: str, *path: str) -> str:
+def clean_currency(value: str, *path: str) -> str:
     code = value.strip().upper()
-    if not known_currency(code):
+    if not is_known_currency(code):
         raise Invalid('Give the currency by its ISO 4217 code, e.g. "EUR".', *path)
     return code
 
 
-def money(given: MoneyGiven, own: str, *path: str) -> tuple[int, str]:
+def clean_money(input: MoneyFields, company_currency: str, *path: str) -> tuple[int, str]:
     """Return an amount in the smallest unit and its currency, which defaults to the company's."""
-    named = given.get("currency")
-    code = own if named is None else currency(named, *path, "currency")
+    currency_given = input.get("currency")
+    code = company_currency if currency_given is None else clean_currency(currency_given, *path, "currency")
     try:
-        minor = to_minor(given["amount"], code)
+        minor = to_minor(input["amount"], code)
     except InvalidAmount as error:
         raise OutOfRange(str(error), *path, "amount") from error
     if minor < 0:
@@ -112,9 +112,9 @@ def money(given: MoneyGiven, own: str, *path: str) -> tuple[int, str]:
     return minor, code
 
 
-def measured(value: Decimal, unit: Unit, own: str, *path: str) -> int:
+def clean_metric_value(value: Decimal, unit: Unit, company_currency: str, *path: str) -> int:
     """Return a metric value in the smallest unit of the metric."""
     try:
-        return to_smallest(value, unit, own)
+        return to_smallest(value, unit, company_currency)
     except InvalidAmount as error:
         raise OutOfRange(str(error), *path) from error

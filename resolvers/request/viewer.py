@@ -16,11 +16,11 @@ from tortoise.expressions import Q
 from domain.permissions import Action, Actor, Reach, Role, reach
 from models.auth.sessions import Device
 from models.goals.goals import Goal, OwnerKind
-from models.organization.people import Employee, Tree
-from models.organization.reference_data import Office
+from models.organization.people import Employee, TeamTree
+from models.organization.reference_data import ReferenceData
 
 
-def holds(lookup: str, value: Any) -> Q:
+def field_equals(lookup: str, value: Any) -> Q:
     """Return the filter for a lookup, such as "owner_id" or "team_id__in", whose name is computed."""
     conditions: dict[str, Any] = {lookup: value}
     return Q(**conditions)
@@ -35,22 +35,22 @@ class Viewer:
     """
 
     actor: Actor
-    tree: Tree
+    tree: TeamTree
     employee: Employee | None = None
     device: Device | None = None
     session_id: int | None = None
     expires_at: datetime | None = None
-    below: frozenset[int] = frozenset()
-    office: Office | None = None
+    managed_team_ids: frozenset[int] = frozenset()
+    reference_data: ReferenceData | None = None
 
     @staticmethod
-    def of_employee(
+    def for_employee(
         employee: Employee,
-        tree: Tree,
+        tree: TeamTree,
         session_id: int | None = None,
         expires_at: datetime | None = None,
         *,
-        leads: bool,
+        has_direct_reports: bool,
     ) -> Viewer:
         """Return the viewer of an employee.
 
@@ -59,18 +59,22 @@ class Viewer:
 
         has_direct_reports  whether the employee is set as the manager of another employee directly
         """
-        managed = tree.managed_by(employee.id)
-        below = frozenset(team for top in managed for team in tree.below(top))
-        actor = Role.MANAGER if employee.role is Role.EMPLOYEE and (managed or leads) else employee.role
-        return Viewer(actor, tree, employee, None, session_id, expires_at, below)
+        own_team_ids = tree.team_ids_managed_by(employee.id)
+        managed_team_ids = frozenset(
+            team_id for top_team_id in own_team_ids for team_id in tree.subtree_ids(top_team_id)
+        )
+        actor = (
+            Role.MANAGER if employee.role is Role.EMPLOYEE and (own_team_ids or has_direct_reports) else employee.role
+        )
+        return Viewer(actor, tree, employee, None, session_id, expires_at, managed_team_ids)
 
     @staticmethod
-    def of_device(device: Device, tree: Tree) -> Viewer:
-        below = frozenset(tree.teams) if device.team_id is None else tree.below(device.team_id)
-        return Viewer(device.kind, tree, None, device, below=below)
+    def for_device(device: Device, tree: TeamTree) -> Viewer:
+        managed_team_ids = frozenset(tree.teams) if device.team_id is None else tree.subtree_ids(device.team_id)
+        return Viewer(device.kind, tree, None, device, managed_team_ids=managed_team_ids)
 
     @staticmethod
-    def of_clock(tree: Tree) -> Viewer:
+    def for_scheduler(tree: TeamTree) -> Viewer:
         """Return the viewer of scheduled jobs: no employee, but with the reach of an administrator."""
         return Viewer(Role.ADMIN, tree)
 
@@ -85,85 +89,97 @@ class Viewer:
 
     def reach(self, action: Action) -> Reach:
         """Return how far the action reaches; the scope of a device without a team is the company."""
-        reached = reach(self.actor, action)
-        if reached is Reach.SCOPE and self.device is not None and self.device.team_id is None:
+        reach_of_action = reach(self.actor, action)
+        if reach_of_action is Reach.SCOPE and self.device is not None and self.device.team_id is None:
             return Reach.COMPANY
-        return reached
+        return reach_of_action
 
-    def may(self, action: Action, employee: Employee) -> bool:
+    def can(self, action: Action, employee: Employee) -> bool:
         """Return whether the action reaches the employee."""
         match self.reach(action):
             case Reach.COMPANY:
                 return True
-            case Reach.OWN:
+            case Reach.SELF:
                 return employee.id == self.id
-            case Reach.BELOW:
-                return employee.id == self.id or self.stands_above(employee)
+            case Reach.MANAGED:
+                return employee.id == self.id or self.is_manager_of(employee)
             case Reach.SCOPE:
-                return employee.team_id in self.below
+                return employee.team_id in self.managed_team_ids
         return False
 
-    def stands_above(self, employee: Employee) -> bool:
-        return self.id is not None and (employee.manager_id == self.id or employee.team_id in self.below)
+    def is_manager_of(self, employee: Employee) -> bool:
+        return self.id is not None and (employee.manager_id == self.id or employee.team_id in self.managed_team_ids)
 
-    def may_team(self, action: Action, team: int) -> bool:
+    def can_on_team(self, action: Action, team_id: int) -> bool:
         """Return whether the action reaches the whole team."""
         match self.reach(action):
             case Reach.COMPANY:
                 return True
-            case Reach.BELOW | Reach.SCOPE:
-                return team in self.below
+            case Reach.MANAGED | Reach.SCOPE:
+                return team_id in self.managed_team_ids
         return False
 
     @property
-    def teams(self) -> frozenset[int]:
+    def visible_team_ids(self) -> frozenset[int]:
         """Teams that the viewer knows of: all, or those in the scope of a device."""
-        return self.below if self.device else frozenset(self.tree.teams)
+        return self.managed_team_ids if self.device else frozenset(self.tree.teams)
 
-    def may_company(self, action: Action) -> bool:
+    def can_company_wide(self, action: Action) -> bool:
         return self.reach(action) is Reach.COMPANY
 
-    def within(self, action: Action, field: str) -> Q:
+    def scope_filter(self, action: Action, field: str) -> Q:
         """Return the filter for rows whose employee in a field (e.g. "owner") the action reaches."""
         match self.reach(action):
             case Reach.COMPANY:
                 return Q()
-            case Reach.OWN:
-                return holds(f"{field}_id", self.id)
-            case Reach.BELOW:
-                own = holds(f"{field}_id", self.id) | holds(f"{field}__manager_id", self.id)
-                return own | holds(f"{field}__team_id__in", list(self.below)) if self.below else own
+            case Reach.SELF:
+                return field_equals(f"{field}_id", self.id)
+            case Reach.MANAGED:
+                own_or_reports = field_equals(f"{field}_id", self.id) | field_equals(f"{field}__manager_id", self.id)
+                return (
+                    own_or_reports | field_equals(f"{field}__team_id__in", list(self.managed_team_ids))
+                    if self.managed_team_ids
+                    else own_or_reports
+                )
             case Reach.SCOPE:
-                return holds(f"{field}__team_id__in", list(self.below) or [0])
-        return holds(f"{field}_id", 0)
+                return field_equals(f"{field}__team_id__in", list(self.managed_team_ids) or [0])
+        return field_equals(f"{field}_id", 0)
 
     # goals
 
-    def sees_goal(self, goal: Goal, owner: Employee | None) -> bool:
+    def can_see_goal(self, goal: Goal, owner: Employee | None) -> bool:
         """Return whether the viewer may see the goal; `owner` is the employee of an employee's goal."""
         if goal.owner_kind is OwnerKind.EMPLOYEE:
-            return owner is not None and self.may(Action.VIEW_GOALS, owner)
+            return owner is not None and self.can(Action.VIEW_GOALS, owner)
         if goal.owner_kind is OwnerKind.TEAM:
-            return goal.owner_id in self.goal_teams() or self.may_team(Action.VIEW_GOALS, goal.owner_id)
-        return self.may_company(Action.VIEW_GOALS_ABOVE)
+            return goal.owner_id in self.visible_goal_team_ids() or self.can_on_team(Action.VIEW_GOALS, goal.owner_id)
+        return self.can_company_wide(Action.VIEW_GOALS_ABOVE)
 
-    def goal_teams(self) -> frozenset[int]:
+    def visible_goal_team_ids(self) -> frozenset[int]:
         """Return the teams whose goals the viewer may see: those above their own and managed teams, and managed ones.
 
         For a device these are the teams in its scope.
         """
         if self.device is not None:
-            return self.below if self.reach(Action.VIEW_GOALS_ABOVE) is not Reach.NONE else frozenset()
-        if self.may_company(Action.VIEW_GOALS):
+            return self.managed_team_ids if self.reach(Action.VIEW_GOALS_ABOVE) is not Reach.NONE else frozenset()
+        if self.can_company_wide(Action.VIEW_GOALS):
             return frozenset(self.tree.teams)
-        above = self.tree.above(self.employee.team_id) if self.employee else ()
-        managed = (up for team in self.tree.managed_by(self.id or 0) for up in self.tree.above(team))
-        return frozenset(above) | frozenset(managed) | (self.below if self.actor is not Role.EMPLOYEE else frozenset())
+        ancestor_ids = self.tree.path_to_root(self.employee.team_id) if self.employee else ()
+        managed_ancestor_ids = (
+            ancestor_id
+            for team_id in self.tree.team_ids_managed_by(self.id or 0)
+            for ancestor_id in self.tree.path_to_root(team_id)
+        )
+        return (
+            frozenset(ancestor_ids)
+            | frozenset(managed_ancestor_ids)
+            | (self.managed_team_ids if self.actor is not Role.EMPLOYEE else frozenset())
+        )
 
-    def goals(self, employees: Iterable[int]) -> Q:
+    def goal_filter(self, employee_ids: Iterable[int]) -> Q:
         """Return the filter for visible goals; `employee_ids` are the employees whose own goals are visible."""
-        condition = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employees) or [0])
-        condition |= Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(self.goal_teams()) or [0])
-        if self.may_company(Action.VIEW_GOALS_ABOVE):
+        condition = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employee_ids) or [0])
+        condition |= Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(self.visible_goal_team_ids()) or [0])
+        if self.can_company_wide(Action.VIEW_GOALS_ABOVE):
             condition |= Q(owner_kind=OwnerKind.COMPANY)
         return condition

@@ -17,66 +17,66 @@ from functools import partial
 from typing import Final, NoReturn
 from uuid import uuid4
 
-from domain.errors.operation_errors import Unavailable
-from models.db.connection import AWAY
+from domain.errors.operation_errors import ServiceUnavailable
+from models.db.connection import DATABASE_DOWN_ERRORS
 from models.live import leases
 from resolvers.request.context import Context
-from resolvers.scheduled_jobs import EACH_DAY, JOBS, Job
-from server.background.notification_worker import Delivering
-from server.observability.scheduler_status import Tick
-from subscriptions.core.hub import ended, pauses
+from resolvers.scheduled_jobs import DAILY_JOB, SCHEDULED_JOBS, ScheduledJob
+from server.background.notification_worker import NotificationWorker
+from server.observability.scheduler_status import SchedulerStatus
+from subscriptions.core.hub import backoff_delays, cancel_and_wait
 
-LEASE: Final = "clock"
-BEAT: Final = 3.0  # between two heartbeats of the holder
-HOLDS: Final = 12.0  # without heartbeat, after which another server takes the lease over
+LEASE_NAME: Final = "clock"
+HEARTBEAT_SECONDS: Final = 3.0  # between two heartbeats of the holder
+LEASE_SECONDS: Final = 12.0  # without heartbeat, after which another server takes the lease over
 
 log = logging.getLogger(__name__)
 
 
-class Holding:
+class LeaseHolder:
     """The part of this process in a lease. `monotonic_clock` is any clock of this machine that never jumps."""
 
-    def __init__(self, name: str, time: Callable[[], float]) -> None:
-        self.me = uuid4().hex
-        self._name, self._time = name, time
-        self._seen: tuple[str, int] | None = None
-        self._since = 0.0
-        self._kept: float | None = None
+    def __init__(self, name: str, monotonic_clock: Callable[[], float]) -> None:
+        self.holder_id = uuid4().hex
+        self._name, self._monotonic_clock = name, monotonic_clock
+        self._last_lease: tuple[str, int] | None = None
+        self._unchanged_since = 0.0
+        self._renewed_at: float | None = None
 
     @property
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         """Whether this process holds the lease.
 
         A holder that could not renew for `LEASE_SECONDS` (a paused process, an unreachable database) counts
         itself out, since another may have taken over by then.
         """
-        return self._kept is not None and self._time() - self._kept < HOLDS
+        return self._renewed_at is not None and self._monotonic_clock() - self._renewed_at < LEASE_SECONDS
 
-    async def look(self) -> None:
+    async def acquire_or_renew(self) -> None:
         """Renew the lease, or acquire it if it is free or its holder has sent no heartbeat for too long.
 
         Expiry is measured from when this process first saw the current heartbeat, on its own clock, so
         clocks of different machines need not agree. The update succeeds only at the heartbeat that was
         read, so of several processes one acquires the lease.
         """
-        now = self._time()
-        seen = await leases.seen(self._name)
-        holder, beat = seen
-        if seen != self._seen:
-            self._seen, self._since = seen, now
-        mine, free = holder == self.me, holder == "" or now - self._since >= HOLDS
-        taken = (mine or free) and await leases.take(self._name, self.me, beat)
-        if taken and not mine:
+        now = self._monotonic_clock()
+        lease = await leases.read(self._name)
+        holder, heartbeat = lease
+        if lease != self._last_lease:
+            self._last_lease, self._unchanged_since = lease, now
+        is_holder, is_free = holder == self.holder_id, holder == "" or now - self._unchanged_since >= LEASE_SECONDS
+        is_acquired = (is_holder or is_free) and await leases.acquire(self._name, self.holder_id, heartbeat)
+        if is_acquired and not is_holder:
             log.info("This server is the scheduler leader now.")
-        self._kept = now if taken else None
+        self._renewed_at = now if is_acquired else None
 
     async def release(self) -> None:
-        if self._kept is not None:
-            self._kept = None
-            await leases.release(self._name, self.me)
+        if self._renewed_at is not None:
+            self._renewed_at = None
+            await leases.release(self._name, self.holder_id)
 
 
-class Timekeeper:
+class Scheduler:
     """The scheduler of one process.
 
     create_context       creates the context of a job
@@ -89,134 +89,139 @@ class Timekeeper:
 
     def __init__(
         self,
-        context: Callable[[], Awaitable[Context]],
+        create_context: Callable[[], Awaitable[Context]],
         clock: Callable[[], datetime],
-        deliver: Delivering,
+        notification_worker: NotificationWorker,
         *,
-        jobs: Sequence[Job] = JOBS,
-        each_day: Job = EACH_DAY,
-        pace: float = 1.0,
+        jobs: Sequence[ScheduledJob] = SCHEDULED_JOBS,
+        daily_job: ScheduledJob = DAILY_JOB,
+        interval: float = 1.0,
     ) -> None:
-        self._context, self._clock, self._deliver = context, clock, deliver
-        self._jobs, self._each_day, self._pace = jobs, each_day, pace
+        self._create_context, self._clock, self._notification_worker = create_context, clock, notification_worker
+        self._jobs, self._daily_job, self._interval = jobs, daily_job, interval
         self._tasks: list[asyncio.Task[NoReturn]] = []
-        self._next: dict[str, datetime] = {}
-        self._day: date | None = None
-        self._down: set[str] = set()
-        self._deaths = self._failures = 0
-        self._turned: float | None = None
-        self._away = False
-        self.holding = Holding(LEASE, time.monotonic)
+        self._next_runs: dict[str, datetime] = {}
+        self._last_daily_run: date | None = None
+        self._restarting: set[str] = set()
+        self._restarts = self._job_failures = 0
+        self._last_run_at: float | None = None
+        self._is_database_down = False
+        self.lease_holder = LeaseHolder(LEASE_NAME, time.monotonic)
 
     async def start(self) -> None:
-        jobs = {"lease": self._hold, "job loop": self._go_round}
-        jobs |= {f"sending to {channel}": partial(self._post, channel) for channel in self._deliver.channels}
+        loops = {"lease": self._hold_lease, "job loop": self._run_loop}
+        loops |= {
+            f"sending to {channel}": partial(self._send_notifications, channel)
+            for channel in self._notification_worker.channel_names
+        }
         self._tasks = [
-            asyncio.create_task(self._keep(name, job), name=f"scheduler {name}") for name, job in jobs.items()
+            asyncio.create_task(self._run_forever(name, loop), name=f"scheduler {name}") for name, loop in loops.items()
         ]
 
     async def stop(self) -> None:
         """Stop the tasks and release the lease, so that another server takes over at once."""
-        await ended(*self._tasks)
+        await cancel_and_wait(*self._tasks)
         try:
             async with asyncio.timeout(2):
-                await self.holding.release()
-        except (*AWAY, TimeoutError) as error:
+                await self.lease_holder.release()
+        except (*DATABASE_DOWN_ERRORS, TimeoutError) as error:
             log.warning("The scheduler lease could not be released (%r) and expires by itself.", error)
 
     @property
-    def tick(self) -> Tick:
-        turned = None if self._turned is None else time.monotonic() - self._turned
-        return Tick(self.holding.held, turned, self._deaths, self._failures)
+    def status(self) -> SchedulerStatus:
+        last_run_age = None if self._last_run_at is None else time.monotonic() - self._last_run_at
+        return SchedulerStatus(self.lease_holder.is_held, last_run_age, self._restarts, self._job_failures)
 
     @property
-    def healthy(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether jobs are run: all tasks of this process are running, and a run was recent, here or elsewhere."""
-        turned = self.tick.turned
-        alive = bool(self._tasks) and not self._down and not any(task.done() for task in self._tasks)
-        return alive and turned is not None and turned < 3 * HOLDS
+        last_run_age = self.status.last_run_age
+        tasks_running = bool(self._tasks) and not self._restarting and not any(task.done() for task in self._tasks)
+        return tasks_running and last_run_age is not None and last_run_age < 3 * LEASE_SECONDS
 
-    async def _keep(self, name: str, job: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
-        waits = pauses(first=0.5)
+    async def _run_forever(self, name: str, loop: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
+        delays = backoff_delays(initial=0.5)
         while True:
             try:
-                await job()
+                await loop()
             except Exception:  # of any kind, since nothing else would restart the task
                 log.exception("The scheduler task “%s” failed and is restarted.", name)
-            self._deaths += 1
-            self._down.add(name)
-            await asyncio.sleep(next(waits))
-            self._down.discard(name)
+            self._restarts += 1
+            self._restarting.add(name)
+            await asyncio.sleep(next(delays))
+            self._restarting.discard(name)
 
-    async def _hold(self) -> NoReturn:
+    async def _hold_lease(self) -> NoReturn:
         while True:
             try:
-                await self.holding.look()
-                if not self.holding.held:
-                    self._turned = time.monotonic()  # another server is the leader, or will be in a moment
-            except AWAY as error:
-                self._told_away(error)
-            await asyncio.sleep(BEAT)
+                await self.lease_holder.acquire_or_renew()
+                if not self.lease_holder.is_held:
+                    self._last_run_at = time.monotonic()  # another server is the leader, or will be in a moment
+            except DATABASE_DOWN_ERRORS as error:
+                self._log_database_down(error)
+            await asyncio.sleep(HEARTBEAT_SECONDS)
 
-    async def _go_round(self) -> NoReturn:
+    async def _run_loop(self) -> NoReturn:
         while True:
-            if self.holding.held:
+            if self.lease_holder.is_held:
                 try:
-                    await self.turn()
-                    self._turned, self._away = time.monotonic(), False
-                except AWAY as error:
-                    self._told_away(error)
+                    await self.run_due_jobs()
+                    self._last_run_at, self._is_database_down = time.monotonic(), False
+                except DATABASE_DOWN_ERRORS as error:
+                    self._log_database_down(error)
             else:  # so that every job, the daily one included, runs at once when this server becomes the leader
-                self._next.clear()
-                self._day = None
-            await asyncio.sleep(self._pace)
+                self._next_runs.clear()
+                self._last_daily_run = None
+            await asyncio.sleep(self._interval)
 
-    def _told_away(self, error: Exception) -> None:
-        if not self._away:
+    def _log_database_down(self, error: Exception) -> None:
+        if not self._is_database_down:
             log.warning("The database cannot be reached (%r): scheduled jobs continue when it is back.", error)
-        self._away = True
+        self._is_database_down = True
 
-    async def turn(self) -> None:
+    async def run_due_jobs(self) -> None:
         """Run the jobs that are due. Raises the errors of an unreachable database."""
-        context = await self._context()
+        context = await self._create_context()
         try:
             today = await context.today()
-        except Unavailable:  # there is no company yet
+        except ServiceUnavailable:  # there is no company yet
             return
         now = self._clock()
         due = [job for job in self._jobs if self._is_due(job, now)]
         for job in due:
-            await self._run(job, now, context if job is due[0] else await self._context())
-        dawned = today != self._day and self._is_due(self._each_day, now)
-        if dawned and await self._run(self._each_day, now, await self._context()):
-            self._day = today
+            await self._run_job(job, now, context if job is due[0] else await self._create_context())
+        is_new_day = today != self._last_daily_run and self._is_due(self._daily_job, now)
+        if is_new_day and await self._run_job(self._daily_job, now, await self._create_context()):
+            self._last_daily_run = today
 
-    def _is_due(self, job: Job, now: datetime) -> bool:
-        left = self._next.get(job.name, now) - now
-        return not timedelta(0) < left <= job.every  # more than the interval remains only after the clock was set back
+    def _is_due(self, job: ScheduledJob, now: datetime) -> bool:
+        remaining = self._next_runs.get(job.name, now) - now
+        return (
+            not timedelta(0) < remaining <= job.every
+        )  # more than the interval remains only after the clock was set back
 
-    async def _run(self, job: Job, now: datetime, context: Context) -> bool:
+    async def _run_job(self, job: ScheduledJob, now: datetime, context: Context) -> bool:
         """Run a job to its end, its first batch with this context; return False if it failed or the lease was lost."""
-        ended = False
+        is_finished = False
         try:
             while await job.run(context):
-                if not self.holding.held:
+                if not self.lease_holder.is_held:
                     return False
-                context = await self._context()
-            ended = True
-        except AWAY:
+                context = await self._create_context()
+            is_finished = True
+        except DATABASE_DOWN_ERRORS:
             raise
         except Exception:  # the other jobs go on; this one is retried at its next time
-            self._failures += 1
+            self._job_failures += 1
             log.exception("The scheduled job “%s” failed.", job.name)
-        self._next[job.name] = now + job.every
-        return ended
+        self._next_runs[job.name] = now + job.every
+        return is_finished
 
-    async def _post(self, channel: str | None) -> NoReturn:
+    async def _send_notifications(self, channel: str | None) -> NoReturn:
         while True:
             try:
-                while self.holding.held and await self._deliver.turn(channel):
+                while self.lease_holder.is_held and await self._notification_worker.send_next(channel):
                     continue
-            except AWAY as error:
-                self._told_away(error)
-            await asyncio.sleep(self._pace)
+            except DATABASE_DOWN_ERRORS as error:
+                self._log_database_down(error)
+            await asyncio.sleep(self._interval)

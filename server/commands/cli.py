@@ -14,26 +14,26 @@ import click
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from domain.errors.user_errors import Refusal
-from graph.schema import exported
+from domain.errors.user_errors import UserError
+from graph.schema import export_sdl
 from models import migrator
 from models.db import connection
-from models.db.connection import AWAY
-from models.organization.company import the_company
-from resolvers.ledger.reconciliation import reconcile as reconciled
+from models.db.connection import DATABASE_DOWN_ERRORS
+from models.organization.company import find_company
+from resolvers.ledger.reconciliation import reconcile as run_reconciliation
 from resolvers.organization import company
 from server import settings
-from server.app import clock
+from server.app import utc_now
 from server.observability import logging
 from server.settings import Settings, SettingsError
-from server.uvicorn_runner import end_well, server_config
+from server.uvicorn_runner import exit_cleanly_on_sigterm, server_config
 
 Result = TypeVar("Result")
-_MANY_FILES: Final = 4_096
-SCHEMA = Path(__file__).parents[2] / "graph" / "schema.graphql"
+_LOW_FILE_LIMIT: Final = 4_096
+SCHEMA_FILE = Path(__file__).parents[2] / "graph" / "schema.graphql"
 
 
-class _Commands(click.Group):
+class _CommandGroup(click.Group):
     """A command group that reports settings and database errors as one sentence instead of a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -41,12 +41,12 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except SettingsError as error:
             raise click.ClickException(str(error)) from error
-        except AWAY as error:
+        except DATABASE_DOWN_ERRORS as error:
             raise click.ClickException(f"The database cannot be reached: {error}") from error
 
 
 @click.group(
-    cls=_Commands,
+    cls=_CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Settings come from the environment; `settings` lists them.",
 )
@@ -54,22 +54,22 @@ def main() -> None:
     """Scoreline: live sales goals, leaderboards and forecasts."""
 
 
-def _settings(**overrides: Any) -> Settings:
-    found = settings.load(**overrides)
-    logging.configure(found)
-    return found
+def _load_settings(**overrides: Any) -> Settings:
+    loaded_settings = settings.load(**overrides)
+    logging.configure_logging(loaded_settings)
+    return loaded_settings
 
 
-def _within(found: Settings, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+def _run_with_database(settings: Settings, command: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     """Run a coroutine with the database connected. Raises ClickException if migrations are pending."""
 
-    async def connected() -> Result:
-        async with connection.connected(found.database_url):
-            if await migrator.pending():
+    async def run_connected() -> Result:
+        async with connection.connect(settings.database_url):
+            if await migrator.list_pending():
                 raise click.ClickException("The database is not up to date: run `./run migrate` first.")
-            return await work()
+            return await command()
 
-    return asyncio.run(connected())
+    return asyncio.run(run_connected())
 
 
 @main.command("settings")
@@ -81,7 +81,7 @@ def show_settings() -> None:
 @main.command()
 def migrate() -> None:
     """Create the tables, or migrate them to the current version. No data is lost."""
-    applied = asyncio.run(migrator.migrate(_settings().database_url))
+    applied = asyncio.run(migrator.migrate(_load_settings().database_url))
     click.echo("\n".join(f"applied {name}" for name in applied) or "The database is up to date.")
 
 
@@ -108,20 +108,20 @@ def migrate() -> None:
     "--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="SCORELINE_ADMIN_PASSWORD",
     help="At least 8 characters; may come from SCORELINE_ADMIN_PASSWORD.",
 )  # fmt: skip
-def setup(**given: Any) -> None:
+def setup(**options: Any) -> None:
     """Create the company, its first pipeline and its first administrator: once per installation."""
-    found = _settings()
-    asyncio.run(migrator.migrate(found.database_url))
+    settings = _load_settings()
+    asyncio.run(migrator.migrate(settings.database_url))
 
-    async def made() -> str:
+    async def create_company() -> str:
         try:
-            async with connection.writing():
-                row, admin = await company.set_up(**given, now=clock())
-        except Refusal as refusal:
-            raise click.ClickException(f"{'.'.join(refusal.path)}: {refusal.message}") from refusal
+            async with connection.write_transaction():
+                row, admin = await company.set_up(**options, now=utc_now())
+        except UserError as error:
+            raise click.ClickException(f"{'.'.join(error.path)}: {error.message}") from error
         return f"{row.name} is set up. {admin.name} signs in with {admin.email}; `./run serve` starts the server."
 
-    click.echo(_within(found, made))
+    click.echo(_run_with_database(settings, create_company))
 
 
 @main.command()
@@ -129,43 +129,43 @@ def setup(**given: Any) -> None:
 @click.option("--port", type=int, default=None, help="Port to listen on [SCORELINE_PORT].")
 def serve(host: str | None, port: int | None) -> None:
     """Serve GraphQL over HTTP and WebSocket at /graphql."""
-    found = _settings(host=host, port=port)
-    found.check_fit_to_serve()
+    settings = _load_settings(host=host, port=port)
+    settings.check_fit_to_serve()
 
-    async def state() -> tuple[bool, bool]:
-        async with connection.connected(found.database_url):
-            behind = bool(await migrator.pending())
-            return behind, not behind and await the_company() is None
+    async def inspect_database() -> tuple[bool, bool]:
+        async with connection.connect(settings.database_url):
+            needs_migration = bool(await migrator.list_pending())
+            return needs_migration, not needs_migration and await find_company() is None
 
     try:
-        behind, empty = asyncio.run(state())
-    except AWAY as error:
+        needs_migration, needs_company = asyncio.run(inspect_database())
+    except DATABASE_DOWN_ERRORS as error:
         click.echo(f"The database cannot be reached ({error}); serving anyway, ready once it can.", err=True)
-        behind = empty = False
-    if behind:
+        needs_migration = needs_company = False
+    if needs_migration:
         raise click.ClickException("The database is not up to date: run `./run migrate` first.")
-    if empty:
+    if needs_company:
         click.echo("There is no company yet: `./run setup` creates it, in this or another terminal.", err=True)
-    run(found)
+    run_server(settings)
 
 
-def run(found: Settings) -> None:
+def run_server(settings: Settings) -> None:
     """Serve until stopped: in this process, or in `settings.workers` child processes."""
-    end_well()
-    _let_many_in()
-    if found.workers == 1:
-        uvicorn.Server(server_config(found)).run()
+    exit_cleanly_on_sigterm()
+    _raise_open_file_limit()
+    if settings.workers == 1:
+        uvicorn.Server(server_config(settings)).run()
         return
-    config = server_config(found, "server.app:of_environment")
+    config = server_config(settings, "server.app:create_app_from_environment")
     Multiprocess(config, [config.bind_socket()]).run()
 
 
-def _let_many_in() -> None:
+def _raise_open_file_limit() -> None:
     """Raise the limit of open files to the hard limit, since each socket is a file; warn if that is low."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard != resource.RLIM_INFINITY and hard < _MANY_FILES:
+    if hard != resource.RLIM_INFINITY and hard < _LOW_FILE_LIMIT:
         click.echo(f"Only {hard} files may be open: about {hard - 100} sockets at once. Raise `ulimit -Hn`.", err=True)
 
 
@@ -177,40 +177,42 @@ def _let_many_in() -> None:
 @click.option("--dry-run", is_flag=True, help="Read and check everything, change nothing.")
 @click.option("--rejects", type=click.Path(path_type=Path), default=Path("rejects.csv"), show_default=True,
               help="The CSV file to write rejected rows to.")  # fmt: skip
-def import_(source: Path, map_: str, dry_run: bool, rejects: Path) -> None:
+def import_csv(source: Path, map_: str, dry_run: bool, rejects: Path) -> None:
     """Import CSV exports of a CRM: a file or a directory. Running it again changes nothing."""
-    from server.commands.import_csv import bring_in
+    from server.commands.import_csv import run_import
 
-    found = _settings()
-    click.echo(_within(found, lambda: bring_in(found, source, map_, dry_run=dry_run, rejects=rejects)))
+    settings = _load_settings()
+    click.echo(
+        _run_with_database(settings, lambda: run_import(settings, source, map_, dry_run=dry_run, rejects_path=rejects))
+    )
 
 
-_DAY = click.DateTime(formats=["%Y-%m-%d"])
-_CSV = click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), default=None,
+_DAY_TYPE = click.DateTime(formats=["%Y-%m-%d"])
+_CSV_OPTION = click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), default=None,
                     help="A file to write origin, horizon, scope, p10, p50, p90 and mean to.")  # fmt: skip
 
 
 @main.command()
 @click.option(
-    "--from", "first", type=_DAY, default=None, help="The first day; month ends from this day on are origins."
+    "--from", "first", type=_DAY_TYPE, default=None, help="The first day; month ends from this day on are origins."
 )
-@click.option("--to", "last", type=_DAY, default=None, help="The last day.")
-@_CSV
+@click.option("--to", "last", type=_DAY_TYPE, default=None, help="The last day.")
+@_CSV_OPTION
 def backtest(first: datetime | None, last: datetime | None, file: Path | None) -> None:
     """Forecast at past month ends from the data known then, and compare with baselines and actual results.
 
     Each origin forecasts the next calendar month and the next three, for the company, each team and each employee.
     Without --from and --to, origins are all month ends with enough history to train on and results to compare with.
     """
-    from server.commands.backtest import backtest as looked_back
+    from server.commands.backtest import backtest as run_backtest
 
-    found = _settings()
-    click.echo(_within(found, lambda: looked_back(found, first, last, file)))
+    settings = _load_settings()
+    click.echo(_run_with_database(settings, lambda: run_backtest(settings, first, last, file)))
 
 
 @main.command()
-@click.option("--origin", type=_DAY, required=True, help="The forecast is made at the end of this day.")
-@_CSV
+@click.option("--origin", type=_DAY_TYPE, required=True, help="The forecast is made at the end of this day.")
+@_CSV_OPTION
 def forecast(origin: datetime, file: Path | None) -> None:
     """Forecast the next month and the next three at the end of a day, from the data known then.
 
@@ -218,15 +220,17 @@ def forecast(origin: datetime, file: Path | None) -> None:
     """
     from server.commands.backtest import forecast as forecast_at
 
-    found = _settings()
-    click.echo(_within(found, lambda: forecast_at(found, origin, file)))
+    settings = _load_settings()
+    click.echo(_run_with_database(settings, lambda: forecast_at(settings, origin, file)))
 
 
 @main.command()
 @click.option("--repair", is_flag=True, help="Rebuild the totals where they differ from the ledger.")
 def reconcile(repair: bool) -> None:
     """Recompute totals and postings from the records and report every difference. Exits with 1 if there is any."""
-    findings = _within(_settings(), lambda: reconciled(repair=clock if repair else None))
+    findings = _run_with_database(
+        _load_settings(), lambda: run_reconciliation(repair_clock=utc_now if repair else None)
+    )
     for difference in findings.differences:
         click.echo(str(difference))
     click.echo(findings.summary)
@@ -238,11 +242,11 @@ def reconcile(repair: bool) -> None:
 @click.option("--write", is_flag=True, help="Write graph/schema.graphql.")
 def schema(check: bool, write: bool) -> None:
     """Print the schema in the GraphQL schema language."""
-    text = exported()
+    text = export_sdl()
     if write:
-        SCHEMA.write_text(text)
+        SCHEMA_FILE.write_text(text)
     elif check:
-        if not SCHEMA.exists() or SCHEMA.read_text() != text:
+        if not SCHEMA_FILE.exists() or SCHEMA_FILE.read_text() != text:
             raise click.ClickException("graph/schema.graphql is out of date: run `./run schema --write`.")
     else:
         click.echo(text, nl=False)
@@ -262,10 +266,10 @@ def demo(host: str | None, port: int | None, fresh: bool, fill: bool) -> None:
     from server.commands import demo as demo_command
 
     if not fill:
-        demo_command.show(host=host, port=port, fresh=fresh)
+        demo_command.run_demo(host=host, port=port, recreate=fresh)
     elif fresh or host or port:
         raise click.UsageError("--fill only creates the company: it takes no other option.")
     else:
-        found = _settings()
-        asyncio.run(migrator.migrate(found.database_url))
-        click.echo(_within(found, lambda: demo_command.fill(found)))
+        settings = _load_settings()
+        asyncio.run(migrator.migrate(settings.database_url))
+        click.echo(_run_with_database(settings, lambda: demo_command.fill_database(settings)))

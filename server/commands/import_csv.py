@@ -8,84 +8,86 @@ from pathlib import Path
 
 import click
 
-from domain.errors.user_errors import Refusal
+from domain.errors.user_errors import UserError
 from domain.permissions import Role
 from imports import map_file
-from imports.csv_reader import FileRefused
-from imports.import_run import Result
-from imports.importer import Loading, sources
-from imports.rejected_rows import Rejects
+from imports.csv_reader import ImportFileError
+from imports.import_run import ImportResult
+from imports.importer import Importer, find_sources
+from imports.rejected_rows import RejectedRows
 from imports.toml_schema import MapError
 from models.db import connection
 from models.organization import company, people
 from models.organization.people import Employee
-from resolvers.request.client_info import Caller
+from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
-from server.app import clock
-from server.context_factory import Gate
-from server.http.rate_limit import throttle
+from server.app import utc_now
+from server.context_factory import ContextFactory
+from server.http.rate_limit import create_rate_limiter
 from server.settings import Settings
 
 
-class _RolledBack(Exception):
+class _DryRunRollback(Exception):
     """Rolls the transaction of a dry run back."""
 
 
-async def bring_in(found: Settings, source: Path, map_: str, *, dry_run: bool, rejects: Path) -> str:
+async def run_import(settings: Settings, source: Path, map_name: str, *, dry_run: bool, rejects_path: Path) -> str:
     """Import the exports of a CRM as the first administrator, and return the summary.
 
     A dry run does everything in one transaction and rolls it back; other writers wait until it is done.
     Raises click.ClickException if nothing can be imported at all.
     """
     try:
-        read = map_file.load(map_)
-        files, ignored = sources(source, read)
-        context = await _context(found)
-        lines = sum(_lines(path) for path, _ in files)
+        import_map = map_file.load_map(map_name)
+        files, ignored = find_sources(source, import_map)
+        context = await _create_context(settings)
+        line_count = sum(_count_lines(path) for path, _ in files)
         with (
-            Rejects(rejects) as rejected,
-            click.progressbar(length=lines, label="Importing", file=sys.stderr) as bar,
+            RejectedRows(rejects_path) as rejected_rows,
+            click.progressbar(length=line_count, label="Importing", file=sys.stderr) as progress_bar,
         ):
-            loading = Loading(context, read, rejected, bar.update)
+            importer = Importer(context, import_map, rejected_rows, progress_bar.update)
             if dry_run:
-                with suppress(_RolledBack):
-                    async with connection.writing():
-                        await loading.run(files)
-                        raise _RolledBack
+                with suppress(_DryRunRollback):
+                    async with connection.write_transaction():
+                        await importer.run(files)
+                        raise _DryRunRollback
             else:
-                await loading.run(files)
-    except (MapError, FileRefused) as error:
+                await importer.run(files)
+    except (MapError, ImportFileError) as error:
         raise click.ClickException(str(error)) from error
-    except Refusal as refusal:
-        raise click.ClickException(refusal.message) from refusal
-    loading.result.ignored = ignored
-    return _told(loading.result, dry_run, rejects)
+    except UserError as user_error:
+        raise click.ClickException(user_error.message) from user_error
+    importer.result.ignored = ignored
+    return _format_summary(importer.result, dry_run, rejects_path)
 
 
-def _told(result: Result, dry_run: bool, rejects: Path) -> str:
+def _format_summary(result: ImportResult, dry_run: bool, rejects_path: Path) -> str:
     lines = [str(result)]
     if result.rejected:
-        lines.append(f"Rejected rows are in {rejects}, each with its reason.")
+        lines.append(f"Rejected rows are in {rejects_path}, each with its reason.")
     if dry_run:
         lines.append("This was a dry run: nothing has been changed.")
     return "\n".join(lines)
 
 
-def _lines(path: Path) -> int:
+def _count_lines(path: Path) -> int:
     with path.open("rb") as file:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
 
 
-async def _context(found: Settings) -> Context:
+async def _create_context(settings: Settings) -> Context:
     """Return a context with the permissions of the first administrator and no change notification."""
-    if await company.the_company() is None:
+    if await company.find_company() is None:
         raise click.ClickException("There is no company yet: run `./run setup` first.")
     admin = await Employee.filter(role=Role.ADMIN, active=True).order_by("id").first()
     if admin is None:
         raise click.ClickException("The company has no active administrator to act as.")
-    services = Services(found.secret_text, throttle(None), lambda: None)  # servers poll the change log
-    context = Gate(services, clock).context(Caller(None, "en", "import", "import"))
-    context.who = Viewer.of_employee(admin, await people.tree(), 0, clock(), leads=False)
+    services = Services(settings.secret_text, create_rate_limiter(None), lambda: None)  # servers poll the change log
+    context = ContextFactory(services, utc_now).create_context(ClientInfo(None, "en", "import", "import"))
+    context.current_viewer = Viewer.for_employee(
+        admin, await people.load_team_tree(), 0, utc_now(), has_direct_reports=False
+    )
     return context

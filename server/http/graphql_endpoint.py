@@ -16,42 +16,47 @@ from starlette.types import Receive, Scope, Send
 
 from graph.execution import error_formatting
 from graph.execution.operations import Operation, Operations
-from graph.execution.query_limits import Limits
-from resolvers.request.client_info import Caller
-from server.context_factory import Gate
+from graph.execution.query_limits import QueryLimits
+from resolvers.request.client_info import ClientInfo
+from server.context_factory import ContextFactory
 from server.http import static_pages
-from server.operation_runner import Answer, Answering, count_unread
-from server.requests.client_info import METHODS, Door, known
-from server.requests.request_parsing import Asked, BadRequest, decoded, envelope
-from server.websocket.graphql_transport_ws import NOT_SPOKEN, PROTOCOL, Socket
-from server.websocket.handshake import WIRE
-from server.websocket.protocol import Wire
-from server.websocket.session_permissions import Rights
-from server.websocket.shared_subscriptions import Groups
+from server.operation_runner import OperationResult, OperationRunner, count_unparsed_operation
+from server.requests.client_info import ALLOWED_METHODS, ClientInfoReader, with_token
+from server.requests.request_parsing import BadRequest, GraphQLRequest, parse_json, parse_request
+from server.websocket.graphql_transport_ws import SUBPROTOCOL, SUBPROTOCOL_NOT_ACCEPTABLE, GraphQLTransportConnection
+from server.websocket.handshake import PROTOCOL_EXTENSION
+from server.websocket.protocol import WebSocketProtocol
+from server.websocket.session_permissions import SessionPermissions
+from server.websocket.shared_subscriptions import SubscriptionRegistry
 
-JSON: Final = "application/json"
-RESPONSE: Final = "application/graphql-response+json"
+JSON_MEDIA_TYPE: Final = "application/json"
+GRAPHQL_RESPONSE_MEDIA_TYPE: Final = "application/graphql-response+json"
 
-LONGEST_URL: Final = 16_384
-SLOWEST: Final = 30.0  # a body must arrive within this time
-LINGER: Final = 2.0  # how long the rest of a refused body is read and dropped
-LINGER_BYTES: Final = 32_000_000
-ROUND: Final = 20  # each socket is pinged once in this time
+MAX_URL_BYTES: Final = 16_384
+BODY_TIMEOUT_SECONDS: Final = 30.0  # a body must arrive within this time
+DRAIN_SECONDS: Final = 2.0  # how long the rest of a refused body is read and dropped
+DRAIN_BYTES: Final = 32_000_000
+KEEPALIVE_ROUND_SECONDS: Final = 20  # each socket is pinged once in this time
 
-_STATUS: Final = {
+_STATUS_BY_ERROR_CODE: Final = {
     "UNAUTHENTICATED": 401, "TOKEN_EXPIRED": 401, "FORBIDDEN": 403, "THROTTLED": 429, "INTERNAL": 500,
     "UNAVAILABLE": 503, "STORAGE_FULL": 503, "TIMEOUT": 503,
 }  # fmt: skip
-_OF_DOCUMENT: Final = frozenset(
-    {error_formatting.PARSE, error_formatting.VALIDATION, error_formatting.INPUT, "QUERY_TOO_COMPLEX"}
+_DOCUMENT_ERROR_CODES: Final = frozenset(
+    {
+        error_formatting.PARSE_FAILED,
+        error_formatting.VALIDATION_FAILED,
+        error_formatting.BAD_USER_INPUT,
+        "QUERY_TOO_COMPLEX",
+    }
 )
 
 
-class Gone(Exception):
+class ClientDisconnected(Exception):
     """The client disconnected before it was sent a response."""
 
 
-class Parting(Response):
+class DrainingResponse(Response):
     """A response to a client that is still sending its body; the connection is closed afterwards.
 
     The rest of the body is read and dropped for up to `DRAIN_SECONDS`: closing a TCP connection with unread bytes
@@ -61,15 +66,15 @@ class Parting(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        left = LINGER_BYTES
+        remaining_bytes = DRAIN_BYTES
         with suppress(TimeoutError):
-            async with asyncio.timeout(LINGER):
-                while left > 0 and (event := await receive()).get("more_body"):
-                    left -= len(event["body"])
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while remaining_bytes > 0 and (event := await receive()).get("more_body"):
+                    remaining_bytes -= len(event["body"])
         await send({"type": "http.response.body"})
 
 
-class Endpoint:
+class GraphQLEndpoint:
     """The GraphQL endpoint as an ASGI application.
 
     origins              allowed values of `Origin`, besides the server's own host.
@@ -81,139 +86,150 @@ class Endpoint:
     def __init__(
         self,
         schema: strawberry.Schema,
-        gate: Gate,
-        rights: Rights,
+        context_factory: ContextFactory,
+        session_permissions: SessionPermissions,
         *,
         origins: Sequence[str] = (),
-        open: bool = False,
-        limits: Limits | None = None,
-        page: bytes | None = None,
+        allow_introspection: bool = False,
+        limits: QueryLimits | None = None,
+        query_page: bytes | None = None,
         trusted_proxies: Sequence[str] = (),
     ) -> None:
         # called with method, path, close code and seconds of each socket that was closed
-        self.ended: Callable[[str, str, int, float], None] = lambda method, path, status, seconds: None
-        self._limits = limits or Limits()
-        self._answering = Answering(Operations(schema, self._limits, open=open), gate)
-        self._groups = Groups(self._answering, rights)
-        self._door = Door(origins, trusted_proxies)
-        self._page = page
-        self._sockets: dict[Socket, float] = {}  # open sockets, with the `perf_counter` value at which each was opened
-        self._alone = asyncio.Event()
+        self.on_socket_closed: Callable[[str, str, int, float], None] = lambda method, path, status, seconds: None
+        self._limits = limits or QueryLimits()
+        self._operation_runner = OperationRunner(
+            Operations(schema, self._limits, expose_schema=allow_introspection), context_factory
+        )
+        self._registry = SubscriptionRegistry(self._operation_runner, session_permissions)
+        self._client_info_reader = ClientInfoReader(origins, trusted_proxies)
+        self._query_page = query_page
+        self._connections: dict[
+            GraphQLTransportConnection, float
+        ] = {}  # open sockets, with the `perf_counter` value at which each was opened
+        self._all_closed = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            response = await self._http(scope, Headers(scope=scope), receive)
-        except Gone:
+            response = await self._handle_http(scope, Headers(scope=scope), receive)
+        except ClientDisconnected:
             return
         response.headers["x-content-type-options"] = "nosniff"
         await response(scope, receive, send)
 
     async def close_all(self) -> None:
         """Close all sockets with 1012 (Service Restart) and wait until their operations have ended."""
-        for socket in list(self._sockets):
-            socket.stop()
-        while self._sockets:
-            self._alone.clear()
-            await self._alone.wait()
+        for connection in list(self._connections):
+            connection.close_for_restart()
+        while self._connections:
+            self._all_closed.clear()
+            await self._all_closed.wait()
 
-    async def keep_alive(self) -> NoReturn:
+    async def run_keepalive(self) -> NoReturn:
         """Ping every socket once per round and close those that sent nothing since the last ping.
 
         Each round is spread over `KEEPALIVE_ROUND_SECONDS`, so that thousands of pings do not delay other work.
         """
         while True:
-            sockets = list(self._sockets)
-            share = -(-len(sockets) // ROUND) or 1
-            for turn in range(ROUND):
-                for socket in sockets[turn * share : (turn + 1) * share]:
-                    socket.keep()
+            connections = list(self._connections)
+            batch_size = -(-len(connections) // KEEPALIVE_ROUND_SECONDS) or 1
+            for second in range(KEEPALIVE_ROUND_SECONDS):
+                for connection in connections[second * batch_size : (second + 1) * batch_size]:
+                    connection.check_alive()
                 await asyncio.sleep(1)
 
     # HTTP
 
-    async def _http(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
-        cors = self._door.cors(headers)
+    async def _handle_http(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
+        cors = self._client_info_reader.cors_headers(headers)
         method = scope["method"]
         if method == "OPTIONS":
-            return Response(status_code=204, headers={"allow": METHODS, **cors})
-        if method == "GET" and self._page is not None and "text/html" in headers.get("accept", ""):
-            return static_pages.response(self._page)
-        response = await self._answered(scope, headers, receive)
+            return Response(status_code=204, headers={"allow": ALLOWED_METHODS, **cors})
+        if method == "GET" and self._query_page is not None and "text/html" in headers.get("accept", ""):
+            return static_pages.make_page_response(self._query_page)
+        response = await self._handle_graphql(scope, headers, receive)
         response.headers.update({"cache-control": "no-store", "vary": "Accept, Origin", **cors})
         return response
 
-    async def _answered(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
-        stranger = self._door.stranger(scope, headers)
+    async def _handle_graphql(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
+        anonymous_client = self._client_info_reader.anonymous_client(scope, headers)
         try:
-            media = _media(headers)
+            media_type = _negotiate_media_type(headers)
         except BadRequest as error:
-            return _response(self._answering.failed(error, stranger), JSON, error.status)
+            return _make_response(
+                self._operation_runner.make_error_result(error, anonymous_client), JSON_MEDIA_TYPE, error.status
+            )
         try:
-            caller = known(stranger, headers.get("authorization"))
-            asked = await self._asked(scope, headers, receive)
-            operation = self._answering.read(asked)
+            client = with_token(anonymous_client, headers.get("authorization"))
+            request = await self._read_request(scope, headers, receive)
+            operation = self._operation_runner.parse_operation(request)
             if operation.kind == "subscription":
-                raise BadRequest(f"Subscriptions run over a WebSocket at this address, by the protocol {PROTOCOL}.")
+                raise BadRequest(f"Subscriptions run over a WebSocket at this address, by the protocol {SUBPROTOCOL}.")
             if operation.kind == "mutation" and scope["method"] == "GET":
                 raise BadRequest("Mutations are sent by POST.", 405)
-        except Gone:
+        except ClientDisconnected:
             raise
         except Exception as error:  # noqa: BLE001 - it becomes the response
-            count_unread()
-            return _response(self._answering.failed(error, stranger), media, getattr(error, "status", None), headers)
-        return _response(await self._executed(operation, caller, receive), media, None, headers)
+            count_unparsed_operation()
+            return _make_response(
+                self._operation_runner.make_error_result(error, anonymous_client),
+                media_type,
+                getattr(error, "status", None),
+                headers,
+            )
+        return _make_response(await self._execute(operation, client, receive), media_type, None, headers)
 
-    async def _executed(self, operation: Operation, caller: Caller, receive: Receive) -> Answer:
+    async def _execute(self, operation: Operation, client: ClientInfo, receive: Receive) -> OperationResult:
         """Execute an operation and return its result.
 
         A query is cancelled if the client disconnects (`ClientDisconnected`). A mutation always runs to its end:
         the client cannot know how far it had come.
         """
-        running = asyncio.create_task(self._answering.execute(operation, caller))
+        execution_task = asyncio.create_task(self._operation_runner.execute(operation, client))
         if operation.kind == "mutation":
-            return await asyncio.shield(running)
-        leaving = asyncio.create_task(_left(receive))
+            return await asyncio.shield(execution_task)
+        disconnect_task = asyncio.create_task(_wait_for_disconnect(receive))
         try:
-            await asyncio.wait({running, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if running.done():
-                return running.result()
-            raise Gone
+            await asyncio.wait({execution_task, disconnect_task}, return_when=asyncio.FIRST_COMPLETED)
+            if execution_task.done():
+                return execution_task.result()
+            raise ClientDisconnected
         finally:
-            running.cancel()
-            leaving.cancel()
+            execution_task.cancel()
+            disconnect_task.cancel()
 
-    async def _asked(self, scope: Scope, headers: Headers, receive: Receive) -> Asked:
+    async def _read_request(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
         if scope["method"] == "POST":
-            kind, _, parameters = headers.get("content-type", "").partition(";")
+            content_type, _, parameters = headers.get("content-type", "").partition(";")
             charset = parameters.lower().replace(" ", "").replace('"', "")
-            if kind.strip().lower() != JSON or (charset and charset != "charset=utf-8"):
-                raise BadRequest(f"Send the request as `Content-Type: {JSON}`.", 415)
-            body = await self._body(headers, receive)
+            if content_type.strip().lower() != JSON_MEDIA_TYPE or (charset and charset != "charset=utf-8"):
+                raise BadRequest(f"Send the request as `Content-Type: {JSON_MEDIA_TYPE}`.", 415)
+            body = await self._read_body(headers, receive)
             try:
-                return envelope(decoded(body))
+                return parse_request(parse_json(body))
             except ValueError:
                 raise BadRequest("The body must be a JSON object with a string `query`: this is not JSON.") from None
         if scope["method"] != "GET":
-            raise BadRequest(f"Use one of {METHODS}.", 405)
-        if len(scope["query_string"]) > LONGEST_URL:
-            raise BadRequest(f"An address has at most {LONGEST_URL} bytes: send the query by POST.", 414)
-        return _from_address(QueryParams(scope["query_string"]))
+            raise BadRequest(f"Use one of {ALLOWED_METHODS}.", 405)
+        if len(scope["query_string"]) > MAX_URL_BYTES:
+            raise BadRequest(f"An address has at most {MAX_URL_BYTES} bytes: send the query by POST.", 414)
+        return _parse_query_string(QueryParams(scope["query_string"]))
 
-    async def _body(self, headers: Headers, receive: Receive) -> bytes:
-        most = self._limits.body
-        too_large = BadRequest(f"A body has at most {most} bytes.", 413)
-        if headers.get("content-length", "0").isdigit() and int(headers.get("content-length", "0")) > most:
+    async def _read_body(self, headers: Headers, receive: Receive) -> bytes:
+        max_bytes = self._limits.body_bytes
+        too_large = BadRequest(f"A body has at most {max_bytes} bytes.", 413)
+        if headers.get("content-length", "0").isdigit() and int(headers.get("content-length", "0")) > max_bytes:
             raise too_large
         parts, size = [], 0
         try:
-            async with asyncio.timeout(SLOWEST):
+            async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
                 while True:
                     event = await receive()
                     if event["type"] == "http.disconnect":
-                        raise Gone
+                        raise ClientDisconnected
                     parts.append(event.get("body", b""))
                     size += len(parts[-1])
-                    if size > most:
+                    if size > max_bytes:
                         raise too_large
                     if not event.get("more_body", False):
                         return b"".join(parts)
@@ -222,7 +238,7 @@ class Endpoint:
 
     # Sockets
 
-    async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         """Accept or refuse a WebSocket.
 
@@ -230,80 +246,98 @@ class Endpoint:
         protocol object calls the connection directly, without a task per socket.
         """
         await receive()  # websocket.connect
-        if not self._door.welcome(headers):
+        if not self._client_info_reader.is_origin_allowed(headers):
             await send({"type": "websocket.close"})  # closing before accepting answers HTTP 403
             return
-        if PROTOCOL not in scope["subprotocols"]:
+        if SUBPROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
-            await send({"type": "websocket.close", "code": NOT_SPOKEN, "reason": f"Use the subprotocol {PROTOCOL}"})
+            await send(
+                {
+                    "type": "websocket.close",
+                    "code": SUBPROTOCOL_NOT_ACCEPTABLE,
+                    "reason": f"Use the subprotocol {SUBPROTOCOL}",
+                }
+            )
             return
-        await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        wire: Wire = scope["extensions"][WIRE]
-        stranger, authorization = self._door.stranger(scope, headers), headers.get("authorization")
-        socket = Socket(self._answering, self._groups, stranger, authorization, wire, self._over)
-        self._sockets[socket] = time.perf_counter()
-        wire.attach(socket)
+        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
+        protocol: WebSocketProtocol = scope["extensions"][PROTOCOL_EXTENSION]
+        anonymous_client, authorization = (
+            self._client_info_reader.anonymous_client(scope, headers),
+            headers.get("authorization"),
+        )
+        connection = GraphQLTransportConnection(
+            self._operation_runner, self._registry, anonymous_client, authorization, protocol, self._remove_connection
+        )
+        self._connections[connection] = time.perf_counter()
+        protocol.attach(connection)
 
-    def _over(self, socket: Socket, code: int) -> None:
-        self.ended("WS", "/graphql", code, time.perf_counter() - self._sockets.pop(socket))
-        if not self._sockets:
-            self._alone.set()
+    def _remove_connection(self, connection: GraphQLTransportConnection, code: int) -> None:
+        self.on_socket_closed("WS", "/graphql", code, time.perf_counter() - self._connections.pop(connection))
+        if not self._connections:
+            self._all_closed.set()
 
 
-async def _left(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
 
 
-def _media(headers: Headers) -> str:
+def _negotiate_media_type(headers: Headers) -> str:
     """Return the media type of the response, by the `Accept` header. Raises BadRequest (406) if none fits."""
     accepted = headers.get("accept", "").lower()
-    kinds = [part.partition(";")[0].strip() for part in accepted.split(",")]
-    if RESPONSE in kinds and (JSON not in kinds or kinds.index(RESPONSE) < kinds.index(JSON)):
-        return RESPONSE
-    if not accepted or {JSON, "*/*", "application/*"} & set(kinds):
-        return JSON
-    raise BadRequest(f"Accept one of {RESPONSE} and {JSON}.", 406)
+    media_types = [part.partition(";")[0].strip() for part in accepted.split(",")]
+    if GRAPHQL_RESPONSE_MEDIA_TYPE in media_types and (
+        JSON_MEDIA_TYPE not in media_types
+        or media_types.index(GRAPHQL_RESPONSE_MEDIA_TYPE) < media_types.index(JSON_MEDIA_TYPE)
+    ):
+        return GRAPHQL_RESPONSE_MEDIA_TYPE
+    if not accepted or {JSON_MEDIA_TYPE, "*/*", "application/*"} & set(media_types):
+        return JSON_MEDIA_TYPE
+    raise BadRequest(f"Accept one of {GRAPHQL_RESPONSE_MEDIA_TYPE} and {JSON_MEDIA_TYPE}.", 406)
 
 
-def _from_address(found: QueryParams) -> Asked:
-    given: dict[str, object] = {key: found[key] for key in ("query", "operationName") if key in found}
+def _parse_query_string(params: QueryParams) -> GraphQLRequest:
+    body: dict[str, object] = {key: params[key] for key in ("query", "operationName") if key in params}
     for key in ("variables", "extensions"):
-        if found.get(key):
+        if params.get(key):
             try:
-                given[key] = decoded(found[key])
+                body[key] = parse_json(params[key])
             except ValueError:
                 raise BadRequest(f"`{key}` in the address must be a JSON object.") from None
-    return envelope(given)
+    return parse_request(body)
 
 
-def _response(answer: Answer, media: str, status: int | None, headers: Headers | None = None) -> Response:
-    status = status or _status(answer, strict=headers is None or JSON not in headers.get("accept", ""))
-    kind = Parting if status == 413 else Response
-    response = kind(orjson.dumps(answer.payload), status, media_type=f"{media}; charset=utf-8")
+def _make_response(
+    result: OperationResult, media_type: str, status: int | None, request_headers: Headers | None = None
+) -> Response:
+    status = status or _http_status(
+        result, strict=request_headers is None or JSON_MEDIA_TYPE not in request_headers.get("accept", "")
+    )
+    response_class = DrainingResponse if status == 413 else Response
+    response = response_class(orjson.dumps(result.payload), status, media_type=f"{media_type}; charset=utf-8")
     if status == 401:
         response.headers["www-authenticate"] = "Bearer"
     if status == 405:
-        response.headers["allow"] = METHODS
+        response.headers["allow"] = ALLOWED_METHODS
     if status == 413:
         response.headers["connection"] = "close"
     if status in (429, 503):
-        waits = [each["extensions"].get("retryAfterMs", 1000) for each in answer.payload["errors"]]
-        response.headers["retry-after"] = str(max(1, -(-max(waits) // 1000)))
+        retry_delays_ms = [error["extensions"].get("retryAfterMs", 1000) for error in result.payload["errors"]]
+        response.headers["retry-after"] = str(max(1, -(-max(retry_delays_ms) // 1000)))
     return response
 
 
-def _status(answer: Answer, *, strict: bool) -> int:
+def _http_status(result: OperationResult, *, strict: bool) -> int:
     """Return the HTTP status of a result.
 
     strict  False for a client that accepts `application/json` by name: by the specification such clients get 200
             for every well-formed request, also if its document is invalid.
     """
-    if not answer.codes or not answer.empty:
+    if not result.error_codes or not result.is_empty:
         return 200
-    of_code = _STATUS.get(answer.codes[0])
-    if "data" in answer.payload:
-        return of_code if of_code in (401, 429, 500, 503) else 200
-    if not strict and _OF_DOCUMENT.issuperset(answer.codes):
+    error_status = _STATUS_BY_ERROR_CODE.get(result.error_codes[0])
+    if "data" in result.payload:
+        return error_status if error_status in (401, 429, 500, 503) else 200
+    if not strict and _DOCUMENT_ERROR_CODES.issuperset(result.error_codes):
         return 200
-    return of_code or 400
+    return error_status or 400

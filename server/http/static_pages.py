@@ -13,22 +13,22 @@ from starlette.responses import HTMLResponse
 _ASSETS: Final = Path(__file__).parents[1] / "assets"
 
 
-def query_page() -> bytes:
+def read_query_page() -> bytes:
     """Return the query page: an editor for queries that also shows live subscriptions."""
     return (_ASSETS / "query.html").read_bytes()
 
 
-def wallboard() -> bytes:
+def read_wallboard_page() -> bytes:
     """Return the wallboard page. It is a client of the public API and contains no data and no secret."""
     return (_ASSETS / "wallboard.html").read_bytes()
 
 
-def response(page: bytes) -> HTMLResponse:
+def make_page_response(page: bytes) -> HTMLResponse:
     """Return the response with a page and its policy; browsers revalidate it each time, so they see new versions."""
     return HTMLResponse(
         page,
         headers={
-            "content-security-policy": policy(page),
+            "content-security-policy": build_content_security_policy(page),
             "x-content-type-options": "nosniff",
             "referrer-policy": "no-referrer",
             "cache-control": "no-cache",
@@ -36,20 +36,21 @@ def response(page: bytes) -> HTMLResponse:
     )
 
 
-def policy(page: bytes) -> str:
+def build_content_security_policy(page: bytes) -> str:
     """Return the Content-Security-Policy that allows a page's own inline script and style only, by their hashes.
 
     The page may connect to its own server only, over HTTP and WebSocket.
     """
-    script, style = (_hashes(page, tag) for tag in (b"script", b"style"))
+    script, style = (_hash_inline_elements(page, tag) for tag in (b"script", b"style"))
     return (
         f"default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
 
-def _hashes(page: bytes, tag: bytes) -> str:
-    found = re.findall(rb"<" + tag + rb">(.*?)</" + tag + rb">", page, re.DOTALL)
+def _hash_inline_elements(page: bytes, tag: bytes) -> str:
+    elements = re.findall(rb"<" + tag + rb">(.*?)</" + tag + rb">", page, re.DOTALL)
     return (
-        " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(each).digest()).decode()}'" for each in found) or "'none'"
+        " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(element).digest()).decode()}'" for element in elements)
+        or "'none'"
     )

@@ -21,8 +21,8 @@ from uuid import uuid4
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HIDDEN: Final = "[hidden]"
-QUIET: Final = ("/health/", "/metrics")  # polled every few seconds: logged at level DEBUG only
+REDACTED: Final = "[hidden]"
+QUIET_PATHS: Final = ("/health/", "/metrics")  # polled every few seconds: logged at level DEBUG only
 _SECRET_KEY: Final = re.compile(r"secret|password|passwd|token|authorization|cookie|api_?key", re.IGNORECASE)
 _SECRET_TEXT: Final = re.compile(
     r"(?P<user>://[^\s:/@]*:)[^\s@/]+(?=@)"  # a password in a URL
@@ -35,7 +35,7 @@ _SECRET_TEXT: Final = re.compile(
 log = structlog.stdlib.get_logger("scoreline.request")
 
 
-class Said(Protocol):
+class LogSettings(Protocol):
     """The settings that concern logging."""
 
     @property
@@ -46,7 +46,7 @@ class Said(Protocol):
 
 
 @dataclass
-class Request:
+class RequestInfo:
     """The current HTTP request, socket, or operation on a socket.
 
     operation  name of the operation in its document, for the log
@@ -56,114 +56,114 @@ class Request:
     operation: str | None = None
 
 
-_current: ContextVar[Request | None] = ContextVar("request", default=None)
+_current_request: ContextVar[RequestInfo | None] = ContextVar("request", default=None)
 
 
-def configure(settings: Said, stream: TextIO | None = None) -> None:
+def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
     """Send all log records, also those of libraries, to `stream` (default: standard error)."""
-    before: list[Any] = [
+    shared_processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    json = settings.log_format == "json"
-    out = stream or sys.stderr
-    last: Any = (
+    as_json = settings.log_format == "json"
+    output = stream or sys.stderr
+    renderer: Any = (
         structlog.processors.JSONRenderer()
-        if json
-        else structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=output.isatty(), exception_formatter=structlog.dev.plain_traceback)
     )
-    handler = logging.StreamHandler(out)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=before,
+            foreign_pre_chain=shared_processors,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                redacted,
-                last,
+                redact,
+                renderer,
             ],
         )
     )
     structlog.configure(
-        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    quiet = max(root.level, logging.WARNING) if root.level > logging.DEBUG else logging.NOTSET
-    logging.getLogger("tortoise").setLevel(quiet)  # it logs each time its connections are closed
+    library_level = max(root.level, logging.WARNING) if root.level > logging.DEBUG else logging.NOTSET
+    logging.getLogger("tortoise").setLevel(library_level)  # it logs each time its connections are closed
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = name != "uvicorn.access"  # its lines contain query strings; the middleware logs requests
 
 
-def redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace secrets, recognized by key or by pattern, in all values of a log record, tracebacks included."""
-    return {key: _safe(key, value) for key, value in event.items()}
+    return {key: _redact_value(key, value) for key, value in event.items()}
 
 
-def _safe(key: str, value: Any) -> Any:
+def _redact_value(key: str, value: Any) -> Any:
     if _SECRET_KEY.search(key):
-        return HIDDEN
+        return REDACTED
     if isinstance(value, str):
-        return _SECRET_TEXT.sub(lambda found: (found["user"] or found["bearer"] or "") + HIDDEN, value)
+        return _SECRET_TEXT.sub(lambda match: (match["user"] or match["bearer"] or "") + REDACTED, value)
     if isinstance(value, dict):
-        return {inner: _safe(str(inner), each) for inner, each in value.items()}
+        return {inner_key: _redact_value(str(inner_key), inner_value) for inner_key, inner_value in value.items()}
     if isinstance(value, list | tuple):
-        return [_safe("", each) for each in value]
+        return [_redact_value("", item) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return _safe("", str(value))
+    return _redact_value("", str(value))
 
 
 @contextmanager
-def request() -> Iterator[Request]:
+def start_request() -> Iterator[RequestInfo]:
     """Run the block with a new request id: for an HTTP request, a socket, or an operation on a socket."""
-    current = Request(uuid4().hex)
-    token = _current.set(current)
+    current = RequestInfo(uuid4().hex)
+    token = _current_request.set(current)
     with structlog.contextvars.bound_contextvars(request_id=current.id):
         try:
             yield current
         finally:
-            _current.reset(token)
+            _current_request.reset(token)
 
 
-def request_id() -> str:
+def current_request_id() -> str:
     """Return the id of the current request; empty outside of one."""
-    current = _current.get()
+    current = _current_request.get()
     return current.id if current else ""
 
 
-def name_operation(name: str | None) -> None:
+def set_operation_name(name: str | None) -> None:
     """Set the operation name in the current request's log line."""
-    current = _current.get()
+    current = _current_request.get()
     if current is not None and name:
         current.operation = name[:100]
 
 
-class RequestLog:
+class RequestLogMiddleware:
     """ASGI middleware: one log line for each HTTP request and each socket, without the query string.
 
     on_finished  called with method, status and seconds of each request, for metrics; a socket has the method `WS`.
     """
 
-    def __init__(self, app: ASGIApp, finished: Callable[[str, int, float], None] | None = None) -> None:
-        self._app, self._finished = app, finished
+    def __init__(self, app: ASGIApp, on_finished: Callable[[str, int, float], None] | None = None) -> None:
+        self._app, self._on_finished = app, on_finished
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         method = scope.get("method", "WS")
-        status, began = (500 if scope["type"] == "http" else 1006), time.perf_counter()
+        status, started_at = (500 if scope["type"] == "http" else 1006), time.perf_counter()
 
-        async def watched(message: Message) -> None:
+        async def logged_send(message: Message) -> None:
             nonlocal status
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
@@ -172,25 +172,25 @@ class RequestLog:
                 status = message.get("code", 1000)
             await send(message)
 
-        async def heard() -> Message:
+        async def logged_receive() -> Message:
             nonlocal status
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 status = message.get("code", 1005)
             return message
 
-        with request() as current:
+        with start_request() as current:
             try:
-                await self._app(scope, heard, watched)
+                await self._app(scope, logged_receive, logged_send)
             finally:
-                self.finish(method, scope["path"], status, time.perf_counter() - began, current.operation)
+                self.log_finished(method, scope["path"], status, time.perf_counter() - started_at, current.operation)
 
-    def finish(self, method: str, path: str, status: int, seconds: float, operation: str | None = None) -> None:
+    def log_finished(self, method: str, path: str, status: int, seconds: float, operation: str | None = None) -> None:
         """Log a finished request and report it to `on_finished`."""
-        if self._finished:
-            self._finished(method, status, seconds)
+        if self._on_finished:
+            self._on_finished(method, status, seconds)
         log.log(
-            logging.DEBUG if path.startswith(QUIET) else logging.INFO,
+            logging.DEBUG if path.startswith(QUIET_PATHS) else logging.INFO,
             "request",
             method=method,
             path=path[:200],

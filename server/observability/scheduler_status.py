@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Tick:
+class SchedulerStatus:
     """The state of the scheduler, for readiness and metrics."""
 
-    held: bool  # whether this server is the leader
-    turned: float | None  # seconds since its last run, or since another server was seen to be the leader
-    deaths: int  # how often one of its tasks had to be restarted
-    failures: int  # how often a job failed
+    is_leader: bool  # whether this server is the leader
+    last_run_age: float | None  # seconds since its last run, or since another server was seen to be the leader
+    restarts: int  # how often one of its tasks had to be restarted
+    job_failures: int  # how often a job failed

@@ -12,13 +12,13 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from domain.errors.operation_errors import Unauthenticated
-from resolvers.request.client_info import Caller
+from resolvers.request.client_info import ClientInfo
 from server.observability import logging
 
-METHODS: Final = "GET, POST, OPTIONS"
+ALLOWED_METHODS: Final = "GET, POST, OPTIONS"
 
 
-class Door:
+class ClientInfoReader:
     """Reads client information, as the settings allow.
 
     origins          allowed values of `Origin`, besides the server's own host.
@@ -27,69 +27,72 @@ class Door:
 
     def __init__(self, origins: Sequence[str], trusted_proxies: Sequence[str]) -> None:
         self._origins = frozenset(origins)
-        self._proxies = [ipaddress.ip_network(each, strict=False) for each in trusted_proxies]
+        self._trusted_networks = [ipaddress.ip_network(network, strict=False) for network in trusted_proxies]
 
-    def stranger(self, scope: Scope, headers: Headers) -> Caller:
+    def anonymous_client(self, scope: Scope, headers: Headers) -> ClientInfo:
         """Return client information without a token."""
-        return Caller(
-            None, language(headers.get("accept-language", "")), self._address(scope, headers), logging.request_id()
+        return ClientInfo(
+            None,
+            negotiate_language(headers.get("accept-language", "")),
+            self._resolve_address(scope, headers),
+            logging.current_request_id(),
         )
 
-    def _address(self, scope: Scope, headers: Headers) -> str:
+    def _resolve_address(self, scope: Scope, headers: Headers) -> str:
         """Return the client's address: the last hop that is not a trusted proxy, cut to 100 characters.
 
         The hops of `X-Forwarded-For` are read from the right: those on the left are whatever the client sent.
         """
         address: str = scope["client"][0] if scope.get("client") else ""
         hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",") if hop.strip()]
-        while hops and self._trusted(address):
+        while hops and self._is_trusted_proxy(address):
             address = hops.pop()
         return address[:100]
 
-    def _trusted(self, address: str) -> bool:
+    def _is_trusted_proxy(self, address: str) -> bool:
         try:
-            found = ipaddress.ip_address(address)
+            parsed_address = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return any(found in network for network in self._proxies)
+        return any(parsed_address in network for network in self._trusted_networks)
 
-    def welcome(self, headers: Headers) -> bool:
+    def is_origin_allowed(self, headers: Headers) -> bool:
         """Return whether the request has no `Origin`, or one that is allowed or equals the host."""
         origin = headers.get("origin")
         return origin is None or origin in self._origins or urlsplit(origin).netloc == headers.get("host")
 
-    def cors(self, headers: Headers) -> dict[str, str]:
+    def cors_headers(self, headers: Headers) -> dict[str, str]:
         """Return the CORS headers of a response: empty unless the origin is one of the allowed."""
         origin = headers.get("origin")
         if origin is None or origin not in self._origins:
             return {}
         return {
             "access-control-allow-origin": origin,
-            "access-control-allow-methods": METHODS,
+            "access-control-allow-methods": ALLOWED_METHODS,
             "access-control-allow-headers": "authorization, content-type, accept-language",
             "access-control-expose-headers": "x-request-id, retry-after",
             "access-control-max-age": "600",
         }
 
 
-def known(stranger: Caller, authorization: Any) -> Caller:
+def with_token(client: ClientInfo, authorization: Any) -> ClientInfo:
     """Return the client with the bearer token of an `Authorization` value; unchanged if the value is None.
 
     raises  Unauthenticated if the value is not a bearer token.
     """
     if authorization is None:
-        return stranger
+        return client
     if isinstance(authorization, str):
         scheme, _, token = authorization.strip().partition(" ")
         if scheme.lower() == "bearer" and token.strip():
-            return dataclasses.replace(stranger, token=token.strip())
+            return dataclasses.replace(client, token=token.strip())
     raise Unauthenticated("Send an access token as `Authorization: Bearer …`.")
 
 
-def language(accepted: str) -> str:
+def negotiate_language(accept_language: str) -> str:
     """Return the language that an `Accept-Language` value prefers: "ru", "en", or "" for neither."""
     weights = {"en": 0.0, "ru": 0.0}
-    for part in accepted[:500].split(","):
+    for part in accept_language[:500].split(","):
         name, _, parameter = part.strip().lower().partition(";")
         name = name.partition("-")[0].strip()
         quality = parameter.replace(" ", "").removeprefix("q=")
@@ -103,9 +106,9 @@ def language(accepted: str) -> str:
     return "ru" if weights["ru"] > weights["en"] else "en"
 
 
-def spoken(stranger: Caller, said: Mapping[str, Any]) -> Caller:
+def with_language(client: ClientInfo, payload: Mapping[str, Any]) -> ClientInfo:
     """Return the client with the language in the payload of `connection_init`; unchanged if it has none."""
     for key in ("Accept-Language", "accept-language", "acceptLanguage"):
-        if isinstance(said.get(key), str):
-            return dataclasses.replace(stranger, language=language(said[key]) or stranger.language)
-    return stranger
+        if isinstance(payload.get(key), str):
+            return dataclasses.replace(client, language=negotiate_language(payload[key]) or client.language)
+    return client

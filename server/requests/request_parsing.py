@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import orjson
 
-from domain.errors.operation_errors import Failure
+from domain.errors.operation_errors import OperationError
 
-_LONGEST_ID: Final = 200
-_LONGEST_INT: Final = 100
-_ENVELOPE: Final = "The body must be a JSON object with a string `query`"
+_MAX_ID_LENGTH: Final = 200
+_MAX_INT_DIGITS: Final = 100
+_BODY_ERROR: Final = "The body must be a JSON object with a string `query`"
 
 
-class BadRequest(Failure):
+class BadRequest(OperationError):
     """The request is not a GraphQL request; `status` is the HTTP status of the response."""
 
     code = "BAD_REQUEST"
@@ -27,7 +27,7 @@ class BadRequest(Failure):
         self.status = status
 
 
-class Malformed(Exception):
+class MalformedMessage(Exception):
     """A message that violates graphql-transport-ws."""
 
     @property
@@ -37,16 +37,16 @@ class Malformed(Exception):
 
 
 @dataclass(frozen=True)
-class Asked:
+class GraphQLRequest:
     """Query, operation name and variables of a request; the query is not parsed yet."""
 
     query: str
-    name: str | None
+    operation_name: str | None
     variables: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
-class Message:
+class ClientMessage:
     """A valid client message of graphql-transport-ws; `id` is empty for types without one."""
 
     type: str
@@ -54,7 +54,7 @@ class Message:
     payload: Mapping[str, Any] | None = None
 
 
-def decoded(text: str | bytes) -> Any:
+def parse_json(text: str | bytes) -> Any:
     """Parse JSON. Raises ValueError if it is invalid.
 
     Lone surrogates and huge numbers are valid JSON that orjson rejects. The slower standard parser accepts them, so
@@ -65,63 +65,67 @@ def decoded(text: str | bytes) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         try:
-            return json.loads(text, parse_constant=_no_number, parse_int=_integer)
+            return json.loads(text, parse_constant=_reject_constant, parse_int=_parse_int)
         except RecursionError as error:
             raise ValueError("too deeply nested") from error
 
 
-def _no_number(name: str) -> Any:
+def _reject_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _integer(text: str) -> int | float:
-    return int(text) if len(text) <= _LONGEST_INT else math.inf
+def _parse_int(text: str) -> int | float:
+    return int(text) if len(text) <= _MAX_INT_DIGITS else math.inf
 
 
-def envelope(found: Any) -> Asked:
+def parse_request(body: Any) -> GraphQLRequest:
     """Return the GraphQL request in a decoded body. Raises BadRequest if it has another shape."""
-    if not isinstance(found, dict) or not isinstance(found.get("query"), str):
-        raise BadRequest(f"{_ENVELOPE}.")
-    name, variables = found.get("operationName"), found.get("variables")
-    if not isinstance(name, str | None):
-        raise BadRequest(f"{_ENVELOPE}; `operationName` is a string.")
-    if not isinstance(variables, dict | None) or not isinstance(found.get("extensions"), dict | None):
-        raise BadRequest(f"{_ENVELOPE}; `variables` and `extensions` are objects.")
-    return Asked(found["query"], name, variables)
+    if not isinstance(body, dict) or not isinstance(body.get("query"), str):
+        raise BadRequest(f"{_BODY_ERROR}.")
+    operation_name, variables = body.get("operationName"), body.get("variables")
+    if not isinstance(operation_name, str | None):
+        raise BadRequest(f"{_BODY_ERROR}; `operationName` is a string.")
+    if not isinstance(variables, dict | None) or not isinstance(body.get("extensions"), dict | None):
+        raise BadRequest(f"{_BODY_ERROR}; `variables` and `extensions` are objects.")
+    return GraphQLRequest(body["query"], operation_name, variables)
 
 
-def message(text: str | None) -> Message:
+def parse_message(text: str | None) -> ClientMessage:
     """Parse a client message of graphql-transport-ws. Raises MalformedMessage if it is invalid.
 
     text  None for a binary message.
     """
     if text is None:
-        raise Malformed("Messages must be text frames with JSON")
+        raise MalformedMessage("Messages must be text frames with JSON")
     try:
-        found = decoded(text)
+        data = parse_json(text)
     except ValueError:
-        raise Malformed("This message is not JSON") from None
-    if not isinstance(found, dict) or not isinstance(found.get("type"), str):
-        raise Malformed("A message must be an object with a string `type`")
-    kind, payload = found["type"], found.get("payload")
-    if kind in ("connection_init", "ping", "pong"):
+        raise MalformedMessage("This message is not JSON") from None
+    if not isinstance(data, dict) or not isinstance(data.get("type"), str):
+        raise MalformedMessage("A message must be an object with a string `type`")
+    message_type, payload = data["type"], data.get("payload")
+    if message_type in ("connection_init", "ping", "pong"):
         if not isinstance(payload, dict | None):
-            raise Malformed(f"The payload of {kind} must be an object")
-        return Message(kind, payload=payload)
-    if kind not in ("subscribe", "complete"):
-        raise Malformed("Unknown type of message")
-    id_ = found.get("id")
-    if not isinstance(id_, str) or not 0 < len(id_) <= _LONGEST_ID or not storable(id_):
-        raise Malformed(f"The id of {kind} must be a string of 1 to {_LONGEST_ID} characters")
-    if kind == "complete":
-        return Message(kind, id_)
+            raise MalformedMessage(f"The payload of {message_type} must be an object")
+        return ClientMessage(message_type, payload=payload)
+    if message_type not in ("subscribe", "complete"):
+        raise MalformedMessage("Unknown type of message")
+    operation_id = data.get("id")
+    if (
+        not isinstance(operation_id, str)
+        or not 0 < len(operation_id) <= _MAX_ID_LENGTH
+        or not is_storable(operation_id)
+    ):
+        raise MalformedMessage(f"The id of {message_type} must be a string of 1 to {_MAX_ID_LENGTH} characters")
+    if message_type == "complete":
+        return ClientMessage(message_type, operation_id)
     try:
-        envelope(payload)
+        parse_request(payload)
     except BadRequest:
-        raise Malformed("The payload of subscribe must be an object with a string `query`") from None
-    return Message(kind, id_, payload)
+        raise MalformedMessage("The payload of subscribe must be an object with a string `query`") from None
+    return ClientMessage(message_type, operation_id, payload)
 
 
-def storable(text: str) -> bool:
+def is_storable(text: str) -> bool:
     """Return whether a text contains neither NUL nor lone surrogates, which databases cannot store."""
-    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

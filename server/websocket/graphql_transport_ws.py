@@ -17,27 +17,35 @@ import orjson
 
 from domain.errors.operation_errors import Throttled, Unauthenticated
 from graph.execution.operations import Operation
-from models.db.connection import AWAY
-from resolvers.request.client_info import Caller
+from models.db.connection import DATABASE_DOWN_ERRORS
+from resolvers.request.client_info import ClientInfo
 from resolvers.request.viewer import Viewer
 from server.observability import logging as log_setup
 from server.observability import prometheus
-from server.operation_runner import Answer, Answering, count_unread
-from server.requests.client_info import known, spoken
-from server.requests.request_parsing import Malformed, Message, envelope, message
-from server.websocket.protocol import Text, Wire
-from server.websocket.shared_subscriptions import Groups, Member
-from subscriptions.core.hub import ended
+from server.operation_runner import OperationResult, OperationRunner, count_unparsed_operation
+from server.requests.client_info import with_language, with_token
+from server.requests.request_parsing import ClientMessage, MalformedMessage, parse_message, parse_request
+from server.websocket.protocol import PreparedText, WebSocketProtocol
+from server.websocket.shared_subscriptions import Subscriber, SubscriptionRegistry
+from subscriptions.core.hub import cancel_and_wait
 
-PROTOCOL: Final = "graphql-transport-ws"
-MALFORMED, UNAUTHORIZED, FORBIDDEN, NOT_SPOKEN, LATE, TAKEN, TWICE = 4400, 4401, 4403, 4406, 4408, 4409, 4429
-RESTART, TRY_AGAIN = 1012, 1013
-MOST_WAITING: Final = 2_000  # texts queued for a client that does not read; a newer state replaces an older one
+SUBPROTOCOL: Final = "graphql-transport-ws"
+(
+    INVALID_MESSAGE,
+    UNAUTHORIZED,
+    FORBIDDEN,
+    SUBPROTOCOL_NOT_ACCEPTABLE,
+    INIT_TIMEOUT,
+    SUBSCRIBER_EXISTS,
+    TOO_MANY_INITS,
+) = 4400, 4401, 4403, 4406, 4408, 4409, 4429
+SERVICE_RESTART, TRY_AGAIN_LATER = 1012, 1013
+MAX_QUEUED_TEXTS: Final = 2_000  # texts queued for a client that does not read; a newer state replaces an older one
 
 log = logging.getLogger(__name__)
 
 
-class Closed(Exception):
+class CloseConnection(Exception):
     """Raised to close the socket with this code and reason."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -45,24 +53,24 @@ class Closed(Exception):
         self.code, self.reason = code, reason
 
 
-class Budget:
+class TokenBucket:
     """Rate limit of a client's frames: `burst` at once, refilled at `rate` per second."""
 
-    __slots__ = ("_at", "_burst", "_left", "_rate")
+    __slots__ = ("_burst", "_rate", "_tokens", "_updated_at")
 
     def __init__(self, burst: float, rate: float) -> None:
         self._burst, self._rate = burst, rate
-        self._left, self._at = burst, asyncio.get_running_loop().time()
+        self._tokens, self._updated_at = burst, asyncio.get_running_loop().time()
 
-    def spend(self) -> bool:
+    def consume(self) -> bool:
         """Take one token; return False if there was none."""
         now = asyncio.get_running_loop().time()
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate) - 1
-        self._at = now
-        return self._left >= 0
+        self._tokens = min(self._burst, self._tokens + (now - self._updated_at) * self._rate) - 1
+        self._updated_at = now
+        return self._tokens >= 0
 
 
-class Socket:
+class GraphQLTransportConnection:
     """One client connection.
 
     authorization   `Authorization` header of the handshake, used if `connection_init` contains no token.
@@ -79,304 +87,320 @@ class Socket:
     """
 
     __slots__ = (
-        "_answering", "_authorization", "_begun", "_budget", "_ended", "_finishing", "_groups", "_handling", "_members",
-        "_most", "_over", "_patience", "_room", "_running", "_timer", "_waiting", "_wire", "caller", "viewer",
+        "_authorization", "_closed", "_current_task", "_initialized", "_max_operations", "_mutation_tasks",
+        "_on_closed", "_operation_runner", "_operation_tasks", "_protocol", "_queue_drained", "_registry",
+        "_send_queue", "_subscribers", "_timeout", "_timer", "_token_bucket", "client", "viewer",
     )  # fmt: skip
 
     def __init__(
         self,
-        answering: Answering,
-        groups: Groups,
-        caller: Caller,
+        operation_runner: OperationRunner,
+        registry: SubscriptionRegistry,
+        client: ClientInfo,
         authorization: str | None,
-        wire: Wire,
-        over: Callable[[Socket, int], None],
+        protocol: WebSocketProtocol,
+        on_closed: Callable[[GraphQLTransportConnection, int], None],
         *,
-        patience: float = 10,
-        most: int = 256,
+        timeout: float = 10,
+        max_operations: int = 256,
     ) -> None:
-        self._answering, self._groups, self.caller, self._authorization = answering, groups, caller, authorization
-        self._wire, self._over = wire, over
-        self._patience, self._most = patience, most
-        self._budget = Budget(burst=300, rate=50)
-        self._members: dict[str, Member] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._finishing: set[asyncio.Task[None]] = set()  # mutations: never cancelled, whatever the client does
-        self._waiting: dict[Hashable, tuple[bytes, Text]] = {}  # unsent texts by slot: a newer text takes the slot
-        self._room: asyncio.Event | None = None
-        self._handling: asyncio.Task[None] | None = None
-        self._begun = self._ended = False
+        self._operation_runner, self._registry, self.client, self._authorization = (
+            operation_runner,
+            registry,
+            client,
+            authorization,
+        )
+        self._protocol, self._on_closed = protocol, on_closed
+        self._timeout, self._max_operations = timeout, max_operations
+        self._token_bucket = TokenBucket(burst=300, rate=50)
+        self._subscribers: dict[str, Subscriber] = {}
+        self._operation_tasks: dict[str, asyncio.Task[None]] = {}
+        self._mutation_tasks: set[asyncio.Task[None]] = set()  # mutations: never cancelled, whatever the client does
+        self._send_queue: dict[
+            Hashable, tuple[bytes, PreparedText]
+        ] = {}  # unsent texts by slot: a newer text takes the slot
+        self._queue_drained: asyncio.Event | None = None
+        self._current_task: asyncio.Task[None] | None = None
+        self._initialized = self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self.viewer: Viewer
-        prometheus.SOCKETS.inc()
-        self._time(self._late)
+        prometheus.OPEN_SOCKETS.inc()
+        self._set_timer(self._on_init_timeout)
 
     # Incoming messages
 
-    def heard(self, text: str | None) -> None:
-        if not self._budget.spend():
-            self.close(MALFORMED, "Too many messages")
+    def on_message(self, text: str | None) -> None:
+        if not self._token_bucket.consume():
+            self.close(INVALID_MESSAGE, "Too many messages")
             return
         try:
-            said = message(text)
-        except Malformed as error:
-            self.close(MALFORMED, error.reason)
+            client_message = parse_message(text)
+        except MalformedMessage as error:
+            self.close(INVALID_MESSAGE, error.reason)
             return
-        match said.type:
+        match client_message.type:
             case "connection_init":
-                self._handle(self._begin(said))
+                self._start_handling(self._initialize(client_message))
             case "ping":
-                self._send(b'{"type":"pong"}')
+                self._send_text(b'{"type":"pong"}')
             case "subscribe":
-                self._handle(self._subscribe(said))
+                self._start_handling(self._subscribe(client_message))
             case "complete":
-                self._stop(said.id)
+                self._complete(client_message.id)
 
-    def noise(self) -> None:
-        if not self._budget.spend():
-            self.close(MALFORMED, "Too many messages")
+    def on_control_frame(self) -> None:
+        if not self._token_bucket.consume():
+            self.close(INVALID_MESSAGE, "Too many messages")
 
-    def _handle(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start_handling(self, handler: Coroutine[Any, Any, None]) -> None:
         """Run the handler of a message as a task, with reading paused until it is done."""
-        self._wire.hold()
-        self._handling = asyncio.create_task(self._handled(work), name="socket message")
+        self._protocol.pause_reading()
+        self._current_task = asyncio.create_task(self._run_handler(handler), name="socket message")
 
-    async def _handled(self, work: Coroutine[Any, Any, None]) -> None:
-        closed: Closed | None = None
+    async def _run_handler(self, handler: Coroutine[Any, Any, None]) -> None:
+        close_request: CloseConnection | None = None
         try:
-            await work
-        except Closed as error:
-            closed = error
+            await handler
+        except CloseConnection as error:
+            close_request = error
         except Exception:  # a bug closes this socket only; the client will reconnect
             log.exception("Handling a WebSocket message failed.")
-            closed = Closed(1011, "Internal server error")
-        self._handling = None
-        if closed is not None:
-            self.close(closed.code, closed.reason)
+            close_request = CloseConnection(1011, "Internal server error")
+        self._current_task = None
+        if close_request is not None:
+            self.close(close_request.code, close_request.reason)
         else:
-            self._wire.go_on()
+            self._protocol.resume_reading()
 
     # Closing
 
     def close(self, code: int, reason: str) -> None:
         """Close the connection. Only the first call has an effect."""
-        if self._ended:
+        if self._closed:
             return
-        if code == MALFORMED:
+        if code == INVALID_MESSAGE:
             log.info("A WebSocket was closed for an invalid message: %s.", reason)
-        self._wire.close(code, reason)
-        self.gone(code)
+        self._protocol.close(code, reason)
+        self.on_disconnect(code)
 
-    def stop(self) -> None:
-        self.close(RESTART, "The server restarts: connect again after a random pause")
+    def close_for_restart(self) -> None:
+        self.close(SERVICE_RESTART, "The server restarts: connect again after a random pause")
 
-    def gone(self, code: int) -> None:
+    def on_disconnect(self, code: int) -> None:
         """End the client's subscriptions and queries; let its mutations finish."""
-        if self._ended:
+        if self._closed:
             return
-        self._ended = True
-        self._time(None)
-        prometheus.SOCKETS.dec()
-        self._groups.rights.leave(self)
-        for member in self._members.values():
-            self._groups.leave(member)
-        self._members.clear()
-        self._waiting.clear()
-        self._make_room()
-        running = [task for task in self._running.values() if task not in self._finishing]
-        if self._handling is not None:
-            running.append(self._handling)
-        if running or self._finishing:
-            self._handling = asyncio.create_task(self._wind_up(running, code), name="socket's end")
+        self._closed = True
+        self._set_timer(None)
+        prometheus.OPEN_SOCKETS.dec()
+        self._registry.session_permissions.unregister(self)
+        for subscriber in self._subscribers.values():
+            self._registry.unsubscribe(subscriber)
+        self._subscribers.clear()
+        self._send_queue.clear()
+        self._notify_writable()
+        tasks = [task for task in self._operation_tasks.values() if task not in self._mutation_tasks]
+        if self._current_task is not None:
+            tasks.append(self._current_task)
+        if tasks or self._mutation_tasks:
+            self._current_task = asyncio.create_task(self._finish_tasks(tasks, code), name="socket's end")
         else:
-            self._over(self, code)
+            self._on_closed(self, code)
 
-    async def _wind_up(self, running: Sequence[asyncio.Task[None]], code: int) -> None:
-        await ended(*running)
-        if self._finishing:
-            await asyncio.wait(self._finishing)
-        self._handling = None
-        self._over(self, code)
+    async def _finish_tasks(self, tasks: Sequence[asyncio.Task[None]], code: int) -> None:
+        await cancel_and_wait(*tasks)
+        if self._mutation_tasks:
+            await asyncio.wait(self._mutation_tasks)
+        self._current_task = None
+        self._on_closed(self, code)
 
-    def _time(self, late: Callable[[], None] | None) -> None:
+    def _set_timer(self, callback: Callable[[], None] | None) -> None:
         """Call `callback` after the timeout, in place of the previous one; None only cancels that."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(self._patience, late) if late else None
+        self._timer = asyncio.get_running_loop().call_later(self._timeout, callback) if callback else None
 
-    def _late(self) -> None:
-        self.close(LATE, "Connection initialisation timeout")
+    def _on_init_timeout(self) -> None:
+        self.close(INIT_TIMEOUT, "Connection initialisation timeout")
 
     # connection_init
 
-    async def _begin(self, heard: Message) -> None:
+    async def _initialize(self, message: ClientMessage) -> None:
         """Authenticate the client by the token in `connection_init`, or else by that of the handshake."""
-        if self._begun:
-            raise Closed(TWICE, "Too many initialisation requests")
-        said = heard.payload or {}
-        given = next((said[key] for key in ("Authorization", "authorization") if key in said), self._authorization)
+        if self._initialized:
+            raise CloseConnection(TOO_MANY_INITS, "Too many initialisation requests")
+        payload = message.payload or {}
+        authorization = next(
+            (payload[key] for key in ("Authorization", "authorization") if key in payload), self._authorization
+        )
         try:
-            self.caller = known(spoken(self.caller, said), given)
-            context = await self._answering.gate.admit(self.caller)
-            self.caller = replace(self.caller, language=context.language)
+            self.client = with_token(with_language(self.client, payload), authorization)
+            context = await self._operation_runner.context_factory.create_for_request(self.client)
+            self.client = replace(self.client, language=context.language)
         except Unauthenticated as error:
-            raise Closed(FORBIDDEN, f"{error.code}: {error.message}"[:120]) from None
-        except AWAY as error:
+            raise CloseConnection(FORBIDDEN, f"{error.code}: {error.message}"[:120]) from None
+        except DATABASE_DOWN_ERRORS as error:
             log.warning("A WebSocket was refused: the database is away (%r).", error)
-            raise Closed(TRY_AGAIN, "The database cannot be reached at the moment") from None
-        if context.who is None:
-            raise Closed(FORBIDDEN, "UNAUTHENTICATED: send an access token as `Authorization` of connection_init")
-        if self._ended:
+            raise CloseConnection(TRY_AGAIN_LATER, "The database cannot be reached at the moment") from None
+        if context.current_viewer is None:
+            raise CloseConnection(
+                FORBIDDEN, "UNAUTHENTICATED: send an access token as `Authorization` of connection_init"
+            )
+        if self._closed:
             return
-        self.viewer = context.who
-        self._begun = True
+        self.viewer = context.current_viewer
+        self._initialized = True
         self._authorization = None
-        self._time(None)
-        self._groups.rights.enter(self)
-        self._send(b'{"type":"connection_ack"}')
+        self._set_timer(None)
+        self._registry.session_permissions.register(self)
+        self._send_text(b'{"type":"connection_ack"}')
 
     # Permissions
 
-    def changed(self, viewer: Viewer) -> None:
+    def on_viewer_changed(self, viewer: Viewer) -> None:
         """Take the viewer with their current permissions; subscriptions may then belong to another shared one."""
         self.viewer = viewer
-        for member in tuple(self._members.values()):
-            self._groups.move(member)
+        for subscriber in tuple(self._subscribers.values()):
+            self._registry.reassign(subscriber)
 
-    def ended(self) -> None:
+    def on_session_ended(self) -> None:
         """Close the connection: its session, device or token is no longer valid."""
         self.close(FORBIDDEN, "UNAUTHENTICATED: this session has ended")
 
     # Operations
 
-    async def _subscribe(self, heard: Message) -> None:
+    async def _subscribe(self, message: ClientMessage) -> None:
         """Start an operation: a query or mutation as a task, a subscription as a subscriber of a shared one."""
-        if not self._begun:
-            raise Closed(UNAUTHORIZED, "Unauthorized")
-        if heard.id in self._running or heard.id in self._members:
-            raise Closed(TAKEN, f"Subscriber for {heard.id} already exists"[:120])
-        with log_setup.request() as request:
-            caller = replace(self.caller, request_id=request.id)
+        if not self._initialized:
+            raise CloseConnection(UNAUTHORIZED, "Unauthorized")
+        if message.id in self._operation_tasks or message.id in self._subscribers:
+            raise CloseConnection(SUBSCRIBER_EXISTS, f"Subscriber for {message.id} already exists"[:120])
+        with log_setup.start_request() as request:
+            client = replace(self.client, request_id=request.id)
             try:
-                if len(self._running) + len(self._members) >= self._most:
+                if len(self._operation_tasks) + len(self._subscribers) >= self._max_operations:
                     raise Throttled(
-                        f"One socket runs at most {self._most} operations: complete one first, or open another."
+                        f"One socket runs at most {self._max_operations} operations: complete one first, or open another."
                     )
-                operation = self._answering.read(envelope(heard.payload))
+                operation = self._operation_runner.parse_operation(parse_request(message.payload))
             except Exception as error:  # noqa: BLE001 - it becomes the operation's result
-                count_unread()
-                self._fail(heard.id, self._answering.failed(error, caller))
+                count_unparsed_operation()
+                self._send_error(message.id, self._operation_runner.make_error_result(error, client))
                 return
             if operation.kind != "subscription":
-                self._running[heard.id] = asyncio.create_task(
-                    self._execute(heard.id, operation, caller), name="socket operation"
+                self._operation_tasks[message.id] = asyncio.create_task(
+                    self._execute(message.id, operation, client), name="socket operation"
                 )
                 return
-        await self._groups.rights.settled()
-        if self._ended:
+        await self._registry.session_permissions.wait_until_verified()
+        if self._closed:
             return
-        member = self._members[heard.id] = Member(self, heard.id, operation)
-        self._groups.join(member)
+        subscriber = self._subscribers[message.id] = Subscriber(self, message.id, operation)
+        self._registry.subscribe(subscriber)
 
-    def _stop(self, id_: str) -> None:
+    def _complete(self, operation_id: str) -> None:
         """End an operation that the client completed; a mutation runs on, but its result is dropped."""
-        member = self._members.pop(id_, None)
-        if member is not None:
-            self._groups.leave(member)
-            for slot in [each for each in self._waiting if isinstance(each, tuple) and each[0] == id_]:
-                del self._waiting[slot]
-        task = self._running.pop(id_, None)
-        if task is not None and task not in self._finishing:
+        subscriber = self._subscribers.pop(operation_id, None)
+        if subscriber is not None:
+            self._registry.unsubscribe(subscriber)
+            for slot in [
+                queued_slot
+                for queued_slot in self._send_queue
+                if isinstance(queued_slot, tuple) and queued_slot[0] == operation_id
+            ]:
+                del self._send_queue[slot]
+        task = self._operation_tasks.pop(operation_id, None)
+        if task is not None and task not in self._mutation_tasks:
             task.cancel()
 
-    async def _execute(self, id_: str, operation: Operation, caller: Caller) -> None:
+    async def _execute(self, operation_id: str, operation: Operation, client: ClientInfo) -> None:
         """Run a query or mutation and send its result."""
-        me = asyncio.current_task()
-        if operation.kind == "mutation" and me is not None:
-            self._finishing.add(me)  # a mutation must not stop halfway because the client disconnects
-            me.add_done_callback(self._finishing.discard)
-        answer = await self._answering.execute(operation, caller)
-        if self._running.get(id_) is not me:
+        this_task = asyncio.current_task()
+        if operation.kind == "mutation" and this_task is not None:
+            self._mutation_tasks.add(this_task)  # a mutation must not stop halfway because the client disconnects
+            this_task.add_done_callback(self._mutation_tasks.discard)
+        result = await self._operation_runner.execute(operation, client)
+        if self._operation_tasks.get(operation_id) is not this_task:
             return  # completed by the client meanwhile; the id may already belong to another operation
-        del self._running[id_]
-        if "data" in answer.payload:
-            self._say({"id": id_, "type": "next", "payload": answer.payload})
-            self._say({"id": id_, "type": "complete"})
+        del self._operation_tasks[operation_id]
+        if "data" in result.payload:
+            self._send_message({"id": operation_id, "type": "next", "payload": result.payload})
+            self._send_message({"id": operation_id, "type": "complete"})
         else:
-            self._fail(id_, answer)
+            self._send_error(operation_id, result)
 
-    def failed(self, member: Member, answer: Answer) -> None:
+    def fail_subscription(self, subscriber: Subscriber, result: OperationResult) -> None:
         """Send the error that ended a subscription."""
-        if self._members.get(member.id) is member:
-            del self._members[member.id]
-            prometheus.SUBSCRIPTIONS.dec()
-            self._fail(member.id, answer)
+        if self._subscribers.get(subscriber.id) is subscriber:
+            del self._subscribers[subscriber.id]
+            prometheus.OPEN_SUBSCRIPTIONS.dec()
+            self._send_error(subscriber.id, result)
 
-    def _fail(self, id_: str, answer: Answer) -> None:
-        self._say({"id": id_, "type": "error", "payload": answer.payload["errors"]})
+    def _send_error(self, operation_id: str, result: OperationResult) -> None:
+        self._send_message({"id": operation_id, "type": "error", "payload": result.payload["errors"]})
 
-    def _say(self, what: dict[str, Any]) -> None:
-        self._send(orjson.dumps(what))
+    def _send_message(self, message: dict[str, Any]) -> None:
+        self._send_text(orjson.dumps(message))
 
     # Sending
 
-    def push(self, id_: str, state: Hashable, start: bytes, text: Text) -> None:
+    def send_state(self, operation_id: str, state_key: Hashable, prefix: bytes, text: PreparedText) -> None:
         """Send a text of a subscription, or queue it while the client does not read.
 
         state_key  a queued text of the same operation and key is replaced. An event has its position as the key.
         """
-        if self._ended:
+        if self._closed:
             return
-        if self._wire.paused:
-            self._wait((id_, state), start, text)
+        if self._protocol.write_paused:
+            self._enqueue((operation_id, state_key), prefix, text)
         else:
-            self._wire.tell(start, text)
+            self._protocol.send_prepared(prefix, text)
 
-    def _send(self, text: bytes) -> None:
+    def _send_text(self, text: bytes) -> None:
         """Send or queue a text that is never replaced."""
-        if self._ended:
+        if self._closed:
             return
-        if self._wire.paused:
-            self._wait(object(), b"", Text(text))
+        if self._protocol.write_paused:
+            self._enqueue(object(), b"", PreparedText(text))
         else:
-            self._wire.say(text)
+            self._protocol.send_text(text)
 
-    def _wait(self, slot: Hashable, start: bytes, text: Text) -> None:
-        self._waiting[slot] = start, text
-        if len(self._waiting) > MOST_WAITING:
-            self.too_slow()
+    def _enqueue(self, slot: Hashable, prefix: bytes, text: PreparedText) -> None:
+        self._send_queue[slot] = prefix, text
+        if len(self._send_queue) > MAX_QUEUED_TEXTS:
+            self.close_slow_consumer()
 
-    def paused(self) -> None:
+    def on_write_paused(self) -> None:
         """Start the timeout of a slow client, unless one is running."""
         if self._timer is None:
-            self._time(self.too_slow)
+            self._set_timer(self.close_slow_consumer)
 
-    def drained(self) -> None:
+    def on_writable(self) -> None:
         """Send queued texts until the client stops reading again."""
-        if self._begun:
-            self._time(None)
-        while self._waiting and not self._wire.paused:
-            start, text = self._waiting.pop(next(iter(self._waiting)))
-            self._wire.tell(start, text)
-        self._make_room()
+        if self._initialized:
+            self._set_timer(None)
+        while self._send_queue and not self._protocol.write_paused:
+            prefix, text = self._send_queue.pop(next(iter(self._send_queue)))
+            self._protocol.send_prepared(prefix, text)
+        self._notify_writable()
 
-    def _make_room(self) -> None:
-        if self._room is not None:
-            self._room.set()
-            self._room = None
+    def _notify_writable(self) -> None:
+        if self._queue_drained is not None:
+            self._queue_drained.set()
+            self._queue_drained = None
 
-    async def room(self) -> None:
+    async def wait_writable(self) -> None:
         """Wait until at most half of the queue is full; back-pressure for replaying missed events."""
-        while len(self._waiting) > MOST_WAITING // 2:
-            self._room = self._room or asyncio.Event()
-            await self._room.wait()
+        while len(self._send_queue) > MAX_QUEUED_TEXTS // 2:
+            self._queue_drained = self._queue_drained or asyncio.Event()
+            await self._queue_drained.wait()
 
-    def keep(self) -> None:
+    def check_alive(self) -> None:
         """Ping the client; close the connection if nothing arrived since the last call."""
-        if not self._ended and not self._wire.ping():
+        if not self._closed and not self._protocol.ping():
             self.close(1011, "No answer to a ping")
 
-    def too_slow(self) -> None:
+    def close_slow_consumer(self) -> None:
         """Disconnect a client that does not read."""
-        self._waiting.clear()
-        self.close(TRY_AGAIN, "The client does not read")
+        self._send_queue.clear()
+        self.close(TRY_AGAIN_LATER, "The client does not read")

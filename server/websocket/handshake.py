@@ -21,12 +21,12 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-WIRE: Final = "scoreline.wire"  # key of the ASGI extension that holds the protocol object
+PROTOCOL_EXTENSION: Final = "scoreline.wire"  # key of the ASGI extension that holds the protocol object
 
 log = logging.getLogger(__name__)
 
 
-class Connection(Protocol):
+class HandshakeConnection(Protocol):
     """What the handshake needs of the connection that it opens."""
 
     @property
@@ -34,56 +34,62 @@ class Connection(Protocol):
         """The transport underneath."""
 
     @property
-    def attached(self) -> bool:
-        """Whether the application has attached a listener."""
+    def is_attached(self) -> bool:
+        """Whether the application has attached a frame handler."""
 
-    def opened(self, extensions: Sequence[Extension]) -> None:
+    def finish_handshake(self, extensions: Sequence[Extension]) -> None:
         """Go on as an open WebSocket."""
 
-    def refused(self) -> None:
+    def abort_handshake(self) -> None:
         """Close the transport: the handshake was refused."""
 
     def close(self, code: int, reason: str) -> None:
         """Close the open WebSocket with this code."""
 
 
-class Opening:
+class WebSocketHandshake:
     """The opening handshake of one WebSocket; the protocol drops it once the socket is open or refused."""
 
-    def __init__(self, wire: Connection, config: Config, state: ServerState, app_state: dict[str, Any]) -> None:
-        self._wire, self._config, self._state, self._app_state = wire, config, state, app_state
-        self.begun = self._over = False
+    def __init__(
+        self, protocol: HandshakeConnection, config: Config, server_state: ServerState, app_state: dict[str, Any]
+    ) -> None:
+        self._protocol, self._config, self._server_state, self._app_state = protocol, config, server_state, app_state
+        self.started = self._finished = False
         extensions = [
             ServerPerMessageDeflateFactory(
                 server_max_window_bits=12, client_max_window_bits=12, compress_settings={"memLevel": 5}
             )
         ]
-        self._library = ServerProtocol(extensions=extensions if config.ws_per_message_deflate else None, logger=log)
+        self._server_protocol = ServerProtocol(
+            extensions=extensions if config.ws_per_message_deflate else None, logger=log
+        )
 
-    def begin(self, head: bytes) -> None:
+    def start(self, head: bytes) -> None:
         """Parse the request and run the application.
 
         head  the whole request head, as uvicorn's HTTP protocol hands it over.
         """
-        self.begun = True
-        self._library.receive_data(head)
-        request = next((each for each in self._library.events_received() if isinstance(each, Request)), None)
-        self._response = self._library.accept(request) if request is not None else None
+        self.started = True
+        self._server_protocol.receive_data(head)
+        request = next((event for event in self._server_protocol.events_received() if isinstance(event, Request)), None)
+        self._response = self._server_protocol.accept(request) if request is not None else None
         if request is None or self._response is None:
-            self._refuse()  # the library could not parse the request and has queued a response by itself
+            self._finish_refused()  # the library could not parse the request and has queued a response by itself
         elif self._response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            self._library.send_response(self._response)
-            self._refuse()
+            self._server_protocol.send_response(self._response)
+            self._finish_refused()
         else:
-            task = asyncio.create_task(self._ask(self._scope(request)))
-            self._state.tasks.add(task)
-            task.add_done_callback(self._state.tasks.discard)
+            task = asyncio.create_task(self._run_application(self._build_scope(request)))
+            self._server_state.tasks.add(task)
+            task.add_done_callback(self._server_state.tasks.discard)
 
-    def _scope(self, request: Request) -> dict[str, Any]:
-        transport, headers = self._wire.transport, request.headers
+    def _build_scope(self, request: Request) -> dict[str, Any]:
+        transport, headers = self._protocol.transport, request.headers
         path, _, query = request.path.partition("?")
-        named = [each for value in headers.get_all("Sec-WebSocket-Protocol") for each in value.split(",")]
-        root = self._config.root_path
+        subprotocols = [
+            subprotocol for value in headers.get_all("Sec-WebSocket-Protocol") for subprotocol in value.split(",")
+        ]
+        root_path = self._config.root_path
         return {
             "type": "websocket",
             "asgi": {"version": self._config.asgi_version, "spec_version": "2.4"},
@@ -91,26 +97,26 @@ class Opening:
             "scheme": "wss" if is_ssl(transport) else "ws",
             "server": get_local_addr(transport),
             "client": get_remote_addr(transport),
-            "root_path": root,
-            "path": root + unquote(path),
-            "raw_path": root.encode("ascii") + path.encode("ascii"),
+            "root_path": root_path,
+            "path": root_path + unquote(path),
+            "raw_path": root_path.encode("ascii") + path.encode("ascii"),
             "query_string": query.encode("ascii"),
             "headers": [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers.raw_items()],
-            "subprotocols": [name.strip() for name in named],
+            "subprotocols": [name.strip() for name in subprotocols],
             "state": self._app_state.copy(),
-            "extensions": {WIRE: self._wire},
+            "extensions": {PROTOCOL_EXTENSION: self._protocol},
         }
 
-    async def _ask(self, scope: dict[str, Any]) -> None:
+    async def _run_application(self, scope: dict[str, Any]) -> None:
         """Run the application and make sure that the handshake has an outcome."""
         try:
             await self._config.loaded_app(scope, self._receive, self._send)
         except Exception:  # a bug fails this socket only; the client will reconnect
             log.exception("A WebSocket could not be opened.")
-        if not self._over:
+        if not self._finished:
             self._reject(HTTPStatus.INTERNAL_SERVER_ERROR)
-        elif not self._wire.attached:
-            self._wire.close(1011, "Internal server error")
+        elif not self._protocol.is_attached:
+            self._protocol.close(1011, "Internal server error")
 
     async def _receive(self) -> dict[str, Any]:
         return {"type": "websocket.connect"}
@@ -119,34 +125,34 @@ class Opening:
         match message["type"]:
             case "websocket.accept":
                 self._accept(message.get("subprotocol"))
-            case "websocket.close" if not self._over:
+            case "websocket.close" if not self._finished:
                 self._reject(HTTPStatus.FORBIDDEN)
             case "websocket.close":
-                self._wire.close(message.get("code", 1000), message.get("reason") or "")
+                self._protocol.close(message.get("code", 1000), message.get("reason") or "")
             case _:
                 raise RuntimeError("the application must attach a handler and send through the protocol object")
 
     def _accept(self, subprotocol: str | None) -> None:
         assert self._response is not None
         del self._response.headers["Date"]  # uvicorn's default headers contain it
-        for name, value in self._state.default_headers:
+        for name, value in self._server_state.default_headers:
             self._response.headers[name.decode("latin-1")] = value.decode("latin-1")
         if subprotocol:
             self._response.headers["Sec-WebSocket-Protocol"] = subprotocol
-        self._library.send_response(self._response)
+        self._server_protocol.send_response(self._response)
         self._flush()
-        self._over = True
-        self._wire.opened(self._library.extensions)
+        self._finished = True
+        self._protocol.finish_handshake(self._server_protocol.extensions)
 
     def _reject(self, status: HTTPStatus) -> None:
-        self._library.send_response(self._library.reject(status, ""))
-        self._refuse()
+        self._server_protocol.send_response(self._server_protocol.reject(status, ""))
+        self._finish_refused()
 
-    def _refuse(self) -> None:
+    def _finish_refused(self) -> None:
         self._flush()
-        self._over = True
-        self._wire.refused()
+        self._finished = True
+        self._protocol.abort_handshake()
 
     def _flush(self) -> None:
-        if not self._wire.transport.is_closing():
-            self._wire.transport.write(b"".join(self._library.data_to_send()))
+        if not self._protocol.transport.is_closing():
+            self._protocol.transport.write(b"".join(self._server_protocol.data_to_send()))

@@ -12,58 +12,58 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import uuid4
 
-from models.db.connection import AWAY
+from models.db.connection import DATABASE_DOWN_ERRORS
 from models.live import presence
 from resolvers.organization import people
 
-_SAY_EVERY = presence.HOLDS.total_seconds() / 3
-_SETTLE = 0.2  # pause after a report, so that many connections at once become one
+_REPORT_INTERVAL_SECONDS = presence.PRESENCE_TTL.total_seconds() / 3
+_DEBOUNCE_SECONDS = 0.2  # pause after a report, so that many connections at once become one
 
 log = logging.getLogger(__name__)
 
 
-class Attendance:
+class PresenceReporter:
     """Counts the sockets of each employee; calls `notify` after a report that changed who is online."""
 
-    def __init__(self, clock: Callable[[], datetime], ring: Callable[[], None] = lambda: None) -> None:
-        self.clock, self._ring = clock, ring
-        self._process = uuid4().hex
-        self._here: Counter[int] = Counter()
+    def __init__(self, clock: Callable[[], datetime], notify: Callable[[], None] = lambda: None) -> None:
+        self.clock, self._notify = clock, notify
+        self._process_id = uuid4().hex
+        self._socket_counts: Counter[int] = Counter()
         self._changed = asyncio.Event()
 
-    def come(self, employee: int | None) -> None:
+    def connect(self, employee_id: int | None) -> None:
         """Count a new socket of an employee; None, for a device, is not counted."""
-        if employee is not None:
-            self._here[employee] += 1
+        if employee_id is not None:
+            self._socket_counts[employee_id] += 1
             self._changed.set()
 
-    def go(self, employee: int | None) -> None:
+    def disconnect(self, employee_id: int | None) -> None:
         """Count a closed socket of an employee."""
-        if employee is not None:
-            self._here[employee] -= 1
-            if not self._here[employee]:
-                del self._here[employee]
+        if employee_id is not None:
+            self._socket_counts[employee_id] -= 1
+            if not self._socket_counts[employee_id]:
+                del self._socket_counts[employee_id]
                 self._changed.set()
 
-    async def keep_saying(self) -> None:
+    async def run(self) -> None:
         """Report the employees online, for as long as the process runs."""
-        said: set[int] = set()
+        reported: set[int] = set()
         while True:
             self._changed.clear()
-            here = set(self._here)
-            if here or said:
+            online = set(self._socket_counts)
+            if online or reported:
                 try:
-                    if await people.attend(self._process, here, self.clock()):
-                        self._ring()
-                    said = here
-                except AWAY as error:
+                    if await people.report_presence(self._process_id, online, self.clock()):
+                        self._notify()
+                    reported = online
+                except DATABASE_DOWN_ERRORS as error:
                     log.warning("Presence could not be written (%r); trying again.", error)
             try:
-                await asyncio.wait_for(self._changed.wait(), _SAY_EVERY)
+                await asyncio.wait_for(self._changed.wait(), _REPORT_INTERVAL_SECONDS)
             except TimeoutError:
                 continue
-            await asyncio.sleep(_SETTLE)
+            await asyncio.sleep(_DEBOUNCE_SECONDS)
 
-    async def leave(self) -> None:
+    async def report_offline(self) -> None:
         """Report that no employee is online in this process any more."""
-        await people.attend(self._process, (), self.clock())
+        await people.report_presence(self._process_id, (), self.clock())

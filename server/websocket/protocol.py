@@ -19,86 +19,88 @@ from websockets.extensions.base import Extension
 from websockets.frames import Close, Frame, Opcode
 from websockets.utils import apply_mask
 
-from server.websocket.handshake import Opening
+from server.websocket.handshake import WebSocketHandshake
 
-PATIENCE: Final = 10.0  # how long a close handshake may take before the connection is aborted
-SHORTLY: Final = 1.0  # the same if the client's answer could not be read anyway, and when the server stops
-_PING: Final = Frame(Opcode.PING, b"").serialize(mask=False)
+CLOSE_TIMEOUT_SECONDS: Final = 10.0  # how long a close handshake may take before the connection is aborted
+ABORT_TIMEOUT_SECONDS: Final = (
+    1.0  # the same if the client's answer could not be read anyway, and when the server stops
+)
+_PING_FRAME: Final = Frame(Opcode.PING, b"").serialize(mask=False)
 
 
-class Listener(Protocol):
+class FrameHandler(Protocol):
     """Receives the events of a socket. All methods are called in the event loop and must not block."""
 
-    def heard(self, text: str | None) -> None:
+    def on_message(self, text: str | None) -> None:
         """Handle a message; `text` is None for a binary one."""
 
-    def noise(self) -> None:
+    def on_control_frame(self) -> None:
         """Handle a frame that completes no message: a ping, a pong or a fragment. For rate limits."""
 
-    def paused(self) -> None:
+    def on_write_paused(self) -> None:
         """Stop sending: the client does not read and the write buffer is full."""
 
-    def drained(self) -> None:
+    def on_writable(self) -> None:
         """Resume sending."""
 
     def close(self, code: int, reason: str) -> None:
         """Close the socket with this code: the client violated the protocol."""
 
-    def stop(self) -> None:
+    def close_for_restart(self) -> None:
         """Close the socket: the server is shutting down."""
 
-    def gone(self, code: int) -> None:
+    def on_disconnect(self, code: int) -> None:
         """Handle the end of the connection, with its close code. May be called again, and after `close`."""
 
 
-class Nobody:
+class NullHandler:
     """Handler of a socket that is closed before the application attached one."""
 
-    def heard(self, text: str | None) -> None: ...
+    def on_message(self, text: str | None) -> None: ...
 
-    def noise(self) -> None: ...
+    def on_control_frame(self) -> None: ...
 
-    def paused(self) -> None: ...
+    def on_write_paused(self) -> None: ...
 
-    def drained(self) -> None: ...
+    def on_writable(self) -> None: ...
 
     def close(self, code: int, reason: str) -> None: ...
 
-    def stop(self) -> None: ...
+    def close_for_restart(self) -> None: ...
 
-    def gone(self, code: int) -> None: ...
+    def on_disconnect(self, code: int) -> None: ...
 
 
-class Text:
+class PreparedText:
     """A text sent to many sockets, each with its own prefix (the operation's id).
 
     The last frame is cached: most clients use the same ids for the same subscriptions, so successive sockets usually
     have the same prefix, and the text is framed once for all of them.
     """
 
-    __slots__ = ("_frame", "_start", "rest")
+    __slots__ = ("_cached_frame", "_cached_prefix", "body")
 
-    def __init__(self, rest: bytes) -> None:
-        self.rest = rest
-        self._start: bytes | None = None
-        self._frame = b""
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self._cached_prefix: bytes | None = None
+        self._cached_frame = b""
 
-    def frame(self, start: bytes) -> bytes:
+    def build_frame(self, prefix: bytes) -> bytes:
         """Return the unmasked, uncompressed text frame with `prefix` and the body."""
-        if start != self._start:
-            size = len(start) + len(self.rest)
-            self._start, self._frame = start, b"".join((_head(size), start, self.rest))
-        return self._frame
+        if prefix != self._cached_prefix:
+            size = len(prefix) + len(self.body)
+            self._cached_prefix, self._cached_frame = prefix, b"".join((_build_text_header(size), prefix, self.body))
+        return self._cached_frame
 
 
-def _head(size: int) -> bytes:
+def _build_text_header(size: int) -> bytes:
     """Return the header of a final, unmasked text frame whose payload has `size` bytes (RFC 6455, 5.2)."""
     if size < 126:
         return bytes((0x81, size))
     return b"\x81\x7e" + size.to_bytes(2, "big") if size < 65_536 else b"\x81\x7f" + size.to_bytes(8, "big")
 
 
-class Wire(asyncio.Protocol):
+class WebSocketProtocol(asyncio.Protocol):
     """One WebSocket.
 
     write_paused  the client does not read: the transport's buffer is above its high-water mark.
@@ -109,8 +111,9 @@ class Wire(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_buffer", "_closing", "_connections", "_deaf", "_extensions", "_held", "_is_text", "_listener", "_loop", "_most",
-        "_opening", "_parts", "_silent", "_timer", "_transport", "paused",
+        "_buffer", "_close_timer", "_closing", "_connections", "_extensions", "_failed", "_fragments", "_handler",
+        "_handshake", "_is_text", "_loop", "_max_message_bytes", "_no_traffic", "_reading_paused", "_transport",
+        "write_paused",
     )  # fmt: skip
 
     def __init__(
@@ -121,16 +124,16 @@ class Wire(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._loop = _loop or asyncio.get_running_loop()
-        self._opening: Opening | None = Opening(self, config, server_state, app_state)
+        self._handshake: WebSocketHandshake | None = WebSocketHandshake(self, config, server_state, app_state)
         self._connections: set[Any] = server_state.connections
-        self._most = config.ws_max_size
-        self._listener: Listener | None = None
+        self._max_message_bytes = config.ws_max_size
+        self._handler: FrameHandler | None = None
         self._extensions: tuple[Extension, ...] = ()
         self._buffer = bytearray()
-        self._parts: list[bytes] | None = None  # fragments of an unfinished message
+        self._fragments: list[bytes] | None = None  # fragments of an unfinished message
         self._is_text = False
-        self._held = self._closing = self._deaf = self._silent = self.paused = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._reading_paused = self._closing = self._failed = self._no_traffic = self.write_paused = False
+        self._close_timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
 
     # called by the handshake
@@ -140,65 +143,65 @@ class Wire(asyncio.Protocol):
         return self._transport
 
     @property
-    def attached(self) -> bool:
+    def is_attached(self) -> bool:
         """Whether there is a handler, or the connection is closing and needs none."""
-        return self._listener is not None or self._transport.is_closing()
+        return self._handler is not None or self._transport.is_closing()
 
-    def opened(self, extensions: Sequence[Extension]) -> None:
-        self._opening, self._extensions = None, tuple(extensions)
+    def finish_handshake(self, extensions: Sequence[Extension]) -> None:
+        self._handshake, self._extensions = None, tuple(extensions)
 
-    def refused(self) -> None:
-        self._opening, self._closing = None, True
+    def abort_handshake(self) -> None:
+        self._handshake, self._closing = None, True
         self._transport.close()
 
     # called by the application and its handler
 
-    def attach(self, listener: Listener) -> None:
+    def attach(self, handler: FrameHandler) -> None:
         """Call this handler from now on, also for messages that have arrived already."""
-        self._listener = listener
+        self._handler = handler
         if self._transport.is_closing():
-            self._loop.call_soon(listener.gone, 1006)
+            self._loop.call_soon(handler.on_disconnect, 1006)
         else:
-            self._loop.call_soon(self._read)
+            self._loop.call_soon(self._process_buffer)
 
-    def tell(self, start: bytes, text: Text) -> None:
+    def send_prepared(self, prefix: bytes, text: PreparedText) -> None:
         """Send a prepared text with this prefix.
 
         With extensions it is framed anew for each socket: a compressor has a state per connection.
         """
         if self._extensions:
-            self.say(start + text.rest)
+            self.send_text(prefix + text.body)
         else:
-            self._transport.write(text.frame(start))
+            self._transport.write(text.build_frame(prefix))
 
-    def say(self, text: bytes) -> None:
+    def send_text(self, text: bytes) -> None:
         """Send a text message, encoded as UTF-8."""
         if self._extensions:
             self._transport.write(Frame(Opcode.TEXT, text).serialize(mask=False, extensions=self._extensions))
         else:
-            self._transport.write(_head(len(text)) + text)
+            self._transport.write(_build_text_header(len(text)) + text)
 
-    def hold(self) -> None:
+    def pause_reading(self) -> None:
         """Deliver no further messages until `resume_reading`."""
-        self._held = True
+        self._reading_paused = True
 
-    def go_on(self) -> None:
+    def resume_reading(self) -> None:
         """Deliver buffered messages and read on."""
-        self._held = False
+        self._reading_paused = False
         if not self._transport.is_closing():
             self._transport.resume_reading()
-            self._read()
+            self._process_buffer()
 
     def ping(self) -> bool:
         """Send a ping; return whether any data arrived since the last one.
 
         While reading is paused by the server itself, silence proves nothing and True is returned.
         """
-        if self._silent and not self._held:
+        if self._no_traffic and not self._reading_paused:
             return False
-        self._silent = True
-        if not self.paused and not self._transport.is_closing():
-            self._transport.write(_PING)
+        self._no_traffic = True
+        if not self.write_paused and not self._transport.is_closing():
+            self._transport.write(_PING_FRAME)
         return True
 
     def close(self, code: int, reason: str) -> None:
@@ -206,24 +209,24 @@ class Wire(asyncio.Protocol):
         if self._closing or self._transport.is_closing():
             return
         self._closing = True
-        self._listener = self._listener or Nobody()
+        self._handler = self._handler or NullHandler()
         self._transport.write(Frame(Opcode.CLOSE, Close(code, reason).serialize()).serialize(mask=False))
-        self._end_within(SHORTLY if self._deaf else PATIENCE)
-        self._loop.call_soon(self.go_on)  # the client's close frame may be buffered behind messages
+        self._abort_after(ABORT_TIMEOUT_SECONDS if self._failed else CLOSE_TIMEOUT_SECONDS)
+        self._loop.call_soon(self.resume_reading)  # the client's close frame may be buffered behind messages
 
-    def _end_within(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self._transport.abort)
+    def _abort_after(self, seconds: float) -> None:
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        self._close_timer = self._loop.call_later(seconds, self._transport.abort)
 
     # called by uvicorn
 
     def shutdown(self) -> None:
         """Close the connection: the server is shutting down."""
-        if self._listener is not None:
-            self._listener.stop()
+        if self._handler is not None:
+            self._handler.close_for_restart()
         if self._closing:
-            self._end_within(SHORTLY)
+            self._abort_after(ABORT_TIMEOUT_SECONDS)
         else:
             self._transport.close()
 
@@ -235,59 +238,59 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+            self._close_timer = None
         self._buffer.clear()
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.gone(1006)
+        handler, self._handler = self._handler, None
+        if handler is not None:
+            handler.on_disconnect(1006)
 
     def pause_writing(self) -> None:
-        self.paused = True
-        if self._listener is not None:
-            self._listener.paused()
+        self.write_paused = True
+        if self._handler is not None:
+            self._handler.on_write_paused()
 
     def resume_writing(self) -> None:
-        self.paused = False
-        if self._listener is not None:
-            self._listener.drained()
+        self.write_paused = False
+        if self._handler is not None:
+            self._handler.on_writable()
 
     def data_received(self, data: bytes) -> None:
-        self._silent = False
-        if self._opening is not None and not self._opening.begun:
-            self._opening.begin(data)
-        elif not self._deaf:
+        self._no_traffic = False
+        if self._handshake is not None and not self._handshake.started:
+            self._handshake.start(data)
+        elif not self._failed:
             self._buffer += data
-            if self._held or self._listener is None:
-                if len(self._buffer) > self._most:
+            if self._reading_paused or self._handler is None:
+                if len(self._buffer) > self._max_message_bytes:
                     self._transport.pause_reading()
             else:
-                self._read()
+                self._process_buffer()
 
     # frames
 
-    def _read(self) -> None:
+    def _process_buffer(self) -> None:
         """Handle the complete frames in the buffer, until the handler pauses reading."""
-        listener = self._listener
-        if listener is None:
+        handler = self._handler
+        if handler is None:
             return
         try:
-            while not self._held and not self._deaf and (frame := self._frame()):
-                self._heed(frame, listener)
+            while not self._reading_paused and not self._failed and (frame := self._take_frame()):
+                self._handle_frame(frame, handler)
         except ProtocolError as error:
-            self._fail(listener, 1002, str(error))
+            self._fail(handler, 1002, str(error))
         except UnicodeDecodeError:
-            self._fail(listener, 1007, "A text message must be UTF-8")
+            self._fail(handler, 1007, "A text message must be UTF-8")
         except PayloadTooBig:
-            self._fail(listener, 1009, f"A message has at most {self._most} bytes")
+            self._fail(handler, 1009, f"A message has at most {self._max_message_bytes} bytes")
 
-    def _fail(self, listener: Listener, code: int, reason: str) -> None:
-        self._deaf = True  # the position of the next frame in the stream is unknown from here on
+    def _fail(self, handler: FrameHandler, code: int, reason: str) -> None:
+        self._failed = True  # the position of the next frame in the stream is unknown from here on
         self._buffer.clear()
-        listener.close(code, reason)
+        handler.close(code, reason)
 
-    def _frame(self) -> Frame | None:
+    def _take_frame(self) -> Frame | None:
         """Remove the next frame from the buffer and return it, unmasked and decompressed; None while it is incomplete.
 
         raises  ProtocolError, PayloadTooBig. The size is checked before the payload has arrived.
@@ -295,67 +298,69 @@ class Wire(asyncio.Protocol):
         buffer = self._buffer
         if len(buffer) < 2:
             return None
-        first, second = buffer[0], buffer[1]
-        size = second & 127
-        start = {126: 4, 127: 10}.get(size, 2)
-        if len(buffer) < start:
+        first_byte, second_byte = buffer[0], buffer[1]
+        payload_size = second_byte & 127
+        mask_start = {126: 4, 127: 10}.get(payload_size, 2)
+        if len(buffer) < mask_start:
             return None
-        if start > 2:
-            size = int.from_bytes(buffer[2:start], "big")
-        if not second & 128:
+        if mask_start > 2:
+            payload_size = int.from_bytes(buffer[2:mask_start], "big")
+        if not second_byte & 128:
             raise ProtocolError("A client must mask its frames")
-        if size > self._most:
-            raise PayloadTooBig(size, self._most)
-        end = start + 4 + size
-        if len(buffer) < end:
+        if payload_size > self._max_message_bytes:
+            raise PayloadTooBig(payload_size, self._max_message_bytes)
+        frame_end = mask_start + 4 + payload_size
+        if len(buffer) < frame_end:
             return None
-        data = apply_mask(bytes(buffer[start + 4 : end]), bytes(buffer[start : start + 4]))
-        del buffer[:end]
+        payload = apply_mask(bytes(buffer[mask_start + 4 : frame_end]), bytes(buffer[mask_start : mask_start + 4]))
+        del buffer[:frame_end]
         try:
-            opcode = Opcode(first & 15)
+            opcode = Opcode(first_byte & 15)
         except ValueError:
             raise ProtocolError("Unknown opcode") from None
-        frame = Frame(opcode, data, bool(first & 128), bool(first & 64), bool(first & 32), bool(first & 16))
+        frame = Frame(
+            opcode, payload, bool(first_byte & 128), bool(first_byte & 64), bool(first_byte & 32), bool(first_byte & 16)
+        )
         for extension in reversed(self._extensions):
-            frame = extension.decode(frame, max_size=self._most)
+            frame = extension.decode(frame, max_size=self._max_message_bytes)
         frame.check()
         return frame
 
-    def _heed(self, frame: Frame, listener: Listener) -> None:
-        data = bytes(frame.data)
+    def _handle_frame(self, frame: Frame, handler: FrameHandler) -> None:
+        payload = bytes(frame.data)
         if frame.opcode is Opcode.CLOSE:
-            self._end(data, listener)
+            self._handle_close(payload, handler)
         elif self._closing:
             return
         elif frame.opcode is Opcode.PING:
-            self._transport.write(Frame(Opcode.PONG, data).serialize(mask=False))
-            listener.noise()
+            self._transport.write(Frame(Opcode.PONG, payload).serialize(mask=False))
+            handler.on_control_frame()
         elif frame.opcode is Opcode.PONG:
-            listener.noise()
+            handler.on_control_frame()
         else:
-            self._gather(frame, data, listener)
+            self._add_fragment(frame, payload, handler)
 
-    def _gather(self, frame: Frame, data: bytes, listener: Listener) -> None:
+    def _add_fragment(self, frame: Frame, payload: bytes, handler: FrameHandler) -> None:
         """Add a data frame to the current message; pass the message on if it is complete."""
-        if (frame.opcode is Opcode.CONT) is (self._parts is None):
+        if (frame.opcode is Opcode.CONT) is (self._fragments is None):
             raise ProtocolError("Unexpected continuation frame, or a new message within a fragmented one")
-        if self._parts is None:
-            self._parts, self._is_text = [], frame.opcode is Opcode.TEXT
-        self._parts.append(data)
-        if sum(map(len, self._parts)) > self._most:
-            raise PayloadTooBig(None, self._most)
+        if self._fragments is None:
+            self._fragments, self._is_text = [], frame.opcode is Opcode.TEXT
+        self._fragments.append(payload)
+        if sum(map(len, self._fragments)) > self._max_message_bytes:
+            raise PayloadTooBig(None, self._max_message_bytes)
         if not frame.fin:
-            listener.noise()
+            handler.on_control_frame()
             return
-        whole, self._parts = b"".join(self._parts), None
-        listener.heard(whole.decode() if self._is_text else None)
+        message, self._fragments = b"".join(self._fragments), None
+        handler.on_message(message.decode() if self._is_text else None)
 
-    def _end(self, data: bytes, listener: Listener) -> None:
+    def _handle_close(self, payload: bytes, handler: FrameHandler) -> None:
         """Handle a close frame: answer it, or complete the close handshake that the server started."""
-        code = Close.parse(data).code
+        code = Close.parse(payload).code
         if not self._closing:
             self._closing = True
-            self._transport.write(Frame(Opcode.CLOSE, data).serialize(mask=False))
-            listener.gone(int(code))
-        self._end_within(SHORTLY)  # abort if the client does not read the rest of the write buffer
+            self._transport.write(Frame(Opcode.CLOSE, payload).serialize(mask=False))
+            handler.on_disconnect(int(code))
+        self._abort_after(ABORT_TIMEOUT_SECONDS)  # abort if the client does not read the rest of the write buffer
         self._transport.close()

@@ -15,103 +15,103 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, NoReturn, Protocol
 
-from models.db.connection import AWAY
+from models.db.connection import DATABASE_DOWN_ERRORS
 from resolvers.auth import sessions
 from resolvers.request.viewer import Viewer
-from server.websocket.presence_reporter import Attendance
-from subscriptions.core.hub import Ear, Hub
+from server.websocket.presence_reporter import PresenceReporter
+from subscriptions.core.hub import Hub, TopicListener
 
-_REST: Final = 1.0  # pause after a check failed because the database was down
+_RETRY_SECONDS: Final = 1.0  # pause after a check failed because the database was down
 
 log = logging.getLogger(__name__)
 
 
-class Guest(Protocol):
+class SessionHandler(Protocol):
     """An open socket, as the permission checks see it."""
 
     viewer: Viewer
 
-    def changed(self, viewer: Viewer) -> None:
+    def on_viewer_changed(self, viewer: Viewer) -> None:
         """Continue with this viewer, whose permissions may have changed."""
 
-    def ended(self) -> None:
+    def on_session_ended(self) -> None:
         """Close: the session, device or token is no longer valid."""
 
 
-class Rights:
+class SessionPermissions:
     """Permissions of all open sockets of the process."""
 
-    def __init__(self, hub: Hub, clock: Callable[[], datetime], attendance: Attendance) -> None:
-        self._hub, self._clock, self._attendance = hub, clock, attendance
-        self._ears: dict[Guest, Ear] = {}
-        self._doubtful: set[Guest] = set()
-        self._ends: list[tuple[datetime, int, Guest]] = []
-        self._due = asyncio.Event()
-        self._looked = asyncio.Event()
+    def __init__(self, hub: Hub, clock: Callable[[], datetime], presence_reporter: PresenceReporter) -> None:
+        self._hub, self._clock, self._presence_reporter = hub, clock, presence_reporter
+        self._listeners: dict[SessionHandler, TopicListener] = {}
+        self._unverified: set[SessionHandler] = set()
+        self._expirations: list[tuple[datetime, int, SessionHandler]] = []
+        self._check_due = asyncio.Event()
+        self._checked = asyncio.Event()
 
-    def enter(self, guest: Guest) -> None:
+    def register(self, handler: SessionHandler) -> None:
         """Check the permissions of a socket from now on, until `unregister`."""
-        doubt = partial(self._doubt, guest)
-        self._ears[guest] = self._hub.watch(sessions.topics(guest.viewer), doubt)
-        self._attendance.come(guest.viewer.id)
-        if guest.viewer.expires_at is not None:
-            heapq.heappush(self._ends, (guest.viewer.expires_at + sessions.LEEWAY, id(guest), guest))
-            self._due.set()
+        on_news = partial(self._mark_unverified, handler)
+        self._listeners[handler] = self._hub.watch(sessions.revocation_topics(handler.viewer), on_news)
+        self._presence_reporter.connect(handler.viewer.id)
+        if handler.viewer.expires_at is not None:
+            heapq.heappush(self._expirations, (handler.viewer.expires_at + sessions.CLOCK_LEEWAY, id(handler), handler))
+            self._check_due.set()
 
-    def leave(self, guest: Guest) -> None:
-        ear = self._ears.pop(guest, None)
-        if ear is not None:
-            self._hub.unwatch(ear)
-            self._attendance.go(guest.viewer.id)
-        self._doubtful.discard(guest)
+    def unregister(self, handler: SessionHandler) -> None:
+        listener = self._listeners.pop(handler, None)
+        if listener is not None:
+            self._hub.unwatch(listener)
+            self._presence_reporter.disconnect(handler.viewer.id)
+        self._unverified.discard(handler)
 
-    async def settled(self) -> None:
+    async def wait_until_verified(self) -> None:
         """Wait until no socket is unverified."""
-        while self._doubtful:
-            self._looked.clear()
-            await self._looked.wait()
+        while self._unverified:
+            self._checked.clear()
+            await self._checked.wait()
 
-    def _doubt(self, guest: Guest) -> None:
-        self._doubtful.add(guest)
-        self._due.set()
+    def _mark_unverified(self, handler: SessionHandler) -> None:
+        self._unverified.add(handler)
+        self._check_due.set()
 
-    async def keep(self) -> NoReturn:
+    async def run(self) -> NoReturn:
         """Re-check unverified sockets, and those whose token has expired, for as long as the process runs."""
         while True:
-            wait = (self._ends[0][0] - self._clock()).total_seconds() if self._ends else None
-            if wait is None or wait > 0:
+            wait_seconds = (self._expirations[0][0] - self._clock()).total_seconds() if self._expirations else None
+            if wait_seconds is None or wait_seconds > 0:
                 try:
-                    async with asyncio.timeout(wait):
-                        await self._due.wait()
+                    async with asyncio.timeout(wait_seconds):
+                        await self._check_due.wait()
                 except TimeoutError:
                     pass
-            self._due.clear()
+            self._check_due.clear()
             now = self._clock()
-            while self._ends and self._ends[0][0] <= now:
-                guest = heapq.heappop(self._ends)[2]
-                if guest in self._ears:
-                    self._doubtful.add(guest)
-            if not await self._look(now):
-                await asyncio.sleep(_REST)
-                self._due.set()
+            while self._expirations and self._expirations[0][0] <= now:
+                handler = heapq.heappop(self._expirations)[2]
+                if handler in self._listeners:
+                    self._unverified.add(handler)
+            if not await self._verify(now):
+                await asyncio.sleep(_RETRY_SECONDS)
+                self._check_due.set()
 
-    async def _look(self, now: datetime) -> bool:
-        looked_at = list(self._doubtful)
-        if not looked_at:
+    async def _verify(self, now: datetime) -> bool:
+        handlers = list(self._unverified)
+        if not handlers:
             return True
-        self._doubtful.clear()  # before the query: news that arrives during it marks a socket again
+        self._unverified.clear()  # before the query: news that arrives during it marks a socket again
         try:
-            found: list[Any] = list(await sessions.as_they_are([guest.viewer for guest in looked_at], now))
-        except AWAY as error:
+            viewers: list[Any] = list(await sessions.reload_viewers([handler.viewer for handler in handlers], now))
+        except DATABASE_DOWN_ERRORS as error:
             log.warning("The permissions of open sockets could not be checked (%r); trying again.", error)
-            self._doubtful.update(guest for guest in looked_at if guest in self._ears)
+            self._unverified.update(handler for handler in handlers if handler in self._listeners)
             return False
-        for guest, viewer in zip(looked_at, found, strict=True):
-            if guest not in self._ears:
+        for handler, viewer in zip(handlers, viewers, strict=True):
+            if handler not in self._listeners:
                 continue
             if viewer is None:
-                guest.ended()
+                handler.on_session_ended()
             else:
-                guest.changed(viewer)
-        self._looked.set()
+                handler.on_viewer_changed(viewer)
+        self._checked.set()
         return True

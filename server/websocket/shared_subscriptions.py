@@ -22,44 +22,44 @@ from typing import Any, Final, Protocol
 import orjson
 
 from graph.execution.operations import Operation
-from graph.subscriptions import HAPPENINGS
-from resolvers.request.client_info import Caller
+from graph.subscriptions import EVENT_FIELDS
+from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.viewer import Viewer
 from server.observability import logging as log_setup
 from server.observability import prometheus
-from server.operation_runner import Answer, Answering
-from server.websocket.protocol import Text
-from server.websocket.session_permissions import Rights
-from subscriptions.core.hub import ended
-from subscriptions.core.stream_context import NOW
+from server.operation_runner import OperationResult, OperationRunner
+from server.websocket.protocol import PreparedText
+from server.websocket.session_permissions import SessionPermissions
+from subscriptions.core.hub import cancel_and_wait
+from subscriptions.core.stream_context import FROM_NOW
 
-BREATH: Final = 100  # sends after which the event loop gets to other tasks
-HELD: Final = 1_000  # events buffered for a subscriber that still replays
+YIELD_EVERY: Final = 100  # sends after which the event loop gets to other tasks
+MAX_BUFFERED_EVENTS: Final = 1_000  # events buffered for a subscriber that still replays
 
 log = logging.getLogger(__name__)
 
 
-class Listener(Protocol):
-    """What a shared subscription needs of a socket."""
+class SubscriberConnection(Protocol):
+    """What a shared subscription needs of a connection."""
 
-    caller: Caller
+    client: ClientInfo
     viewer: Viewer
 
-    def push(self, id_: str, key: Hashable, start: bytes, text: Text) -> None:
-        """Send a result, or keep the newest by `key` while the client does not read."""
+    def send_state(self, operation_id: str, state_key: Hashable, prefix: bytes, text: PreparedText) -> None:
+        """Send a result; while the client does not read, keep only the newest result of each `state_key`."""
 
-    def failed(self, member: Member, answer: Answer) -> None:
-        """End the subscription with an error."""
+    def fail_subscription(self, subscriber: Subscriber, result: OperationResult) -> None:
+        """End one subscription with an error."""
 
-    def too_slow(self) -> None:
-        """Close the socket: its client does not keep up."""
+    def close_slow_consumer(self) -> None:
+        """Close the connection: the client does not keep up."""
 
-    async def room(self) -> None:
+    async def wait_writable(self) -> None:
         """Wait until the client reads."""
 
 
-class Member:
+class Subscriber:
     """A subscription operation of one socket.
 
     prefix           start of each of its messages, up to the payload
@@ -69,45 +69,54 @@ class Member:
     last_position    position of the last event sent
     """
 
-    __slots__ = ("behind", "group", "held", "id", "last", "operation", "socket", "start")
+    __slots__ = (
+        "buffered_events",
+        "connection",
+        "id",
+        "last_position",
+        "last_versions",
+        "operation",
+        "prefix",
+        "subscription",
+    )
 
-    def __init__(self, socket: Listener, id_: str, operation: Operation) -> None:
-        self.socket, self.id, self.operation = socket, id_, operation
-        self.start = b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
-        self.group: Group | None = None
-        self.behind: dict[Hashable, int] | None = None
-        self.held: dict[int, Text] | None = None
-        self.last = 0
+    def __init__(self, connection: SubscriberConnection, operation_id: str, operation: Operation) -> None:
+        self.connection, self.id, self.operation = connection, operation_id, operation
+        self.prefix = b'{"id":%b,"type":"next","payload":' % orjson.dumps(operation_id)
+        self.subscription: SharedSubscription | None = None
+        self.last_versions: dict[Hashable, int] | None = None
+        self.buffered_events: dict[int, PreparedText] | None = None
+        self.last_position = 0
 
-    def told(self, state: Hashable, version: int, text: Text) -> None:
+    def on_state(self, state: Hashable, version: int, text: PreparedText) -> None:
         """Send a state, unless a newer version was sent before the subscriber moved here."""
-        if self.behind is not None and version < self.behind.get(state, 0):
+        if self.last_versions is not None and version < self.last_versions.get(state, 0):
             return
-        self.socket.push(self.id, state, self.start, text)
+        self.connection.send_state(self.id, state, self.prefix, text)
 
-    def happened(self, position: int, text: Text) -> None:
+    def on_event(self, position: int, text: PreparedText) -> None:
         """Send an event, or buffer it during a replay."""
-        if self.held is not None:
-            self.held[position] = text
-            if len(self.held) > HELD:
-                self.socket.too_slow()
+        if self.buffered_events is not None:
+            self.buffered_events[position] = text
+            if len(self.buffered_events) > MAX_BUFFERED_EVENTS:
+                self.connection.close_slow_consumer()
         else:
-            self.hear(position, text)
+            self.send_event(position, text)
 
-    def hear(self, position: int, text: Text) -> None:
+    def send_event(self, position: int, text: PreparedText) -> None:
         """Send an event unless it was sent already: the replay and the shared stream may overlap."""
-        if position > self.last:
-            self.last = position
-            self.socket.push(self.id, position, self.start, text)
+        if position > self.last_position:
+            self.last_position = position
+            self.connection.send_state(self.id, position, self.prefix, text)
 
-    def release(self) -> None:
+    def flush_buffer(self) -> None:
         """End the replay: send the buffered events in order; later events are sent directly."""
-        held, self.held = self.held or {}, None
-        for position in sorted(held):
-            self.hear(position, held[position])
+        buffered_events, self.buffered_events = self.buffered_events or {}, None
+        for position in sorted(buffered_events):
+            self.send_event(position, buffered_events[position])
 
 
-class Group:
+class SharedSubscription:
     """One running subscription and its subscribers.
 
     latest_states  stream of states: version and text of each state
@@ -115,209 +124,222 @@ class Group:
     started        set once the start position is known (or the stream has failed): from then on no event is missed
     """
 
-    def __init__(self, groups: Groups, key: Hashable, first: Member) -> None:
-        self._groups, self.key = groups, key
-        self.members: dict[Member, None] = {}
-        self.newest: dict[Hashable, tuple[int, Text]] = {}
-        self.happening = first.operation.field in HAPPENINGS
+    def __init__(self, registry: SubscriptionRegistry, key: Hashable, first_subscriber: Subscriber) -> None:
+        self._registry, self.key = registry, key
+        self.subscribers: dict[Subscriber, None] = {}
+        self.latest_states: dict[Hashable, tuple[int, PreparedText]] = {}
+        self.is_event_stream = first_subscriber.operation.field_name in EVENT_FIELDS
         self.position: int | None = None
-        self.begun = asyncio.Event()
-        self._task = asyncio.create_task(self._run(first), name="shared subscription")
+        self.started = asyncio.Event()
+        self._task = asyncio.create_task(self._run(first_subscriber), name="shared subscription")
 
-    def join(self, member: Member) -> None:
+    def add(self, subscriber: Subscriber) -> None:
         """Add a subscriber and send it the states known so far."""
-        member.group = self
-        self.members[member] = None
-        for state, (version, text) in self.newest.items():
-            member.told(state, version, text)
+        subscriber.subscription = self
+        self.subscribers[subscriber] = None
+        for state, (version, text) in self.latest_states.items():
+            subscriber.on_state(state, version, text)
 
-    def leave(self, member: Member) -> None:
+    def remove(self, subscriber: Subscriber) -> None:
         """Remove a subscriber; the last one ends the stream."""
-        self.members.pop(member, None)
-        member.group = None
-        if not self.members:
-            self._groups.forget(self)
+        self.subscribers.pop(subscriber, None)
+        subscriber.subscription = None
+        if not self.subscribers:
+            self._registry.remove(self)
             self._task.cancel()
 
-    async def _run(self, first: Member) -> None:
+    async def _run(self, first_subscriber: Subscriber) -> None:
         """Execute the subscription and publish its results.
 
         The context is that of the first subscriber. All subscribers of a key have the same permissions, so the viewer
         of any of them may stand in later (`_refresh_viewer`).
         """
-        with log_setup.request() as request:
-            operation = first.operation
-            log_setup.name_operation(operation.name or operation.field)
-            context = self._groups.context(first.socket, request.id)
-            del first  # it may leave before the stream ends: do not keep its socket in memory
-            context.settled = partial(self._settled, context)
-            if self.happening:
-                context.start, context.caught_up = NOW, self._caught_up
+        with log_setup.start_request() as request:
+            operation = first_subscriber.operation
+            log_setup.set_operation_name(operation.name or operation.field_name)
+            context = self._registry.create_context(first_subscriber.connection, request.id)
+            del first_subscriber  # it may leave before the stream ends: do not keep its socket in memory
+            context.refresh_viewer = partial(self._refresh_viewer, context)
+            if self.is_event_stream:
+                context.start_position, context.on_caught_up = FROM_NOW, self._on_caught_up
             try:
-                async with aclosing(self._groups.answering.events(operation, context)) as answers:
-                    async for event, answer in answers:
-                        if "data" not in answer.payload:
-                            self._end(answer)
+                async with aclosing(self._registry.operation_runner.run_subscription(operation, context)) as results:
+                    async for event, result in results:
+                        if "data" not in result.payload:
+                            self._fail(result)
                             return
-                        await self._groups.rights.settled()
-                        await self._tell(event, answer, context.standing)
+                        await self._registry.session_permissions.wait_until_verified()
+                        await self._publish(event, result, context.active_state_ids)
             except Exception as error:  # a bug: the subscribers are told that the subscription ended
                 log.exception("A shared subscription failed.")
-                self._end(self._groups.answering.failed(error, context.caller))
+                self._fail(self._registry.operation_runner.make_error_result(error, context.client))
 
-    async def _settled(self, context: Context) -> None:
+    async def _refresh_viewer(self, context: Context) -> None:
         """Before each read: wait for pending permission checks, then take the viewer of a current subscriber."""
-        await self._groups.rights.settled()
-        member = next(iter(self.members), None)
-        if member is not None:
-            context.who = member.socket.viewer
+        await self._registry.session_permissions.wait_until_verified()
+        subscriber = next(iter(self.subscribers), None)
+        if subscriber is not None:
+            context.current_viewer = subscriber.connection.viewer
 
-    def _caught_up(self, position: int) -> None:
+    def _on_caught_up(self, position: int) -> None:
         self.position = position
-        self.begun.set()
+        self.started.set()
 
-    async def _tell(self, event: Any, answer: Answer, standing: set[int] | None) -> None:
+    async def _publish(self, event: Any, result: OperationResult, active_state_ids: set[int] | None) -> None:
         """Send a result to all subscribers; an unchanged state is not sent.
 
         active_state_ids  states that still belong to the subscription; None if it has no such list.
         """
-        text = _text(answer)
+        text = _prepare_text(result)
         key, version = getattr(event, "id", 0), getattr(event, "version", 0)
-        if self.happening:
+        if self.is_event_stream:
             self.position = key
         else:
-            same = key in self.newest and self.newest[key][1].rest == text.rest
-            self.newest[key] = version, text
-            if same:
-                self._keep(standing)
+            is_unchanged = key in self.latest_states and self.latest_states[key][1].body == text.body
+            self.latest_states[key] = version, text
+            if is_unchanged:
+                self._drop_inactive_states(active_state_ids)
                 return
-        for number, member in enumerate(list(self.members), 1):
-            if member.group is not self:
+        for sent_count, subscriber in enumerate(list(self.subscribers), 1):
+            if subscriber.subscription is not self:
                 continue
-            if self.happening:
-                member.happened(key, text)
+            if self.is_event_stream:
+                subscriber.on_event(key, text)
             else:
-                member.told(key, version, text)
-            if number % BREATH == 0:
+                subscriber.on_state(key, version, text)
+            if sent_count % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-        prometheus.PUSHES.inc(len(self.members))
-        self._keep(standing)
+        prometheus.PUSHES.inc(len(self.subscribers))
+        self._drop_inactive_states(active_state_ids)
 
-    def _keep(self, standing: set[int] | None) -> None:
+    def _drop_inactive_states(self, active_state_ids: set[int] | None) -> None:
         """Forget states that no longer belong to the subscription, so that later subscribers do not get them."""
-        if standing is not None:
-            self.newest = {state: found for state, found in self.newest.items() if state in standing}
+        if active_state_ids is not None:
+            self.latest_states = {
+                state: latest for state, latest in self.latest_states.items() if state in active_state_ids
+            }
 
-    def _end(self, answer: Answer) -> None:
+    def _fail(self, result: OperationResult) -> None:
         """End the stream with an error for all subscribers."""
-        self._groups.forget(self)
-        self.begun.set()
-        for member in list(self.members):
-            self.members.pop(member)
-            member.group = None
-            member.socket.failed(member, answer)
+        self._registry.remove(self)
+        self.started.set()
+        for subscriber in list(self.subscribers):
+            self.subscribers.pop(subscriber)
+            subscriber.subscription = None
+            subscriber.connection.fail_subscription(subscriber, result)
 
 
-class Groups:
+class SubscriptionRegistry:
     """The shared subscriptions of this process, by share key."""
 
-    def __init__(self, answering: Answering, rights: Rights) -> None:
-        self.answering, self.rights = answering, rights
-        self._groups: dict[Hashable, Group] = {}
-        self._catching_up: set[asyncio.Task[None]] = set()
+    def __init__(self, operation_runner: OperationRunner, session_permissions: SessionPermissions) -> None:
+        self.operation_runner, self.session_permissions = operation_runner, session_permissions
+        self._subscriptions: dict[Hashable, SharedSubscription] = {}
+        self._replay_tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
-        return len(self._groups)
+        return len(self._subscriptions)
 
-    def context(self, asker: Listener, request_id: str) -> Context:
+    def create_context(self, connection: SubscriberConnection, request_id: str) -> Context:
         """Return the context of a stream for the viewer of a socket; it reads from the reference cache."""
-        context = self.answering.gate.context(replace(asker.caller, token=None, request_id=request_id))
-        context.who, context.known = asker.viewer, context.services.known
+        context = self.operation_runner.context_factory.create_context(
+            replace(connection.client, token=None, request_id=request_id)
+        )
+        context.current_viewer, context.reference_cache = connection.viewer, context.services.reference_cache
         return context
 
-    def join(self, member: Member) -> None:
+    def subscribe(self, subscriber: Subscriber) -> None:
         """Add a subscriber to the shared subscription of its key, replaying events after its cursor if it has one."""
-        prometheus.SUBSCRIPTIONS.inc()
-        group = self._join(member)
-        if group.happening and member.operation.argument("after") is not None:
-            self._catch_up(member, group, None)
+        prometheus.OPEN_SUBSCRIPTIONS.inc()
+        subscription = self._add_to_shared(subscriber)
+        if subscription.is_event_stream and subscriber.operation.get_argument("after") is not None:
+            self._start_replay(subscriber, subscription, None)
 
-    def leave(self, member: Member) -> None:
+    def unsubscribe(self, subscriber: Subscriber) -> None:
         """Remove a subscriber."""
-        prometheus.SUBSCRIPTIONS.dec()
-        if member.group is not None:
-            member.group.leave(member)
+        prometheus.OPEN_SUBSCRIPTIONS.dec()
+        if subscriber.subscription is not None:
+            subscriber.subscription.remove(subscriber)
 
-    def move(self, member: Member) -> None:
+    def reassign(self, subscriber: Subscriber) -> None:
         """Move a subscriber to the shared subscription that fits its viewer's permissions now.
 
         States: versions sent by the old stream are remembered, so that the new one sends nothing older. Events: those
         after the old stream's position are replayed, so that none is lost in between.
         """
-        old = member.group
-        if old is None or self._key(member) == old.key:
+        old = subscriber.subscription
+        if old is None or self._share_key(subscriber) == old.key:
             return
-        if not old.happening:
-            member.behind = {state: version for state, (version, _) in old.newest.items()}
-        old.leave(member)
-        new = self._join(member)
-        if new.happening and old.position is not None and member.held is None:
-            self._catch_up(member, new, max(member.last, old.position))
+        if not old.is_event_stream:
+            subscriber.last_versions = {state: version for state, (version, _) in old.latest_states.items()}
+        old.remove(subscriber)
+        new = self._add_to_shared(subscriber)
+        if new.is_event_stream and old.position is not None and subscriber.buffered_events is None:
+            self._start_replay(subscriber, new, max(subscriber.last_position, old.position))
 
-    def forget(self, group: Group) -> None:
+    def remove(self, subscription: SharedSubscription) -> None:
         """Remove a shared subscription; a new subscriber of its key starts another one."""
-        if self._groups.get(group.key) is group:
-            del self._groups[group.key]
+        if self._subscriptions.get(subscription.key) is subscription:
+            del self._subscriptions[subscription.key]
 
-    def _key(self, member: Member) -> Hashable:
-        operation, socket = member.operation, member.socket
-        ignored = ("after",) if operation.field in HAPPENINGS else ()
-        return self.answering.operations.key(operation, socket.viewer, socket.caller.language, ignored)
+    def _share_key(self, subscriber: Subscriber) -> Hashable:
+        operation, connection = subscriber.operation, subscriber.connection
+        ignored_arguments = ("after",) if operation.field_name in EVENT_FIELDS else ()
+        return self.operation_runner.operations.share_key(
+            operation, connection.viewer, connection.client.language, ignored_arguments
+        )
 
-    def _join(self, member: Member) -> Group:
-        key = self._key(member)
-        group = self._groups.get(key)
-        if group is None:
-            group = self._groups[key] = Group(self, key, member)
-        group.join(member)
-        return group
+    def _add_to_shared(self, subscriber: Subscriber) -> SharedSubscription:
+        key = self._share_key(subscriber)
+        subscription = self._subscriptions.get(key)
+        if subscription is None:
+            subscription = self._subscriptions[key] = SharedSubscription(self, key, subscriber)
+        subscription.add(subscriber)
+        return subscription
 
-    def _catch_up(self, member: Member, group: Group, start: int | None) -> None:
-        member.held = {}
-        task = asyncio.create_task(self._missed(member, group, start), name="event replay")
-        self._catching_up.add(task)
-        task.add_done_callback(self._catching_up.discard)
+    def _start_replay(
+        self, subscriber: Subscriber, subscription: SharedSubscription, start_position: int | None
+    ) -> None:
+        subscriber.buffered_events = {}
+        task = asyncio.create_task(self._replay_missed(subscriber, subscription, start_position), name="event replay")
+        self._replay_tasks.add(task)
+        task.add_done_callback(self._replay_tasks.discard)
 
-    async def _missed(self, member: Member, group: Group, start: int | None) -> None:
+    async def _replay_missed(
+        self, subscriber: Subscriber, subscription: SharedSubscription, start_position: int | None
+    ) -> None:
         """Replay the events after the subscriber's cursor, or after `start_position`, up to the shared stream.
 
         The replay begins after the shared stream has started. From then on the subscriber buffers the stream's events,
         so the replay may stop at any later position: overlaps are dropped by position when the buffer is flushed.
         """
-        await group.begun.wait()
-        with log_setup.request() as request:
-            context = self.context(member.socket, request.id)
-            context.start, context.settled = start, self.rights.settled
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            context.caught_up = lambda _: None if done.done() else done.set_result(None)
-            reading = asyncio.create_task(self._read(member, context), name="event replay, reading")
-            await asyncio.wait({reading, done}, return_when=asyncio.FIRST_COMPLETED)
-            await ended(reading)
-            if member.group is not None:
-                member.release()
+        await subscription.started.wait()
+        with log_setup.start_request() as request:
+            context = self.create_context(subscriber.connection, request.id)
+            context.start_position, context.refresh_viewer = (
+                start_position,
+                self.session_permissions.wait_until_verified,
+            )
+            caught_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            context.on_caught_up = lambda _: None if caught_up.done() else caught_up.set_result(None)
+            read_task = asyncio.create_task(self._send_missed(subscriber, context), name="event replay, reading")
+            await asyncio.wait({read_task, caught_up}, return_when=asyncio.FIRST_COMPLETED)
+            await cancel_and_wait(read_task)
+            if subscriber.subscription is not None:
+                subscriber.flush_buffer()
 
-    async def _read(self, member: Member, context: Context) -> None:
-        async with aclosing(self.answering.events(member.operation, context)) as answers:
-            async for event, answer in answers:
-                await member.socket.room()
-                if member.group is None:
+    async def _send_missed(self, subscriber: Subscriber, context: Context) -> None:
+        async with aclosing(self.operation_runner.run_subscription(subscriber.operation, context)) as results:
+            async for event, result in results:
+                await subscriber.connection.wait_writable()
+                if subscriber.subscription is None:
                     return
-                if "data" not in answer.payload:
-                    self.leave(member)
-                    member.socket.failed(member, answer)
+                if "data" not in result.payload:
+                    self.unsubscribe(subscriber)
+                    subscriber.connection.fail_subscription(subscriber, result)
                     return
-                member.hear(event.id, _text(answer))
+                subscriber.send_event(event.id, _prepare_text(result))
 
 
-def _text(answer: Answer) -> Text:
-    return Text(orjson.dumps(answer.payload) + b"}")
+def _prepare_text(result: OperationResult) -> PreparedText:
+    return PreparedText(orjson.dumps(result.payload) + b"}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 
-class Pace:
+class CoalescingWindow:
     """Wakes waiting tasks in batches, one batch per window.
 
     A task waits at least half a window, so that changes close together cause one read, and at most one and a half: a
@@ -15,82 +15,82 @@ class Pace:
     window_seconds  length of a window.
     """
 
-    def __init__(self, window: float) -> None:
-        self._window = window
-        self._at = 0.0
-        self._next: list[asyncio.Future[None]] = []
-        self._after: list[asyncio.Future[None]] = []
+    def __init__(self, window_seconds: float) -> None:
+        self._window_seconds = window_seconds
+        self._wakes_at = 0.0
+        self._current_batch: list[asyncio.Future[None]] = []
+        self._next_batch: list[asyncio.Future[None]] = []
 
-    def join(self, waiting: asyncio.Future[None]) -> None:
+    def join(self, waiter: asyncio.Future[None]) -> None:
         """Resolve this future with the next batch, or with the one after if that is less than half a window away."""
-        if not self._next:
-            self._set()
-        late = self._at - asyncio.get_running_loop().time() < self._window / 2
-        (self._after if late else self._next).append(waiting)
+        if not self._current_batch:
+            self._schedule()
+        is_late = self._wakes_at - asyncio.get_running_loop().time() < self._window_seconds / 2
+        (self._next_batch if is_late else self._current_batch).append(waiter)
 
-    def _set(self) -> None:
+    def _schedule(self) -> None:
         loop = asyncio.get_running_loop()
-        self._at = loop.time() + self._window
-        loop.call_at(self._at, self._go)
+        self._wakes_at = loop.time() + self._window_seconds
+        loop.call_at(self._wakes_at, self._wake_batch)
 
-    def _go(self) -> None:
-        going, self._next, self._after = self._next, self._after, []
-        if self._next:
-            self._set()
-        for waiting in going:
-            _awake(waiting)
+    def _wake_batch(self) -> None:
+        waiters, self._current_batch, self._next_batch = self._current_batch, self._next_batch, []
+        if self._current_batch:
+            self._schedule()
+        for waiter in waiters:
+            _wake(waiter)
 
 
-class Flag:
+class CoalescingEvent:
     """An event that is cleared by `wait`: setting it many times before then wakes the task once.
 
     Unlike `asyncio.Event` it has one waiting task at a time, and can delay the wake-up by a `CoalescingWindow`.
     """
 
     def __init__(self) -> None:
-        self._raised = False
-        self._pace: Pace | None = None
-        self._waiting: asyncio.Future[None] | None = None
+        self._is_set = False
+        self._window: CoalescingWindow | None = None
+        self._waiter: asyncio.Future[None] | None = None
 
-    def ring(self) -> None:
+    def set(self) -> None:
         """Set the event and wake the waiting task, now or with its window's batch."""
-        if self._raised:
+        if self._is_set:
             return
-        self._raised = True
-        if self._waiting is not None:
-            if self._pace is not None:
-                self._pace.join(self._waiting)
+        self._is_set = True
+        if self._waiter is not None:
+            if self._window is not None:
+                self._window.join(self._waiter)
             else:
-                _awake(self._waiting)
+                _wake(self._waiter)
 
     def clear(self) -> None:
         """Unset the event. Call it before a read, which covers all news so far."""
-        self._raised = False
+        self._is_set = False
 
-    async def wait(self, timeout: float | None = None, *, pace: Pace | None = None) -> bool:
+    async def wait(self, timeout: float | None = None, *, window: CoalescingWindow | None = None) -> bool:
         """Wait until the event is set, unset it and return True; return False after `timeout` seconds.
 
         window  delays the return after the event was set; if it is set again until then, that is the same wake-up.
                 The timeout bounds this delay too.
         """
-        if not self._raised or pace is not None:
+        if not self._is_set or window is not None:
             loop = asyncio.get_running_loop()
-            waiting, timer = loop.create_future(), None
-            if self._raised and pace is not None:
-                pace.join(waiting)
+            waiter, timer = loop.create_future(), None
+            if self._is_set and window is not None:
+                window.join(waiter)
             else:
-                self._waiting, self._pace = waiting, pace
-                timer = None if timeout is None else loop.call_later(timeout, _awake, waiting)
+                self._waiter, self._window = waiter, window
+                timer = None if timeout is None else loop.call_later(timeout, _wake, waiter)
             try:
-                await waiting
+                await waiter
             finally:
-                self._waiting = None
+                self._waiter = None
                 if timer is not None:
                     timer.cancel()
-        rung, self._raised = self._raised, False
-        return rung
+        was_set, self._is_set = self._is_set, False
+        return was_set
 
 
-def _awake(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -22,112 +22,118 @@ from uuid import uuid4
 import orjson
 from broadcaster import Broadcast
 
-from subscriptions.core.coalescing import Flag, Pace
+from subscriptions.core.coalescing import CoalescingEvent, CoalescingWindow
 
-CHANNEL: Final = "scoreline:news"
-EVERYBODY: Final = "*"  # topic that reaches all listeners, whatever their topics
+BROADCAST_CHANNEL: Final = "scoreline:news"
+ALL_LISTENERS: Final = "*"  # topic that reaches all listeners, whatever their topics
 RESYNC: Final = "resync"  # message of the broadcast backend: connected, perhaps after a gap
-LOST: Final = "lost"  # message of the broadcast backend: the connection was lost or could not be made
-LONGEST: Final = 4_000  # a longer announcement is replaced by one without topics, after which others read the log
-DEADLINE: Final = 5.0  # for one read of the log, or one publication
+CONNECTION_LOST: Final = "lost"  # message of the broadcast backend: the connection was lost or could not be made
+MAX_MESSAGE_CHARACTERS: Final = (
+    4_000  # a longer announcement is replaced by one without topics, after which others read the log
+)
+IO_TIMEOUT_SECONDS: Final = 5.0  # for one read of the log, or one publication
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-ReadLog = Callable[[int], Awaitable[Sequence[tuple[int, Sequence[str]]]]]
-Newest = Callable[[], Awaitable[int]]
+ReadChangeLog = Callable[[int], Awaitable[Sequence[tuple[int, Sequence[str]]]]]
+ReadLastPosition = Callable[[], Awaitable[int]]
 
 
-def pauses(first: float = 0.1, longest: float = 5.0) -> Iterator[float]:
+def backoff_delays(initial: float = 0.1, maximum: float = 5.0) -> Iterator[float]:
     """Yield the seconds to wait before each retry, without end: doubling from `initial` to `maximum`, with jitter."""
     while True:
-        yield random.uniform(first / 2, first)  # noqa: S311 - jitter, not a secret
-        first = min(longest, first * 2)
+        yield random.uniform(initial / 2, initial)  # noqa: S311 - jitter, not a secret
+        initial = min(maximum, initial * 2)
 
 
-async def ended(*tasks: asyncio.Task[Any]) -> None:
+async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
     """Cancel the tasks and wait until they are done.
 
     Cancels repeatedly: on Python 3.11 `asyncio.wait_for` inside a client library may swallow a cancellation.
     """
-    left = set(tasks)
-    while left:
-        for task in left:
+    remaining = set(tasks)
+    while remaining:
+        for task in remaining:
             task.cancel()
-        _, left = await asyncio.wait(left, timeout=1)
+        _, remaining = await asyncio.wait(remaining, timeout=1)
 
 
-async def _soon(reading: Awaitable[T]) -> T:
-    async with asyncio.timeout(DEADLINE):
-        return await reading
+async def _with_timeout(operation: Awaitable[T]) -> T:
+    async with asyncio.timeout(IO_TIMEOUT_SECONDS):
+        return await operation
 
 
-class Ear:
+class TopicListener:
     """Calls `callback` at once on news of any of its topics, in the order of the news, until `close`.
 
     date_range  first and last day of interest; None for all. News of a topic with another day is skipped; news
                 without a day is always delivered.
     """
 
-    __slots__ = ("_index", "_topics", "days", "hear")
+    __slots__ = ("_listeners_by_topic", "_topics", "callback", "date_range")
 
-    def __init__(self, index: dict[str, set[Ear]], topics: Iterable[str], hear: Callable[[], None]) -> None:
-        self._index, self.hear = index, hear
+    def __init__(
+        self, listeners_by_topic: dict[str, set[TopicListener]], topics: Iterable[str], callback: Callable[[], None]
+    ) -> None:
+        self._listeners_by_topic, self.callback = listeners_by_topic, callback
         self._topics: frozenset[str] = frozenset()
-        self.days: tuple[date, date] | None = None
-        self._move(frozenset(topics))
+        self.date_range: tuple[date, date] | None = None
+        self._replace_topics(frozenset(topics))
 
-    def follow(self, topics: Iterable[str], days: tuple[date, date] | None = None) -> None:
+    def set_topics(self, topics: Iterable[str], date_range: tuple[date, date] | None = None) -> None:
         """Replace topics and date range.
 
         Calls the callback if either was extended, since earlier news of the added part was not seen.
         """
-        wider = self.days is not None and (days is None or days[0] < self.days[0] or self.days[1] < days[1])
-        self.days = days
-        if (topics != self._topics and not self._move(frozenset(topics))) or wider:
-            self.hear()
+        is_wider = self.date_range is not None and (
+            date_range is None or date_range[0] < self.date_range[0] or self.date_range[1] < date_range[1]
+        )
+        self.date_range = date_range
+        if (topics != self._topics and not self._replace_topics(frozenset(topics))) or is_wider:
+            self.callback()
 
     def close(self) -> None:
         """Remove the listener from the index."""
-        self._move(frozenset())
+        self._replace_topics(frozenset())
 
-    def told(self, day: str) -> None:
+    def on_news(self, day: str) -> None:
         """Call the callback for news of this ISO date (empty: none), unless the date is out of range."""
-        if not day or self.days is None or self.days[0] <= date.fromisoformat(day) <= self.days[1]:
-            self.hear()
+        if not day or self.date_range is None or self.date_range[0] <= date.fromisoformat(day) <= self.date_range[1]:
+            self.callback()
 
-    def _move(self, topics: frozenset[str]) -> bool:
+    def _replace_topics(self, topics: frozenset[str]) -> bool:
         """Move the listener in the index to these topics; return whether no topic was added."""
         for topic in self._topics - topics:
-            self._index[topic].discard(self)
-            if not self._index[topic]:
-                del self._index[topic]
+            self._listeners_by_topic[topic].discard(self)
+            if not self._listeners_by_topic[topic]:
+                del self._listeners_by_topic[topic]
         for topic in topics - self._topics:
-            self._index.setdefault(topic, set()).add(self)
-        narrower = topics <= self._topics
+            self._listeners_by_topic.setdefault(topic, set()).add(self)
+        is_subset = topics <= self._topics
         self._topics = topics
-        return narrower
+        return is_subset
 
 
-class Bell(Flag):
+class TopicSignal(CoalescingEvent):
     """A coalescing event that is set by news of any of its topics."""
 
-    def __init__(self, index: dict[str, set[Ear]], topics: Iterable[str]) -> None:
+    def __init__(self, listeners_by_topic: dict[str, set[TopicListener]], topics: Iterable[str]) -> None:
         super().__init__()
-        self.ear = Ear(index, topics, self.ring)
-        self.follow = self.ear.follow
+        self.listener = TopicListener(listeners_by_topic, topics, self.set)
+        self.set_topics = self.listener.set_topics
 
 
 @dataclass(frozen=True)
-class Pulse:
+class HubStatus:
     """State of the hub, for readiness checks and metrics."""
 
-    listening: bool  # all tasks of the hub are running
-    doorbell: bool  # the broadcast is connected: without it news takes up to `poll_interval` seconds
-    looked: float | None  # seconds since the log was last read successfully
-    connects: int  # connections made to the broadcast: each after the first followed a gap
+    tasks_running: bool  # all tasks of the hub are running
+    broadcast_connected: bool  # the broadcast is connected: without it news takes up to `poll_interval` seconds
+    last_read_age: float | None  # seconds since the log was last read successfully
+    connect_count: int  # connections made to the broadcast: each after the first followed a gap
     position: int  # last position of the log that was delivered
-    deaths: int  # restarts of the hub's tasks
+    restarts: int  # restarts of the hub's tasks
     listeners: int
     topics: int  # with at least one listener
 
@@ -146,89 +152,93 @@ class Hub:
     def __init__(
         self,
         broadcast: Broadcast,
-        read_log: ReadLog,
-        newest: Newest,
+        read_log: ReadChangeLog,
+        read_last_position: ReadLastPosition,
         *,
-        look_every: float = 1.0,
+        poll_interval: float = 1.0,
         overlap: int = 100,
-        window: float = 0.03,
-        full: int = 0,
+        window_seconds: float = 0.03,
+        full_batch_size: int = 0,
     ) -> None:
-        self.pace, self._full = Pace(window), full
-        self._broadcast, self._read_log, self._newest = broadcast, read_log, newest
-        self._look_every, self._overlap = look_every, overlap
-        self._me = uuid4().hex
-        self._ears: set[Ear] = set()
-        self._index: dict[str, set[Ear]] = {}
-        self._due, self._unsaid = Flag(), Flag()
-        self._saying: str | None = None  # the next message to publish; a second one before that becomes a plain "read"
+        self.window, self._full_batch_size = CoalescingWindow(window_seconds), full_batch_size
+        self._broadcast, self._read_log, self._read_last_position = broadcast, read_log, read_last_position
+        self._poll_interval, self._overlap = poll_interval, overlap
+        self._process_id = uuid4().hex
+        self._listeners: set[TopicListener] = set()
+        self._listeners_by_topic: dict[str, set[TopicListener]] = {}
+        self._read_due, self._publish_due = CoalescingEvent(), CoalescingEvent()
+        self._pending_message: str | None = (
+            None  # the next message to publish; a second one before that becomes a plain "read"
+        )
         self._position: int | None = None
-        self._seen: set[int] = set()  # positions delivered, no further back than the overlap
+        self._delivered_positions: set[int] = set()  # positions delivered, no further back than the overlap
         self._tasks: list[asyncio.Task[NoReturn]] = []
-        self._down: set[str] = set()
-        self._deaths, self._connects = 0, 0
-        self._looked: float | None = None
-        self._blind, self._mute, self._doorbell = False, False, True
+        self._failed_tasks: set[str] = set()
+        self._restarts, self._connect_count = 0, 0
+        self._last_read_at: float | None = None
+        self._log_unreadable, self._publish_failing, self._broadcast_connected = False, False, True
 
     async def start(self) -> None:
         """Start the tasks. Succeeds also while the broadcast and the database are down."""
         await self._broadcast.connect()
-        jobs = {"receiver": self._hear, "poller": self._look_out, "publisher": self._speak}
-        self._tasks = [asyncio.create_task(self._keep(name, job), name=f"hub {name}") for name, job in jobs.items()]
+        loops = {"receiver": self._receive_loop, "poller": self._poll_loop, "publisher": self._publish_loop}
+        self._tasks = [
+            asyncio.create_task(self._run_loop(name, loop), name=f"hub {name}") for name, loop in loops.items()
+        ]
 
     async def stop(self) -> None:
-        await ended(*self._tasks)
+        await cancel_and_wait(*self._tasks)
         await self._broadcast.disconnect()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Announce that something was committed: read the log here and, in the background, in other processes."""
-        self._due.ring()
-        self._saying = self._me
-        self._unsaid.ring()
+        self._read_due.set()
+        self._pending_message = self._process_id
+        self._publish_due.set()
 
-    def tell(self, position: int, topics: Collection[str]) -> None:
+    def publish(self, position: int, topics: Collection[str]) -> None:
         """Announce a committed row of the log by position and topics.
 
         Like `notify`, but a process that has delivered all earlier rows needs no read.
         """
-        self._news(position, topics)
-        said = orjson.dumps([self._me, position, list(topics)]).decode()
-        waits = self._saying is not None
-        self._saying = self._me if waits or len(said) > LONGEST else said
-        self._unsaid.ring()
+        self._deliver_announced(position, topics)
+        message = orjson.dumps([self._process_id, position, list(topics)]).decode()
+        is_pending = self._pending_message is not None
+        self._pending_message = self._process_id if is_pending or len(message) > MAX_MESSAGE_CHARACTERS else message
+        self._publish_due.set()
 
-    def tell_here(self, topics: Iterable[str]) -> None:
+    def publish_local(self, topics: Iterable[str]) -> None:
         """Deliver news to the listeners of this process only."""
-        self._tell(topics)
+        self._deliver(topics)
 
-    def is_heard(self, topic: str) -> bool:
+    def has_listeners(self, topic: str) -> bool:
         """Return whether any listener has this topic."""
-        return topic in self._index
+        return topic in self._listeners_by_topic
 
     @contextmanager
-    def listen(self, topics: Iterable[str]) -> Iterator[Bell]:
+    def listen(self, topics: Iterable[str]) -> Iterator[TopicSignal]:
         """Yield a signal that is set by news of any of the topics, until the block is left."""
-        bell = Bell(self._index, topics)
-        self._ears.add(bell.ear)
+        signal = TopicSignal(self._listeners_by_topic, topics)
+        self._listeners.add(signal.listener)
         try:
-            yield bell
+            yield signal
         finally:
-            self.unwatch(bell.ear)
+            self.unwatch(signal.listener)
 
-    def watch(self, topics: Iterable[str], hear: Callable[[], None]) -> Ear:
+    def watch(self, topics: Iterable[str], callback: Callable[[], None]) -> TopicListener:
         """Call `callback` on news of any topic until `unwatch`. It must not block or raise."""
-        ear = Ear(self._index, topics, hear)
-        self._ears.add(ear)
-        return ear
+        listener = TopicListener(self._listeners_by_topic, topics, callback)
+        self._listeners.add(listener)
+        return listener
 
-    def unwatch(self, ear: Ear) -> None:
-        self._ears.discard(ear)
-        ear.close()
+    def unwatch(self, listener: TopicListener) -> None:
+        self._listeners.discard(listener)
+        listener.close()
 
-    def wake_everybody(self) -> None:
+    def wake_all(self) -> None:
         """Wake all listeners: after a gap any of them may have missed news."""
-        for ear in tuple(self._ears):
-            ear.hear()
+        for listener in tuple(self._listeners):
+            listener.callback()
 
     @property
     def position(self) -> int | None:
@@ -236,136 +246,144 @@ class Hub:
         return self._position
 
     @property
-    def pulse(self) -> Pulse:
-        listening = bool(self._tasks) and not self._down and not any(task.done() for task in self._tasks)
-        looked = None if self._looked is None else asyncio.get_running_loop().time() - self._looked
-        return Pulse(
-            listening=listening,
-            doorbell=self._doorbell,
-            looked=looked,
-            connects=self._connects,
+    def status(self) -> HubStatus:
+        tasks_running = bool(self._tasks) and not self._failed_tasks and not any(task.done() for task in self._tasks)
+        last_read_age = None if self._last_read_at is None else asyncio.get_running_loop().time() - self._last_read_at
+        return HubStatus(
+            tasks_running=tasks_running,
+            broadcast_connected=self._broadcast_connected,
+            last_read_age=last_read_age,
+            connect_count=self._connect_count,
             position=self._position or 0,
-            deaths=self._deaths,
-            listeners=len(self._ears),
-            topics=len(self._index),
+            restarts=self._restarts,
+            listeners=len(self._listeners),
+            topics=len(self._listeners_by_topic),
         )
 
     @property
     def healthy(self) -> bool:
         """Whether news arrives: all tasks run and the log was read recently (the broadcast may be down)."""
-        pulse = self.pulse
-        recent = pulse.looked is not None and pulse.looked < self._look_every + 2 * DEADLINE
-        return pulse.listening and recent and not self._blind
+        status = self.status
+        is_recent = (
+            status.last_read_age is not None and status.last_read_age < self._poll_interval + 2 * IO_TIMEOUT_SECONDS
+        )
+        return status.tasks_running and is_recent and not self._log_unreadable
 
-    async def _keep(self, name: str, job: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
+    async def _run_loop(self, name: str, loop: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
         """Run a task's loop and restart it, with growing pauses, whenever it fails."""
-        waits = pauses()
+        delays = backoff_delays()
         while True:
             try:
-                await job()
+                await loop()
             except Exception:  # nothing else would restart it
                 log.exception("The hub's %s failed and is restarted.", name)
-            self._deaths += 1
-            self._down.add(name)
-            await asyncio.sleep(next(waits))
-            self._down.discard(name)
-            self._due.ring()
+            self._restarts += 1
+            self._failed_tasks.add(name)
+            await asyncio.sleep(next(delays))
+            self._failed_tasks.discard(name)
+            self._read_due.set()
 
-    async def _hear(self) -> NoReturn:
+    async def _receive_loop(self) -> NoReturn:
         """Receive announcements: `["sender", position, [topics]]`, or only a sender, which asks to read the log."""
-        async with self._broadcast.subscribe(CHANNEL) as news:
+        async with self._broadcast.subscribe(BROADCAST_CHANNEL) as subscription:
             while True:
-                said = (await news.get()).message
-                if said == LOST:
-                    self._doorbell = False
-                elif not said.startswith("["):
-                    if said != self._me:
-                        self._due.ring()
+                message = (await subscription.get()).message
+                if message == CONNECTION_LOST:
+                    self._broadcast_connected = False
+                elif not message.startswith("["):
+                    if message != self._process_id:
+                        self._read_due.set()
                 else:
-                    sender, position, topics = orjson.loads(said)
-                    if sender != self._me:
-                        self._news(position, topics)
-                if said == RESYNC:
-                    self._doorbell = True
-                    self._connects += 1
-                    self.wake_everybody()
+                    sender, position, topics = orjson.loads(message)
+                    if sender != self._process_id:
+                        self._deliver_announced(position, topics)
+                if message == RESYNC:
+                    self._broadcast_connected = True
+                    self._connect_count += 1
+                    self.wake_all()
 
-    async def _speak(self) -> NoReturn:
+    async def _publish_loop(self) -> NoReturn:
         """Publish announcements, one at a time: those that arrive during a publication become one."""
         while True:
-            await self._unsaid.wait()
-            said, self._saying = self._saying or self._me, None
+            await self._publish_due.wait()
+            message, self._pending_message = self._pending_message or self._process_id, None
             try:
-                async with asyncio.timeout(DEADLINE):
-                    await self._broadcast.publish(CHANNEL, said)
+                async with asyncio.timeout(IO_TIMEOUT_SECONDS):
+                    await self._broadcast.publish(BROADCAST_CHANNEL, message)
             except Exception as error:  # noqa: BLE001 - any broadcast error: the other processes poll the log
-                if not self._mute:
+                if not self._publish_failing:
                     log.warning("News cannot be published (%r); other processes find it by polling.", error)
-                self._mute = True
+                self._publish_failing = True
             else:
-                self._mute = False
+                self._publish_failing = False
 
-    async def _look_out(self) -> NoReturn:
+    async def _poll_loop(self) -> NoReturn:
         """Read the log when an announcement asks for it, and at least every `poll_interval` seconds."""
         while True:
             try:
-                await self._catch_up()
+                await self._read_new_rows()
             except Exception as error:  # noqa: BLE001 - any database error may be temporary
-                if not self._blind:
+                if not self._log_unreadable:
                     log.warning("The change log cannot be read (%r); trying again.", error)
-                self._blind = True
+                self._log_unreadable = True
             else:
-                self._looked = asyncio.get_running_loop().time()
-                if self._blind:
+                self._last_read_at = asyncio.get_running_loop().time()
+                if self._log_unreadable:
                     log.info("The change log can be read again; all listeners are woken.")
-                    self.wake_everybody()
-                self._blind = False
-            await self._due.wait(self._look_every)
+                    self.wake_all()
+                self._log_unreadable = False
+            await self._read_due.wait(self._poll_interval)
 
-    async def _catch_up(self) -> None:
+    async def _read_new_rows(self) -> None:
         """Deliver all rows that were not delivered yet, from `overlap` positions before the last one.
 
         The overlap is for rows that become visible after rows with later positions. If the log ends before the last
         position that was delivered, it was truncated or restored, and delivery starts over at its end.
         """
         if self._position is None:
-            await self._begin()
-        known = self._position or 0
-        at = max(0, known - self._overlap)
-        while rows := await _soon(self._read_log(at)):
+            await self._reset_position()
+        last_position = self._position or 0
+        read_from = max(0, last_position - self._overlap)
+        while rows := await _with_timeout(self._read_log(read_from)):
             for position, topics in rows:
-                if position not in self._seen:
-                    self._seen.add(position)
-                    self._tell(topics)
-            at = rows[-1][0]
-            self._position = max(known, at, self._position or 0)
-            self._seen = {position for position in self._seen if position > self._position - self._overlap}
-            if len(rows) < self._full:
+                if position not in self._delivered_positions:
+                    self._delivered_positions.add(position)
+                    self._deliver(topics)
+            read_from = rows[-1][0]
+            self._position = max(last_position, read_from, self._position or 0)
+            self._delivered_positions = {
+                position for position in self._delivered_positions if position > self._position - self._overlap
+            }
+            if len(rows) < self._full_batch_size:
                 break
-        if at < known:
-            log.warning("The change log ends at %d, before %d: it was truncated. All listeners are woken.", at, known)
-            await self._begin()
+        if read_from < last_position:
+            log.warning(
+                "The change log ends at %d, before %d: it was truncated. All listeners are woken.",
+                read_from,
+                last_position,
+            )
+            await self._reset_position()
 
-    def _news(self, position: int, topics: Iterable[str]) -> None:
+    def _deliver_announced(self, position: int, topics: Iterable[str]) -> None:
         """Deliver an announced row if it is the next one; otherwise have the log read, as earlier rows are missing."""
         if self._position is None or position != self._position + 1:
-            self._due.ring()
-        elif position not in self._seen:
-            self._seen.add(position)
+            self._read_due.set()
+        elif position not in self._delivered_positions:
+            self._delivered_positions.add(position)
             self._position = position
-            self._tell(topics)
+            self._deliver(topics)
 
-    async def _begin(self) -> None:
+    async def _reset_position(self) -> None:
         """Start at the end of the log. Earlier news is unknown, so all listeners are woken."""
-        self._position = await _soon(self._newest())
-        self._seen.clear()
-        self.wake_everybody()
+        self._position = await _with_timeout(self._read_last_position())
+        self._delivered_positions.clear()
+        self.wake_all()
 
-    def _tell(self, topics: Iterable[str]) -> None:
+    def _deliver(self, topics: Iterable[str]) -> None:
         """Wake the listeners of these topics; `topic@2026-11-28` is news of `topic` on that day."""
         for topic in topics:
-            if topic == EVERYBODY:
-                self.wake_everybody()
+            if topic == ALL_LISTENERS:
+                self.wake_all()
             name, _, day = topic.partition("@")
-            for ear in tuple(self._index.get(name, ())):
-                ear.told(day)
+            for listener in tuple(self._listeners_by_topic.get(name, ())):
+                listener.on_news(day)

@@ -21,10 +21,10 @@ from models.organization.people import Employee
 from subscriptions.core.hub import Hub
 
 T = TypeVar("T")
-_PEOPLE: Final = 20_000  # upper bound for memory
+_MAX_EMPLOYEES: Final = 20_000  # upper bound for memory
 
 
-class Known:
+class ReferenceCache:
     """Cached reference data of the process.
 
     version        grows whenever the cache is dropped, as anything shown of people, company and metrics may change
@@ -32,75 +32,80 @@ class Known:
     """
 
     def __init__(self, hub: Hub) -> None:
-        self._kept: dict[Any, Any] = {}
-        self._people: dict[int, Employee | None] = {}
-        self.turn = 0
-        self.deals_heard = 0
-        self._asking: dict[asyncio.Future[dict[int, tuple[Goal, int]]], Iterable[int]] = {}  # goal ids by waiting read
-        self._reading: set[asyncio.Task[None]] = set()
-        hub.watch(("company", "metrics", "people"), self._forget)
-        hub.watch(("company", "deals", "people"), self._hear_of_deals)
+        self._values: dict[Any, Any] = {}
+        self._employees: dict[int, Employee | None] = {}
+        self.version = 0
+        self.deals_version = 0
+        self._goal_requests: dict[
+            asyncio.Future[dict[int, tuple[Goal, int]]], Iterable[int]
+        ] = {}  # goal ids by waiting read
+        self._read_tasks: set[asyncio.Task[None]] = set()
+        hub.watch(("company", "metrics", "people"), self._invalidate)
+        hub.watch(("company", "deals", "people"), self._on_deal_news)
 
-    def _hear_of_deals(self) -> None:
-        self.deals_heard += 1
+    def _on_deal_news(self) -> None:
+        self.deals_version += 1
 
-    def _forget(self) -> None:
-        self._kept, self._people = {}, {}
-        self.turn += 1
+    def _invalidate(self) -> None:
+        self._values, self._employees = {}, {}
+        self.version += 1
 
     async def company(self) -> Company | None:
-        return await self._once("company", company.the_company)
+        return await self._get_or_read("company", company.find_company)
 
     async def metrics(self) -> dict[str, Metric]:
-        return await self._once("metrics", custom_metrics.catalogue)
+        return await self._get_or_read("metrics", custom_metrics.fetch_metrics)
 
-    async def _once(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
+    async def _get_or_read(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
         """Return the cached value, reading it if necessary."""
-        if key not in self._kept:
-            turn, found = self.turn, await read()
-            if turn != self.turn:
-                return found  # news arrived during the read: the value may be outdated, so it is not cached
-            self._kept[key] = found
-        return self._kept[key]  # type: ignore[no-any-return]
+        if key not in self._values:
+            version, value = self.version, await read()
+            if version != self.version:
+                return value  # news arrived during the read: the value may be outdated, so it is not cached
+            self._values[key] = value
+        return self._values[key]  # type: ignore[no-any-return]
 
-    def employee(self, number: int) -> Employee | None:
+    def employee(self, employee_id: int) -> Employee | None:
         """Return a cached employee (None: there is none). Raises KeyError if the id is not cached."""
-        return self._people[number]
+        return self._employees[employee_id]
 
-    async def employees(self, numbers: Any) -> list[Employee | None]:
+    async def employees(self, employee_ids: Any) -> list[Employee | None]:
         """Return the employees of these ids, in their order, reading those that are not cached."""
-        missing = [number for number in set(numbers) if number not in self._people]
-        kept, turn = self._people, self.turn
+        missing = [employee_id for employee_id in set(employee_ids) if employee_id not in self._employees]
+        cached, version = self._employees, self.version
         if missing:
-            found = dict(zip(missing, await people.by_ids(missing), strict=True))
-            if turn != self.turn or len(kept) + len(found) > _PEOPLE:
-                return [found[number] if number in found else kept[number] for number in numbers]
-            kept.update(found)
-        return [kept[number] for number in numbers]
+            read_employees = dict(zip(missing, await people.load_by_ids(missing), strict=True))
+            if version != self.version or len(cached) + len(read_employees) > _MAX_EMPLOYEES:
+                return [
+                    read_employees[employee_id] if employee_id in read_employees else cached[employee_id]
+                    for employee_id in employee_ids
+                ]
+            cached.update(read_employees)
+        return [cached[employee_id] for employee_id in employee_ids]
 
-    async def goals(self, numbers: Iterable[int]) -> dict[int, tuple[Goal, int]]:
+    async def goals(self, goal_ids: Iterable[int]) -> dict[int, tuple[Goal, int]]:
         """Return goals with their current values, by id, read in one query with all calls of the same moment.
 
         News that affects several subscriptions wakes them together, so their calls are collected until the event loop
         runs the reading task. The result is shared and may contain goals of other callers.
         """
-        if not self._asking:
+        if not self._goal_requests:
             task = asyncio.create_task(self._read_goals(), name="goal batch")
-            self._reading.add(task)
-            task.add_done_callback(self._reading.discard)
-        waiting: asyncio.Future[dict[int, tuple[Goal, int]]] = asyncio.get_running_loop().create_future()
-        self._asking[waiting] = numbers
-        return await waiting
+            self._read_tasks.add(task)
+            task.add_done_callback(self._read_tasks.discard)
+        waiter: asyncio.Future[dict[int, tuple[Goal, int]]] = asyncio.get_running_loop().create_future()
+        self._goal_requests[waiter] = goal_ids
+        return await waiter
 
     async def _read_goals(self) -> None:
-        asking, self._asking = self._asking, {}
+        requests, self._goal_requests = self._goal_requests, {}
         try:
-            found = await scores.goals_with_values({number for numbers in asking.values() for number in numbers})
+            goals = await scores.goals_with_values({goal_id for goal_ids in requests.values() for goal_id in goal_ids})
         except Exception as error:  # noqa: BLE001 - passed on to all callers
-            for waiting in asking:
-                if not waiting.done():
-                    waiting.set_exception(error)
+            for waiter in requests:
+                if not waiter.done():
+                    waiter.set_exception(error)
         else:
-            for waiting in asking:
-                if not waiting.done():
-                    waiting.set_result(found)
+            for waiter in requests:
+                if not waiter.done():
+                    waiter.set_result(goals)

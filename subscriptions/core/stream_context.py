@@ -6,51 +6,51 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final, cast
 
-from domain.errors.operation_errors import Unavailable
-from models.db.connection import AWAY
+from domain.errors.operation_errors import ServiceUnavailable
+from models.db.connection import DATABASE_DOWN_ERRORS
 from resolvers.auth import sessions
 from resolvers.request.context import Context
 from subscriptions.core.hub import Hub
-from subscriptions.core.streams import Transient
+from subscriptions.core.streams import RetryableErrors
 
-NOW: Final = -1  # start position of an event stream that begins with the next event
-PASSING: Transient = (*AWAY, Unavailable)
+FROM_NOW: Final = -1  # start position of an event stream that begins with the next event
+RETRYABLE_ERRORS: RetryableErrors = (*DATABASE_DOWN_ERRORS, ServiceUnavailable)
 
 
-def hub(context: Context) -> Hub:
+def get_hub(context: Context) -> Hub:
     """Return the hub of the process; the services hold it untyped, as resolvers must not use it."""
     return cast(Hub, context.services.hub)
 
 
-async def again(context: Context) -> None:
+async def refresh_viewer(context: Context) -> None:
     """Update the viewer's permissions before a read. Raises if the token has expired or the session has ended.
 
     A shared stream has a `refresh_viewer` of its own, which takes the viewer from the permission checks of the sockets
     instead of querying for each stream.
     """
-    if context.settled is None:
-        await sessions.renew(context)
+    if context.refresh_viewer is None:
+        await sessions.reauthenticate(context)
     else:
-        context.forget()
-        await context.settled()
+        context.invalidate()
+        await context.refresh_viewer()
 
 
-def everything(context: Context, topics: Iterable[str]) -> set[str]:
+def with_viewer_topics(context: Context, topics: Iterable[str]) -> set[str]:
     """Return the topics, with those of news that may change what the viewer sees or how values are computed."""
-    return {*topics, *sessions.topics(context.viewer), "company", "metrics"}
+    return {*topics, *sessions.revocation_topics(context.viewer), "company", "metrics"}
 
 
-def turn(context: Context) -> int:
+def reference_version(context: Context) -> int:
     """Return the version of the reference cache, 0 without one.
 
     A stream includes it in its key: names of people, the company or metrics may appear in a value whose own version
     has not changed.
     """
-    return context.known.turn if context.known else 0
+    return context.reference_cache.version if context.reference_cache else 0
 
 
-async def until_tomorrow(context: Context) -> float:
+async def seconds_until_tomorrow(context: Context) -> float:
     """Return the seconds until the company's next day begins, when "today" and "this month" may change."""
     calendar, now = await context.calendar(), context.now()
-    turn = calendar.start_of(calendar.day_of(now) + timedelta(days=1))
-    return max(0.05, (turn - now).total_seconds())
+    next_day_start = calendar.start_of(calendar.day_of(now) + timedelta(days=1))
+    return max(0.05, (next_day_start - now).total_seconds())

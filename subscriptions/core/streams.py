@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Generic, TypeVar
 
-from subscriptions.core.coalescing import Flag, Pace
-from subscriptions.core.hub import Hub, pauses
+from subscriptions.core.coalescing import CoalescingEvent, CoalescingWindow
+from subscriptions.core.hub import Hub, backoff_delays
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Transient = tuple[type[Exception], ...]
+RetryableErrors = tuple[type[Exception], ...]
 
 
 @dataclass(frozen=True)
-class Reading(Generic[T]):
+class StateSnapshot(Generic[T]):
     """The result of one read of a state stream.
 
     topics      topics to listen to from now on; None for the same as before.
@@ -33,18 +33,18 @@ class Reading(Generic[T]):
 
     value: T
     topics: Iterable[str] | None = None
-    days: tuple[date, date] | None = None
+    date_range: tuple[date, date] | None = None
     wake_in: float | None = None
 
 
-async def states(
+async def state_stream(
     hub: Hub,
     topics: Iterable[str],
-    read: Callable[[], Awaitable[Reading[T]]],
+    read: Callable[[], Awaitable[StateSnapshot[T]]],
     *,
     key: Callable[[T], object],
-    pace: Pace | None = None,
-    transient: Transient = (),
+    window: CoalescingWindow | None = None,
+    retryable_errors: RetryableErrors = (),
 ) -> AsyncGenerator[T, None]:
     """Yield the value of `read` now, and again after news of the topics if it changed.
 
@@ -54,30 +54,30 @@ async def states(
     retryable_errors  temporary errors (the database is down): the read is retried, at the latest after some seconds.
     raises            any other error of `read`, which ends the stream.
     """
-    sent: list[object] = []  # empty or one key: a list, as None is a valid key
-    with hub.listen(topics) as bell:
+    sent_keys: list[object] = []  # empty or one key: a list, as None is a valid key
+    with hub.listen(topics) as signal:
         while True:
-            bell.clear()  # before the read: news during it sets the signal again
-            reading = await _patiently(read, bell, transient)
-            if reading.topics is not None:
-                bell.follow(reading.topics, reading.days)
-            found = [key(reading.value)]
-            if found != sent:
-                sent = found
-                yield reading.value
-            await bell.wait(reading.wake_in, pace=pace or hub.pace)
+            signal.clear()  # before the read: news during it sets the signal again
+            snapshot = await _retrying(read, signal, retryable_errors)
+            if snapshot.topics is not None:
+                signal.set_topics(snapshot.topics, snapshot.date_range)
+            current_keys = [key(snapshot.value)]
+            if current_keys != sent_keys:
+                sent_keys = current_keys
+                yield snapshot.value
+            await signal.wait(snapshot.wake_in, window=window or hub.window)
 
 
-async def happenings(
+async def event_stream(
     hub: Hub,
     topics: Iterable[str],
     read_after: Callable[[int], Awaitable[Sequence[T]]],
     position: int,
     *,
-    at: Callable[[T], int],
+    position_of: Callable[[T], int],
     overlap: int = 0,
-    transient: Transient = (),
-    caught_up: Callable[[int], None] = lambda position: None,
+    retryable_errors: RetryableErrors = (),
+    on_caught_up: Callable[[int], None] = lambda position: None,
 ) -> AsyncGenerator[T, None]:
     """Yield every row after `position` once, in order, without end.
 
@@ -88,31 +88,33 @@ async def happenings(
     retryable_errors  as in `state_stream`.
     on_caught_up      called with the last position whenever there are no more rows for now.
     """
-    last, sent = position, set[int]()
-    with hub.listen(topics) as bell:
+    last_position, sent_positions = position, set[int]()
+    with hub.listen(topics) as signal:
         while True:
-            bell.clear()
-            after = max(position, last - overlap)
-            while rows := await _patiently(lambda: read_after(after), bell, transient):  # noqa: B023 - called at once
-                after = at(rows[-1])
+            signal.clear()
+            read_from = max(position, last_position - overlap)
+            while rows := await _retrying(lambda: read_after(read_from), signal, retryable_errors):  # noqa: B023 - called at once
+                read_from = position_of(rows[-1])
                 for row in rows:
-                    if at(row) not in sent:
-                        sent.add(at(row))
-                        last = max(last, at(row))
+                    if position_of(row) not in sent_positions:
+                        sent_positions.add(position_of(row))
+                        last_position = max(last_position, position_of(row))
                         yield row
-                sent = {each for each in sent if each > last - overlap}
-            caught_up(max(position, last))
-            await bell.wait()
+                sent_positions = {
+                    sent_position for sent_position in sent_positions if sent_position > last_position - overlap
+                }
+            on_caught_up(max(position, last_position))
+            await signal.wait()
 
 
-async def _patiently(read: Callable[[], Awaitable[T]], bell: Flag, transient: Transient) -> T:
+async def _retrying(read: Callable[[], Awaitable[T]], signal: CoalescingEvent, retryable_errors: RetryableErrors) -> T:
     """Read until it succeeds; after a temporary error retry when the signal is set, or after a growing pause."""
-    waits, told = pauses(), False
+    delays, is_logged = backoff_delays(), False
     while True:
         try:
             return await read()
-        except transient as error:
-            if not told:
+        except retryable_errors as error:
+            if not is_logged:
                 log.warning("A read of a live stream failed (%r) and is retried.", error)
-            told = True
-        await bell.wait(next(waits))
+            is_logged = True
+        await signal.wait(next(delays))

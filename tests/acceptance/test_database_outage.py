@@ -14,26 +14,33 @@ import pytest
 import pytest_asyncio
 
 from models import migrator
-from tests.acceptance.two_servers import PATIENCE, RECORD, Pair, paired, rows, watching
-from tests.backing_services import Postgres, Unavailable, Valkey
-from tests.empty_database import finished
-from tests.processes import Running
+from tests.acceptance.two_servers import (
+    RECORD_DEAL,
+    TIMEOUT_SECONDS,
+    ServerPair,
+    fetch_rows,
+    run_server_pair,
+    watch_subscription,
+)
+from tests.backing_services import Postgres, ServerNotAvailable, Valkey
+from tests.empty_database import run_in_thread
+from tests.processes import SpawnedServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-DARK = 5.0  # duration of an outage
-DEADLINE = 2  # the servers' deadline of an operation
-LONGEST = DEADLINE + 3.0  # within which a client must have an answer
+OUTAGE_SECONDS = 5.0  # duration of an outage
+DEADLINE_SECONDS = 2  # the servers' deadline of an operation
+MAX_ANSWER_SECONDS = DEADLINE_SECONDS + 3.0  # within which a client must have an answer
 
 
 @pytest.fixture(scope="module")
 def postgres(services: Any) -> Iterator[Postgres]:
     """A PostgreSQL server of its own, since the tests stop it."""
     try:
-        server = Postgres(lasting=True)
-    except Unavailable as reason:
+        server = Postgres(durable=True)
+    except ServerNotAvailable as reason:
         services.missing(reason)
-    finished(migrator.migrate(server.url))
+    run_in_thread(migrator.migrate(server.url))
     yield server
     server.stop()
 
@@ -41,56 +48,58 @@ def postgres(services: Any) -> Iterator[Postgres]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pair(
     postgres: Postgres, module_redis_server: Valkey, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Pair]:
+) -> AsyncIterator[ServerPair]:
     folder = tmp_path_factory.mktemp("pair")
-    async with paired(postgres.url, module_redis_server.url, folder, deadline_seconds=DEADLINE) as pair:
+    async with run_server_pair(
+        postgres.url, module_redis_server.url, folder, deadline_seconds=DEADLINE_SECONDS
+    ) as pair:
         yield pair
 
 
 @dataclass
-class Client:
+class RetryingClient:
     """Sends queries and wins to one server until stopped, notes the answers, retries each win until acknowledged."""
 
-    server: Running
+    server: SpawnedServer
     name: str
-    took: list[float] = field(default_factory=list)
+    durations: list[float] = field(default_factory=list)
     answers: list[tuple[int, str | None]] = field(default_factory=list)
     wins: list[str] = field(default_factory=list)
-    over: bool = False
+    stopped: bool = False
 
-    async def ask(self, query: str, **variables: Any) -> Any:
+    async def execute(self, query: str, **variables: Any) -> Any:
         """Return the data of the answer, None if it has errors."""
         began = time.perf_counter()
         response = await self.server.post(query, variables=variables)
-        self.took.append(time.perf_counter() - began)
-        answer = response.json()
-        codes = [error["extensions"]["code"] for error in answer.get("errors", ())]
+        self.durations.append(time.perf_counter() - began)
+        result = response.json()
+        codes = [error["extensions"]["code"] for error in result.get("errors", ())]
         self.answers.append((response.status_code, codes[0] if codes else None))
-        return None if codes else answer["data"]
+        return None if codes else result["data"]
 
-    async def work(self) -> None:
-        while not self.over:
-            await self.ask("{ company { name } }")
+    async def record_until_stopped(self) -> None:
+        while not self.stopped:
+            await self.execute("{ company { name } }")
             title = f"{self.name} {len(self.wins)}"
-            input_ = {"title": title, "status": "WON", "amount": {"amount": "1"}, "idempotencyKey": title}
-            while not await self.ask(RECORD, input=input_):
+            input = {"title": title, "status": "WON", "amount": {"amount": "1"}, "idempotencyKey": title}
+            while not await self.execute(RECORD_DEAL, input=input):
                 await asyncio.sleep(0.05)
             self.wins.append(title)
 
 
-async def killed(server: Postgres) -> None:
+async def kill_and_restart(server: Postgres) -> None:
     server.kill()
-    await asyncio.sleep(DARK)
+    await asyncio.sleep(OUTAGE_SECONDS)
     await asyncio.to_thread(server.start)
 
 
-async def frozen(server: Postgres) -> None:
+async def pause_and_resume(server: Postgres) -> None:
     server.pause()
-    await asyncio.sleep(DARK)
+    await asyncio.sleep(OUTAGE_SECONDS)
     server.resume()
 
 
-async def disconnected(server: Postgres) -> None:
+async def close_connections(server: Postgres) -> None:
     connection = await asyncpg.connect(server.url)
     for _ in range(5):
         await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
@@ -98,34 +107,39 @@ async def disconnected(server: Postgres) -> None:
     await connection.close()
 
 
-@pytest.mark.parametrize("fault", [killed, frozen, disconnected], ids=lambda fault: fault.__name__)
-async def test_a_database_that_goes_away_is_told_of_clearly_and_everything_heals(
-    pair: Pair, postgres: Postgres, fault: Callable[[Postgres], Awaitable[None]]
+@pytest.mark.parametrize(
+    "fault", [kill_and_restart, pause_and_resume, close_connections], ids=lambda fault: fault.__name__
+)
+async def test_database_outage_fails_clearly_and_subscriptions_recover(
+    pair: ServerPair, postgres: Postgres, fault: Callable[[Postgres], Awaitable[None]]
 ) -> None:
-    clients = [Client(server, f"{fault.__name__} {n}") for n, server in enumerate([*pair, *pair])]
+    clients = [RetryingClient(server, f"{fault.__name__} {number}") for number, server in enumerate([*pair, *pair])]
     ready: list[str] = []
 
-    async with watching(pair.one, token=pair.wallboard) as here, watching(pair.two, token=pair.wallboard) as there:
-        before = Decimal((await here.settled(pair.two))["total"])
-        working = [asyncio.create_task(client.work()) for client in clients]
-        failing = asyncio.ensure_future(fault(postgres))
-        while not failing.done():
-            ready.append((await pair.one.ready())[1]["status"])
+    async with (
+        watch_subscription(pair.first, token=pair.wallboard) as first_watch,
+        watch_subscription(pair.second, token=pair.wallboard) as second_watch,
+    ):
+        before = Decimal((await first_watch.wait_for_query_state(pair.second))["total"])
+        client_tasks = [asyncio.create_task(client.record_until_stopped()) for client in clients]
+        fault_task = asyncio.ensure_future(fault(postgres))
+        while not fault_task.done():
+            ready.append((await pair.first.read_readiness())[1]["status"])
             await asyncio.sleep(0.1)
-        await failing
+        await fault_task
         for server in pair:
-            await server.until_ready(patience=PATIENCE)
+            await server.wait_until_ready(timeout=TIMEOUT_SECONDS)
         for client in clients:
-            client.over = True
-        await asyncio.gather(*working)
-        boards = [await each.settled(pair.one) for each in (here, there)]
+            client.stopped = True
+        await asyncio.gather(*client_tasks)
+        leaderboards = [await watch.wait_for_query_state(pair.first) for watch in (first_watch, second_watch)]
 
     answers = {answer for client in clients for answer in client.answers}
-    print(f"{answers}, the slowest after {max(max(client.took) for client in clients):.1f} s; {set(ready)}")
+    print(f"{answers}, the slowest after {max(max(client.durations) for client in clients):.1f} s; {set(ready)}")
     assert answers <= {(200, None), (503, "UNAVAILABLE"), (503, "TIMEOUT")}
-    assert max(max(client.took) for client in clients) < LONGEST
-    assert fault is disconnected or "unavailable" in ready
+    assert max(max(client.durations) for client in clients) < MAX_ANSWER_SECONDS
+    assert fault is close_connections or "unavailable" in ready
     titles = [title for client in clients for title in client.wins]
-    assert {Decimal(board["total"]) for board in boards} == {before + len(titles)}
-    assert await rows(pair.url, "SELECT count(*) FROM deal WHERE title = ANY($1)", titles) == [(len(titles),)]
-    assert {each.code for each in (here, there)} == {None}
+    assert {Decimal(leaderboard["total"]) for leaderboard in leaderboards} == {before + len(titles)}
+    assert await fetch_rows(pair.url, "SELECT count(*) FROM deal WHERE title = ANY($1)", titles) == [(len(titles),)]
+    assert {watch.close_code for watch in (first_watch, second_watch)} == {None}

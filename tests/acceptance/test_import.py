@@ -15,21 +15,29 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.acceptance.two_servers import watching, won
-from tests.empty_database import finished
-from tests.processes import PATIENCE, Done, Home, ending, measured, prepared, serving
+from tests.acceptance.two_servers import record_win, watch_subscription
+from tests.empty_database import run_in_thread
+from tests.processes import (
+    TIMEOUT_SECONDS,
+    CommandResult,
+    Workspace,
+    killed_at_end,
+    needs_schedstat,
+    prepare_database,
+    running_server,
+)
 from tests.sample_exports import COLUMNS, DAY, MAP, SEPARATOR
 
-MAVEN = Path(__file__).parents[3] / "shared" / "data" / "maven_crm"
-ROWS = 2_500
-WRONG = {  # line of the file → cells to replace, and the column that must be reported
+MAVEN_FOLDER = Path(__file__).parents[3] / "shared" / "data" / "maven_crm"
+ROW_COUNT = 2_500
+WRONG_CELLS = {  # line of the file → cells to replace, and the column that must be reported
     7: ({"amount": "12,50"}, "amount"),
     1_234: ({"closed": "31.02.2026"}, "closed"),
     2_000: ({"closed": ""}, "closed"),
     2_345: ({"stage": "Nobody knows"}, "stage"),
 }
-BROKEN = 1_999  # line of a row with one cell too many
-STATE = {  # the result of an import, without row ids and times of recording
+BROKEN_LINE = 1_999  # line of a row with one cell too many
+STATE_QUERIES = {  # the result of an import, without row ids and times of recording
     "deals": """SELECT deal.external_id, title, employee.name, client.name, status, amount, closed_on, sale_kind
         FROM deal JOIN employee ON employee.id = deal.owner_id LEFT JOIN client ON client.id = deal.client_id""",
     "totals": """SELECT employee.name, metric, day, amount FROM daily_total
@@ -44,7 +52,7 @@ STATE = {  # the result of an import, without row ids and times of recording
 }
 
 
-def deal(line: int) -> dict[str, str]:
+def make_row(line: int) -> dict[str, str]:
     """Return the row of a line by column name."""
     stage = ("Won", "Lost", "Offer", "Won", "Won")[line % 5]
     created = date(2025, 1, 1) + timedelta(days=line * 7 % 500)
@@ -60,179 +68,192 @@ def deal(line: int) -> dict[str, str]:
     }
 
 
-def expected() -> tuple[int, Decimal]:
+def expected_wins() -> tuple[int, Decimal]:
     """Return the number of won deals in the valid rows and the sum of their amounts."""
-    taken = [deal(line) for line in range(2, ROWS + 2) if line not in {*WRONG, BROKEN}]
-    amounts = [Decimal(row["amount"]) for row in taken if row["stage"] == "Won"]
+    valid_rows = [make_row(line) for line in range(2, ROW_COUNT + 2) if line not in {*WRONG_CELLS, BROKEN_LINE}]
+    amounts = [Decimal(row["amount"]) for row in valid_rows if row["stage"] == "Won"]
     return len(amounts), sum(amounts, Decimal(0))
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def export_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a CSV file of deals, a few of them invalid, and its map file."""
     folder = tmp_path_factory.mktemp("export")
     (folder / "map.toml").write_text(MAP)
     with (folder / "deals.csv").open("w", newline="", encoding="utf-8-sig") as file:
-        out = csv.writer(file, delimiter=SEPARATOR)
-        out.writerow(COLUMNS)
-        for line in range(2, ROWS + 2):
-            row = deal(line) | WRONG.get(line, ({}, ""))[0]
-            out.writerow([*row.values(), *(["one too many"] if line == BROKEN else [])])
+        writer = csv.writer(file, delimiter=SEPARATOR)
+        writer.writerow(COLUMNS)
+        for line in range(2, ROW_COUNT + 2):
+            row = make_row(line) | WRONG_CELLS.get(line, ({}, ""))[0]
+            writer.writerow([*row.values(), *(["one too many"] if line == BROKEN_LINE else [])])
     return folder
 
 
-def state(url: str) -> dict[str, list[tuple[str, ...]]]:
+def read_state(url: str) -> dict[str, list[tuple[str, ...]]]:
     """Return the rows of all state queries as strings, so that SQLite and PostgreSQL can be compared."""
 
-    async def asked() -> dict[str, list[Any]]:
+    async def query_postgres() -> dict[str, list[Any]]:
         connection = await asyncpg.connect(url)
         try:
-            return {name: await connection.fetch(sql) for name, sql in STATE.items()}
+            return {name: await connection.fetch(sql) for name, sql in STATE_QUERIES.items()}
         finally:
             await connection.close()
 
     if url.startswith("sqlite:"):
         connection = sqlite3.connect(url.removeprefix("sqlite://"))
-        found = {name: connection.execute(sql).fetchall() for name, sql in STATE.items()}
+        rows_by_name = {name: connection.execute(sql).fetchall() for name, sql in STATE_QUERIES.items()}
         connection.close()
     else:
-        found = finished(asked())
-    return {name: sorted(tuple(str(cell) for cell in row) for row in rows) for name, rows in found.items()}
+        rows_by_name = run_in_thread(query_postgres())
+    return {name: sorted(tuple(str(cell) for cell in row) for row in rows) for name, rows in rows_by_name.items()}
 
 
-def bring_in(home: Home, source: Path, *options: str) -> Done:
-    return home.run("import", str(source), "--map", str(source / "map.toml"), *options)
+def run_import(home: Workspace, export_folder: Path, *options: str) -> CommandResult:
+    return home.run("import", str(export_folder), "--map", str(export_folder / "map.toml"), *options)
 
 
 @dataclass
-class Runs:
+class ImportRuns:
     """Results of a dry run and two runs; `states` has the state before the first and after each."""
 
-    home: Home
-    done: list[Done]
+    home: Workspace
+    results: list[CommandResult]
     states: list[dict[str, list[tuple[str, ...]]]]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def runs(request: pytest.FixtureRequest, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+def import_runs(
+    request: pytest.FixtureRequest, export_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> ImportRuns:
     folder = tmp_path_factory.mktemp("runs")
     sqlite = f"sqlite://{folder}/scoreline.db"
     url = sqlite if request.param == "sqlite" else request.getfixturevalue("module_postgres_url")
-    found = Runs(Home(folder / "home", database_url=prepared(url, zone="UTC")), [], [state(url)])
+    import_runs_ = ImportRuns(
+        Workspace(folder / "home", database_url=prepare_database(url, zone="UTC")), [], [read_state(url)]
+    )
     for options in (["--dry-run"], ["--rejects", "left.csv"], []):
-        found.done.append(bring_in(found.home, source, *options))
-        found.states.append(state(url))
-    return found
+        import_runs_.results.append(run_import(import_runs_.home, export_folder, *options))
+        import_runs_.states.append(read_state(url))
+    return import_runs_
 
 
 @pytest.fixture
-def another(runs: Runs, request: pytest.FixtureRequest, tmp_path: Path) -> Home:
+def empty_home(import_runs: ImportRuns, request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
     """A company in the same kind of database, without imported data."""
-    sqlite = str(runs.home.settings["database_url"]).startswith("sqlite:")
+    sqlite = str(import_runs.home.settings["database_url"]).startswith("sqlite:")
     url = f"sqlite://{tmp_path}/scoreline.db" if sqlite else request.getfixturevalue("postgres_tables_url")
-    return Home(tmp_path / "home", database_url=prepared(url, zone="UTC"))
+    return Workspace(tmp_path / "home", database_url=prepare_database(url, zone="UTC"))
 
 
-def test_a_dry_run_reads_and_checks_everything_and_changes_nothing(runs: Runs) -> None:
-    dry = runs.done[0]
+def test_dry_run_checks_all_rows_and_changes_nothing(import_runs: ImportRuns) -> None:
+    dry_run = import_runs.results[0]
 
-    assert dry.code == 0, dry.err
-    assert f"{len(WRONG) + 1} rejected" in dry.out
-    assert dry.out.endswith("This was a dry run: nothing has been changed.\n")
-    assert runs.states[0] == runs.states[1]
-
-
-def test_a_second_run_changes_nothing_and_says_so(runs: Runs) -> None:
-    _, first, again = runs.done
-
-    taken, rejected = ROWS - len(WRONG) - 1, len(WRONG) + 1
-    assert f"deals: {ROWS} read, {taken} new, 0 changed, 0 unchanged, {rejected} rejected" in first.out
-    assert f"deals: {ROWS} read, 0 new, 0 changed, {taken} unchanged, {rejected} rejected" in again.out
-    assert runs.states[2] == runs.states[3]
-    wins = [row for row in runs.states[2]["deals"] if row[4] == "WON"]
-    assert (len(wins), sum(int(row[5]) for row in wins)) == (expected()[0], int(expected()[1] * 100))
+    assert dry_run.code == 0, dry_run.err
+    assert f"{len(WRONG_CELLS) + 1} rejected" in dry_run.out
+    assert dry_run.out.endswith("This was a dry run: nothing has been changed.\n")
+    assert import_runs.states[0] == import_runs.states[1]
 
 
-def test_what_cannot_be_taken_is_reported_by_line_column_and_reason(runs: Runs) -> None:
-    with (runs.home.folder / "left.csv").open(encoding="utf-8-sig", newline="") as file:
-        found = {int(row["line"]): row for row in csv.DictReader(file)}
+def test_second_run_changes_nothing_and_reports_it(import_runs: ImportRuns) -> None:
+    _, first, second = import_runs.results
 
-    assert found.keys() == {*WRONG, BROKEN}
-    assert {line: found[line]["column"] for line in WRONG} == {line: column for line, (_, column) in WRONG.items()}
-    assert {row["file"] for row in found.values()} == {"deals.csv"}
-    assert all(row["reason"].endswith(".") for row in found.values())
-    assert "“12,50” is not a number" in found[7]["reason"]
-    assert "The row has 9 cells, the header 8" in found[BROKEN]["reason"]
-    assert "number=D-7" in found[7]["row"]
-    assert "left.csv" in runs.done[1].out
-    assert not list(runs.home.folder.glob(".*.part"))
+    imported, rejected = ROW_COUNT - len(WRONG_CELLS) - 1, len(WRONG_CELLS) + 1
+    assert f"deals: {ROW_COUNT} read, {imported} new, 0 changed, 0 unchanged, {rejected} rejected" in first.out
+    assert f"deals: {ROW_COUNT} read, 0 new, 0 changed, {imported} unchanged, {rejected} rejected" in second.out
+    assert import_runs.states[2] == import_runs.states[3]
+    wins = [row for row in import_runs.states[2]["deals"] if row[4] == "WON"]
+    assert (len(wins), sum(int(row[5]) for row in wins)) == (expected_wins()[0], int(expected_wins()[1] * 100))
 
 
-def test_progress_goes_to_standard_error_and_the_summary_to_standard_output(runs: Runs) -> None:
-    for done in runs.done:
-        assert "Importing" in done.err
-        assert "Importing" not in done.out
-        assert done.out.startswith("deals: ")
+def test_rejected_rows_are_reported_with_line_column_and_reason(import_runs: ImportRuns) -> None:
+    with (import_runs.home.folder / "left.csv").open(encoding="utf-8-sig", newline="") as file:
+        rejected_rows = {int(row["line"]): row for row in csv.DictReader(file)}
+
+    assert rejected_rows.keys() == {*WRONG_CELLS, BROKEN_LINE}
+    assert {line: rejected_rows[line]["column"] for line in WRONG_CELLS} == {
+        line: column for line, (_, column) in WRONG_CELLS.items()
+    }
+    assert {row["file"] for row in rejected_rows.values()} == {"deals.csv"}
+    assert all(row["reason"].endswith(".") for row in rejected_rows.values())
+    assert "“12,50” is not a number" in rejected_rows[7]["reason"]
+    assert "The row has 9 cells, the header 8" in rejected_rows[BROKEN_LINE]["reason"]
+    assert "number=D-7" in rejected_rows[7]["row"]
+    assert "left.csv" in import_runs.results[1].out
+    assert not list(import_runs.home.folder.glob(".*.part"))
 
 
-def test_killed_half_way_and_run_again_an_import_ends_as_one_run_does(another: Home, source: Path, runs: Runs) -> None:
-    url = another.settings["database_url"]
-    process = another.start("import", str(source), "--map", str(source / "map.toml"))
+def test_progress_goes_to_stderr_and_summary_to_stdout(import_runs: ImportRuns) -> None:
+    for result in import_runs.results:
+        assert "Importing" in result.err
+        assert "Importing" not in result.out
+        assert result.out.startswith("deals: ")
 
-    with ending(process):
-        until = time.monotonic() + PATIENCE
-        while len(state(url)["deals"]) < ROWS // 2:
-            assert process.code is None, process.said
-            assert time.monotonic() < until
+
+def test_import_killed_half_way_and_repeated_equals_a_single_run(
+    empty_home: Workspace, export_folder: Path, import_runs: ImportRuns
+) -> None:
+    url = empty_home.settings["database_url"]
+    process = empty_home.start("import", str(export_folder), "--map", str(export_folder / "map.toml"))
+
+    with killed_at_end(process):
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while len(read_state(url)["deals"]) < ROW_COUNT // 2:
+            assert process.code is None, process.stderr_text
+            assert time.monotonic() < deadline
         process.kill()
-    assert len(state(url)["deals"]) < ROWS - len(WRONG) - 1
-    done = bring_in(another, source)
+    assert len(read_state(url)["deals"]) < ROW_COUNT - len(WRONG_CELLS) - 1
+    result = run_import(empty_home, export_folder)
 
-    assert done.code == 0, done.err
-    assert state(url) == runs.states[2]
-    assert another.run("reconcile").code == 0
+    assert result.code == 0, result.err
+    assert read_state(url) == import_runs.states[2]
+    assert empty_home.run("reconcile").code == 0
 
 
-BOARD = """leaderboard(period: {kind: CUSTOM, start: "2025-01-01", end: "2026-12-31"}) {
+LEADERBOARD = """leaderboard(period: {kind: CUSTOM, start: "2025-01-01", end: "2026-12-31"}) {
   total standings { rank value employee { name } } }"""
 
 
-@measured
-async def test_a_board_that_is_open_ends_at_what_was_brought_in_and_no_bell_rings(
-    database_url: str, source: Path, tmp_path: Path
+@needs_schedstat
+async def test_open_leaderboard_shows_import_and_no_win_is_announced(
+    database_url: str, export_folder: Path, tmp_path: Path
 ) -> None:
-    home = Home(tmp_path / "home", database_url=prepared(database_url, zone="UTC"))
+    home = Workspace(tmp_path / "home", database_url=prepare_database(database_url, zone="UTC"))
     waits: list[float] = []
 
-    async with serving(home) as server:
+    async with running_server(home) as server:
         await server.sign_in()
-        async with watching(server, BOARD) as board, watching(server, "dealWon { id title }") as bell:
-            await board.settled(server, BOARD)
-            process = home.start("import", str(source), "--map", str(source / "map.toml"))
-            with ending(process):
+        async with (
+            watch_subscription(server, LEADERBOARD) as leaderboard_watch,
+            watch_subscription(server, "dealWon { id title }") as win_watch,
+        ):
+            await leaderboard_watch.wait_for_query_state(server, LEADERBOARD)
+            process = home.start("import", str(export_folder), "--map", str(export_folder / "map.toml"))
+            with killed_at_end(process):
                 while process.code is None:
-                    began = time.perf_counter() - server.process.queued()
-                    await server.data("{ company { name } }")
-                    waits.append(time.perf_counter() - server.process.queued() - began)
+                    began = time.perf_counter() - server.process.queued_seconds()
+                    await server.execute("{ company { name } }")
+                    waits.append(time.perf_counter() - server.process.queued_seconds() - began)
                     if len(waits) == 20:
-                        await won(server, "Sold meanwhile", 1)
+                        await record_win(server, "Sold meanwhile", 1)
                     await asyncio.sleep(0.02)
-            assert process.code == 0, process.said
-            last = await board.settled(server, BOARD)
-            await bell.until(lambda: bool(bell.heard))
+            assert process.code == 0, process.stderr_text
+            last_state = await leaderboard_watch.wait_for_query_state(server, LEADERBOARD)
+            await win_watch.wait_until(lambda: bool(win_watch.events))
 
-    print(f"{len(waits)} answers meanwhile, the slowest after {max(waits):.3f} s; {len(board.heard)} boards")
-    assert Decimal(last["total"]) == expected()[1] + 1
-    assert [win["title"] for win in bell.heard] == ["Sold meanwhile"]
+    print(
+        f"{len(waits)} answers meanwhile, the slowest after {max(waits):.3f} s; {len(leaderboard_watch.events)} boards"
+    )
+    assert Decimal(last_state["total"]) == expected_wins()[1] + 1
+    assert [win["title"] for win in win_watch.events] == ["Sold meanwhile"]
 
 
-@pytest.mark.skipif(not MAVEN.is_dir(), reason="the maven_crm set is not there")
-def test_a_year_of_8800_deals_is_brought_in_within_seconds(tmp_path: Path) -> None:
-    home = Home(tmp_path, database_url=prepared(f"sqlite://{tmp_path}/scoreline.db", currency="USD"))
+@pytest.mark.skipif(not MAVEN_FOLDER.is_dir(), reason="the maven_crm set is not there")
+def test_import_of_8800_deals_takes_seconds(tmp_path: Path) -> None:
+    home = Workspace(tmp_path, database_url=prepare_database(f"sqlite://{tmp_path}/scoreline.db", currency="USD"))
 
-    first, again = (home.succeed("import", str(MAVEN), "--map", "maven") for _ in range(2))
+    first, second = (home.succeed("import", str(MAVEN_FOLDER), "--map", "maven") for _ in range(2))
 
-    print(f"{first.cpu:.1f} s of CPU, then {again.cpu:.1f} s")
+    print(f"{first.cpu_seconds:.1f} s of CPU, then {second.cpu_seconds:.1f} s")
     assert "deals: 8800 read, 8800 new, 0 changed, 0 unchanged, 0 rejected" in first.out
-    assert again.out.count(" 0 new, 0 changed, ") == again.out.count(" read, ") == 4
-    assert first.cpu < 30
+    assert second.out.count(" 0 new, 0 changed, ") == second.out.count(" read, ") == 4
+    assert first.cpu_seconds < 30

@@ -13,95 +13,111 @@ import asyncpg
 import httpx2
 import pytest
 
-from models.db.connection import LEDGER_LOCK
-from tests.acceptance.two_servers import PATIENCE, RECORD, Pair, paired, rows, watching, won
+from models.db.connection import LEDGER_LOCK_ID
+from tests.acceptance.two_servers import (
+    RECORD_DEAL,
+    TIMEOUT_SECONDS,
+    ServerPair,
+    fetch_rows,
+    record_win,
+    run_server_pair,
+    watch_subscription,
+)
 from tests.backing_services import Valkey
-from tests.http_server import say
-from tests.processes import Running
+from tests.http_server import send_message
+from tests.processes import SpawnedServer
 
-LONGEST_STOP = 15.0  # from SIGTERM to the end of the process
-SOCKETS = 100
+MAX_STOP_SECONDS = 15.0  # from SIGTERM to the end of the process
+SOCKET_COUNT = 100
 
 
 @pytest.fixture
-async def pair(postgres_tables_url: str, redis_server: Valkey, tmp_path: Path) -> AsyncIterator[Pair]:
-    async with paired(postgres_tables_url, redis_server.url, tmp_path) as pair:
+async def pair(postgres_tables_url: str, redis_server: Valkey, tmp_path: Path) -> AsyncIterator[ServerPair]:
+    async with run_server_pair(postgres_tables_url, redis_server.url, tmp_path) as pair:
         yield pair
 
 
-async def sent(server: Running, key: str) -> str | None:
+async def try_record_win(server: SpawnedServer, key: str) -> str | None:
     """Record a win with an idempotency key and return the deal's id; None if the connection failed."""
     try:
-        return await won(server, key, idempotencyKey=key)
+        return await record_win(server, key, idempotencyKey=key)
     except httpx2.TransportError:
         return None
 
 
-async def persisted(first: Running, second: Running, key: str) -> str:
+async def record_win_with_failover(first: SpawnedServer, second: SpawnedServer, key: str) -> str:
     """Record a win with an idempotency key, trying both servers in turn until one answers."""
     for server in itertools.cycle((first, second)):
-        if made := await sent(server, key):
-            return made
+        if deal_id := await try_record_win(server, key):
+            return deal_id
         await asyncio.sleep(0.05)
     raise AssertionError
 
 
-async def deals(pair: Pair) -> int:
-    ((count,),) = await rows(pair.url, "SELECT count(*) FROM deal")
+async def count_deals(pair: ServerPair) -> int:
+    ((count,),) = await fetch_rows(pair.url, "SELECT count(*) FROM deal")
     return count
 
 
-async def test_killed_between_the_commit_and_the_doorbell_a_server_loses_nothing(
-    pair: Pair, redis_server: Valkey
+async def test_server_killed_between_commit_and_notification_loses_nothing(
+    pair: ServerPair, redis_server: Valkey
 ) -> None:
     keys = [f"key {number}" for number in range(5)]
 
-    async with watching(pair.two, "activities { id summary }") as history, watching(pair.two) as board:
-        await board.settled(pair.two)
+    async with (
+        watch_subscription(pair.second, "activities { id summary }") as activity_watch,
+        watch_subscription(pair.second) as leaderboard_watch,
+    ):
+        await leaderboard_watch.wait_for_query_state(pair.second)
         redis_server.pause()
-        sending = [asyncio.create_task(sent(pair.one, key)) for key in keys]
-        while await deals(pair) < len(keys):
+        send_tasks = [asyncio.create_task(try_record_win(pair.first, key)) for key in keys]
+        while await count_deals(pair) < len(keys):
             await asyncio.sleep(0.01)
-        pair.one.process.kill()
+        pair.first.process.kill()
         redis_server.resume()
-        answered = await asyncio.gather(*sending)
-        await history.until(lambda: len(history.heard) >= len(keys))
-        await board.settled(pair.two)
+        deal_ids = await asyncio.gather(*send_tasks)
+        await activity_watch.wait_until(lambda: len(activity_watch.events) >= len(keys))
+        await leaderboard_watch.wait_for_query_state(pair.second)
 
-    again = [await won(pair.two, key, idempotencyKey=key) for key in keys]
-    assert [first for first in answered if first] == [
-        second for first, second in zip(answered, again, strict=True) if first
+    repeated_ids = [await record_win(pair.second, key, idempotencyKey=key) for key in keys]
+    assert [deal_id for deal_id in deal_ids if deal_id] == [
+        repeated_id for deal_id, repeated_id in zip(deal_ids, repeated_ids, strict=True) if deal_id
     ]
-    assert len(set(again)) == await deals(pair) == len(keys)
-    assert len({line["id"] for line in history.heard}) == len(history.heard)
-    assert board.heard[-1]["total"] == "5.00"
+    assert len(set(repeated_ids)) == await count_deals(pair) == len(keys)
+    assert len({entry["id"] for entry in activity_watch.events}) == len(activity_watch.events)
+    assert leaderboard_watch.events[-1]["total"] == "5.00"
 
 
-async def test_killed_under_load_a_server_loses_and_doubles_nothing_of_those_who_ask_again(pair: Pair) -> None:
-    made: dict[str, str] = {}
+async def test_server_killed_under_load_neither_loses_nor_doubles_retried_wins(pair: ServerPair) -> None:
+    deal_ids: dict[str, str] = {}
 
     async def write(writer: int) -> None:
         for number in range(12):
             key = f"{number} of {writer}"
-            made[key] = await persisted(pair.one, pair.two, key)
+            deal_ids[key] = await record_win_with_failover(pair.first, pair.second, key)
 
-    async with watching(pair.two, "dealWon { id title }") as bell, watching(pair.two) as board:
-        await board.settled(pair.two)
-        writing = [asyncio.create_task(write(writer)) for writer in range(8)]
-        while len(made) < 30:
+    async with (
+        watch_subscription(pair.second, "dealWon { id title }") as win_watch,
+        watch_subscription(pair.second) as leaderboard_watch,
+    ):
+        await leaderboard_watch.wait_for_query_state(pair.second)
+        write_tasks = [asyncio.create_task(write(writer)) for writer in range(8)]
+        while len(deal_ids) < 30:
             await asyncio.sleep(0.005)
-        pair.one.process.kill()
-        await asyncio.gather(*writing)
-        last = await board.settled(pair.two)
-        await bell.until(lambda: len(bell.heard) >= len(made))
+        pair.first.process.kill()
+        await asyncio.gather(*write_tasks)
+        last_state = await leaderboard_watch.wait_for_query_state(pair.second)
+        await win_watch.wait_until(lambda: len(win_watch.events) >= len(deal_ids))
 
-    assert await rows(pair.url, "SELECT count(*), count(DISTINCT title) FROM deal") == [(len(made), len(made))]
-    assert last["total"] == f"{len(made)}.00"
-    assert sorted(win["title"] for win in bell.heard) == sorted(made)  # each win is announced once
+    assert await fetch_rows(pair.url, "SELECT count(*), count(DISTINCT title) FROM deal") == [
+        (len(deal_ids), len(deal_ids))
+    ]
+    assert last_state["total"] == f"{len(deal_ids)}.00"
+    assert sorted(win["title"] for win in win_watch.events) == sorted(deal_ids)  # each win is announced once
 
 
-async def test_told_to_stop_a_server_finishes_what_runs_and_sends_its_sockets_elsewhere(pair: Pair) -> None:
-    made: dict[str, str] = {}
+async def test_terminated_server_finishes_requests_and_closes_sockets_with_restart_code(pair: ServerPair) -> None:
+    deal_ids: dict[str, str] = {}
     stopped = False
 
     async def write(writer: int) -> None:
@@ -109,55 +125,55 @@ async def test_told_to_stop_a_server_finishes_what_runs_and_sends_its_sockets_el
             if stopped:
                 return
             key = f"{number} of {writer}"
-            made[key] = await persisted(pair.one, pair.two, key)
+            deal_ids[key] = await record_win_with_failover(pair.first, pair.second, key)
 
     async with AsyncExitStack() as stack:
-        boards = [await stack.enter_async_context(watching(pair.one)) for _ in range(SOCKETS)]
-        writing = [asyncio.create_task(write(writer)) for writer in range(4)]
-        while len(made) < 10 or not all(board.heard for board in boards):
+        watches = [await stack.enter_async_context(watch_subscription(pair.first)) for _ in range(SOCKET_COUNT)]
+        write_tasks = [asyncio.create_task(write(writer)) for writer in range(4)]
+        while len(deal_ids) < 10 or not all(watch.events for watch in watches):
             await asyncio.sleep(0.01)
-        holding = await asyncpg.connect(pair.url)
-        await holding.execute("SELECT pg_advisory_lock($1)", LEDGER_LOCK)
-        slow = asyncio.create_task(won(pair.one, "Slow over HTTP"))
-        socket = await stack.enter_async_context(pair.one.socket())
-        await say(
+        lock_connection = await asyncpg.connect(pair.url)
+        await lock_connection.execute("SELECT pg_advisory_lock($1)", LEDGER_LOCK_ID)
+        slow_request = asyncio.create_task(record_win(pair.first, "Slow over HTTP"))
+        socket = await stack.enter_async_context(pair.first.connect())
+        await send_message(
             socket,
             id="1",
             type="subscribe",
-            payload={"query": RECORD, "variables": {"input": {"title": "Slow over a socket"}}},
+            payload={"query": RECORD_DEAL, "variables": {"input": {"title": "Slow over a socket"}}},
         )
-        await locked(holding, 6)  # these two and the four writers: their transactions have begun
+        await wait_for_lock_waiters(lock_connection, 6)  # these two and the four writers: their transactions have begun
 
-        pair.one.process.terminate()
+        pair.first.process.terminate()
         began = time.monotonic()
-        await refused(pair.one)
-        await holding.close()
-        assert await slow
-        code = await pair.one.process.ended(LONGEST_STOP)
-        took = time.monotonic() - began
-        for board in boards:
-            await board.ended()
+        await wait_until_refusing(pair.first)
+        await lock_connection.close()
+        assert await slow_request
+        code = await pair.first.process.wait_async(MAX_STOP_SECONDS)
+        stop_seconds = time.monotonic() - began
+        for watch in watches:
+            await watch.wait_closed()
         stopped = True
-        await asyncio.gather(*writing)
+        await asyncio.gather(*write_tasks)
 
-    print(f"stopped after {took:.1f} s, {len(made)} wins")
+    print(f"stopped after {stop_seconds:.1f} s, {len(deal_ids)} wins")
     assert code == 0
-    assert {board.code for board in boards} == {1012}
-    titles = {title for (title,) in await rows(pair.url, "SELECT title FROM deal")}
-    assert titles == {*made, "Slow over HTTP", "Slow over a socket"}
+    assert {watch.close_code for watch in watches} == {1012}
+    titles = {title for (title,) in await fetch_rows(pair.url, "SELECT title FROM deal")}
+    assert titles == {*deal_ids, "Slow over HTTP", "Slow over a socket"}
 
 
-async def refused(server: Running) -> None:
+async def wait_until_refusing(server: SpawnedServer) -> None:
     """Wait until a server accepts no new connection."""
     with suppress(httpx2.TransportError):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while True:
                 await server.http.get("/health/live", headers={"connection": "close"})
 
 
-async def locked(connection: asyncpg.Connection, number: int) -> None:
+async def wait_for_lock_waiters(connection: asyncpg.Connection, waiter_count: int) -> None:
     """Wait until `waiter_count` transactions wait for the ledger lock."""
     while (
         await connection.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-    ) < number:
+    ) < waiter_count:
         await asyncio.sleep(0.01)

@@ -12,16 +12,23 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.acceptance.two_servers import BOARD, Pair, Watch, paired, watching, won
+from tests.acceptance.two_servers import (
+    LEADERBOARD,
+    ServerPair,
+    SubscriptionWatch,
+    record_win,
+    run_server_pair,
+    watch_subscription,
+)
 from tests.backing_services import Valkey
-from tests.processes import Running
+from tests.processes import SpawnedServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PASSWORD = "correct horse"
-GOAL = """id name target archivedAt
+GOAL_FIELDS = """id name target archivedAt
   progress { value attainmentPercent pace projected projectedPercent attainmentProbability version }"""
-BOARDS = {
+LEADERBOARDS = {
     name: f"leaderboard({arguments}) {{ total version standings {{ rank previousRank value target attainmentPercent gapToNext "
     "employee { name team { name } } } }"
     for name, arguments in {
@@ -34,26 +41,24 @@ BOARDS = {
 
 
 @dataclass
-class Office:
-    pair: Pair
+class StormCompany:
+    pair: ServerPair
     ids: dict[str, str]
     tokens: dict[str, str]
 
-    async def act(self, server: Running, field: str, **input_: Any) -> dict[str, Any]:
+    async def execute(self, server: SpawnedServer, field: str, **input: Any) -> dict[str, Any]:
         """Execute a mutation and return its payload; user errors are fine, since a rejected write changes nothing."""
         name = {"updateEmployee": "UpdateEmployee", "setGoal": "SetGoal"}.get(field, field[0].upper() + field[1:])
-        document = (
-            f"mutation($input: {name}Input!) {{ {field}(input: $input) {{ userErrors {{ message }} {MADE[field]} }} }}"
-        )
-        return (await server.data(document, input=input_))[field]
+        document = f"mutation($input: {name}Input!) {{ {field}(input: $input) {{ userErrors {{ message }} {PAYLOAD_FIELDS[field]} }} }}"
+        return (await server.execute(document, input=input))[field]
 
-    def of(self, text: str) -> str:
-        for name, id_ in self.ids.items():
-            text = text.replace(f"${name}", id_)
-        return text
+    def fill_ids(self, template: str) -> str:
+        for name, global_id in self.ids.items():
+            template = template.replace(f"${name}", global_id)
+        return template
 
 
-MADE = {
+PAYLOAD_FIELDS = {
     "createTeam": "team { id }",
     "createEmployee": "employee { id }",
     "updateEmployee": "",
@@ -69,13 +74,13 @@ MADE = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def office(
+async def company(
     module_postgres_url: str, module_redis_server: Valkey, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Office]:
-    async with paired(module_postgres_url, module_redis_server.url, tmp_path_factory.mktemp("storms")) as pair:
-        found = Office(pair, {}, {"admin": pair.one.token})
+) -> AsyncIterator[StormCompany]:
+    async with run_server_pair(module_postgres_url, module_redis_server.url, tmp_path_factory.mktemp("storms")) as pair:
+        new_company = StormCompany(pair, {}, {"admin": pair.first.token})
         for team in ("North", "South"):
-            found.ids[team] = (await found.act(pair.one, "createTeam", name=team))["team"]["id"]
+            new_company.ids[team] = (await new_company.execute(pair.first, "createTeam", name=team))["team"]["id"]
         for name, team, role in (
             ("Ann", "North", "EMPLOYEE"),
             ("Bob", "North", "EMPLOYEE"),
@@ -83,148 +88,166 @@ async def office(
             ("Dan", "South", "DIRECTOR"),
         ):
             person = {"name": name, "email": f"{name}@example.com", "password": PASSWORD, "role": role}
-            made = await found.act(pair.one, "createEmployee", team=found.ids[team], **person)
-            found.ids[name] = made["employee"]["id"]
-            other = Running(pair.one.http, pair.one.address)
-            found.tokens[name] = await other.sign_in(email=f"{name}@example.com", password=PASSWORD)
+            payload = await new_company.execute(pair.first, "createEmployee", team=new_company.ids[team], **person)
+            new_company.ids[name] = payload["employee"]["id"]
+            other_client = SpawnedServer(pair.first.http, pair.first.address)
+            new_company.tokens[name] = await other_client.sign_in(email=f"{name}@example.com", password=PASSWORD)
         for owner in ("Ann", "Bob", "Cid", "North", "South"):
             for metric, target in (("deals_won", "10"), ("deals_won_amount", "1000")):
                 month = {"kind": "MONTH"}
-                await found.act(pair.one, "setGoal", owner=found.ids[owner], metric=metric, target=target, period=month)
-        yield found
+                await new_company.execute(
+                    pair.first, "setGoal", owner=new_company.ids[owner], metric=metric, target=target, period=month
+                )
+        yield new_company
 
 
-def in_order(versions: list[int]) -> bool:
+def is_ascending(versions: list[int]) -> bool:
     return versions == sorted(versions)
 
 
-async def test_a_burst_of_40_wins_from_8_writers_takes_no_screen_back_and_ends_at_what_a_query_says(
-    office: Office,
+async def test_live_leaderboards_never_go_back_and_end_at_query_state_after_burst_of_wins(
+    company: StormCompany,
 ) -> None:
-    one, two = office.pair
-    question = BOARD.replace("total", "version total", 1)
+    first, second = company.pair
+    selection = LEADERBOARD.replace("total", "version total", 1)
 
     async def write(writer: int) -> None:
         for number in range(5):
-            await won((one, two)[(writer + number) % 2], f"Deal {number} of {writer}", amount=writer + 1)
+            await record_win((first, second)[(writer + number) % 2], f"Deal {number} of {writer}", amount=writer + 1)
 
     async with AsyncExitStack() as stack:
-        servers = (one, two) * 10
-        boards = [await stack.enter_async_context(watching(server, question)) for server in servers]
-        for board in boards:
-            await board.until(lambda: bool(board.heard))  # noqa: B023 - awaited within the iteration
+        servers = (first, second) * 10
+        watches = [await stack.enter_async_context(watch_subscription(server, selection)) for server in servers]
+        for watch in watches:
+            await watch.wait_until(lambda: bool(watch.events))  # noqa: B023 - awaited within the iteration
         await asyncio.gather(*(write(writer) for writer in range(8)))
 
-        async def ended(board: Watch, server: Running) -> bool:
-            return bool(board.heard[-1] == (await server.data(f"{{ {question} }}"))["leaderboard"])
+        async def is_current(watch: SubscriptionWatch, server: SpawnedServer) -> bool:
+            return bool(watch.events[-1] == (await server.execute(f"{{ {selection} }}"))["leaderboard"])
 
-        for board, server in zip(boards, servers, strict=True):
-            await board.until(lambda: ended(board, server))  # noqa: B023
-        last = [{**board.heard[-1], "version": 0} for board in boards]
-        assert last == last[:1] * len(last)  # versions are per server, the rest must be equal
+        for watch, server in zip(watches, servers, strict=True):
+            await watch.wait_until(lambda: is_current(watch, server))  # noqa: B023
+        last_states = [{**watch.events[-1], "version": 0} for watch in watches]
+        assert last_states == last_states[:1] * len(last_states)  # versions are per server, the rest must be equal
 
-    assert all(in_order([each["version"] for each in board.heard]) for board in boards)
-    assert len({board.heard[-1]["version"] for board in boards if board in boards[::2]}) == 1  # same on one server
+    assert all(is_ascending([state["version"] for state in watch.events]) for watch in watches)
+    assert len({watch.events[-1]["version"] for watch in watches if watch in watches[::2]}) == 1  # same on one server
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_after_a_random_storm_of_writes_every_live_state_is_what_a_query_says_for_every_subscriber(
-    office: Office, seed: int
+async def test_live_states_equal_query_states_for_each_subscriber_after_random_writes(
+    company: StormCompany, seed: int
 ) -> None:
-    one, two = office.pair
-    goals = f"goalProgress {{ {GOAL} }}"
-    of_north = office.of(f'goalProgress(scope: "$North") {{ {GOAL} }}')
-    all_goals = (await one.data("{ goals { id } }"))["goals"]
-    by_id = f"goalProgress(goals: [{', '.join(chr(34) + goal['id'] + chr(34) for goal in all_goals)}]) {{ {GOAL} }}"
-    asked: list[tuple[str, str, str]] = [
-        (who, kind, office.of(BOARDS[kind])) for kind in BOARDS for who in ("Ann", "Dan")
+    first, second = company.pair
+    goals = f"goalProgress {{ {GOAL_FIELDS} }}"
+    of_north = company.fill_ids(f'goalProgress(scope: "$North") {{ {GOAL_FIELDS} }}')
+    all_goals = (await first.execute("{ goals { id } }"))["goals"]
+    by_id = (
+        f"goalProgress(goals: [{', '.join(chr(34) + goal['id'] + chr(34) for goal in all_goals)}]) {{ {GOAL_FIELDS} }}"
+    )
+    subscriptions: list[tuple[str, str, str]] = [
+        (person, kind, company.fill_ids(LEADERBOARDS[kind])) for kind in LEADERBOARDS for person in ("Ann", "Dan")
     ]
-    asked += [(who, "goals", goals) for who in ("Ann", "Bob", "Cid")]
-    asked += [("Dan", "goals of North", of_north), ("admin", "goals of North", of_north), ("admin", "goals", by_id)]
-    asked += [("admin", "forecast", "forecast { booked expected low high target attainmentProbability }")]
+    subscriptions += [(person, "goals", goals) for person in ("Ann", "Bob", "Cid")]
+    subscriptions += [
+        ("Dan", "goals of North", of_north),
+        ("admin", "goals of North", of_north),
+        ("admin", "goals", by_id),
+    ]
+    subscriptions += [("admin", "forecast", "forecast { booked expected low high target attainmentProbability }")]
 
     async with AsyncExitStack() as stack:
         watches = [
-            await stack.enter_async_context(watching(server, question, office.tokens[who]))
-            for who, _, question in asked
-            for server in (one, two)
+            await stack.enter_async_context(watch_subscription(server, selection, company.tokens[person]))
+            for person, _, selection in subscriptions
+            for server in (first, second)
         ]
-        await asyncio.gather(*(storm(office, random.Random(f"{seed} {writer}")) for writer in range(4)))
-        for watch, (who, kind, question) in zip(watches, [each for each in asked for _ in (one, two)], strict=True):
-            await settled(office, watch, who, kind, question)
+        await asyncio.gather(*(write_randomly(company, random.Random(f"{seed} {writer}")) for writer in range(4)))
+        for watch, (person, kind, selection) in zip(
+            watches, [subscription for subscription in subscriptions for _ in (first, second)], strict=True
+        ):
+            await wait_for_query_states(company, watch, person, kind, selection)
 
     for watch in watches:
-        assert watch.code is None
-        seen: dict[str, list[int]] = {}
-        for each in watch.heard:
-            if (version := each.get("version", each.get("progress", {}).get("version"))) is not None:
-                seen.setdefault(each.get("id", ""), []).append(version)
-        assert all(in_order(versions) for versions in seen.values())
+        assert watch.close_code is None
+        versions_by_id: dict[str, list[int]] = {}
+        for state in watch.events:
+            if (version := state.get("version", state.get("progress", {}).get("version"))) is not None:
+                versions_by_id.setdefault(state.get("id", ""), []).append(version)
+        assert all(is_ascending(versions) for versions in versions_by_id.values())
 
 
-def states(heard: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def last_states_by_id(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the last state of each id, without `version`, which differs between servers."""
-    found = {each.get("id", ""): each for each in heard}
-    return {key: {name: value for name, value in each.items() if name != "version"} for key, each in found.items()}
+    state_by_id = {state.get("id", ""): state for state in events}
+    return {
+        key: {name: value for name, value in state.items() if name != "version"} for key, state in state_by_id.items()
+    }
 
 
-async def settled(office: Office, watch: Watch, who: str, kind: str, question: str) -> None:
+async def wait_for_query_states(
+    company: StormCompany, watch: SubscriptionWatch, person: str, kind: str, selection: str
+) -> None:
     """Wait until the last states of a subscription equal the current query results of the same person.
 
     A timeout is suppressed, so that the final assertion shows both.
     """
 
-    async def fresh() -> dict[str, dict[str, Any]]:
+    async def query_states() -> dict[str, dict[str, Any]]:
         if kind == "goals of North":  # for employees who left the team, the last received state stays
-            text = question.replace("goalProgress", "goals")
-            (found,) = (await office.pair.two.data(f"{{ {text} }}", token=office.tokens[who])).values()
-            return {**states(watch.heard), **states(found)}
-        if kind in BOARDS:  # with `asOf` the leaderboard is not cached but computed from the tables
-            anew = question.replace("leaderboard(", 'leaderboard(asOf: "2099-01-01T00:00:00Z", ')
-            made = states([*(await office.pair.two.data(f"{{ {anew} }}", token=office.tokens[who])).values()])
-            asked = await office.pair.two.data(f"{{ {question} }}", token=office.tokens[who])
-            assert states([*asked.values()]) == made
-            return made
+            text = selection.replace("goalProgress", "goals")
+            (current,) = (await company.pair.second.execute(f"{{ {text} }}", token=company.tokens[person])).values()
+            return {**last_states_by_id(watch.events), **last_states_by_id(current)}
+        if kind in LEADERBOARDS:  # with `asOf` the leaderboard is not cached but computed from the tables
+            uncached_query = selection.replace("leaderboard(", 'leaderboard(asOf: "2099-01-01T00:00:00Z", ')
+            uncached = last_states_by_id(
+                [*(await company.pair.second.execute(f"{{ {uncached_query} }}", token=company.tokens[person])).values()]
+            )
+            cached = await company.pair.second.execute(f"{{ {selection} }}", token=company.tokens[person])
+            assert last_states_by_id([*cached.values()]) == uncached
+            return uncached
         if kind != "goals":
-            return states([*(await office.pair.two.data(f"{{ {question} }}", token=office.tokens[who])).values()])
-        goals = [f'{{ goal(id: "{key}") {{ {GOAL} }} }}' for key in states(watch.heard)]
-        found = [await office.pair.two.data(goal, token=office.tokens[who]) for goal in goals]
-        return states([each["goal"] for each in found])
+            return last_states_by_id(
+                [*(await company.pair.second.execute(f"{{ {selection} }}", token=company.tokens[person])).values()]
+            )
+        goals = [f'{{ goal(id: "{key}") {{ {GOAL_FIELDS} }} }}' for key in last_states_by_id(watch.events)]
+        current = [await company.pair.second.execute(goal, token=company.tokens[person]) for goal in goals]
+        return last_states_by_id([data["goal"] for data in current])
 
-    async def same() -> bool:
-        return bool(watch.heard) and states(watch.heard) == await fresh()
+    async def is_current() -> bool:
+        return bool(watch.events) and last_states_by_id(watch.events) == await query_states()
 
     with suppress(TimeoutError):
-        await watch.until(same)
-    assert states(watch.heard) == await fresh(), (who, kind)
+        await watch.wait_until(is_current)
+    assert last_states_by_id(watch.events) == await query_states(), (person, kind)
 
 
-async def storm(office: Office, luck: random.Random) -> None:
+async def write_randomly(company: StormCompany, rng: random.Random) -> None:
     """Execute thirty random mutations of deals, calls, goals and teams, each on a random server."""
     deals: list[str] = []
-    people = [office.ids[name] for name in ("Ann", "Bob", "Cid")]
+    people = [company.ids[name] for name in ("Ann", "Bob", "Cid")]
     for number in range(30):
-        server = luck.choice((office.pair.one, office.pair.two))
-        money = {"amount": str(luck.randrange(1, 400))}
-        what = luck.choice(("won", "won", "open", "win", "lose", "reopen", "worth", "hand", "call", "move", "aim"))
-        if what in ("won", "open") or not deals:
-            status = {"status": "WON"} if what == "won" else {}
-            made = await office.act(
-                server, "recordDeal", title=f"Deal {number}", amount=money, owner=luck.choice(people), **status
+        server = rng.choice((company.pair.first, company.pair.second))
+        amount = {"amount": str(rng.randrange(1, 400))}
+        action = rng.choice(("won", "won", "open", "win", "lose", "reopen", "worth", "hand", "call", "move", "aim"))
+        if action in ("won", "open") or not deals:
+            status = {"status": "WON"} if action == "won" else {}
+            payload = await company.execute(
+                server, "recordDeal", title=f"Deal {number}", amount=amount, owner=rng.choice(people), **status
             )
-            deals.append(made["deal"]["id"])
-        elif what in ("win", "lose", "reopen"):
-            await office.act(server, f"{what}Deal", id=luck.choice(deals))
-        elif what == "worth":
-            await office.act(server, "updateDeal", id=luck.choice(deals), amount=money)
-        elif what == "hand":
-            await office.act(server, "updateDeal", id=luck.choice(deals), owner=luck.choice(people))
-        elif what == "call":
-            await office.act(server, "recordCall", direction="OUTBOUND", employee=luck.choice(people))
-        elif what == "move":
-            team = office.ids[luck.choice(("North", "South"))]
-            await office.act(server, "updateEmployee", id=office.ids["Cid"], team=team)
+            deals.append(payload["deal"]["id"])
+        elif action in ("win", "lose", "reopen"):
+            await company.execute(server, f"{action}Deal", id=rng.choice(deals))
+        elif action == "worth":
+            await company.execute(server, "updateDeal", id=rng.choice(deals), amount=amount)
+        elif action == "hand":
+            await company.execute(server, "updateDeal", id=rng.choice(deals), owner=rng.choice(people))
+        elif action == "call":
+            await company.execute(server, "recordCall", direction="OUTBOUND", employee=rng.choice(people))
+        elif action == "move":
+            team = company.ids[rng.choice(("North", "South"))]
+            await company.execute(server, "updateEmployee", id=company.ids["Cid"], team=team)
         else:
-            found = (await server.data("{ goals { id } }"))["goals"]
-            goal = luck.choice(found)["id"]
-            await office.act(server, "updateGoal", id=goal, target=str(luck.randrange(1, 2_000)))
+            goals = (await server.execute("{ goals { id } }"))["goals"]
+            goal = rng.choice(goals)["id"]
+            await company.execute(server, "updateGoal", id=goal, target=str(rng.randrange(1, 2_000)))

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.acceptance.test_maven import SET, YEAR, brought_in, golden
-from tests.world import World, opened
+from tests.acceptance.test_maven import DATA_FOLDER, YEAR, golden, import_data_set
+from tests.world import World, open_world
 
 __all__ = ["golden"]
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(not SET.is_dir(), reason="the maven_crm set is not there"),
+    pytest.mark.skipif(not DATA_FOLDER.is_dir(), reason="the maven_crm set is not there"),
 ]
 
-ALL = {"kind": "CUSTOM", "start": "2016-10-01", "end": "2017-12-31"}  # some deals were created before the year
-PEOPLE = """{ employees(first: 100) { edges { node { name
+ALL_DAYS = {"kind": "CUSTOM", "start": "2016-10-01", "end": "2017-12-31"}  # some deals were created before the year
+EMPLOYEES_FIELDS = """{ employees(first: 100) { edges { node { name
   statistics(period: $year, metrics: ["deals_won", "deals_won_amount"]) {
     winRatePercent averageDealAmount medianSalesCycleDays series { total } }
   funnel(period: $all) { weakest { stage { name } } stages { weak slow entered advanced lost benchmarkPercent
@@ -27,16 +27,18 @@ PEOPLE = """{ employees(first: 100) { edges { node { name
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def people(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[World, dict[str, Any]]]:
-    async with opened("sqlite://:memory:", currency="USD") as world:
-        await brought_in(world, tmp_path_factory.mktemp("maven"))
-        found = await world.ask(f"query($year: PeriodInput, $all: PeriodInput) {PEOPLE}", year=YEAR, all=ALL)
-        yield world, {edge["node"]["name"]: edge["node"] for edge in found["employees"]["edges"]}
+async def world_and_cards(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[World, dict[str, Any]]]:
+    async with open_world("sqlite://:memory:", currency="USD") as world:
+        await import_data_set(world, tmp_path_factory.mktemp("maven"))
+        data = await world.query(
+            f"query($year: PeriodInput, $all: PeriodInput) {EMPLOYEES_FIELDS}", year=YEAR, all=ALL_DAYS
+        )
+        yield world, {edge["node"]["name"]: edge["node"] for edge in data["employees"]["edges"]}
 
 
-async def test_win_rates_medians_and_amounts_are_the_golden_ones(people: Any, golden: Any) -> None:
+async def test_statistics_of_employees_match_expected_values(world_and_cards: Any, golden: Any) -> None:
     for agent in golden["agents"]:
-        statistics = people[1][agent["agent"]]["statistics"]
+        statistics = world_and_cards[1][agent["agent"]]["statistics"]
 
         assert statistics["winRatePercent"] == pytest.approx(100 * agent["win_rate"], abs=0.005), agent
         assert statistics["medianSalesCycleDays"] == agent["median_days_to_win"], agent
@@ -45,9 +47,9 @@ async def test_win_rates_medians_and_amounts_are_the_golden_ones(people: Any, go
         assert won == [str(agent["won"]), f"{agent['won_value']:.2f}"], agent
 
 
-async def test_the_funnel_has_two_steps_engaged_and_won_or_lost(people: Any, golden: Any) -> None:
+async def test_funnels_of_employees_match_expected_counts_and_intervals(world_and_cards: Any, golden: Any) -> None:
     for agent in golden["agents"]:
-        prospecting, engaging = people[1][agent["agent"]]["funnel"]["stages"]
+        prospecting, engaging = world_and_cards[1][agent["agent"]]["funnel"]["stages"]
 
         assert (prospecting["entered"], prospecting["openDeals"]) == (0, agent["prospecting"])
         assert (engaging["advanced"], engaging["lost"]) == (agent["won"], agent["lost"])
@@ -56,22 +58,22 @@ async def test_the_funnel_has_two_steps_engaged_and_won_or_lost(people: Any, gol
         assert interval == pytest.approx([100 * end for end in agent["wilson95"]], abs=0.006)
 
 
-async def test_it_flags_nobody(people: Any) -> None:
-    for name, person in people[1].items():
-        assert person["funnel"]["weakest"] is None, name
-        assert not [stage for stage in person["funnel"]["stages"] if stage["weak"] or stage["slow"]], name
+async def test_funnels_mark_no_stage_as_weak_or_slow(world_and_cards: Any) -> None:
+    for name, card in world_and_cards[1].items():
+        assert card["funnel"]["weakest"] is None, name
+        assert not [stage for stage in card["funnel"]["stages"] if stage["weak"] or stage["slow"]], name
 
 
-async def test_the_company_won_what_it_won_and_took_as_long(people: Any, golden: Any) -> None:
+async def test_statistics_of_company_match_expected_values(world_and_cards: Any, golden: Any) -> None:
     document = """query($year: PeriodInput, $all: PeriodInput) { statistics(period: $year, interval: MONTH, metrics: ["deals_won"]) {
       winRatePercent averageDealAmount medianSalesCycleDays series { points { start value } } }
       funnel(period: $all) { stages { entered advanced lost benchmarkPercent } } }"""
-    asked = await people[0].ask(document, year=YEAR, all=ALL)
-    shown, engaging = asked["statistics"], asked["funnel"]["stages"][1]
+    data = await world_and_cards[0].ask(document, year=YEAR, all=ALL_DAYS)
+    statistics, engaging = data["statistics"], data["funnel"]["stages"][1]
 
-    assert shown["winRatePercent"] == pytest.approx(100 * golden["win_rate_closed"], abs=5e-5)
-    assert (float(shown["averageDealAmount"]), shown["medianSalesCycleDays"]) == (golden["won_mean"], 57)
-    months = {point["start"][:7]: int(point["value"]) for point in shown["series"][0]["points"]}
+    assert statistics["winRatePercent"] == pytest.approx(100 * golden["win_rate_closed"], abs=5e-5)
+    assert (float(statistics["averageDealAmount"]), statistics["medianSalesCycleDays"]) == (golden["won_mean"], 57)
+    months = {point["start"][:7]: int(point["value"]) for point in statistics["series"][0]["points"]}
     assert {month: months[month] for month in golden["won_by_month"]} == {
         month: won["deals"] for month, won in golden["won_by_month"].items()
     }

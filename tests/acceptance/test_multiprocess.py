@@ -16,46 +16,50 @@ from models import migrator
 from tests.backing_services import free_port
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0  # after which a server that is not ready has failed
+READY_TIMEOUT_SECONDS = 60.0  # after which a server that is not ready has failed
 
 
-def test_several_processes_serve_one_port_and_end_together(postgres_url, redis_url, tmp_path):
+def test_workers_serve_one_port_and_stop_together(postgres_url, redis_url, tmp_path):
     asyncio.run(migrator.migrate(postgres_url))
     port, log = free_port(), tmp_path / "log"
     settings = {
         "SCORELINE_DATABASE_URL": postgres_url, "SCORELINE_REDIS_URL": redis_url, "SCORELINE_SECRET": "s" * 64,
         "SCORELINE_PORT": str(port), "WEB_CONCURRENCY": "2", "PYTHONPATH": str(ROOT),
     }  # fmt: skip
-    given = {name: value for name, value in os.environ.items() if not name.startswith("SCORELINE_")}
-    with log.open("wb") as out:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SCORELINE_")}
+    with log.open("wb") as output:
         parent = subprocess.Popen(
-            [sys.executable, "-P", "-m", "server", "serve"], env=given | settings, stdout=out, stderr=out, cwd=tmp_path
+            [sys.executable, "-P", "-m", "server", "serve"],
+            env=environment | settings,
+            stdout=output,
+            stderr=output,
+            cwd=tmp_path,
         )
     try:
-        workers = _started(log, parent)
-        with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=10) as answer:
-            assert answer.status == 200
+        workers = _wait_for_workers(log, parent)
+        with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=10) as response:
+            assert response.status == 200
     finally:
         parent.send_signal(signal.SIGTERM)
-        code = parent.wait(PATIENCE)
+        code = parent.wait(READY_TIMEOUT_SECONDS)
 
     assert code == 0, log.read_text()
     assert len(workers) == 2
     assert parent.pid not in workers
-    assert not any(_runs(pid) for pid in workers)
+    assert not any(_is_running(pid) for pid in workers)
 
 
-def _started(log: Path, parent: subprocess.Popen[bytes]) -> set[int]:
+def _wait_for_workers(log: Path, parent: subprocess.Popen[bytes]) -> set[int]:
     """Wait until two workers have started and return their process ids from the log."""
-    until = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + READY_TIMEOUT_SECONDS
     while log.read_text().count("Application startup complete") < 2:
-        assert time.monotonic() < until, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
         assert parent.poll() is None, log.read_text()
         time.sleep(0.1)
     return {int(pid) for pid in re.findall(r"Started server process \[(\d+)\]", log.read_text())}
 
 
-def _runs(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -14,58 +14,60 @@ import asyncpg
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from tests.http_server import say
-from tests.processes import Home, Running, prepared, serving
+from tests.http_server import send_message
+from tests.processes import SpawnedServer, Workspace, prepare_database, running_server
 
-PATIENCE = 20.0  # within which two servers must have reached the same state
-BOARD = "leaderboard { total standings { rank value employee { name } } }"
-RECORD = """mutation($input: RecordDealInput!) {
+TIMEOUT_SECONDS = 20.0  # within which two servers must have reached the same state
+LEADERBOARD = "leaderboard { total standings { rank value employee { name } } }"
+RECORD_DEAL = """mutation($input: RecordDealInput!) {
   recordDeal(input: $input) { deal { id title } userErrors { path code message } } }"""
 
 
 @dataclass
-class Pair:
+class ServerPair:
     """Two servers with the administrator signed in, the token of a wallboard, and the URL of the database."""
 
-    one: Running
-    two: Running
+    first: SpawnedServer
+    second: SpawnedServer
     wallboard: str
     url: str
 
-    def __iter__(self) -> Iterator[Running]:
-        return iter((self.one, self.two))
+    def __iter__(self) -> Iterator[SpawnedServer]:
+        return iter((self.first, self.second))
 
 
 @asynccontextmanager
-async def paired(database_url: str, redis_url: str, folder: Path, **settings: Any) -> AsyncIterator[Pair]:
+async def run_server_pair(
+    database_url: str, redis_url: str, folder: Path, **settings: Any
+) -> AsyncIterator[ServerPair]:
     """Set up a company and run two servers of it, each in a folder of its own."""
-    await asyncio.to_thread(prepared, database_url)
+    await asyncio.to_thread(prepare_database, database_url)
     shared = {"database_url": database_url, "redis_url": redis_url, **settings}
     async with AsyncExitStack() as stack:
-        starting = (serving(Home(folder / name, **shared)) for name in ("one", "two"))
-        one, two = await asyncio.gather(*(stack.enter_async_context(each) for each in starting))
-        two.token = await one.sign_in()
-        made = await one.data(
+        starting_servers = (running_server(Workspace(folder / name, **shared)) for name in ("one", "two"))
+        first, second = await asyncio.gather(*(stack.enter_async_context(server) for server in starting_servers))
+        second.token = await first.sign_in()
+        data = await first.execute(
             'mutation { createDevice(input: {name: "Office", kind: WALLBOARD}) { token userErrors { message } } }'
         )
-        yield Pair(one, two, made["createDevice"]["token"], database_url)
+        yield ServerPair(first, second, data["createDevice"]["token"], database_url)
 
 
-async def won(server: Running, title: str, amount: int = 1, **more: Any) -> str:
+async def record_win(server: SpawnedServer, title: str, amount: int = 1, **more_fields: Any) -> str:
     """Record a win and return the global id of the deal."""
-    input_ = {"title": title, "status": "WON", "amount": {"amount": str(amount)}, **more}
-    payload = (await server.data(RECORD, input=input_))["recordDeal"]
+    input = {"title": title, "status": "WON", "amount": {"amount": str(amount)}, **more_fields}
+    payload = (await server.execute(RECORD_DEAL, input=input))["recordDeal"]
     assert payload["userErrors"] == []
     return payload["deal"]["id"]
 
 
 @dataclass
-class Watch:
+class SubscriptionWatch:
     """A subscription with the events it has received; `close_code` is set when its socket has been closed."""
 
     socket: ClientConnection
-    heard: list[Any] = field(default_factory=list)
-    code: int | None = None
+    events: list[Any] = field(default_factory=list)
+    close_code: int | None = None
 
     async def listen(self) -> None:
         try:
@@ -73,52 +75,56 @@ class Watch:
                 message = json.loads(await self.socket.recv())
                 assert message["type"] == "next", message
                 assert "errors" not in message["payload"], message
-                self.heard += message["payload"]["data"].values()
+                self.events += message["payload"]["data"].values()
         except ConnectionClosed:
-            self.code = self.socket.close_code
+            self.close_code = self.socket.close_code
 
-    async def until(self, holds: Callable[[], bool | Awaitable[bool]], patience: float = PATIENCE) -> None:
+    async def wait_until(
+        self, condition: Callable[[], bool | Awaitable[bool]], timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> None:
         """Wait until the condition is true. Raises TimeoutError."""
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(timeout_seconds):
             while True:
-                found = holds()
-                if await found if isinstance(found, Awaitable) else found:
+                result = condition()
+                if await result if isinstance(result, Awaitable) else result:
                     return
                 await asyncio.sleep(0.02)
 
-    async def ended(self) -> int:
+    async def wait_closed(self) -> int:
         """Wait until the socket is closed and return the close code."""
-        await self.until(lambda: self.code is not None)
-        return self.code or 0
+        await self.wait_until(lambda: self.close_code is not None)
+        return self.close_code or 0
 
-    async def settled(self, server: Running, question: str = BOARD) -> Any:
+    async def wait_for_query_state(self, server: SpawnedServer, selection: str = LEADERBOARD) -> Any:
         """Wait until the last event equals the result of a new query of the same field, and return it."""
 
-        async def same() -> bool:
-            (answer,) = (await server.data(f"{{ {question} }}")).values()
-            return bool(self.heard) and self.heard[-1] == answer
+        async def is_current() -> bool:
+            (answer,) = (await server.execute(f"{{ {selection} }}")).values()
+            return bool(self.events) and self.events[-1] == answer
 
-        await self.until(same)
-        return self.heard[-1]
+        await self.wait_until(is_current)
+        return self.events[-1]
 
 
 @asynccontextmanager
-async def watching(server: Running, question: str = BOARD, token: str | None = None) -> AsyncIterator[Watch]:
+async def watch_subscription(
+    server: SpawnedServer, selection: str = LEADERBOARD, token: str | None = None
+) -> AsyncIterator[SubscriptionWatch]:
     """Run a subscription within the block and collect its events."""
-    async with server.socket(token) as socket:
-        await say(socket, id="1", type="subscribe", payload={"query": f"subscription {{ {question} }}"})
-        watch = Watch(socket)
-        listening = asyncio.create_task(watch.listen())
+    async with server.connect(token) as socket:
+        await send_message(socket, id="1", type="subscribe", payload={"query": f"subscription {{ {selection} }}"})
+        watch = SubscriptionWatch(socket)
+        listen_task = asyncio.create_task(watch.listen())
         try:
             yield watch
         finally:
-            listening.cancel()
-            (how,) = await asyncio.gather(listening, return_exceptions=True)
-            if isinstance(how, AssertionError):
-                raise how
+            listen_task.cancel()
+            (outcome,) = await asyncio.gather(listen_task, return_exceptions=True)
+            if isinstance(outcome, AssertionError):
+                raise outcome
 
 
-async def rows(database_url: str, sql: str, *values: Any) -> list[Any]:
+async def fetch_rows(database_url: str, sql: str, *values: Any) -> list[Any]:
     """Return the rows of an SQL query on the database."""
     connection = await asyncpg.connect(database_url)
     try:

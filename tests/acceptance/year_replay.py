@@ -10,12 +10,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from models.alerts.alerts import Raised
-from tests.resolvers.alerts.alert_company import rehearsed
+from models.alerts.alerts import RaisedAlert
+from tests.resolvers.alerts.alert_company import count_dry_run_alerts
 from tests.world import World
 
-SET = Path(__file__).parents[3] / "shared" / "data" / "maven_crm"
-LATER = timedelta(days=3700)  # moves the year 2017 to after the creation of the test company
+DATA_SET = Path(__file__).parents[3] / "shared" / "data" / "maven_crm"
+TIME_SHIFT = timedelta(days=3700)  # moves the year 2017 to after the creation of the test company
 RULES: dict[str, dict[str, Any]] = {
     "DEAL_LOST": {},
     "DEAL_HAS_PROBLEMS": {},
@@ -29,89 +29,96 @@ RULES: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Step:
+class ReplayStep:
     """An event of a deal; `action` is "engage", "Won" or "Lost"."""
 
     at: datetime
-    what: str
+    action: str
     deal: dict[str, str]
 
 
-def steps(every: int) -> Iterator[Step]:
+def load_steps(every: int) -> Iterator[ReplayStep]:
     """Return the steps of every `every`-th deal, in order. Times of day are invented, as the data set has days only."""
-    with (SET / "sales_pipeline.csv").open(newline="", encoding="utf-8") as file:
+    with (DATA_SET / "sales_pipeline.csv").open(newline="", encoding="utf-8") as file:
         deals = [row for row in csv.DictReader(file) if row["engage_date"]][::every]
-    found = []
+    steps = []
     for number, deal in enumerate(deals):
         minute = timedelta(minutes=8 * 60 + number * 7 % 540)
-        found.append(Step(_on(deal["engage_date"]) + minute, "engage", deal))
+        steps.append(ReplayStep(_shifted_midnight(deal["engage_date"]) + minute, "engage", deal))
         if deal["close_date"]:
-            found.append(Step(_on(deal["close_date"]) + minute + timedelta(minutes=30), deal["deal_stage"], deal))
-    return iter(sorted(found, key=lambda step: (step.at, step.deal["opportunity_id"])))
+            steps.append(
+                ReplayStep(
+                    _shifted_midnight(deal["close_date"]) + minute + timedelta(minutes=30), deal["deal_stage"], deal
+                )
+            )
+    return iter(sorted(steps, key=lambda step: (step.at, step.deal["opportunity_id"])))
 
 
-def _on(day: str) -> datetime:
-    return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC) + LATER
+def _shifted_midnight(day: str) -> datetime:
+    return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC) + TIME_SHIFT
 
 
-async def staffed(world: World) -> dict[str, str]:
+async def create_people(world: World) -> dict[str, str]:
     """Create the people, teams and alert rules (recipients: directors), and return the sellers' ids by name."""
-    with (SET / "sales_teams.csv").open(newline="", encoding="utf-8") as file:
+    with (DATA_SET / "sales_teams.csv").open(newline="", encoding="utf-8") as file:
         people = list(csv.DictReader(file))
-    await world.hire("Dora", role="DIRECTOR")
+    await world.create_employee("Dora", role="DIRECTOR")
     sellers = {}
     for manager in dict.fromkeys(row["manager"] for row in people):
-        team = (await world.act("createTeam", name=f"Team {manager}"))["team"]["id"]
+        team = (await world.mutate("createTeam", name=f"Team {manager}"))["team"]["id"]
         for row in (row for row in people if row["manager"] == manager):
             email = f"{row['sales_agent'].lower().replace(' ', '.')}@example.com"
-            made = await world.act("createEmployee", name=row["sales_agent"], email=email, team=team)
-            sellers[row["sales_agent"]] = made["employee"]["id"]
-        world.ids[manager] = team
-    for rule in (await world.ask("{ alertRules { id } }"))["alertRules"]:
-        await world.ask("mutation($id: ID!) { deleteAlertRule(id: $id) { userErrors { code } } }", id=rule["id"])
-    for kind, given in RULES.items():
-        await world.act("createAlertRule", kind=kind, recipients=["DIRECTORS"], **given)
+            payload = await world.mutate("createEmployee", name=row["sales_agent"], email=email, team=team)
+            sellers[row["sales_agent"]] = payload["employee"]["id"]
+        world.global_ids[manager] = team
+    for rule in (await world.query("{ alertRules { id } }"))["alertRules"]:
+        await world.query("mutation($id: ID!) { deleteAlertRule(id: $id) { userErrors { code } } }", id=rule["id"])
+    for kind, fields in RULES.items():
+        await world.mutate("createAlertRule", kind=kind, recipients=["DIRECTORS"], **fields)
     return sellers
 
 
-async def lived(world: World, every: int, told: Callable[[Step], None] = lambda step: None) -> None:
+async def replay_year(world: World, every: int, on_step: Callable[[ReplayStep], None] = lambda step: None) -> None:
     """Replay the year: the scheduler runs once a day, each month has goals, some deals get a problem or a task."""
-    sellers, deals, number = await staffed(world), {}, 0
-    for step in steps(every):
+    sellers, deals, step_number = await create_people(world), {}, 0
+    for step in load_steps(every):
         while world.now.date() < step.at.date():
             midnight = (world.now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-            first = midnight.month != world.now.month
-            await world.passes(seconds=(midnight - world.now).total_seconds())
-            if first:
-                await _goals(world, sellers, every)
-        world.now, number = max(world.now, step.at), number + 1
-        name, owner = step.deal["opportunity_id"], sellers[step.deal["sales_agent"]]
-        if step.what == "engage":
-            deals[name] = (await world.act("recordDeal", title=step.deal["product"], owner=owner))["deal"]["id"]
-        elif step.what == "Won":
-            await world.act("winDeal", id=deals[name], amount={"amount": step.deal["close_value"]})
+            is_new_month = midnight.month != world.now.month
+            await world.advance_and_run_jobs(seconds=(midnight - world.now).total_seconds())
+            if is_new_month:
+                await _set_goals(world, sellers, every)
+        world.now, step_number = max(world.now, step.at), step_number + 1
+        deal_name, owner = step.deal["opportunity_id"], sellers[step.deal["sales_agent"]]
+        if step.action == "engage":
+            deals[deal_name] = (await world.mutate("recordDeal", title=step.deal["product"], owner=owner))["deal"]["id"]
+        elif step.action == "Won":
+            await world.mutate("winDeal", id=deals[deal_name], amount={"amount": step.deal["close_value"]})
         else:
-            await world.act("loseDeal", id=deals[name])
-        if number % 9 == 0:
-            await world.act("flagDeal", id=deals[name], problem="late" if number % 2 else None)
-        if number % 7 == 0:
-            due = (world.now + timedelta(hours=number % 50)).isoformat()
-            kind = ("TASK", "ASSIGNMENT")[number % 2]
-            await world.act("createTask", title="Call", kind=kind, assignee=owner, dueAt=due, deal=deals[name])
-        told(step)
-    await world.passes(minutes=1)
+            await world.mutate("loseDeal", id=deals[deal_name])
+        if step_number % 9 == 0:
+            await world.mutate("flagDeal", id=deals[deal_name], problem="late" if step_number % 2 else None)
+        if step_number % 7 == 0:
+            due = (world.now + timedelta(hours=step_number % 50)).isoformat()
+            kind = ("TASK", "ASSIGNMENT")[step_number % 2]
+            await world.mutate("createTask", title="Call", kind=kind, assignee=owner, dueAt=due, deal=deals[deal_name])
+        on_step(step)
+    await world.advance_and_run_jobs(minutes=1)
 
 
-async def _goals(world: World, sellers: dict[str, str], every: int) -> None:
+async def _set_goals(world: World, sellers: dict[str, str], every: int) -> None:
     await world.sign_in("admin", "admin@example.com")
-    targets = {world.ids["company"]: 800_000, **dict.fromkeys(list(sellers.values())[:10], 25_000)}
+    targets = {world.global_ids["company"]: 800_000, **dict.fromkeys(list(sellers.values())[:10], 25_000)}
     for owner, target in targets.items():
         amount = str(max(1, target // every))
-        await world.act("setGoal", owner=owner, metric="deals_won_amount", target=amount, period={"kind": "MONTH"})
+        await world.mutate("setGoal", owner=owner, metric="deals_won_amount", target=amount, period={"kind": "MONTH"})
 
 
-async def compared(world: World) -> dict[str, tuple[int, int]]:
+async def compare_counts(world: World) -> dict[str, tuple[int, int]]:
     """Return for each kind how many alerts were raised, and how many the dry run of its rule says."""
-    raised = Counter(row.kind.value for row in await Raised.filter(told=True).only("id", "kind"))
+    raised = Counter(row.kind.value for row in await RaisedAlert.filter(notified=True).only("id", "kind"))
     days = (world.now - datetime(2026, 11, 18, tzinfo=UTC)).days + 1
-    return {kind: (raised[kind], await rehearsed(world, kind, past=days, **given)) for kind, given in RULES.items()}
+    return {
+        kind: (raised[kind], await count_dry_run_alerts(world, kind, past_days=days, **fields))
+        for kind, fields in RULES.items()
+    }

@@ -16,9 +16,9 @@ import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 
 from demo import banner
-from demo.history_generator import Story
-from demo.seeding import PASSWORD, Made
-from domain.errors.operation_errors import Failure
+from demo.history_generator import CompanyHistory
+from demo.seeding import PASSWORD, DeviceTokens
+from domain.errors.operation_errors import OperationError
 from graph.execution import error_formatting
 from imports import map_file
 from server import settings
@@ -27,22 +27,22 @@ from server.commands.demo import SEED
 from server.requests.request_parsing import BadRequest
 from server.websocket import graphql_transport_ws
 from tests import generated_docs
-from tests.generated_docs import PART, PARTS, PLAYED, ROOT, pages
+from tests.generated_docs import EXAMPLE_PART, GENERATED_PARTS, PART_PATTERN, ROOT, list_documents
 
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BODY = re.compile(r"-d '(\{.*\})'|^[→←] (\{.*\})$")  # an argument of curl, or a message of a socket
-WRITTEN = re.compile(r'\bquery"?: "((?:query|subscription|mutation)\b[^"]*)"')  # in the source of a program
-LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-NAMES = [str(page.relative_to(ROOT)) for page in pages()]
+CODE_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+JSON_MESSAGE = re.compile(r"-d '(\{.*\})'|^[→←] (\{.*\})$")  # an argument of curl, or a message of a socket
+QUERY_IN_PROGRAM = re.compile(r'\bquery"?: "((?:query|subscription|mutation)\b[^"]*)"')  # in the source of a program
+MARKDOWN_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+PAGE_NAMES = [str(page.relative_to(ROOT)) for page in list_documents()]
 
 
-def text_of(name: str) -> str:
+def read_page(name: str) -> str:
     return (ROOT / name).read_text()
 
 
-def bare(name: str) -> str:
+def strip_code(name: str) -> str:
     """Return a page without its code blocks and inline code."""
-    return re.sub(r"`[^`\n]*`", "", FENCE.sub("", text_of(name)))
+    return re.sub(r"`[^`\n]*`", "", CODE_BLOCK.sub("", read_page(name)))
 
 
 @pytest.fixture(scope="module")
@@ -50,184 +50,197 @@ def schema() -> GraphQLSchema:
     return build_schema((ROOT / "graph" / "schema.graphql").read_text())
 
 
-def queries(name: str) -> Iterator[str]:
+def find_queries(name: str) -> Iterator[str]:
     """Yield every GraphQL document of a page: code blocks, JSON messages and bodies, and strings in programs."""
-    for language, code in FENCE.findall(text_of(name)):
+    for language, code in CODE_BLOCK.findall(read_page(name)):
         if language == "graphql":
             yield code
         for line in code.splitlines():
-            if sent := BODY.search(line):
-                yield from _inside(json.loads(sent[1] or sent[2]))
-            elif written := WRITTEN.search(line):
-                yield written[1]
+            if message := JSON_MESSAGE.search(line):
+                yield from _find_queries_in(json.loads(message[1] or message[2]))
+            elif program_query := QUERY_IN_PROGRAM.search(line):
+                yield program_query[1]
 
 
-def _inside(value: Any) -> Iterator[str]:
+def _find_queries_in(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        yield from (each for key, each in value.items() if key == "query" and isinstance(each, str))
-        for each in value.values():
-            yield from _inside(each)
+        yield from (query for key, query in value.items() if key == "query" and isinstance(query, str))
+        for nested_value in value.values():
+            yield from _find_queries_in(nested_value)
 
 
-FOUND = [(name, number, query) for name in NAMES for number, query in enumerate(queries(name), 1)]
+ALL_QUERIES = [(name, number, query) for name in PAGE_NAMES for number, query in enumerate(find_queries(name), 1)]
 
 
 @pytest.mark.parametrize(
-    "query", [query for *_, query in FOUND], ids=[f"{name}, {number}" for name, number, _ in FOUND]
+    "query", [query for *_, query in ALL_QUERIES], ids=[f"{name}, {number}" for name, number, _ in ALL_QUERIES]
 )
-def test_every_query_is_one_that_the_schema_answers(schema: GraphQLSchema, query: str) -> None:
+def test_documented_queries_are_valid(schema: GraphQLSchema, query: str) -> None:
     assert validate(schema, parse(query)) == []
 
 
-def test_queries_are_found_in_every_form_that_they_stand_in() -> None:
-    forms = {"README.md": 5, "docs/api.md": 7}
+def test_queries_are_found_in_every_form() -> None:
+    expected_counts = {"README.md": 5, "docs/api.md": 7}
 
-    assert {name: sum(name == each for each, *_ in FOUND) for name in forms} == forms
+    assert {
+        name: sum(name == page_name for page_name, *_ in ALL_QUERIES) for name in expected_counts
+    } == expected_counts
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_json_in_a_page_is_json(name: str) -> None:
-    for language, code in FENCE.findall(text_of(name)):
+@pytest.mark.parametrize("name", PAGE_NAMES)
+def test_documented_json_is_valid(name: str) -> None:
+    for language, code in CODE_BLOCK.findall(read_page(name)):
         if language == "json":
-            for part in code.splitlines() if code.startswith("→") else [code]:
-                json.loads(part.lstrip("→← "))
+            for message in code.splitlines() if code.startswith("→") else [code]:
+                json.loads(message.lstrip("→← "))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_command_is_there(name: str) -> None:
+@pytest.mark.parametrize("name", PAGE_NAMES)
+def test_documented_commands_exist(name: str) -> None:
     loader = SourceFileLoader("the_run", str(ROOT / "run"))
     spec = spec_from_loader("the_run", loader)
     assert spec is not None
-    run = module_from_spec(spec)
-    loader.exec_module(run)
+    run_script = module_from_spec(spec)
+    loader.exec_module(run_script)
 
-    named = set(re.findall(r"\./run[ \n]([a-z]+)", text_of(name)))
-    named |= set(re.findall(r"python -m server ([a-z]+)", text_of(name)))
+    named_commands = set(re.findall(r"\./run[ \n]([a-z]+)", read_page(name)))
+    named_commands |= set(re.findall(r"python -m server ([a-z]+)", read_page(name)))
 
-    assert named <= {*run.DEVELOPER_COMMANDS, *main.commands}
-
-
-def test_the_readme_tells_of_every_command() -> None:
-    rows = set(re.findall(r"^\| `\./run ([a-z]+)`", text_of("README.md"), re.MULTILINE))
-
-    assert {*main.commands} - {"demo"} <= rows
+    assert named_commands <= {*run_script.DEVELOPER_COMMANDS, *main.commands}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_link_leads_somewhere(name: str) -> None:
-    broken = [link for link in LINK.findall(bare(name)) if not _leads(name, link)]
+def test_readme_lists_every_command() -> None:
+    listed_commands = set(re.findall(r"^\| `\./run ([a-z]+)`", read_page("README.md"), re.MULTILINE))
+
+    assert {*main.commands} - {"demo"} <= listed_commands
+
+
+@pytest.mark.parametrize("name", PAGE_NAMES)
+def test_links_of_page_resolve(name: str) -> None:
+    broken = [link for link in MARKDOWN_LINK.findall(strip_code(name)) if not _link_resolves(name, link)]
 
     assert broken == []
 
 
-def _leads(name: str, link: str) -> bool:
+def _link_resolves(name: str, link: str) -> bool:
     if link.startswith("https://"):
         return True
     path, _, anchor = link.partition("#")
-    there = ((ROOT / name).parent / path).resolve() if path else ROOT / name
-    return there.exists() and (not anchor or anchor in _anchors(there))
+    target = ((ROOT / name).parent / path).resolve() if path else ROOT / name
+    return target.exists() and (not anchor or anchor in _find_anchors(target))
 
 
-def _anchors(page: Path) -> set[str]:
-    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+def _find_anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", CODE_BLOCK.sub("", page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_every_page_can_be_reached_from_the_readme() -> None:
-    reached, ahead = set(), [ROOT / "README.md"]
-    while ahead:
-        page = ahead.pop()
-        reached.add(page)
-        links = (link.partition("#")[0] for link in LINK.findall(page.read_text()) if ".md" in link)
-        found = {(page.parent / link).resolve() for link in links if "://" not in link}
-        ahead += found - reached
+def test_every_page_is_reachable_from_readme() -> None:
+    visited, queue = set(), [ROOT / "README.md"]
+    while queue:
+        page = queue.pop()
+        visited.add(page)
+        links = (link.partition("#")[0] for link in MARKDOWN_LINK.findall(page.read_text()) if ".md" in link)
+        targets = {(page.parent / link).resolve() for link in links if "://" not in link}
+        queue += targets - visited
 
-    assert set(pages()) == reached
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_file_that_is_named_exists(name: str) -> None:
-    named = re.findall(r"`((?:\w+/)+[\w.]*)`", text_of(name))
-    folders = {each.name for each in ROOT.iterdir() if each.is_dir()}
-
-    assert [each for each in named if each.split("/")[0] in folders and not (ROOT / each).exists()] == []
+    assert set(list_documents()) == visited
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if PART.search(text_of(name))])
-def test_what_the_code_knows_better_is_as_the_code_has_it(name: str) -> None:
-    parts = {found["name"]: found["text"] for found in PART.finditer(text_of(name))}
+@pytest.mark.parametrize("name", PAGE_NAMES)
+def test_files_named_in_page_exist(name: str) -> None:
+    named_paths = re.findall(r"`((?:\w+/)+[\w.]*)`", read_page(name))
+    folders = {folder.name for folder in ROOT.iterdir() if folder.is_dir()}
 
-    assert {name: text for name, text in parts.items() if name != PLAYED} == {
-        name: PARTS[name]() for name in parts if name != PLAYED
+    assert [path for path in named_paths if path.split("/")[0] in folders and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("name", [name for name in PAGE_NAMES if PART_PATTERN.search(read_page(name))])
+def test_generated_parts_of_page_are_up_to_date(name: str) -> None:
+    parts = {match["name"]: match["text"] for match in PART_PATTERN.finditer(read_page(name))}
+
+    assert {name: text for name, text in parts.items() if name != EXAMPLE_PART} == {
+        name: GENERATED_PARTS[name]() for name in parts if name != EXAMPLE_PART
     }, "python -m tests.generated_docs writes it"
 
 
-def test_every_such_part_stands_in_a_page() -> None:
-    found = [each["name"] for name in NAMES for each in PART.finditer(text_of(name))]
+def test_every_generated_part_stands_in_a_page() -> None:
+    part_names = [match["name"] for name in PAGE_NAMES for match in PART_PATTERN.finditer(read_page(name))]
 
-    assert sorted(found) == sorted([*PARTS, PLAYED])
-
-
-async def test_the_ledger_of_the_worked_example_is_what_the_page_shows() -> None:
-    assert await generated_docs.worked_example() in text_of("docs/ledger.md")
+    assert sorted(part_names) == sorted([*GENERATED_PARTS, EXAMPLE_PART])
 
 
-def test_every_code_of_a_failure_is_explained() -> None:
-    codes = {each.code for each in _below(Failure)} | {BadRequest.code, "TOKEN_EXPIRED"}
-    codes |= {error_formatting.PARSE, error_formatting.VALIDATION, error_formatting.INPUT, error_formatting.INTERNAL}
-
-    assert _first_column("docs/api.md", r"`([A-Z_]+)`") >= codes
+async def test_worked_example_of_ledger_page_is_up_to_date() -> None:
+    assert await generated_docs.ledger_example() in read_page("docs/ledger.md")
 
 
-def _below(kind: type[Failure]) -> Iterator[type[Failure]]:
-    yield kind
-    for each in kind.__subclasses__():
-        yield from _below(each)
+def test_every_error_code_is_documented() -> None:
+    codes = {error_class.code for error_class in _with_subclasses(OperationError)} | {BadRequest.code, "TOKEN_EXPIRED"}
+    codes |= {
+        error_formatting.PARSE_FAILED,
+        error_formatting.VALIDATION_FAILED,
+        error_formatting.BAD_USER_INPUT,
+        error_formatting.INTERNAL,
+    }
+
+    assert _read_first_column("docs/api.md", r"`([A-Z_]+)`") >= codes
 
 
-def test_every_code_that_closes_a_socket_is_explained() -> None:
+def _with_subclasses(error_class: type[OperationError]) -> Iterator[type[OperationError]]:
+    yield error_class
+    for subclass in error_class.__subclasses__():
+        yield from _with_subclasses(subclass)
+
+
+def test_every_close_code_is_documented() -> None:
     tree = ast.parse(Path(graphql_transport_ws.__file__).read_text())
-    closing = {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant) and _closes(node.value)}
+    close_codes = {
+        str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant) and _is_close_code(node.value)
+    }
 
-    assert _first_column("docs/api.md", r"(\d{4})") == closing
+    assert _read_first_column("docs/api.md", r"(\d{4})") == close_codes
 
 
-def _closes(value: object) -> bool:
+def _is_close_code(value: object) -> bool:
     return isinstance(value, int) and (1008 <= value < 1020 or 4400 <= value < 4500)
 
 
-def _first_column(name: str, cell: str) -> set[str]:
-    return set(re.findall(rf"^\| {cell} \|", text_of(name), re.MULTILINE))
+def _read_first_column(name: str, cell_pattern: str) -> set[str]:
+    return set(re.findall(rf"^\| {cell_pattern} \|", read_page(name), re.MULTILINE))
 
 
-def test_every_ready_map_is_told_of() -> None:
-    assert _first_column("docs/import.md", r"`(\w+)`") == set(map_file.ready())
+def test_every_built_in_map_is_documented() -> None:
+    assert _read_first_column("docs/import.md", r"`(\w+)`") == set(map_file.built_in_maps())
 
 
-def test_the_map_that_is_shown_is_one() -> None:
-    [shown] = [code for language, code in FENCE.findall(text_of("docs/import.md")) if language == "toml"]
+def test_documented_map_is_valid() -> None:
+    [map_text] = [code for language, code in CODE_BLOCK.findall(read_page("docs/import.md")) if language == "toml"]
 
-    assert map_file.parsed(shown, "ours").files[0].stages
-
-
-def test_every_setting_that_is_named_is_one() -> None:
-    known = {settings.variable(name) for name in settings.Settings.model_fields} | settings.OF_COMMANDS
-    known |= {"SCORELINE_DATABASE_PASSWORD", "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"}
-    named = {found for name in NAMES for found in re.findall(r"SCORELINE_[A-Z_]+\b", text_of(name))}
-
-    assert named - {"SCORELINE_"} <= known
+    assert map_file.parse_map(map_text, "ours").files[0].stages
 
 
-def test_the_one_who_signs_in_is_the_one_that_the_demo_names() -> None:
-    told = Story(SEED, datetime(2026, 11, 24, 15, tzinfo=UTC), days=0)
-    greeting = banner.text("127.0.0.1:8000", told.people, Made("sld_w", "sld_i"))
-    [named] = re.findall(r"employee +(\S+@\S+)", greeting)
+def test_documented_settings_exist() -> None:
+    existing_variables = {
+        settings.variable_name(name) for name in settings.Settings.model_fields
+    } | settings.COMMAND_VARIABLES
+    existing_variables |= {"SCORELINE_DATABASE_PASSWORD", "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"}
+    named_variables = {
+        variable_name for name in PAGE_NAMES for variable_name in re.findall(r"SCORELINE_[A-Z_]+\b", read_page(name))
+    }
 
-    assert f'email: \\"{named}\\"' in text_of("README.md")
-    assert f'password: \\"{PASSWORD}\\"' in text_of("README.md")
+    assert named_variables - {"SCORELINE_"} <= existing_variables
 
 
-def test_every_folder_of_code_is_told_of() -> None:
-    told = set(re.findall(r"^\| `(\w+)/` \|", text_of("README.md"), re.MULTILINE))
+def test_readme_signs_in_as_the_employee_of_the_demo_banner() -> None:
+    history = CompanyHistory(SEED, datetime(2026, 11, 24, 15, tzinfo=UTC), days=0)
+    banner_text = banner.format_banner("127.0.0.1:8000", history.people, DeviceTokens("sld_w", "sld_i"))
+    [email] = re.findall(r"employee +(\S+@\S+)", banner_text)
 
-    assert {each.parent.name for each in ROOT.glob("*/__init__.py")} <= told
+    assert f'email: \\"{email}\\"' in read_page("README.md")
+    assert f'password: \\"{PASSWORD}\\"' in read_page("README.md")
+
+
+def test_every_package_is_listed_in_readme() -> None:
+    listed_packages = set(re.findall(r"^\| `(\w+)/` \|", read_page("README.md"), re.MULTILINE))
+
+    assert {init_file.parent.name for init_file in ROOT.glob("*/__init__.py")} <= listed_packages

@@ -11,45 +11,49 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
-VOCABULARY = {"tortoise.expressions", "tortoise.models", "tortoise.queryset"}  # types needed to pass on a filter
+ALLOWED_TORTOISE_MODULES = {
+    "tortoise.expressions",
+    "tortoise.models",
+    "tortoise.queryset",
+}  # types needed to pass on a filter
 
 
-def test_imports_go_downwards():
+def test_import_contracts_hold():
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
 
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # it would mute our loggers
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # it would mute our loggers
 
-    assert found.returncode == 0, found.stdout + found.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_every_folder_of_code_is_a_layer():
-    packages = {each.parent.name for each in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+def test_every_package_is_a_layer():
+    packages = {init_file.parent.name for init_file in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
 
     assert packages == set(LAYERS)
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_a_layer_is_ours_and_says_what_it_is_for(layer):
+def test_layer_is_imported_from_this_project_and_has_docstring(layer):
     package = import_module(layer)
 
     assert Path(package.__file__ or "").parent == ROOT / layer
     assert package.__doc__
 
 
-@pytest.mark.parametrize("layer", [each for each in LAYERS if each != "models"])
-def test_questions_are_put_by_the_tables_alone(layer):
+@pytest.mark.parametrize("layer", [layer for layer in LAYERS if layer != "models"])
+def test_only_models_import_tortoise(layer):
     imported = {
         (str(path.relative_to(ROOT)), name)
         for path in (ROOT / layer).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        for name in _modules(node)
-        if name.partition(".")[0] == "tortoise" and name not in VOCABULARY
+        for name in _imported_modules(node)
+        if name.partition(".")[0] == "tortoise" and name not in ALLOWED_TORTOISE_MODULES
     }
 
     assert not imported
 
 
-def _modules(node: ast.AST) -> list[str]:
+def _imported_modules(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Import):
-        return [each.name for each in node.names]
+        return [imported.name for imported in node.names]
     return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []

@@ -3,11 +3,13 @@
 import pytest
 from click.testing import CliRunner
 
-from server.commands.cli import SCHEMA, main
+from server.commands.cli import SCHEMA_FILE, main
 
 
-@pytest.mark.skipif(not SCHEMA.exists(), reason="graph/schema.graphql has not been written yet: ./run schema --write")
-def test_the_schema_file_is_what_the_code_says():
+@pytest.mark.skipif(
+    not SCHEMA_FILE.exists(), reason="graph/schema.graphql has not been written yet: ./run schema --write"
+)
+def test_schema_file_matches_the_code():
     result = CliRunner().invoke(main, ["schema", "--check"])
 
     assert result.exit_code == 0, result.output

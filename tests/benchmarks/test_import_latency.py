@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.harness import rig
-from benchmarks.import_latency import importing
-from benchmarks.scenarios import opened
+from benchmarks.harness import start_harness
+from benchmarks.import_latency import measure_import_latency
+from benchmarks.scenarios import set_up_company
 
 
 @pytest.mark.timeout(300)
-def test_what_others_wait_is_measured_beside_the_same_without_an_import(postgres_url: str, redis_url: str) -> None:
+def test_import_benchmark_measures_waits_with_and_without_an_import(postgres_url: str, redis_url: str) -> None:
     del postgres_url, redis_url  # skips the test where there is no server; the benchmark starts its own
-    with rig() as machines:
-        office = opened(machines, sellers=20, deals=10)
-        [figure] = importing(office, rows=40, seconds=0.3)
-        server = machines.serve()
-        found = office.ask(server, '{ deals(first: 1, filter: {search: "Delivery"}) { totalCount } }')
+    with start_harness() as harness:
+        company = set_up_company(harness, sellers=20, deals=10)
+        [result] = measure_import_latency(company, rows=40, seconds=0.3)
+        server = harness.serve()
+        data = company.execute(server, '{ deals(first: 1, filter: {search: "Delivery"}) { totalCount } }')
 
-    assert found["deals"]["totalCount"] == 40
-    assert figure.ours > 0 and figure.floor
-    assert figure.unit == "ms"
+    assert data["deals"]["totalCount"] == 40
+    assert result.cost > 0 and result.baseline
+    assert result.unit == "ms"

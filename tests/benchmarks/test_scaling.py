@@ -7,26 +7,26 @@ from collections import Counter
 import pytest
 
 from benchmarks import scaling
-from benchmarks.fixtures import fill
-from benchmarks.scaling import AIMS, Size
+from benchmarks.fixtures import fill_company
+from benchmarks.scaling import TARGETS, CompanySize
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
 from resolvers.ledger.reconciliation import reconcile
-from tests.world import opened
+from tests.world import open_world
 
 
 @pytest.mark.timeout(300)
-def test_every_piece_of_work_is_measured_in_every_company(postgres_url: str, redis_url: str) -> None:
+def test_growth_benchmark_measures_each_operation_in_each_company(postgres_url: str, redis_url: str) -> None:
     del postgres_url, redis_url  # skips the test where there is no server; the benchmark starts its own
-    figures = list(scaling.grown((Size(20, 100), Size(20, 200), Size(40, 100)), 3))
+    results = list(scaling.measure_growth((CompanySize(20, 100), CompanySize(20, 200), CompanySize(40, 100)), 3))
 
-    assert len(figures) == 2 * len(AIMS)
-    assert all(figure.ours > 0 and figure.floor for figure in figures)
+    assert len(results) == 2 * len(TARGETS)
+    assert all(result.cost > 0 and result.baseline for result in results)
 
 
-async def test_in_a_filled_company_every_number_agrees_with_every_other(postgres_tables_url: str) -> None:
-    async with opened(postgres_tables_url):
-        await fill(postgres_tables_url, sellers=25, deals=300, hours=24)
+async def test_filled_company_passes_reconciliation_and_goal_values_agree(postgres_tables_url: str) -> None:
+    async with open_world(postgres_tables_url):
+        await fill_company(postgres_tables_url, sellers=25, deals=300, hours=24)
         goals = await Goal.all().order_by("id")
         values = await scores.goal_values(goals)
         by_kind = Counter[OwnerKind]()

@@ -9,38 +9,38 @@ from datetime import UTC, datetime
 import pytest
 from broadcaster import Broadcast
 
-from demo.history_generator import Story
-from demo.seeding import Made, make
-from graph.schema import make as schema
+from demo.history_generator import CompanyHistory
+from demo.seeding import DeviceTokens, seed_demo
+from graph.schema import create_schema as build_schema
 from models.db import connection
 from models.live import change_log
 from resolvers.request.services import Services
 from subscriptions.core.hub import Hub
 from tests import empty_database
-from tests.world import Unthrottled, World
+from tests.world import UnlimitedRateLimiter, World
 
 NOW = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)  # a Wednesday that is a public holiday in Latvia
 
 
 @dataclass
 class Demo:
-    story: Story
-    made: Made
+    history: CompanyHistory
+    tokens: DeviceTokens
     world: World
 
 
 @pytest.fixture
 async def demo() -> AsyncIterator[Demo]:
-    async with connection.connected("sqlite://:memory:"):
-        await empty_database.make()
-        hub = Hub(Broadcast("memory://"), change_log.after, change_log.newest)
+    async with connection.connect("sqlite://:memory:"):
+        await empty_database.create_tables()
+        hub = Hub(Broadcast("memory://"), change_log.read_after, change_log.last_position)
         await hub.start()
         try:
-            services = Services("s" * 32, Unthrottled(), hub.ring, hub)
-            story = Story(7, NOW, days=21)
-            made = await make(story, services)
-            world = World(services, schema(open_=True), NOW)
-            world.tokens["wallboard"] = made.wallboard
-            yield Demo(story, made, world)
+            services = Services("s" * 32, UnlimitedRateLimiter(), hub.notify, hub)
+            history = CompanyHistory(7, NOW, days=21)
+            tokens = await seed_demo(history, services)
+            world = World(services, build_schema(allow_suggestions=True), NOW)
+            world.tokens["wallboard"] = tokens.wallboard
+            yield Demo(history, tokens, world)
         finally:
             await hub.stop()

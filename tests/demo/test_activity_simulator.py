@@ -10,107 +10,119 @@ from typing import Any
 
 import pytest
 
-from demo.activity_simulator import ACTS, Seller, live
-from demo.api_client import Answer, Ask, Refused, Session
-from demo.company_data import Person
+from demo.activity_simulator import ACTIONS, SimulatedSeller, simulate_activity
+from demo.api_client import ApiError, ApiSession, Response, Transport
+from demo.company_data import DemoPerson
 from demo.seeding import PASSWORD
 from tests.demo.conftest import Demo
 
 
-def asking(demo: Demo) -> Ask:
-    async def ask(document: str, variables: Mapping[str, Any], token: str | None) -> Answer:
+def create_test_transport(demo: Demo) -> Transport:
+    async def send(document: str, variables: Mapping[str, Any], token: str | None) -> Response:
         if token:
             demo.world.tokens["caller"] = token
-        context = await demo.world.admitted("caller" if token else None)
+        context = await demo.world.authenticated_context("caller" if token else None)
         result = await demo.world.schema.execute(document, variable_values=dict(variables), context_value=context)
         return {"data": result.data, "errors": [error.formatted for error in result.errors or ()]}
 
-    return ask
+    return send
 
 
-def session(demo: Demo, password: str = PASSWORD, of: Person | None = None) -> Session:
-    seller = of or demo.story.sellers[-1]
-    return Session(asking(demo), lambda: demo.world.now, seller.email, password)
+def create_session(demo: Demo, password: str = PASSWORD, person: DemoPerson | None = None) -> ApiSession:
+    seller = person or demo.history.sellers[-1]
+    return ApiSession(create_test_transport(demo), lambda: demo.world.now, seller.email, password)
 
 
-async def test_each_act_is_one_that_the_schema_takes(demo: Demo) -> None:
-    seller, done = Seller(session(demo), random.Random(1)), set()
-    for act in [*(act for act, _ in ACTS * 3), *[Seller.task] * 5, *[Seller.win] * 25]:
-        done.add(await act(seller, {**await seller.desk(), "goals": []}))  # no goals, so nothing limits the actions
-    assert done >= {
+async def test_simulated_actions_use_only_valid_mutations(demo: Demo) -> None:
+    seller, mutations = SimulatedSeller(create_session(demo), random.Random(1)), set()
+    for action in [
+        *(action for action, _ in ACTIONS * 3),
+        *[SimulatedSeller.create_or_complete_task] * 5,
+        *[SimulatedSeller.win_deal] * 25,
+    ]:
+        mutations.add(
+            await action(seller, {**await seller.fetch_workload(), "goals": []})
+        )  # no goals, so nothing limits the actions
+    assert mutations >= {
         "recordCall", "recordLead", "recordContact", "createTask", "completeTask", "recordDeal", "convertLead",
         "moveDeal", "winDeal", "reopenDeal", "loseDeal", "flagDeal",
     }  # fmt: skip
 
 
-async def test_a_session_is_refreshed_before_it_ends(demo: Demo) -> None:
-    seller = session(demo)
+async def test_session_is_refreshed_before_it_expires(demo: Demo) -> None:
+    seller = create_session(demo)
     query = "{ viewer { employee { email } } }"
-    first = await seller.ask(query)
-    demo.world.later(seconds=demo.world.services.access_seconds - 30)
-    assert await seller.ask(query) == first
+    first = await seller.execute(query)
+    demo.world.advance(seconds=demo.world.services.access_token_seconds - 30)
+    assert await seller.execute(query) == first
 
 
-async def test_what_the_server_refuses_is_said(demo: Demo) -> None:
-    with pytest.raises(Refused, match="wrong"):
-        await session(demo, "another word").ask("{ viewer { role } }")
+async def test_api_error_contains_the_servers_message(demo: Demo) -> None:
+    with pytest.raises(ApiError, match="wrong"):
+        await create_session(demo, "another word").execute("{ viewer { role } }")
 
 
-async def test_a_server_that_is_away_is_asked_ever_more_patiently(demo: Demo) -> None:
+async def test_simulation_backs_off_while_server_is_unreachable(demo: Demo) -> None:
     waits: list[float] = []
 
-    async def away(document: str, variables: Mapping[str, Any], token: str | None) -> Answer:
+    async def fail_to_connect(document: str, variables: Mapping[str, Any], token: str | None) -> Response:
         raise ConnectionRefusedError("nobody listens")
 
-    async def rest(seconds: float) -> None:
+    async def sleep(seconds: float) -> None:
         waits.append(seconds)
         if len(waits) == 7:
             raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await live(away, lambda: demo.world.now, [demo.story.sellers[-1].email], PASSWORD, seed=1, rest=rest)
+        await simulate_activity(
+            fail_to_connect, lambda: demo.world.now, [demo.history.sellers[-1].email], PASSWORD, seed=1, sleep=sleep
+        )
     assert waits == [4, 8, 16, 32, 60, 60, 60]
 
 
-async def test_the_company_goes_on_working(demo: Demo) -> None:
-    before = await _lines(demo)
-    acts = 0
+async def test_simulation_records_activities(demo: Demo) -> None:
+    before = await _count_activities(demo)
+    actions = 0
 
-    async def rest(seconds: float) -> None:
-        nonlocal acts
-        acts += 1
-        if acts == 15:
+    async def sleep(seconds: float) -> None:
+        nonlocal actions
+        actions += 1
+        if actions == 15:
             raise asyncio.CancelledError
 
-    emails = [person.email for person in demo.story.sellers[-3:]]
+    emails = [person.email for person in demo.history.sellers[-3:]]
     with pytest.raises(asyncio.CancelledError):
-        await live(asking(demo), lambda: demo.world.now, emails, PASSWORD, seed=1, rest=rest)
-    assert await _lines(demo) > before
+        await simulate_activity(
+            create_test_transport(demo), lambda: demo.world.now, emails, PASSWORD, seed=1, sleep=sleep
+        )
+    assert await _count_activities(demo) > before
 
 
-async def test_hours_of_wins_keep_the_goals_of_the_month_between_behind_and_ahead(demo: Demo) -> None:
-    luck, done = random.Random(3), Counter[str | None]()
-    sellers = [Seller(session(demo, of=person), luck) for person in demo.story.sellers]
-    before = await _money_of_the_month(demo)
+async def test_hours_of_simulated_wins_keep_monthly_goals_believable(demo: Demo) -> None:
+    rng, mutations = random.Random(3), Counter[str | None]()
+    sellers = [SimulatedSeller(create_session(demo, person=person), rng) for person in demo.history.sellers]
+    before = await _monthly_amount_goal_paces(demo)
     for _ in range(180):  # as many wins as in three hours of the demo
-        seller = luck.choice(sellers)
-        act = luck.choice((Seller.win, Seller.win, Seller.win, Seller.reopen))
-        done[await act(seller, await seller.desk())] += 1
-        demo.world.later(minutes=1)
-    after = await _money_of_the_month(demo)
+        seller = rng.choice(sellers)
+        action = rng.choice(
+            (SimulatedSeller.win_deal, SimulatedSeller.win_deal, SimulatedSeller.win_deal, SimulatedSeller.reopen_deal)
+        )
+        mutations[await action(seller, await seller.fetch_workload())] += 1
+        demo.world.advance(minutes=1)
+    after = await _monthly_amount_goal_paces(demo)
 
-    assert done["winDeal"] >= 20
+    assert mutations["winDeal"] >= 20
     assert {"BEHIND", "AHEAD", "ACHIEVED"} <= set(after.values())
-    reached = [list(paces.values()).count("ACHIEVED") for paces in (before, after)]
-    assert abs(reached[1] - reached[0]) <= 4
-    assert reached[1] < len(after) / 3
+    achieved_counts = [list(paces.values()).count("ACHIEVED") for paces in (before, after)]
+    assert abs(achieved_counts[1] - achieved_counts[0]) <= 4
+    assert achieved_counts[1] < len(after) / 3
 
 
-async def _money_of_the_month(demo: Demo) -> dict[str, str]:
+async def _monthly_amount_goal_paces(demo: Demo) -> dict[str, str]:
     """Return the pace of each goal of this month for the amount of won deals, by goal id."""
-    token = await demo.world.tried("signIn", None, email=demo.story.people[0].email, password=PASSWORD)
+    token = await demo.world.try_mutation("signIn", None, email=demo.history.people[0].email, password=PASSWORD)
     demo.world.tokens["admin"] = token["accessToken"]
-    goals = (await demo.world.ask("{ goals { id metric { key } period { kind } progress { pace } } }"))["goals"]
+    goals = (await demo.world.query("{ goals { id metric { key } period { kind } progress { pace } } }"))["goals"]
     return {
         goal["id"]: goal["progress"]["pace"]
         for goal in goals
@@ -118,7 +130,7 @@ async def _money_of_the_month(demo: Demo) -> dict[str, str]:
     }
 
 
-async def _lines(demo: Demo) -> int:
-    token = await demo.world.tried("signIn", None, email=demo.story.people[0].email, password=PASSWORD)
+async def _count_activities(demo: Demo) -> int:
+    token = await demo.world.try_mutation("signIn", None, email=demo.history.people[0].email, password=PASSWORD)
     demo.world.tokens["admin"] = token["accessToken"]
-    return int((await demo.world.ask("{ activities(first: 1) { totalCount } }"))["activities"]["totalCount"])
+    return int((await demo.world.query("{ activities(first: 1) { totalCount } }"))["activities"]["totalCount"])

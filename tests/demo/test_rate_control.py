@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from demo.rate_control import fits, room
+from demo.rate_control import compute_headroom, fits_within
 
-WON = "deals_won_amount"
+METRIC = "deals_won_amount"
 
 
-def goal(
-    value: str, expected: str = "50", *, target: str = "100", kind: str = "MONTH", key: str = WON
+def build_goal(
+    value: str, expected: str = "50", *, target: str = "100", kind: str = "MONTH", key: str = METRIC
 ) -> dict[str, Any]:
     progress = {"value": value, "expectedByNow": expected}
     return {"metric": {"key": key}, "target": target, "period": {"kind": kind}, "progress": progress}
 
 
 @pytest.mark.parametrize(
-    ("value", "expected", "left"),
+    ("value", "expected", "headroom"),
     [
         ("20", "50", "45"),  # up to 15 % of the target above the expected value
         ("70", "50", "0"),  # already above that
@@ -29,21 +29,23 @@ def goal(
         ("97.5", "95", "0"),
     ],
 )
-def test_a_months_goal_may_come_well_ahead_and_nearly_to_its_target(value: str, expected: str, left: str) -> None:
-    assert room([goal(value, expected)]) == {WON: Decimal(left)}
+def test_headroom_ends_well_ahead_of_pace_and_just_below_target(value: str, expected: str, headroom: str) -> None:
+    assert compute_headroom([build_goal(value, expected)]) == {METRIC: Decimal(headroom)}
 
 
-def test_the_goal_with_the_least_room_decides() -> None:
-    assert room([goal("20"), goal("60"), goal("200", "500", target="1000")]) == {WON: Decimal(5)}
+def test_headroom_of_metric_is_that_of_its_tightest_goal() -> None:
+    assert compute_headroom([build_goal("20"), build_goal("60"), build_goal("200", "500", target="1000")]) == {
+        METRIC: Decimal(5)
+    }
 
 
-def test_a_reached_goal_and_one_of_another_period_hold_nobody_back() -> None:
-    assert room([goal("100"), goal("250"), goal("90", kind="WEEK")]) == {}
+def test_headroom_ignores_achieved_goals_and_other_periods() -> None:
+    assert compute_headroom([build_goal("100"), build_goal("250"), build_goal("90", kind="WEEK")]) == {}
 
 
-def test_what_no_goal_is_about_always_fits() -> None:
-    left = room([goal("60"), goal("1", "2", target="5", key="deals_won")])
+def test_metric_without_goal_always_fits_within_headroom() -> None:
+    headroom = compute_headroom([build_goal("60"), build_goal("1", "2", target="5", key="deals_won")])
 
-    assert fits(left, {WON: Decimal(5), "deals_won": Decimal(1), "calls_made": Decimal(99)})
-    assert not fits(left, {WON: Decimal(6), "deals_won": Decimal(1)})
-    assert not fits(left, {WON: Decimal(1), "deals_won": Decimal(2)})
+    assert fits_within(headroom, {METRIC: Decimal(5), "deals_won": Decimal(1), "calls_made": Decimal(99)})
+    assert not fits_within(headroom, {METRIC: Decimal(6), "deals_won": Decimal(1)})
+    assert not fits_within(headroom, {METRIC: Decimal(1), "deals_won": Decimal(2)})

@@ -6,66 +6,68 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.graph.test_subscriptions import listening
-from tests.resolvers.alerts.alert_company import inbox, lost, office
+from tests.graph.test_subscriptions import subscribe
+from tests.resolvers.alerts.alert_company import fetch_inbox, lose_deal, open_company
 from tests.world import World
 
-ALERTS = "subscription($after: String) { alerts(after: $after) { id kind message readAt employee { name } subject { __typename } } }"
+ALERTS_SUBSCRIPTION = "subscription($after: String) { alerts(after: $after) { id kind message readAt employee { name } subject { __typename } } }"
 
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    async with office() as world:
+    async with open_company() as world:
         yield world
 
 
-async def test_an_alert_is_heard_by_its_recipient_and_by_nobody_else(world: World) -> None:
+async def test_alert_is_delivered_to_its_recipient_only(world: World) -> None:
     async with (
-        listening(world, ALERTS, "Mia") as mia,
-        listening(world, ALERTS, "Max") as max_,
-        listening(world, ALERTS, "Dora") as dora,
+        subscribe(world, ALERTS_SUBSCRIPTION, "Mia") as mia,
+        subscribe(world, ALERTS_SUBSCRIPTION, "Max") as max_,
+        subscribe(world, ALERTS_SUBSCRIPTION, "Dora") as dora,
     ):
-        await world.hub_settled()
-        await lost(world)
-        await lost(world, "Bob")
-        await mia.until(lambda: len(mia.heard) == 1)
-        await max_.until(lambda: len(max_.heard) == 1)
-        await world.hub_settled()
+        await world.let_tasks_run()
+        await lose_deal(world)
+        await lose_deal(world, "Bob")
+        await mia.wait_until(lambda: len(mia.events) == 1)
+        await max_.wait_until(lambda: len(max_.events) == 1)
+        await world.let_tasks_run()
 
-        assert [one["alerts"]["employee"]["name"] for one in mia.heard + max_.heard] == ["Ann", "Bob"]
-        assert dora.heard == []
+        assert [event["alerts"]["employee"]["name"] for event in mia.events + max_.events] == ["Ann", "Bob"]
+        assert dora.events == []
 
 
-async def test_with_after_nothing_is_missed_between_two_connections(world: World) -> None:
+async def test_after_cursor_delivers_alerts_missed_between_connections(world: World) -> None:
     for title in ("One", "Two", "Three"):
-        await lost(world, title=title)
-    first, *_ = await inbox(world, "Mia")
-    data = await world.ask("{ alerts(last: 1) { edges { cursor } } }", "Mia")
+        await lose_deal(world, title=title)
+    first, *_ = await fetch_inbox(world, "Mia")
+    data = await world.query("{ alerts(last: 1) { edges { cursor } } }", "Mia")
     cursor = data["alerts"]["edges"][0]["cursor"]
     for number, after in enumerate((first["id"], cursor)):
-        async with listening(world, ALERTS, "Mia", after=after) as mia:
-            await mia.until(lambda heard=mia.heard, least=2 + number: len(heard) == least)
-            await lost(world, title="Another")
-            await mia.until(lambda heard=mia.heard, least=3 + number: len(heard) == least)
+        async with subscribe(world, ALERTS_SUBSCRIPTION, "Mia", after=after) as mia:
+            await mia.wait_until(lambda events=mia.events, minimum=2 + number: len(events) == minimum)
+            await lose_deal(world, title="Another")
+            await mia.wait_until(lambda events=mia.events, minimum=3 + number: len(events) == minimum)
 
-            assert [one["alerts"]["id"] for one in mia.heard] == [each["id"] for each in await inbox(world, "Mia")][1:]
+            assert [event["alerts"]["id"] for event in mia.events] == [
+                alert["id"] for alert in await fetch_inbox(world, "Mia")
+            ][1:]
 
 
-@pytest.mark.parametrize("who", ["Max", "admin"])
-async def test_an_unknown_cursor_or_somebody_elses_ends_the_subscription(world: World, who: str) -> None:
-    await lost(world)
-    [alert] = await inbox(world, "Mia")
+@pytest.mark.parametrize("employee", ["Max", "admin"])
+async def test_unknown_or_foreign_cursor_ends_the_subscription(world: World, employee: str) -> None:
+    await lose_deal(world)
+    [alert] = await fetch_inbox(world, "Mia")
     for after in (alert["id"], "nonsense"):
-        async with listening(world, ALERTS, who, after=after) as heard:
-            await heard.until(lambda errors=heard.errors: errors)
-            assert heard.errors[0].original_error.code == "CURSOR_UNKNOWN"
+        async with subscribe(world, ALERTS_SUBSCRIPTION, employee, after=after) as listener:
+            await listener.wait_until(lambda errors=listener.errors: errors)
+            assert listener.errors[0].original_error.code == "CURSOR_UNKNOWN"
 
 
-async def test_a_device_hears_nothing(world: World) -> None:
-    await world.device("CRM", "INTEGRATION")
-    async with listening(world, ALERTS, "CRM") as crm:
-        await world.hub_settled()
-        await lost(world)
-        await world.hub_settled()
+async def test_device_receives_no_alerts(world: World) -> None:
+    await world.create_device("CRM", "INTEGRATION")
+    async with subscribe(world, ALERTS_SUBSCRIPTION, "CRM") as crm:
+        await world.let_tasks_run()
+        await lose_deal(world)
+        await world.let_tasks_run()
 
-        assert (crm.heard, crm.errors) == ([], [])
+        assert (crm.events, crm.errors) == ([], [])

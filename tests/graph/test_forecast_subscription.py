@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from domain.primitives.global_ids import decoded
+from domain.primitives.global_ids import decode_global_id
 from models.ledger import scores
 from resolvers.request.context import Context
-from subscriptions.core.reference_cache import Known
-from subscriptions.goal_probabilities import Chances
-from tests.graph.test_subscriptions import listening
-from tests.resolvers.forecasting.half_year_company import seasoned
-from tests.resolvers.two_sellers import goal, won
+from subscriptions.core.reference_cache import ReferenceCache
+from subscriptions.goal_probabilities import GoalProbabilityWatcher
+from tests.graph.test_subscriptions import subscribe
+from tests.resolvers.forecasting.half_year_company import seasoned_company
+from tests.resolvers.two_sellers import record_won_deal, set_goal
 from tests.world import World
 
 FORECAST = "forecast { booked pipeline newBusiness expected low median high target attainmentProbability confidence }"
@@ -27,71 +27,75 @@ GOAL = "id progress { value projected projectedPercent attainmentProbability }"
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    async with seasoned() as world:
+    async with seasoned_company() as world:
         yield world
 
 
-async def test_a_won_deal_moves_what_is_booked_and_expected_and_the_chance_of_the_goal(world: World) -> None:
-    await goal(world, "company", "deals_won_amount", "12000")
-    async with listening(world, f"subscription {{ {FORECAST} }}") as heard:
-        await heard.until(lambda: len(heard.heard) == 1)
-        first = heard.heard[0]["forecast"]
-        await won(world, "Ann", "2500")
+async def test_forecast_stream_sends_booked_expected_and_probability_after_a_win(world: World) -> None:
+    await set_goal(world, "company", "deals_won_amount", "12000")
+    async with subscribe(world, f"subscription {{ {FORECAST} }}") as listener:
+        await listener.wait_until(lambda: len(listener.events) == 1)
+        first = listener.events[0]["forecast"]
+        await record_won_deal(world, "Ann", "2500")
 
-        await heard.until(lambda: heard.heard[-1]["forecast"]["booked"] != first["booked"])
-        last = heard.heard[-1]["forecast"]
+        await listener.wait_until(lambda: listener.events[-1]["forecast"]["booked"] != first["booked"])
+        last = listener.events[-1]["forecast"]
         assert Decimal(last["booked"]) == Decimal(first["booked"]) + 2500
         assert Decimal(last["expected"]) == Decimal(first["expected"]) + 2500
         assert last["attainmentProbability"] > first["attainmentProbability"]
-        assert last == (await world.ask(f"{{ {FORECAST} }}"))["forecast"]
+        assert last == (await world.query(f"{{ {FORECAST} }}"))["forecast"]
 
 
-async def test_a_deal_that_is_only_open_moves_the_forecast_too(world: World) -> None:
-    async with listening(world, f"subscription {{ {FORECAST} }}", "Ann") as heard:
-        await heard.until(lambda: len(heard.heard) == 1)
-        await world.act("recordDeal", "Ann", title="Tables", amount={"amount": "9000"})
+async def test_forecast_stream_sends_after_a_new_open_deal(world: World) -> None:
+    async with subscribe(world, f"subscription {{ {FORECAST} }}", "Ann") as listener:
+        await listener.wait_until(lambda: len(listener.events) == 1)
+        await world.mutate("recordDeal", "Ann", title="Tables", amount={"amount": "9000"})
 
-        await heard.until(lambda: len(heard.heard) == 2)
-        before, after = (Decimal(each["forecast"]["pipeline"]) for each in heard.heard)
+        await listener.wait_until(lambda: len(listener.events) == 2)
+        before, after = (Decimal(message["forecast"]["pipeline"]) for message in listener.events)
         assert after > before + 100
 
 
-async def test_what_does_not_move_a_forecast_is_not_sent(world: World) -> None:
-    async with listening(world, f"subscription {{ {FORECAST} }}", "Bob") as heard:
-        await heard.until(lambda: len(heard.heard) == 1)
-        await world.act("recordCall", "Bob", direction="OUTBOUND")
-        await won(world, "Ann", "300")  # a colleague's deal: a seller's draws depend on the seller's own deals only
-        await world.act("recordDeal", "Bob", title="Tables", status="WON", amount={"amount": "77"})
+async def test_forecast_stream_sends_nothing_when_the_forecast_is_unchanged(world: World) -> None:
+    async with subscribe(world, f"subscription {{ {FORECAST} }}", "Bob") as listener:
+        await listener.wait_until(lambda: len(listener.events) == 1)
+        await world.mutate("recordCall", "Bob", direction="OUTBOUND")
+        await record_won_deal(
+            world, "Ann", "300"
+        )  # a colleague's deal: a seller's draws depend on the seller's own deals only
+        await world.mutate("recordDeal", "Bob", title="Tables", status="WON", amount={"amount": "77"})
 
-        await heard.until(lambda: len(heard.heard) == 2)
-        first, second = (Decimal(each["forecast"]["booked"]) for each in heard.heard)
+        await listener.wait_until(lambda: len(listener.events) == 2)
+        first, second = (Decimal(message["forecast"]["booked"]) for message in listener.events)
         assert second == first + 77
 
 
-async def test_the_day_turns_what_is_left_of_the_month(world: World) -> None:
-    async with listening(world, f"subscription {{ {FORECAST} }}", "Ann") as heard:
-        await heard.until(lambda: len(heard.heard) == 1)
-        world.later(days=10)
-        await won(world, "Ann", "1")
+async def test_forecast_stream_sends_less_new_business_later_in_the_month(world: World) -> None:
+    async with subscribe(world, f"subscription {{ {FORECAST} }}", "Ann") as listener:
+        await listener.wait_until(lambda: len(listener.events) == 1)
+        world.advance(days=10)
+        await record_won_deal(world, "Ann", "1")
 
-        await heard.until(lambda: len(heard.heard) == 2)
-        before, after = (Decimal(each["forecast"]["newBusiness"]) for each in heard.heard)
+        await listener.wait_until(lambda: len(listener.events) == 2)
+        before, after = (Decimal(message["forecast"]["newBusiness"]) for message in listener.events)
         assert after < before
 
 
-async def test_every_goal_s_chance_moves_with_a_win_and_with_a_deal_that_may_be_won(world: World) -> None:
+async def test_goal_stream_sends_probability_after_a_win_and_after_a_new_open_deal(world: World) -> None:
     for owner in ("Ann", "North", "company"):
-        await goal(world, owner, "deals_won_amount", "9000")
+        await set_goal(world, owner, "deals_won_amount", "9000")
     document = f"subscription($scope: ID) {{ goalProgress(scope: $scope) {{ {GOAL} }} }}"
-    async with listening(world, document, scope=world.ids["company"]) as goals:
-        await goals.until(lambda: len(goals.heard) == 3)
-        first = {each["goalProgress"]["id"]: each["goalProgress"]["progress"] for each in goals.heard}
-        await world.act("recordDeal", "Ann", title="Tables", amount={"amount": "3000"})
-        await goals.until(lambda: len(goals.heard) == 6)
-        second = {each["goalProgress"]["id"]: each["goalProgress"]["progress"] for each in goals.heard}
-        await won(world, "Ann", "1500")
-        await goals.until(lambda: len(goals.heard) >= 9)
-        third = {each["goalProgress"]["id"]: each["goalProgress"]["progress"] for each in goals.heard}
+    async with subscribe(world, document, scope=world.global_ids["company"]) as goal_listener:
+        await goal_listener.wait_until(lambda: len(goal_listener.events) == 3)
+        first = {message["goalProgress"]["id"]: message["goalProgress"]["progress"] for message in goal_listener.events}
+        await world.mutate("recordDeal", "Ann", title="Tables", amount={"amount": "3000"})
+        await goal_listener.wait_until(lambda: len(goal_listener.events) == 6)
+        second = {
+            message["goalProgress"]["id"]: message["goalProgress"]["progress"] for message in goal_listener.events
+        }
+        await record_won_deal(world, "Ann", "1500")
+        await goal_listener.wait_until(lambda: len(goal_listener.events) >= 9)
+        third = {message["goalProgress"]["id"]: message["goalProgress"]["progress"] for message in goal_listener.events}
 
     for id_ in first:
         assert first[id_]["value"] == second[id_]["value"]
@@ -100,70 +104,70 @@ async def test_every_goal_s_chance_moves_with_a_win_and_with_a_deal_that_may_be_
         assert third[id_]["projectedPercent"] > first[id_]["projectedPercent"]
 
 
-async def test_who_asks_for_nothing_ahead_is_not_woken_by_deals_that_may_be_won(world: World) -> None:
-    await goal(world, "Ann", "deals_won_amount", "9000")
-    async with listening(world, "subscription { goalProgress { progress { value } } }", "Ann") as goals:
-        await goals.until(lambda: len(goals.heard) == 1)
-        await world.act("recordDeal", "Ann", title="Tables", amount={"amount": "3000"})
-        await won(world, "Ann", "50")
+async def test_goal_stream_without_projection_is_not_woken_by_open_deals(world: World) -> None:
+    await set_goal(world, "Ann", "deals_won_amount", "9000")
+    async with subscribe(world, "subscription { goalProgress { progress { value } } }", "Ann") as goal_listener:
+        await goal_listener.wait_until(lambda: len(goal_listener.events) == 1)
+        await world.mutate("recordDeal", "Ann", title="Tables", amount={"amount": "3000"})
+        await record_won_deal(world, "Ann", "50")
 
-        await goals.until(lambda: len(goals.heard) == 2)
+        await goal_listener.wait_until(lambda: len(goal_listener.events) == 2)
 
 
-async def test_a_forecast_out_of_sight_cannot_be_listened_to(world: World) -> None:
+async def test_forecast_stream_fails_when_the_scope_is_not_visible(world: World) -> None:
     document = f"subscription($scope: ID) {{ {FORECAST.replace('forecast', 'forecast(scope: $scope)', 1)} }}"
-    async with listening(world, document, "Bob", scope=world.ids["Ann"]) as heard:
-        await heard.until(lambda: heard.errors)
+    async with subscribe(world, document, "Bob", scope=world.global_ids["Ann"]) as listener:
+        await listener.wait_until(lambda: listener.errors)
 
-        assert heard.errors[0].original_error.code == "NOT_FOUND"
+        assert listener.errors[0].original_error.code == "NOT_FOUND"
 
 
-async def test_a_colleagues_deal_moves_nobody_elses_chances_and_does_not_even_wake_him(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_goal_stream_is_not_woken_by_a_deal_of_a_colleague(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = world.services.hub
-    known = Known(hub)
+    reference_cache = ReferenceCache(hub)
 
-    async def admitted(who: str | None = None, language: str = "en") -> Context:
-        context = await world.admitted(who, language)
-        context.known = known
+    async def admit_live(who: str | None = None, language: str = "en") -> Context:
+        context = await world.authenticated_context(who, language)
+        context.reference_cache = reference_cache
         return context
 
-    live: Any = copy(world)
-    live.admitted = admitted
-    whose = {name: await goal(world, name, "deals_won_amount", "12000") for name in ("Ann", "Bob")}
+    live_world: Any = copy(world)
+    live_world.admitted = admit_live
+    goal_ids = {name: await set_goal(world, name, "deals_won_amount", "12000") for name in ("Ann", "Bob")}
     reads: list[tuple[int, ...]] = []
-    read = scores.goals_with_values
+    load_goals = scores.goals_with_values
 
-    async def noted(ids: Sequence[int]) -> Any:
+    async def record_read(ids: Sequence[int]) -> Any:
         reads.append(tuple(sorted(ids)))
-        return await read(ids)
+        return await load_goals(ids)
 
-    monkeypatch.setattr(scores, "goals_with_values", noted)
+    monkeypatch.setattr(scores, "goals_with_values", record_read)
     document = f"subscription($goals: [ID!]) {{ goalProgress(goals: $goals) {{ {GOAL} }} }}"
-    context = await admitted("admin")
-    keeping = asyncio.create_task(Chances(hub, lambda: replace(context)).keep())
+    context = await admit_live("admin")
+    watcher_task = asyncio.create_task(GoalProbabilityWatcher(hub, lambda: replace(context)).run())
     try:
         async with (
-            listening(live, document, goals=[whose["Ann"]]) as ann,
-            listening(live, document, goals=[whose["Bob"]]) as bob,
+            subscribe(live_world, document, goals=[goal_ids["Ann"]]) as ann_listener,
+            subscribe(live_world, document, goals=[goal_ids["Bob"]]) as bob_listener,
         ):
-            await bob.until(lambda: len(bob.heard) == 1)
+            await bob_listener.wait_until(lambda: len(bob_listener.events) == 1)
             for number in (1, 2):  # twice: the first change is read without an earlier snapshot to compare with
-                await ann.until(lambda: len(ann.heard) == number)  # noqa: B023 - called before the next iteration
+                await ann_listener.wait_until(lambda: len(ann_listener.events) == number)  # noqa: B023 - called before the next iteration
                 await asyncio.sleep(0.2)
                 reads.clear()
-                await world.act("recordDeal", "Ann", title="Tables", amount={"amount": "9000"})
-            await ann.until(lambda: len(ann.heard) == 3)
+                await world.mutate("recordDeal", "Ann", title="Tables", amount={"amount": "9000"})
+            await ann_listener.wait_until(lambda: len(ann_listener.events) == 3)
             await asyncio.sleep(0.2)
 
-            chances = [each["goalProgress"]["progress"]["attainmentProbability"] for each in ann.heard]
-            assert chances == sorted(set(chances))
-            assert not [each for each in reads if decoded(whose["Bob"])[1] in each]
-            for name, listener in (("Ann", ann), ("Bob", bob)):
-                fresh = await world.ask(
-                    f"query($id: ID!) {{ node(id: $id) {{ ... on Goal {{ {GOAL} }} }} }}", id=whose[name]
+            probabilities = [
+                message["goalProgress"]["progress"]["attainmentProbability"] for message in ann_listener.events
+            ]
+            assert probabilities == sorted(set(probabilities))
+            assert not [message for message in reads if decode_global_id(goal_ids["Bob"])[1] in message]
+            for name, listener in (("Ann", ann_listener), ("Bob", bob_listener)):
+                current = await world.query(
+                    f"query($id: ID!) {{ node(id: $id) {{ ... on Goal {{ {GOAL} }} }} }}", id=goal_ids[name]
                 )
-                assert listener.heard[-1]["goalProgress"] == fresh["node"]
+                assert listener.events[-1]["goalProgress"] == current["node"]
     finally:
-        keeping.cancel()
+        watcher_task.cancel()

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports.import_company import Office, opened
+from tests.imports.import_company import ImportTestCompany, open_company
 
 
 @pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    async with opened("sqlite://:memory:", tmp_path) as office:
-        yield office
+async def company(tmp_path: Path) -> AsyncIterator[ImportTestCompany]:
+    async with open_company("sqlite://:memory:", tmp_path) as company:
+        yield company

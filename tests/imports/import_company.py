@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from imports import map_file
-from imports.importer import Loading, Result, sources
-from imports.rejected_rows import Rejects
+from imports.importer import Importer, ImportResult, find_sources
+from imports.rejected_rows import RejectedRows
 from models.crm.deals import Deal
 from models.db import connection
-from models.db.connection import rows
+from models.db.connection import fetch_rows
 from models.organization import people
 from models.organization.people import Employee
 from resolvers.organization import company
-from resolvers.request.client_info import Caller
+from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
 from tests import empty_database
-from tests.world import Unthrottled
+from tests.world import UnlimitedRateLimiter
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 TABLES = ("deal", "client", "contact", "lead", "call", "task", "employee", "team", "membership", "product", "stage",
@@ -32,31 +32,37 @@ TABLES = ("deal", "client", "contact", "lead", "call", "task", "employee", "team
 
 
 @dataclass
-class Office:
+class ImportTestCompany:
     directory: Path
 
-    async def context(self) -> Context:
-        services = Services("s" * 32, Unthrottled(), lambda: None)
-        context = Context(Caller(None, "en", "test", "test"), services, lambda: NOW, lambda _: None)
+    async def create_context(self) -> Context:
+        services = Services("s" * 32, UnlimitedRateLimiter(), lambda: None)
+        context = Context(ClientInfo(None, "en", "test", "test"), services, lambda: NOW, lambda _: None)
         admin = await Employee.get(email="admin@example.com")
-        context.who = Viewer.of_employee(admin, await people.tree(), 0, NOW, leads=False)
+        context.current_viewer = Viewer.for_employee(
+            admin, await people.load_team_tree(), 0, NOW, has_direct_reports=False
+        )
         return context
 
-    def write(self, files: Mapping[str, str | bytes]) -> Path:
+    def write_files(self, files: Mapping[str, str | bytes]) -> Path:
         source = self.directory / "export"
         source.mkdir(exist_ok=True)
         for name, content in files.items():
             (source / name).write_bytes(content if isinstance(content, bytes) else content.encode())
         return source
 
-    async def bring(
-        self, map_: str, files: Mapping[str, str | bytes], progress: Callable[[int], None] = lambda _: None
-    ) -> Result:
+    async def import_files(
+        self, map_name: str, files: Mapping[str, str | bytes], progress: Callable[[int], None] = lambda _: None
+    ) -> ImportResult:
         """Import the files by a built-in map's name or the text of a map; rejected rows are in `rejects`."""
-        read = map_file.load(map_) if map_ in map_file.ready() else map_file.parsed(map_, "test")
-        found, ignored = sources(self.write(files), read)
-        with Rejects(self.directory / "rejects.csv") as rejects:
-            result = await Loading(await self.context(), read, rejects, progress).run(found)
+        import_map = (
+            map_file.load_map(map_name)
+            if map_name in map_file.built_in_maps()
+            else map_file.parse_map(map_name, "test")
+        )
+        sources_found, ignored = find_sources(self.write_files(files), import_map)
+        with RejectedRows(self.directory / "rejects.csv") as rejects:
+            result = await Importer(await self.create_context(), import_map, rejects, progress).run(sources_found)
         result.ignored = ignored
         return result
 
@@ -69,9 +75,9 @@ class Office:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return [(row["line"], row["column"], row["reason"]) for row in csv.DictReader(file)]
 
-    async def deals(self) -> dict[str, dict[str, Any]]:
+    async def read_deals(self) -> dict[str, dict[str, Any]]:
         """Return the deals by external id."""
-        found = await Deal.all().select_related("owner", "client", "stage").order_by("id")
+        deals = await Deal.all().select_related("owner", "client", "stage").order_by("id")
         return {
             str(deal.external_id): {
                 "title": deal.title,
@@ -86,20 +92,22 @@ class Office:
                 "reason": deal.lost_reason,
                 "product": deal.product,
             }
-            for deal in found
+            for deal in deals
         }
 
-    async def everything(self) -> dict[str, list[dict[str, Any]]]:
+    async def read_all_rows(self) -> dict[str, list[dict[str, Any]]]:
         """Return all rows of all tables that an import may write."""
-        return {table: await rows(f"SELECT * FROM {table} ORDER BY id") for table in TABLES}
+        return {table: await fetch_rows(f"SELECT * FROM {table} ORDER BY id") for table in TABLES}
 
 
 @asynccontextmanager
-async def opened(url: str, directory: Path, currency: str = "EUR", zone: str = "UTC") -> AsyncIterator[Office]:
-    async with connection.connected(url):
-        await empty_database.make()
+async def open_company(
+    url: str, directory: Path, currency: str = "EUR", zone: str = "UTC"
+) -> AsyncIterator[ImportTestCompany]:
+    async with connection.connect(url):
+        await empty_database.create_tables()
         await company.set_up(
             name="Acme", currency=currency, zone=zone, country=None, admin="Ada Admin", email="admin@example.com",
             password="correct horse", now=NOW,
         )  # fmt: skip
-        yield Office(directory)
+        yield ImportTestCompany(directory)

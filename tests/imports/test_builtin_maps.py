@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports.import_company import Office, opened
+from tests.imports.import_company import ImportTestCompany, open_company
 
 BITRIX = """\
 "ID";"Стадия сделки";"Название сделки";"Компания";"Контакт";"Сумма";"Валюта";"Ответственный";"Дата создания";"Дата завершения"
@@ -36,7 +36,7 @@ Deal - ID,Deal - Title,Deal - Value,Deal - Currency,Deal - Status,Deal - Stage,D
 3,Digger,900.5,EUR,Lost,Qualified,Machines,Ann Lee,Initech,2026-01-07 08:00:00,,2026-05-01 12:00:00,Too late,
 """
 
-LATER = {
+RENAMED_PIPEDRIVE_COLUMNS = {
     "Deal - Currency": "Deal - Currency of value",
     "Deal - Stage": "Deal - Stage (pipeline)",
     "Deal - Deal created": "Deal - Creation date",
@@ -44,17 +44,19 @@ LATER = {
 
 
 @pytest.fixture
-async def moscow(tmp_path: Path) -> AsyncIterator[Office]:
-    async with opened("sqlite://:memory:", tmp_path, currency="RUB", zone="Europe/Moscow") as office:
-        yield office
+async def moscow_company(tmp_path: Path) -> AsyncIterator[ImportTestCompany]:
+    async with open_company("sqlite://:memory:", tmp_path, currency="RUB", zone="Europe/Moscow") as company:
+        yield company
 
 
-async def test_bitrix24_plans_the_closing_of_what_is_open_and_leaves_unknown_stages_to_us(moscow: Office) -> None:
-    result = await moscow.bring("bitrix24", {"DEAL.csv": "\ufeff" + BITRIX})
+async def test_bitrix24_close_date_of_open_deal_is_expected_and_unknown_stage_is_rejected(
+    moscow_company: ImportTestCompany,
+) -> None:
+    result = await moscow_company.import_files("bitrix24", {"DEAL.csv": "\ufeff" + BITRIX})
 
     assert result.counts["deals"] == {"read": 4, "new": 3, "rejected": 1}
-    assert [(line, column) for line, column, _ in moscow.rejects] == [("5", "Стадия сделки")]
-    deals = await moscow.deals()
+    assert [(line, column) for line, column, _ in moscow_company.rejects] == [("5", "Стадия сделки")]
+    deals = await moscow_company.read_deals()
     assert deals["17"] == {
         "title": "Мебель для офиса", "owner": "Анна Серова", "client": "ООО «Ромашка»", "stage": "В работе",
         "status": "WON", "money": (15000050, "RUB"), "created": "2026-01-12T07:15:00+00:00",
@@ -64,38 +66,40 @@ async def test_bitrix24_plans_the_closing_of_what_is_open_and_leaves_unknown_sta
     assert (deals["18"]["closed"], deals["18"]["expected"]) == (None, "2026-12-30")
     assert (deals["19"]["status"], deals["19"]["money"]) == ("LOST", (None, None))
     assert deals["19"]["closed"] == deals["19"]["created"]  # a closing day without time is not before the creation
-    assert set(result.made) == {"employees", "clients", "stages"}
+    assert set(result.created_names) == {"employees", "clients", "stages"}
 
 
 @pytest.mark.parametrize(("name", "text"), [("bitrix24", BITRIX), ("amocrm", AMO.replace(",", ";"))])
-async def test_amounts_that_a_russian_spreadsheet_has_saved_again_are_read(
-    moscow: Office, name: str, text: str
+async def test_amounts_resaved_by_a_russian_spreadsheet_are_read(
+    moscow_company: ImportTestCompany, name: str, text: str
 ) -> None:
     saved = text.replace("150000.50", "150 000,50").replace(";120000;", ";120\u00a0000,5;")
-    await moscow.bring(name, {"export.csv": saved})
+    await moscow_company.import_files(name, {"export.csv": saved})
 
-    deals = await moscow.deals()
+    deals = await moscow_company.read_deals()
     assert {"17": 15000050, "101": 12000050}[next(iter(deals))] == next(iter(deals.values()))["money"][0]
 
 
-async def test_a_deal_of_nobody_is_rejected_with_the_way_to_take_it(tmp_path: Path) -> None:
-    async with opened("sqlite://:memory:", tmp_path) as office:
-        await office.bring("hubspot", {"deals.csv": HUBSPOT.replace("Bob Ray", "")})
+async def test_deal_without_owner_is_rejected_with_a_hint(tmp_path: Path) -> None:
+    async with open_company("sqlite://:memory:", tmp_path) as company:
+        await company.import_files("hubspot", {"deals.csv": HUBSPOT.replace("Bob Ray", "")})
 
-        [(line, column, reason)] = office.rejects
+        [(line, column, reason)] = company.rejects
     assert (line, column) == ("3", "owner")
     assert '`owner = "importer"` under file.unknown' in reason
 
 
 @pytest.mark.parametrize("separator", [",", ";"])
-async def test_amocrm_leaves_open_what_is_not_closed_and_has_a_pipeline_for_each_funnel(
-    moscow: Office, separator: str
+async def test_amocrm_deal_is_open_until_closed_and_each_funnel_is_a_pipeline(
+    moscow_company: ImportTestCompany, separator: str
 ) -> None:
-    result = await moscow.bring("amocrm", {"amocrm_export_leads.csv": "\ufeff" + AMO.replace(",", separator)})
+    result = await moscow_company.import_files(
+        "amocrm", {"amocrm_export_leads.csv": "\ufeff" + AMO.replace(",", separator)}
+    )
 
     assert result.counts["deals"] == {"read": 3, "new": 3}
-    assert result.made["stages"] == ["Переговоры (Опт)", "Закрыто и не реализовано (Розница)"]
-    deals = await moscow.deals()
+    assert result.created_names["stages"] == ["Переговоры (Опт)", "Закрыто и не реализовано (Розница)"]
+    deals = await moscow_company.read_deals()
     assert (deals["101"]["money"], deals["101"]["client"]) == ((12000000, "RUB"), "Кофейня")
     assert deals["101"]["closed"] == "2026-01-15T15:30:00+00:00"
     assert (deals["102"]["status"], deals["102"]["stage"], deals["102"]["client"]) == (
@@ -105,68 +109,68 @@ async def test_amocrm_leaves_open_what_is_not_closed_and_has_a_pipeline_for_each
     )
 
 
-async def test_hubspot_expects_the_closing_of_what_is_open(office: Office) -> None:
-    result = await office.bring("hubspot", {"hubspot-crm-exports-all-deals.csv": HUBSPOT})
+async def test_hubspot_close_date_of_open_deal_is_expected(company: ImportTestCompany) -> None:
+    result = await company.import_files("hubspot", {"hubspot-crm-exports-all-deals.csv": HUBSPOT})
 
     assert result.counts["deals"] == {"read": 3, "new": 3}
-    deals = await office.deals()
+    deals = await company.read_deals()
     assert (deals["9001"]["status"], deals["9001"]["money"]) == ("WON", (1250000, "EUR"))
     assert deals["9001"]["closed"] == "2026-03-02T14:05:00+00:00"
     assert (deals["9002"]["status"], deals["9002"]["expected"]) == ("OPEN", "2026-12-24")
     assert (deals["9003"]["status"], deals["9003"]["reason"]) == ("LOST", "Too dear")
 
 
-async def test_hubspot_names_the_pipeline_behind_the_stage_where_there_are_several(office: Office) -> None:
+async def test_hubspot_stage_may_carry_the_pipeline_name(company: ImportTestCompany) -> None:
     named = re.sub("(Closed Won|Closed Lost|Contract Sent),", r"\1 (Sales Pipeline),", HUBSPOT)
-    result = await office.bring("hubspot", {"hubspot-crm-exports-all-deals.csv": named})
+    result = await company.import_files("hubspot", {"hubspot-crm-exports-all-deals.csv": named})
 
     assert result.counts["deals"] == {"read": 3, "new": 3}
-    assert {deal["status"] for deal in (await office.deals()).values()} == {"WON", "OPEN", "LOST"}
+    assert {deal["status"] for deal in (await company.read_deals()).values()} == {"WON", "OPEN", "LOST"}
 
 
-async def test_pipedrive_names_some_columns_otherwise_of_late(office: Office) -> None:
-    late = PIPEDRIVE
-    for before, now in LATER.items():
-        assert before in late
-        late = late.replace(before, now)
-    await office.bring("pipedrive", {"deals-123-1.csv": late})
-    found = await office.deals()
+async def test_pipedrive_renamed_columns_are_read(company: ImportTestCompany) -> None:
+    renamed = PIPEDRIVE
+    for old, new in RENAMED_PIPEDRIVE_COLUMNS.items():
+        assert old in renamed
+        renamed = renamed.replace(old, new)
+    await company.import_files("pipedrive", {"deals-123-1.csv": renamed})
+    deals = await company.read_deals()
 
-    await office.bring("pipedrive", {"deals-123-1.csv": PIPEDRIVE})
-    assert await office.deals() == found
+    await company.import_files("pipedrive", {"deals-123-1.csv": PIPEDRIVE})
+    assert await company.read_deals() == deals
 
 
-async def test_pipedrive_is_won_by_status_and_dated_by_how_it_ended(office: Office) -> None:
-    result = await office.bring("pipedrive", {"deals-123-1.csv": PIPEDRIVE})
+async def test_pipedrive_status_decides_won_and_close_date(company: ImportTestCompany) -> None:
+    result = await company.import_files("pipedrive", {"deals-123-1.csv": PIPEDRIVE})
 
     assert result.counts["deals"] == {"read": 3, "new": 3}
-    deals = await office.deals()
+    deals = await company.read_deals()
     assert (deals["1"]["status"], deals["1"]["stage"], deals["1"]["money"]) == ("WON", "Offer Made", (125000000, "EUR"))
     assert deals["1"]["closed"] == "2026-04-01T12:00:00+00:00"
     assert (deals["2"]["status"], deals["2"]["closed"], deals["2"]["expected"]) == ("OPEN", None, "2026-12-01")
     assert (deals["3"]["closed"], deals["3"]["reason"]) == ("2026-05-01T12:00:00+00:00", "Too late")
 
 
-async def test_an_export_in_another_currency_waits_for_its_rate(office: Office) -> None:
-    await office.bring("bitrix24", {"DEAL.csv": BITRIX})
-    assert {reason for _, _, reason in office.rejects if "RUB" in reason} == {
+async def test_deal_in_currency_without_rate_is_rejected(company: ImportTestCompany) -> None:
+    await company.import_files("bitrix24", {"DEAL.csv": BITRIX})
+    assert {reason for _, _, reason in company.rejects if "RUB" in reason} == {
         "There is no exchange rate for RUB: an administrator sets one with setExchangeRate."
     }
 
 
-async def test_the_practice_set_makes_the_teams_and_those_above_them_from_its_list_of_people(office: Office) -> None:
+async def test_maven_creates_teams_and_managers_from_its_list_of_people(company: ImportTestCompany) -> None:
     people = (
         "sales_agent,manager,regional_office\nAnn Lee,Cara Losch,East\nBob Ray,Cara Losch,East\nEve Fox,Dan Roe,West\n"
     )
-    result = await office.bring("maven", {"sales_teams.csv": people})
+    result = await company.import_files("maven", {"sales_teams.csv": people})
 
     assert result.counts["people"] == {"read": 3, "new": 3}
-    assert result.made["teams"] == ["East", "Team Cara Losch", "West", "Team Dan Roe"]
-    teams = {row["name"]: row for row in (await office.everything())["team"]}
+    assert result.created_names["teams"] == ["East", "Team Cara Losch", "West", "Team Dan Roe"]
+    teams = {row["name"]: row for row in (await company.read_all_rows())["team"]}
     assert teams["Team Cara Losch"]["parent_id"] == teams["East"]["id"]
-    employees = {row["name"]: row for row in (await office.everything())["employee"]}
+    employees = {row["name"]: row for row in (await company.read_all_rows())["employee"]}
     assert teams["Team Cara Losch"]["manager_id"] == employees["Cara Losch"]["id"]
     assert employees["Ann Lee"]["team_id"] == employees["Bob Ray"]["team_id"] == teams["Team Cara Losch"]["id"]
 
-    again = await office.bring("maven", {"sales_teams.csv": people})
-    assert again.counts["people"] == {"read": 3, "unchanged": 3}
+    second_result = await company.import_files("maven", {"sales_teams.csv": people})
+    assert second_result.counts["people"] == {"read": 3, "unchanged": 3}

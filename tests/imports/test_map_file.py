@@ -14,7 +14,7 @@ DEALS = f'[[file]]\nkind = "deals"\n{COLUMNS}'
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "file: a map has at least one"),
         ("= 3", "this is not TOML"),
@@ -45,29 +45,29 @@ DEALS = f'[[file]]\nkind = "deals"\n{COLUMNS}'
         (DEALS + "[file.values.status]\nx = 3\n", r"file 1\.values\.status\.x: this has to be a text"),
     ],
 )
-def test_a_wrong_map_is_named_by_its_place(text: str, said: str) -> None:
-    with pytest.raises(MapError, match=said):
-        map_file.parsed(text, "test")
+def test_invalid_map_error_names_the_location(text: str, message: str) -> None:
+    with pytest.raises(MapError, match=message):
+        map_file.parse_map(text, "test")
 
 
-def test_a_map_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
+def test_missing_map_error_lists_built_in_maps(tmp_path: Path) -> None:
     with pytest.raises(MapError, match="amocrm, bitrix24, hubspot, maven, pipedrive"):
-        map_file.load(str(tmp_path / "none.toml"))
+        map_file.load_map(str(tmp_path / "none.toml"))
 
 
-@pytest.mark.parametrize("name", map_file.ready())
-def test_every_ready_map_is_right(name: str) -> None:
-    assert map_file.load(name).name == name
+@pytest.mark.parametrize("name", map_file.built_in_maps())
+def test_built_in_map_is_valid(name: str) -> None:
+    assert map_file.load_map(name).name == name
 
 
-def test_a_map_of_ones_own_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+def test_map_file_may_start_with_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(DEALS, encoding="utf-8-sig")
-    assert map_file.load(str(path)).name == "own"
+    assert map_file.load_map(str(path)).name == "own"
 
 
-def test_the_first_pattern_that_fits_counts_whatever_the_case() -> None:
+def test_first_matching_pattern_is_used_ignoring_case() -> None:
     text = DEALS.replace('kind = "deals"', 'kind = "deals"\npattern = "deal*.csv"') + DEALS
-    found = map_file.parsed(text, "test")
-    assert found.file_for("DEALS.CSV") is found.files[0]
-    assert found.file_for("other.csv") is found.files[1]
+    import_map = map_file.parse_map(text, "test")
+    assert import_map.find_file_map("DEALS.CSV") is import_map.files[0]
+    assert import_map.find_file_map("other.csv") is import_map.files[1]

@@ -6,44 +6,44 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.world import World, opened
+from tests.world import World, open_world
 
-MONTH = {"kind": "MONTH"}
+CURRENT_MONTH = {"kind": "MONTH"}
 
 
 @asynccontextmanager
-async def two_sellers(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
-    async with opened(url) as world:
-        await world.team("Sales")
-        await world.team("North", "Sales")
-        await world.team("South", "Sales")
-        await world.hire("Ann", "North")
-        await world.hire("Bob", "South")
+async def open_world_with_two_sellers(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
+    async with open_world(url) as world:
+        await world.create_team("Sales")
+        await world.create_team("North", "Sales")
+        await world.create_team("South", "Sales")
+        await world.create_employee("Ann", "North")
+        await world.create_employee("Bob", "South")
         yield world
 
 
-async def won(world: World, who: str = "Ann", amount: str = "100", **given: Any) -> str:
-    money = {"amount": amount, "currency": given.pop("currency", None)}
-    payload = await world.act("recordDeal", who, title="Chairs", status="WON", amount=money, **given)
+async def record_won_deal(world: World, seller: str = "Ann", amount: str = "100", **input: Any) -> str:
+    money = {"amount": amount, "currency": input.pop("currency", None)}
+    payload = await world.mutate("recordDeal", seller, title="Chairs", status="WON", amount=money, **input)
     return payload["deal"]["id"]
 
 
-async def board(world: World, metric: str = "deals_won_amount", **asked: Any) -> dict[str, str]:
-    data = await world.ask(
+async def read_leaderboard(world: World, metric: str = "deals_won_amount", **variables: Any) -> dict[str, str]:
+    data = await world.query(
         "query($metric: String!, $scope: ID, $period: PeriodInput, $asOf: DateTime) { leaderboard(metric: $metric, "
         "scope: $scope, period: $period, asOf: $asOf) { total standings { employee { name } value } } }",
         metric=metric,
-        **asked,
+        **variables,
     )
-    shown = data["leaderboard"]
-    return {row["employee"]["name"]: row["value"] for row in shown["standings"]} | {"total": shown["total"]}
+    leaderboard = data["leaderboard"]
+    return {row["employee"]["name"]: row["value"] for row in leaderboard["standings"]} | {"total": leaderboard["total"]}
 
 
-async def goal(world: World, owner: str, metric: str, target: str = "1000", **given: Any) -> str:
-    given = {"owner": world.ids[owner], "metric": metric, "target": target, "period": MONTH} | given
-    return (await world.act("setGoal", **given))["goal"]["id"]
+async def set_goal(world: World, owner: str, metric: str, target: str = "1000", **input: Any) -> str:
+    input = {"owner": world.global_ids[owner], "metric": metric, "target": target, "period": CURRENT_MONTH} | input
+    return (await world.mutate("setGoal", **input))["goal"]["id"]
 
 
-async def value(world: World, goal: str) -> str:
-    data = await world.ask("query($id: ID!) { goal(id: $id) { progress { value } } }", id=goal)
+async def read_goal_value(world: World, goal_id: str) -> str:
+    data = await world.query("query($id: ID!) { goal(id: $id) { progress { value } } }", id=goal_id)
     return data["goal"]["progress"]["value"]

@@ -3,13 +3,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from server.settings import SettingsError, describe, load, variable
+from server.settings import SettingsError, describe, load, variable_name
 
 LONG = "a secret of more than thirty-two bytes"
 
 
 @pytest.fixture(autouse=True)
-def nothing_set(monkeypatch):
+def no_settings_in_environment(monkeypatch):
     import os
 
     for name in list(os.environ):
@@ -17,13 +17,19 @@ def nothing_set(monkeypatch):
             monkeypatch.delenv(name)
 
 
-def test_without_any_variable_everything_has_a_value():
-    found = load()
+def test_settings_have_defaults():
+    settings = load()
 
-    assert (found.host, found.port, found.workers, found.redis_url, found.demo) == ("127.0.0.1", 8000, 1, None, False)
+    assert (settings.host, settings.port, settings.workers, settings.redis_url, settings.demo) == (
+        "127.0.0.1",
+        8000,
+        1,
+        None,
+        False,
+    )
 
 
-def test_a_variable_is_taken_from_the_environment_unless_it_is_overridden(monkeypatch):
+def test_override_wins_over_environment(monkeypatch):
     monkeypatch.setenv("SCORELINE_PORT", "9000")
     monkeypatch.setenv("WEB_CONCURRENCY", "4")
 
@@ -31,13 +37,13 @@ def test_a_variable_is_taken_from_the_environment_unless_it_is_overridden(monkey
     assert (load().workers, load(workers=2).workers) == (4, 2)
 
 
-def test_an_empty_variable_is_as_if_it_were_not_there(monkeypatch):
+def test_empty_variable_is_ignored(monkeypatch):
     monkeypatch.setenv("SCORELINE_REDIS_URL", "")
 
     assert load().redis_url is None
 
 
-def test_lists_are_written_with_commas(monkeypatch):
+def test_lists_are_split_at_commas(monkeypatch):
     monkeypatch.setenv("SCORELINE_TRUSTED_PROXIES", "10.0.0.1, 172.16.0.0/12")
     monkeypatch.setenv("SCORELINE_ORIGINS", "https://a.example,http://localhost:3000")
 
@@ -64,7 +70,7 @@ def test_lists_are_written_with_commas(monkeypatch):
         ("SCORELINE_BODY_LIMIT", "1"),
     ],
 )
-def test_a_wrong_variable_is_named_with_what_to_write_and_not_repeated(monkeypatch, name, value):
+def test_invalid_value_is_explained_but_not_repeated(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
 
     with pytest.raises(SettingsError) as error:
@@ -74,7 +80,7 @@ def test_a_wrong_variable_is_named_with_what_to_write_and_not_repeated(monkeypat
     assert "hunter2" not in str(error.value)
 
 
-def test_every_wrong_variable_has_its_own_sentence(monkeypatch):
+def test_each_invalid_variable_has_its_own_line(monkeypatch):
     monkeypatch.setenv("SCORELINE_PORT", "x")
     monkeypatch.setenv("SCORELINE_DEMO", "x")
     monkeypatch.setenv("SCORELINE_DATABASE", "x")
@@ -88,46 +94,46 @@ def test_every_wrong_variable_has_its_own_sentence(monkeypatch):
     assert port.startswith("SCORELINE_PORT is wrong.")
 
 
-def test_a_variable_of_a_command_is_not_a_typo(monkeypatch):
+def test_command_variable_is_accepted(monkeypatch):
     monkeypatch.setenv("SCORELINE_ADMIN_PASSWORD", "x")
 
     load()
 
 
-def test_secrets_and_passwords_in_addresses_are_not_shown():
-    found = load(
+def test_repr_hides_secrets_and_url_passwords():
+    settings = load(
         secret=LONG,
         metrics_token=LONG,
         database_url="postgres://me:hunter2@host/db",
         redis_url="redis://:hunter2@host",
     )
 
-    assert LONG not in repr(found)
-    assert "hunter2" not in repr(found)
-    assert found.secret_text == LONG
+    assert LONG not in repr(settings)
+    assert "hunter2" not in repr(settings)
+    assert settings.secret_text == LONG
 
 
-def test_postgresql_needs_a_secret():
-    found = load(database_url="postgresql://host/db")
+def test_postgresql_requires_a_secret():
+    settings = load(database_url="postgresql://host/db")
 
     with pytest.raises(SettingsError, match="SCORELINE_SECRET is missing"):
-        found.check_fit_to_serve()
+        settings.check_fit_to_serve()
 
 
-def test_sqlite_keeps_a_secret_of_its_own_beside_the_database(tmp_path):
-    found = load(database_url=f"sqlite://{tmp_path}/deep/a.db")
-    found.check_fit_to_serve()
+def test_sqlite_secret_is_created_once_beside_the_database(tmp_path):
+    settings = load(database_url=f"sqlite://{tmp_path}/deep/a.db")
+    settings.check_fit_to_serve()
 
     with ThreadPoolExecutor(8) as pool:
-        texts = set(pool.map(lambda _: load(database_url=found.database_url).secret_text, range(32)))
+        texts = set(pool.map(lambda _: load(database_url=settings.database_url).secret_text, range(32)))
 
-    assert texts == {found.secret_text}
-    assert len(found.secret_text) >= 32
-    (kept,) = (tmp_path / "deep").iterdir()
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert texts == {settings.secret_text}
+    assert len(settings.secret_text) >= 32
+    (secret_file,) = (tmp_path / "deep").iterdir()
+    assert stat.S_IMODE(secret_file.stat().st_mode) == 0o600
 
 
-def test_a_kept_secret_that_is_too_short_is_refused(tmp_path):
+def test_stored_secret_is_rejected_when_too_short(tmp_path):
     (tmp_path / "a.db.secret").write_text("short")
 
     with pytest.raises(SettingsError, match="delete it"):
@@ -135,11 +141,11 @@ def test_a_kept_secret_that_is_too_short_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["data/a.db", "/data/a.db"])
-def test_the_database_file_is_the_path_of_the_address(path):
+def test_database_file_is_the_path_of_the_url(path):
     assert str(load(database_url=f"sqlite://{path}?cache=1").database_file) == path
 
 
-def test_several_processes_need_a_redis_and_a_postgresql():
+def test_several_workers_require_redis_and_postgresql():
     with pytest.raises(SettingsError, match="SQLite serves one process"):
         load(workers=2, redis_url="redis://host").check_fit_to_serve()
     with pytest.raises(SettingsError, match="SCORELINE_REDIS_URL"):
@@ -148,7 +154,7 @@ def test_several_processes_need_a_redis_and_a_postgresql():
     load(workers=2, database_url="postgres://host/db", secret=LONG, redis_url="redis://host").check_fit_to_serve()
 
 
-def test_the_table_names_every_setting():
+def test_described_table_names_every_setting():
     table = describe()
 
-    assert all(f"`{variable(name)}`" in table for name in type(load()).model_fields)
+    assert all(f"`{variable_name(name)}`" in table for name in type(load()).model_fields)

@@ -11,80 +11,82 @@ import pytest
 from broadcaster import Broadcast
 
 from subscriptions.core.hub import Hub
-from subscriptions.core.redis_broadcast import broadcast
+from subscriptions.core.redis_broadcast import create_broadcast
 
-NEVER = 3600.0  # poll interval for tests of the announcements alone
-PATIENCE = 30.0  # a wait that takes longer fails the test
+NEVER_SECONDS = 3600.0  # poll interval for tests of the announcements alone
+TIMEOUT_SECONDS = 30.0  # a wait that takes longer fails the test
 
 
-class Away(Exception):
+class DatabaseDown(Exception):
     """The test's database is down."""
 
 
-class Log:
+class InMemoryChangeLog:
     """Rows (position, topics) that become visible in the order of their commits, not of their positions.
 
     taken  the last position handed out.
     """
 
-    Away = Away
+    DatabaseDown = DatabaseDown
 
     def __init__(self, batch: int = 1000) -> None:
         self.rows: list[tuple[int, list[str]]] = []
-        self.batch, self.away, self.taken = batch, False, 0
+        self.batch, self.is_down, self.reserved_position = batch, False, 0
 
-    def take(self) -> int:
-        self.taken += 1
-        return self.taken
+    def reserve_position(self) -> int:
+        self.reserved_position += 1
+        return self.reserved_position
 
     def commit(self, *topics: str, position: int | None = None) -> int:
-        position = position or self.take()
+        position = position or self.reserve_position()
         insort(self.rows, (position, list(topics)))
         return position
 
-    async def after(self, position: int) -> Sequence[tuple[int, Sequence[str]]]:
+    async def read_after(self, position: int) -> Sequence[tuple[int, Sequence[str]]]:
         await asyncio.sleep(0)
-        if self.away:
-            raise Away
+        if self.is_down:
+            raise DatabaseDown
         start = bisect_right(self.rows, position, key=lambda row: row[0])
         return self.rows[start : start + self.batch]
 
-    async def newest(self) -> int:
-        if self.away:
-            raise Away
+    async def last_position(self) -> int:
+        if self.is_down:
+            raise DatabaseDown
         return self.rows[-1][0] if self.rows else 0
 
 
 @pytest.fixture
-def change_log() -> Log:
-    return Log()
+def change_log() -> InMemoryChangeLog:
+    return InMemoryChangeLog()
 
 
-async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not holds():
+async def _wait_until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while not condition():
             await asyncio.sleep(0.01)
 
 
 @pytest.fixture
-def until() -> Callable[..., object]:
-    return _until
+def wait_until() -> Callable[..., object]:
+    return _wait_until
 
 
 @pytest.fixture
-def running(change_log: Log) -> Callable[..., AbstractAsyncContextManager[Hub]]:
+def running_hub(change_log: InMemoryChangeLog) -> Callable[..., AbstractAsyncContextManager[Hub]]:
     """Return a context manager that runs a hub on the test's log; it has read the log once when the block starts."""
 
     @asynccontextmanager
     async def run(
-        news: Broadcast | str | None = None, *, look_every: float = NEVER, overlap: int = 100
+        transport: Broadcast | str | None = None, *, poll_interval: float = NEVER_SECONDS, overlap: int = 100
     ) -> AsyncIterator[Hub]:
-        carrier = news if isinstance(news, Broadcast) else broadcast(news)
-        hub = Hub(carrier, change_log.after, change_log.newest, look_every=look_every, overlap=overlap)
+        hub_broadcast = transport if isinstance(transport, Broadcast) else create_broadcast(transport)
+        hub = Hub(
+            hub_broadcast, change_log.read_after, change_log.last_position, poll_interval=poll_interval, overlap=overlap
+        )
         await hub.start()
         try:
-            if not change_log.away:
-                await _until(lambda: hub.pulse.looked is not None)
+            if not change_log.is_down:
+                await _wait_until(lambda: hub.status.last_read_age is not None)
             yield hub
         finally:
             await hub.stop()

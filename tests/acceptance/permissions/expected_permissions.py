@@ -16,17 +16,17 @@ from typing import Final
 
 Grid = dict[tuple[str, str], str]  # mark by actor and subject
 
-ALLOWED, ABSENT, FORBIDDEN, STRANGER = "+", ".", "!", "0"
+ALLOWED, ABSENT, FORBIDDEN, UNAUTHENTICATED = "+", ".", "!", "0"
 
 
-def _grid(text: str) -> Grid:
+def _parse_grid(text: str) -> Grid:
     subjects, *lines = (line.split() for line in text.strip().splitlines())
     return {(actor, subject): mark for actor, *marks in lines for subject, mark in zip(subjects, marks, strict=True)}
 
 
 # Reading
 
-CARDS: Final = _grid("""
+CARDS: Final = _parse_grid("""
             Ann Cid Max Fay Bob
   Ann        +   .   .   .   .
   Max        +   +   +   +   .
@@ -38,7 +38,7 @@ CARDS: Final = _grid("""
   NorthCrm   +   +   +   +   .
   stranger   0   0   0   0   0
 """)
-PEOPLE: Final = _grid("""
+PEOPLE: Final = _parse_grid("""
             Ann Cid Max Fay Bob
   Ann        +   +   +   +   +
   Max        +   +   +   +   +
@@ -50,7 +50,7 @@ PEOPLE: Final = _grid("""
   NorthCrm   +   +   +   +   .
   stranger   0   0   0   0   0
 """)
-TEAMS: Final = _grid("""
+TEAMS: Final = _parse_grid("""
             North Far Sales South
   Ann        +     +   +     +
   Max        +     +   +     +
@@ -62,7 +62,7 @@ TEAMS: Final = _grid("""
   NorthCrm   +     +   .     .
   stranger   0     0   0     0
 """)
-BOARDS: Final = _grid("""
+LEADERBOARDS: Final = _parse_grid("""
             Ann Cid Max Fay Bob North Far Sales South Acme
   Ann        +   +   +   +   +   +     +   +     +     +
   Max        +   +   +   +   +   +     +   +     +     +
@@ -74,7 +74,7 @@ BOARDS: Final = _grid("""
   NorthCrm   .   .   .   .   .   .     .   .     .     .
   stranger   0   0   0   0   0   0     0   0     0     0
 """)
-GOALS: Final = _grid("""
+GOALS: Final = _parse_grid("""
             Ann Cid Max Fay Bob North Far Sales South Acme
   Ann        +   .   .   .   .   +     .   +     .     +
   Max        +   +   +   +   .   +     +   +     .     +
@@ -86,7 +86,7 @@ GOALS: Final = _grid("""
   NorthCrm   .   .   .   .   .   .     .   .     .     .
   stranger   0   0   0   0   0   0     0   0     0     0
 """)
-ENTRIES: Final = _grid("""
+ENTRIES: Final = _parse_grid("""
             Ann Cid Max Fay Bob North Far Sales South Acme
   Ann        +   .   .   .   .   .     .   .     .     .
   Max        +   +   +   +   .   +     +   .     .     .
@@ -98,7 +98,7 @@ ENTRIES: Final = _grid("""
   NorthCrm   .   .   .   .   .   .     .   .     .     .
   stranger   0   0   0   0   0   0     0   0     0     0
 """)
-CHARTS: Final = _grid("""
+STATISTICS: Final = _parse_grid("""
             Ann Cid Max Fay Bob North Far Sales South Acme
   Ann        +   .   .   .   .   .     .   .     .     .
   Max        +   +   +   +   .   +     +   .     .     .
@@ -110,7 +110,7 @@ CHARTS: Final = _grid("""
   NorthCrm   +   +   +   +   .   +     +   .     .     .
   stranger   0   0   0   0   0   0     0   0     0     0
 """)
-FORECASTS: Final = _grid("""
+FORECASTS: Final = _parse_grid("""
             Ann Cid Max Fay Bob North Far Sales South Acme
   Ann        +   .   .   .   .   .     .   .     .     .
   Max        +   +   +   +   .   +     +   .     .     .
@@ -122,7 +122,7 @@ FORECASTS: Final = _grid("""
   NorthCrm   .   .   .   .   .   .     .   .     .     .
   stranger   0   0   0   0   0   0     0   0     0     0
 """)
-PRESENCE: Final = _grid("""
+PRESENCE: Final = _parse_grid("""
             Ann Cid Max Fay Bob North Far Sales South Acme
   Ann        +   +   +   +   +   +     +   +     +     +
   Max        +   +   +   +   +   +     +   +     +     +
@@ -134,7 +134,7 @@ PRESENCE: Final = _grid("""
   NorthCrm   +   +   +   +   .   +     +   .     .     .
   stranger   0   0   0   0   0   0     0   0     0     0
 """)
-WORK_TIME: Final = _grid("""
+WORK_TIME: Final = _parse_grid("""
             Ann Cid Max Fay Bob
   Ann        +   .   .   .   .
   Max        +   +   +   +   .
@@ -146,7 +146,7 @@ WORK_TIME: Final = _grid("""
   NorthCrm   .   .   .   .   .
   stranger   0   0   0   0   0
 """)
-CATALOGUE: Final = _grid("""
+CATALOGUE: Final = _parse_grid("""
             Acme
   Ann        +
   Max        +
@@ -158,7 +158,7 @@ CATALOGUE: Final = _grid("""
   NorthCrm   +
   stranger   0
 """)
-DEVICES: Final = _grid("""
+DEVICES: Final = _parse_grid("""
             Spare
   Ann        .
   Max        .
@@ -171,7 +171,7 @@ DEVICES: Final = _grid("""
   stranger   0
 """)
 
-RULES: Final = _grid("""
+RULES: Final = _parse_grid("""
             Rule
   Ann        .
   Max        .
@@ -183,7 +183,7 @@ RULES: Final = _grid("""
   NorthCrm   .
   stranger   0
 """)
-INBOXES: Final = _grid("""
+INBOXES: Final = _parse_grid("""
             Ann Max Dora
   Ann        +   .   .
   Max        .   +   .
@@ -198,7 +198,7 @@ INBOXES: Final = _grid("""
 
 # Mutations of records
 
-RECORDING: Final = _grid("""
+RECORDING: Final = _parse_grid("""
             Ann Cid Max Fay Bob
   Ann        +   !   !   !   !
   Max        +   +   +   +   !
@@ -210,7 +210,7 @@ RECORDING: Final = _grid("""
   NorthCrm   +   +   +   +   .
   stranger   0   0   0   0   0
 """)
-CHANGING: Final = _grid("""
+CHANGING: Final = _parse_grid("""
             Ann Cid Max Fay Bob
   Ann        +   .   .   .   .
   Max        +   +   +   +   .
@@ -222,7 +222,7 @@ CHANGING: Final = _grid("""
   NorthCrm   +   +   +   +   .
   stranger   0   0   0   0   0
 """)
-HANDING_OVER: Final = _grid("""
+REASSIGNING: Final = _parse_grid("""
             Ann Cid Max Fay Bob
   Ann        !   .   .   .   .
   Max        +   +   +   +   .
@@ -234,7 +234,7 @@ HANDING_OVER: Final = _grid("""
   NorthCrm   +   +   +   +   .
   stranger   0   0   0   0   0
 """)
-DELETING: Final = _grid("""
+DELETING: Final = _parse_grid("""
             Ann Cid Max Fay Bob
   Ann        !   .   .   .   .
   Max        +   +   +   +   .
@@ -249,7 +249,7 @@ DELETING: Final = _grid("""
 
 # Mutations of goals
 
-SETTING_GOALS: Final = _grid("""
+SETTING_GOALS: Final = _parse_grid("""
             Ann Cid Max Fay Bob North Far Sales South Acme
   Ann        !   !   !   !   !   !     !   !     !     !
   Max        +   +   +   +   !   +     +   !     !     !
@@ -261,7 +261,7 @@ SETTING_GOALS: Final = _grid("""
   NorthCrm   !   !   !   !   .   !     !   .     .     !
   stranger   0   0   0   0   0   0     0   0     0     0
 """)
-CHANGING_GOALS: Final = _grid("""
+CHANGING_GOALS: Final = _parse_grid("""
             Ann Cid Max Fay Bob North Far Sales South Acme
   Ann        !   .   .   .   .   !     .   !     .     !
   Max        +   +   +   +   .   +     +   !     .     !
@@ -276,7 +276,7 @@ CHANGING_GOALS: Final = _grid("""
 
 # Administration
 
-OFFICE: Final = _grid("""
+COMPANY_SETTINGS: Final = _parse_grid("""
             Acme
   Ann        !
   Max        !
@@ -288,7 +288,7 @@ OFFICE: Final = _grid("""
   NorthCrm   !
   stranger   0
 """)
-METRICS: Final = _grid("""
+METRICS: Final = _parse_grid("""
             Acme
   Ann        !
   Max        !
@@ -300,7 +300,7 @@ METRICS: Final = _grid("""
   NorthCrm   !
   stranger   0
 """)
-STAFF: Final = _grid("""
+EMPLOYEE_SETTINGS: Final = _parse_grid("""
             Ann Cid Max Fay Bob
   Ann        !   !   !   !   !
   Max        !   !   !   !   !
@@ -312,7 +312,7 @@ STAFF: Final = _grid("""
   NorthCrm   !   !   !   !   .
   stranger   0   0   0   0   0
 """)
-STRUCTURE: Final = _grid("""
+TEAM_SETTINGS: Final = _parse_grid("""
             North Far Sales South
   Ann        !     !   !     !
   Max        !     !   !     !
@@ -327,7 +327,7 @@ STRUCTURE: Final = _grid("""
 
 # Operations on the viewer's own account
 
-PROFILE: Final = _grid("""
+PROFILE: Final = _parse_grid("""
             Acme
   Ann        +
   Max        +
@@ -339,7 +339,7 @@ PROFILE: Final = _grid("""
   NorthCrm   !
   stranger   0
 """)
-DOOR: Final = _grid("""
+SIGN_IN: Final = _parse_grid("""
             Acme
   Ann        +
   Max        +

@@ -7,195 +7,228 @@ from typing import Final
 from domain.permissions import Action
 from tests.acceptance.permissions import expected_permissions
 from tests.acceptance.permissions.expected_permissions import Grid
-from tests.acceptance.permissions.operations import Kind, Operation
+from tests.acceptance.permissions.operations import MatrixOperation, SubjectKind
 from tests.acceptance.permissions.query_calls import RECORDS
 
 
-def _act(field: str, input_: str) -> str:
-    return f"{field}(input: {{{input_}}}) {{ userErrors {{ code }} }}"
+def _write_mutation(field: str, input_fields: str) -> str:
+    return f"{field}(input: {{{input_fields}}}) {{ userErrors {{ code }} }}"
 
 
-def _by_id(field: str, fact: str) -> str:
+def _write_mutation_by_id(field: str, fact: str) -> str:
     return f'{field}(id: "${fact}") {{ userErrors {{ code }} }}'
 
 
-def _record(field: str, input_: str) -> Operation:
-    return Operation(field, _act(field, input_), Action.RECORD, Kind.PERSON, expected_permissions.RECORDING)
-
-
-def _change(name: str, text: str, mend: str = "") -> Operation:
-    return Operation(name, text, Action.RECORD, Kind.RECORD, expected_permissions.CHANGING, mend=mend)
-
-
-def _hand_over(field: str, input_: str, owner: str) -> Operation:
-    def to(fact: str) -> str:
-        return _act(field, f'{input_}, {owner}: "${fact}"')
-
-    return Operation(
-        f"{field}: to another",
-        to("heir"),
-        Action.REASSIGN,
-        Kind.RECORD,
-        expected_permissions.HANDING_OVER,
-        mend=to("who"),
+def _define_record(field: str, input_fields: str) -> MatrixOperation:
+    return MatrixOperation(
+        field, _write_mutation(field, input_fields), Action.RECORD, SubjectKind.PERSON, expected_permissions.RECORDING
     )
 
 
-def _office(
-    field: str, input_: str, action: Action = Action.ADMINISTER, grid: Grid = expected_permissions.OFFICE
-) -> Operation:
-    return Operation(field, _act(field, input_), action, Kind.OFFICE, grid)
+def _define_change(name: str, text: str, restore: str = "") -> MatrixOperation:
+    return MatrixOperation(
+        name, text, Action.RECORD, SubjectKind.RECORD, expected_permissions.CHANGING, restore=restore
+    )
+
+
+def _define_reassignment(field: str, input_fields: str, owner: str) -> MatrixOperation:
+    def write_with_owner(fact: str) -> str:
+        return _write_mutation(field, f'{input_fields}, {owner}: "${fact}"')
+
+    return MatrixOperation(
+        f"{field}: to another",
+        write_with_owner("heir"),
+        Action.REASSIGN,
+        SubjectKind.RECORD,
+        expected_permissions.REASSIGNING,
+        restore=write_with_owner("who"),
+    )
+
+
+def _define_company_action(
+    field: str,
+    input_fields: str,
+    action: Action = Action.ADMINISTER,
+    grid: Grid = expected_permissions.COMPANY_SETTINGS,
+) -> MatrixOperation:
+    return MatrixOperation(field, _write_mutation(field, input_fields), action, SubjectKind.COMPANY, grid)
 
 
 _RULE: Final = "kind: DEAL_STALLED, recipients: [MANAGER]"
-_AGAIN: Final = {  # mutations that record a deleted record again
-    "deal": _act("recordDeal", 'title: "Chairs", externalId: "deal-$name"'),
-    "lead": _act("recordLead", 'title: "A question", status: NEW, externalId: "lead-$name"'),
-    "client": _act("recordClient", 'name: "Globex", externalId: "client-$name"'),
-    "contact": _act("recordContact", 'name: "Gil", externalId: "contact-$name"'),
-    "call": _act("recordCall", 'direction: OUTBOUND, externalId: "call-$name"'),
-    "task": _act("createTask", 'title: "Call back", externalId: "task-$name"'),
-    "result": _act("recordResult", 'metric: "visits", value: 1, externalId: "result-$name"'),
+_RECREATE: Final = {  # mutations that record a deleted record again
+    "deal": _write_mutation("recordDeal", 'title: "Chairs", externalId: "deal-$name"'),
+    "lead": _write_mutation("recordLead", 'title: "A question", status: NEW, externalId: "lead-$name"'),
+    "client": _write_mutation("recordClient", 'name: "Globex", externalId: "client-$name"'),
+    "contact": _write_mutation("recordContact", 'name: "Gil", externalId: "contact-$name"'),
+    "call": _write_mutation("recordCall", 'direction: OUTBOUND, externalId: "call-$name"'),
+    "task": _write_mutation("createTask", 'title: "Call back", externalId: "task-$name"'),
+    "result": _write_mutation("recordResult", 'metric: "visits", value: 1, externalId: "result-$name"'),
 }
 
 MUTATIONS: Final = [
-    Operation(
+    MatrixOperation(
         "signIn",
-        _act("signIn", 'email: "cid@example.com", password: "correct horse"'),
+        _write_mutation("signIn", 'email: "cid@example.com", password: "correct horse"'),
         None,
-        Kind.SELF,
-        expected_permissions.DOOR,
+        SubjectKind.VIEWER,
+        expected_permissions.SIGN_IN,
     ),
-    Operation(
+    MatrixOperation(
         "refreshSession",
         'refreshSession(refreshToken: "$refresh") { userErrors { code } }',
         None,
-        Kind.SELF,
-        expected_permissions.DOOR,
+        SubjectKind.VIEWER,
+        expected_permissions.SIGN_IN,
     ),
-    Operation(
+    MatrixOperation(
         "signOut",
         'signOut(refreshToken: "$refresh") { userErrors { code } }',
         None,
-        Kind.SELF,
-        expected_permissions.DOOR,
+        SubjectKind.VIEWER,
+        expected_permissions.SIGN_IN,
     ),
-    _office("createEmployee", 'name: "New", email: "new$n@example.com"'),
-    Operation(
+    _define_company_action("createEmployee", 'name: "New", email: "new$n@example.com"'),
+    MatrixOperation(
         "updateEmployee",
-        _act("updateEmployee", 'id: "$who", name: "$name"'),
+        _write_mutation("updateEmployee", 'id: "$who", name: "$name"'),
         Action.ADMINISTER,
-        Kind.PERSON,
-        expected_permissions.STAFF,
+        SubjectKind.PERSON,
+        expected_permissions.EMPLOYEE_SETTINGS,
     ),
-    _office("createTeam", 'name: "New"'),
-    Operation(
+    _define_company_action("createTeam", 'name: "New"'),
+    MatrixOperation(
         "updateTeam",
-        _act("updateTeam", 'id: "$who", name: "Renamed"'),
+        _write_mutation("updateTeam", 'id: "$who", name: "Renamed"'),
         Action.ADMINISTER,
-        Kind.TEAM,
-        expected_permissions.STRUCTURE,
+        SubjectKind.TEAM,
+        expected_permissions.TEAM_SETTINGS,
     ),
-    _office("updateCompany", 'name: "Acme"'),
-    _office("setExchangeRate", 'currency: "USD", rate: "0.9"'),
-    _office("savePipeline", 'name: "New", stages: [{name: "First"}]'),
-    _office("createDevice", 'name: "New", kind: WALLBOARD'),
-    Operation(
-        "revokeDevice", _by_id("revokeDevice", "who"), Action.ADMINISTER, Kind.DEVICE, expected_permissions.DEVICES
+    _define_company_action("updateCompany", 'name: "Acme"'),
+    _define_company_action("setExchangeRate", 'currency: "USD", rate: "0.9"'),
+    _define_company_action("savePipeline", 'name: "New", stages: [{name: "First"}]'),
+    _define_company_action("createDevice", 'name: "New", kind: WALLBOARD'),
+    MatrixOperation(
+        "revokeDevice",
+        _write_mutation_by_id("revokeDevice", "who"),
+        Action.ADMINISTER,
+        SubjectKind.DEVICE,
+        expected_permissions.DEVICES,
     ),
-    _office("createMetric", 'key: "new_$n", name: "New"', Action.DEFINE_METRICS, expected_permissions.METRICS),
-    Operation(
+    _define_company_action(
+        "createMetric", 'key: "new_$n", name: "New"', Action.DEFINE_METRICS, expected_permissions.METRICS
+    ),
+    MatrixOperation(
         "setGoal",
-        _act("setGoal", 'owner: "$who", metric: "deals_won", target: 9, period: {kind: DAY, on: "$day"}'),
+        _write_mutation("setGoal", 'owner: "$who", metric: "deals_won", target: 9, period: {kind: DAY, on: "$day"}'),
         Action.SET_GOALS,
-        Kind.PERSON,
+        SubjectKind.PERSON,
         expected_permissions.SETTING_GOALS,
     ),
-    Operation(
+    MatrixOperation(
         "updateGoal",
-        _act("updateGoal", 'id: "$goal", target: $n'),
+        _write_mutation("updateGoal", 'id: "$goal", target: $n'),
         Action.SET_GOALS,
-        Kind.GOAL,
+        SubjectKind.GOAL,
         expected_permissions.CHANGING_GOALS,
     ),
-    Operation(
-        "archiveGoal", _by_id("archiveGoal", "old"), Action.SET_GOALS, Kind.GOAL, expected_permissions.CHANGING_GOALS
+    MatrixOperation(
+        "archiveGoal",
+        _write_mutation_by_id("archiveGoal", "old"),
+        Action.SET_GOALS,
+        SubjectKind.GOAL,
+        expected_permissions.CHANGING_GOALS,
     ),
-    _record("recordDeal", 'title: "Desks", owner: "$who"'),
-    Operation(
+    _define_record("recordDeal", 'title: "Desks", owner: "$who"'),
+    MatrixOperation(
         "recordDeals",
         'recordDeals(inputs: [{title: "Desks", owner: "$who"}]) { userErrors { code } }',
         Action.RECORD,
-        Kind.PERSON,
+        SubjectKind.PERSON,
         expected_permissions.RECORDING,
     ),
-    _change("updateDeal", _act("updateDeal", 'id: "$deal", title: "Chairs $n"')),
-    _hand_over("updateDeal", 'id: "$deal"', "owner"),
-    _change("moveDeal", _act("moveDeal", 'id: "$deal", stage: "$stage"')),
-    _change("winDeal", _act("winDeal", 'id: "$won"')),
-    _change("loseDeal", _act("loseDeal", 'id: "$won", reason: "Too late"')),
-    _change("reopenDeal", _act("reopenDeal", 'id: "$won"')),
-    _change("flagDeal", _act("flagDeal", 'id: "$deal", problem: "Silence $n"')),
-    Operation(
+    _define_change("updateDeal", _write_mutation("updateDeal", 'id: "$deal", title: "Chairs $n"')),
+    _define_reassignment("updateDeal", 'id: "$deal"', "owner"),
+    _define_change("moveDeal", _write_mutation("moveDeal", 'id: "$deal", stage: "$stage"')),
+    _define_change("winDeal", _write_mutation("winDeal", 'id: "$won"')),
+    _define_change("loseDeal", _write_mutation("loseDeal", 'id: "$won", reason: "Too late"')),
+    _define_change("reopenDeal", _write_mutation("reopenDeal", 'id: "$won"')),
+    _define_change("flagDeal", _write_mutation("flagDeal", 'id: "$deal", problem: "Silence $n"')),
+    MatrixOperation(
         "deleteDeal",
-        _by_id("deleteDeal", "deal"),
+        _write_mutation_by_id("deleteDeal", "deal"),
         Action.DELETE,
-        Kind.RECORD,
+        SubjectKind.RECORD,
         expected_permissions.DELETING,
-        mend=_AGAIN["deal"],
+        restore=_RECREATE["deal"],
     ),
     *(
-        Operation(
+        MatrixOperation(
             f"deleteRecord: {fact}",
-            _by_id("deleteRecord", fact),
+            _write_mutation_by_id("deleteRecord", fact),
             Action.DELETE,
-            Kind.RECORD,
+            SubjectKind.RECORD,
             expected_permissions.DELETING,
-            mend=_AGAIN[fact],
+            restore=_RECREATE[fact],
         )
         for fact in RECORDS
         if fact != "deal"
     ),
-    _record("recordLead", 'title: "Another", owner: "$who"'),
-    _change("recordLead: again", _act("recordLead", 'id: "$lead", title: "Another $n"')),
-    _hand_over("recordLead", 'id: "$lead", title: "Another"', "owner"),
-    _change("convertLead", _act("convertLead", 'id: "$lead", deal: {title: "Desks"}'), _AGAIN["lead"]),
-    _change("rejectLead", _by_id("rejectLead", "lead")),
-    _record("recordClient", 'name: "Initech", owner: "$who"'),
-    _change("recordClient: again", _act("recordClient", 'id: "$client", name: "Globex $n"')),
-    _hand_over("recordClient", 'id: "$client", name: "Globex"', "owner"),
-    _record("recordContact", 'name: "Hal", owner: "$who"'),
-    _change("recordContact: again", _act("recordContact", 'id: "$contact", name: "Gil $n"')),
-    _hand_over("recordContact", 'id: "$contact", name: "Gil"', "owner"),
-    _record("recordCall", 'direction: INBOUND, employee: "$who"'),
-    _change("recordCall: again", _act("recordCall", 'id: "$call", direction: OUTBOUND, note: "$n"')),
-    _hand_over("recordCall", 'id: "$call", direction: OUTBOUND', "employee"),
-    _record("recordResult", 'metric: "visits", value: 1, employee: "$who"'),
-    _change("recordResult: again", _act("recordResult", 'id: "$result", metric: "visits", value: $n')),
-    _hand_over("recordResult", 'id: "$result", metric: "visits", value: 1', "employee"),
-    _record("createTask", 'title: "Call back", assignee: "$who"'),
-    _change("createTask: again", _act("createTask", 'id: "$task", title: "Call back $n"')),
-    _hand_over("createTask", 'id: "$task", title: "Call back"', "assignee"),
-    _change("completeTask", _by_id("completeTask", "task")),
-    _change("reopenTask", _by_id("reopenTask", "task")),
-    Operation("heartbeat", "heartbeat { userErrors { code } }", None, Kind.SELF, expected_permissions.PROFILE),
-    _office("createAlertRule", _RULE, Action.KEEP_RULES),
-    Operation(
+    _define_record("recordLead", 'title: "Another", owner: "$who"'),
+    _define_change("recordLead: again", _write_mutation("recordLead", 'id: "$lead", title: "Another $n"')),
+    _define_reassignment("recordLead", 'id: "$lead", title: "Another"', "owner"),
+    _define_change(
+        "convertLead", _write_mutation("convertLead", 'id: "$lead", deal: {title: "Desks"}'), _RECREATE["lead"]
+    ),
+    _define_change("rejectLead", _write_mutation_by_id("rejectLead", "lead")),
+    _define_record("recordClient", 'name: "Initech", owner: "$who"'),
+    _define_change("recordClient: again", _write_mutation("recordClient", 'id: "$client", name: "Globex $n"')),
+    _define_reassignment("recordClient", 'id: "$client", name: "Globex"', "owner"),
+    _define_record("recordContact", 'name: "Hal", owner: "$who"'),
+    _define_change("recordContact: again", _write_mutation("recordContact", 'id: "$contact", name: "Gil $n"')),
+    _define_reassignment("recordContact", 'id: "$contact", name: "Gil"', "owner"),
+    _define_record("recordCall", 'direction: INBOUND, employee: "$who"'),
+    _define_change("recordCall: again", _write_mutation("recordCall", 'id: "$call", direction: OUTBOUND, note: "$n"')),
+    _define_reassignment("recordCall", 'id: "$call", direction: OUTBOUND', "employee"),
+    _define_record("recordResult", 'metric: "visits", value: 1, employee: "$who"'),
+    _define_change(
+        "recordResult: again", _write_mutation("recordResult", 'id: "$result", metric: "visits", value: $n')
+    ),
+    _define_reassignment("recordResult", 'id: "$result", metric: "visits", value: 1', "employee"),
+    _define_record("createTask", 'title: "Call back", assignee: "$who"'),
+    _define_change("createTask: again", _write_mutation("createTask", 'id: "$task", title: "Call back $n"')),
+    _define_reassignment("createTask", 'id: "$task", title: "Call back"', "assignee"),
+    _define_change("completeTask", _write_mutation_by_id("completeTask", "task")),
+    _define_change("reopenTask", _write_mutation_by_id("reopenTask", "task")),
+    MatrixOperation(
+        "heartbeat", "heartbeat { userErrors { code } }", None, SubjectKind.VIEWER, expected_permissions.PROFILE
+    ),
+    _define_company_action("createAlertRule", _RULE, Action.MANAGE_ALERT_RULES),
+    MatrixOperation(
         "updateAlertRule",
         f'updateAlertRule(id: "$who", input: {{{_RULE}}}) {{ userErrors {{ code }} }}',
-        Action.KEEP_RULES,
-        Kind.RULE,
+        Action.MANAGE_ALERT_RULES,
+        SubjectKind.RULE,
         expected_permissions.RULES,
     ),
-    Operation(
-        "deleteAlertRule", _by_id("deleteAlertRule", "spare"), Action.KEEP_RULES, Kind.RULE, expected_permissions.RULES
+    MatrixOperation(
+        "deleteAlertRule",
+        _write_mutation_by_id("deleteAlertRule", "spare"),
+        Action.MANAGE_ALERT_RULES,
+        SubjectKind.RULE,
+        expected_permissions.RULES,
     ),
-    Operation(
+    MatrixOperation(
         "markAlertsRead",
         'markAlertsRead(ids: ["$alert"]) { userErrors { code } }',
         Action.VIEW_ALERTS,
-        Kind.INBOX,
+        SubjectKind.INBOX,
         expected_permissions.INBOXES,
     ),
-    Operation("updateProfile", _act("updateProfile", 'language: "en"'), None, Kind.SELF, expected_permissions.PROFILE),
+    MatrixOperation(
+        "updateProfile",
+        _write_mutation("updateProfile", 'language: "en"'),
+        None,
+        SubjectKind.VIEWER,
+        expected_permissions.PROFILE,
+    ),
 ]

@@ -16,10 +16,10 @@ from typing import Final
 from domain.permissions import Action, DeviceKind, Reach, Role, reach
 from tests.acceptance.permissions import expected_permissions
 from tests.acceptance.permissions.company import PEOPLE
-from tests.acceptance.permissions.expected_permissions import ABSENT, ALLOWED, FORBIDDEN, STRANGER, Grid
+from tests.acceptance.permissions.expected_permissions import ABSENT, ALLOWED, FORBIDDEN, UNAUTHENTICATED, Grid
 
 
-class Kind(Enum):
+class SubjectKind(Enum):
     """The kind of object that an operation addresses; it decides which actors can see it."""
 
     RECORD = "a record of the subject, or their card"
@@ -27,16 +27,16 @@ class Kind(Enum):
     TEAM = "the subject, a team"
     GOAL = "a goal of the subject"
     ENTRIES = "the postings behind a goal of the subject"
-    BOARD = "the leaderboard, wins, statistics or forecast of the subject"
+    SCOPE = "the leaderboard, wins, statistics or forecast of the subject"
     INBOX = "an alert in the inbox of the subject"
-    OFFICE = "the company, which all actors see"
+    COMPANY = "the company, which all actors see"
     DEVICE = "a device"
     RULE = "an alert rule"
-    SELF = "the viewer"
+    VIEWER = "the viewer"
 
 
 @dataclass(frozen=True)
-class Operation:
+class MatrixOperation:
     """One operation of the matrix.
 
     text       template of a selection of one root field
@@ -48,20 +48,20 @@ class Operation:
     name: str
     text: str
     action: Action | None
-    kind: Kind
+    kind: SubjectKind
     grid: Grid
-    listing: str = ""
-    mend: str = ""
-    acts: bool = False
+    listed_id: str = ""
+    restore: str = ""
+    is_action: bool = False
 
     @property
     def field(self) -> str:
         return self.name.partition(":")[0]
 
 
-_NORTH: Final = frozenset({"Ann", "Cid", "Max", "Fay", "North", "Far"})
-_UPWARDS: Final = frozenset({"North", "Sales", "Acme"})  # the team of Ann and Max and all above it
-_ACTORS: Final[dict[str, Role | DeviceKind]] = {
+_NORTH_SUBJECTS: Final = frozenset({"Ann", "Cid", "Max", "Fay", "North", "Far"})
+_TEAMS_ABOVE: Final = frozenset({"North", "Sales", "Acme"})  # the team of Ann and Max and all above it
+_ACTOR_ROLES: Final[dict[str, Role | DeviceKind]] = {
     "Ann": Role.EMPLOYEE,
     "Max": Role.MANAGER,
     "Dora": Role.DIRECTOR,
@@ -71,66 +71,66 @@ _ACTORS: Final[dict[str, Role | DeviceKind]] = {
     "Crm": DeviceKind.INTEGRATION,
     "NorthCrm": DeviceKind.INTEGRATION,
 }
-ASKING: Final = (*_ACTORS, "stranger")
+ACTORS: Final = (*_ACTOR_ROLES, "stranger")
 
 
-def derived(operation: Operation, actor: str, subject: str, *, acts: bool) -> str:
+def expected_mark(operation: MatrixOperation, actor: str, subject: str, *, is_action: bool) -> str:
     """Return the mark that the permission table gives for the operation by this actor on this subject."""
     if actor == "stranger":
-        return ALLOWED if operation.grid is expected_permissions.DOOR else STRANGER
-    if operation.kind is Kind.SELF:
-        known = operation.grid is expected_permissions.DOOR or isinstance(_ACTORS[actor], Role)
-        return ALLOWED if known else FORBIDDEN
+        return ALLOWED if operation.grid is expected_permissions.SIGN_IN else UNAUTHENTICATED
+    if operation.kind is SubjectKind.VIEWER:
+        is_allowed = operation.grid is expected_permissions.SIGN_IN or isinstance(_ACTOR_ROLES[actor], Role)
+        return ALLOWED if is_allowed else FORBIDDEN
     action = operation.action
     assert action is not None
     if action is Action.VIEW_FORECAST and subject not in PEOPLE:
         action = Action.VIEW_FORECAST_TOTALS
-    seen = _seen(operation.kind, actor, subject)
-    if operation.kind is Kind.GOAL and not acts:
-        return ALLOWED if seen else ABSENT
-    if not acts:
-        return ALLOWED if seen and _reaches(action, actor, subject) else ABSENT
-    if not seen:
+    can_see = _can_see(operation.kind, actor, subject)
+    if operation.kind is SubjectKind.GOAL and not is_action:
+        return ALLOWED if can_see else ABSENT
+    if not is_action:
+        return ALLOWED if can_see and _can_reach(action, actor, subject) else ABSENT
+    if not can_see:
         return ABSENT
-    return ALLOWED if _reaches(action, actor, subject) else FORBIDDEN
+    return ALLOWED if _can_reach(action, actor, subject) else FORBIDDEN
 
 
-def _seen(kind: Kind, actor: str, subject: str) -> bool:
+def _can_see(kind: SubjectKind, actor: str, subject: str) -> bool:
     match kind:
-        case Kind.RECORD:
-            return _reaches(Action.VIEW_CARD, actor, subject)
-        case Kind.PERSON | Kind.TEAM:
-            return subject == "Acme" or _reaches(Action.VIEW_PEOPLE, actor, subject)
-        case Kind.GOAL | Kind.ENTRIES:
-            return _sees_goal(actor, subject)
-        case Kind.DEVICE:
-            return _reaches(Action.ADMINISTER, actor, subject)
-        case Kind.RULE:
-            return _reaches(Action.KEEP_RULES, actor, subject)
-        case Kind.INBOX:
-            return _reaches(Action.VIEW_ALERTS, actor, subject)
+        case SubjectKind.RECORD:
+            return _can_reach(Action.VIEW_CARD, actor, subject)
+        case SubjectKind.PERSON | SubjectKind.TEAM:
+            return subject == "Acme" or _can_reach(Action.VIEW_PEOPLE, actor, subject)
+        case SubjectKind.GOAL | SubjectKind.ENTRIES:
+            return _can_see_goal(actor, subject)
+        case SubjectKind.DEVICE:
+            return _can_reach(Action.ADMINISTER, actor, subject)
+        case SubjectKind.RULE:
+            return _can_reach(Action.MANAGE_ALERT_RULES, actor, subject)
+        case SubjectKind.INBOX:
+            return _can_reach(Action.VIEW_ALERTS, actor, subject)
     return True
 
 
-def _sees_goal(actor: str, subject: str) -> bool:
+def _can_see_goal(actor: str, subject: str) -> bool:
     """Return whether the actor can see the subject's goals.
 
     For employees and managers VIEW_GOALS_ABOVE covers only the teams above their own.
     """
-    if _reaches(Action.VIEW_GOALS, actor, subject):
+    if _can_reach(Action.VIEW_GOALS, actor, subject):
         return True
-    narrowed = _ACTORS[actor] in (Role.EMPLOYEE, Role.MANAGER) and subject not in _UPWARDS
-    return subject not in PEOPLE and not narrowed and _reaches(Action.VIEW_GOALS_ABOVE, actor, subject)
+    is_out_of_line = _ACTOR_ROLES[actor] in (Role.EMPLOYEE, Role.MANAGER) and subject not in _TEAMS_ABOVE
+    return subject not in PEOPLE and not is_out_of_line and _can_reach(Action.VIEW_GOALS_ABOVE, actor, subject)
 
 
-def _reaches(action: Action, actor: str, subject: str) -> bool:
-    match reach(_ACTORS[actor], action):
-        case Reach.OWN:
+def _can_reach(action: Action, actor: str, subject: str) -> bool:
+    match reach(_ACTOR_ROLES[actor], action):
+        case Reach.SELF:
             return subject == actor
-        case Reach.BELOW:
-            return subject in _NORTH
+        case Reach.MANAGED:
+            return subject in _NORTH_SUBJECTS
         case Reach.SCOPE:
-            return not actor.startswith("North") or subject in _NORTH
+            return not actor.startswith("North") or subject in _NORTH_SUBJECTS
         case Reach.COMPANY:
             return True
     return False

@@ -6,216 +6,277 @@ from typing import Final
 
 from domain.permissions import Action
 from tests.acceptance.permissions import expected_permissions
-from tests.acceptance.permissions.operations import Kind, Operation
+from tests.acceptance.permissions.operations import MatrixOperation, SubjectKind
 
 
-def _page(kind: str, scope: str, size: str = "last: 100") -> str:
-    return f'{kind}(scope: "{scope}", {size}) {{ edges {{ node {{ id }} }} }}'
+def _write_connection(field: str, scope: str, page_size: str = "last: 100") -> str:
+    return f'{field}(scope: "{scope}", {page_size}) {{ edges {{ node {{ id }} }} }}'
 
 
 RECORDS: Final = ("deal", "lead", "client", "contact", "call", "task", "result")
-_LISTS: Final = {
+_FACTS_BY_CONNECTION: Final = {
     "activities": "activity", "deals": "deal", "tasks": "task", "leads": "lead", "calls": "call", "clients": "client",
 }  # fmt: skip
 
 QUERIES: Final = [
     *(
-        Operation(
-            f"node: {fact}", f'node(id: "${fact}") {{ id }}', Action.VIEW_CARD, Kind.RECORD, expected_permissions.CARDS
+        MatrixOperation(
+            f"node: {fact}",
+            f'node(id: "${fact}") {{ id }}',
+            Action.VIEW_CARD,
+            SubjectKind.RECORD,
+            expected_permissions.CARDS,
         )
         for fact in (*RECORDS, "activity")
     ),
-    Operation(
-        "node: employee", 'node(id: "$who") { id }', Action.VIEW_PEOPLE, Kind.PERSON, expected_permissions.PEOPLE
+    MatrixOperation(
+        "node: employee", 'node(id: "$who") { id }', Action.VIEW_PEOPLE, SubjectKind.PERSON, expected_permissions.PEOPLE
     ),
-    Operation("node: team", 'node(id: "$who") { id }', Action.VIEW_PEOPLE, Kind.TEAM, expected_permissions.TEAMS),
-    Operation("node: goal", 'node(id: "$goal") { id }', Action.VIEW_GOALS, Kind.GOAL, expected_permissions.GOALS),
-    Operation("node: device", 'node(id: "$who") { id }', Action.ADMINISTER, Kind.DEVICE, expected_permissions.DEVICES),
-    Operation(
-        "node: company", 'node(id: "$who") { id }', Action.VIEW_CATALOGUE, Kind.OFFICE, expected_permissions.CATALOGUE
+    MatrixOperation(
+        "node: team", 'node(id: "$who") { id }', Action.VIEW_PEOPLE, SubjectKind.TEAM, expected_permissions.TEAMS
     ),
-    Operation(
-        "node: stage", 'node(id: "$stage") { id }', Action.VIEW_CATALOGUE, Kind.OFFICE, expected_permissions.CATALOGUE
+    MatrixOperation(
+        "node: goal", 'node(id: "$goal") { id }', Action.VIEW_GOALS, SubjectKind.GOAL, expected_permissions.GOALS
+    ),
+    MatrixOperation(
+        "node: device", 'node(id: "$who") { id }', Action.ADMINISTER, SubjectKind.DEVICE, expected_permissions.DEVICES
+    ),
+    MatrixOperation(
+        "node: company",
+        'node(id: "$who") { id }',
+        Action.VIEW_CATALOGUE,
+        SubjectKind.COMPANY,
+        expected_permissions.CATALOGUE,
+    ),
+    MatrixOperation(
+        "node: stage",
+        'node(id: "$stage") { id }',
+        Action.VIEW_CATALOGUE,
+        SubjectKind.COMPANY,
+        expected_permissions.CATALOGUE,
     ),
     *(
-        Operation(
+        MatrixOperation(
             f"byExternalId: {fact}",
             f'byExternalId(type: {fact.upper()}, externalId: "{fact}-$name") {{ id }}',
             Action.VIEW_CARD,
-            Kind.RECORD,
+            SubjectKind.RECORD,
             expected_permissions.CARDS,
         )
         for fact in RECORDS
     ),
-    Operation(
+    MatrixOperation(
         "byExternalId: employee",
         'byExternalId(type: EMPLOYEE, externalId: "employee-$name") { id }',
         Action.VIEW_PEOPLE,
-        Kind.PERSON,
+        SubjectKind.PERSON,
         expected_permissions.PEOPLE,
     ),
-    Operation("viewer", "viewer { role }", Action.VIEW_CATALOGUE, Kind.OFFICE, expected_permissions.CATALOGUE),
-    Operation("company", "company { id }", Action.VIEW_CATALOGUE, Kind.OFFICE, expected_permissions.CATALOGUE),
-    Operation("metrics", "metrics { key }", Action.VIEW_CATALOGUE, Kind.OFFICE, expected_permissions.CATALOGUE),
-    Operation("pipelines", "pipelines { id }", Action.VIEW_CATALOGUE, Kind.OFFICE, expected_permissions.CATALOGUE),
-    Operation("employee", 'employee(id: "$who") { id }', Action.VIEW_PEOPLE, Kind.PERSON, expected_permissions.PEOPLE),
-    Operation(
+    MatrixOperation(
+        "viewer", "viewer { role }", Action.VIEW_CATALOGUE, SubjectKind.COMPANY, expected_permissions.CATALOGUE
+    ),
+    MatrixOperation(
+        "company", "company { id }", Action.VIEW_CATALOGUE, SubjectKind.COMPANY, expected_permissions.CATALOGUE
+    ),
+    MatrixOperation(
+        "metrics", "metrics { key }", Action.VIEW_CATALOGUE, SubjectKind.COMPANY, expected_permissions.CATALOGUE
+    ),
+    MatrixOperation(
+        "pipelines", "pipelines { id }", Action.VIEW_CATALOGUE, SubjectKind.COMPANY, expected_permissions.CATALOGUE
+    ),
+    MatrixOperation(
+        "employee", 'employee(id: "$who") { id }', Action.VIEW_PEOPLE, SubjectKind.PERSON, expected_permissions.PEOPLE
+    ),
+    MatrixOperation(
         "employee: by externalId",
         'employee(id: "ext:employee-$name") { id }',
         Action.VIEW_PEOPLE,
-        Kind.PERSON,
+        SubjectKind.PERSON,
         expected_permissions.PEOPLE,
     ),
-    Operation(
+    MatrixOperation(
         "employees",
         "employees(first: 100) { edges { node { id } } }",
         Action.VIEW_PEOPLE,
-        Kind.PERSON,
+        SubjectKind.PERSON,
         expected_permissions.PEOPLE,
-        listing="$who",
+        listed_id="$who",
     ),
-    Operation("team", 'team(id: "$who") { id }', Action.VIEW_PEOPLE, Kind.TEAM, expected_permissions.TEAMS),
-    Operation("teams", "teams { id }", Action.VIEW_PEOPLE, Kind.TEAM, expected_permissions.TEAMS, listing="$who"),
-    Operation("goal", 'goal(id: "$goal") { id }', Action.VIEW_GOALS, Kind.GOAL, expected_permissions.GOALS),
-    Operation(
+    MatrixOperation(
+        "team", 'team(id: "$who") { id }', Action.VIEW_PEOPLE, SubjectKind.TEAM, expected_permissions.TEAMS
+    ),
+    MatrixOperation(
+        "teams", "teams { id }", Action.VIEW_PEOPLE, SubjectKind.TEAM, expected_permissions.TEAMS, listed_id="$who"
+    ),
+    MatrixOperation(
+        "goal", 'goal(id: "$goal") { id }', Action.VIEW_GOALS, SubjectKind.GOAL, expected_permissions.GOALS
+    ),
+    MatrixOperation(
         "goal: entries",
         'goal(id: "$goal") { within: entries(first: 1) { edges { node { id } } } }',
         Action.VIEW_ENTRIES,
-        Kind.ENTRIES,
+        SubjectKind.ENTRIES,
         expected_permissions.ENTRIES,
     ),
-    Operation(
+    MatrixOperation(
         "goals",
         'goals(scope: "$who") { id }',
         Action.VIEW_GOALS,
-        Kind.GOAL,
+        SubjectKind.GOAL,
         expected_permissions.GOALS,
-        listing="$goal",
+        listed_id="$goal",
     ),
-    Operation(
-        "goals: of everybody", "goals { id }", Action.VIEW_GOALS, Kind.GOAL, expected_permissions.GOALS, listing="$goal"
+    MatrixOperation(
+        "goals: of everybody",
+        "goals { id }",
+        Action.VIEW_GOALS,
+        SubjectKind.GOAL,
+        expected_permissions.GOALS,
+        listed_id="$goal",
     ),
-    Operation(
+    MatrixOperation(
         "leaderboard",
         'leaderboard(scope: "$who") { total }',
-        Action.VIEW_BOARD,
-        Kind.BOARD,
-        expected_permissions.BOARDS,
+        Action.VIEW_LEADERBOARD,
+        SubjectKind.SCOPE,
+        expected_permissions.LEADERBOARDS,
     ),
-    Operation(
+    MatrixOperation(
         "leaderboard: around",
         'leaderboard(around: "$who") { total }',
-        Action.VIEW_BOARD,
-        Kind.BOARD,
-        {key: mark for key, mark in expected_permissions.BOARDS.items() if key[1] in ("Ann", "Bob")},
+        Action.VIEW_LEADERBOARD,
+        SubjectKind.SCOPE,
+        {key: mark for key, mark in expected_permissions.LEADERBOARDS.items() if key[1] in ("Ann", "Bob")},
     ),
-    Operation(
+    MatrixOperation(
         "forecast",
         'forecast(scope: "$who") { expected }',
         Action.VIEW_FORECAST,
-        Kind.BOARD,
+        SubjectKind.SCOPE,
         expected_permissions.FORECASTS,
     ),
-    Operation(
+    MatrixOperation(
         "statistics",
         'statistics(scope: "$who") { winRatePercent }',
         Action.VIEW_CARD,
-        Kind.BOARD,
-        expected_permissions.CHARTS,
+        SubjectKind.SCOPE,
+        expected_permissions.STATISTICS,
     ),
-    Operation(
+    MatrixOperation(
         "funnel",
         'funnel(scope: "$who") { stages { entered } }',
         Action.VIEW_CARD,
-        Kind.BOARD,
-        expected_permissions.CHARTS,
+        SubjectKind.SCOPE,
+        expected_permissions.STATISTICS,
     ),
-    Operation(
+    MatrixOperation(
         "employee: work time",
         'employee(id: "$who") { within: workTime { totalHours } }',
         Action.VIEW_WORK_TIME,
-        Kind.BOARD,
+        SubjectKind.SCOPE,
         expected_permissions.WORK_TIME,
     ),
-    Operation(
+    MatrixOperation(
         "alerts",
         "alerts(last: 100) { edges { node { id } } }",
         Action.VIEW_ALERTS,
-        Kind.INBOX,
+        SubjectKind.INBOX,
         expected_permissions.INBOXES,
-        listing="$alert",
+        listed_id="$alert",
     ),
-    Operation("node: alert", 'node(id: "$alert") { id }', Action.VIEW_ALERTS, Kind.INBOX, expected_permissions.INBOXES),
-    Operation(
-        "alertRules", "alertRules { id }", Action.KEEP_RULES, Kind.RULE, expected_permissions.RULES, listing="$who"
+    MatrixOperation(
+        "node: alert", 'node(id: "$alert") { id }', Action.VIEW_ALERTS, SubjectKind.INBOX, expected_permissions.INBOXES
     ),
-    Operation("node: rule", 'node(id: "$who") { id }', Action.KEEP_RULES, Kind.RULE, expected_permissions.RULES),
-    Operation(
+    MatrixOperation(
+        "alertRules",
+        "alertRules { id }",
+        Action.MANAGE_ALERT_RULES,
+        SubjectKind.RULE,
+        expected_permissions.RULES,
+        listed_id="$who",
+    ),
+    MatrixOperation(
+        "node: rule", 'node(id: "$who") { id }', Action.MANAGE_ALERT_RULES, SubjectKind.RULE, expected_permissions.RULES
+    ),
+    MatrixOperation(
         "testAlertRule",
         "testAlertRule(input: {kind: DEAL_LOST, recipients: [MANAGER]}) { alerts perDay }",
-        Action.KEEP_RULES,
-        Kind.OFFICE,
-        expected_permissions.OFFICE,
-        acts=True,
+        Action.MANAGE_ALERT_RULES,
+        SubjectKind.COMPANY,
+        expected_permissions.COMPANY_SETTINGS,
+        is_action=True,
     ),
     *(
-        Operation(field, _page(field, "$who"), Action.VIEW_CARD, Kind.RECORD, expected_permissions.CARDS)
-        for field in _LISTS
-    ),
-    *(
-        Operation(
-            f"{field}: of everybody",
-            _page(field, "$company", "first: 100" if field == "tasks" else "last: 100"),
-            Action.VIEW_CARD,
-            Kind.RECORD,
-            expected_permissions.CARDS,
-            listing=f"${fact}",
+        MatrixOperation(
+            field, _write_connection(field, "$who"), Action.VIEW_CARD, SubjectKind.RECORD, expected_permissions.CARDS
         )
-        for field, fact in _LISTS.items()
+        for field in _FACTS_BY_CONNECTION
     ),
-    Operation(
-        "devices", "devices { id }", Action.ADMINISTER, Kind.DEVICE, expected_permissions.DEVICES, listing="$who"
+    *(
+        MatrixOperation(
+            f"{field}: of everybody",
+            _write_connection(field, "$company", "first: 100" if field == "tasks" else "last: 100"),
+            Action.VIEW_CARD,
+            SubjectKind.RECORD,
+            expected_permissions.CARDS,
+            listed_id=f"${fact}",
+        )
+        for field, fact in _FACTS_BY_CONNECTION.items()
+    ),
+    MatrixOperation(
+        "devices",
+        "devices { id }",
+        Action.ADMINISTER,
+        SubjectKind.DEVICE,
+        expected_permissions.DEVICES,
+        listed_id="$who",
     ),
 ]
 
 SUBSCRIPTIONS: Final = [
-    Operation(
+    MatrixOperation(
         "goalProgress",
         'goalProgress(goals: ["$goal"]) { id }',
         Action.VIEW_GOALS,
-        Kind.GOAL,
+        SubjectKind.GOAL,
         expected_permissions.GOALS,
     ),
-    Operation(
+    MatrixOperation(
         "leaderboard",
         'leaderboard(scope: "$who") { total }',
-        Action.VIEW_BOARD,
-        Kind.BOARD,
-        expected_permissions.BOARDS,
+        Action.VIEW_LEADERBOARD,
+        SubjectKind.SCOPE,
+        expected_permissions.LEADERBOARDS,
     ),
-    Operation(
+    MatrixOperation(
         "dealWon",
         'dealWon(scope: "$who", after: "$rung") { id }',
         Action.VIEW_WINS,
-        Kind.BOARD,
-        expected_permissions.BOARDS,
+        SubjectKind.SCOPE,
+        expected_permissions.LEADERBOARDS,
     ),
-    Operation(
+    MatrixOperation(
         "forecast",
         'forecast(scope: "$who") { expected }',
         Action.VIEW_FORECAST,
-        Kind.BOARD,
+        SubjectKind.SCOPE,
         expected_permissions.FORECASTS,
     ),
-    Operation(
-        "presence", 'presence(scope: "$who") { id }', Action.VIEW_PEOPLE, Kind.BOARD, expected_permissions.PRESENCE
+    MatrixOperation(
+        "presence",
+        'presence(scope: "$who") { id }',
+        Action.VIEW_PEOPLE,
+        SubjectKind.SCOPE,
+        expected_permissions.PRESENCE,
     ),
-    Operation("alerts", 'alerts(after: "$alert") { id }', Action.VIEW_ALERTS, Kind.INBOX, expected_permissions.INBOXES),
-    Operation(
+    MatrixOperation(
+        "alerts", 'alerts(after: "$alert") { id }', Action.VIEW_ALERTS, SubjectKind.INBOX, expected_permissions.INBOXES
+    ),
+    MatrixOperation(
         "activities",
         'activities(scope: "$who", after: "$before") { id }',
         Action.VIEW_CARD,
-        Kind.RECORD,
+        SubjectKind.RECORD,
         expected_permissions.CARDS,
     ),
 ]

@@ -6,10 +6,10 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from domain.analytics.special_functions import beta_below, gamma_below
+from domain.analytics.special_functions import beta_cdf, gamma_cdf
 
 SHAPES = st.floats(0.05, 2000)
 
@@ -22,12 +22,12 @@ def binomial_tail(x, a, b):
 
 @pytest.mark.parametrize(("a", "b"), [(1, 1), (2, 3), (10, 10), (50, 7), (200, 300), (1, 40), (400, 3)])
 @pytest.mark.parametrize("x", [0.01, 0.1, 0.25, 0.5, 0.55, 0.9, 0.99])
-def test_a_beta_with_whole_parameters_is_a_binomial_tail(a, b, x):
-    assert beta_below(x, a, b) == pytest.approx(binomial_tail(x, a, b), rel=1e-11, abs=1e-300)
+def test_beta_cdf_equals_binomial_tail_for_whole_parameters(a, b, x):
+    assert beta_cdf(x, a, b) == pytest.approx(binomial_tail(x, a, b), rel=1e-11, abs=1e-300)
 
 
 @pytest.mark.parametrize(
-    ("x", "a", "b", "known"),
+    ("x", "a", "b", "expected"),
     [
         (0.5, 0.5, 0.5, 0.5),  # the arcsine law: 2/π · asin(√x)
         (0.25, 0.5, 0.5, 1 / 3),
@@ -39,20 +39,20 @@ def test_a_beta_with_whole_parameters_is_a_binomial_tail(a, b, x):
         (0.5, 1000, 1000, 0.5),
     ],
 )
-def test_known_values_of_the_beta(x, a, b, known):
-    assert beta_below(x, a, b) == pytest.approx(known, rel=1e-8)
+def test_beta_cdf_matches_known_values(x, a, b, expected):
+    assert beta_cdf(x, a, b) == pytest.approx(expected, rel=1e-8)
 
 
 @pytest.mark.parametrize("shape", [1, 2, 5, 10, 30, 100])
 @pytest.mark.parametrize("x", [0.1, 1.0, 4.0, 10.0, 29.0, 30.5, 90.0, 120.0])
-def test_a_gamma_of_whole_shape_is_a_poisson_tail(shape, x):
+def test_gamma_cdf_equals_poisson_tail_for_whole_shape(shape, x):
     poisson = math.fsum(math.exp(k * math.log(x) - x - math.lgamma(k + 1)) for k in range(shape))
 
-    assert gamma_below(x, shape) == pytest.approx(1 - poisson, abs=1e-13)
+    assert gamma_cdf(x, shape) == pytest.approx(1 - poisson, abs=1e-13)
 
 
 @pytest.mark.parametrize(
-    ("x", "shape", "known"),
+    ("x", "shape", "expected"),
     [
         (3.841458820694124 / 2, 0.5, 0.95),  # chi-square, from the tables: 1 degree of freedom
         (18.307038053275146 / 2, 5, 0.95),  # 10
@@ -62,28 +62,26 @@ def test_a_gamma_of_whole_shape_is_a_poisson_tail(shape, x):
         (0.25, 0.5, math.erf(0.5)),
     ],
 )
-def test_known_values_of_the_gamma(x, shape, known):
-    assert gamma_below(x, shape) == pytest.approx(known, rel=1e-10)
+def test_gamma_cdf_matches_known_values(x, shape, expected):
+    assert gamma_cdf(x, shape) == pytest.approx(expected, rel=1e-10)
 
 
-@given(st.floats(0.001, 0.999), SHAPES, SHAPES)
-def test_a_beta_and_its_mirror_image_make_a_whole(x, a, b):
-    assert beta_below(x, a, b) + beta_below(1 - x, b, a) == pytest.approx(1, abs=1e-9)
+@for_all(st.floats(0.001, 0.999), SHAPES, SHAPES)
+def test_beta_cdf_and_its_mirror_image_sum_to_one(x, a, b):
+    assert beta_cdf(x, a, b) + beta_cdf(1 - x, b, a) == pytest.approx(1, abs=1e-9)
 
 
-@given(st.floats(0.001, 0.5), st.floats(0.001, 0.499), SHAPES, SHAPES)
-def test_neither_ever_falls(x, more, a, b):
-    assert -1e-12 <= beta_below(x, a, b) <= beta_below(x + more, a, b) + 1e-12 <= 1 + 2e-12
-    assert -1e-12 <= gamma_below(x * a, a) <= gamma_below((x + more) * a, a) + 1e-12 <= 1 + 2e-12
+@for_all(st.floats(0.001, 0.5), st.floats(0.001, 0.499), SHAPES, SHAPES)
+def test_cdfs_never_decrease(x, more, a, b):
+    assert -1e-12 <= beta_cdf(x, a, b) <= beta_cdf(x + more, a, b) + 1e-12 <= 1 + 2e-12
+    assert -1e-12 <= gamma_cdf(x * a, a) <= gamma_cdf((x + more) * a, a) + 1e-12 <= 1 + 2e-12
 
 
-def test_outside_of_what_can_be_nothing_or_everything_lies_below():
-    assert (beta_below(-1, 2, 3), beta_below(2, 2, 3), gamma_below(-1, 2)) == (0, 1, 0)
+def test_cdfs_are_zero_or_one_outside_the_support():
+    assert (beta_cdf(-1, 2, 3), beta_cdf(2, 2, 3), gamma_cdf(-1, 2)) == (0, 1, 0)
 
 
-@pytest.mark.parametrize(
-    "ask", [lambda: beta_below(0.5, 0, 1), lambda: beta_below(0.5, 1, -1), lambda: gamma_below(1, 0)]
-)
-def test_there_is_no_such_distribution(ask):
+@pytest.mark.parametrize("ask", [lambda: beta_cdf(0.5, 0, 1), lambda: beta_cdf(0.5, 1, -1), lambda: gamma_cdf(1, 0)])
+def test_cdfs_raise_value_error_for_invalid_parameters(ask):
     with pytest.raises(ValueError):
         ask()

@@ -2,23 +2,33 @@
 
 import numpy as np
 
-from domain.forecasting.backtest import MODEL, Group, Horizon, Level, forecasts, over, table_of_scores
-from domain.forecasting.cooperative import at_once
+from domain.forecasting.backtest import (
+    MODEL_NAME,
+    Horizon,
+    Level,
+    SellerGroup,
+    completed,
+    error_metrics_by_method,
+    forecast_origin,
+)
+from domain.forecasting.cooperative import run_to_completion
 from domain.forecasting.seasonality import last_day, month_of
-from tests.domain.forecasting.synthetic_companies import OFFICE, START, world
+from tests.domain.forecasting.synthetic_companies import CALENDAR, START, simulate_company
 
-EVER = 10**7
+FAR_FUTURE = 10**7
 
 
-def names(law):
+def seller_keys(law):
     return [f"seller {n}" for n in range(law.sellers)]
 
 
-def groups(law):
-    everybody = np.ones(law.sellers, dtype=bool)
-    alone = np.eye(law.sellers, dtype=bool)
-    sellers = [Group(name, Level.SELLERS, each) for name, each in zip(names(law), alone, strict=True)]
-    return [Group("company", Level.COMPANY, everybody), *sellers]
+def seller_groups(law):
+    company_mask = np.ones(law.sellers, dtype=bool)
+    seller_masks = np.eye(law.sellers, dtype=bool)
+    individual_groups = [
+        SellerGroup(name, Level.SELLERS, mask) for name, mask in zip(seller_keys(law), seller_masks, strict=True)
+    ]
+    return [SellerGroup("company", Level.COMPANY, company_mask), *individual_groups]
 
 
 def end_of(month):
@@ -26,23 +36,27 @@ def end_of(month):
     return last_day(month_of(START) + month)
 
 
-def forecast(law, table, origin):
-    return at_once(forecasts(table, origin, OFFICE, names(law), np.ones(law.sellers, dtype=bool), groups(law)))
+def forecast_month_end(law, table, origin):
+    return run_to_completion(
+        forecast_origin(table, origin, CALENDAR, seller_keys(law), np.ones(law.sellers, dtype=bool), seller_groups(law))
+    )
 
 
-def looked_back(law):
+def backtest_company(law):
     """Return the error metrics of two simulated companies, by level, horizon and name of the method."""
-    found = {}
+    results = {}
     for seed in (1, 2):
-        table = world(law, seed)
-        ends = range(law.months // 2, law.months, 3)
-        made = [each for month in ends for each in forecast(law, table, end_of(month))]
+        table = simulate_company(law, seed)
+        month_indexes = range(law.months // 2, law.months, 3)
+        forecasts = [result for month in month_indexes for result in forecast_month_end(law, table, end_of(month))]
         for level in (Level.COMPANY, Level.SELLERS):
             for horizon in Horizon:
-                for name, scores in table_of_scores(table, over(table, made, EVER), level, horizon).items():
-                    found.setdefault((level, horizon, name), []).append(scores)
-    return found
+                for name, metrics in error_metrics_by_method(
+                    table, completed(table, forecasts, FAR_FUTURE), level, horizon
+                ).items():
+                    results.setdefault((level, horizon, name), []).append(metrics)
+    return results
 
 
-def mean(found, level, horizon, what, name=MODEL):
-    return float(np.mean([getattr(each, what) for each in found[level, horizon, name]]))
+def mean_metric(results, level, horizon, metric, name=MODEL_NAME):
+    return float(np.mean([getattr(metrics, metric) for metrics in results[level, horizon, name]]))

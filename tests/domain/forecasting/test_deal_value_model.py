@@ -5,76 +5,78 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from domain.forecasting.deal_value_model import of_open, tables
-from tests.domain.forecasting.test_deal_table import NAN, deals
+from domain.forecasting.deal_value_model import build_amount_tables, estimate_open_deals
+from tests.domain.forecasting.test_deal_table import NAN, make_deals
 
 ZERO = np.zeros(1000)
 
 
-def test_a_seller_with_many_wins_is_like_himself_and_one_with_none_like_everybody():
+def test_amount_table_uses_own_wins_or_company_wins_without_own():
     worth = np.array([100.0] * 500 + [300.0] * 500)
     seller = np.array([0] * 500 + [1] * 500)
 
-    first, second, third = tables(worth, ZERO, seller, 3).mean(axis=1)
+    first, second, third = build_amount_tables(worth, ZERO, seller, 3).mean(axis=1)
 
     assert first == pytest.approx(100, rel=0.06)
     assert second == pytest.approx(300, rel=0.06)
     assert third == pytest.approx(200, rel=0.01)
 
 
-def test_recent_wins_count_more():
+def test_amount_table_weights_recent_wins_more():
     worth, age = np.array([100.0, 300.0] * 500), np.array([730.0, 0.0] * 500)
 
-    assert tables(worth, age, np.zeros(1000, dtype=int), 1).mean() > 260
+    assert build_amount_tables(worth, age, np.zeros(1000, dtype=int), 1).mean() > 260
 
 
-def test_no_single_win_promises_another():
+def test_amount_table_caps_a_giant_win():
     worth = np.append(np.full(999, 100.0), 1e6)
 
-    found = tables(worth, ZERO, np.zeros(1000, dtype=int), 1)
+    amounts = build_amount_tables(worth, ZERO, np.zeros(1000, dtype=int), 1)
 
-    assert found.mean() < 120
-    assert np.median(found) == 100
-
-
-def test_losses_on_a_win_are_amounts_too():
-    assert tables(np.array([-50.0, 150.0] * 500), ZERO, np.zeros(1000, dtype=int), 1).mean() == pytest.approx(50, abs=2)
+    assert amounts.mean() < 120
+    assert np.median(amounts) == 100
 
 
-def test_without_a_win_there_is_nothing_to_expect():
-    assert tables(np.zeros(0), np.zeros(0), np.zeros(0, dtype=int), 2).sum() == 0
+def test_amount_table_supports_negative_amounts():
+    assert build_amount_tables(
+        np.array([-50.0, 150.0] * 500), ZERO, np.zeros(1000, dtype=int), 1
+    ).mean() == pytest.approx(50, abs=2)
 
 
-def priced():
+def test_amount_table_is_zero_without_wins():
+    assert build_amount_tables(np.zeros(0), np.zeros(0), np.zeros(0, dtype=int), 2).sum() == 0
+
+
+def priced_deals():
     """Return ten wins at 90 % of their list price, and open deals with an amount, with a price, and with neither."""
     rows = [(1, 2, True, NAN)] * 10 + [(3, None, False, 700.0), (3, None, False, NAN), (3, None, False, NAN)]
-    table = deals(*rows)
+    table = make_deals(*rows)
     product = np.array([0] * 12 + [-1])
     price = np.array([1000.0] * 12 + [NAN])
     return replace(table, product=product, price=price, worth=np.where(table.won, 900.0, NAN))
 
 
-def test_an_open_deal_is_worth_what_it_says_else_what_its_price_says_else_what_wins_are():
-    table = priced()
+def test_open_deal_value_is_stated_amount_else_price_else_mean_win():
+    table = priced_deals()
 
-    found, said = of_open(table, table, np.flatnonzero(table.open), np.array([555.0]))
+    amounts, is_stated = estimate_open_deals(table, table, np.flatnonzero(table.open), np.array([555.0]))
 
-    assert found.tolist() == pytest.approx([700, 900, 555])
-    assert said.tolist() == [True, True, False]
-
-
-def test_a_product_without_a_price_is_worth_what_it_has_brought_in():
-    table = replace(priced(), price=np.full(13, NAN))
-
-    found, said = of_open(table, table, np.flatnonzero(table.open)[1:2], np.array([555.0]))
-
-    assert 555 < found[0] < 900
-    assert not said[0]
+    assert amounts.tolist() == pytest.approx([700, 900, 555])
+    assert is_stated.tolist() == [True, True, False]
 
 
-def test_a_profit_is_the_usual_share_of_the_amount_where_the_cost_is_unknown():
-    table = replace(priced(), gross=np.array([1800.0] * 12 + [400.0]), own=np.full(13, NAN))
+def test_open_deal_value_uses_product_mean_without_price():
+    table = replace(priced_deals(), price=np.full(13, NAN))
 
-    found, _ = of_open(table, table, np.flatnonzero(table.open), np.array([555.0]))
+    amounts, is_stated = estimate_open_deals(table, table, np.flatnonzero(table.open)[1:2], np.array([555.0]))
 
-    assert found.tolist() == pytest.approx([900, 900, 200])
+    assert 555 < amounts[0] < 900
+    assert not is_stated[0]
+
+
+def test_open_deal_profit_is_usual_share_of_amount_without_cost():
+    table = replace(priced_deals(), gross=np.array([1800.0] * 12 + [400.0]), stated_worth=np.full(13, NAN))
+
+    amounts, _ = estimate_open_deals(table, table, np.flatnonzero(table.open), np.array([555.0]))
+
+    assert amounts.tolist() == pytest.approx([900, 900, 200])

@@ -3,5 +3,7 @@
 from tests import forecast_chart
 
 
-def test_the_picture_is_drawn_from_the_code():
-    assert forecast_chart.FILE.read_text() == forecast_chart.drawn(), "redraw it: python -m tests.forecast_chart"
+def test_chart_file_is_drawn_by_the_current_code():
+    assert forecast_chart.CHART_FILE.read_text() == forecast_chart.draw_chart(), (
+        "redraw it: python -m tests.forecast_chart"
+    )

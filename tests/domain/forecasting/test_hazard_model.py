@@ -6,92 +6,96 @@ import numpy as np
 import pytest
 
 from domain.forecasting.arrays import NEVER
-from domain.forecasting.hazard_model import AGES, Hazards, exposure, hazards
-from domain.forecasting.seasonality import Rhythm, first_day, last_day, month_of
-from tests.domain.forecasting.synthetic_companies import OFFICE, START, Law, world
+from domain.forecasting.hazard_model import AGE_BIN_STARTS, Hazards, count_exposure, fit_hazards
+from domain.forecasting.seasonality import DayWeights, first_day, last_day, month_of
+from tests.domain.forecasting.synthetic_companies import CALENDAR, START, CompanyLaw, simulate_company
 
-EVEN = Rhythm(OFFICE)
-MONTH = month_of(START)
+EVEN_WEIGHTS = DayWeights(CALENDAR)
+FIRST_MONTH = month_of(START)
 
 
-def constant(n=40_000, win=0.01, lose=0.02, seed=1):
+def constant_hazard_deals(n=40_000, win=0.01, lose=0.02, seed=1):
     """Return deals with constant daily probabilities of a win and a loss, whatever their age."""
-    table = world(Law(a_month=n / 24))
-    luck = np.random.default_rng(seed)
-    life = luck.geometric(win + lose, table.size)
-    won = luck.random(table.size) < win / (win + lose)
-    return replace(table, closed=table.created + life - 1, won=won)
+    table = simulate_company(CompanyLaw(deals_per_month=n / 24))
+    rng = np.random.default_rng(seed)
+    lifetime = rng.geometric(win + lose, table.size)
+    won = rng.random(table.size) < win / (win + lose)
+    return replace(table, closed=table.created + lifetime - 1, won=won)
 
 
-def test_constant_hazards_are_found_at_every_age():
-    table = constant()
-    first, last = START, last_day(MONTH + 23)
+def test_fit_hazards_recovers_constant_hazards_at_every_age():
+    table = constant_hazard_deals()
+    first, last = START, last_day(FIRST_MONTH + 23)
 
-    found = hazards(exposure(table, EVEN, first, last), EVEN, MONTH + 23)
+    fitted = fit_hazards(count_exposure(table, EVEN_WEIGHTS, first, last), EVEN_WEIGHTS, FIRST_MONTH + 23)
 
-    assert found.won[:8] == pytest.approx(0.01, rel=0.2)
-    assert found.lost[:8] == pytest.approx(0.02, rel=0.2)
-
-
-def test_deals_that_were_open_before_the_first_day_do_not_distort_it():
-    table = constant()
-    late = first_day(MONTH + 12)
-    seen = table.rows(table.closed >= late)  # deals closed before are missing, as in an export
-
-    found = hazards(exposure(seen, EVEN, late, last_day(MONTH + 23)), EVEN, MONTH + 23)
-
-    assert (found.won + found.lost)[:8] == pytest.approx(0.03, rel=0.2)
+    assert fitted.won[:8] == pytest.approx(0.01, rel=0.2)
+    assert fitted.lost[:8] == pytest.approx(0.02, rel=0.2)
 
 
-def test_open_deals_count_as_at_risk():
-    table = constant()
-    last = last_day(MONTH + 11)
-    seen = replace(table, closed=np.where(table.closed > last, NEVER, table.closed)).rows(table.created <= last)
+def test_fit_hazards_is_unbiased_with_delayed_entry():
+    table = constant_hazard_deals()
+    late_start = first_day(FIRST_MONTH + 12)
+    visible = table.select_rows(table.closed >= late_start)  # deals closed before are missing, as in an export
 
-    found = hazards(exposure(seen, EVEN, START, last), EVEN, MONTH + 11)
+    fitted = fit_hazards(
+        count_exposure(visible, EVEN_WEIGHTS, late_start, last_day(FIRST_MONTH + 23)), EVEN_WEIGHTS, FIRST_MONTH + 23
+    )
 
-    assert found.won[2:7] == pytest.approx(0.01, rel=0.2)
-
-
-def test_what_was_learnt_by_a_month_is_not_changed_by_what_came_after():
-    table = constant(5000)
-    month = MONTH + 8
-    whole = hazards(exposure(table, EVEN, START, last_day(MONTH + 23)), EVEN, month)
-    cut = hazards(exposure(table, EVEN, START, last_day(month)), EVEN, month)
-
-    assert whole.won.tolist() == cut.won.tolist()
+    assert (fitted.won + fitted.lost)[:8] == pytest.approx(0.03, rel=0.2)
 
 
-def even_hazards(win=0.01, lose=0.02):
-    shape = (len(AGES), 3)
-    return Hazards(np.full(shape, win), np.full(shape, lose), EVEN)
+def test_fit_hazards_counts_open_deals_as_at_risk():
+    table = constant_hazard_deals()
+    last = last_day(FIRST_MONTH + 11)
+    visible = replace(table, closed=np.where(table.closed > last, NEVER, table.closed)).select_rows(
+        table.created <= last
+    )
+
+    fitted = fit_hazards(count_exposure(visible, EVEN_WEIGHTS, START, last), EVEN_WEIGHTS, FIRST_MONTH + 11)
+
+    assert fitted.won[2:7] == pytest.approx(0.01, rel=0.2)
 
 
-def test_the_probability_to_win_in_time_is_that_of_the_running_survival():
-    first = first_day(MONTH)
+def test_hazards_as_of_a_month_ignore_later_data():
+    table = constant_hazard_deals(5000)
+    month = FIRST_MONTH + 8
+    from_all = fit_hazards(count_exposure(table, EVEN_WEIGHTS, START, last_day(FIRST_MONTH + 23)), EVEN_WEIGHTS, month)
+    from_early = fit_hazards(count_exposure(table, EVEN_WEIGHTS, START, last_day(month)), EVEN_WEIGHTS, month)
 
-    found = even_hazards().win_by_age(first, first, first + 29)
-
-    assert found == pytest.approx(0.01 / 0.03 * (1 - 0.97**30))
-
-
-def test_for_a_window_that_lies_ahead_a_deal_must_last_until_then():
-    first = first_day(MONTH)
-
-    found = even_hazards().win_by_age(first, first + 30, first + 59)
-
-    assert found == pytest.approx(0.97**30 * 0.01 / 0.03 * (1 - 0.97**30))
+    assert from_all.won.tolist() == from_early.won.tolist()
 
 
-def test_a_deal_to_come_has_only_the_days_that_are_left():
-    first = first_day(MONTH)
-
-    found = even_hazards().win_by_arrival(first, first, first + 9)
-
-    assert found == pytest.approx([0.01 / 0.03 * (1 - 0.97 ** (10 - n)) for n in range(10)])
+def constant_hazards(win=0.01, lose=0.02):
+    shape = (len(AGE_BIN_STARTS), 3)
+    return Hazards(np.full(shape, win), np.full(shape, lose), EVEN_WEIGHTS)
 
 
-def test_no_day_ends_more_deals_than_there_are():
-    found = even_hazards(5.0, 5.0).win_by_age(START, START, START + 3)
+def test_win_probability_follows_the_survival_function():
+    first = first_day(FIRST_MONTH)
 
-    assert ((found > 0) & (found < 1)).all()
+    probabilities = constant_hazards().win_probability_by_age(first, first, first + 29)
+
+    assert probabilities == pytest.approx(0.01 / 0.03 * (1 - 0.97**30))
+
+
+def test_win_probability_of_a_later_window_requires_survival_until_then():
+    first = first_day(FIRST_MONTH)
+
+    probabilities = constant_hazards().win_probability_by_age(first, first + 30, first + 59)
+
+    assert probabilities == pytest.approx(0.97**30 * 0.01 / 0.03 * (1 - 0.97**30))
+
+
+def test_win_probability_by_arrival_uses_only_the_remaining_days():
+    first = first_day(FIRST_MONTH)
+
+    probabilities = constant_hazards().win_probability_by_arrival(first, first, first + 9)
+
+    assert probabilities == pytest.approx([0.01 / 0.03 * (1 - 0.97 ** (10 - n)) for n in range(10)])
+
+
+def test_win_probability_stays_below_one_with_extreme_hazards():
+    probabilities = constant_hazards(5.0, 5.0).win_probability_by_age(START, START, START + 3)
+
+    assert ((probabilities > 0) & (probabilities < 1)).all()

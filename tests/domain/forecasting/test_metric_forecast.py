@@ -6,76 +6,79 @@ import numpy as np
 import pytest
 
 from domain.forecasting.forecast import Confidence
-from domain.forecasting.metric_forecast import MetricFit
+from domain.forecasting.metric_forecast import FittedMetricModel
 from domain.forecasting.seasonality import last_day, month_of
-from tests.domain.forecasting.synthetic_companies import OFFICE, START
+from tests.domain.forecasting.synthetic_companies import CALENDAR, START
 
 NAMES = ("ann", "bob", "cem")
 END = last_day(month_of(START) + 7)
 
 
-def fit(a_day, day=END, whole=True, active=(True, True, True), size=1.0, seed=1):
+def fit_metric_model(daily_rates, day=END, is_count=True, active=(True, True, True), size=1.0, seed=1):
     """Return a model fitted to sellers with these mean numbers per working day."""
-    luck = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     days = [d for d in range(START, day + 1) if date.fromordinal(d).weekday() < 5]
-    made = np.stack([luck.poisson(rate, len(days)) for rate in a_day], axis=1)
-    at, seller = np.nonzero(made)
-    amounts = made[at, seller] * size if whole else luck.gamma(4, size / 4, len(at))
-    return MetricFit(
-        np.array(days)[at], seller, amounts, whole=whole, day=day, calendar=OFFICE, names=NAMES,
+    daily_counts = np.stack([rng.poisson(rate, len(days)) for rate in daily_rates], axis=1)
+    day_index, seller = np.nonzero(daily_counts)
+    amounts = daily_counts[day_index, seller] * size if is_count else rng.gamma(4, size / 4, len(day_index))
+    return FittedMetricModel(
+        np.array(days)[day_index], seller, amounts, is_count=is_count, day=day, calendar=CALENDAR, names=NAMES,
         active=np.array(active),
     )  # fmt: skip
 
 
-def only(seller):
+def select_seller(seller):
     return np.arange(3) == seller
 
 
-def test_a_month_of_calls_goes_on_as_before():
-    found = fit((4.0, 1.0, 0.2))
+def test_metric_forecast_continues_the_rate_of_calls():
+    model = fit_metric_model((4.0, 1.0, 0.2))
     first, last = END + 1, last_day(month_of(END) + 1)
 
-    everybody, ann = found.of(np.ones(3, bool), first, last), found.of(only(0), first, last)
+    all_forecast, ann_forecast = (
+        model.forecast(np.ones(3, bool), first, last),
+        model.forecast(select_seller(0), first, last),
+    )
 
-    assert float(everybody.mean) == pytest.approx(5.2 * 21, rel=0.15)
-    assert float(ann.mean) == pytest.approx(4 * 21, rel=0.15)
-    assert everybody.reaches(60) > 0.95
-    assert everybody.reaches(180) < 0.05
-
-
-def test_the_rest_of_a_week_is_a_part_of_that():
-    found = fit((4.0, 1.0, 0.2))
-
-    week = found.of(np.ones(3, bool), END + 1, END + 7)
-
-    assert float(week.mean) == pytest.approx(5.2 * 5, rel=0.2)
+    assert float(all_forecast.mean) == pytest.approx(5.2 * 21, rel=0.15)
+    assert float(ann_forecast.mean) == pytest.approx(4 * 21, rel=0.15)
+    assert all_forecast.probability_of_at_least(60) > 0.95
+    assert all_forecast.probability_of_at_least(180) < 0.05
 
 
-def test_parts_add_up_to_the_whole():
-    found = fit((4.0, 1.0, 0.2))
+def test_metric_forecast_scales_to_a_week():
+    model = fit_metric_model((4.0, 1.0, 0.2))
 
-    parts = [found.of(only(n), END + 1, END + 30).mean for n in range(3)]
+    week_forecast = model.forecast(np.ones(3, bool), END + 1, END + 7)
 
-    assert sum(parts) == found.of(np.ones(3, bool), END + 1, END + 30).mean
+    assert float(week_forecast.mean) == pytest.approx(5.2 * 5, rel=0.2)
 
 
-def test_hours_are_compounds_of_days_with_something_recorded():
-    found = fit((0.8, 0.5, 0.5), whole=False, size=3600.0)
+def test_metric_forecasts_of_sellers_sum_to_the_company():
+    model = fit_metric_model((4.0, 1.0, 0.2))
+
+    parts = [model.forecast(select_seller(n), END + 1, END + 30).mean for n in range(3)]
+
+    assert sum(parts) == model.forecast(np.ones(3, bool), END + 1, END + 30).mean
+
+
+def test_metric_forecast_of_hours_multiplies_days_by_daily_amount():
+    model = fit_metric_model((0.8, 0.5, 0.5), is_count=False, size=3600.0)
     first, last = END + 1, last_day(month_of(END) + 1)
 
-    mean = float(found.of(only(0), first, last).mean)
+    mean = float(model.forecast(select_seller(0), first, last).mean)
 
     assert mean == pytest.approx((1 - np.exp(-0.8)) * 21 * 3600, rel=0.25)
 
 
-def test_who_has_left_brings_nothing_more():
-    found = fit((4.0, 1.0, 0.2), active=(False, True, True))
+def test_metric_forecast_is_zero_for_inactive_sellers():
+    model = fit_metric_model((4.0, 1.0, 0.2), active=(False, True, True))
 
-    assert found.of(only(0), END + 1, END + 30).mean == 0
+    assert model.forecast(select_seller(0), END + 1, END + 30).mean == 0
 
 
-def test_little_history_says_nothing():
-    assert fit((4.0, 1.0, 1.0), day=START + 20).confidence is Confidence.NONE
-    assert fit((0.1, 0.0, 0.0)).confidence is Confidence.NONE
-    assert fit((0.0, 0.0, 0.0)).confidence is Confidence.NONE
-    assert fit((4.0, 1.0, 1.0)).confidence is Confidence.NORMAL
+def test_metric_confidence_is_none_with_little_history():
+    assert fit_metric_model((4.0, 1.0, 1.0), day=START + 20).confidence is Confidence.NONE
+    assert fit_metric_model((0.1, 0.0, 0.0)).confidence is Confidence.NONE
+    assert fit_metric_model((0.0, 0.0, 0.0)).confidence is Confidence.NONE
+    assert fit_metric_model((4.0, 1.0, 1.0)).confidence is Confidence.NORMAL

@@ -6,137 +6,141 @@ import numpy as np
 import pytest
 
 from domain.forecasting import monte_carlo, random_variates
-from domain.forecasting.cooperative import at_once
-from domain.forecasting.deal_value_model import TABLE
-from domain.forecasting.random_variates import DRAWS, Opened, Seeds
+from domain.forecasting.cooperative import run_to_completion
+from domain.forecasting.deal_value_model import TABLE_SIZE
+from domain.forecasting.random_variates import DRAWS, OpenDeals, RandomStreams
 
-WORDS = np.array([monte_carlo.word(name) for name in ("ann", "bob", "cem")], dtype=np.uint64)
-SEEDS = Seeds(7, WORDS)
-EVERYBODY = np.arange(3)
+SELLER_HASHES = np.array([monte_carlo.hash_seller_key(name) for name in ("ann", "bob", "cem")], dtype=np.uint64)
+STREAMS = RandomStreams(7, SELLER_HASHES)
+ALL_SELLERS = np.arange(3)
 
 
-def opened(chances, amounts, row=None, vague=False):
-    size = len(chances)
-    return Opened(
+def open_deals(probabilities, amounts, row=None, amount_is_guess=False):
+    size = len(probabilities)
+    return OpenDeals(
         np.zeros(size, dtype=np.int64) if row is None else np.array(row),
-        np.array(chances, dtype=float),
+        np.array(probabilities, dtype=float),
         np.array(amounts, dtype=float),
-        np.full(size, vague),
-        random_variates.mixed(np.arange(size, dtype=np.uint64)),
+        np.full(size, amount_is_guess),
+        random_variates.mix_bits(np.arange(size, dtype=np.uint64)),
     )
 
 
-def flat(amount=1.0, rows=1):
-    return np.full((rows, TABLE), amount)
+def flat_table(amount=1.0, rows=1):
+    return np.full((rows, TABLE_SIZE), amount)
 
 
-def test_numbers_are_even_and_unrelated():
-    numbers = random_variates.uniform(SEEDS.each(1, EVERYBODY))
+def test_uniform_numbers_are_even_and_uncorrelated():
+    numbers = random_variates.to_uniform(STREAMS.seller_bits(1, ALL_SELLERS))
 
     assert numbers.mean() == pytest.approx(0.5, abs=0.02)
     assert abs(np.corrcoef(numbers)[0, 1]) < 0.1
     assert ((numbers > 0) & (numbers < 1)).all()
 
 
-def test_levels_cover_everything_evenly_in_an_order_of_their_own():
-    found = random_variates.levels(SEEDS.each(1, EVERYBODY))
+def test_levels_are_evenly_spaced_in_a_different_order_per_row():
+    result = random_variates.stratified_levels(STREAMS.seller_bits(1, ALL_SELLERS))
 
-    assert np.sort(found[0]).tolist() == np.sort(found[1]).tolist()
-    assert found[0].tolist() != found[1].tolist()
-    assert found.mean() == pytest.approx(0.5)
+    assert np.sort(result[0]).tolist() == np.sort(result[1]).tolist()
+    assert result[0].tolist() != result[1].tolist()
+    assert result.mean() == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("mean", [0.0, 0.3, 4.0, 29.0, 31.0, 400.0])
-def test_poisson_quantiles_have_the_mean_and_the_variance(mean):
+def test_poisson_quantiles_have_correct_mean_and_variance(mean):
     level = (np.arange(20_000) + 0.5) / 20_000
 
-    found = random_variates.poisson(np.full(20_000, mean), level)
+    result = random_variates.poisson_quantiles(np.full(20_000, mean), level)
 
-    assert found.mean() == pytest.approx(mean, rel=0.01, abs=0.01)
-    assert found.var() == pytest.approx(mean, rel=0.02, abs=0.01)
+    assert result.mean() == pytest.approx(mean, rel=0.01, abs=0.01)
+    assert result.var() == pytest.approx(mean, rel=0.02, abs=0.01)
 
 
 def test_poisson_quantiles_are_exact_for_small_means():
     level = (np.arange(10_000) + 0.5) / 10_000
-    found = np.bincount(random_variates.poisson(np.full(10_000, 2.0), level), minlength=8) / 10_000
+    result = np.bincount(random_variates.poisson_quantiles(np.full(10_000, 2.0), level), minlength=8) / 10_000
 
     exact = [math.exp(-2) * 2**k / math.factorial(k) for k in range(6)]
 
-    assert found[:6] == pytest.approx(exact, abs=2e-4)
+    assert result[:6] == pytest.approx(exact, abs=2e-4)
 
 
 @pytest.mark.parametrize(("level", "z"), [(0.5, 0), (0.9, 1.2815515655), (0.001, -3.0902323062), (0.975, 1.959963985)])
-def test_normal_quantiles(level, z):
-    assert float(random_variates.quantile(np.array(level))) == pytest.approx(z, abs=1e-8)
+def test_normal_quantiles_match_known_values(level, z):
+    assert float(random_variates.normal_quantiles(np.array(level))) == pytest.approx(z, abs=1e-8)
 
 
-def test_each_open_deal_is_won_as_often_as_its_probability():
-    drawn = random_variates.of_open(opened([0.25], [80.0]), flat())
+def test_open_deal_is_won_in_its_share_of_draws():
+    draws = random_variates.sum_open_deals(open_deals([0.25], [80.0]), flat_table())
 
-    assert sorted(set(drawn[0].tolist())) == [0.0, 80.0]
-    assert (drawn[0] > 0).mean() == pytest.approx(0.25, abs=1 / DRAWS)
-
-
-def test_many_open_deals_are_as_spread_as_independent_ones():
-    chances = np.random.default_rng(3).uniform(0.05, 0.6, 200)
-
-    drawn = random_variates.of_open(opened(chances, np.ones(200)), flat())
-
-    assert drawn.mean() == pytest.approx(chances.sum(), rel=0.01)
-    assert drawn.std() == pytest.approx(math.sqrt((chances * (1 - chances)).sum()), rel=0.15)
+    assert sorted(set(draws[0].tolist())) == [0.0, 80.0]
+    assert (draws[0] > 0).mean() == pytest.approx(0.25, abs=1 / DRAWS)
 
 
-def test_one_giant_among_open_deals_is_won_whole_or_not_at_all():
-    drawn = random_variates.of_open(opened([0.3, *[0.3] * 50], [1e6, *[1.0] * 50]), flat())
+def test_open_deals_vary_like_independent_ones():
+    probabilities = np.random.default_rng(3).uniform(0.05, 0.6, 200)
 
-    giant = drawn[0] >= 1e6
+    draws = random_variates.sum_open_deals(open_deals(probabilities, np.ones(200)), flat_table())
+
+    assert draws.mean() == pytest.approx(probabilities.sum(), rel=0.01)
+    assert draws.std() == pytest.approx(math.sqrt((probabilities * (1 - probabilities)).sum()), rel=0.15)
+
+
+def test_giant_open_deal_is_won_whole_or_not_at_all():
+    draws = random_variates.sum_open_deals(open_deals([0.3, *[0.3] * 50], [1e6, *[1.0] * 50]), flat_table())
+
+    giant = draws[0] >= 1e6
     assert giant.mean() == pytest.approx(0.3, abs=1 / DRAWS)
-    assert drawn[0][~giant].max() < 60
+    assert draws[0][~giant].max() < 60
 
 
-def test_a_deal_whose_amount_is_a_guess_is_as_spread_as_wins_are():
-    amounts = np.exp(np.random.default_rng(4).normal(0, 1, TABLE))[None]
+def test_guessed_amounts_vary_like_wins():
+    amounts = np.exp(np.random.default_rng(4).normal(0, 1, TABLE_SIZE))[None]
 
-    drawn = random_variates.of_open(opened([0.5] * 40, [10.0] * 40, vague=True), amounts)
+    draws = random_variates.sum_open_deals(open_deals([0.5] * 40, [10.0] * 40, amount_is_guess=True), amounts)
 
-    assert drawn.mean() == pytest.approx(200, rel=0.1)
-    assert drawn.std() > 1.5 * random_variates.of_open(opened([0.5] * 40, [10.0] * 40), amounts).std()
+    assert draws.mean() == pytest.approx(200, rel=0.1)
+    assert draws.std() > 1.5 * random_variates.sum_open_deals(open_deals([0.5] * 40, [10.0] * 40), amounts).std()
 
 
-def test_new_wins_take_their_amounts_from_the_table():
-    tables = np.stack([np.full(TABLE, 5.0), np.linspace(0, 2, TABLE), flat()[0]])[:, random_variates.SHUFFLED]
+def test_new_wins_take_amounts_from_the_table():
+    tables = np.stack([np.full(TABLE_SIZE, 5.0), np.linspace(0, 2, TABLE_SIZE), flat_table()[0]])[
+        :, random_variates.TABLE_ORDER
+    ]
     counts = np.full((3, DRAWS), 12)
 
-    drawn = random_variates.of_new(counts, tables, SEEDS.each(2, EVERYBODY))
+    draws = random_variates.sum_new_wins(counts, tables, STREAMS.seller_bits(2, ALL_SELLERS))
 
-    assert set(drawn[0]) == {60.0}
-    assert drawn[1].mean() == pytest.approx(12, rel=0.03)
-    assert drawn[1].std() == pytest.approx(math.sqrt(12 / 3), rel=0.15)
-    assert drawn[2].tolist() == counts[2].tolist()
-
-
-def test_nobody_s_draws_depend_on_anybody_else():
-    expected, tables = np.array([3.0, 5.0, 2.0]), np.stack([np.linspace(1, 9, TABLE)] * 3)
-    shocked = at_once(monte_carlo.shocks(SEEDS, 0.1, 0.1))
-    more = at_once(monte_carlo.coming(expected * [1, 9, 1], shocked, tables, SEEDS, 1))
-
-    drawn = at_once(monte_carlo.coming(expected, shocked, tables, SEEDS, 1))
-
-    assert drawn[0].tolist() == more[0].tolist()
-    assert drawn[2].tolist() == more[2].tolist()
+    assert set(draws[0]) == {60.0}
+    assert draws[1].mean() == pytest.approx(12, rel=0.03)
+    assert draws[1].std() == pytest.approx(math.sqrt(12 / 3), rel=0.15)
+    assert draws[2].tolist() == counts[2].tolist()
 
 
-def test_draws_are_whole_numbers_around_the_expected_mean():
-    shocked = at_once(monte_carlo.shocks(SEEDS, 0.1, 0.2))
-    drawn = at_once(monte_carlo.coming(np.array([3.0, 0.0, 40.0]), shocked, flat(250.0, 3), SEEDS, 1))
+def test_draws_of_a_seller_do_not_depend_on_other_sellers():
+    expected, tables = np.array([3.0, 5.0, 2.0]), np.stack([np.linspace(1, 9, TABLE_SIZE)] * 3)
+    multipliers = run_to_completion(monte_carlo.error_multipliers(STREAMS, 0.1, 0.1))
+    with_more_wins = run_to_completion(monte_carlo.sample_wins(expected * [1, 9, 1], multipliers, tables, STREAMS, 1))
 
-    assert (drawn == np.rint(drawn)).all()
-    assert drawn.mean(axis=1) == pytest.approx([750, 0, 10_000], abs=0.5)
+    draws = run_to_completion(monte_carlo.sample_wins(expected, multipliers, tables, STREAMS, 1))
+
+    assert draws[0].tolist() == with_more_wins[0].tolist()
+    assert draws[2].tolist() == with_more_wins[2].tolist()
 
 
-def test_shocks_have_the_width_they_are_given():
-    found = at_once(monte_carlo.shocks(SEEDS, 0.2, 0.0))
+def test_draws_are_whole_numbers_with_the_expected_mean():
+    multipliers = run_to_completion(monte_carlo.error_multipliers(STREAMS, 0.1, 0.2))
+    draws = run_to_completion(
+        monte_carlo.sample_wins(np.array([3.0, 0.0, 40.0]), multipliers, flat_table(250.0, 3), STREAMS, 1)
+    )
 
-    assert found.std() == pytest.approx(0.2, rel=0.05)
-    assert found.mean() == pytest.approx(1)
-    assert found[0].tolist() == found[1].tolist()
+    assert (draws == np.rint(draws)).all()
+    assert draws.mean(axis=1) == pytest.approx([750, 0, 10_000], abs=0.5)
+
+
+def test_error_multipliers_have_the_given_sd():
+    result = run_to_completion(monte_carlo.error_multipliers(STREAMS, 0.2, 0.0))
+
+    assert result.std() == pytest.approx(0.2, rel=0.05)
+    assert result.mean() == pytest.approx(1)
+    assert result[0].tolist() == result[1].tolist()

@@ -6,46 +6,48 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from domain.goals.progress import Pace, percent, progress
+from domain.goals.progress import Pace, calculate_percent, calculate_progress
 from domain.primitives.calendar import Calendar, Weekday
-from domain.primitives.periods import Period, PeriodKind, period_of
+from domain.primitives.periods import Period, PeriodKind, period_containing
 
 MONDAY_TO_FRIDAY = frozenset(Weekday(n) for n in range(5))
-PLAIN = Calendar("UTC", Weekday.MONDAY, MONDAY_TO_FRIDAY, None)
-WEEK = period_of(PeriodKind.WEEK, date(2026, 11, 23), PLAIN)  # Monday the 23rd to Sunday the 29th
+PLAIN_CALENDAR = Calendar("UTC", Weekday.MONDAY, MONDAY_TO_FRIDAY, None)
+WEEK = period_containing(PeriodKind.WEEK, date(2026, 11, 23), PLAIN_CALENDAR)  # Monday the 23rd to Sunday the 29th
 BEFORE, MONDAY, TUESDAY, WEDNESDAY = (date(2026, 11, day) for day in (20, 23, 24, 25))
 SATURDAY, AFTER = date(2026, 11, 28), date(2026, 11, 30)
 
 
-def reached(value, target, today, period=WEEK):
-    return progress(value, target, period, today=today, calendar=PLAIN)
+def progress_of(value, target, today, period=WEEK):
+    return calculate_progress(value, target, period, today=today, calendar=PLAIN_CALENDAR)
 
 
 def test_percent_is_uncapped_and_not_rounded():
-    assert reached(150, 100, TUESDAY).percent == 150.0
-    assert reached(1, 3, TUESDAY).percent == pytest.approx(100 / 3, rel=1e-15)
-    assert reached(-10, 100, TUESDAY).percent == -10.0
+    assert progress_of(150, 100, TUESDAY).percent == 150.0
+    assert progress_of(1, 3, TUESDAY).percent == pytest.approx(100 / 3, rel=1e-15)
+    assert progress_of(-10, 100, TUESDAY).percent == -10.0
 
 
-@given(st.integers(-(10**18), 10**18), st.integers(1, 10**18))
-def test_percent_reads_100_only_when_the_target_is_reached(value, target):
-    assert (percent(value, target) >= 100) is (value >= target)
+@for_all(st.integers(-(10**18), 10**18), st.integers(1, 10**18))
+def test_percent_reaches_100_only_when_target_is_reached(value, target):
+    assert (calculate_percent(value, target) >= 100) is (value >= target)
 
 
-def test_a_kopeck_short_of_a_huge_target_is_not_100_percent():
-    assert reached(10**18 - 1, 10**18, TUESDAY).percent < 100
+def test_percent_is_below_100_when_one_kopeck_short_of_huge_target():
+    assert progress_of(10**18 - 1, 10**18, TUESDAY).percent < 100
 
 
-def test_a_target_is_above_zero():
+def test_target_must_be_above_zero():
     with pytest.raises(ValueError, match="above zero"):
-        reached(1, 0, TUESDAY)
+        progress_of(1, 0, TUESDAY)
 
 
-def test_expected_by_now_goes_by_the_working_days_that_are_over():
-    assert [reached(0, 100, day).expected_by_now for day in (BEFORE, MONDAY, TUESDAY, WEDNESDAY, SATURDAY, AFTER)] == [
+def test_expected_by_now_counts_elapsed_working_days():
+    assert [
+        progress_of(0, 100, day).expected_by_now for day in (BEFORE, MONDAY, TUESDAY, WEDNESDAY, SATURDAY, AFTER)
+    ] == [
         0,
         0,
         20,
@@ -56,15 +58,15 @@ def test_expected_by_now_goes_by_the_working_days_that_are_over():
 
 
 def test_expected_by_now_is_exact():
-    month = period_of(PeriodKind.MONTH, MONDAY, PLAIN)
+    month = period_containing(PeriodKind.MONTH, MONDAY, PLAIN_CALENDAR)
 
-    assert reached(0, 100, MONDAY, month).expected_by_now == Fraction(1500, 21)
+    assert progress_of(0, 100, MONDAY, month).expected_by_now == Fraction(1500, 21)
 
 
-def test_a_period_without_working_days_goes_by_the_calendar():
+def test_period_without_working_days_counts_calendar_days():
     weekend = Period(SATURDAY, date(2026, 11, 29), PeriodKind.CUSTOM)
 
-    sunday = reached(30, 100, date(2026, 11, 29), weekend)
+    sunday = progress_of(30, 100, date(2026, 11, 29), weekend)
 
     assert sunday.expected_by_now == 50
     assert sunday.needed_per_workday == 70
@@ -92,55 +94,55 @@ def test_a_period_without_working_days_goes_by_the_calendar():
         (0, AFTER, Pace.MISSED),
     ],
 )
-def test_pace_is_told_by_five_percent_of_the_target(value, today, pace):
-    assert reached(value, 100, today).pace is pace
+def test_pace_tolerates_five_percent_of_target(value, today, pace):
+    assert progress_of(value, 100, today).pace is pace
 
 
-def test_the_five_percent_are_exact():
+def test_pace_tolerance_is_exact():
     target = 10**15 + 20  # of which 5 % are 50000000000001
 
-    assert reached(50_000_000_000_001, target, MONDAY).pace is Pace.ON_TRACK
-    assert reached(50_000_000_000_002, target, MONDAY).pace is Pace.AHEAD
+    assert progress_of(50_000_000_000_001, target, MONDAY).pace is Pace.ON_TRACK
+    assert progress_of(50_000_000_000_002, target, MONDAY).pace is Pace.AHEAD
 
 
-def test_what_remains_is_never_below_zero():
-    assert reached(130, 100, TUESDAY).remaining == 0
-    assert reached(-20, 100, TUESDAY).remaining == 120
+def test_remaining_is_never_below_zero():
+    assert progress_of(130, 100, TUESDAY).remaining == 0
+    assert progress_of(-20, 100, TUESDAY).remaining == 120
 
 
-def test_what_each_working_day_left_must_bring_counts_today():
-    assert reached(0, 100, BEFORE).needed_per_workday == 20
-    assert reached(20, 100, WEDNESDAY).needed_per_workday == Fraction(80, 3)
-    assert reached(130, 100, WEDNESDAY).needed_per_workday == 0
+def test_needed_per_workday_includes_today():
+    assert progress_of(0, 100, BEFORE).needed_per_workday == 20
+    assert progress_of(20, 100, WEDNESDAY).needed_per_workday == Fraction(80, 3)
+    assert progress_of(130, 100, WEDNESDAY).needed_per_workday == 0
 
 
-def test_where_no_working_day_is_left_none_can_bring_anything():
-    assert reached(20, 100, SATURDAY).needed_per_workday is None
-    assert reached(20, 100, AFTER).needed_per_workday is None
+def test_needed_per_workday_is_none_without_remaining_workdays():
+    assert progress_of(20, 100, SATURDAY).needed_per_workday is None
+    assert progress_of(20, 100, AFTER).needed_per_workday is None
 
 
 @pytest.mark.parametrize(
     ("today", "projected"), [(BEFORE, 30), (MONDAY, 30), (TUESDAY, 150), (WEDNESDAY, 75), (SATURDAY, 30), (AFTER, 30)]
 )
-def test_a_goal_is_projected_to_go_on_as_it_has(today, projected):
-    assert reached(30, 100, today).projected == projected
-    assert reached(30, 100, today).projected_percent == projected
+def test_projected_continues_current_pace(today, projected):
+    assert progress_of(30, 100, today).projected == projected
+    assert progress_of(30, 100, today).projected_percent == projected
 
 
-@given(st.integers(-(10**15), 10**15), st.integers(1, 10**15), st.dates(date(2026, 11, 1), date(2026, 12, 15)))
-def test_what_must_come_in_on_the_days_left_is_just_what_remains(value, target, today):
-    now = reached(value, target, today)
+@for_all(st.integers(-(10**15), 10**15), st.integers(1, 10**15), st.dates(date(2026, 11, 1), date(2026, 12, 15)))
+def test_needed_per_workday_adds_up_to_remaining(value, target, today):
+    now = progress_of(value, target, today)
 
     assert 0 <= now.expected_by_now <= target
     assert (now.pace is Pace.ACHIEVED) is (now.remaining == 0)
     if now.needed_per_workday is not None:
-        left = PLAIN.workdays(max(today, WEEK.start), WEEK.end)
-        assert now.needed_per_workday * left == now.remaining
+        remaining_days = PLAIN_CALENDAR.count_workdays(max(today, WEEK.start), WEEK.end)
+        assert now.needed_per_workday * remaining_days == now.remaining
 
 
-@given(st.integers(0, 5), st.integers(1, 1000))
-def test_an_even_pace_is_on_track_every_day(days, daily):
+@for_all(st.integers(0, 5), st.integers(1, 1000))
+def test_even_pace_is_on_track_every_day(days, daily):
     today = MONDAY + timedelta(days=days)
-    elapsed = PLAIN.workdays(MONDAY, today - timedelta(days=1))
+    elapsed = PLAIN_CALENDAR.count_workdays(MONDAY, today - timedelta(days=1))
 
-    assert reached(daily * elapsed, daily * 5, today).pace in (Pace.ON_TRACK, Pace.ACHIEVED)
+    assert progress_of(daily * elapsed, daily * 5, today).pace in (Pace.ON_TRACK, Pace.ACHIEVED)

@@ -6,7 +6,14 @@ import re
 
 import pytest
 
-from domain.i18n.activity_summaries import counted, duration, money, number, plural, summary
+from domain.i18n.activity_summaries import (
+    format_count,
+    format_duration,
+    format_money,
+    format_number,
+    pluralize_russian,
+    summarize_activity,
+)
 from models.crm.activities import ActivityKind
 
 CALLS = ("звонок", "звонка", "звонков")
@@ -19,7 +26,7 @@ DATA = {
 
 
 @pytest.mark.parametrize(
-    ("count", "said"),
+    ("count", "expected"),
     [
         (0, "0 звонков"), (1, "1 звонок"), (2, "2 звонка"), (4, "4 звонка"), (5, "5 звонков"), (11, "11 звонков"),
         (12, "12 звонков"), (14, "14 звонков"), (21, "21 звонок"), (22, "22 звонка"), (25, "25 звонков"),
@@ -27,14 +34,14 @@ DATA = {
         (1_000_004, "1000004 звонка"), (-1, "-1 звонок"), (-12, "-12 звонков"),
     ],
 )  # fmt: skip
-def test_russian_has_three_forms(count, said):
-    assert counted(count, ("call", "calls"), CALLS, True) == said
-    assert plural(count, *CALLS) == said.partition(" ")[2]
+def test_russian_count_uses_three_plural_forms(count, expected):
+    assert format_count(count, ("call", "calls"), CALLS, True) == expected
+    assert pluralize_russian(count, *CALLS) == expected.partition(" ")[2]
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "0 calls"), (1, "1 call"), (2, "2 calls"), (21, "21 calls")])
-def test_english_has_two(count, said):
-    assert counted(count, ("call", "calls"), CALLS, False) == said
+@pytest.mark.parametrize(("count", "expected"), [(0, "0 calls"), (1, "1 call"), (2, "2 calls"), (21, "21 calls")])
+def test_english_count_uses_two_plural_forms(count, expected):
+    assert format_count(count, ("call", "calls"), CALLS, False) == expected
 
 
 @pytest.mark.parametrize(
@@ -50,30 +57,34 @@ def test_english_has_two(count, said):
         (75_659, "21 hours", "21 час"),
     ],
 )
-def test_how_long_something_took(seconds, english, russian):
-    assert (duration(seconds, False), duration(seconds, True)) == (english, russian)
+def test_duration_is_formatted_in_both_languages(seconds, english, russian):
+    assert (format_duration(seconds, False), format_duration(seconds, True)) == (english, russian)
 
 
-def test_numbers_are_written_as_each_language_does():
-    assert money("1250000.50", "RUB", False) == "1,250,000.50 RUB"
-    assert money("1250000.50", "RUB", True) == "1\u00a0250\u00a0000,50 RUB"
-    assert (number("0", True), number("-1234.5", False), number("many", True)) == ("0", "-1,234.5", "many")
+def test_numbers_use_separators_of_each_language():
+    assert format_money("1250000.50", "RUB", False) == "1,250,000.50 RUB"
+    assert format_money("1250000.50", "RUB", True) == "1\u00a0250\u00a0000,50 RUB"
+    assert (format_number("0", True), format_number("-1234.5", False), format_number("many", True)) == (
+        "0",
+        "-1,234.5",
+        "many",
+    )
 
 
 @pytest.mark.parametrize("kind", ActivityKind)
 @pytest.mark.parametrize("data", [DATA, {}], ids=["everything", "nothing"])
-def test_every_kind_of_line_is_a_sentence_in_both_languages(kind, data):
+def test_every_activity_kind_has_a_summary_in_both_languages(kind, data):
     subject = SUBJECTS.get(kind[:4], "Goal")
     english, russian = (
-        summary(kind, subject, {**data, "title": "x"} if data else {}, language) for language in ("en", "ru")
+        summarize_activity(kind, subject, {**data, "title": "x"} if data else {}, language) for language in ("en", "ru")
     )
 
     assert re.search("[A-Za-z]", english)
     assert re.match("[А-ЯЁ]", russian)
     assert not re.search("[А-Яа-яЁё]", english) or data  # text entered by users is not translated
-    for said in (english, russian):
-        assert "{" not in said and "None" not in said and "  " not in said
-        assert not data or not said.endswith((" ", ":", ","))
+    for sentence in (english, russian):
+        assert "{" not in sentence and "None" not in sentence and "  " not in sentence
+        assert not data or not sentence.endswith((" ", ":", ","))
 
 
 @pytest.mark.parametrize(
@@ -98,10 +109,10 @@ def test_every_kind_of_line_is_a_sentence_in_both_languages(kind, data):
          "Goal “November” changed: target", "Изменена цель «November»: план"),
     ],
 )  # fmt: skip
-def test_sentences(kind, data, english, russian):
-    assert summary(kind, "Deal", data, "en") == english
-    assert summary(kind, "Deal", data, "ru") == russian
+def test_activity_summary_has_expected_wording(kind, data, english, russian):
+    assert summarize_activity(kind, "Deal", data, "en") == english
+    assert summarize_activity(kind, "Deal", data, "ru") == russian
 
 
-def test_any_other_language_is_english():
-    assert summary("LEAD_CREATED", "Lead", {"title": "x"}, "de") == "New lead “x”"
+def test_other_language_falls_back_to_english():
+    assert summarize_activity("LEAD_CREATED", "Lead", {"title": "x"}, "de") == "New lead “x”"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.alerts.rules import AlertKind
-from domain.i18n.alert_messages import heading, message, settled, together
+from domain.i18n.alert_messages import append_resolved_note, format_alert, format_title, join_sentences
 
 DEAL = {"who": "Анна", "title": "Столы", "amount": "1250000.50", "currency": "EUR"}
 TASK = {"who": "Анна", "title": "Перезвонить", "due": "2026-11-18T10:05"}
@@ -61,23 +61,26 @@ GOAL = {"who": "Sales", "title": "Calls", "percent": 30, "expected": 51}
     ],
     ids=lambda value: value.value if isinstance(value, AlertKind) else "",
 )
-def test_what_each_kind_says(kind, data, english, russian):
-    assert message(kind, data, "en") == english
-    assert message(kind, data, "ru") == russian
-    assert message(kind, data, "de") == english
+def test_alert_of_each_kind_is_formatted_in_both_languages(kind, data, english, russian):
+    assert format_alert(kind, data, "en") == english
+    assert format_alert(kind, data, "ru") == russian
+    assert format_alert(kind, data, "de") == english
 
 
 @pytest.mark.parametrize(("days", "noun"), [(1, "рабочий день"), (2, "рабочих дня"), (5, "рабочих дней")])
-def test_russian_nouns_follow_their_numbers(days, noun):
-    assert message(AlertKind.NO_ACTIVITY, {"who": "Анна", "days": days}, "ru").endswith(f"{days} {noun}")
+def test_russian_noun_form_matches_its_number(days, noun):
+    assert format_alert(AlertKind.NO_ACTIVITY, {"who": "Анна", "days": days}, "ru").endswith(f"{days} {noun}")
 
 
 def test_one_day_is_singular_in_english():
-    assert message(AlertKind.NO_ACTIVITY, {"who": "Ann", "days": 1}, "en") == "Ann: nothing recorded for 1 working day"
+    assert (
+        format_alert(AlertKind.NO_ACTIVITY, {"who": "Ann", "days": 1}, "en")
+        == "Ann: nothing recorded for 1 working day"
+    )
 
 
-def test_several_messages_are_a_line_each_under_their_number():
-    assert (heading(1, "en"), heading(3, "ru")) == ("Scoreline: 1 alert", "Scoreline: 3 оповещения")
-    assert together(["one"]) == "one"
-    assert together(["one", "two"]) == "• one\n• two"
-    assert settled("one", "ru") == "one (уже решено)"
+def test_several_alerts_are_joined_as_lines_under_a_count():
+    assert (format_title(1, "en"), format_title(3, "ru")) == ("Scoreline: 1 alert", "Scoreline: 3 оповещения")
+    assert join_sentences(["one"]) == "one"
+    assert join_sentences(["one", "two"]) == "• one\n• two"
+    assert append_resolved_note("one", "ru") == "one (уже решено)"

@@ -10,48 +10,52 @@ from pathlib import Path
 
 import pytest
 
-from domain.i18n.error_messages import _RUSSIAN, translated
+from domain.i18n.error_messages import _RUSSIAN, translate
 
 ROOT = Path(__file__).parents[3]
 FOLDERS = ("domain", "models", "resolvers", "subscriptions", "graph", "server")
-SAYING = {  # classes whose first argument is a sentence for users; their subclasses are found in the source
-    "Failure", "Refusal", "GraphQLError", "InvalidAmount", "InvalidPeriod", "UnfitText",
+MESSAGE_CLASSES = {  # classes whose first argument is a sentence for users; their subclasses are found in the source
+    "OperationError", "UserError", "GraphQLError", "InvalidAmount", "InvalidPeriod", "InvalidText",
 }  # fmt: skip
-SAID = {"_HIDDEN", "_AWAY", "_FULL"}  # constants that hold such a sentence
-RECORDS = ["deal", "lead", "client", "contact", "call", "task", "result"]
-VARYING = {  # expressions in f-strings that insert words instead of values, by their source
-    "kind.lower()": RECORDS,
-    "has": ["at most 2 digits after the point", "no digits after the point"],
-    "wrong": ["This number is too long."],
-    "what": ["bytes of the document"],
+MESSAGE_CONSTANTS = {
+    "_INTERNAL_MESSAGE",
+    "_DATABASE_DOWN_MESSAGE",
+    "_STORAGE_FULL_MESSAGE",
+}  # constants that hold such a sentence
+RECORD_TYPES = ["deal", "lead", "client", "contact", "call", "task", "result"]
+PLACEHOLDER_VALUES = {  # expressions in f-strings that insert words instead of values, by their source
+    "kind.lower()": RECORD_TYPES,
+    "allowed_digits": ["at most 2 digits after the point", "no digits after the point"],
+    "problem": ["This number is too long."],
+    "quantity": ["bytes of the document"],
     "field": ["first", "last"],
 }
-PLACE = r"\{\w+\}"
+PLACEHOLDER = r"\{\w+\}"
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 
 
-def modules() -> Iterator[ast.Module]:
+def parse_modules() -> Iterator[ast.Module]:
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            if path.name != "phrases.py":
+            if path.name != "error_messages.py":
                 yield ast.parse(path.read_text())
 
 
-def classes(trees: list[ast.Module]) -> set[str]:
+def find_message_classes(trees: list[ast.Module]) -> set[str]:
     """Return the names of all classes with a sentence for users, subclasses of subclasses included."""
-    found = set(SAYING)
+    names = set(MESSAGE_CLASSES)
     bases = {
         node.name: {ast.unparse(base).rpartition(".")[2] for base in node.bases}
         for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
     }
-    while more := {name for name, of in bases.items() if of & found} - found:
-        found |= more
-    return found
+    while subclasses := {name for name, class_bases in bases.items() if class_bases & names} - names:
+        names |= subclasses
+    return names
 
 
-def constants(tree: ast.Module) -> dict[str, str]:
+def string_constants(tree: ast.Module) -> dict[str, str]:
     """Return the string constants of a module, by name."""
     return {
         target.id: node.value.value
@@ -62,62 +66,73 @@ def constants(tree: ast.Module) -> dict[str, str]:
     }
 
 
-def wordings(sentence: ast.expr, known: dict[str, str]) -> list[str]:
+def possible_sentences(sentence: ast.expr, constant_values: dict[str, str]) -> list[str]:
     """Return the texts that the expression can give, with a number for each variable part; [] if made elsewhere."""
     match sentence:
         case ast.Constant(value=str(text)):
             return [text]
-        case ast.Name(id=name) if name in known:
-            return [known[name]]
-        case ast.IfExp(body=one, orelse=other):
-            return wordings(one, known) + wordings(other, known)
+        case ast.Name(id=name) if name in constant_values:
+            return [constant_values[name]]
+        case ast.IfExp(body=if_true, orelse=if_false):
+            return possible_sentences(if_true, constant_values) + possible_sentences(if_false, constant_values)
         case ast.JoinedStr(values=parts):
-            return ["".join(each) for each in product(*(readings(part, known) for part in parts))]
+            return [
+                "".join(combination)
+                for combination in product(*(possible_parts(part, constant_values) for part in parts))
+            ]
     return []
 
 
-def readings(part: ast.expr, known: dict[str, str]) -> list[str]:
+def possible_parts(part: ast.expr, constant_values: dict[str, str]) -> list[str]:
     if isinstance(part, ast.FormattedValue):
-        place = ast.unparse(part.value)
-        return VARYING.get(place) or [known.get(place, "7")]
+        source = ast.unparse(part.value)
+        return PLACEHOLDER_VALUES.get(source) or [constant_values.get(source, "7")]
     assert isinstance(part, ast.Constant)
     return [str(part.value)]
 
 
-def sentences() -> list[str]:
-    trees = list(modules())
-    saying, found = classes(trees), set[str]()
-    shared = {name: text for tree in trees for name, text in constants(tree).items() if name.strip("_").isupper()}
+def collect_sentences() -> list[str]:
+    trees = list(parse_modules())
+    class_names, texts = find_message_classes(trees), set[str]()
+    shared = {
+        name: text for tree in trees for name, text in string_constants(tree).items() if name.strip("_").isupper()
+    }
     for tree in trees:
-        known = shared | constants(tree)
-        found |= {text for name, text in constants(tree).items() if name in SAID}
+        constant_values = shared | string_constants(tree)
+        texts |= {text for name, text in string_constants(tree).items() if name in MESSAGE_CONSTANTS}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).rpartition(".")[2] in saying:
-                found |= set(wordings(node.args[0], known))
-    return sorted(found)
+            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).rpartition(".")[2] in class_names:
+                texts |= set(possible_sentences(node.args[0], constant_values))
+    return sorted(texts)
 
 
-@pytest.mark.parametrize("sentence", sentences())
-def test_every_sentence_is_said_in_russian(sentence):
-    russian = translated(sentence, "ru")
+@pytest.mark.parametrize("sentence", collect_sentences())
+def test_every_error_sentence_has_a_russian_translation(sentence):
+    russian = translate(sentence, "ru")
 
     assert CYRILLIC.search(russian)
     assert sentence.count("7") <= russian.count("7")  # no variable part is lost
 
 
-def test_no_translation_is_of_a_sentence_that_nobody_says():
-    texts = {"Variable '$", "' has invalid value at ", "' has invalid value: "}  # from the GraphQL library
-    constants = [node.value for tree in modules() for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    said = "\n".join([*texts, *(text for text in constants if isinstance(text, str))])
+def test_every_translation_belongs_to_a_sentence_in_the_code():
+    graphql_texts = {"Variable '$", "' has invalid value at ", "' has invalid value: "}  # from the GraphQL library
+    constant_nodes = [
+        node.value for tree in parse_modules() for node in ast.walk(tree) if isinstance(node, ast.Constant)
+    ]
+    all_text = "\n".join([*graphql_texts, *(text for text in constant_nodes if isinstance(text, str))])
 
-    unsaid = [english for english in _RUSSIAN if not all(part in said for part in re.split(PLACE, english))]
-    spoken = sentences()
-    assert [english for english in unsaid if not any(re.fullmatch(pattern(english), each) for each in spoken)] == []
+    unused = [english for english in _RUSSIAN if not all(part in all_text for part in re.split(PLACEHOLDER, english))]
+    error_sentences = collect_sentences()
+    assert [
+        english
+        for english in unused
+        if not any(re.fullmatch(sentence_pattern(english), sentence) for sentence in error_sentences)
+    ] == []
 
 
-def pattern(english: str) -> str:
-    return ".+".join(map(re.escape, re.split(PLACE, english)))
+def sentence_pattern(english: str) -> str:
+    return ".+".join(map(re.escape, re.split(PLACEHOLDER, english)))
 
 
-def test_a_language_that_nobody_speaks_here_is_answered_in_english():
-    assert translated("Give a number.", "fr") == "Give a number."
+def test_unsupported_language_falls_back_to_english():
+    assert translate("Give a number.", "fr") == "Give a number."

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from domain.ledger.metrics import METRICS, of_company
+from domain.ledger.metrics import METRICS, make_company_metric
 from domain.primitives.units import Unit
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS.keys())
-def test_every_metric_has_a_name_and_a_description_in_russian(metric):
+def test_built_in_metric_has_russian_name_and_description(metric):
     for english, russian in zip(
         (metric.called("en"), metric.described("en")), (metric.called("ru"), metric.described("ru")), strict=True
     ):
@@ -18,7 +18,7 @@ def test_every_metric_has_a_name_and_a_description_in_russian(metric):
         assert not re.search("[A-Za-z]", russian)
 
 
-def test_a_metric_of_the_companys_own_is_called_as_the_company_calls_it():
-    own = of_company("demos", Unit.COUNT, "Demos held", "Shown to clients.")
+def test_company_metric_keeps_its_name_in_every_language():
+    metric = make_company_metric("demos", Unit.COUNT, "Demos held", "Shown to clients.")
 
-    assert (own.called("ru"), own.described("ru")) == ("Demos held", "Shown to clients.")
+    assert (metric.localize_name("ru"), metric.localize_description("ru")) == ("Demos held", "Shown to clients.")

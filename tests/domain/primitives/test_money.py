@@ -6,10 +6,10 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from domain.primitives.money import InvalidAmount, convert, from_minor, known_currency, minor_digits, to_minor
+from domain.primitives.money import InvalidAmount, convert, from_minor, is_known_currency, minor_digits, to_minor
 
 CURRENCIES = ["RUB", "EUR", "JPY", "KWD", "CLF"]
 currencies = st.sampled_from(CURRENCIES)
@@ -17,13 +17,13 @@ minors = st.integers(-(10**12), 10**12)
 rates = st.decimals(Decimal("0.000000000001"), Decimal(10**9), places=12)
 
 
-@given(minors, currencies)
-def test_an_amount_comes_back_as_it_was(minor, currency):
+@for_all(minors, currencies)
+def test_minor_units_round_trip(minor, currency):
     assert to_minor(from_minor(minor, currency), currency) == minor
 
 
-@given(st.integers(), currencies)
-def test_an_amount_of_any_size_keeps_all_its_digits(minor, currency):
+@for_all(st.integers(), currencies)
+def test_from_minor_keeps_all_digits_of_any_size(minor, currency):
     assert Fraction(from_minor(minor, currency)) == Fraction(minor, 10 ** minor_digits(currency))
 
 
@@ -39,7 +39,7 @@ def test_an_amount_of_any_size_keeps_all_its_digits(minor, currency):
         (12345, "CLF", "1.2345"),
     ],
 )
-def test_money_is_shown_with_the_currencys_own_digits(minor, currency, text):
+def test_from_minor_uses_the_digits_of_the_currency(minor, currency, text):
     assert str(from_minor(minor, currency)) == text
 
 
@@ -57,7 +57,7 @@ def test_money_is_shown_with_the_currencys_own_digits(minor, currency, text):
         ("1000000000000", "EUR", 10**14),
     ],
 )
-def test_what_is_written_differently_is_the_same_amount(amount, currency, minor):
+def test_to_minor_accepts_equivalent_notations(amount, currency, minor):
     assert to_minor(Decimal(amount), currency) == minor
 
 
@@ -77,25 +77,25 @@ def test_what_is_written_differently_is_the_same_amount(amount, currency, minor)
         ("1E-999999", "EUR"),
     ],
 )
-def test_what_cannot_be_counted_exactly_is_refused(amount, currency):
+def test_to_minor_rejects_inexact_amounts(amount, currency):
     with pytest.raises(InvalidAmount):
         to_minor(Decimal(amount), currency)
 
 
-@given(minors, currencies)
-def test_a_conversion_into_the_same_currency_at_one_changes_nothing(minor, currency):
+@for_all(minors, currencies)
+def test_convert_to_the_same_currency_at_rate_one_is_the_identity(minor, currency):
     assert convert(minor, currency, currency, Decimal(1)) == minor
 
 
-@given(minors, currencies, currencies, rates)
-def test_a_conversion_is_off_by_half_of_the_smallest_unit_at_most(minor, source, target, rate):
-    exact = Fraction(minor, 10 ** minor_digits(source)) * Fraction(rate) * 10 ** minor_digits(target)
+@for_all(minors, currencies, currencies, rates)
+def test_convert_rounds_by_at_most_half_a_minor_unit(minor, source, target, rate):
+    exact_value = Fraction(minor, 10 ** minor_digits(source)) * Fraction(rate) * 10 ** minor_digits(target)
 
-    assert abs(convert(minor, source, target, rate) - exact) <= Fraction(1, 2)
+    assert abs(convert(minor, source, target, rate) - exact_value) <= Fraction(1, 2)
 
 
-@given(minors, currencies, currencies, rates)
-def test_the_precision_of_decimals_has_no_part_in_it(minor, source, target, rate):
+@for_all(minors, currencies, currencies, rates)
+def test_conversions_ignore_the_decimal_context(minor, source, target, rate):
     expected = convert(minor, source, target, rate), from_minor(minor, source)
 
     with localcontext(prec=2):
@@ -103,15 +103,15 @@ def test_the_precision_of_decimals_has_no_part_in_it(minor, source, target, rate
 
 
 @pytest.mark.parametrize(("minor", "converted"), [(1, 0), (3, 2), (5, 2), (-1, 0), (-3, -2)])
-def test_a_half_goes_to_the_even_neighbour(minor, converted):
+def test_convert_rounds_half_to_even(minor, converted):
     assert convert(minor, "EUR", "RUB", Decimal("0.5")) == converted
 
 
-def test_a_conversion_minds_the_digits_of_both_currencies():
+def test_convert_uses_the_digits_of_both_currencies():
     assert convert(100_00, "USD", "JPY", Decimal("155.25")) == 15525
     assert convert(15525, "JPY", "KWD", Decimal("0.002")) == 31_050
 
 
-def test_the_currencies_of_the_world_are_known_by_their_codes():
-    assert all(map(known_currency, ["RUB", "EUR", "USD", "KZT", "BYN", "AED", "XOF", "ZWG"]))
-    assert not any(map(known_currency, ["", "eur", "XXX", "XAU", "XTS", "EURO", "RUR"]))
+def test_iso_4217_codes_are_known_currencies():
+    assert all(map(is_known_currency, ["RUB", "EUR", "USD", "KZT", "BYN", "AED", "XOF", "ZWG"]))
+    assert not any(map(is_known_currency, ["", "eur", "XXX", "XAU", "XTS", "EURO", "RUR"]))

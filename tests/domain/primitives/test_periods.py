@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from domain.primitives.calendar import Calendar, Weekday
@@ -13,24 +13,24 @@ from domain.primitives.periods import (
     InvalidPeriod,
     Period,
     PeriodKind,
-    elapsed_workdays,
-    instants,
-    is_closed,
-    paced,
-    period_of,
-    previous_comparable,
-    resolve,
-    shifted,
-    workdays,
+    count_elapsed_workdays,
+    count_workdays,
+    elapsed_and_total_days,
+    is_month_closed,
+    period_containing,
+    period_instants,
+    previous_comparable_period,
+    select_period,
+    shift_period,
 )
 
 DAY = timedelta(days=1)
 MONDAY_TO_FRIDAY = frozenset(Weekday(n) for n in range(5))
-PLAIN = Calendar("UTC", Weekday.MONDAY, MONDAY_TO_FRIDAY, None)
-MOSCOW = Calendar("Europe/Moscow", Weekday.MONDAY, MONDAY_TO_FRIDAY, "RU")
+PLAIN_CALENDAR = Calendar("UTC", Weekday.MONDAY, MONDAY_TO_FRIDAY, None)
+MOSCOW_CALENDAR = Calendar("Europe/Moscow", Weekday.MONDAY, MONDAY_TO_FRIDAY, "RU")
 TODAY = date(2026, 11, 23)  # a Monday
 
-regular = st.sampled_from([kind for kind in PeriodKind if kind is not PeriodKind.CUSTOM])
+regular_kinds = st.sampled_from([kind for kind in PeriodKind if kind is not PeriodKind.CUSTOM])
 days = st.dates(date(1975, 1, 1), date(2036, 12, 31))
 calendars = st.builds(
     Calendar,
@@ -41,86 +41,86 @@ calendars = st.builds(
 )
 
 
-def custom(first, last):
+def custom_period(first, last):
     return Period(first, last, PeriodKind.CUSTOM)
 
 
-def ask(kind, **how):
-    return resolve(kind, today=TODAY, calendar=PLAIN, **how)
+def select(kind, **fields):
+    return select_period(kind, today=TODAY, calendar=PLAIN_CALENDAR, **fields)
 
 
-@given(regular, days, calendars)
-def test_every_day_is_in_one_period_and_the_next_begins_the_day_after(kind, day, calendar):
-    period = period_of(kind, day, calendar)
-    following, before = shifted(period, 1, calendar), shifted(period, -1, calendar)
+@for_all(regular_kinds, days, calendars)
+def test_day_is_in_one_period_and_the_next_begins_the_day_after(kind, day, calendar):
+    period = period_containing(kind, day, calendar)
+    next_period, previous = shift_period(period, 1, calendar), shift_period(period, -1, calendar)
 
     assert period.contains(day)
-    assert following.start == period.end + DAY
-    assert before.end == period.start - DAY
+    assert next_period.start == period.end + DAY
+    assert previous.end == period.start - DAY
 
 
-@given(regular, days, calendars)
-def test_the_instants_of_a_period_end_where_those_of_the_next_begin(kind, day, calendar):
-    period = period_of(kind, day, calendar)
-    start, end = instants(period, calendar)
+@for_all(regular_kinds, days, calendars)
+def test_instants_of_period_end_where_next_period_begins(kind, day, calendar):
+    period = period_containing(kind, day, calendar)
+    start, end = period_instants(period, calendar)
 
-    assert end == instants(shifted(period, 1, calendar), calendar)[0]
+    assert end == period_instants(shift_period(period, 1, calendar), calendar)[0]
     assert (start.tzinfo is UTC and start < end) or period.days == 1
 
 
-@given(regular, days, calendars, st.integers(-60, 60), st.integers(-60, 60))
-def test_going_on_by_index_is_the_same_in_one_step_or_two(kind, day, calendar, n, m):
-    period = period_of(kind, day, calendar)
+@for_all(regular_kinds, days, calendars, st.integers(-60, 60), st.integers(-60, 60))
+def test_shifting_in_one_step_or_two_is_the_same(kind, day, calendar, n, m):
+    period = period_containing(kind, day, calendar)
 
-    assert shifted(shifted(period, n, calendar), m, calendar) == shifted(period, n + m, calendar)
-
-
-@given(regular, days, calendars)
-def test_a_period_is_that_of_each_of_its_days(kind, day, calendar):
-    period = period_of(kind, day, calendar)
-
-    assert period == period_of(kind, period.start, calendar) == period_of(kind, period.end, calendar)
+    assert shift_period(shift_period(period, n, calendar), m, calendar) == shift_period(period, n + m, calendar)
 
 
-@given(days, st.sampled_from(Weekday))
-def test_a_week_has_seven_days_from_its_first(day, week_start):
-    week = period_of(PeriodKind.WEEK, day, Calendar("UTC", week_start, MONDAY_TO_FRIDAY, None))
+@for_all(regular_kinds, days, calendars)
+def test_period_is_the_same_from_its_first_and_last_day(kind, day, calendar):
+    period = period_containing(kind, day, calendar)
+
+    assert period == period_containing(kind, period.start, calendar) == period_containing(kind, period.end, calendar)
+
+
+@for_all(days, st.sampled_from(Weekday))
+def test_week_has_seven_days_from_week_start(day, week_start):
+    week = period_containing(PeriodKind.WEEK, day, Calendar("UTC", week_start, MONDAY_TO_FRIDAY, None))
 
     assert week.days == 7
     assert week.start.weekday() == week_start
 
 
-def test_a_quarter_is_one_of_the_calendar():
-    assert period_of(PeriodKind.QUARTER, TODAY, PLAIN) == Period(
+def test_quarter_is_a_calendar_quarter():
+    assert period_containing(PeriodKind.QUARTER, TODAY, PLAIN_CALENDAR) == Period(
         date(2026, 10, 1), date(2026, 12, 31), PeriodKind.QUARTER
     )
 
 
-def test_the_month_after_january_is_february_however_short():
-    january = period_of(PeriodKind.MONTH, date(2028, 1, 31), PLAIN)
+def test_month_after_january_is_february():
+    january = period_containing(PeriodKind.MONTH, date(2028, 1, 31), PLAIN_CALENDAR)
 
-    assert shifted(january, 1, PLAIN) == Period(date(2028, 2, 1), date(2028, 2, 29), PeriodKind.MONTH)
-    assert shifted(january, 13, PLAIN).end == date(2029, 2, 28)
+    assert shift_period(january, 1, PLAIN_CALENDAR) == Period(date(2028, 2, 1), date(2028, 2, 29), PeriodKind.MONTH)
+    assert shift_period(january, 13, PLAIN_CALENDAR).end == date(2029, 2, 28)
 
 
-def test_a_custom_stretch_is_followed_by_one_of_its_length():
-    assert shifted(custom(date(2026, 11, 1), date(2026, 11, 10)), 1, PLAIN) == custom(
+def test_custom_period_shifts_by_its_length():
+    assert shift_period(custom_period(date(2026, 11, 1), date(2026, 11, 10)), 1, PLAIN_CALENDAR) == custom_period(
         date(2026, 11, 11), date(2026, 11, 20)
     )
 
 
-def test_a_month_begins_at_the_companys_midnight():
-    november = period_of(PeriodKind.MONTH, TODAY, MOSCOW)
+def test_month_begins_at_midnight_of_company_zone():
+    november = period_containing(PeriodKind.MONTH, TODAY, MOSCOW_CALENDAR)
 
-    assert instants(november, MOSCOW) == (
+    assert period_instants(november, MOSCOW_CALENDAR) == (
         datetime(2026, 10, 31, 21, tzinfo=UTC),
         datetime(2026, 11, 30, 21, tzinfo=UTC),
     )
 
 
-def test_a_custom_kind_of_one_day_cannot_be_told():
+def test_custom_period_containing_a_day_is_invalid():
     with pytest.raises(InvalidPeriod):
-        period_of(PeriodKind.CUSTOM, TODAY, PLAIN)
+        period_containing(PeriodKind.CUSTOM, TODAY, PLAIN_CALENDAR)
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_a_custom_kind_of_one_day_cannot_be_told():
         (PeriodKind.YEAR, "2026", "2026 год"),
     ],
 )
-def test_a_period_is_called_what_people_call_it(kind, english, russian):
-    period = period_of(kind, TODAY, PLAIN)
+def test_period_label_in_english_and_russian(kind, english, russian):
+    period = period_containing(kind, TODAY, PLAIN_CALENDAR)
 
     assert (period.label(), period.label("ru"), period.label("ru-RU"), period.label("fr")) == (
         english,
@@ -144,8 +144,8 @@ def test_a_period_is_called_what_people_call_it(kind, english, russian):
     )
 
 
-def test_a_custom_period_is_called_by_its_days():
-    period = custom(date(2026, 11, 1), date(2026, 12, 15))
+def test_custom_period_label_shows_its_days():
+    period = custom_period(date(2026, 11, 1), date(2026, 12, 15))
 
     assert period.label() == "1 November 2026 – 15 December 2026"
     assert period.label("ru") == "1 ноября 2026 – 15 декабря 2026"
@@ -154,19 +154,19 @@ def test_a_custom_period_is_called_by_its_days():
 # Selected period
 
 
-def test_without_anything_said_it_is_the_current_one():
-    assert ask(PeriodKind.MONTH) == period_of(PeriodKind.MONTH, TODAY, PLAIN)
+def test_period_without_fields_is_the_current_one():
+    assert select(PeriodKind.MONTH) == period_containing(PeriodKind.MONTH, TODAY, PLAIN_CALENDAR)
 
 
-def test_an_offset_counts_from_the_period_that_holds_the_day():
-    assert ask(PeriodKind.QUARTER, on=date(2026, 2, 10)).label() == "Q1 2026"
-    assert ask(PeriodKind.QUARTER, on=date(2026, 2, 10), offset=-1).label() == "Q4 2025"
-    assert ask(PeriodKind.MONTH, offset=2).label() == "January 2027"
+def test_offset_counts_from_period_containing_the_day():
+    assert select(PeriodKind.QUARTER, on=date(2026, 2, 10)).label() == "Q1 2026"
+    assert select(PeriodKind.QUARTER, on=date(2026, 2, 10), offset=-1).label() == "Q4 2025"
+    assert select(PeriodKind.MONTH, offset=2).label() == "January 2027"
 
 
-def test_a_custom_period_may_have_one_day_and_ten_years():
-    assert ask(PeriodKind.CUSTOM, start=TODAY, end=TODAY).days == 1
-    assert ask(PeriodKind.CUSTOM, start=TODAY, end=TODAY + 3699 * DAY).days == 3700
+def test_custom_period_may_last_from_one_day_to_ten_years():
+    assert select(PeriodKind.CUSTOM, start=TODAY, end=TODAY).days == 1
+    assert select(PeriodKind.CUSTOM, start=TODAY, end=TODAY + 3699 * DAY).days == 3700
 
 
 @pytest.mark.parametrize(
@@ -193,113 +193,125 @@ def test_a_custom_period_may_have_one_day_and_ten_years():
         (PeriodKind.YEAR, {"on": date(1900, 1, 1), "offset": -1200}, "offset"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_by_the_field_that_is_wrong(kind, how, field):
-    with pytest.raises(InvalidPeriod) as refused:
-        ask(kind, **how)
+def test_invalid_period_names_the_wrong_field(kind, how, field):
+    with pytest.raises(InvalidPeriod) as raised:
+        select(kind, **how)
 
-    assert refused.value.field == field
-    assert str(refused.value).endswith(".")
+    assert raised.value.field == field
+    assert str(raised.value).endswith(".")
 
 
 # Working days
 
 
-def test_today_counts_as_elapsed_when_it_is_over():
-    november = period_of(PeriodKind.MONTH, TODAY, MOSCOW)  # the 4th is a holiday
+def test_today_counts_as_elapsed_only_when_over():
+    november = period_containing(PeriodKind.MONTH, TODAY, MOSCOW_CALENDAR)  # the 4th is a holiday
 
-    assert workdays(november, MOSCOW) == 20
-    assert elapsed_workdays(november, date(2026, 11, 2), MOSCOW) == 0
-    assert elapsed_workdays(november, date(2026, 11, 3), MOSCOW) == 1
-    assert elapsed_workdays(november, TODAY, MOSCOW) == 14
-    assert elapsed_workdays(november, date(2026, 12, 1), MOSCOW) == 20
+    assert count_workdays(november, MOSCOW_CALENDAR) == 20
+    assert count_elapsed_workdays(november, date(2026, 11, 2), MOSCOW_CALENDAR) == 0
+    assert count_elapsed_workdays(november, date(2026, 11, 3), MOSCOW_CALENDAR) == 1
+    assert count_elapsed_workdays(november, TODAY, MOSCOW_CALENDAR) == 14
+    assert count_elapsed_workdays(november, date(2026, 12, 1), MOSCOW_CALENDAR) == 20
 
 
-@given(regular, days, days, calendars)
-def test_elapsed_days_lie_between_none_and_all(kind, day, today, calendar):
-    period = period_of(kind, day, calendar)
-    elapsed, whole = paced(period, today, calendar)
+@for_all(regular_kinds, days, days, calendars)
+def test_elapsed_days_lie_between_zero_and_total(kind, day, today, calendar):
+    period = period_containing(kind, day, calendar)
+    elapsed, total = elapsed_and_total_days(period, today, calendar)
 
-    assert 0 <= elapsed <= whole
-    assert whole > 0
+    assert 0 <= elapsed <= total
+    assert total > 0
     if today <= period.start:
         assert elapsed == 0
     if today > period.end:
-        assert elapsed == whole
+        assert elapsed == total
 
 
-def test_a_period_without_working_days_goes_by_the_calendar():
-    weekend = custom(date(2026, 11, 21), date(2026, 11, 22))
+def test_period_without_working_days_counts_calendar_days():
+    weekend = custom_period(date(2026, 11, 21), date(2026, 11, 22))
 
-    assert workdays(weekend, PLAIN) == 0
-    assert paced(weekend, date(2026, 11, 21), PLAIN) == (0, 2)
-    assert paced(weekend, date(2026, 11, 22), PLAIN) == (1, 2)
-    assert paced(weekend, date(2026, 11, 30), PLAIN) == (2, 2)
+    assert count_workdays(weekend, PLAIN_CALENDAR) == 0
+    assert elapsed_and_total_days(weekend, date(2026, 11, 21), PLAIN_CALENDAR) == (0, 2)
+    assert elapsed_and_total_days(weekend, date(2026, 11, 22), PLAIN_CALENDAR) == (1, 2)
+    assert elapsed_and_total_days(weekend, date(2026, 11, 30), PLAIN_CALENDAR) == (2, 2)
 
 
 # Comparable previous period
 
 
-def test_a_period_that_is_over_is_compared_with_the_whole_one_before():
-    october = period_of(PeriodKind.MONTH, date(2026, 10, 10), MOSCOW)
+def test_past_period_compares_with_whole_previous_period():
+    october = period_containing(PeriodKind.MONTH, date(2026, 10, 10), MOSCOW_CALENDAR)
 
-    assert previous_comparable(october, TODAY, MOSCOW) == period_of(PeriodKind.MONTH, date(2026, 9, 1), MOSCOW)
-
-
-def test_so_is_one_that_lies_ahead():
-    december = period_of(PeriodKind.MONTH, date(2026, 12, 10), MOSCOW)
-
-    assert previous_comparable(december, TODAY, MOSCOW) == period_of(PeriodKind.MONTH, TODAY, MOSCOW)
+    assert previous_comparable_period(october, TODAY, MOSCOW_CALENDAR) == period_containing(
+        PeriodKind.MONTH, date(2026, 9, 1), MOSCOW_CALENDAR
+    )
 
 
-def test_while_running_it_is_compared_with_as_many_working_days():
-    november = period_of(PeriodKind.MONTH, TODAY, MOSCOW)
+def test_future_period_compares_with_whole_previous_period():
+    december = period_containing(PeriodKind.MONTH, date(2026, 12, 10), MOSCOW_CALENDAR)
 
-    before = previous_comparable(november, date(2026, 11, 20), MOSCOW)  # 13 workdays of November are over
-
-    assert before == custom(date(2026, 10, 1), date(2026, 10, 19))
-
-
-def test_on_its_first_day_there_is_nothing_to_compare_with_yet():
-    november = period_of(PeriodKind.MONTH, TODAY, PLAIN)
-
-    assert previous_comparable(november, date(2026, 11, 1), PLAIN).days == 0
+    assert previous_comparable_period(december, TODAY, MOSCOW_CALENDAR) == period_containing(
+        PeriodKind.MONTH, TODAY, MOSCOW_CALENDAR
+    )
 
 
-def test_days_off_that_have_passed_are_compared_with_days_off():
-    week = period_of(PeriodKind.WEEK, TODAY, PLAIN)
+def test_running_period_compares_with_same_number_of_workdays():
+    november = period_containing(PeriodKind.MONTH, TODAY, MOSCOW_CALENDAR)
 
-    on_saturday = previous_comparable(week, date(2026, 11, 28), PLAIN)
-    on_sunday = previous_comparable(week, date(2026, 11, 29), PLAIN)
+    previous = previous_comparable_period(
+        november, date(2026, 11, 20), MOSCOW_CALENDAR
+    )  # 13 workdays of November are over
+
+    assert previous == custom_period(date(2026, 10, 1), date(2026, 10, 19))
+
+
+def test_period_on_its_first_day_compares_with_empty_period():
+    november = period_containing(PeriodKind.MONTH, TODAY, PLAIN_CALENDAR)
+
+    assert previous_comparable_period(november, date(2026, 11, 1), PLAIN_CALENDAR).days == 0
+
+
+def test_elapsed_days_off_compare_with_days_off():
+    week = period_containing(PeriodKind.WEEK, TODAY, PLAIN_CALENDAR)
+
+    on_saturday = previous_comparable_period(week, date(2026, 11, 28), PLAIN_CALENDAR)
+    on_sunday = previous_comparable_period(week, date(2026, 11, 29), PLAIN_CALENDAR)
 
     assert (on_saturday.end, on_sunday.end) == (date(2026, 11, 20), date(2026, 11, 21))
 
 
-def test_before_a_custom_period_come_as_many_days_ending_the_day_before():
-    over = custom(date(2026, 11, 2), date(2026, 11, 11))
-    running = custom(date(2026, 11, 16), date(2026, 11, 25))
+def test_custom_period_compares_with_same_number_of_days_before():
+    past = custom_period(date(2026, 11, 2), date(2026, 11, 11))
+    running = custom_period(date(2026, 11, 16), date(2026, 11, 25))
 
-    assert previous_comparable(over, TODAY, PLAIN) == custom(date(2026, 10, 23), date(2026, 11, 1))
-    assert previous_comparable(running, TODAY, PLAIN) == custom(date(2026, 11, 6), date(2026, 11, 12))
-
-
-def test_a_running_period_without_working_days_is_compared_by_the_calendar():
-    weekend = custom(date(2026, 11, 21), date(2026, 11, 22))
-
-    assert previous_comparable(weekend, date(2026, 11, 22), PLAIN) == custom(date(2026, 11, 19), date(2026, 11, 19))
+    assert previous_comparable_period(past, TODAY, PLAIN_CALENDAR) == custom_period(
+        date(2026, 10, 23), date(2026, 11, 1)
+    )
+    assert previous_comparable_period(running, TODAY, PLAIN_CALENDAR) == custom_period(
+        date(2026, 11, 6), date(2026, 11, 12)
+    )
 
 
-@given(regular, days, calendars)
-def test_what_a_running_period_is_compared_with_has_as_many_working_days(kind, today, calendar):
-    period = period_of(kind, today, calendar)
-    whole_before = shifted(period, -1, calendar)
+def test_running_period_without_workdays_compares_by_calendar_days():
+    weekend = custom_period(date(2026, 11, 21), date(2026, 11, 22))
 
-    before = previous_comparable(period, today, calendar)
+    assert previous_comparable_period(weekend, date(2026, 11, 22), PLAIN_CALENDAR) == custom_period(
+        date(2026, 11, 19), date(2026, 11, 19)
+    )
 
-    assert before.start == whole_before.start
-    assert before.end <= whole_before.end
-    if workdays(period, calendar):
-        elapsed = elapsed_workdays(period, today, calendar)
-        assert workdays(before, calendar) == min(elapsed, workdays(whole_before, calendar))
+
+@for_all(regular_kinds, days, calendars)
+def test_comparable_period_of_running_period_has_same_number_of_workdays(kind, today, calendar):
+    period = period_containing(kind, today, calendar)
+    whole_previous = shift_period(period, -1, calendar)
+
+    previous = previous_comparable_period(period, today, calendar)
+
+    assert previous.start == whole_previous.start
+    assert previous.end <= whole_previous.end
+    if count_workdays(period, calendar):
+        elapsed = count_elapsed_workdays(period, today, calendar)
+        assert count_workdays(previous, calendar) == min(elapsed, count_workdays(whole_previous, calendar))
 
 
 # Closing
@@ -315,15 +327,17 @@ def test_what_a_running_period_is_compared_with_has_as_many_working_days(kind, t
         (date(2027, 11, 6), True),
     ],
 )
-def test_a_month_is_closed_when_so_many_working_days_after_it_are_over(today, closed):
+def test_month_closes_after_configured_number_of_workdays(today, closed):
     for day in (date(2026, 10, 1), date(2026, 10, 31)):
-        assert is_closed(day, today=today, calendar=MOSCOW, close_after=3) is closed
+        assert is_month_closed(day, today=today, calendar=MOSCOW_CALENDAR, close_after_workdays=3) is closed
 
 
-def test_with_no_days_to_wait_a_month_is_closed_when_it_is_over():
-    assert not is_closed(date(2026, 10, 31), today=date(2026, 10, 31), calendar=PLAIN, close_after=0)
-    assert is_closed(date(2026, 10, 31), today=date(2026, 11, 1), calendar=PLAIN, close_after=0)
+def test_month_closes_at_once_with_zero_workdays_to_wait():
+    assert not is_month_closed(
+        date(2026, 10, 31), today=date(2026, 10, 31), calendar=PLAIN_CALENDAR, close_after_workdays=0
+    )
+    assert is_month_closed(date(2026, 10, 31), today=date(2026, 11, 1), calendar=PLAIN_CALENDAR, close_after_workdays=0)
 
 
-def test_without_a_number_of_days_nothing_is_ever_closed():
-    assert not is_closed(date(1999, 1, 1), today=TODAY, calendar=PLAIN, close_after=None)
+def test_month_never_closes_without_configured_workdays():
+    assert not is_month_closed(date(1999, 1, 1), today=TODAY, calendar=PLAIN_CALENDAR, close_after_workdays=None)

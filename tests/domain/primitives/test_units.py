@@ -6,11 +6,11 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from domain.primitives.money import InvalidAmount
-from domain.primitives.units import Unit, canonical, shown, to_smallest
+from domain.primitives.units import Unit, format_decimal, from_smallest, to_smallest
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from domain.primitives.units import Unit, canonical, shown, to_smallest
         ("0.3333", Unit.HOURS, 1200),
     ],
 )
-def test_a_value_is_kept_in_the_smallest_unit(value, unit, smallest):
+def test_to_smallest_converts_to_the_smallest_unit(value, unit, smallest):
     assert to_smallest(Decimal(value), unit, "EUR") == smallest
 
 
@@ -40,7 +40,7 @@ def test_a_value_is_kept_in_the_smallest_unit(value, unit, smallest):
         ("1E-999999", Unit.HOURS),
     ],
 )
-def test_what_cannot_be_counted_is_refused(value, unit):
+def test_to_smallest_rejects_uncountable_values(value, unit):
     with pytest.raises(InvalidAmount):
         to_smallest(Decimal(value), unit, "EUR")
 
@@ -63,16 +63,16 @@ def test_what_cannot_be_counted_is_refused(value, unit):
         (Fraction(3600, 7), Unit.HOURS, "0.1429"),
     ],
 )
-def test_a_value_is_shown_in_the_metrics_unit(value, unit, text):
-    assert canonical(shown(value, unit, "EUR")) == text
+def test_from_smallest_converts_to_the_unit_of_the_metric(value, unit, text):
+    assert format_decimal(from_smallest(value, unit, "EUR")) == text
 
 
-@given(st.integers(-(10**12), 10**12), st.sampled_from([Unit.COUNT, Unit.MONEY, Unit.HOURS]))
-def test_what_is_shown_can_be_sent_back(value, unit):
+@for_all(st.integers(-(10**12), 10**12), st.sampled_from([Unit.COUNT, Unit.MONEY, Unit.HOURS]))
+def test_smallest_unit_round_trips(value, unit):
     if unit is Unit.HOURS:
         value *= 9  # 9 seconds are 0.0025 hours, which four decimal places can represent
 
-    assert to_smallest(shown(value, unit, "EUR"), unit, "EUR") == value
+    assert to_smallest(from_smallest(value, unit, "EUR"), unit, "EUR") == value
 
 
 @pytest.mark.parametrize(
@@ -88,19 +88,19 @@ def test_what_is_shown_can_be_sent_back(value, unit):
         ("-1250000.50", "-1250000.50"),
     ],
 )
-def test_a_decimal_is_written_in_one_way(value, text):
-    assert canonical(Decimal(value)) == text
+def test_format_decimal_has_one_notation_per_value(value, text):
+    assert format_decimal(Decimal(value)) == text
 
 
-@given(st.decimals(allow_nan=False, allow_infinity=False, places=6))
-def test_what_is_written_is_the_number_without_an_exponent(value):
-    written = canonical(value)
+@for_all(st.decimals(allow_nan=False, allow_infinity=False, places=6))
+def test_format_decimal_has_no_exponent(value):
+    text = format_decimal(value)
 
-    assert Decimal(written) == value
-    assert "E" not in written
+    assert Decimal(text) == value
+    assert "E" not in text
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
-def test_what_is_no_number_is_not_written(value):
+def test_format_decimal_rejects_nan_and_infinity(value):
     with pytest.raises(InvalidAmount):
-        canonical(Decimal(value))
+        format_decimal(Decimal(value))

@@ -12,41 +12,41 @@ import strawberry
 from graphql import build_schema, execute, parse
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from graph.execution.fast_executor import Executor, is_awaitable, planned
+from graph.execution.fast_executor import FastExecutor, compile_schema, is_awaitable
 
 SCHEMA = "type Query { a: Int } type Subscription { board: Board } type Board { total: Int best: Row } type Row { rank: Int }"
 
 
-async def test_a_stream_keeps_nothing_of_its_past_events() -> None:
+async def test_stream_executor_does_not_grow_with_events() -> None:
     """The library caches subfields by the identity of lists that it creates for each event."""
     document = parse("subscription { board { total best { rank } } }")
-    stream: Any = Executor.build(build_schema(SCHEMA), document, is_awaitable=is_awaitable)
+    stream: Any = FastExecutor.build(build_schema(SCHEMA), document, is_awaitable=is_awaitable)
 
-    kept = []
+    cache_sizes = []
     for total in range(5):
         board = {"total": total, "best": {"rank": 1}}
         result = await stream.event({"board": board})
         assert (result.data, result.errors) == ({"board": board}, None)
-        kept.append((len(stream._relevant_sub_fields), len(stream._planned)))
-    assert kept == [kept[0]] * 5
+        cache_sizes.append((len(stream._relevant_sub_fields), len(stream._planned)))
+    assert cache_sizes == [cache_sizes[0]] * 5
 
 
-class Row:
+class FieldSource:
     """Source of field values by name: a plain value, a function to call, or an awaitable."""
 
-    def __init__(self, **given: Any) -> None:
-        self.given = given
+    def __init__(self, **values: Any) -> None:
+        self.values = values
 
     def __call__(self, name: str) -> Any:
-        found = self.given.get(name)
-        return found() if inspect.isfunction(found) else found
+        value = self.values.get(name)
+        return value() if inspect.isfunction(value) else value
 
 
-def fails() -> Any:
+def raise_error() -> Any:
     raise ValueError("It fails.")
 
 
-class Soon:
+class DelayedValue:
     """An awaitable value; unlike a coroutine, it gives no warning when it is never awaited."""
 
     def __init__(self, value: Any) -> None:
@@ -57,28 +57,28 @@ class Soon:
         return self.value() if inspect.isfunction(self.value) else self.value
 
 
-def soon(value: Any) -> Any:
-    return lambda: Soon(value)
+def delayed(value: Any) -> Any:
+    return lambda: DelayedValue(value)
 
 
-def _read(name: str, kind: Any) -> Any:
-    return strawberry.field(resolver=lambda root: root(name), graphql_type=kind)
+def _source_field(name: str, graphql_type: Any) -> Any:
+    return strawberry.field(resolver=lambda root: root(name), graphql_type=graphql_type)
 
 
 @strawberry.type
 class Part:
-    number: int | None = _read("number", int | None)
-    needed: int = _read("needed", int)
+    number: int | None = _source_field("number", int | None)
+    needed: int = _source_field("needed", int)
 
 
 @strawberry.type
 class Whole:
-    number: int | None = _read("number", int | None)
-    needed: int = _read("needed", int)
-    part: Part | None = _read("part", Part | None)
-    needed_part: Part = _read("needed_part", Part)
-    parts: list[Part] = _read("parts", list[Part])
-    holes: list[Part | None] | None = _read("holes", list[Part | None] | None)
+    number: int | None = _source_field("number", int | None)
+    needed: int = _source_field("needed", int)
+    part: Part | None = _source_field("part", Part | None)
+    needed_part: Part = _source_field("needed_part", Part)
+    parts: list[Part] = _source_field("parts", list[Part])
+    holes: list[Part | None] | None = _source_field("holes", list[Part | None] | None)
 
     @strawberry.field
     @staticmethod
@@ -88,53 +88,63 @@ class Whole:
 
 @strawberry.type
 class Query:
-    first: Whole | None = _read("first", Whole | None)
-    second: Whole | None = _read("second", Whole | None)
+    first: Whole | None = _source_field("first", Whole | None)
+    second: Whole | None = _source_field("second", Whole | None)
 
 
-ODD_LEAVES = (1, None, "no number", fails, ValueError("given"), soon(2), soon(None), soon(fails), soon("no number"))
-ASKED = "{ number needed part { number needed } needed: needed neededPart { needed } parts { number needed } holes { needed } sized(size: 3) }"
+LEAF_VALUES = (
+    1,
+    None,
+    "no number",
+    raise_error,
+    ValueError("given"),
+    delayed(2),
+    delayed(None),
+    delayed(raise_error),
+    delayed("no number"),
+)
+SELECTION = "{ number needed part { number needed } needed: needed neededPart { needed } parts { number needed } holes { needed } sized(size: 3) }"
 
 
-def _any_part(random: Random) -> Any:
-    return Row(number=random.choice(ODD_LEAVES), needed=random.choice((1, 2, 3, *ODD_LEAVES)))
+def _random_part(random: Random) -> Any:
+    return FieldSource(number=random.choice(LEAF_VALUES), needed=random.choice((1, 2, 3, *LEAF_VALUES)))
 
 
-def _any(random: Random, value: Any) -> Any:
+def _random_variant(random: Random, value: Any) -> Any:
     """Return a source of the value, immediate or delayed, or sometimes null or an error."""
-    return random.choice((lambda: value, lambda: value, soon(value), None, fails, soon(fails)))
+    return random.choice((lambda: value, lambda: value, delayed(value), None, raise_error, delayed(raise_error)))
 
 
-def _any_whole(random: Random) -> Row:
+def _random_whole(random: Random) -> FieldSource:
     def parts() -> list[Any]:
-        return [_any_part(random) for _ in range(random.randrange(4))]
+        return [_random_part(random) for _ in range(random.randrange(4))]
 
-    def some() -> list[Any]:
+    def parts_or_none() -> list[Any]:
         return [random.choice((part, None)) for part in parts()]
 
-    return Row(
-        number=random.choice(ODD_LEAVES),
-        needed=random.choice((1, 2, 3, *ODD_LEAVES)),
-        part=_any(random, _any_part(random)),
-        needed_part=_any(random, _any_part(random)),
-        parts=_any(random, parts()),
-        holes=_any(random, some()),
+    return FieldSource(
+        number=random.choice(LEAF_VALUES),
+        needed=random.choice((1, 2, 3, *LEAF_VALUES)),
+        part=_random_variant(random, _random_part(random)),
+        needed_part=_random_variant(random, _random_part(random)),
+        parts=_random_variant(random, parts()),
+        holes=_random_variant(random, parts_or_none()),
     )
 
 
 @pytest.mark.parametrize("seed", range(300))
-async def test_what_is_executed_briefly_is_as_the_library_would_have_it(seed: int) -> None:
+async def test_fast_executor_equals_the_library_executor(seed: int) -> None:
     """Random values, delays, errors, missing and wrong values: the same data, and the same errors at the same paths."""
     random = Random(seed)
-    given = Row(first=_any(random, _any_whole(random)), second=_any_whole(random))
-    found = []
-    for executor in (StrawberryGraphQLCoreExecutionContext, Executor):
+    root_value = FieldSource(first=_random_variant(random, _random_whole(random)), second=_random_whole(random))
+    outcomes = []
+    for executor in (StrawberryGraphQLCoreExecutionContext, FastExecutor):
         schema = strawberry.Schema(query=Query)._schema
-        if executor is Executor:
-            planned(schema)
-        document = parse(f"{{ first {ASKED} second {ASKED} }}")
-        result = execute(schema, document, given, executor_class=executor, is_awaitable=is_awaitable)
+        if executor is FastExecutor:
+            compile_schema(schema)
+        document = parse(f"{{ first {SELECTION} second {SELECTION} }}")
+        result = execute(schema, document, root_value, executor_class=executor, is_awaitable=is_awaitable)
         answer: Any = await result if inspect.isawaitable(result) else result
-        errors = {(str(each.path), each.message, str(each.locations)) for each in answer.errors or ()}
-        found.append((answer.data, errors if answer.data else bool(errors)))
-    assert found[0] == found[1]
+        errors = {(str(error.path), error.message, str(error.locations)) for error in answer.errors or ()}
+        outcomes.append((answer.data, errors if answer.data else bool(errors)))
+    assert outcomes[0] == outcomes[1]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 from graphql import parse
 
-from domain.errors.operation_errors import TooComplex
+from domain.errors.operation_errors import QueryTooComplex
 from graph.execution.operations import Operations
-from graph.execution.query_cost import Circular, Scale
-from graph.execution.query_limits import Limits, parsed
-from graph.schema import make
+from graph.execution.query_cost import CircularFragment, CostVisitor
+from graph.execution.query_limits import QueryLimits, parse_document
+from graph.schema import create_schema
 
 
-def pairs(text: str) -> int:
+def overlaps_of(text: str) -> int:
     document = parse(text)
-    return Scale(document, {}, {}, 40).alike(document.definitions[0].selection_set)
+    return CostVisitor(document, {}, {}, 40).count_overlaps(document.definitions[0].selection_set)
 
 
 @pytest.mark.parametrize(
@@ -33,24 +33,24 @@ def pairs(text: str) -> int:
         ("{ ...Nobody a }", 0),
     ],
 )
-def test_fields_under_one_name_in_one_place_are_counted_in_pairs(text: str, expected: int) -> None:
-    assert pairs(text) == expected
+def test_count_overlaps_counts_pairs_of_fields_under_one_key(text: str, expected: int) -> None:
+    assert overlaps_of(text) == expected
 
 
-def test_more_pairs_than_validation_can_compare_in_a_moment_are_refused() -> None:
-    limits = Limits()
-    most = next(n for n in range(500) if n * (n + 1) // 2 > limits.alike)
+def test_too_many_overlapping_fields_are_refused() -> None:
+    limits = QueryLimits()
+    max_fields = next(n for n in range(500) if n * (n + 1) // 2 > limits.overlapping_fields)
 
-    parsed("{ company { " + "name " * most + "} }", limits)
-    with pytest.raises(TooComplex):
-        parsed("{ company { " + "name " * (most + 1) + "} }", limits)
+    parse_document("{ company { " + "name " * max_fields + "} }", limits)
+    with pytest.raises(QueryTooComplex):
+        parse_document("{ company { " + "name " * (max_fields + 1) + "} }", limits)
 
 
-def test_fields_are_counted_where_they_meet_and_not_where_they_are_written() -> None:
+def test_overlaps_in_merged_selections_are_refused() -> None:
     nested = "{ viewer { " + "employee { team { name name name name } } " * 30 + "} }"
 
-    with pytest.raises(TooComplex):
-        parsed(nested, Limits())
+    with pytest.raises(QueryTooComplex):
+        parse_document(nested, QueryLimits())
 
 
 @pytest.mark.parametrize(
@@ -61,20 +61,20 @@ def test_fields_are_counted_where_they_meet_and_not_where_they_are_written() -> 
         "{ a } fragment A on T { a { ...A } b { ...A } }",
     ],
 )
-def test_a_fragment_that_spreads_itself_is_told_where(text: str) -> None:
-    with pytest.raises(Circular) as refused:
-        parsed(text, Limits())
+def test_circular_fragment_error_has_a_location(text: str) -> None:
+    with pytest.raises(CircularFragment) as error:
+        parse_document(text, QueryLimits())
 
-    assert refused.value.locations
+    assert error.value.locations
 
 
-def test_a_text_that_was_light_is_weighed_again_with_other_numbers() -> None:
-    operations = Operations(make(), Limits())
+def test_cost_is_checked_again_for_other_variables() -> None:
+    operations = Operations(create_schema(), QueryLimits())
     text = "query($n: Int, $m: Int) { employees(first: $n) { edges { node { deals(first: $m) { edges { node { id } } } } } } }"
-    operations.asked(text, None, {"n": 1, "m": 1})
-    operations.asked(text, None, {"n": 1, "m": 1})
+    operations.parse_operation(text, None, {"n": 1, "m": 1})
+    operations.parse_operation(text, None, {"n": 1, "m": 1})
 
-    for heavy in ({"n": 500, "m": 500}, {"n": 1, "m": "many"} | {"n": 500}):
-        with pytest.raises(TooComplex):
-            operations.asked(text, None, heavy)
-    operations.asked(text, None, {"n": 1, "m": None})
+    for variables in ({"n": 500, "m": 500}, {"n": 1, "m": "many"} | {"n": 500}):
+        with pytest.raises(QueryTooComplex):
+            operations.parse_operation(text, None, variables)
+    operations.parse_operation(text, None, {"n": 1, "m": None})

@@ -8,40 +8,45 @@ import pytest
 from graphql import OperationDefinitionNode, parse
 
 from domain.permissions import Action
-from graph.execution.share_key import looks
-from graph.schema import make
+from graph.execution.share_key import permissions_used
+from graph.schema import create_schema
 
-SCHEMA = make()._schema
-HOURS = 'subscription { leaderboard(metric: "hours_worked") { total standings { value } } }'
-WINS = 'subscription { leaderboard(metric: "deals_won") { total standings { value } } }'
-ANY = "subscription($metric: String!) { leaderboard(metric: $metric) { total } }"
-USUAL = 'subscription($metric: String! = "hours_worked") { leaderboard(metric: $metric) { total } }'
-BEHIND = """subscription { leaderboard { standings { employee { ...Him } } } }
+SCHEMA = create_schema()._schema
+HOURS_LEADERBOARD = 'subscription { leaderboard(metric: "hours_worked") { total standings { value } } }'
+WINS_LEADERBOARD = 'subscription { leaderboard(metric: "deals_won") { total standings { value } } }'
+VARIABLE_METRIC = "subscription($metric: String!) { leaderboard(metric: $metric) { total } }"
+DEFAULT_METRIC = 'subscription($metric: String! = "hours_worked") { leaderboard(metric: $metric) { total } }'
+STANDING_IN_FRAGMENT = """subscription { leaderboard { standings { employee { ...Him } } } }
 fragment Him on Employee { standing(metric: "hours_worked") { value } }"""
 
 
-def looked_at(text: str, **variables: Any) -> frozenset[Action | None]:
+def permissions_of(text: str, **variables: Any) -> frozenset[Action | None]:
     document = parse(text)
-    operation = next(each for each in document.definitions if isinstance(each, OperationDefinitionNode))
-    return looks(SCHEMA, document, operation, variables)
+    operation = next(node for node in document.definitions if isinstance(node, OperationDefinitionNode))
+    return permissions_used(SCHEMA, document, operation, variables)
 
 
 @pytest.mark.parametrize(
     ("text", "variables"),
-    [(HOURS, {}), (ANY, {"metric": "hours_worked"}), (USUAL, {}), (BEHIND, {})],
+    [
+        (HOURS_LEADERBOARD, {}),
+        (VARIABLE_METRIC, {"metric": "hours_worked"}),
+        (DEFAULT_METRIC, {}),
+        (STANDING_IN_FRAGMENT, {}),
+    ],
     ids=["written out", "a variable", "a default", "a standing in a fragment"],
 )
-def test_a_board_of_hours_is_shared_only_by_who_may_see_the_same_hours(text: str, variables: dict[str, Any]) -> None:
-    assert Action.VIEW_WORK_TIME in looked_at(text, **variables)
+def test_hours_leaderboard_depends_on_the_work_time_permission(text: str, variables: dict[str, Any]) -> None:
+    assert Action.VIEW_WORK_TIME in permissions_of(text, **variables)
 
 
-@pytest.mark.parametrize(("text", "variables"), [(WINS, {}), (ANY, {"metric": "calls_made"})])
-def test_any_other_board_is_shared_by_all(text: str, variables: dict[str, Any]) -> None:
-    assert looked_at(text, **variables) == {Action.VIEW_BOARD}
+@pytest.mark.parametrize(("text", "variables"), [(WINS_LEADERBOARD, {}), (VARIABLE_METRIC, {"metric": "calls_made"})])
+def test_other_leaderboards_depend_only_on_the_leaderboard_permission(text: str, variables: dict[str, Any]) -> None:
+    assert permissions_of(text, **variables) == {Action.VIEW_LEADERBOARD}
 
 
 @pytest.mark.parametrize(
     "field", ["statistics { winRatePercent }", "funnel { stages { entered } }", "workTime { totalHours }"]
 )
-def test_what_of_a_card_is_private_is_shared_with_nobody(field: str) -> None:
-    assert None in looked_at(f"subscription {{ presence {{ name {field} }} }}")
+def test_private_card_fields_are_never_shared(field: str) -> None:
+    assert None in permissions_of(f"subscription {{ presence {{ name {field} }} }}")

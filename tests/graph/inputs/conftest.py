@@ -10,34 +10,34 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.empty_database import finished
-from tests.graph.inputs.request_client import Edge, Made, made, opened_again
+from tests.empty_database import run_in_thread
+from tests.graph.inputs.request_client import CompanyTemplate, RequestClient, create_template, open_copy
 
 
 @pytest.fixture(scope="session")
-def in_a_file(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return finished(made(f"sqlite://{tmp_path_factory.mktemp('inputs')}/made.db"))
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> CompanyTemplate:
+    return run_in_thread(create_template(f"sqlite://{tmp_path_factory.mktemp('inputs')}/made.db"))
 
 
 @pytest.fixture(scope="session")
-def in_postgres(
+def postgres_template(
     postgres_databases: Callable[[str], AbstractContextManager[str]], postgres_tables: str
-) -> Iterator[Made]:
+) -> Iterator[CompanyTemplate]:
     with postgres_databases(postgres_tables) as url:
-        yield finished(made(url))
+        yield run_in_thread(create_template(url))
 
 
 @pytest_asyncio.fixture
-async def sqlite(in_a_file: Made, tmp_path: Path) -> AsyncIterator[Edge]:
-    shutil.copy(in_a_file.url.removeprefix("sqlite://"), tmp_path / "copy.db")
-    async with opened_again(in_a_file, f"sqlite://{tmp_path}/copy.db") as edge:
-        yield edge
+async def sqlite_client(sqlite_template: CompanyTemplate, tmp_path: Path) -> AsyncIterator[RequestClient]:
+    shutil.copy(sqlite_template.url.removeprefix("sqlite://"), tmp_path / "copy.db")
+    async with open_copy(sqlite_template, f"sqlite://{tmp_path}/copy.db") as request_client:
+        yield request_client
 
 
 @pytest_asyncio.fixture
-async def postgres(
-    in_postgres: Made, postgres_databases: Callable[[str], AbstractContextManager[str]]
-) -> AsyncIterator[Edge]:
-    with postgres_databases(in_postgres.url.rpartition("/")[2]) as url:
-        async with opened_again(in_postgres, url) as edge:
-            yield edge
+async def postgres_client(
+    postgres_template: CompanyTemplate, postgres_databases: Callable[[str], AbstractContextManager[str]]
+) -> AsyncIterator[RequestClient]:
+    with postgres_databases(postgres_template.url.rpartition("/")[2]) as url:
+        async with open_copy(postgres_template, url) as request_client:
+            yield request_client

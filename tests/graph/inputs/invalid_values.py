@@ -11,122 +11,134 @@ from typing import Any, Final, NamedTuple
 
 from graphql import GraphQLEnumType, GraphQLInputType, get_named_type, get_nullable_type, is_list_type
 
-from domain.primitives.global_ids import encoded
+from domain.primitives.global_ids import encode_global_id
 
-TOP: Final = "BAD_USER_INPUT"  # top-level error: the request is rejected before execution
+BAD_INPUT: Final = "BAD_USER_INPUT"  # top-level error: the request is rejected before execution
 INVALID, RANGE, REQUIRED, NOT_FOUND, CONFLICT = "INVALID", "OUT_OF_RANGE", "REQUIRED", "NOT_FOUND", "CONFLICT"
-BIG: Final = "x" * 1_000_000
-RAW: Final = "raw JSON: "  # marks a text that is put into the body as raw JSON
+BIG_TEXT: Final = "x" * 1_000_000
+RAW_PREFIX: Final = "raw JSON: "  # marks a text that is put into the body as raw JSON
 
 
-class Bad(NamedTuple):
+class InvalidValue(NamedTuple):
     """A value, the expected error code, and the path of the error below the field (`other_path`: a path instead)."""
 
     value: Any
     code: str
-    below: tuple[str, ...] = ()
-    elsewhere: str | None = None
+    path_below: tuple[str, ...] = ()
+    other_path: str | None = None
 
 
-def _all(code: str, *values: Any) -> list[Bad]:
-    return [Bad(value, code) for value in values]
+def _with_code(code: str, *values: Any) -> list[InvalidValue]:
+    return [InvalidValue(value, code) for value in values]
 
 
-UNSTORABLE: Final = _all(TOP, "a\0b", "\ud800", "a\udfff")
-_NO_TEXT: Final = [*_all(TOP, 5, True, [], {}, 1.5), *UNSTORABLE]
-_NO_NUMBER: Final = _all(
-    TOP, "", "x", "1e400", "-1e400", "NaN", "Infinity", "-Infinity", "sNaN", "0x10", "1_000", "1,5", " 1", "١٢", "1e31",
-    "9" * 40, "0." + "0" * 40 + "1", BIG, True, [], {}, 1.5, f"{RAW}1e400", f"{RAW}-1e400", f"{RAW}{'9' * 40}",
-    f"{RAW}{'9' * 5000}", f"{RAW}1e-400",
+UNSTORABLE_TEXTS: Final = _with_code(BAD_INPUT, "a\0b", "\ud800", "a\udfff")
+_NOT_TEXT: Final = [*_with_code(BAD_INPUT, 5, True, [], {}, 1.5), *UNSTORABLE_TEXTS]
+_NOT_DECIMAL: Final = _with_code(
+    BAD_INPUT, "", "x", "1e400", "-1e400", "NaN", "Infinity", "-Infinity", "sNaN", "0x10", "1_000", "1,5", " 1", "١٢", "1e31",
+    "9" * 40, "0." + "0" * 40 + "1", BIG_TEXT, True, [], {}, 1.5, f"{RAW_PREFIX}1e400", f"{RAW_PREFIX}-1e400", f"{RAW_PREFIX}{'9' * 40}",
+    f"{RAW_PREFIX}{'9' * 5000}", f"{RAW_PREFIX}1e-400",
 )  # fmt: skip
-_NO_INT: Final = _all(
-    TOP, "5", "", True, [], {}, 1.5, 2**31, -(2**31) - 1, 2**63, f"{RAW}1e400", f"{RAW}{'9' * 40}", f"{RAW}{'9' * 5000}"
+_NOT_INT: Final = _with_code(
+    BAD_INPUT,
+    "5",
+    "",
+    True,
+    [],
+    {},
+    1.5,
+    2**31,
+    -(2**31) - 1,
+    2**63,
+    f"{RAW_PREFIX}1e400",
+    f"{RAW_PREFIX}{'9' * 40}",
+    f"{RAW_PREFIX}{'9' * 5000}",
 )
-_NO_MOMENT: Final = _all(
-    TOP, "", "now", "2026-11-18", "2026-11-18T09:00:00", "2026-02-31T09:00:00Z", "2026-11-18T24:00:00Z",
+_NOT_DATETIME: Final = _with_code(
+    BAD_INPUT, "", "now", "2026-11-18", "2026-11-18T09:00:00", "2026-02-31T09:00:00Z", "2026-11-18T24:00:00Z",
     "2026-11-18T09:00:60Z", "2026-11-18T09:00:00+99:99", "10000-01-01T00:00:00Z", "2026-W47-3T09:00:00Z",
-    "٢٠٢٦-11-18T09:00:00Z", "0000-01-01T00:00:00Z", 1763456400, f"{RAW}1e400", True, [], {}, BIG, "a\0b", "\ud800",
+    "٢٠٢٦-11-18T09:00:00Z", "0000-01-01T00:00:00Z", 1763456400, f"{RAW_PREFIX}1e400", True, [], {}, BIG_TEXT, "a\0b", "\ud800",
 )  # fmt: skip
-_NO_DAY: Final = _all(
-    TOP, "", "today", "2026-02-31", "2026-13-01", "10000-01-01", "0000-01-01", "2026-11-18T00:00:00Z", "2026-W47-3",
-    "٢٠٢٦-11-18", 20261118, True, [], {}, BIG, "a\0b", "\ud800",
+_NOT_DATE: Final = _with_code(
+    BAD_INPUT, "", "today", "2026-02-31", "2026-13-01", "10000-01-01", "0000-01-01", "2026-11-18T00:00:00Z", "2026-W47-3",
+    "٢٠٢٦-11-18", 20261118, True, [], {}, BIG_TEXT, "a\0b", "\ud800",
 )  # fmt: skip
-_UNSEEN: Final = _all(REQUIRED, "", "  ", "\u200b", "\u3164")
-_CONTROLS: Final = _all(INVALID, "a\u202eb", "a\u2066b", "a\u0007b", "a\x7fb", "a\x9fb")
-_SOMETIME: Final = _all(
+_INVISIBLE_TEXTS: Final = _with_code(REQUIRED, "", "  ", "\u200b", "\u3164")
+_CONTROL_CHARACTERS: Final = _with_code(INVALID, "a\u202eb", "a\u2066b", "a\u0007b", "a\x7fb", "a\x9fb")
+_DATETIMES_OUT_OF_RANGE: Final = _with_code(
     RANGE,
     "1969-12-31T23:59:59Z",
     "2201-01-01T00:00:00Z",
     "0001-01-01T00:00:00+14:00",
     "9999-12-31T23:59:59-14:00",
 )
-_NO_DECIMAL_OF_MONEY: Final = _all(RANGE, "-1", -1, "0.001", "1000000000001", 10**15, "1e30", "1e-30")
+_AMOUNTS_OUT_OF_RANGE: Final = _with_code(RANGE, "-1", -1, "0.001", "1000000000001", 10**15, "1e30", "1e-30")
 
-BAD: Final[dict[str, list[Bad]]] = {
-    "name": [*_NO_TEXT, *_UNSEEN, *_CONTROLS, *_all(INVALID, "a\nb"), *_all(RANGE, "x" * 201, BIG)],
-    "line": [*_NO_TEXT, *_CONTROLS, *_all(INVALID, "a\nb"), *_all(RANGE, "x" * 201, BIG)],
-    "note": [*_NO_TEXT, *_CONTROLS, *_all(RANGE, "x" * 2001, BIG)],
-    "external": [*_NO_TEXT, *_UNSEEN, *_CONTROLS, *_all(RANGE, "x" * 101, BIG)],
+INVALID_BY_KIND: Final[dict[str, list[InvalidValue]]] = {
+    "name": [*_NOT_TEXT, *_INVISIBLE_TEXTS, *_CONTROL_CHARACTERS, *_with_code(INVALID, "a\nb"), *_with_code(RANGE, "x" * 201, BIG_TEXT)],
+    "line": [*_NOT_TEXT, *_CONTROL_CHARACTERS, *_with_code(INVALID, "a\nb"), *_with_code(RANGE, "x" * 201, BIG_TEXT)],
+    "note": [*_NOT_TEXT, *_CONTROL_CHARACTERS, *_with_code(RANGE, "x" * 2001, BIG_TEXT)],
+    "external": [*_NOT_TEXT, *_INVISIBLE_TEXTS, *_CONTROL_CHARACTERS, *_with_code(RANGE, "x" * 101, BIG_TEXT)],
     "e-mail": [
-        *_NO_TEXT,
-        *_all(INVALID, "anna", "anna@", "a b@example.com", "a\u202e@example.com", "a@example", "a\n@example.com"),
-        *_all(RANGE, "a@" + "example." * 40 + "com", BIG),
+        *_NOT_TEXT,
+        *_with_code(INVALID, "anna", "anna@", "a b@example.com", "a\u202e@example.com", "a@example", "a\n@example.com"),
+        *_with_code(RANGE, "a@" + "example." * 40 + "com", BIG_TEXT),
     ],
     "address": [
-        *_NO_TEXT,
-        *_all(INVALID, "javascript:alert(1)", "data:text/html,x", "ftp://example.com/a", "https://a\u202eb"),
-        *_all(RANGE, "https://example.com/" + "x" * 500, BIG),
+        *_NOT_TEXT,
+        *_with_code(INVALID, "javascript:alert(1)", "data:text/html,x", "ftp://example.com/a", "https://a\u202eb"),
+        *_with_code(RANGE, "https://example.com/" + "x" * 500, BIG_TEXT),
     ],
-    "password": [*_NO_TEXT, *_all(RANGE, "", "short", "x" * 201, BIG)],
-    "metric": [*_NO_TEXT, *_all(NOT_FOUND, "", "nonsense", "DEALS_WON", "deals won", BIG, "a\u202eb")],
-    "key": [*_NO_TEXT, *_all(INVALID, "", "A", "a", "1a", "a b", "x" * 41, "ключ", BIG), *_all(CONFLICT, "deals_won", "visits")],
-    "currency": [*_NO_TEXT, *_all(INVALID, "", "EURO", "XXX", "€", "12", "E\u202eUR", BIG)],
-    "zone": [*_NO_TEXT, *_all(INVALID, "", "Mars/Base", "../etc/passwd", "localtime", BIG)],
-    "country": [*_NO_TEXT, *_all(INVALID, "XX", "Germany", "\u202eDE", BIG)],
-    "language": [*_NO_TEXT, *_all(INVALID, "", "fr", "EN", BIG)],
-    "idempotency key": [*_NO_TEXT, *_all(INVALID, "", "x" * 201, "a\nb", "a\u202eb", BIG)],
-    "moment": [*_NO_MOMENT, *_SOMETIME],
-    "past": [*_NO_MOMENT, *_SOMETIME, *_all(RANGE, "2026-11-18T09:02:00Z", "2026-11-19T09:00:00+03:00")],
-    "day": [*_NO_DAY, *_all(RANGE, "0001-01-01", "1969-12-31", "2201-01-01", "9999-12-31")],
-    "money": [*_NO_NUMBER, *_NO_DECIMAL_OF_MONEY],
-    "target": [*_NO_NUMBER, *_all(RANGE, "0", "-0", 0, "-1", "0.5", "1000000000001", "1e30")],
-    "value": [*_NO_NUMBER, *_all(RANGE, "0.5", "1000000000001", "-1000000000001", "1e30")],
-    "rate": [*_NO_NUMBER, *_all(RANGE, "0", "-0.5", "1e10", "0.0000000000001", "1e-30")],
-    "minute": [*_NO_INT, *_all(RANGE, -1, 1440, 2**31 - 1)],
-    "workdays": [*_NO_INT, *_all(RANGE, -1, 251, 2**31 - 1)],
-    "seconds": [*_NO_INT, *_all(RANGE, -1, 86_401, 2**31 - 1)],
-    "version": [*_NO_INT, *_all(CONFLICT, -1, 0, 2**31 - 1)],
-    "days of silence": [*_NO_INT, *_all(RANGE, -1, 0, 366, 2**31 - 1)],
-    "hours": [*_NO_INT, *_all(RANGE, -1, 365 * 24 + 1, 2**31 - 1)],
-    "percent": _all(TOP, "5", "", "NaN", True, [], {}, f"{RAW}1e400", f"{RAW}{'9' * 5000}"),
-    "recipients": [*_all(TOP, ["NONSENSE"], [None], [5], {}, "NONSENSE"), *_all(REQUIRED, [])],
+    "password": [*_NOT_TEXT, *_with_code(RANGE, "", "short", "x" * 201, BIG_TEXT)],
+    "metric": [*_NOT_TEXT, *_with_code(NOT_FOUND, "", "nonsense", "DEALS_WON", "deals won", BIG_TEXT, "a\u202eb")],
+    "key": [*_NOT_TEXT, *_with_code(INVALID, "", "A", "a", "1a", "a b", "x" * 41, "ключ", BIG_TEXT), *_with_code(CONFLICT, "deals_won", "visits")],
+    "currency": [*_NOT_TEXT, *_with_code(INVALID, "", "EURO", "XXX", "€", "12", "E\u202eUR", BIG_TEXT)],
+    "zone": [*_NOT_TEXT, *_with_code(INVALID, "", "Mars/Base", "../etc/passwd", "localtime", BIG_TEXT)],
+    "country": [*_NOT_TEXT, *_with_code(INVALID, "XX", "Germany", "\u202eDE", BIG_TEXT)],
+    "language": [*_NOT_TEXT, *_with_code(INVALID, "", "fr", "EN", BIG_TEXT)],
+    "idempotency key": [*_NOT_TEXT, *_with_code(INVALID, "", "x" * 201, "a\nb", "a\u202eb", BIG_TEXT)],
+    "moment": [*_NOT_DATETIME, *_DATETIMES_OUT_OF_RANGE],
+    "past": [*_NOT_DATETIME, *_DATETIMES_OUT_OF_RANGE, *_with_code(RANGE, "2026-11-18T09:02:00Z", "2026-11-19T09:00:00+03:00")],
+    "day": [*_NOT_DATE, *_with_code(RANGE, "0001-01-01", "1969-12-31", "2201-01-01", "9999-12-31")],
+    "money": [*_NOT_DECIMAL, *_AMOUNTS_OUT_OF_RANGE],
+    "target": [*_NOT_DECIMAL, *_with_code(RANGE, "0", "-0", 0, "-1", "0.5", "1000000000001", "1e30")],
+    "value": [*_NOT_DECIMAL, *_with_code(RANGE, "0.5", "1000000000001", "-1000000000001", "1e30")],
+    "rate": [*_NOT_DECIMAL, *_with_code(RANGE, "0", "-0.5", "1e10", "0.0000000000001", "1e-30")],
+    "minute": [*_NOT_INT, *_with_code(RANGE, -1, 1440, 2**31 - 1)],
+    "workdays": [*_NOT_INT, *_with_code(RANGE, -1, 251, 2**31 - 1)],
+    "seconds": [*_NOT_INT, *_with_code(RANGE, -1, 86_401, 2**31 - 1)],
+    "version": [*_NOT_INT, *_with_code(CONFLICT, -1, 0, 2**31 - 1)],
+    "days of silence": [*_NOT_INT, *_with_code(RANGE, -1, 0, 366, 2**31 - 1)],
+    "hours": [*_NOT_INT, *_with_code(RANGE, -1, 365 * 24 + 1, 2**31 - 1)],
+    "percent": _with_code(BAD_INPUT, "5", "", "NaN", True, [], {}, f"{RAW_PREFIX}1e400", f"{RAW_PREFIX}{'9' * 5000}"),
+    "recipients": [*_with_code(BAD_INPUT, ["NONSENSE"], [None], [5], {}, "NONSENSE"), *_with_code(REQUIRED, [])],
     "channels": [
-        *_all(TOP, [5], [None], [[]], {}, *([bad.value] for bad in UNSTORABLE)),
-        *(Bad([each], NOT_FOUND, ("0",)) for each in ("", "nonsense", "a\u202eb", BIG)),
+        *_with_code(BAD_INPUT, [5], [None], [[]], {}, *([bad.value] for bad in UNSTORABLE_TEXTS)),
+        *(InvalidValue([channel], NOT_FOUND, ("0",)) for channel in ("", "nonsense", "a\u202eb", BIG_TEXT)),
     ],
-    "weekdays": [*_all(TOP, ["NONSENSE"], [None], [5], {}, "NONSENSE"), *_all(REQUIRED, [])],
-    "boolean": _all(TOP, "true", "", 1, 0, [], {}),
-    "enum": _all(TOP, "NONSENSE", "", 5, True, [], {}, "\ud800", BIG),
+    "weekdays": [*_with_code(BAD_INPUT, ["NONSENSE"], [None], [5], {}, "NONSENSE"), *_with_code(REQUIRED, [])],
+    "boolean": _with_code(BAD_INPUT, "true", "", 1, 0, [], {}),
+    "enum": _with_code(BAD_INPUT, "NONSENSE", "", 5, True, [], {}, "\ud800", BIG_TEXT),
     "period": [
-        *_all(TOP, "MONTH", 5, [5], {"kind": "NONSENSE"}, {"kind": None}, {"nonsense": 1}, {"on": "2026-02-31"}),
-        *_all(TOP, {"offset": 2**31}, {"offset": 1.5}, {"on": "a\0b"}, {"on": "2026-11-18T00:00:00Z"}),
-        Bad({"kind": "CUSTOM"}, INVALID, ("start",)),
-        Bad({"kind": "CUSTOM", "start": "2026-11-01"}, INVALID, ("end",)),
-        Bad({"kind": "CUSTOM", "start": "2026-11-02", "end": "2026-11-01"}, INVALID, ("end",)),
-        Bad({"kind": "CUSTOM", "start": "1900-01-01", "end": "2173-10-15"}, INVALID, ("end",)),  # 100,000 days
-        Bad({"kind": "CUSTOM", "start": "0001-01-01", "end": "0001-01-02"}, INVALID, ("start",)),
-        Bad({"kind": "CUSTOM", "start": "2026-11-01", "end": "2026-11-02", "on": "2026-11-01"}, INVALID, ("on",)),
-        Bad({"kind": "CUSTOM", "start": "2026-11-01", "end": "2026-11-02", "offset": 1}, INVALID, ("offset",)),
-        Bad({"kind": "MONTH", "start": "2026-11-01"}, INVALID, ("start",)),
-        Bad({"kind": "MONTH", "end": "2026-11-01"}, INVALID, ("end",)),
-        Bad({"kind": "MONTH", "offset": 1201}, INVALID, ("offset",)),
-        Bad({"kind": "YEAR", "offset": -1200}, INVALID, ("offset",)),
-        Bad({"kind": "DAY", "on": "9999-12-31"}, INVALID, ("on",)),
-        Bad({"kind": "WEEK", "on": "0001-01-01"}, INVALID, ("on",)),
+        *_with_code(BAD_INPUT, "MONTH", 5, [5], {"kind": "NONSENSE"}, {"kind": None}, {"nonsense": 1}, {"on": "2026-02-31"}),
+        *_with_code(BAD_INPUT, {"offset": 2**31}, {"offset": 1.5}, {"on": "a\0b"}, {"on": "2026-11-18T00:00:00Z"}),
+        InvalidValue({"kind": "CUSTOM"}, INVALID, ("start",)),
+        InvalidValue({"kind": "CUSTOM", "start": "2026-11-01"}, INVALID, ("end",)),
+        InvalidValue({"kind": "CUSTOM", "start": "2026-11-02", "end": "2026-11-01"}, INVALID, ("end",)),
+        InvalidValue({"kind": "CUSTOM", "start": "1900-01-01", "end": "2173-10-15"}, INVALID, ("end",)),  # 100,000 days
+        InvalidValue({"kind": "CUSTOM", "start": "0001-01-01", "end": "0001-01-02"}, INVALID, ("start",)),
+        InvalidValue({"kind": "CUSTOM", "start": "2026-11-01", "end": "2026-11-02", "on": "2026-11-01"}, INVALID, ("on",)),
+        InvalidValue({"kind": "CUSTOM", "start": "2026-11-01", "end": "2026-11-02", "offset": 1}, INVALID, ("offset",)),
+        InvalidValue({"kind": "MONTH", "start": "2026-11-01"}, INVALID, ("start",)),
+        InvalidValue({"kind": "MONTH", "end": "2026-11-01"}, INVALID, ("end",)),
+        InvalidValue({"kind": "MONTH", "offset": 1201}, INVALID, ("offset",)),
+        InvalidValue({"kind": "YEAR", "offset": -1200}, INVALID, ("offset",)),
+        InvalidValue({"kind": "DAY", "on": "9999-12-31"}, INVALID, ("on",)),
+        InvalidValue({"kind": "WEEK", "on": "0001-01-01"}, INVALID, ("on",)),
     ],
 }  # fmt: skip
 
-BY_NAME: Final = {
+KIND_BY_NAME: Final = {
     "name": "name", "title": "name", "note": "note", "problem": "note", "reason": "note", "lostReason": "note",
     "description": "note", "product": "line", "source": "line", "contactName": "line", "phone": "line",
     "email": "e-mail", "password": "password", "avatarUrl": "address", "externalId": "external", "metric": "metric",
@@ -140,7 +152,7 @@ BY_NAME: Final = {
     "owner": "Employee", "employee": "Employee", "assignee": "Employee", "manager": "Employee", "team": "Team",
     "parent": "Team", "scope": "Team", "client": "Client", "deal": "Deal", "stage": "Stage",
 }  # fmt: skip
-BY_PLACE: Final = {  # for names that have several kinds
+KIND_BY_PATH: Final = {  # for names that have several kinds
     "recordLead id": "Lead", "convertLead id": "Lead", "rejectLead id": "Lead", "recordClient id": "Client",
     "recordContact id": "Contact", "recordCall id": "Call", "recordResult id": "Result", "createTask id": "Task",
     "completeTask id": "Task", "reopenTask id": "Task", "deleteRecord id": "Call", "updateEmployee id": "Employee",
@@ -152,42 +164,51 @@ BY_PLACE: Final = {  # for names that have several kinds
     **{f"{name} id": "Deal" for name in (
         "updateDeal", "moveDeal", "winDeal", "loseDeal", "reopenDeal", "flagDeal", "deleteDeal")},
 }  # fmt: skip
-UNLIKE_ALL: Final = {  # for fields with rules of their own
+INVALID_BY_PATH: Final = {  # for fields with rules of their own
     "signIn email": [
-        *_NO_TEXT,
-        *(Bad(each, INVALID, elsewhere="input.password") for each in ("", "nobody@example.com", "a\u202eb", "%", BIG)),
+        *_NOT_TEXT,
+        *(InvalidValue(email, INVALID, other_path="input.password") for email in ("", "nobody@example.com", "a\u202eb", "%", BIG_TEXT)),
     ],
-    "signIn password": [*_NO_TEXT, *_all(INVALID, "", "wrong", BIG)],
+    "signIn password": [*_NOT_TEXT, *_with_code(INVALID, "", "wrong", BIG_TEXT)],
     "refreshSession refreshToken": [
-        *_NO_TEXT,
-        *(Bad(each, "UNAUTHENTICATED", elsewhere="") for each in ("", "nonsense", "a\u202eb", BIG)),
+        *_NOT_TEXT,
+        *(InvalidValue(token, "UNAUTHENTICATED", other_path="") for token in ("", "nonsense", "a\u202eb", BIG_TEXT)),
     ],
-    "signOut refreshToken": _NO_TEXT,  # an unknown token is accepted and ends no session
-    "updateProfile currentPassword": [*_NO_TEXT, *_all(INVALID, "", "wrong", BIG)],
-    "createEmployee email": [*BAD["e-mail"], *_all(REQUIRED, "", "  "), *_all(CONFLICT, "Ann@example.com", "bob@example.com")],
-    "updateEmployee email": [*BAD["e-mail"], *_all(CONFLICT, "bob@example.com")],
+    "signOut refreshToken": _NOT_TEXT,  # an unknown token is accepted and ends no session
+    "updateProfile currentPassword": [*_NOT_TEXT, *_with_code(INVALID, "", "wrong", BIG_TEXT)],
+    "createEmployee email": [*INVALID_BY_KIND["e-mail"], *_with_code(REQUIRED, "", "  "), *_with_code(CONFLICT, "Ann@example.com", "bob@example.com")],
+    "updateEmployee email": [*INVALID_BY_KIND["e-mail"], *_with_code(CONFLICT, "bob@example.com")],
     "markAlertsRead ids": [
-        *_all(TOP, {}, True, [None], [True], [{}], *([bad.value] for bad in UNSTORABLE)),
-        *(Bad([bad], NOT_FOUND, ("0",)) for bad in (
-            "", "garbage", BIG, encoded("Alert", 0), encoded("Alert", 999_999), encoded("Alert", 10**18 - 1),
-            encoded("Deal", 1), 5)),
+        *_with_code(BAD_INPUT, {}, True, [None], [True], [{}], *([bad.value] for bad in UNSTORABLE_TEXTS)),
+        *(InvalidValue([bad], NOT_FOUND, ("0",)) for bad in (
+            "", "garbage", BIG_TEXT, encode_global_id("Alert", 0), encode_global_id("Alert", 999_999), encode_global_id("Alert", 10**18 - 1),
+            encode_global_id("Deal", 1), 5)),
     ],
-    "recordResult metric": [*BAD["metric"], *_all(INVALID, "deals_won")],
-    "setExchangeRate currency": [*BAD["currency"], *_all(INVALID, "EUR")],
-    "updateCompany currency": [*BAD["currency"], *_all(CONFLICT, "USD")],
+    "recordResult metric": [*INVALID_BY_KIND["metric"], *_with_code(INVALID, "deals_won")],
+    "setExchangeRate currency": [*INVALID_BY_KIND["currency"], *_with_code(INVALID, "EUR")],
+    "updateCompany currency": [*INVALID_BY_KIND["currency"], *_with_code(CONFLICT, "USD")],
 }  # fmt: skip
-_IDS: Final = ("Employee", "Team", "Client", "Deal", "Stage", "Lead", "Contact", "Call", "Result", "Task", "Goal",
+_ID_KINDS: Final = ("Employee", "Team", "Client", "Deal", "Stage", "Lead", "Contact", "Call", "Result", "Task", "Goal",
                "Device", "Pipeline", "Scope", "AlertRule")  # fmt: skip
 
 
-def _no_ids_of(kind: str) -> list[Bad]:
-    other = "Goal" if kind != "Goal" else "Deal"
-    one = "Employee" if kind == "Scope" else kind
+def _invalid_ids(kind: str) -> list[InvalidValue]:
+    other_kind = "Goal" if kind != "Goal" else "Deal"
+    id_kind = "Employee" if kind == "Scope" else kind
     return [
-        *_all(TOP, True, 1.5, [[]], {}, *(bad.value for bad in UNSTORABLE), f"{RAW}1e400", f"{RAW}{'9' * 5000}"),
-        *_all(
+        *_with_code(
+            BAD_INPUT,
+            True,
+            1.5,
+            [[]],
+            {},
+            *(bad.value for bad in UNSTORABLE_TEXTS),
+            f"{RAW_PREFIX}1e400",
+            f"{RAW_PREFIX}{'9' * 5000}",
+        ),
+        *_with_code(
             NOT_FOUND,
-            f"{RAW}{'9' * 40}",
+            f"{RAW_PREFIX}{'9' * 40}",
             "",
             " ",
             "garbage",
@@ -195,31 +216,43 @@ def _no_ids_of(kind: str) -> list[Bad]:
             "ext:",
             "ext:nothing",
             "ext:a\u202eb",
-            f"ext:{BIG}",
+            f"ext:{BIG_TEXT}",
             "a\u202eb",
-            BIG,
+            BIG_TEXT,
         ),
-        *_all(NOT_FOUND, encoded(one, 999_999), encoded(other, 1), encoded(one, 0), encoded("Nothing", 1)),
-        *_all(NOT_FOUND, encoded(one, 2**31), encoded(one, 10**18 - 1), f"{one}:1", encoded(one, 1) + "x"),
+        *_with_code(
+            NOT_FOUND,
+            encode_global_id(id_kind, 999_999),
+            encode_global_id(other_kind, 1),
+            encode_global_id(id_kind, 0),
+            encode_global_id("Nothing", 1),
+        ),
+        *_with_code(
+            NOT_FOUND,
+            encode_global_id(id_kind, 2**31),
+            encode_global_id(id_kind, 10**18 - 1),
+            f"{id_kind}:1",
+            encode_global_id(id_kind, 1) + "x",
+        ),
     ]
 
 
-def values(place: str, type_: GraphQLInputType) -> Iterable[Bad]:
+def invalid_values_for(path: str, type_: GraphQLInputType) -> Iterable[InvalidValue]:
     """Return the invalid values of the field at a path such as "recordDeal amount currency"."""
-    if place in UNLIKE_ALL:
-        return UNLIKE_ALL[place]
-    kind = kind_of(place, type_)
-    return _no_ids_of(kind) if kind in _IDS else BAD[kind]
+    if path in INVALID_BY_PATH:
+        return INVALID_BY_PATH[path]
+    kind = find_kind(path, type_)
+    return _invalid_ids(kind) if kind in _ID_KINDS else INVALID_BY_KIND[kind]
 
 
-def kind_of(place: str, type_: GraphQLInputType) -> str:
-    name, of = place.rpartition(" ")[2], get_named_type(type_)
-    if place in BY_PLACE:
-        return BY_PLACE[place]
-    if name in BY_NAME and of.name != "PeriodInput":
-        return BY_NAME[name]
-    if isinstance(of, GraphQLEnumType) and not is_list_type(get_nullable_type(type_)):
+def find_kind(path: str, type_: GraphQLInputType) -> str:
+    name, named_type = path.rpartition(" ")[2], get_named_type(type_)
+    if path in KIND_BY_PATH:
+        return KIND_BY_PATH[path]
+    if name in KIND_BY_NAME and named_type.name != "PeriodInput":
+        return KIND_BY_NAME[name]
+    if isinstance(named_type, GraphQLEnumType) and not is_list_type(get_nullable_type(type_)):
         return "enum"
-    known = {"DateTime": "past", "Date": "day", "Boolean": "boolean", "PeriodInput": "period"}
-    assert of.name in known, f"Add the kind of “{place}” to KIND_BY_NAME or KIND_BY_PATH."
-    return known[of.name]
+    kind_by_type = {"DateTime": "past", "Date": "day", "Boolean": "boolean", "PeriodInput": "period"}
+    assert named_type.name in kind_by_type, f"Add the kind of “{path}” to KIND_BY_NAME or KIND_BY_PATH."
+    return kind_by_type[named_type.name]

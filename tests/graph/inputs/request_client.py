@@ -13,28 +13,28 @@ from broadcaster import Broadcast
 from tortoise import Tortoise
 
 from graph.execution.operations import Operations
-from graph.execution.query_limits import Limits
-from graph.schema import make
+from graph.execution.query_limits import QueryLimits
+from graph.schema import create_schema
 from models.db import connection
 from models.live import change_log
-from resolvers.request.client_info import Caller
+from resolvers.request.client_info import ClientInfo
 from resolvers.request.services import Services
-from server.context_factory import Gate
+from server.context_factory import ContextFactory
 from server.observability import logging
-from server.operation_runner import Answering
-from server.requests.request_parsing import decoded, envelope
+from server.operation_runner import OperationRunner
+from server.requests.request_parsing import parse_json, parse_request
 from subscriptions.core.hub import Hub
 from tests.graph.inputs import valid_inputs
-from tests.graph.inputs.invalid_values import RAW
-from tests.world import START, Unthrottled, opened
+from tests.graph.inputs.invalid_values import RAW_PREFIX
+from tests.world import START, UnlimitedRateLimiter, open_world
 
-SCHEMA: Final = make()
-_OF_SIGNING_IN: Final = {"session", "refresh_token", "presence"}  # they change without a mutation of business data
-_RAW: Final = re.compile(f'"{RAW}([^"]*)"')
+SCHEMA: Final = create_schema()
+_SIGN_IN_TABLES: Final = {"session", "refresh_token", "presence"}  # they change without a mutation of business data
+_RAW: Final = re.compile(f'"{RAW_PREFIX}([^"]*)"')
 
 
 @dataclass(frozen=True)
-class Made:
+class CompanyTemplate:
     """A filled database to be copied, with the administrator's token and the ids of its records by name."""
 
     url: str
@@ -42,72 +42,76 @@ class Made:
     ids: dict[str, str]
 
 
-async def made(url: str) -> Made:
-    async with opened(url) as world:
-        await valid_inputs.furnished(world)
-        return Made(url, world.tokens["admin"], world.ids)
+async def create_template(url: str) -> CompanyTemplate:
+    async with open_world(url) as world:
+        await valid_inputs.create_company_records(world)
+        return CompanyTemplate(url, world.tokens["admin"], world.global_ids)
 
 
 @dataclass
-class Edge:
-    answering: Answering
+class RequestClient:
+    runner: OperationRunner
     token: str
     ids: dict[str, str]
 
-    async def ask(self, query: str, language: str = "en", **variables: Any) -> dict[str, Any]:
+    async def execute(self, query: str, language: str = "en", **variables: Any) -> dict[str, Any]:
         """Execute a query or mutation; variables that begin with RAW_PREFIX are put into the body as raw JSON."""
-        with logging.request() as request:
-            caller = Caller(self.token, language, "127.0.0.1", request.id)
+        with logging.start_request() as request_log:
+            client = ClientInfo(self.token, language, "127.0.0.1", request_log.id)
             try:
-                operation = self.answering.read(envelope(decoded(_body(query, variables))))
+                operation = self.runner.parse_operation(parse_request(parse_json(_encode_body(query, variables))))
             except Exception as error:  # noqa: BLE001 - as the endpoint does
-                return self.answering.failed(error, caller).payload
-            return (await self.answering.execute(operation, caller)).payload
+                return self.runner.make_error_result(error, client).payload
+            return (await self.runner.execute(operation, client)).payload
 
-    async def hear(self, query: str, **variables: Any) -> dict[str, Any]:
+    async def receive_first(self, query: str, **variables: Any) -> dict[str, Any]:
         """Execute a subscription and return its first result."""
-        with logging.request() as request:
-            caller = Caller(self.token, "en", "127.0.0.1", request.id)
+        with logging.start_request() as request_log:
+            client = ClientInfo(self.token, "en", "127.0.0.1", request_log.id)
             try:
-                operation = self.answering.read(envelope(decoded(_body(query, variables))))
+                operation = self.runner.parse_operation(parse_request(parse_json(_encode_body(query, variables))))
             except Exception as error:  # noqa: BLE001 - as the socket does
-                return self.answering.failed(error, caller).payload
-            context = await self.answering.gate.admit(caller)
-            async with aclosing(self.answering.events(operation, context)) as answers:
-                _, answer = await anext(answers)
-                return answer.payload
+                return self.runner.make_error_result(error, client).payload
+            context = await self.runner.context_factory.create_for_request(client)
+            async with aclosing(self.runner.run_subscription(operation, context)) as results:
+                _, result = await anext(results)
+                return result.payload
 
-    async def act(self, mutation: str, arguments: dict[str, Any], language: str = "en") -> dict[str, Any]:
+    async def execute_mutation(self, mutation: str, arguments: dict[str, Any], language: str = "en") -> dict[str, Any]:
         fields = SCHEMA._schema.mutation_type.fields[mutation].args
         declared = ", ".join(f"${name}: {argument.type}" for name, argument in fields.items())
-        passed = ", ".join(f"{name}: ${name}" for name in fields)
-        document = f"mutation({declared}) {{ {mutation}({passed}) {{ userErrors {{ path code message }} }} }}"
+        arguments_text = ", ".join(f"{name}: ${name}" for name in fields)
+        document = f"mutation({declared}) {{ {mutation}({arguments_text}) {{ userErrors {{ path code message }} }} }}"
         document = document.replace("()", "")  # a mutation without arguments
-        return await self.ask(document, language, **arguments)
+        return await self.execute(document, language, **arguments)
 
 
-def _body(query: str, variables: dict[str, Any]) -> str:
+def _encode_body(query: str, variables: dict[str, Any]) -> str:
     return _RAW.sub(r"\1", json.dumps({"query": query, "variables": variables}))
 
 
 @asynccontextmanager
-async def opened_again(made: Made, url: str) -> AsyncIterator[Edge]:
+async def open_copy(template: CompanyTemplate, url: str) -> AsyncIterator[RequestClient]:
     """Open the copy of the template at `url` and yield a client for it."""
-    async with connection.connected(url):
-        hub = Hub(Broadcast("memory://"), change_log.after, change_log.newest)
-        services = Services("s" * 32, Unthrottled(), hub.ring, hub, access_seconds=400 * 86_400, refresh_days=400)
-        gate = Gate(services, lambda: START)
+    async with connection.connect(url):
+        hub = Hub(Broadcast("memory://"), change_log.read_after, change_log.last_position)
+        services = Services(
+            "s" * 32, UnlimitedRateLimiter(), hub.notify, hub, access_token_seconds=400 * 86_400, refresh_token_days=400
+        )
+        context_factory = ContextFactory(services, lambda: START)
         await hub.start()
         try:
-            yield Edge(Answering(Operations(SCHEMA, Limits()), gate), made.token, made.ids)
+            yield RequestClient(
+                OperationRunner(Operations(SCHEMA, QueryLimits()), context_factory), template.token, template.ids
+            )
         finally:
             await hub.stop()
 
 
-async def held() -> dict[str, list[tuple[Any, ...]]]:
+async def read_all_rows() -> dict[str, list[tuple[Any, ...]]]:
     """Return all rows by table, except the tables of sessions and presence."""
-    tables = sorted({model._meta.db_table for model in Tortoise.apps["models"].values()} - _OF_SIGNING_IN)
+    tables = sorted({model._meta.db_table for model in Tortoise.apps["models"].values()} - _SIGN_IN_TABLES)
     return {
-        table: [tuple(row.values()) for row in await connection.rows(f"SELECT * FROM {table} ORDER BY 1")]
+        table: [tuple(row.values()) for row in await connection.fetch_rows(f"SELECT * FROM {table} ORDER BY 1")]
         for table in tables
     }

@@ -21,58 +21,58 @@ from graphql import (
 )
 
 from tests.graph.inputs import invalid_values, valid_inputs
-from tests.graph.inputs.invalid_values import TOP, Bad
-from tests.graph.inputs.request_client import SCHEMA, Edge, held
+from tests.graph.inputs.invalid_values import BAD_INPUT, InvalidValue
+from tests.graph.inputs.request_client import SCHEMA, RequestClient, read_all_rows
 
 MUTATIONS: Final = SCHEMA._schema.mutation_type.fields
 CYRILLIC: Final = re.compile("[а-яё]", re.IGNORECASE)
-Place = tuple[str, ...]
+InputPath = tuple[str, ...]
 
 
 # Input fields of the schema
 
 
-def places(mutation: str) -> Iterator[tuple[Place, Any]]:
+def find_input_paths(mutation: str) -> Iterator[tuple[InputPath, Any]]:
     """Yield the path and type of each field of the mutation's arguments, including nested input objects."""
     for name, argument in MUTATIONS[mutation].args.items():
-        yield from _within((name,), argument)
+        yield from _expand_input((name,), argument)
 
 
-def _within(place: Place, field: GraphQLArgument | GraphQLInputField) -> Iterator[tuple[Place, Any]]:
-    of = get_named_type(field.type)
-    if not isinstance(of, GraphQLInputObjectType) or of.name == "PeriodInput":
-        yield place, field.type
+def _expand_input(path: InputPath, field: GraphQLArgument | GraphQLInputField) -> Iterator[tuple[InputPath, Any]]:
+    named_type = get_named_type(field.type)
+    if not isinstance(named_type, GraphQLInputObjectType) or named_type.name == "PeriodInput":
+        yield path, field.type
         return
-    for name, inner in of.fields.items():
-        yield from _within(
-            (*place, "0", name) if is_list_type(get_nullable_type(field.type)) else (*place, name), inner
+    for name, inner in named_type.fields.items():
+        yield from _expand_input(
+            (*path, "0", name) if is_list_type(get_nullable_type(field.type)) else (*path, name), inner
         )
 
 
-def at(arguments: Any, place: Place) -> tuple[Any, Any]:
+def locate(arguments: Any, path: InputPath) -> tuple[Any, Any]:
     """Return the container of the value at a path and its key in it."""
-    holder = arguments
-    for step in place[:-1]:
-        holder = holder[int(step)] if isinstance(holder, list) else holder[step]
-    return holder, place[-1]
+    container = arguments
+    for key in path[:-1]:
+        container = container[int(key)] if isinstance(container, list) else container[key]
+    return container, path[-1]
 
 
-def called(mutation: str, place: Place) -> str:
+def format_path(mutation: str, path: InputPath) -> str:
     """Return the path in the form that `values` uses, such as "recordDeal amount currency"."""
-    return " ".join([mutation, *(place[1:] if place[0] == "input" else place)])
+    return " ".join([mutation, *(path[1:] if path[0] == "input" else path)])
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
-def test_a_right_call_fills_in_every_field(mutation: str) -> None:
-    arguments = valid_inputs.right(_Anything())[mutation]
+def test_valid_call_sets_every_input_field(mutation: str) -> None:
+    arguments = valid_inputs.build_valid_arguments(_AnyId())[mutation]
 
-    for place, type_ in places(mutation):
-        holder, name = at(arguments, place)
-        assert name in holder, f"{called(mutation, place)}: {type_}"
-        assert list(invalid_values.values(called(mutation, place), type_))
+    for path, type_ in find_input_paths(mutation):
+        container, name = locate(arguments, path)
+        assert name in container, f"{format_path(mutation, path)}: {type_}"
+        assert list(invalid_values.invalid_values_for(format_path(mutation, path), type_))
 
 
-class _Anything(dict[str, str]):
+class _AnyId(dict[str, str]):
     def __missing__(self, key: str) -> str:
         return "1"
 
@@ -81,73 +81,92 @@ class _Anything(dict[str, str]):
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
-async def test_what_a_field_cannot_take_is_refused_by_its_place_and_changes_nothing(
-    sqlite: Edge, mutation: str
+async def test_invalid_values_are_rejected_with_path_and_change_nothing(
+    sqlite_client: RequestClient, mutation: str
 ) -> None:
-    wrong = await differences(sqlite, mutation, lambda bad: True)
-    assert not wrong, "\n".join(wrong)
+    mismatches = await find_differences(sqlite_client, mutation, lambda invalid: True)
+    assert not mismatches, "\n".join(mismatches)
 
-    answer = await sqlite.act(mutation, valid_inputs.right(sqlite.ids)[mutation])
+    answer = await sqlite_client.execute_mutation(
+        mutation, valid_inputs.build_valid_arguments(sqlite_client.ids)[mutation]
+    )
     assert answer == {"data": {mutation: {"userErrors": []}}}
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
-async def test_null_where_the_schema_allows_it_is_taken_or_is_the_users_to_mend(sqlite: Edge, mutation: str) -> None:
-    for place, type_ in places(mutation):
+async def test_null_in_nullable_field_is_accepted_or_gives_user_error(
+    sqlite_client: RequestClient, mutation: str
+) -> None:
+    for path, type_ in find_input_paths(mutation):
         if type_ is get_nullable_type(type_):
-            arguments = valid_inputs.right(sqlite.ids)[mutation]
-            holder, name = at(arguments, place)
-            holder[name] = None
-            answer = await sqlite.act(mutation, arguments)
-            assert "errors" not in answer, f"{called(mutation, place)}: {answer['errors'][0]}"
+            arguments = valid_inputs.build_valid_arguments(sqlite_client.ids)[mutation]
+            container, name = locate(arguments, path)
+            container[name] = None
+            answer = await sqlite_client.execute_mutation(mutation, arguments)
+            assert "errors" not in answer, f"{format_path(mutation, path)}: {answer['errors'][0]}"
 
 
-async def test_postgresql_refuses_the_same_and_in_russian_too(postgres: Edge) -> None:
+async def test_invalid_values_are_rejected_on_postgresql_in_russian(postgres_client: RequestClient) -> None:
     """Only values that pass GraphQL's validation, whose errors are in English, and texts the database cannot store."""
-    wrong = []
+    mismatches = []
     for mutation in MUTATIONS:
-        wrong += await differences(
-            postgres, mutation, lambda bad: bad.code != TOP or bad in invalid_values.UNSTORABLE, "ru", each=False
+        mismatches += await find_differences(
+            postgres_client,
+            mutation,
+            lambda invalid: invalid.code != BAD_INPUT or invalid in invalid_values.UNSTORABLE_TEXTS,
+            "ru",
+            compare_after_each_field=False,
         )
 
-    assert not wrong, "\n".join(wrong)
+    assert not mismatches, "\n".join(mismatches)
 
 
-async def differences(
-    edge: Edge, mutation: str, telling: Callable[[Bad], bool], language: str = "en", *, each: bool = True
+async def find_differences(
+    client: RequestClient,
+    mutation: str,
+    is_tested: Callable[[InvalidValue], bool],
+    language: str = "en",
+    *,
+    compare_after_each_field: bool = True,
 ) -> list[str]:
     """Try the invalid values of all fields and return, in words, unexpected answers and changes of the database.
 
     is_tested                 selects the values to be tried
     compare_after_each_field  compare the database after each field, not only at the end
     """
-    wrong, before = [], await held()
-    for place, type_ in places(mutation):
-        for bad in filter(telling, invalid_values.values(called(mutation, place), type_)):
-            arguments = valid_inputs.right(edge.ids)[mutation]
-            holder, name = at(arguments, place)
-            holder[name] = bad.value
-            code, where, said = judged(mutation, await edge.act(mutation, arguments, language))
-            if bool(CYRILLIC.search(said)) is not (language == "ru"):
-                wrong.append(f"{called(mutation, place)} = {bad.value!r:.60} is told: {said}")
-            shown = ".".join((*place, *bad.below)) if bad.elsewhere is None else bad.elsewhere
-            if code != bad.code or not (where.startswith(shown) if code == TOP else where == shown):
-                wrong.append(f"{called(mutation, place)} = {bad.value!r:.60}: {code} at {where}, not {bad.code}")
-        if each and (after := await held()) != before:
-            changed = [table for table in before if before[table] != after[table]]
-            wrong.append(f"{called(mutation, place)} changed {changed}")
-            before = after
-    return wrong if await held() == before else [*wrong, f"{mutation} changed something"]
+    mismatches, rows_before = [], await read_all_rows()
+    for path, type_ in find_input_paths(mutation):
+        for invalid in filter(is_tested, invalid_values.invalid_values_for(format_path(mutation, path), type_)):
+            arguments = valid_inputs.build_valid_arguments(client.ids)[mutation]
+            container, name = locate(arguments, path)
+            container[name] = invalid.value
+            code, error_path, message = read_error(
+                mutation, await client.execute_mutation(mutation, arguments, language)
+            )
+            if bool(CYRILLIC.search(message)) is not (language == "ru"):
+                mismatches.append(f"{format_path(mutation, path)} = {invalid.value!r:.60} is told: {message}")
+            expected_path = ".".join((*path, *invalid.path_below)) if invalid.other_path is None else invalid.other_path
+            if code != invalid.code or not (
+                error_path.startswith(expected_path) if code == BAD_INPUT else error_path == expected_path
+            ):
+                mismatches.append(
+                    f"{format_path(mutation, path)} = {invalid.value!r:.60}: {code} at {error_path}, not {invalid.code}"
+                )
+        if compare_after_each_field and (rows_after := await read_all_rows()) != rows_before:
+            changed = [table for table in rows_before if rows_before[table] != rows_after[table]]
+            mismatches.append(f"{format_path(mutation, path)} changed {changed}")
+            rows_before = rows_after
+    return mismatches if await read_all_rows() == rows_before else [*mismatches, f"{mutation} changed something"]
 
 
-def judged(mutation: str, answer: dict[str, Any]) -> tuple[str, str, str]:
+def read_error(mutation: str, answer: dict[str, Any]) -> tuple[str, str, str]:
     """Return code, path and message of the one error of an answer; other numbers of errors are returned in words."""
     if "errors" in answer:
         assert not (answer.get("data") or {}).get(mutation)
         error = answer["errors"][0]
         assert len(error["message"]) < 500
-        place = re.sub(r"\[(\d+)\]", r".\1", error["extensions"].get("field", ""))
-        return error["extensions"]["code"], place, error["message"]
+        path = re.sub(r"\[(\d+)\]", r".\1", error["extensions"].get("field", ""))
+        return error["extensions"]["code"], path, error["message"]
     errors = answer["data"][mutation]["userErrors"]
     if len(errors) != 1:
         return f"{len(errors)} errors", "", ""

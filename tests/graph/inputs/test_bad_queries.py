@@ -17,125 +17,133 @@ from graphql import (
     is_list_type,
 )
 
-from domain.primitives.global_ids import encoded
-from tests.graph.inputs.invalid_values import BAD, RAW, UNSTORABLE
-from tests.graph.inputs.request_client import SCHEMA, Edge
+from domain.primitives.global_ids import encode_global_id
+from tests.graph.inputs.invalid_values import INVALID_BY_KIND, RAW_PREFIX, UNSTORABLE_TEXTS
+from tests.graph.inputs.request_client import SCHEMA, RequestClient
 
-CODES: Final = {"BAD_USER_INPUT", "NOT_FOUND", "CURSOR_UNKNOWN"}
-NEEDED: Final[dict[str, dict[str, Any]]] = {
+ALLOWED_CODES: Final = {"BAD_USER_INPUT", "NOT_FOUND", "CURSOR_UNKNOWN"}
+REQUIRED_ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "node": {"id": "x"}, "employee": {"id": "x"}, "team": {"id": "x"}, "goal": {"id": "x"},
     "testAlertRule": {"input": {"kind": "GOAL_BEHIND", "recipients": ["MANAGER"]}},
     "byExternalId": {"type": "DEAL", "externalId": "x"},
 }  # fmt: skip
-MARKS: Final = "x" + "\u0301\u0316" * 50_000  # Unicode normalization of them would take minutes
-LONG: Final = "x" * 100_000
-TEXTS: Final = [
+MANY_COMBINING_MARKS: Final = "x" + "\u0301\u0316" * 50_000  # Unicode normalization of them would take minutes
+LONG_TEXT: Final = "x" * 100_000
+INVALID_TEXTS: Final = [
     "",
     " ",
     "%",
     "_",
     "'; DROP TABLE deal; --",
     "a\u202eb",
-    MARKS,
-    LONG,
-    *(bad.value for bad in UNSTORABLE),
+    MANY_COMBINING_MARKS,
+    LONG_TEXT,
+    *(bad.value for bad in UNSTORABLE_TEXTS),
 ]
-IDS: Final = [
-    *TEXTS, "garbage", "ext:", f"ext:{LONG}", 5, f"{RAW}{'9' * 40}", "WzFd", "WzEsMV0", "bnVsbA", "WzllNDAwXQ",
-    *(encoded(kind, number) for kind in ("Employee", "Team", "Deal", "Activity", "DealWon", "Device", "Pipeline", "Stage",
+INVALID_IDS: Final = [
+    *INVALID_TEXTS, "garbage", "ext:", f"ext:{LONG_TEXT}", 5, f"{RAW_PREFIX}{'9' * 40}", "WzFd", "WzEsMV0", "bnVsbA", "WzllNDAwXQ",
+    *(encode_global_id(kind, number) for kind in ("Employee", "Team", "Deal", "Activity", "DealWon", "Device", "Pipeline", "Stage",
                                          "Company", "Nothing") for number in (0, 2**31, 10**18 - 1)),
 ]  # fmt: skip
-BY_TYPE: Final[dict[str, list[Any]]] = {
-    "ID": IDS,
-    "String": IDS,  # including cursors
-    "Int": [0, -1, 101, 2**31 - 1, -(2**31), *(bad.value for bad in BAD["minute"])],
-    "Decimal": [bad.value for bad in BAD["money"]],
-    "Float": [0, -1, 101, "5", "NaN", True, f"{RAW}1e400", f"{RAW}1e308"],
-    "Boolean": [bad.value for bad in BAD["boolean"]],
-    "DateTime": [bad.value for bad in BAD["moment"]] + ["2026-11-19T09:00:00Z"],
-    "PeriodInput": [bad.value for bad in BAD["period"]],
+VALUES_BY_TYPE: Final[dict[str, list[Any]]] = {
+    "ID": INVALID_IDS,
+    "String": INVALID_IDS,  # including cursors
+    "Int": [0, -1, 101, 2**31 - 1, -(2**31), *(bad.value for bad in INVALID_BY_KIND["minute"])],
+    "Decimal": [bad.value for bad in INVALID_BY_KIND["money"]],
+    "Float": [0, -1, 101, "5", "NaN", True, f"{RAW_PREFIX}1e400", f"{RAW_PREFIX}1e308"],
+    "Boolean": [bad.value for bad in INVALID_BY_KIND["boolean"]],
+    "DateTime": [bad.value for bad in INVALID_BY_KIND["moment"]] + ["2026-11-19T09:00:00Z"],
+    "PeriodInput": [bad.value for bad in INVALID_BY_KIND["period"]],
 }
 
 
-def questions(kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def generate_calls(root_type: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each root field with arguments of which one, possibly a nested field, is invalid."""
-    root = SCHEMA._schema.get_type(kind)
+    root = SCHEMA._schema.get_type(root_type)
     assert isinstance(root, GraphQLObjectType)
     for name, field in root.fields.items():
-        for argument, of in field.args.items():
-            for value in worst(of.type):
-                needed = NEEDED.get(name, {})
-                if isinstance(value, dict) and isinstance(needed.get(argument), dict):
-                    value = needed[argument] | value
-                yield name, {**needed, argument: value}
+        for argument, argument_definition in field.args.items():
+            for value in generate_invalid_values(argument_definition.type):
+                required = REQUIRED_ARGUMENTS.get(name, {})
+                if isinstance(value, dict) and isinstance(required.get(argument), dict):
+                    value = required[argument] | value
+                yield name, {**required, argument: value}
 
 
-def worst(type_: GraphQLInputType) -> Iterator[Any]:
-    of = get_named_type(type_)
-    if isinstance(of, GraphQLInputObjectType) and of.name != "PeriodInput":
-        for name, inner in of.fields.items():
-            for value in worst(inner.type):
+def generate_invalid_values(type_: GraphQLInputType) -> Iterator[Any]:
+    named_type = get_named_type(type_)
+    if isinstance(named_type, GraphQLInputObjectType) and named_type.name != "PeriodInput":
+        for name, input_field in named_type.fields.items():
+            for value in generate_invalid_values(input_field.type):
                 yield {name: value}
         return
-    found = [bad.value for bad in BAD["enum"]] if isinstance(of, GraphQLEnumType) else BY_TYPE[of.name]
-    for value in found:
+    invalid_values = (
+        [bad.value for bad in INVALID_BY_KIND["enum"]]
+        if isinstance(named_type, GraphQLEnumType)
+        else VALUES_BY_TYPE[named_type.name]
+    )
+    for value in invalid_values:
         yield [value] if is_list_type(get_nullable_type(type_)) else value
 
 
-def asked(kind: str, name: str, arguments: dict[str, Any]) -> str:
-    taken = SCHEMA._schema.get_type(kind).fields[name].args
-    declared = ", ".join(f"${argument}: {taken[argument].type}" for argument in arguments)
-    passed = ", ".join(f"{argument}: ${argument}" for argument in arguments)
-    return f"{kind.lower()}({declared}) {{ {name}({passed}) {{ __typename }} }}"
+def write_operation(root_type: str, name: str, arguments: dict[str, Any]) -> str:
+    argument_definitions = SCHEMA._schema.get_type(root_type).fields[name].args
+    declared = ", ".join(f"${argument}: {argument_definitions[argument].type}" for argument in arguments)
+    arguments_text = ", ".join(f"{argument}: ${argument}" for argument in arguments)
+    return f"{root_type.lower()}({declared}) {{ {name}({arguments_text}) {{ __typename }} }}"
 
 
-def codes(answer: dict[str, Any]) -> set[str]:
+def read_codes(answer: dict[str, Any]) -> set[str]:
     return {error["extensions"]["code"] for error in answer.get("errors", ())}
 
 
-QUERIES: Final = list(questions("Query"))
+QUERIES: Final = list(generate_calls("Query"))
 
 
-async def failures(edge: Edge, name: str) -> list[str]:
+async def find_unexpected_codes(client: RequestClient, name: str) -> list[str]:
     return [
-        f"{arguments!r:.100}: {found}"
+        f"{arguments!r:.100}: {answered_codes}"
         for field, arguments in QUERIES
         if field == name
-        for found in [codes(await edge.ask(asked("Query", name, arguments), **arguments))]
-        if not found <= CODES
+        for answered_codes in [read_codes(await client.execute(write_operation("Query", name, arguments), **arguments))]
+        if not answered_codes <= ALLOWED_CODES
     ]
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in QUERIES}))
-async def test_a_query_that_means_nothing(sqlite: Edge, name: str) -> None:
-    assert await failures(sqlite, name) == []
+async def test_query_with_invalid_argument_gives_listed_code(sqlite_client: RequestClient, name: str) -> None:
+    assert await find_unexpected_codes(sqlite_client, name) == []
 
 
-async def test_a_query_that_means_nothing_to_postgresql(postgres: Edge) -> None:
+async def test_query_with_invalid_argument_gives_listed_code_on_postgresql(postgres_client: RequestClient) -> None:
     for name in sorted({name for name, _ in QUERIES}):
-        assert await failures(postgres, name) == []
+        assert await find_unexpected_codes(postgres_client, name) == []
 
 
-async def test_a_list_within_another(sqlite: Edge) -> None:
-    card = SCHEMA._schema.get_type("Employee").fields
-    for name, field in card.items():
-        for argument, of in field.args.items():
-            for value in worst(of.type):
-                document = f"""query($id: ID!, $it: {of.type}) {{
+async def test_employee_field_with_invalid_argument_gives_listed_code(sqlite_client: RequestClient) -> None:
+    employee_fields = SCHEMA._schema.get_type("Employee").fields
+    for name, field in employee_fields.items():
+        for argument, argument_definition in field.args.items():
+            for value in generate_invalid_values(argument_definition.type):
+                document = f"""query($id: ID!, $it: {argument_definition.type}) {{
                   employee(id: $id) {{ {name}({argument}: $it) {{ __typename }} }} }}"""
-                answer = await sqlite.ask(document, id=sqlite.ids["Ann"], it=value)
-                assert codes(answer) <= CODES, (name, argument, value)
+                answer = await sqlite_client.execute(document, id=sqlite_client.ids["Ann"], it=value)
+                assert read_codes(answer) <= ALLOWED_CODES, (name, argument, value)
 
 
-async def test_a_subscription_that_means_nothing(sqlite: Edge) -> None:
+async def test_subscription_with_invalid_argument_gives_listed_code(sqlite_client: RequestClient) -> None:
     """A subscription without a first result within half a second counts as an empty result."""
 
-    async def first(name: str, arguments: dict[str, Any]) -> set[str]:
+    async def receive_first_codes(name: str, arguments: dict[str, Any]) -> set[str]:
         try:
             async with asyncio.timeout(0.5):
-                return codes(await sqlite.hear(asked("Subscription", name, arguments), **arguments))
+                return read_codes(
+                    await sqlite_client.receive_first(write_operation("Subscription", name, arguments), **arguments)
+                )
         except TimeoutError:
             return set()
 
-    found = await asyncio.gather(*(first(name, arguments) for name, arguments in questions("Subscription")))
-    assert {code for codes in found for code in codes} <= CODES
+    answered_codes = await asyncio.gather(
+        *(receive_first_codes(name, arguments) for name, arguments in generate_calls("Subscription"))
+    )
+    assert {code for codes in answered_codes for code in codes} <= ALLOWED_CODES

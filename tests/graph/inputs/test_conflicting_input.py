@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import pytest
 
-from tests.graph.inputs.invalid_values import CONFLICT, INVALID, NOT_FOUND, RANGE, REQUIRED, TOP
-from tests.graph.inputs.request_client import SCHEMA, Edge, held
+from tests.graph.inputs.invalid_values import BAD_INPUT, CONFLICT, INVALID, NOT_FOUND, RANGE, REQUIRED
+from tests.graph.inputs.request_client import SCHEMA, RequestClient, read_all_rows
 
 MONTH: Final = {"kind": "MONTH"}
 
@@ -73,7 +73,7 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, expected 
     "a metric that is there already": ("createMetric", {"key": "visits", "name": "V"}, CONFLICT, "key"),
 }
 # fmt: on
-AFTER: Final = {  # calls to make before the contradictory one
+PRECEDING_CALLS: Final = {  # calls to make before the contradictory one
     "more than can be counted at that rate": ("setExchangeRate", {"currency": "BHD", "rate": "1e9"}),
     "yen with a fraction": ("setExchangeRate", {"currency": "JPY", "rate": "0.006"}),
     "a lead that is a deal already": ("convertLead", {"id": "$lead", "deal": {"title": "A"}}),
@@ -84,115 +84,129 @@ AFTER: Final = {  # calls to make before the contradictory one
 }
 
 
-def filled(given: Any, ids: dict[str, str]) -> Any:
+def fill_ids(template: Any, ids: dict[str, str]) -> Any:
     """Replace `$name` strings in the template by ids."""
-    match given:
+    match template:
         case dict():
-            return {name: filled(value, ids) for name, value in given.items()}
+            return {name: fill_ids(value, ids) for name, value in template.items()}
         case list():
-            return [filled(value, ids) for value in given]
-        case str() if given.startswith("$"):
-            return ids[given[1:]]
-    return given
+            return [fill_ids(value, ids) for value in template]
+        case str() if template.startswith("$"):
+            return ids[template[1:]]
+    return template
 
 
-async def tried(edge: Edge, mutation: str, given: dict[str, Any]) -> list[tuple[str, str]]:
+async def execute_and_read_errors(
+    client: RequestClient, mutation: str, template: dict[str, Any]
+) -> list[tuple[str, str]]:
     """Execute a mutation and return code and path of each user error."""
-    arguments = filled(given, edge.ids)
+    arguments = fill_ids(template, client.ids)
     if "input" in SCHEMA._schema.mutation_type.fields[mutation].args:
         arguments = {"input": arguments}
-    answer = await edge.act(mutation, arguments)
+    answer = await client.execute_mutation(mutation, arguments)
     assert "errors" not in answer, answer
     return [(error["code"], ".".join(error["path"])) for error in answer["data"][mutation]["userErrors"]]
 
 
-async def refused(edge: Edge, what: str) -> tuple[list[tuple[str, str]], bool]:
+async def try_contradiction(client: RequestClient, name: str) -> tuple[list[tuple[str, str]], bool]:
     """Return the errors of a contradictory input and whether the database is unchanged."""
-    mutation, given, *_ = CONTRADICTIONS[what]
-    if what in AFTER:
-        assert await tried(edge, *AFTER[what]) == []
-    before = await held()
-    found = await tried(edge, mutation, given)
-    return found, await held() == before
+    mutation, template, *_ = CONTRADICTIONS[name]
+    if name in PRECEDING_CALLS:
+        assert await execute_and_read_errors(client, *PRECEDING_CALLS[name]) == []
+    rows_before = await read_all_rows()
+    errors = await execute_and_read_errors(client, mutation, template)
+    return errors, await read_all_rows() == rows_before
 
 
-def expected(what: str) -> tuple[list[tuple[str, str]], bool]:
-    mutation, _, code, field = CONTRADICTIONS[what]
+def expected_result(name: str) -> tuple[list[tuple[str, str]], bool]:
+    mutation, _, code, field = CONTRADICTIONS[name]
     takes_input = "input" in SCHEMA._schema.mutation_type.fields[mutation].args
     return [(code, f"input.{field}" if takes_input else field)], True
 
 
 @pytest.mark.parametrize("what", CONTRADICTIONS)
-async def test_it_is_refused(sqlite: Edge, what: str) -> None:
-    assert await refused(sqlite, what) == expected(what)
+async def test_contradictory_input_is_rejected(sqlite_client: RequestClient, what: str) -> None:
+    assert await try_contradiction(sqlite_client, what) == expected_result(what)
 
 
-async def test_postgresql_refuses_the_same(postgres: Edge) -> None:
-    told = [what for what in CONTRADICTIONS if what not in AFTER]
+async def test_contradictory_input_is_rejected_on_postgresql(postgres_client: RequestClient) -> None:
+    names = [name for name in CONTRADICTIONS if name not in PRECEDING_CALLS]
 
-    assert {what: await refused(postgres, what) for what in told} == {what: expected(what) for what in told}
+    assert {name: await try_contradiction(postgres_client, name) for name in names} == {
+        name: expected_result(name) for name in names
+    }
 
 
 # Batches and repeated calls
 
 
-def deals(count: int, **given: Any) -> dict[str, Any]:
-    return {"inputs": [{"title": f"Deal {n}", **given} for n in range(count)]}
+def build_deal_inputs(count: int, **fields: Any) -> dict[str, Any]:
+    return {"inputs": [{"title": f"Deal {number}", **fields} for number in range(count)]}
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "inputs"), (501, "inputs")])
-async def test_none_and_too_many_at_once_are_refused(sqlite: Edge, count: int, said: str) -> None:
-    assert await tried(sqlite, "recordDeals", deals(count)) == [(RANGE, said)]
+@pytest.mark.parametrize(("count", "path"), [(0, "inputs"), (501, "inputs")])
+async def test_empty_and_oversized_batches_are_rejected(sqlite_client: RequestClient, count: int, path: str) -> None:
+    assert await execute_and_read_errors(sqlite_client, "recordDeals", build_deal_inputs(count)) == [(RANGE, path)]
 
 
-async def test_far_too_many_at_once_are_refused_before_they_are_looked_at(sqlite: Edge) -> None:
-    answer = await sqlite.act("recordDeals", deals(100_000))
-    assert answer["errors"][0]["extensions"]["code"] == TOP
+async def test_huge_batch_is_rejected_before_validation_of_its_items(sqlite_client: RequestClient) -> None:
+    answer = await sqlite_client.execute_mutation("recordDeals", build_deal_inputs(100_000))
+    assert answer["errors"][0]["extensions"]["code"] == BAD_INPUT
 
 
-async def test_of_many_one_that_is_wrong_is_named_and_none_is_recorded(sqlite: Edge) -> None:
-    before, given = await held(), deals(3)
-    given["inputs"][2]["amount"] = {"amount": -1}
+async def test_batch_with_one_invalid_item_records_nothing(sqlite_client: RequestClient) -> None:
+    rows_before, arguments = await read_all_rows(), build_deal_inputs(3)
+    arguments["inputs"][2]["amount"] = {"amount": -1}
 
-    assert await tried(sqlite, "recordDeals", given) == [(RANGE, "inputs.2.amount.amount")]
-    assert await held() == before
-
-
-async def test_a_key_used_again_with_another_input_is_refused(sqlite: Edge) -> None:
-    assert await tried(sqlite, "recordLead", {"title": "A", "idempotencyKey": "k"}) == []
-    before = await held()
-
-    assert await tried(sqlite, "recordLead", {"title": "A", "idempotencyKey": "k"}) == []
-    again = [(CONFLICT, "input.idempotencyKey")]
-    assert await tried(sqlite, "recordLead", {"title": "B", "idempotencyKey": "k"}) == again
-    assert await tried(sqlite, "recordClient", {"name": "A", "idempotencyKey": "k"}) == again
-    assert await held() == before
+    assert await execute_and_read_errors(sqlite_client, "recordDeals", arguments) == [(RANGE, "inputs.2.amount.amount")]
+    assert await read_all_rows() == rows_before
 
 
-async def test_many_with_keys_are_recorded_once_each_however_they_come_again(sqlite: Edge) -> None:
-    one, two, three = ({"title": title, "idempotencyKey": title} for title in ("A", "B", "C"))
-    asked = "mutation($it: [RecordDealInput!]!) { recordDeals(inputs: $it) { deals { id title } userErrors { code path } } }"
-    first = (await sqlite.ask(asked, it=[one, two, one]))["data"]["recordDeals"]["deals"]
-    again = (await sqlite.ask(asked, it=[three, two, one]))["data"]["recordDeals"]["deals"]
+async def test_idempotency_key_with_another_input_is_rejected(sqlite_client: RequestClient) -> None:
+    assert await execute_and_read_errors(sqlite_client, "recordLead", {"title": "A", "idempotencyKey": "k"}) == []
+    rows_before = await read_all_rows()
 
-    assert [deal["title"] for deal in first] == ["A", "B", "A"]
-    assert [deal["title"] for deal in again] == ["C", "B", "A"]
-    assert again[1:] == [first[1], first[0]]
-    before = await held()
-    assert await tried(sqlite, "recordDeal", one) == []
-    wrong = {"inputs": [three, {"title": "D", "idempotencyKey": "A"}]}
-    assert await tried(sqlite, "recordDeals", wrong) == [(CONFLICT, "inputs.1.idempotencyKey")]
-    wrong = {"inputs": [{"title": "D", "idempotencyKey": "D"}, {"title": "E", "idempotencyKey": "D"}]}
-    assert await tried(sqlite, "recordDeals", wrong) == [(CONFLICT, "inputs.1.idempotencyKey")]
-    wrong = {"inputs": [one, {"title": ""}]}
-    assert await tried(sqlite, "recordDeals", wrong) == [(REQUIRED, "inputs.1.title")]
-    assert await held() == before
+    assert await execute_and_read_errors(sqlite_client, "recordLead", {"title": "A", "idempotencyKey": "k"}) == []
+    conflict = [(CONFLICT, "input.idempotencyKey")]
+    assert await execute_and_read_errors(sqlite_client, "recordLead", {"title": "B", "idempotencyKey": "k"}) == conflict
+    assert (
+        await execute_and_read_errors(sqlite_client, "recordClient", {"name": "A", "idempotencyKey": "k"}) == conflict
+    )
+    assert await read_all_rows() == rows_before
 
 
-async def test_a_record_deleted_by_the_id_of_another_system_is_the_only_one_with_it(sqlite: Edge) -> None:
-    assert await tried(sqlite, "recordLead", {"title": "A", "externalId": "7"}) == []
-    assert await tried(sqlite, "recordClient", {"name": "A", "externalId": "7"}) == []
-    assert await tried(sqlite, "deleteRecord", {"id": "ext:7"}) == [(CONFLICT, "id")]
-    assert await tried(sqlite, "recordCall", {"direction": "INBOUND", "externalId": "8"}) == []
-    assert await tried(sqlite, "deleteRecord", {"id": "ext:8"}) == []
-    assert await tried(sqlite, "deleteRecord", {"id": "ext:8"}) == [(NOT_FOUND, "id")]
+async def test_batch_items_with_idempotency_keys_are_recorded_once(sqlite_client: RequestClient) -> None:
+    first_input, second_input, third_input = ({"title": title, "idempotencyKey": title} for title in ("A", "B", "C"))
+    document = "mutation($it: [RecordDealInput!]!) { recordDeals(inputs: $it) { deals { id title } userErrors { code path } } }"
+    first_deals = (await sqlite_client.execute(document, it=[first_input, second_input, first_input]))["data"][
+        "recordDeals"
+    ]["deals"]
+    second_deals = (await sqlite_client.execute(document, it=[third_input, second_input, first_input]))["data"][
+        "recordDeals"
+    ]["deals"]
+
+    assert [deal["title"] for deal in first_deals] == ["A", "B", "A"]
+    assert [deal["title"] for deal in second_deals] == ["C", "B", "A"]
+    assert second_deals[1:] == [first_deals[1], first_deals[0]]
+    rows_before = await read_all_rows()
+    assert await execute_and_read_errors(sqlite_client, "recordDeal", first_input) == []
+    arguments = {"inputs": [third_input, {"title": "D", "idempotencyKey": "A"}]}
+    assert await execute_and_read_errors(sqlite_client, "recordDeals", arguments) == [
+        (CONFLICT, "inputs.1.idempotencyKey")
+    ]
+    arguments = {"inputs": [{"title": "D", "idempotencyKey": "D"}, {"title": "E", "idempotencyKey": "D"}]}
+    assert await execute_and_read_errors(sqlite_client, "recordDeals", arguments) == [
+        (CONFLICT, "inputs.1.idempotencyKey")
+    ]
+    arguments = {"inputs": [first_input, {"title": ""}]}
+    assert await execute_and_read_errors(sqlite_client, "recordDeals", arguments) == [(REQUIRED, "inputs.1.title")]
+    assert await read_all_rows() == rows_before
+
+
+async def test_delete_by_external_id_requires_unique_match(sqlite_client: RequestClient) -> None:
+    assert await execute_and_read_errors(sqlite_client, "recordLead", {"title": "A", "externalId": "7"}) == []
+    assert await execute_and_read_errors(sqlite_client, "recordClient", {"name": "A", "externalId": "7"}) == []
+    assert await execute_and_read_errors(sqlite_client, "deleteRecord", {"id": "ext:7"}) == [(CONFLICT, "id")]
+    assert await execute_and_read_errors(sqlite_client, "recordCall", {"direction": "INBOUND", "externalId": "8"}) == []
+    assert await execute_and_read_errors(sqlite_client, "deleteRecord", {"id": "ext:8"}) == []
+    assert await execute_and_read_errors(sqlite_client, "deleteRecord", {"id": "ext:8"}) == [(NOT_FOUND, "id")]

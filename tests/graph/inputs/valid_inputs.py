@@ -8,69 +8,69 @@ from typing import Any, Final
 from tests.world import PASSWORD, World
 
 Arguments = dict[str, Any]
-_THEN: Final = "2026-11-17T09:00:00Z"
+_PAST_TIME: Final = "2026-11-17T09:00:00Z"
 
 
-async def furnished(world: World) -> None:
+async def create_company_records(world: World) -> None:
     """Create people, teams and one record of each type, and note their ids in `world.ids`."""
-    await world.team("Sales")
-    await world.team("North", "Sales")
-    await world.team("South", "Sales")
-    await world.hire("Ann", "North")
-    await world.hire("Bob", "South")
-    await world.act("setExchangeRate", currency="USD", rate="0.9")
-    await world.act("createMetric", key="visits", name="Visits")
-    ids, ann = world.ids, world.ids["Ann"]
-    for kind, mutation, given in (
-        ("client", "recordClient", {"name": "Globex", "owner": ann}),
-        ("contact", "recordContact", {"name": "Gil", "owner": ann}),
-        ("lead", "recordLead", {"title": "A question", "owner": ann}),
-        ("call", "recordCall", {"direction": "OUTBOUND", "employee": ann}),
-        ("result", "recordResult", {"metric": "visits", "value": 1, "employee": ann}),
-        ("task", "createTask", {"title": "Call back", "assignee": ann}),
-        ("deal", "recordDeal", {"title": "Chairs", "owner": ann, "amount": {"amount": 5}}),
+    await world.create_team("Sales")
+    await world.create_team("North", "Sales")
+    await world.create_team("South", "Sales")
+    await world.create_employee("Ann", "North")
+    await world.create_employee("Bob", "South")
+    await world.mutate("setExchangeRate", currency="USD", rate="0.9")
+    await world.mutate("createMetric", key="visits", name="Visits")
+    ids, ann_id = world.global_ids, world.global_ids["Ann"]
+    for kind, mutation, input in (
+        ("client", "recordClient", {"name": "Globex", "owner": ann_id}),
+        ("contact", "recordContact", {"name": "Gil", "owner": ann_id}),
+        ("lead", "recordLead", {"title": "A question", "owner": ann_id}),
+        ("call", "recordCall", {"direction": "OUTBOUND", "employee": ann_id}),
+        ("result", "recordResult", {"metric": "visits", "value": 1, "employee": ann_id}),
+        ("task", "createTask", {"title": "Call back", "assignee": ann_id}),
+        ("deal", "recordDeal", {"title": "Chairs", "owner": ann_id, "amount": {"amount": 5}}),
     ):
-        ids[kind] = (await world.act(mutation, **given))[kind]["id"]
-    given = {"title": "Tables", "owner": ann, "amount": {"amount": 5}, "status": "WON"}
-    ids["won"] = (await world.act("recordDeal", createdAt="2026-11-02T09:00:00Z", **given))["deal"]["id"]
+        ids[kind] = (await world.mutate(mutation, **input))[kind]["id"]
+    input = {"title": "Tables", "owner": ann_id, "amount": {"amount": 5}, "status": "WON"}
+    ids["won"] = (await world.mutate("recordDeal", createdAt="2026-11-02T09:00:00Z", **input))["deal"]["id"]
     month = {"kind": "MONTH"}
-    goal = (await world.act("setGoal", owner=ann, metric="deals_won", target=9, period=month))["goal"]
+    goal = (await world.mutate("setGoal", owner=ann_id, metric="deals_won", target=9, period=month))["goal"]
     ids["goal"], ids["version"] = goal["id"], str(goal["progress"]["version"])
-    await told(world)
-    await world.device("device", "WALLBOARD")
-    pipelines = (await world.ask("{ pipelines { id stages { id } } }"))["pipelines"]
+    await create_alert(world)
+    await world.create_device("device", "WALLBOARD")
+    pipelines = (await world.query("{ pipelines { id stages { id } } }"))["pipelines"]
     ids["pipeline"], ids["stage"] = pipelines[0]["id"], pipelines[0]["stages"][1]["id"]
     ids["stages"] = " ".join(stage["id"] for stage in pipelines[0]["stages"])
-    tokens = await world.tried("signIn", None, email="ann@example.com", password=PASSWORD)
+    tokens = await world.try_mutation("signIn", None, email="ann@example.com", password=PASSWORD)
     ids["refresh"] = tokens["refreshToken"]
 
 
-async def told(world: World) -> None:
+async def create_alert(world: World) -> None:
     """Create an alert rule and an alert of it in the administrator's inbox."""
     rule = "mutation { createAlertRule(input: {kind: DEAL_LOST, recipients: [EMPLOYEE]}) { rule { id } } }"
-    world.ids["rule"] = (await world.ask(rule))["createAlertRule"]["rule"]["id"]
-    await world.act("recordDeal", title="Rugs", status="LOST")
-    inbox = await world.ask("{ alerts { edges { node { id } } } }")
-    world.ids["alert"] = inbox["alerts"]["edges"][0]["node"]["id"]
+    world.global_ids["rule"] = (await world.query(rule))["createAlertRule"]["rule"]["id"]
+    await world.mutate("recordDeal", title="Rugs", status="LOST")
+    inbox = await world.query("{ alerts { edges { node { id } } } }")
+    world.global_ids["alert"] = inbox["alerts"]["edges"][0]["node"]["id"]
 
 
-_numbers: Final = itertools.count()
+_call_numbers: Final = itertools.count()
 
 
-def right(ids: dict[str, str]) -> dict[str, Arguments]:
+def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
     """Return valid arguments of every mutation for a call by the administrator, with a new idempotency key.
 
     ids  global ids by name, as `create_company_records` notes them
     """
     money = {"amount": "5.50", "currency": "USD"}
-    key = {"idempotencyKey": f"call {next(_numbers)}"}
+    key = {"idempotencyKey": f"call {next(_call_numbers)}"}
     deal = {
         "title": "Desks", "amount": {**money}, "cost": {**money}, "owner": ids["Ann"], "client": ids["client"],
-        "stage": ids["stage"], "status": "LOST", "saleKind": "FIRST", "product": "Desk", "createdAt": _THEN,
-        "expectedCloseOn": "2026-12-01", "closedAt": _THEN, "lostReason": "Too dear", "externalId": "desks",
+        "stage": ids["stage"], "status": "LOST", "saleKind": "FIRST", "product": "Desk", "createdAt": _PAST_TIME,
+        "expectedCloseOn": "2026-12-01", "closedAt": _PAST_TIME, "lostReason": "Too dear", "externalId": "desks",
     }  # fmt: skip
     owner = {"owner": ids["Bob"]}
-    reached = {"email": "info@example.com", "phone": "+49 30 1"}
+    contact_fields = {"email": "info@example.com", "phone": "+49 30 1"}
     rule = {
         "kind": "DEAL_STALLED", "scope": ids["North"], "enabled": True, "minAmount": "5", "days": 7, "percent": 10,
         "recipients": ["MANAGER"], "channels": [], "coolDownHours": 24, **key,
@@ -112,7 +112,7 @@ def right(ids: dict[str, str]) -> dict[str, Arguments]:
         "updateDeal": {
             "id": ids["won"], "title": "Armchairs", "amount": {**money}, "cost": {**money}, "owner": ids["Bob"],
             "moveCredit": True, "client": ids["client"], "saleKind": "REPEAT", "product": "Chair",
-            "expectedCloseOn": "2026-12-01", "closedAt": _THEN, **key,
+            "expectedCloseOn": "2026-12-01", "closedAt": _PAST_TIME, **key,
         },
         "moveDeal": {"id": ids["deal"], "stage": ids["stage"], "at": "2026-11-18T09:00:00Z", **key},
         "winDeal": {"id": ids["deal"], "amount": {**money}, "cost": {**money}, "at": "2026-11-18T09:00:00Z", **key},
@@ -121,24 +121,24 @@ def right(ids: dict[str, str]) -> dict[str, Arguments]:
         "flagDeal": {"id": ids["deal"], "problem": "Silence", **key},
         "recordLead": {
             "id": ids["lead"], "title": "Another", "source": "Fair", "status": "IN_PROGRESS", "client": ids["client"],
-            "contactName": "Gil", "createdAt": _THEN, "externalId": "lead", **owner, **reached, **key,
+            "contactName": "Gil", "createdAt": _PAST_TIME, "externalId": "lead", **owner, **contact_fields, **key,
         },
         "convertLead": {"id": ids["lead"], "deal": {**deal, "idempotencyKey": f"within {key}"}, **key},
         "recordClient": {
-            "id": ids["client"], "name": "Initech", "createdAt": _THEN, "externalId": "client", **owner, **reached,
+            "id": ids["client"], "name": "Initech", "createdAt": _PAST_TIME, "externalId": "client", **owner, **contact_fields,
             **key,
         },
         "recordContact": {
-            "id": ids["contact"], "name": "Hal", "client": ids["client"], "createdAt": _THEN, "externalId": "contact",
-            **owner, **reached, **key,
+            "id": ids["contact"], "name": "Hal", "client": ids["client"], "createdAt": _PAST_TIME, "externalId": "contact",
+            **owner, **contact_fields, **key,
         },
         "recordCall": {
-            "id": ids["call"], "employee": ids["Bob"], "direction": "INBOUND", "outcome": "BUSY", "startedAt": _THEN,
+            "id": ids["call"], "employee": ids["Bob"], "direction": "INBOUND", "outcome": "BUSY", "startedAt": _PAST_TIME,
             "durationSeconds": 60, "client": ids["client"], "deal": ids["deal"], "note": "Again", "externalId": "call",
             **key,
         },
         "recordResult": {
-            "id": ids["result"], "metric": "visits", "value": "2", "employee": ids["Bob"], "at": _THEN, "note": "Two",
+            "id": ids["result"], "metric": "visits", "value": "2", "employee": ids["Bob"], "at": _PAST_TIME, "note": "Two",
             "externalId": "result", **key,
         },
         "createTask": {
@@ -147,7 +147,7 @@ def right(ids: dict[str, str]) -> dict[str, Arguments]:
         },
     }  # fmt: skip
     return {
-        **{name: {"input": given} for name, given in inputs.items()},
+        **{name: {"input": input} for name, input in inputs.items()},
         "recordDeals": {"inputs": [{**deal, "idempotencyKey": f"within {key}"}]},
         "updateAlertRule": {"id": ids["rule"], "input": rule},
         "deleteAlertRule": {"id": ids["rule"]},

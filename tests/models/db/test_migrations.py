@@ -12,30 +12,30 @@ from tortoise.transactions import in_transaction
 
 from models import migrator
 from models.db import connection as db_connection
-from models.goals.goals import COMPANY
+from models.goals.goals import COMPANY_TEAM_ID
 
 
-async def as_it_was(url: str, last: str, *more: str) -> None:
+async def create_database_at(url: str, last_migration: str, *extra_statements: str) -> None:
     """Create a database as of a migration, with a deal lost before a change of teams and an open deal.
 
     extra_statements  SQL that adds more data
     """
-    found = db_connection.config(url)
-    await Tortoise.init(found, _enable_global_fallback=True)
+    config = db_connection.tortoise_config(url)
+    await Tortoise.init(config, _enable_global_fallback=True)
     try:
         async with in_transaction() as connection:
-            executor = MigrationExecutor(connection, found["apps"])
+            executor = MigrationExecutor(connection, config["apps"])
             await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
-            await executor.migrate([MigrationTarget("models", last)], direction="forward")
-        for statement in (*RECORDS, *more):
+            await executor.migrate([MigrationTarget("models", last_migration)], direction="forward")
+        for statement in (*SEED_STATEMENTS, *extra_statements):
             await db_connection.execute(statement)
     finally:
         await Tortoise.close_connections()
 
 
 TIMES = "'2026-01-01 00:00:00+00:00'"
-DEAL = "title, needle, opened_by, opened_team, created_at, created_on, sale_kind_given, owner_id, stage_id"
-RECORDS = (
+DEAL_COLUMNS = "title, needle, opened_by, opened_team, created_at, created_on, sale_kind_given, owner_id, stage_id"
+SEED_STATEMENTS = (
     "INSERT INTO company (id, name, currency, time_zone, week_start, working_days, created_at)"
     f" VALUES (1, 'Acme', 'EUR', 'Asia/Tokyo', 0, '[0]', {TIMES})",
     *(f"INSERT INTO team (id, name, created_at) VALUES ({number}, 'Team {number}', {TIMES})" for number in (1, 2)),
@@ -44,9 +44,9 @@ RECORDS = (
     f" VALUES (5, 1, true, {TIMES}, '2026-03-01 00:00:00+00:00'), (5, 2, true, '2026-03-01 00:00:00+00:00', NULL)",
     "INSERT INTO pipeline (id, name) VALUES (1, 'Sales')",
     "INSERT INTO stage (id, pipeline_id, name, position) VALUES (1, 1, 'New', 0)",
-    f"INSERT INTO deal (id, status, closed_at, closed_on, {DEAL})"
+    f"INSERT INTO deal (id, status, closed_at, closed_on, {DEAL_COLUMNS})"
     f" VALUES (1, 'LOST', '2026-02-10 10:00:00+00:00', '2026-02-10', 'x', 'x', 5, 1, {TIMES}, '2026-01-01', false, 5, 1)",
-    f"INSERT INTO deal (id, status, {DEAL}) VALUES (2, 'OPEN', 'y', 'y', 5, 1, {TIMES}, '2026-01-01', false, 5, 1)",
+    f"INSERT INTO deal (id, status, {DEAL_COLUMNS}) VALUES (2, 'OPEN', 'y', 'y', 5, 1, {TIMES}, '2026-01-01', false, 5, 1)",
     "INSERT INTO stage_visit (deal_id, stage_id, entered_at)"
     " VALUES (1, 1, '2026-01-31 14:59:59+00:00'), (2, 1, '2026-01-31 15:00:00+00:00')",
     "INSERT INTO daily_total (metric, employee_id, team_id, day, amount) VALUES"
@@ -62,12 +62,12 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_url"))
 
 
-async def test_stage_history_and_losses_get_their_days_and_whose_they_are(empty_url: str) -> None:
-    await as_it_was(empty_url, "0001_first")
+async def test_migration_fills_days_of_stage_visits_and_owners_of_losses(empty_url: str) -> None:
+    await create_database_at(empty_url, "0001_first")
     applied = await migrator.migrate(empty_url)
-    async with db_connection.connected(empty_url):
-        deals = await db_connection.rows("SELECT id, lost_by, lost_team FROM deal ORDER BY id")
-        visits = await db_connection.rows("SELECT deal_id, entered_on FROM stage_visit ORDER BY deal_id")
+    async with db_connection.connect(empty_url):
+        deals = await db_connection.fetch_rows("SELECT id, lost_by, lost_team FROM deal ORDER BY id")
+        visits = await db_connection.fetch_rows("SELECT deal_id, entered_on FROM stage_visit ORDER BY deal_id")
 
     assert applied[0] == "0002_card"
     assert [tuple(row.values()) for row in deals] == [(1, 5, 1), (2, None, None)]
@@ -76,53 +76,53 @@ async def test_stage_history_and_losses_get_their_days_and_whose_they_are(empty_
     assert await migrator.migrate(empty_url) == []
 
 
-async def team_totals(url: str) -> list[tuple[str, str, int, int]]:
-    async with db_connection.connected(url):
-        found = await db_connection.rows(
+async def read_team_totals(url: str) -> list[tuple[str, str, int, int]]:
+    async with db_connection.connect(url):
+        total_rows = await db_connection.fetch_rows(
             "SELECT metric, day, team_id, amount FROM team_total ORDER BY metric, day, team_id"
         )
-    return [(row["metric"], str(row["day"]), row["team_id"], row["amount"]) for row in found]
+    return [(row["metric"], str(row["day"]), row["team_id"], row["amount"]) for row in total_rows]
 
 
-async def test_teams_and_the_company_get_the_totals_of_their_employees(empty_url: str) -> None:
-    await as_it_was(empty_url, "0005_office")
+async def test_migration_fills_totals_of_teams_and_company(empty_url: str) -> None:
+    await create_database_at(empty_url, "0005_office")
     await migrator.migrate(empty_url)
 
-    assert await team_totals(empty_url) == [
-        ("calls_made", "2026-02-10", COMPANY, 9),
+    assert await read_team_totals(empty_url) == [
+        ("calls_made", "2026-02-10", COMPANY_TEAM_ID, 9),
         ("calls_made", "2026-02-10", 1, 5),
         ("calls_made", "2026-02-10", 2, 4),
-        ("calls_made", "2026-02-11", COMPANY, 5),
+        ("calls_made", "2026-02-11", COMPANY_TEAM_ID, 5),
         ("calls_made", "2026-02-11", 0, 5),
-        ("deals_won", "2026-02-10", COMPANY, 1),
+        ("deals_won", "2026-02-10", COMPANY_TEAM_ID, 1),
         ("deals_won", "2026-02-10", 1, 1),
     ]
 
 
-async def test_a_team_gets_the_totals_of_all_teams_below_it(empty_url: str) -> None:
-    chain = (
+async def test_migration_adds_totals_of_subteams_to_their_parents(empty_url: str) -> None:
+    nested_teams = (
         "UPDATE team SET parent_id = 2 WHERE id = 1",
         f"INSERT INTO team (id, name, created_at) VALUES (3, 'Team 3', {TIMES})",
         "UPDATE team SET parent_id = 3 WHERE id = 2",
         "INSERT INTO team_total (metric, team_id, day, amount) VALUES ('calls_made', 1, '2026-02-10', 5),"
         " ('calls_made', 2, '2026-02-10', 4), ('calls_made', -1, '2026-02-10', 9)",
     )
-    await as_it_was(empty_url, "0008_silences", *chain)
+    await create_database_at(empty_url, "0008_silences", *nested_teams)
     await migrator.migrate(empty_url)
 
-    assert await team_totals(empty_url) == [
-        ("calls_made", "2026-02-10", COMPANY, 9),
+    assert await read_team_totals(empty_url) == [
+        ("calls_made", "2026-02-10", COMPANY_TEAM_ID, 9),
         ("calls_made", "2026-02-10", 1, 5),
         ("calls_made", "2026-02-10", 2, 9),
         ("calls_made", "2026-02-10", 3, 9),
-        ("calls_made", "2026-02-11", COMPANY, 5),
+        ("calls_made", "2026-02-11", COMPANY_TEAM_ID, 5),
         ("calls_made", "2026-02-11", 0, 5),
-        ("deals_won", "2026-02-10", COMPANY, 1),
+        ("deals_won", "2026-02-10", COMPANY_TEAM_ID, 1),
         ("deals_won", "2026-02-10", 1, 1),
         ("deals_won", "2026-02-10", 2, 1),
         ("deals_won", "2026-02-10", 3, 1),
     ]
 
 
-async def test_an_empty_database_takes_all_steps(empty_url: str) -> None:
+async def test_migrate_applies_all_migrations_to_an_empty_database(empty_url: str) -> None:
     assert (await migrator.migrate(empty_url))[:2] == ["0001_first", "0002_card"]

@@ -19,69 +19,73 @@ from tests.world import START
 
 
 @pytest.fixture
-async def path(tmp_path: Path) -> AsyncIterator[Path]:
-    async with db_connection.connected(f"sqlite://{tmp_path}/scoreline.db?busy_timeout=1000"):
-        await empty_database.make()
+async def database_path(tmp_path: Path) -> AsyncIterator[Path]:
+    async with db_connection.connect(f"sqlite://{tmp_path}/scoreline.db?busy_timeout=1000"):
+        await empty_database.create_tables()
         yield tmp_path / "scoreline.db"
 
 
 @pytest.fixture
-def other(path: Path) -> Iterator[sqlite3.Connection]:
+def other_writer(database_path: Path) -> Iterator[sqlite3.Connection]:
     """A second connection that holds the write lock, like another process."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(database_path, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield connection
 
 
-async def write() -> None:
-    async with db_connection.writing():
-        await change_log.note(["people"], START)
+async def write_in_transaction() -> None:
+    async with db_connection.write_transaction():
+        await change_log.append(["people"], START)
 
 
-async def one_row() -> None:
+async def create_row() -> None:
     await Change.create(topics=["people"], at=START)
 
 
-async def several_rows() -> None:
+async def bulk_create_rows() -> None:
     await Change.bulk_create([Change(topics=["people"], at=START)])
 
 
-async def plain() -> None:
+async def execute_insert() -> None:
     await db_connection.execute("INSERT INTO change (topics, at) VALUES ('[]', ?)", [START])
 
 
-@pytest.mark.parametrize("write", [write, one_row, several_rows, plain], ids=lambda write: write.__name__)
-async def test_a_writer_waits_for_the_other_and_readers_do_not(
-    other: sqlite3.Connection, write: Callable[[], Awaitable[None]]
+@pytest.mark.parametrize(
+    "write", [write_in_transaction, create_row, bulk_create_rows, execute_insert], ids=lambda write: write.__name__
+)
+async def test_writer_waits_for_another_process_and_readers_do_not(
+    other_writer: sqlite3.Connection, write: Callable[[], Awaitable[None]]
 ) -> None:
-    writing = asyncio.create_task(write())
+    write_task = asyncio.create_task(write())
     for _ in range(5):
         assert await Change.all().count() == 0
         await asyncio.sleep(0.03)
-    assert not writing.done()
+    assert not write_task.done()
 
-    other.execute("COMMIT")
-    await writing
+    other_writer.execute("COMMIT")
+    await write_task
 
     assert await Change.all().count() == 1
 
 
-async def test_a_writer_that_has_waited_long_enough_fails_and_holds_up_nobody(other: sqlite3.Connection) -> None:
+async def test_writer_fails_after_the_busy_timeout_and_releases_the_connection(
+    other_writer: sqlite3.Connection,
+) -> None:
     with pytest.raises(OperationalError, match="locked"):
-        await write()
+        await write_in_transaction()
 
-    other.execute("COMMIT")
-    await write()
+    other_writer.execute("COMMIT")
+    await write_in_transaction()
 
 
-async def test_a_writer_that_is_cancelled_while_it_waits_keeps_nothing(other: sqlite3.Connection) -> None:
-    writing = asyncio.create_task(write())
+async def test_cancelled_writer_releases_the_connection(other_writer: sqlite3.Connection) -> None:
+    write_task = asyncio.create_task(write_in_transaction())
     await asyncio.sleep(0.05)
-    writing.cancel()
+    write_task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await writing
+        await write_task
 
-    other.execute("COMMIT")
-    await write()
+    other_writer.execute("COMMIT")
+    await write_in_transaction()
 
     assert await Change.all().count() == 1

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from domain.ledger.metrics import Score
-from domain.primitives.global_ids import encoded
+from domain.primitives.global_ids import encode_global_id
 from domain.primitives.periods import PeriodKind
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import reconciliation, scores
@@ -17,7 +17,7 @@ from models.ledger.scores import ScoreEntry
 from models.organization import people
 from models.organization.people import Employee, Team
 from resolvers.organization.people import update_team
-from tests.world import World, opened
+from tests.world import World, open_world
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
@@ -26,13 +26,13 @@ DEMOS, TRIALS = "demos_held", "trials"
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
-    async with opened(database_url) as world:
+    async with open_world(database_url) as world:
         yield world
 
 
-async def goals_of(teams: list[int]) -> list[Goal]:
+async def create_goals(team_ids: list[int]) -> list[Goal]:
     """Create a goal of November for the company and each team, for both metrics."""
-    owners = [(OwnerKind.COMPANY, 0), *((OwnerKind.TEAM, team) for team in teams)]
+    owners = [(OwnerKind.COMPANY, 0), *((OwnerKind.TEAM, team_id) for team_id in team_ids)]
     return [
         await Goal.create(
             name="Plan", owner_kind=kind, owner_id=owner, metric=metric, target=1, kind=PeriodKind.MONTH,
@@ -43,50 +43,53 @@ async def goals_of(teams: list[int]) -> list[Goal]:
     ]  # fmt: skip
 
 
-async def slow(goal: Goal) -> int:
+async def sum_entries_one_by_one(goal: Goal) -> int:
     """Add up the postings of a goal one by one."""
-    tree = await people.tree()
-    teams = tree.below(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None
+    tree = await people.load_team_tree()
+    team_ids = tree.subtree_ids(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None
     return sum(
         entry.amount
         for entry in await ScoreEntry.filter(metric=goal.metric)
-        if FIRST <= entry.effective_on <= LAST and (teams is None or entry.team_id in teams)
+        if FIRST <= entry.effective_on <= LAST and (team_ids is None or entry.team_id in team_ids)
     )
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_goals_of_teams_and_the_company_are_the_sums_of_the_ledger(world: World, seed: int) -> None:
+async def test_goal_values_equal_ledger_sums_after_postings_and_team_moves(world: World, seed: int) -> None:
     dice = random.Random(seed)
     for number in range(6):
-        await world.team(f"Team {number}")
-    teams = [team.id for team in await Team.all().order_by("id")]
-    goals = await goals_of(teams)
-    [seller] = await Employee.all().values_list("id", flat=True)
+        await world.create_team(f"Team {number}")
+    team_ids = [team.id for team in await Team.all().order_by("id")]
+    goals = await create_goals(team_ids)
+    [seller_id] = await Employee.all().values_list("id", flat=True)
 
-    def posting() -> tuple[Score, bool, str, int]:
+    def random_posting() -> tuple[Score, bool, str, int]:
         day = FIRST + timedelta(days=dice.randint(-5, 35))
         amount = dice.choice((-7, -1, 1, 7, 10**12))
-        score = Score(dice.choice((DEMOS, TRIALS)), seller, dice.choice((0, *teams)), day, amount)
+        score = Score(dice.choice((DEMOS, TRIALS)), seller_id, dice.choice((0, *team_ids)), day, amount)
         return score, dice.random() < 0.2, "Result", dice.randint(1, 9)
 
-    async def move() -> None:
+    async def move_random_team() -> None:
         """Move a random team below another one, or to the top."""
-        team = dice.choice(teams)
-        below = (await people.tree()).below(team)
-        place = dice.choice([None, *(other for other in teams if other not in below)])
-        await update_team(admin, {"id": encoded("Team", team), "parent": place and encoded("Team", place)})
+        team_id = dice.choice(team_ids)
+        below = (await people.load_team_tree()).subtree_ids(team_id)
+        parent_id = dice.choice([None, *(other for other in team_ids if other not in below)])
+        await update_team(
+            admin,
+            {"id": encode_global_id("Team", team_id), "parent": parent_id and encode_global_id("Team", parent_id)},
+        )
 
-    admin = await world.admitted("admin")
+    admin = await world.authenticated_context("admin")
     for _ in range(10):
-        async with admin.unit():
-            for what in dice.choices("pm", k=dice.randint(1, 4)):
-                if what == "p":
-                    await scores.post([posting() for _ in range(dice.randint(1, 20))], NOW)
+        async with admin.unit_of_work():
+            for step in dice.choices("pm", k=dice.randint(1, 4)):
+                if step == "p":
+                    await scores.post([random_posting() for _ in range(dice.randint(1, 20))], NOW)
                 else:
-                    await move()
+                    await move_random_team()
 
-        due = [await slow(goal) for goal in goals]
-        assert await scores.goal_values(goals) == due
-        found = await scores.goals_with_values([goal.id for goal in goals])
-        assert [found[goal.id][1] for goal in goals] == due
-        assert [await reconciliation.wrong_team_totals(metric) for metric in (DEMOS, TRIALS)] == [[], []]
+        expected = [await sum_entries_one_by_one(goal) for goal in goals]
+        assert await scores.goal_values(goals) == expected
+        values_by_id = await scores.goals_with_values([goal.id for goal in goals])
+        assert [values_by_id[goal.id][1] for goal in goals] == expected
+        assert [await reconciliation.mismatched_team_totals(metric) for metric in (DEMOS, TRIALS)] == [[], []]

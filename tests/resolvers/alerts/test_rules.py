@@ -8,24 +8,31 @@ from typing import Any
 
 import pytest
 
-from tests.resolvers.alerts.alert_company import inbox, lost, office, only, rehearsed, told
-from tests.resolvers.two_sellers import goal, won
+from tests.resolvers.alerts.alert_company import (
+    count_dry_run_alerts,
+    fetch_alert_kinds,
+    fetch_inbox,
+    lose_deal,
+    open_company,
+    set_only_rule,
+)
+from tests.resolvers.two_sellers import record_won_deal, set_goal
 from tests.world import World
 
-RULES = "{ alertRules { kind enabled scope { name } minAmount days percent recipients channels coolDownHours } }"
-TEST = "query($input: AlertRuleInput!, $days: Int! = 30) { testAlertRule(input: $input, days: $days) { alerts perDay examples } }"
-LOSSES = {"kind": "DEAL_LOST", "recipients": ["MANAGER"]}
+RULES_QUERY = "{ alertRules { kind enabled scope { name } minAmount days percent recipients channels coolDownHours } }"
+DRY_RUN_QUERY = "query($input: AlertRuleInput!, $days: Int! = 30) { testAlertRule(input: $input, days: $days) { alerts perDay examples } }"
+LOST_DEAL_RULE = {"kind": "DEAL_LOST", "recipients": ["MANAGER"]}
 
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    async with office() as world:
-        world.services.channels = frozenset({"chat", "mail"})
+    async with open_company() as world:
+        world.services.notification_channels = frozenset({"chat", "mail"})
         yield world
 
 
-async def test_a_company_starts_with_a_rule_of_each_kind_for_the_manager(world: World) -> None:
-    rules = (await world.ask(RULES))["alertRules"]
+async def test_new_company_has_a_rule_of_each_kind_for_the_manager(world: World) -> None:
+    rules = (await world.query(RULES_QUERY))["alertRules"]
 
     assert [rule["kind"] for rule in rules] == [
         "DEAL_LOST", "DEAL_HAS_PROBLEMS", "DEAL_STALLED", "TASK_OVERDUE", "ASSIGNMENT_OVERDUE", "GOAL_BEHIND",
@@ -36,23 +43,23 @@ async def test_a_company_starts_with_a_rule_of_each_kind_for_the_manager(world: 
     assert (rules[2]["days"], rules[5]["percent"], rules[7]["days"]) == (14, 10.0, 3)
 
 
-async def test_rules_are_an_administrators_alone(world: World) -> None:
-    [rule, *_] = (await world.ask("{ alertRules { id } }"))["alertRules"]
-    for who in ("Ann", "Mia", "Dora"):
-        assert await world.ask("{ alertRules { id } }", who) == {"alertRules": []}
-        refused = await world.tried("createAlertRule", who, **LOSSES)
-        assert [error["code"] for error in refused["userErrors"]] == ["FORBIDDEN"]
-        result = await world.execute(TEST, who, input=LOSSES)
+async def test_alert_rules_are_visible_to_administrators_only(world: World) -> None:
+    [rule, *_] = (await world.query("{ alertRules { id } }"))["alertRules"]
+    for employee in ("Ann", "Mia", "Dora"):
+        assert await world.query("{ alertRules { id } }", employee) == {"alertRules": []}
+        payload = await world.try_mutation("createAlertRule", employee, **LOST_DEAL_RULE)
+        assert [error["code"] for error in payload["userErrors"]] == ["FORBIDDEN"]
+        result = await world.execute(DRY_RUN_QUERY, employee, input=LOST_DEAL_RULE)
         assert "Only an administrator" in result.errors[0].message
-    await lost(world)
-    data = await world.ask("{ alerts { edges { node { rule { id } } } } }", "Mia")
+    await lose_deal(world)
+    data = await world.query("{ alerts { edges { node { rule { id } } } } }", "Mia")
     assert data["alerts"]["edges"][0]["node"]["rule"] is None
-    data = await world.ask("query($id: ID!) { node(id: $id) { id } }", "Dora", id=rule["id"])
+    data = await world.query("query($id: ID!) { node(id: $id) { id } }", "Dora", id=rule["id"])
     assert data["node"] is None
 
 
 @pytest.mark.parametrize(
-    ("given", "path", "code"),
+    ("fields", "path", "code"),
     [
         ({"recipients": []}, ["input", "recipients"], "REQUIRED"),
         ({"kind": "DEAL_STALLED", "days": 0}, ["input", "days"], "OUT_OF_RANGE"),
@@ -66,115 +73,121 @@ async def test_rules_are_an_administrators_alone(world: World) -> None:
         ({"scope": "nobody"}, ["input", "scope"], "NOT_FOUND"),
     ],
 )
-async def test_a_rule_that_cannot_be_meant_is_refused_by_name(
-    world: World, given: dict[str, Any], path: list[str], code: str
+async def test_invalid_rule_is_refused_with_the_field_path(
+    world: World, fields: dict[str, Any], path: list[str], code: str
 ) -> None:
-    refused = await world.tried("createAlertRule", **(LOSSES | given))
+    payload = await world.try_mutation("createAlertRule", **(LOST_DEAL_RULE | fields))
 
-    assert [(error["path"], error["code"]) for error in refused["userErrors"]] == [(path, code)]
+    assert [(error["path"], error["code"]) for error in payload["userErrors"]] == [(path, code)]
 
 
-async def test_an_update_replaces_the_whole_rule_and_a_deleted_one_raises_nothing(world: World) -> None:
-    rule = await only(world, "DEAL_LOST", minAmount="50", coolDownHours=5, channels=["chat"])
+async def test_update_replaces_the_whole_rule_and_deleted_rule_raises_nothing(world: World) -> None:
+    rule = await set_only_rule(world, "DEAL_LOST", minAmount="50", coolDownHours=5, channels=["chat"])
     document = """mutation($id: ID!, $input: AlertRuleInput!) { updateAlertRule(id: $id, input: $input) {
       rule { id kind days minAmount channels coolDownHours } userErrors { code } } }"""
-    data = await world.ask(document, id=rule, input={"kind": "NO_ACTIVITY", "recipients": ["DIRECTORS"]})
+    data = await world.query(document, id=rule, input={"kind": "NO_ACTIVITY", "recipients": ["DIRECTORS"]})
 
     replaced = {"kind": "NO_ACTIVITY", "days": 3, "minAmount": None, "channels": [], "coolDownHours": None}
     assert data["updateAlertRule"] == {"rule": {"id": rule, **replaced}, "userErrors": []}
-    gone = "mutation($id: ID!) { deleteAlertRule(id: $id) { rule { id } userErrors { path code } } }"
-    assert (await world.ask(gone, id=rule))["deleteAlertRule"]["rule"] == {"id": rule}
-    again = await world.ask(gone, id=rule)
-    assert again["deleteAlertRule"]["userErrors"] == [{"path": ["id"], "code": "NOT_FOUND"}]
-    await lost(world)
-    assert await told(world) == {}
+    delete_mutation = "mutation($id: ID!) { deleteAlertRule(id: $id) { rule { id } userErrors { path code } } }"
+    assert (await world.query(delete_mutation, id=rule))["deleteAlertRule"]["rule"] == {"id": rule}
+    second_deletion = await world.query(delete_mutation, id=rule)
+    assert second_deletion["deleteAlertRule"]["userErrors"] == [{"path": ["id"], "code": "NOT_FOUND"}]
+    await lose_deal(world)
+    assert await fetch_alert_kinds(world) == {}
 
 
-async def test_what_a_rule_told_when_it_was_of_another_kind_keeps_nothing_back(world: World) -> None:
-    rule = await only(world, "DEAL_LOST")
-    deal = await lost(world)
+async def test_rule_of_changed_kind_raises_alerts_despite_earlier_ones(world: World) -> None:
+    rule = await set_only_rule(world, "DEAL_LOST")
+    deal = await lose_deal(world)
     document = "mutation($id: ID!, $input: AlertRuleInput!) { updateAlertRule(id: $id, input: $input) { rule { id } } }"
-    await world.ask(document, id=rule, input={"kind": "DEAL_HAS_PROBLEMS", "recipients": ["MANAGER"]})
-    await world.act("flagDeal", "Ann", id=deal, problem="they want it back")
+    await world.query(document, id=rule, input={"kind": "DEAL_HAS_PROBLEMS", "recipients": ["MANAGER"]})
+    await world.mutate("flagDeal", "Ann", id=deal, problem="they want it back")
 
-    assert await told(world) == {"Mia": ["DEAL_LOST", "DEAL_HAS_PROBLEMS"]}
-    assert [alert["resolvedAt"] is None for alert in await inbox(world, "Mia")] == [False, True]
-
-
-async def test_the_same_key_makes_one_rule(world: World) -> None:
-    first, again = [await world.act("createAlertRule", **LOSSES, idempotencyKey="k") for _ in range(2)]
-
-    assert first == again
+    assert await fetch_alert_kinds(world) == {"Mia": ["DEAL_LOST", "DEAL_HAS_PROBLEMS"]}
+    assert [alert["resolvedAt"] is None for alert in await fetch_inbox(world, "Mia")] == [False, True]
 
 
-async def test_scope_amount_and_recipients_decide(world: World) -> None:
-    await only(world, "DEAL_LOST", scope=world.ids["North"], minAmount="100", recipients=["DIRECTORS", "EMPLOYEE"])
-    await world.act("setExchangeRate", currency="USD", rate="0.5")
-    for who, amount, currency in (("Ann", "99.99", "EUR"), ("Bob", "500", "EUR"), ("Ann", "199", "USD"), ("Ann", "200", "USD")):  # fmt: skip
-        deal = await world.act("recordDeal", who, title="Chairs", amount={"amount": amount, "currency": currency})
-        await world.act("loseDeal", who, id=deal["deal"]["id"])
+async def test_rule_is_created_once_with_the_same_idempotency_key(world: World) -> None:
+    first_payload, second_payload = [
+        await world.mutate("createAlertRule", **LOST_DEAL_RULE, idempotencyKey="k") for _ in range(2)
+    ]
 
-    assert await told(world) == {"Ann": ["DEAL_LOST"], "Dora": ["DEAL_LOST"]}
+    assert first_payload == second_payload
 
 
-async def test_two_rules_tell_the_same_person_twice_and_a_disabled_one_nothing(world: World) -> None:
-    await only(world, "DEAL_LOST")
-    await world.act("createAlertRule", **LOSSES)
-    await world.act("createAlertRule", **LOSSES, enabled=False)
-    await lost(world)
+async def test_rule_applies_its_scope_amount_and_recipients(world: World) -> None:
+    await set_only_rule(
+        world, "DEAL_LOST", scope=world.global_ids["North"], minAmount="100", recipients=["DIRECTORS", "EMPLOYEE"]
+    )
+    await world.mutate("setExchangeRate", currency="USD", rate="0.5")
+    for employee, amount, currency in (("Ann", "99.99", "EUR"), ("Bob", "500", "EUR"), ("Ann", "199", "USD"), ("Ann", "200", "USD")):  # fmt: skip
+        deal = await world.mutate(
+            "recordDeal", employee, title="Chairs", amount={"amount": amount, "currency": currency}
+        )
+        await world.mutate("loseDeal", employee, id=deal["deal"]["id"])
 
-    assert await told(world) == {"Mia": ["DEAL_LOST"] * 2}
+    assert await fetch_alert_kinds(world) == {"Ann": ["DEAL_LOST"], "Dora": ["DEAL_LOST"]}
 
 
-async def test_within_the_cool_down_the_same_deal_is_not_raised_again_and_another_is(world: World) -> None:
-    await only(world, "DEAL_LOST", coolDownHours=24)
-    deal = await lost(world)
+async def test_two_rules_alert_the_same_employee_twice_and_disabled_rule_never(world: World) -> None:
+    await set_only_rule(world, "DEAL_LOST")
+    await world.mutate("createAlertRule", **LOST_DEAL_RULE)
+    await world.mutate("createAlertRule", **LOST_DEAL_RULE, enabled=False)
+    await lose_deal(world)
+
+    assert await fetch_alert_kinds(world) == {"Mia": ["DEAL_LOST"] * 2}
+
+
+async def test_cool_down_suppresses_the_same_deal_only(world: World) -> None:
+    await set_only_rule(world, "DEAL_LOST", coolDownHours=24)
+    deal = await lose_deal(world)
     for hours in (1, 22, 3):
-        world.later(hours=hours)
-        await world.act("reopenDeal", "Ann", id=deal)
-        await world.act("loseDeal", "Ann", id=deal)
-    await lost(world)
+        world.advance(hours=hours)
+        await world.mutate("reopenDeal", "Ann", id=deal)
+        await world.mutate("loseDeal", "Ann", id=deal)
+    await lose_deal(world)
 
-    assert len(await inbox(world, "Mia")) == 3
-    assert await rehearsed(world, "DEAL_LOST", coolDownHours=24) == 3
-    assert await rehearsed(world, "DEAL_LOST") == 5
+    assert len(await fetch_inbox(world, "Mia")) == 3
+    assert await count_dry_run_alerts(world, "DEAL_LOST", coolDownHours=24) == 3
+    assert await count_dry_run_alerts(world, "DEAL_LOST") == 5
 
 
-async def test_a_test_shows_the_newest_and_raises_nothing(world: World) -> None:
+async def test_dry_run_shows_newest_alerts_and_raises_nothing(world: World) -> None:
     for number in range(7):
-        world.later(hours=24)
-        await lost(world, title=f"Deal {number}")
-    before = await told(world)
-    data = (await world.ask(TEST, input=LOSSES, days=10))["testAlertRule"]
+        world.advance(hours=24)
+        await lose_deal(world, title=f"Deal {number}")
+    before = await fetch_alert_kinds(world)
+    data = (await world.query(DRY_RUN_QUERY, input=LOST_DEAL_RULE, days=10))["testAlertRule"]
 
     assert (data["alerts"], data["perDay"]) == (7, 0.7)
     assert data["examples"][0] == "Ann: deal lost: “Deal 6”, 100.00 EUR"
     assert len(data["examples"]) == 5
-    assert (await world.ask(TEST, input=LOSSES, days=1))["testAlertRule"]["alerts"] == 1
-    assert await told(world) == before
+    assert (await world.query(DRY_RUN_QUERY, input=LOST_DEAL_RULE, days=1))["testAlertRule"]["alerts"] == 1
+    assert await fetch_alert_kinds(world) == before
 
 
 @pytest.mark.parametrize("days", [0, 3701])
-async def test_a_test_is_of_one_to_3700_days(world: World, days: int) -> None:
-    result = await world.execute(TEST, input=LOSSES, days=days)
+async def test_dry_run_is_refused_when_days_are_out_of_range(world: World, days: int) -> None:
+    result = await world.execute(DRY_RUN_QUERY, input=LOST_DEAL_RULE, days=days)
 
     assert result.errors[0].message == "Give a number from 1 to 3700."
 
 
-async def test_history_that_was_imported_is_tested_as_if_it_had_been_lived(world: World) -> None:
+async def test_dry_run_includes_imported_history(world: World) -> None:
     from resolvers.crm import deals
 
-    context = await world.admitted("admin")
-    async with context.unit():
+    context = await world.authenticated_context("admin")
+    async with context.unit_of_work():
         for days in (100, 50, 10):
             at = world.now - timedelta(days=days)
-            given = {"title": "Old", "owner": world.ids["Ann"], "status": "LOST", "closedAt": at}
-            await deals.record(context, [given], aloud=False)
+            fields = {"title": "Old", "owner": world.global_ids["Ann"], "status": "LOST", "closedAt": at}
+            await deals.upsert_deals(context, [fields], notify=False)
 
-    assert (await told(world), await rehearsed(world, "DEAL_LOST", past=60)) == ({}, 2)
+    assert (await fetch_alert_kinds(world), await count_dry_run_alerts(world, "DEAL_LOST", past_days=60)) == ({}, 2)
 
 
-async def test_what_a_lived_month_raised_is_what_a_test_says_for_every_kind(world: World) -> None:
+async def test_dry_run_counts_equal_raised_alerts_after_a_simulated_month(world: World) -> None:
     rules = {
         "DEAL_LOST": {"minAmount": "40"},
         "DEAL_HAS_PROBLEMS": {},
@@ -183,59 +196,63 @@ async def test_what_a_lived_month_raised_is_what_a_test_says_for_every_kind(worl
         "ASSIGNMENT_OVERDUE": {},
         "GOAL_BEHIND": {"percent": 8.0, "coolDownHours": 48},
         "GOAL_ACHIEVED": {},
-        "NO_ACTIVITY": {"days": 2, "scope": world.ids["Sales"]},
+        "NO_ACTIVITY": {"days": 2, "scope": world.global_ids["Sales"]},
     }
-    for number, (kind, given) in enumerate(rules.items()):
-        given["recipients"] = ["DIRECTORS"]
-        await (only(world, kind, **given) if not number else world.act("createAlertRule", kind=kind, **given))
-    lives = _Month(world)
-    await lives.through(40)
+    for number, (kind, fields) in enumerate(rules.items()):
+        fields["recipients"] = ["DIRECTORS"]
+        await (
+            set_only_rule(world, kind, **fields) if not number else world.mutate("createAlertRule", kind=kind, **fields)
+        )
+    simulation = _MonthSimulation(world)
+    await simulation.run(40)
 
-    raised = [alert["kind"] for who in ("Dora",) for alert in await inbox(world, who)]
+    raised = [alert["kind"] for employee in ("Dora",) for alert in await fetch_inbox(world, employee)]
     counts = {kind: raised.count(kind) for kind in rules}
-    assert counts == {kind: await rehearsed(world, kind, **given) for kind, given in rules.items()}
+    assert counts == {kind: await count_dry_run_alerts(world, kind, **fields) for kind, fields in rules.items()}
     assert all(counts.values()), counts
 
 
-class _Month:
+class _MonthSimulation:
     """Simulates working days, some of them idle, while the scheduler runs only now and then."""
 
     def __init__(self, world: World) -> None:
         import random
 
-        self.world, self.dice = world, random.Random(4)
+        self.world, self.random = world, random.Random(4)
         self.deals: dict[str, list[str]] = {"Ann": [], "Bob": []}
 
-    async def through(self, days: int) -> None:
+    async def run(self, days: int) -> None:
         for owner in ("Ann", "North", "company"):
             for period in ({"kind": "MONTH"}, {"kind": "MONTH", "offset": 1}):
-                await goal(self.world, owner, "deals_won_amount", "400", period=period)
+                await set_goal(self.world, owner, "deals_won_amount", "400", period=period)
         for _ in range(days):
             local = self.world.now.hour + 1
-            await self.world.passes(hours=24 - local, seconds=1)  # past midnight in Berlin
-            await self.world.passes(hours=9, seconds=-1)
-            for who in ("Ann", "Bob"):
-                if self.dice.random() < 0.55:
-                    await self.act(who)
+            await self.world.advance_and_run_jobs(hours=24 - local, seconds=1)  # past midnight in Berlin
+            await self.world.advance_and_run_jobs(hours=9, seconds=-1)
+            for employee in ("Ann", "Bob"):
+                if self.random.random() < 0.55:
+                    await self.record_random_activity(employee)
 
-    async def act(self, who: str) -> None:
-        world, dice, deals = self.world, self.dice, self.deals[who]
-        match dice.randrange(6) if len(deals) > 2 else 0:
+    async def record_random_activity(self, employee: str) -> None:
+        world, random, deals = self.world, self.random, self.deals[employee]
+        match random.randrange(6) if len(deals) > 2 else 0:
             case 0:
-                given = {"amount": {"amount": str(dice.randrange(100))}} if dice.random() < 0.8 else {}
-                deals.append((await world.act("recordDeal", who, title="Chairs", **given))["deal"]["id"])
+                amount_fields = {"amount": {"amount": str(random.randrange(100))}} if random.random() < 0.8 else {}
+                deals.append(
+                    (await world.mutate("recordDeal", employee, title="Chairs", **amount_fields))["deal"]["id"]
+                )
             case 1:
-                await world.act("loseDeal", who, id=deals.pop(0))
+                await world.mutate("loseDeal", employee, id=deals.pop(0))
             case 2:
-                await world.act("flagDeal", who, id=deals[0], problem=dice.choice(["late", "later", None]))
+                await world.mutate("flagDeal", employee, id=deals[0], problem=random.choice(["late", "later", None]))
             case 3:
-                await world.act("updateDeal", who, id=deals[-1], amount={"amount": str(dice.randrange(100))})
+                await world.mutate("updateDeal", employee, id=deals[-1], amount={"amount": str(random.randrange(100))})
             case 4:
-                due = (world.now + timedelta(hours=dice.randrange(1, 60))).isoformat()
-                by = dice.choice([who, "admin"])
-                await world.act("createTask", by, title="Call", assignee=world.ids[who], dueAt=due)
+                due = (world.now + timedelta(hours=random.randrange(1, 60))).isoformat()
+                creator = random.choice([employee, "admin"])
+                await world.mutate("createTask", creator, title="Call", assignee=world.global_ids[employee], dueAt=due)
             case 5:
-                deal = await won(world, who, str(dice.randrange(150)))
-                if dice.random() < 0.3:
-                    await world.act("reopenDeal", who, id=deal)
+                deal = await record_won_deal(world, employee, str(random.randrange(150)))
+                if random.random() < 0.3:
+                    await world.mutate("reopenDeal", employee, id=deal)
                     deals.append(deal)

@@ -10,257 +10,262 @@ from typing import Any
 
 import pytest
 
-from domain.analytics.funnel import Stays
+from domain.analytics.funnel import StayGroup
 from domain.ledger.record_facts import DealStatus
-from domain.primitives.global_ids import encoded
+from domain.primitives.global_ids import encode_global_id
 from models.analytics import funnels
-from models.crm.deals import Deal, StageVisit
+from models.crm.deals import Deal, StageEntry
 from models.crm.pipelines import Stage
 from models.db import connection
 from models.organization.people import Employee
-from tests.resolvers.two_sellers import two_sellers, won
-from tests.statement_counter import counted
+from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal
+from tests.statement_counter import count_statements
 from tests.world import World
 
-SHOWN = """scope { name } weakest { stage { name } } stages { stage { name } openDeals openAmount clients entered advanced lost
+FUNNEL_FIELDS = """scope { name } weakest { stage { name } } stages { stage { name } openDeals openAmount clients entered advanced lost
   conversionPercent conversionLowPercent conversionHighPercent immature benchmarkPercent medianDaysInStage weak slow }"""
-ASKED = "query($scope: ID, $period: PeriodInput, $pipeline: ID) { funnel(scope: $scope, period: $period, pipeline: $pipeline) { %s } }"
+FUNNEL_QUERY = "query($scope: ID, $period: PeriodInput, $pipeline: ID) { funnel(scope: $scope, period: $period, pipeline: $pipeline) { %s } }"
 BERLIN_NOON = datetime(2026, 11, 1, 11, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
-    async with two_sellers(database_url) as world:
-        pipeline = (await world.ask("{ pipelines { id stages { id } } }"))["pipelines"][0]
-        world.ids["Sales pipeline"] = pipeline["id"]
-        world.stages = [stage["id"] for stage in pipeline["stages"]]
+    async with open_world_with_two_sellers(database_url) as world:
+        pipeline = (await world.query("{ pipelines { id stages { id } } }"))["pipelines"][0]
+        world.global_ids["Sales pipeline"] = pipeline["id"]
+        world.stage_ids = [stage["id"] for stage in pipeline["stages"]]
         yield world
 
 
-async def funnel(world: World, who: str = "admin", scope: str | None = None, **asked: Any) -> dict[str, Any]:
-    number = world.ids[scope] if scope else None
-    return (await world.ask(ASKED % SHOWN, who, scope=number, **asked))["funnel"]
+async def read_funnel(world: World, user: str = "admin", scope: str | None = None, **variables: Any) -> dict[str, Any]:
+    scope_global_id = world.global_ids[scope] if scope else None
+    return (await world.query(FUNNEL_QUERY % FUNNEL_FIELDS, user, scope=scope_global_id, **variables))["funnel"]
 
 
-async def fared(world: World, scope: str | None = None, **asked: Any) -> list[tuple[int, int, int]]:
+async def read_counts(world: World, scope: str | None = None, **variables: Any) -> list[tuple[int, int, int]]:
     """Return the numbers of entered, advanced and lost deals by stage."""
-    shown = await funnel(world, scope=scope, **asked)
-    return [(stage["entered"], stage["advanced"], stage["lost"]) for stage in shown["stages"]]
+    funnel_data = await read_funnel(world, scope=scope, **variables)
+    return [(stage["entered"], stage["advanced"], stage["lost"]) for stage in funnel_data["stages"]]
 
 
-async def deal(world: World, who: str, *stages: int, end: str | None = None, **given: Any) -> str:
+async def record_deal(world: World, user: str, *stages: int, end: str | None = None, **input: Any) -> str:
     """Record a deal, move it through stages, a day in each, and close it with `end` (win or lose) if given."""
-    made = await world.act(
-        "recordDeal", who, title="Chairs", stage=world.stages[stages[0]], amount={"amount": "10"}, **given
+    payload = await world.mutate(
+        "recordDeal", user, title="Chairs", stage=world.stage_ids[stages[0]], amount={"amount": "10"}, **input
     )
-    number = made["deal"]["id"]
+    deal_id = payload["deal"]["id"]
     for stage in stages[1:]:
-        world.later(days=1)
-        await world.act("moveDeal", who, id=number, stage=world.stages[stage])
+        world.advance(days=1)
+        await world.mutate("moveDeal", user, id=deal_id, stage=world.stage_ids[stage])
     if end:
-        await world.act(f"{end}Deal", who, id=number)
-    return number
+        await world.mutate(f"{end}Deal", user, id=deal_id)
+    return deal_id
 
 
-async def test_what_entered_has_advanced_or_is_lost_or_is_open(world: World) -> None:
-    await deal(world, "Ann", 0, 1, 2, end="win")
-    await deal(world, "Ann", 0, 1, end="lose")
-    await deal(world, "Ann", 0, end="lose")
-    await deal(world, "Bob", 0, 1)
+async def test_entered_deals_are_advanced_lost_or_open(world: World) -> None:
+    await record_deal(world, "Ann", 0, 1, 2, end="win")
+    await record_deal(world, "Ann", 0, 1, end="lose")
+    await record_deal(world, "Ann", 0, end="lose")
+    await record_deal(world, "Bob", 0, 1)
 
-    assert await fared(world) == [(4, 3, 1), (3, 1, 1), (1, 1, 0), (0, 0, 0), (0, 0, 0)]
-    assert await fared(world, "Ann") == await fared(world, "North") == [
+    assert await read_counts(world) == [(4, 3, 1), (3, 1, 1), (1, 1, 0), (0, 0, 0), (0, 0, 0)]
+    assert await read_counts(world, "Ann") == await read_counts(world, "North") == [
         (3, 2, 1), (2, 1, 1), (1, 1, 0), (0, 0, 0), (0, 0, 0)
     ]  # fmt: skip
-    shown = (await funnel(world, scope="Ann"))["stages"][0]
-    assert (shown["conversionPercent"], shown["benchmarkPercent"]) == (pytest.approx(200 / 3), 100)
-    company = (await funnel(world, scope="company"))["stages"]
+    first_stage = (await read_funnel(world, scope="Ann"))["stages"][0]
+    assert (first_stage["conversionPercent"], first_stage["benchmarkPercent"]) == (pytest.approx(200 / 3), 100)
+    company = (await read_funnel(world, scope="company"))["stages"]
     assert [stage["benchmarkPercent"] for stage in company] == [None] * 5
     assert [stage["immature"] for stage in company] == [False, True, False, False, False]
 
 
-async def test_a_stage_that_was_jumped_over_was_not_entered(world: World) -> None:
-    await deal(world, "Ann", 0, 3, end="lose")
-    await deal(world, "Ann", 2, end="win")
+async def test_skipped_stage_is_not_entered(world: World) -> None:
+    await record_deal(world, "Ann", 0, 3, end="lose")
+    await record_deal(world, "Ann", 2, end="win")
 
-    assert await fared(world) == [(1, 1, 0), (0, 0, 0), (1, 1, 0), (1, 0, 1), (0, 0, 0)]
-
-
-async def test_going_back_undoes_no_entry_and_a_loss_is_of_the_furthest_stage(world: World) -> None:
-    await deal(world, "Ann", 0, 1, 2, 1, end="lose")
-
-    assert await fared(world) == [(1, 1, 0), (1, 1, 0), (1, 0, 1), (0, 0, 0), (0, 0, 0)]
+    assert await read_counts(world) == [(1, 1, 0), (0, 0, 0), (1, 1, 0), (1, 0, 1), (0, 0, 0)]
 
 
-async def test_a_reopened_deal_is_undecided_and_a_deleted_one_never_was(world: World) -> None:
-    again = await deal(world, "Ann", 0, 1, end="lose")
-    await world.act("reopenDeal", "Ann", id=again)
-    gone = await deal(world, "Ann", 0, end="win")
-    await world.ask("mutation($id: ID!) { deleteDeal(id: $id) { userErrors { code } } }", id=gone)
+async def test_moving_back_keeps_entries_and_loss_counts_for_furthest_stage(world: World) -> None:
+    await record_deal(world, "Ann", 0, 1, 2, 1, end="lose")
 
-    assert await fared(world) == [(1, 1, 0), (1, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0)]
+    assert await read_counts(world) == [(1, 1, 0), (1, 1, 0), (1, 0, 1), (0, 0, 0), (0, 0, 0)]
 
 
-async def test_only_first_entries_within_the_period_count_seen_as_of_now(world: World) -> None:
-    await deal(world, "Ann", 0, 1, createdAt="2026-10-30T10:00:00Z", end="win")  # moved on 19 November
+async def test_reopened_deal_is_undecided_and_deleted_deal_is_not_counted(world: World) -> None:
+    reopened_deal = await record_deal(world, "Ann", 0, 1, end="lose")
+    await world.mutate("reopenDeal", "Ann", id=reopened_deal)
+    deleted_deal = await record_deal(world, "Ann", 0, end="win")
+    await world.query("mutation($id: ID!) { deleteDeal(id: $id) { userErrors { code } } }", id=deleted_deal)
 
-    assert await fared(world) == [(0, 0, 0), (1, 1, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0)]
-    assert await fared(world, period={"kind": "MONTH", "on": "2026-10-01"}) == [(1, 1, 0), *[(0, 0, 0)] * 4]
-
-
-async def test_a_deal_handed_over_is_its_new_owners_and_a_closed_one_stays_with_who_closed_it(world: World) -> None:
-    first = await deal(world, "Ann", 0, 1)
-    second = await deal(world, "Ann", 0, end="lose")
-    for each in (first, second):
-        await world.act("updateDeal", id=each, owner=world.ids["Bob"])
-
-    assert await fared(world, "Ann") == [(1, 0, 1), *[(0, 0, 0)] * 4]
-    assert await fared(world, "Bob") == [(1, 1, 0), (1, 0, 0), *[(0, 0, 0)] * 3]
+    assert await read_counts(world) == [(1, 1, 0), (1, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0)]
 
 
-async def test_what_is_open_now_is_counted_with_its_clients_and_in_the_companys_currency(world: World) -> None:
-    await world.act("setExchangeRate", currency="USD", rate="0.9")
-    clients = [(await world.act("recordClient", "Ann", name=name))["client"]["id"] for name in ("A", "B")]
+async def test_only_first_entries_within_period_count(world: World) -> None:
+    await record_deal(world, "Ann", 0, 1, createdAt="2026-10-30T10:00:00Z", end="win")  # moved on 19 November
+
+    assert await read_counts(world) == [(0, 0, 0), (1, 1, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0)]
+    assert await read_counts(world, period={"kind": "MONTH", "on": "2026-10-01"}) == [(1, 1, 0), *[(0, 0, 0)] * 4]
+
+
+async def test_open_deal_counts_for_new_owner_and_closed_deal_for_its_closer(world: World) -> None:
+    first = await record_deal(world, "Ann", 0, 1)
+    second = await record_deal(world, "Ann", 0, end="lose")
+    for deal_id in (first, second):
+        await world.mutate("updateDeal", id=deal_id, owner=world.global_ids["Bob"])
+
+    assert await read_counts(world, "Ann") == [(1, 0, 1), *[(0, 0, 0)] * 4]
+    assert await read_counts(world, "Bob") == [(1, 1, 0), (1, 0, 0), *[(0, 0, 0)] * 3]
+
+
+async def test_open_deals_are_counted_with_clients_in_company_currency(world: World) -> None:
+    await world.mutate("setExchangeRate", currency="USD", rate="0.9")
+    clients = [(await world.mutate("recordClient", "Ann", name=name))["client"]["id"] for name in ("A", "B")]
     for client, amount, currency in ((0, "10", "EUR"), (0, "100", "USD"), (1, "5.50", "EUR"), (None, None, None)):
         money = {"amount": amount, "currency": currency} if amount else None
-        given = {"client": clients[client]} if client is not None else {}
-        await world.act("recordDeal", "Ann", title="Tables", stage=world.stages[1], amount=money, **given)
-    await deal(world, "Bob", 1)
-    await deal(world, "Ann", 1, end="win")
+        input = {"client": clients[client]} if client is not None else {}
+        await world.mutate("recordDeal", "Ann", title="Tables", stage=world.stage_ids[1], amount=money, **input)
+    await record_deal(world, "Bob", 1)
+    await record_deal(world, "Ann", 1, end="win")
 
-    shown = [(await funnel(world, scope=scope))["stages"][1] for scope in ("Ann", "North", "company")]
-    assert [(stage["openDeals"], stage["openAmount"], stage["clients"]) for stage in shown] == [
+    second_stages = [(await read_funnel(world, scope=scope))["stages"][1] for scope in ("Ann", "North", "company")]
+    assert [(stage["openDeals"], stage["openAmount"], stage["clients"]) for stage in second_stages] == [
         (4, "105.50", 2), (4, "105.50", 2), (5, "115.50", 2)
     ]  # fmt: skip
 
 
-async def test_half_have_left_after_the_median_days(world: World) -> None:
+async def test_median_days_in_stage_is_when_half_have_left(world: World) -> None:
     for days in (1, 3, 9):
-        number = (await world.act("recordDeal", "Ann", title="Chairs", createdAt="2026-11-01T10:00:00Z"))["deal"]["id"]
+        deal_id = (await world.mutate("recordDeal", "Ann", title="Chairs", createdAt="2026-11-01T10:00:00Z"))["deal"][
+            "id"
+        ]
         at = f"2026-11-{1 + days:02}T10:00:00Z"
-        await world.act("moveDeal", "Ann", id=number, stage=world.stages[1], at=at)
-    shown = (await funnel(world, scope="Ann"))["stages"]
+        await world.mutate("moveDeal", "Ann", id=deal_id, stage=world.stage_ids[1], at=at)
+    stages = (await read_funnel(world, scope="Ann"))["stages"]
 
-    assert (shown[0]["medianDaysInStage"], shown[1]["medianDaysInStage"]) == (3, None)
+    assert (stages[0]["medianDaysInStage"], stages[1]["medianDaysInStage"]) == (3, None)
 
 
-async def test_another_pipeline_is_asked_for_by_its_id(world: World) -> None:
-    saved = await world.act("savePipeline", name="Renewals", stages=[{"name": "Due"}, {"name": "Offer"}])
+async def test_funnel_of_another_pipeline_is_selected_by_id(world: World) -> None:
+    saved = await world.mutate("savePipeline", name="Renewals", stages=[{"name": "Due"}, {"name": "Offer"}])
     other = saved["pipeline"]
-    await world.act("recordDeal", "Ann", title="Chairs", stage=other["stages"][0]["id"])
+    await world.mutate("recordDeal", "Ann", title="Chairs", stage=other["stages"][0]["id"])
 
-    assert [stage["stage"]["name"] for stage in (await funnel(world))["stages"]] == [
+    assert [stage["stage"]["name"] for stage in (await read_funnel(world))["stages"]] == [
         "Due",
         "Offer",
     ]  # the only pipeline with deals
-    await deal(world, "Ann", 0)
-    assert len((await funnel(world))["stages"]) == 5
-    assert await fared(world, pipeline=other["id"]) == [(1, 0, 0), (0, 0, 0)]
-    for unknown in ("nonsense", world.ids["Ann"]):
-        result = await world.execute(ASKED % SHOWN, pipeline=unknown)
+    await record_deal(world, "Ann", 0)
+    assert len((await read_funnel(world))["stages"]) == 5
+    assert await read_counts(world, pipeline=other["id"]) == [(1, 0, 0), (0, 0, 0)]
+    for invalid_id in ("nonsense", world.global_ids["Ann"]):
+        result = await world.execute(FUNNEL_QUERY % FUNNEL_FIELDS, pipeline=invalid_id)
         assert [error.original_error.code for error in result.errors] == ["NOT_FOUND"]
 
 
-async def test_a_deal_lost_in_another_pipeline_is_undecided_in_the_one_it_left_and_a_won_one_has_advanced(
+async def test_deal_lost_in_another_pipeline_is_undecided_in_the_original_one(
     world: World,
 ) -> None:
-    saved = await world.act("savePipeline", name="Renewals", stages=[{"name": "Due"}])
-    elsewhere = saved["pipeline"]["stages"][0]["id"]
+    saved = await world.mutate("savePipeline", name="Renewals", stages=[{"name": "Due"}])
+    other_stage_id = saved["pipeline"]["stages"][0]["id"]
     for end in ("lose", "win"):
-        number = await deal(world, "Ann", 0)
-        await world.act("moveDeal", "Ann", id=number, stage=elsewhere)
-        await world.act(f"{end}Deal", "Ann", id=number)
+        deal_id = await record_deal(world, "Ann", 0)
+        await world.mutate("moveDeal", "Ann", id=deal_id, stage=other_stage_id)
+        await world.mutate(f"{end}Deal", "Ann", id=deal_id)
 
-    assert await fared(world, pipeline=world.ids["Sales pipeline"]) == [(2, 1, 0), *[(0, 0, 0)] * 4]
-
-
-async def test_deals_without_a_history_are_read_in_two_steps_where_there_are_no_others(world: World) -> None:
-    await won(world, "Ann", "10")
-    await world.act("recordDeal", "Ann", title="Chairs", status="LOST", stage=world.stages[2])
-    await world.act("recordDeal", "Bob", title="Chairs", stage=world.stages[3])
-    await StageVisit.all().delete()
-
-    assert await fared(world) == [(3, 1, 1), *[(0, 0, 0)] * 4]
-    await deal(world, "Ann", 0)
-    assert await fared(world) == [(1, 0, 0), *[(0, 0, 0)] * 4]  # the stage in which the others were lost is unknown
+    assert await read_counts(world, pipeline=world.global_ids["Sales pipeline"]) == [(2, 1, 0), *[(0, 0, 0)] * 4]
 
 
-async def test_a_colleagues_funnel_is_null_and_one_out_of_reach_is_not_found(world: World) -> None:
+async def test_deals_without_stage_history_are_shown_in_first_stage_only(world: World) -> None:
+    await record_won_deal(world, "Ann", "10")
+    await world.mutate("recordDeal", "Ann", title="Chairs", status="LOST", stage=world.stage_ids[2])
+    await world.mutate("recordDeal", "Bob", title="Chairs", stage=world.stage_ids[3])
+    await StageEntry.all().delete()
+
+    assert await read_counts(world) == [(3, 1, 1), *[(0, 0, 0)] * 4]
+    await record_deal(world, "Ann", 0)
+    assert await read_counts(world) == [
+        (1, 0, 0),
+        *[(0, 0, 0)] * 4,
+    ]  # the stage in which the others were lost is unknown
+
+
+async def test_funnel_out_of_reach_is_null_or_not_found(world: World) -> None:
     document = "query($id: ID!) { employee(id: $id) { funnel { stages { entered } } } }"
-    assert (await world.ask(document, "Bob", id=world.ids["Ann"]))["employee"] == {"funnel": None}
-    await world.device("Screen", "WALLBOARD")
-    for who, scope in (("Bob", "Ann"), ("Bob", "company"), ("Screen", "company")):
-        result = await world.execute(ASKED % SHOWN, who, scope=world.ids[scope])
+    assert (await world.query(document, "Bob", id=world.global_ids["Ann"]))["employee"] == {"funnel": None}
+    await world.create_device("Screen", "WALLBOARD")
+    for user, scope in (("Bob", "Ann"), ("Bob", "company"), ("Screen", "company")):
+        result = await world.execute(FUNNEL_QUERY % FUNNEL_FIELDS, user, scope=world.global_ids[scope])
         assert [error.original_error.code for error in result.errors] == ["NOT_FOUND"]
-    assert (await funnel(world, "Bob"))["scope"] == {"name": "Bob"}
+    assert (await read_funnel(world, "Bob"))["scope"] == {"name": "Bob"}
 
 
-async def test_one_truly_weak_seller_is_found_and_nobody_else(world: World) -> None:
-    await planted(world, weak=4, sellers=10)
-    named = {}
+async def test_only_the_truly_weak_seller_is_flagged(world: World) -> None:
+    await seed_deals(world, weak=4, sellers=10)
+    weakest_stage_names = {}
     for number in range(10):
-        weakest = (await funnel(world, scope=f"S{number}"))["weakest"]
+        weakest = (await read_funnel(world, scope=f"S{number}"))["weakest"]
         if weakest:
-            named[number] = weakest["stage"]["name"]
+            weakest_stage_names[number] = weakest["stage"]["name"]
 
-    assert named == {4: "Qualified"}
+    assert weakest_stage_names == {4: "Qualified"}
 
 
-async def test_a_newcomer_with_three_lost_deals_is_not_weak(world: World) -> None:
-    await planted(world, sellers=6)
+async def test_new_seller_with_three_lost_deals_is_not_weak(world: World) -> None:
+    await seed_deals(world, sellers=6)
     for _ in range(3):
-        await deal(world, "Ann", 0, end="lose")
-    shown = (await funnel(world, scope="Ann"))["stages"][0]
+        await record_deal(world, "Ann", 0, end="lose")
+    first_stage = (await read_funnel(world, scope="Ann"))["stages"][0]
 
-    assert (shown["conversionPercent"], shown["weak"], shown["slow"]) == (0, False, False)
+    assert (first_stage["conversionPercent"], first_stage["weak"], first_stage["slow"]) == (0, False, False)
 
 
-async def planted(world: World, *, sellers: int, weak: int | None = None, deals: int = 80) -> None:
+async def seed_deals(world: World, *, sellers: int, weak: int | None = None, deals: int = 80) -> None:
     """Insert deals of equal sellers, except that the `weak` one converts less than half as well in the second stage."""
-    luck = random.Random(11)
+    generator = random.Random(11)
     stages = await Stage.all().order_by("position")
     rows, visits = [], []
     for number in range(sellers):
-        seller = await Employee.create(name=f"S{number}", needle=f"s{number}", created_at=BERLIN_NOON)
-        world.ids[f"S{number}"] = encoded("Employee", seller.id)
+        seller = await Employee.create(name=f"S{number}", search_key=f"s{number}", created_at=BERLIN_NOON)
+        world.global_ids[f"S{number}"] = encode_global_id("Employee", seller.id)
         for _ in range(deals):
-            path, going = [0], luck.random() < 0.9
-            while going and len(path) < 5:
+            path, is_advancing = [0], generator.random() < 0.9
+            while is_advancing and len(path) < 5:
                 path.append(path[-1] + 1)
-                chance = 0.35 if number == weak and path[-1] == 1 else 0.75
-                going = luck.random() < chance
-            status = DealStatus.WON if going else DealStatus.LOST
+                probability = 0.35 if number == weak and path[-1] == 1 else 0.75
+                is_advancing = generator.random() < probability
+            status = DealStatus.WON if is_advancing else DealStatus.LOST
             row = Deal(
                 id=len(rows) + 1, title="Chairs", owner_id=seller.id, stage_id=stages[path[-1]].id, status=status,
                 created_at=BERLIN_NOON, created_on=date(2026, 11, 1), closed_at=BERLIN_NOON, closed_on=date(2026, 11, 9),
-                opened_by=seller.id, won_by=seller.id if going else None, lost_by=None if going else seller.id,
+                opened_by=seller.id, won_by=seller.id if is_advancing else None, lost_by=None if is_advancing else seller.id,
             )  # fmt: skip
             row._custom_generated_pk = True
             rows.append(row)
             visits += [
-                StageVisit(deal_id=row.id, stage_id=stages[each].id, entered_at=BERLIN_NOON + timedelta(days=each),
-                           entered_on=date(2026, 11, 1 + each))
-                for each in path
+                StageEntry(deal_id=row.id, stage_id=stages[index].id, entered_at=BERLIN_NOON + timedelta(days=index),
+                           entered_on=date(2026, 11, 1 + index))
+                for index in path
             ]  # fmt: skip
     await Deal.bulk_create(rows, batch_size=200)
-    await StageVisit.bulk_create(visits, batch_size=500)
-    if connection.connection().capabilities.dialect == "postgres":
+    await StageEntry.bulk_create(visits, batch_size=500)
+    if connection.current_connection().capabilities.dialect == "postgres":
         await connection.execute("SELECT setval(pg_get_serial_sequence('deal', 'id'), (SELECT MAX(id) FROM deal))")
 
 
-async def test_the_statement_says_what_reading_every_deal_would(world: World) -> None:
+async def test_stay_groups_equal_reading_deals_one_by_one(world: World) -> None:
     """Compares with reading the deals of a year one by one; they move back and forth and are closed at random."""
-    luck, day = random.Random(5), timedelta(days=1)
+    generator, day = random.Random(5), timedelta(days=1)
     stages = await Stage.all().order_by("position")
     owners = {employee.id: employee.team_id for employee in await Employee.filter(name__in=["Ann", "Bob"])}
     for _ in range(150):
-        owner, at = luck.choice(list(owners)), BERLIN_NOON - luck.randrange(300) * day
-        status = luck.choice(list(DealStatus))
-        path = [(luck.choice(stages), at)]
-        for _ in range(luck.randrange(5)):
-            at += luck.choice((0, 1, 3, 9)) * day
-            path.append((luck.choice(stages), at))
-        closed = at + luck.choice((0, 2, 30)) * day if status is not DealStatus.OPEN else None
+        owner, at = generator.choice(list(owners)), BERLIN_NOON - generator.randrange(300) * day
+        status = generator.choice(list(DealStatus))
+        path = [(generator.choice(stages), at)]
+        for _ in range(generator.randrange(5)):
+            at += generator.choice((0, 1, 3, 9)) * day
+            path.append((generator.choice(stages), at))
+        closed = at + generator.choice((0, 2, 30)) * day if status is not DealStatus.OPEN else None
         row = await Deal.create(
             title="x", owner_id=owner, stage_id=path[-1][0].id, status=status, created_at=path[0][1],
             created_on=path[0][1].date(), closed_at=closed, closed_on=closed and closed.date(), opened_by=owner,
@@ -268,21 +273,23 @@ async def test_the_statement_says_what_reading_every_deal_would(world: World) ->
             lost_by=owner if status is DealStatus.LOST else None, lost_team=2 if status is DealStatus.LOST else None,
         )  # fmt: skip
         for stage, entered in path:
-            await StageVisit.create(deal_id=row.id, stage_id=stage.id, entered_at=entered, entered_on=entered.date())
+            await StageEntry.create(deal_id=row.id, stage_id=stage.id, entered_at=entered, entered_on=entered.date())
     first, last, today = date(2026, 3, 1), date(2026, 8, 31), date(2026, 11, 18)
 
-    asked = await funnels.stays(stages[0].pipeline_id, (first, last), today)
-    assert Counter({_key(each): each.deals for each in asked}) == await _one_by_one(stages, owners, first, last, today)
+    groups = await funnels.stay_groups(stages[0].pipeline_id, (first, last), today)
+    assert Counter({_stay_key(group): group.deals for group in groups}) == await _stay_groups_one_by_one(
+        stages, owners, first, last, today
+    )
 
 
-async def _one_by_one(
-    stages: list[Stage], teams: dict[int, int], first: date, last: date, today: date
+async def _stay_groups_one_by_one(
+    stages: list[Stage], team_ids: dict[int, int], first: date, last: date, today: date
 ) -> Counter[tuple[Any, ...]]:
-    found: Counter[tuple[Any, ...]] = Counter()
-    places = {stage.id: stage.position for stage in stages}
+    deals_by_stay: Counter[tuple[Any, ...]] = Counter()
+    positions = {stage.id: stage.position for stage in stages}
     for deal in await Deal.all():
-        visits = await StageVisit.filter(deal_id=deal.id).order_by("entered_at", "id")
-        furthest = max(places[visit.stage_id] for visit in visits)
+        visits = await StageEntry.filter(deal_id=deal.id).order_by("entered_at", "id")
+        furthest = max(positions[visit.stage_id] for visit in visits)
         for stage in {visit.stage_id for visit in visits}:
             entry = next(visit for visit in visits if visit.stage_id == stage)
             if not first <= entry.entered_on <= last:
@@ -291,31 +298,39 @@ async def _one_by_one(
                 visit.entered_on
                 for visit in visits
                 if visit.stage_id != stage
-                and (visit.entered_at, places[visit.stage_id]) > (entry.entered_at, places[stage])
+                and (visit.entered_at, positions[visit.stage_id]) > (entry.entered_at, positions[stage])
             ]
-            left = min(others) if others else deal.closed_on
-            team = {DealStatus.WON: 1, DealStatus.LOST: 2}.get(deal.status, teams[deal.owner_id])
-            days = max(0, ((left or today) - entry.entered_on).days)
-            later = places[stage] < furthest
-            found[deal.owner_id, team, stage, deal.status, later, days, left is not None] += 1
-    return found
+            left_on = min(others) if others else deal.closed_on
+            team = {DealStatus.WON: 1, DealStatus.LOST: 2}.get(deal.status, team_ids[deal.owner_id])
+            days = max(0, ((left_on or today) - entry.entered_on).days)
+            reached_later_stage = positions[stage] < furthest
+            deals_by_stay[deal.owner_id, team, stage, deal.status, reached_later_stage, days, left_on is not None] += 1
+    return deals_by_stay
 
 
-def _key(stays: Stays) -> tuple[Any, ...]:
-    return stays.seller, stays.team, stays.stage, stays.status, stays.later, stays.days, stays.ended
+def _stay_key(group: StayGroup) -> tuple[Any, ...]:
+    return (
+        group.seller_id,
+        group.team_id,
+        group.stage_id,
+        group.status,
+        group.reached_later_stage,
+        group.days,
+        group.ended,
+    )
 
 
-async def test_the_funnels_of_all_members_take_two_statements(world: World) -> None:
+async def test_funnels_of_all_members_take_two_statements(world: World) -> None:
     for name in ("Cid", "Dan"):
-        await world.hire(name, "North")
-    await deal(world, "Cid", 0, 1)
-    document = f"query($id: ID!) {{ team(id: $id) {{ members {{ name funnel {{ {SHOWN} }} }} }} }}"
-    with counted() as statements:
-        members = (await world.ask(document, id=world.ids["North"]))["team"]["members"]
+        await world.create_employee(name, "North")
+    await record_deal(world, "Cid", 0, 1)
+    document = f"query($id: ID!) {{ team(id: $id) {{ members {{ name funnel {{ {FUNNEL_FIELDS} }} }} }} }}"
+    with count_statements() as statements:
+        members = (await world.query(document, id=world.global_ids["North"]))["team"]["members"]
 
     assert {member["name"]: member["funnel"]["stages"][0]["entered"] for member in members} == {
         "Ann": 0,
         "Cid": 1,
         "Dan": 0,
     }
-    assert len([each for each in statements if "stage" in each]) == 2
+    assert len([statement for statement in statements if "stage" in statement]) == 2

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.world import World, opened
+from tests.world import World, open_world
 
 NAMES = (
     "Алёна Жёлудева",
@@ -23,7 +23,7 @@ NAMES = (
     "two  spaces",
     "ＦＵＬＬ width",
 )
-FOUND = [
+EXPECTED_MATCHES = [
     ("алена", ["Алёна Жёлудева"]),
     ("АЛЁНА", ["Алёна Жёлудева"]),
     ("ЖЕЛУД", ["Алёна Жёлудева"]),
@@ -53,34 +53,36 @@ FOUND = [
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
-    async with opened(database_url) as world:
+    async with open_world(database_url) as world:
         for number, name in enumerate(NAMES):
-            await world.act("createEmployee", name=name, email=f"{number}@example.com", role="EMPLOYEE")
-            await world.act("recordClient", name=name)
-            await world.act("recordDeal", title=name)
+            await world.mutate("createEmployee", name=name, email=f"{number}@example.com", role="EMPLOYEE")
+            await world.mutate("recordClient", name=name)
+            await world.mutate("recordDeal", title=name)
         yield world
 
 
-async def test_employees_clients_and_deals_are_found_by_a_part_of_their_name_in_any_case(world: World) -> None:
-    asked = {
+async def test_search_matches_part_of_name_in_any_case(world: World) -> None:
+    documents = {
         "employees": "query($text: String) { employees(search: $text, first: 50) { edges { node { name } } } }",
         "clients": "query($text: String) { clients(search: $text, first: 50) { edges { node { name } } } }",
         "deals": "query($text: String) { deals(filter: {search: $text}, first: 50) { edges { node { name: title } } } }",
     }
-    for text, expected in FOUND:
-        for what, document in asked.items():
-            edges = (await world.ask(document, text=text))[what]["edges"]
+    for text, expected in EXPECTED_MATCHES:
+        for connection, document in documents.items():
+            edges = (await world.query(document, text=text))[connection]["edges"]
             names = sorted(edge["node"]["name"] for edge in edges if edge["node"]["name"] != "Ada Admin")
 
-            assert names == sorted(expected), (what, text)
+            assert names == sorted(expected), (connection, text)
 
 
-async def test_a_new_name_is_found_and_the_old_one_is_not(world: World) -> None:
-    client = (await world.act("recordClient", name="Ёлка", externalId="c1"))["client"]["id"]
-    await world.act("recordClient", id=client, name="Берёза")
-    found = {}
+async def test_search_matches_only_new_name_after_rename(world: World) -> None:
+    client = (await world.mutate("recordClient", name="Ёлка", externalId="c1"))["client"]["id"]
+    await world.mutate("recordClient", id=client, name="Берёза")
+    ids_by_text = {}
     for text in ("елка", "БЕРЕЗА"):
-        edges = await world.ask("query($text: String) { clients(search: $text) { edges { node { id } } } }", text=text)
-        found[text] = [edge["node"]["id"] for edge in edges["clients"]["edges"]]
+        edges = await world.query(
+            "query($text: String) { clients(search: $text) { edges { node { id } } } }", text=text
+        )
+        ids_by_text[text] = [edge["node"]["id"] for edge in edges["clients"]["edges"]]
 
-    assert found == {"елка": [], "БЕРЕЗА": [client]}
+    assert ids_by_text == {"елка": [], "БЕРЕЗА": [client]}

@@ -11,7 +11,7 @@ from typing import Any
 
 from domain.ledger.record_facts import DealStatus
 from resolvers.crm import deals
-from tests.resolvers.two_sellers import two_sellers
+from tests.resolvers.two_sellers import open_world_with_two_sellers
 from tests.world import World
 
 NUMBERS = "booked pipeline undated newBusiness expected low median high target attainmentProbability confidence"
@@ -23,44 +23,44 @@ FORECAST = f"""query($scope: ID, $period: PeriodInput, $basis: MoneyBasis! = REV
 }}"""
 
 
-async def history(world: World, days: int = 230, a_day: int = 1) -> None:
+async def record_history(world: World, days: int = 230, deals_per_day: int = 1) -> None:
     """Record `days` days of deals, won or lost after at most 40 days; the latest ones are still open."""
-    luck, context = random.Random(1), await world.admitted("admin")
-    givens: list[dict[str, Any]] = []
-    for ago in range(days, 0, -1):
-        for number in range(a_day):
-            begun = world.now - timedelta(days=ago, hours=number)
-            ended = begun + timedelta(days=luck.randint(2, 40))
-            given: dict[str, Any] = {
-                "title": f"Deal {ago}/{number}",
-                "externalId": f"d{ago}-{number}",
-                "owner": world.ids[luck.choice(("Ann", "Ann", "Bob"))],
-                "createdAt": begun,
-                "amount": {"amount": Decimal(luck.choice((200, 300, 500, 900))), "currency": "EUR"},
+    rng, context = random.Random(1), await world.authenticated_context("admin")
+    inputs: list[dict[str, Any]] = []
+    for days_ago in range(days, 0, -1):
+        for index in range(deals_per_day):
+            created_at = world.now - timedelta(days=days_ago, hours=index)
+            closed_at = created_at + timedelta(days=rng.randint(2, 40))
+            input: dict[str, Any] = {
+                "title": f"Deal {days_ago}/{index}",
+                "externalId": f"d{days_ago}-{index}",
+                "owner": world.global_ids[rng.choice(("Ann", "Ann", "Bob"))],
+                "createdAt": created_at,
+                "amount": {"amount": Decimal(rng.choice((200, 300, 500, 900))), "currency": "EUR"},
                 "cost": {"amount": Decimal(100), "currency": "EUR"},
-                "expectedCloseOn": (begun + timedelta(days=luck.choice((15, 60)))).date(),
+                "expectedCloseOn": (created_at + timedelta(days=rng.choice((15, 60)))).date(),
             }
-            if ended < world.now - timedelta(hours=20):
-                given |= {"status": luck.choice((DealStatus.WON, DealStatus.LOST)), "closedAt": ended}
-            givens.append(given)
-    for start in range(0, len(givens), 200):
-        async with context.unit():
-            await deals.record(context, givens[start : start + 200], aloud=False)
+            if closed_at < world.now - timedelta(hours=20):
+                input |= {"status": rng.choice((DealStatus.WON, DealStatus.LOST)), "closedAt": closed_at}
+            inputs.append(input)
+    for start in range(0, len(inputs), 200):
+        async with context.unit_of_work():
+            await deals.upsert_deals(context, inputs[start : start + 200], notify=False)
 
 
 @asynccontextmanager
-async def seasoned(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
-    async with two_sellers(url) as world:
-        await history(world)
+async def seasoned_company(url: str = "sqlite://:memory:") -> AsyncIterator[World]:
+    async with open_world_with_two_sellers(url) as world:
+        await record_history(world)
         yield world
 
 
-async def forecast(world: World, who: str = "admin", **asked: Any) -> dict[str, Any]:
-    if "scope" in asked:
-        asked["scope"] = world.ids[asked["scope"]]
-    return (await world.ask(FORECAST, who, **asked))["forecast"]
+async def forecast(world: World, viewer_name: str = "admin", **variables: Any) -> dict[str, Any]:
+    if "scope" in variables:
+        variables["scope"] = world.global_ids[variables["scope"]]
+    return (await world.query(FORECAST, viewer_name, **variables))["forecast"]
 
 
-def amounts(found: dict[str, Any]) -> dict[str, Decimal]:
+def amounts(forecast_fields: dict[str, Any]) -> dict[str, Decimal]:
     names = ("booked", "pipeline", "undated", "newBusiness", "expected", "low", "median", "high")
-    return {name: Decimal(found[name]) for name in names}
+    return {name: Decimal(forecast_fields[name]) for name in names}

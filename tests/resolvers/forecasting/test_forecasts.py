@@ -9,96 +9,96 @@ from typing import Any
 
 import pytest
 
-from domain.forecasting.backtest import Made
+from domain.forecasting.backtest import BacktestForecast
 from domain.forecasting.cooperative import Steps
-from resolvers.forecasting.backtests import Key, Past
-from tests.resolvers.forecasting.half_year_company import amounts, forecast, history, seasoned
-from tests.resolvers.two_sellers import MONTH, goal, two_sellers, won
+from resolvers.forecasting.backtests import BacktestData, ScopeKey
+from tests.resolvers.forecasting.half_year_company import amounts, forecast, record_history, seasoned_company
+from tests.resolvers.two_sellers import CURRENT_MONTH, open_world_with_two_sellers, record_won_deal, set_goal
 from tests.world import World
 
-NEXT = {"kind": "MONTH", "offset": 1}
-QUARTER = {"kind": "QUARTER", "offset": 1}
+NEXT_MONTH = {"kind": "MONTH", "offset": 1}
+NEXT_QUARTER = {"kind": "QUARTER", "offset": 1}
 
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    async with seasoned() as world:
+    async with seasoned_company() as world:
         yield world
 
 
 @pytest.fixture
-async def either(database_url: str) -> AsyncIterator[World]:
-    async with seasoned(database_url) as world:
+async def any_database(database_url: str) -> AsyncIterator[World]:
+    async with seasoned_company(database_url) as world:
         yield world
 
 
-async def open_deal(world: World, **given: Any) -> str:
-    payload = await world.act("recordDeal", "Ann", title="Tables", amount={"amount": "400"}, **given)
+async def open_deal(world: World, **fields: Any) -> str:
+    payload = await world.mutate("recordDeal", "Ann", title="Tables", amount={"amount": "400"}, **fields)
     return payload["deal"]["id"]
 
 
-async def test_the_parts_add_up_and_the_range_is_in_order(either: World) -> None:
-    for period in (MONTH, NEXT, QUARTER, {"kind": "WEEK"}, {"kind": "YEAR"}):
-        found = amounts(await forecast(either, period=period))
+async def test_forecast_parts_add_up_and_quantiles_are_ordered(any_database: World) -> None:
+    for period in (CURRENT_MONTH, NEXT_MONTH, NEXT_QUARTER, {"kind": "WEEK"}, {"kind": "YEAR"}):
+        parts = amounts(await forecast(any_database, period=period))
 
-        assert found["booked"] + found["pipeline"] + found["newBusiness"] == found["expected"]
-        assert found["booked"] <= found["low"] <= found["median"] <= found["high"]
-        assert found["low"] <= found["expected"] <= found["high"]
-        assert 0 <= found["undated"] <= found["pipeline"]
-        assert found["newBusiness"] > 0
-
-
-async def test_the_same_data_gives_the_same_answer(world: World) -> None:
-    first = await forecast(world, period=NEXT)
-    world.services.forecaster = None
-
-    assert await forecast(world, period=NEXT) == first
+        assert parts["booked"] + parts["pipeline"] + parts["newBusiness"] == parts["expected"]
+        assert parts["booked"] <= parts["low"] <= parts["median"] <= parts["high"]
+        assert parts["low"] <= parts["expected"] <= parts["high"]
+        assert 0 <= parts["undated"] <= parts["pipeline"]
+        assert parts["newBusiness"] > 0
 
 
-async def test_the_company_is_the_sum_of_its_teams_and_these_of_their_sellers(world: World) -> None:
-    ids = [world.ids[name] for name in ("Ann", "Bob", "admin")]
-    found = await world.ask(
+async def test_forecast_is_equal_for_equal_data(world: World) -> None:
+    first = await forecast(world, period=NEXT_MONTH)
+    world.services.forecast_engine = None
+
+    assert await forecast(world, period=NEXT_MONTH) == first
+
+
+async def test_forecast_of_company_equals_sum_of_teams_and_sellers(world: World) -> None:
+    ids = [world.global_ids[name] for name in ("Ann", "Bob", "admin")]
+    data = await world.query(
         "query($ids: [ID!]!, $period: PeriodInput) { company { forecast(period: $period) { expected pipeline booked } } "
         "teams { name forecast(period: $period) { expected pipeline booked } } "
         "employees { edges { node { id forecast(period: $period) { expected pipeline booked } } } } }".replace(
             "$ids: [ID!]!, ", ""
         ),
-        period=NEXT,
+        period=NEXT_MONTH,
     )
-    sellers = [edge["node"]["forecast"] for edge in found["employees"]["edges"]]
-    teams = {team["name"]: team["forecast"] for team in found["teams"]}
+    sellers = [edge["node"]["forecast"] for edge in data["employees"]["edges"]]
+    teams = {team["name"]: team["forecast"] for team in data["teams"]}
 
     for name in ("expected", "pipeline", "booked"):
-        whole = Decimal(found["company"]["forecast"][name])
-        assert abs(sum(Decimal(each[name]) for each in sellers) - whole) <= Decimal("0.02")
+        whole = Decimal(data["company"]["forecast"][name])
+        assert abs(sum(Decimal(seller[name]) for seller in sellers) - whole) <= Decimal("0.02")
         assert Decimal(teams["Sales"][name]) == whole
         assert abs(Decimal(teams["North"][name]) + Decimal(teams["South"][name]) - whole) <= Decimal("0.02")
     assert len(sellers) == len(ids)
 
 
-async def test_the_open_deals_make_up_the_pipeline(world: World) -> None:
-    found = await forecast(world, period=NEXT)
-    parts = [Decimal(each["expected"]) for each in found["deals"]]
+async def test_forecast_deals_sum_to_the_pipeline(world: World) -> None:
+    forecast_fields = await forecast(world, period=NEXT_MONTH)
+    parts = [Decimal(deal["expected"]) for deal in forecast_fields["deals"]]
 
     assert parts == sorted(parts, reverse=True)
-    assert abs(sum(parts) - Decimal(found["pipeline"])) < Decimal("0.5")
-    assert all(0 < each["winProbability"] < 1 for each in found["deals"])
+    assert abs(sum(parts) - Decimal(forecast_fields["pipeline"])) < Decimal("0.5")
+    assert all(0 < deal["winProbability"] < 1 for deal in forecast_fields["deals"])
 
 
-async def test_a_deal_without_a_closing_day_or_past_it_is_shown_apart(world: World) -> None:
-    before = amounts(await forecast(world, period=NEXT))["undated"]
+async def test_undated_includes_deals_without_expected_closing_day(world: World) -> None:
+    before = amounts(await forecast(world, period=NEXT_MONTH))["undated"]
     await open_deal(world)
-    without = amounts(await forecast(world, period=NEXT))["undated"]
+    without = amounts(await forecast(world, period=NEXT_MONTH))["undated"]
     await open_deal(world, expectedCloseOn=(world.now + timedelta(days=9)).date().isoformat())
 
     assert without > before
-    assert amounts(await forecast(world, period=NEXT))["undated"] == pytest.approx(without, rel=Decimal("0.02"))
+    assert amounts(await forecast(world, period=NEXT_MONTH))["undated"] == pytest.approx(without, rel=Decimal("0.02"))
 
 
-async def test_a_won_deal_moves_from_the_pipeline_to_what_is_booked(world: World) -> None:
+async def test_won_deal_moves_from_pipeline_to_booked(world: World) -> None:
     deal = await open_deal(world)
     before = amounts(await forecast(world))
-    await world.act("winDeal", "Ann", id=deal)
+    await world.mutate("winDeal", "Ann", id=deal)
     after = amounts(await forecast(world))
 
     assert after["booked"] == before["booked"] + 400
@@ -106,10 +106,10 @@ async def test_a_won_deal_moves_from_the_pipeline_to_what_is_booked(world: World
     assert after["expected"] > before["expected"]
 
 
-async def test_a_lost_deal_leaves_nothing(world: World) -> None:
+async def test_lost_deal_contributes_nothing(world: World) -> None:
     deal = await open_deal(world)
     before = amounts(await forecast(world))
-    await world.act("loseDeal", "Ann", id=deal)
+    await world.mutate("loseDeal", "Ann", id=deal)
     after = amounts(await forecast(world))
 
     assert after["booked"] == before["booked"]
@@ -117,229 +117,242 @@ async def test_a_lost_deal_leaves_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("basis", ["REVENUE", "PROFIT"])
-async def test_what_if_equals_really_doing_it_and_writes_nothing(world: World, basis: str) -> None:
+async def test_what_if_equals_the_real_changes_and_writes_nothing(world: World, basis: str) -> None:
     cost = {"cost": {"amount": "150"}}
     first, second, third = [await open_deal(world, **cost), await open_deal(world), await open_deal(world, **cost)]
-    old = await won(world, "Ann", "700", closedAt=(world.now - timedelta(days=2)).isoformat())
+    old = await record_won_deal(world, "Ann", "700", closedAt=(world.now - timedelta(days=2)).isoformat())
     before = await forecast(world, basis=basis)
-    supposed = await forecast(world, basis=basis, whatIf={"win": [first, second], "lose": [third, old]})
+    what_if = await forecast(world, basis=basis, whatIf={"win": [first, second], "lose": [third, old]})
     assert await forecast(world, basis=basis) == before
 
-    await world.act("winDeal", "Ann", id=first)
-    await world.act("winDeal", "Ann", id=second)
-    await world.act("loseDeal", "Ann", id=third)
-    await world.act("loseDeal", "Ann", id=old)
+    await world.mutate("winDeal", "Ann", id=first)
+    await world.mutate("winDeal", "Ann", id=second)
+    await world.mutate("loseDeal", "Ann", id=third)
+    await world.mutate("loseDeal", "Ann", id=old)
 
-    assert await forecast(world, basis=basis) == supposed != before
+    assert await forecast(world, basis=basis) == what_if != before
 
 
-async def test_what_if_of_a_coming_period_books_the_win_there(world: World) -> None:
+async def test_what_if_books_the_win_in_a_future_period(world: World) -> None:
     deal = await open_deal(world)
-    before, supposed = await forecast(world, period=NEXT), await forecast(world, period=NEXT, whatIf={"win": [deal]})
+    before, what_if = (
+        await forecast(world, period=NEXT_MONTH),
+        await forecast(world, period=NEXT_MONTH, whatIf={"win": [deal]}),
+    )
 
-    assert Decimal(supposed["booked"]) == Decimal(before["booked"]) + 400
+    assert Decimal(what_if["booked"]) == Decimal(before["booked"]) + 400
 
 
-async def test_what_if_takes_only_deals_in_sight_and_one_fate_for_each(world: World) -> None:
+async def test_what_if_rejects_invisible_deals_and_deals_in_both_lists(world: World) -> None:
     deal = await open_deal(world)
     document = "query($w: WhatIfInput) { forecast(whatIf: $w) { expected } }"
-    strange = await world.execute(document, "Bob", w={"win": [deal]})
-    both = await world.execute(document, "Ann", w={"win": [deal], "lose": [deal]})
+    invisible = await world.execute(document, "Bob", w={"win": [deal]})
+    in_both_lists = await world.execute(document, "Ann", w={"win": [deal], "lose": [deal]})
 
-    assert [each.errors[0].original_error.code for each in (strange, both)] == ["BAD_USER_INPUT"] * 2
+    assert [result.errors[0].original_error.code for result in (invisible, in_both_lists)] == ["BAD_USER_INPUT"] * 2
 
 
-async def test_a_goal_gives_the_target_and_the_chance_to_reach_it(world: World) -> None:
-    expected = amounts(await forecast(world, period=NEXT))["expected"]
-    chances = []
+async def test_forecast_has_target_and_probability_when_there_is_a_goal(world: World) -> None:
+    expected = amounts(await forecast(world, period=NEXT_MONTH))["expected"]
+    probabilities = []
     for owner, times in (("company", Decimal("0.3")), ("Sales", Decimal(1)), ("North", Decimal(9))):
-        await goal(world, owner, "deals_won_amount", str(round(expected * times)), period=NEXT)
-        found = await forecast(world, period=NEXT, scope=owner)
-        assert Decimal(found["target"]) == round(expected * times)
-        chances.append(found["attainmentProbability"])
+        await set_goal(world, owner, "deals_won_amount", str(round(expected * times)), period=NEXT_MONTH)
+        forecast_fields = await forecast(world, period=NEXT_MONTH, scope=owner)
+        assert Decimal(forecast_fields["target"]) == round(expected * times)
+        probabilities.append(forecast_fields["attainmentProbability"])
 
-    assert chances[0] > 0.95
-    assert 0.2 < chances[1] < 0.8
-    assert chances[2] < 0.05
-
-
-async def test_a_period_that_is_over_is_what_was_booked(world: World) -> None:
-    found = await forecast(world, period={"kind": "MONTH", "offset": -1})
-
-    assert len({found[name] for name in ("booked", "expected", "low", "median", "high")}) == 1
-    assert Decimal(found["booked"]) > 0
-    assert found["deals"] == []
+    assert probabilities[0] > 0.95
+    assert 0.2 < probabilities[1] < 0.8
+    assert probabilities[2] < 0.05
 
 
-async def test_with_too_little_history_the_figures_are_what_is_booked() -> None:
-    async with two_sellers() as world:
-        await history(world, days=21)
-        await goal(world, "company", "deals_won_amount", "99999")
-        found = await forecast(world)
+async def test_forecast_of_a_past_period_equals_booked(world: World) -> None:
+    forecast_fields = await forecast(world, period={"kind": "MONTH", "offset": -1})
 
-        assert found["confidence"] == "NONE"
-        assert {found[name] for name in ("expected", "low", "median", "high")} == {found["booked"]}
-        assert (found["newBusiness"], found["pipeline"], found["undated"]) == ("0.00", "0.00", "0.00")
-        assert found["attainmentProbability"] is None
-        deals = await world.ask("{ deals(filter: {status: [OPEN]}) { edges { node { winProbability } } } }")
+    assert len({forecast_fields[name] for name in ("booked", "expected", "low", "median", "high")}) == 1
+    assert Decimal(forecast_fields["booked"]) > 0
+    assert forecast_fields["deals"] == []
+
+
+async def test_forecast_equals_booked_with_too_little_history() -> None:
+    async with open_world_with_two_sellers() as world:
+        await record_history(world, days=21)
+        await set_goal(world, "company", "deals_won_amount", "99999")
+        forecast_fields = await forecast(world)
+
+        assert forecast_fields["confidence"] == "NONE"
+        assert {forecast_fields[name] for name in ("expected", "low", "median", "high")} == {forecast_fields["booked"]}
+        assert (forecast_fields["newBusiness"], forecast_fields["pipeline"], forecast_fields["undated"]) == (
+            "0.00",
+            "0.00",
+            "0.00",
+        )
+        assert forecast_fields["attainmentProbability"] is None
+        deals = await world.query("{ deals(filter: {status: [OPEN]}) { edges { node { winProbability } } } }")
         assert {edge["node"]["winProbability"] for edge in deals["deals"]["edges"]} == {None}
 
 
-async def test_of_years_far_ahead_nothing_is_said(world: World) -> None:
+async def test_forecast_has_no_confidence_for_years_far_ahead(world: World) -> None:
     near, far = [await forecast(world, period={"kind": "YEAR", "offset": offset}) for offset in (1, 90)]
 
     assert near["confidence"] != "NONE"
     assert (far["confidence"], far["expected"]) == ("NONE", "0.00")
 
 
-async def test_profit_is_less_than_revenue_by_about_the_cost(world: World) -> None:
-    revenue, profit = [amounts(await forecast(world, period=NEXT, basis=each)) for each in ("REVENUE", "PROFIT")]
+async def test_profit_forecast_is_lower_by_about_the_cost(world: World) -> None:
+    revenue, profit = [
+        amounts(await forecast(world, period=NEXT_MONTH, basis=basis)) for basis in ("REVENUE", "PROFIT")
+    ]
 
     assert profit["expected"] < revenue["expected"]
     assert profit["expected"] == pytest.approx(revenue["expected"] * Decimal(365) / 465, rel=Decimal("0.25"))
 
 
-async def test_a_deal_says_how_likely_it_is_ever_won(world: World) -> None:
+async def test_deal_has_probability_of_ever_being_won(world: World) -> None:
     deal = await open_deal(world)
     document = "query($id: ID!) { node(id: $id) { ... on Deal { winProbability } } }"
 
-    async def chance() -> float:
-        return (await world.ask(document, "Ann", id=deal))["node"]["winProbability"]
+    async def win_probability() -> float:
+        return (await world.query(document, "Ann", id=deal))["node"]["winProbability"]
 
-    fresh = await chance()
+    at_creation = await win_probability()
     in_time = (await forecast(world))["deals"]
-    assert 0.2 < fresh < 0.8
-    assert fresh > next(each["winProbability"] for each in in_time if each["deal"]["id"] == deal)
-    await world.act("winDeal", "Ann", id=deal)
-    assert await chance() == 1
-    await world.act("loseDeal", "Ann", id=deal)
-    assert await chance() == 0
+    assert 0.2 < at_creation < 0.8
+    assert at_creation > next(deal_row["winProbability"] for deal_row in in_time if deal_row["deal"]["id"] == deal)
+    await world.mutate("winDeal", "Ann", id=deal)
+    assert await win_probability() == 1
+    await world.mutate("loseDeal", "Ann", id=deal)
+    assert await win_probability() == 0
 
 
-async def test_how_past_forecasts_did_is_shown(either: World) -> None:
+async def test_forecast_has_accuracy_of_past_forecasts(any_database: World) -> None:
     document = """query($period: PeriodInput, $scope: ID) { forecast(period: $period, scope: $scope) { accuracy {
       periods wape biasPercent intervalCoveragePercent weightedPipelineWape } } }"""
     for scope in ("company", "North", "Ann"):
-        found = (await either.ask(document, scope=either.ids[scope], period=NEXT))["forecast"]["accuracy"]
+        accuracy = (await any_database.query(document, scope=any_database.global_ids[scope], period=NEXT_MONTH))[
+            "forecast"
+        ]["accuracy"]
 
-        assert found["periods"] == 4  # two of the six complete months are needed as history
-        assert 0 < found["wape"] < 100
-        assert 0 <= found["intervalCoveragePercent"] <= 100
-        assert found["weightedPipelineWape"] > 0
+        assert accuracy["periods"] == 4  # two of the six complete months are needed as history
+        assert 0 < accuracy["wape"] < 100
+        assert 0 <= accuracy["intervalCoveragePercent"] <= 100
+        assert accuracy["weightedPipelineWape"] > 0
 
 
-async def test_a_quarter_is_judged_by_quarters(world: World) -> None:
+async def test_accuracy_of_a_quarter_uses_quarterly_forecasts(world: World) -> None:
     document = "query($period: PeriodInput) { forecast(period: $period) { accuracy { periods } } }"
 
-    assert (await world.ask(document, period=QUARTER))["forecast"]["accuracy"]["periods"] == 2
+    assert (await world.query(document, period=NEXT_QUARTER))["forecast"]["accuracy"]["periods"] == 2
 
 
-async def test_how_past_forecasts_did_is_worked_out_once_for_all_who_ask(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[int] = []
+async def test_accuracy_is_computed_once_for_all_requests(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    origins: list[int] = []
 
-    def counted(past: Past, origin: int) -> Steps[dict[Key, list[Made]]]:
-        made.append(origin)
-        return (yield from forecasts_of(past, origin))
+    def record_origin(data: BacktestData, origin: int) -> Steps[dict[ScopeKey, list[BacktestForecast]]]:
+        origins.append(origin)
+        return (yield from forecast_origin(data, origin))
 
-    forecasts_of = Past.forecasts
-    monkeypatch.setattr(Past, "forecasts", counted)
+    forecast_origin = BacktestData.forecast_origin
+    monkeypatch.setattr(BacktestData, "forecast_origin", record_origin)
     twenty = " ".join(f"a{n}: forecast(period: $p) {{ accuracy {{ periods wape }} }}" for n in range(20))
     document = f"query($p: PeriodInput) {{ {twenty} teams {{ members {{ forecast(period: $p) {{ accuracy {{ wape }} }} }} }} }}"
 
-    first = await world.ask(document, p=NEXT)
-    assert len(made) == len(set(made)) > 3
-    await world.act("winDeal", "Ann", id=await open_deal(world))  # a change of today leaves the past as it was
-    assert await world.ask(document, p=NEXT) == first
-    assert len(made) == len(set(made))
-    await won(world, "Ann", "50", closedAt=(world.now - timedelta(days=40)).isoformat())
+    first = await world.query(document, p=NEXT_MONTH)
+    assert len(origins) == len(set(origins)) > 3
+    await world.mutate("winDeal", "Ann", id=await open_deal(world))  # a change of today leaves the past as it was
+    assert await world.query(document, p=NEXT_MONTH) == first
+    assert len(origins) == len(set(origins))
+    await record_won_deal(world, "Ann", "50", closedAt=(world.now - timedelta(days=40)).isoformat())
 
-    assert (await world.ask(document, p=NEXT))["a0"] != first["a0"]
-    assert len(made) == 2 * len(set(made))
+    assert (await world.query(document, p=NEXT_MONTH))["a0"] != first["a0"]
+    assert len(origins) == 2 * len(set(origins))
 
 
-async def test_without_a_past_to_test_on_there_is_no_accuracy() -> None:
-    async with two_sellers() as world:
-        assert (await world.ask("{ forecast { accuracy { wape } } }"))["forecast"]["accuracy"] is None
+async def test_accuracy_is_null_without_history() -> None:
+    async with open_world_with_two_sellers() as world:
+        assert (await world.query("{ forecast { accuracy { wape } } }"))["forecast"]["accuracy"] is None
 
 
 # rights
 
 
-async def seen(world: World, who: str, scope: str | None = None) -> str | None:
+async def visible_scope_name(world: World, viewer_name: str, scope: str | None = None) -> str | None:
     """Return the name of the scope whose forecast the viewer gets; None if there is no visible one."""
-    variables = {} if scope is None else {"scope": world.ids[scope]}
-    result = await world.execute("query($scope: ID) { forecast(scope: $scope) { scope { name } } }", who, **variables)
+    variables = {} if scope is None else {"scope": world.global_ids[scope]}
+    result = await world.execute(
+        "query($scope: ID) { forecast(scope: $scope) { scope { name } } }", viewer_name, **variables
+    )
     if result.errors:
         assert result.errors[0].original_error.code == "NOT_FOUND"
         return None
     return result.data["forecast"]["scope"]["name"]
 
 
-async def test_each_sees_as_far_as_he_stands(world: World) -> None:
-    await world.hire("Mia", "Sales", role="MANAGER")
-    await world.act("updateTeam", id=world.ids["North"], manager=world.ids["Mia"])
-    await world.hire("Dora", role="DIRECTOR")
+async def test_forecast_visibility_follows_managed_teams(world: World) -> None:
+    await world.create_employee("Mia", "Sales", role="MANAGER")
+    await world.mutate("updateTeam", id=world.global_ids["North"], manager=world.global_ids["Mia"])
+    await world.create_employee("Dora", role="DIRECTOR")
 
-    assert await seen(world, "Ann") == "Ann"
-    assert [await seen(world, "Ann", scope) for scope in ("Bob", "North", "company")] == [None] * 3
-    assert await seen(world, "Mia") == "North"
-    assert [await seen(world, "Mia", scope) for scope in ("Ann", "Bob", "South")] == ["Ann", None, None]
-    assert await seen(world, "Dora") == "Acme"
-    assert await seen(world, "Dora", "Bob") == "Bob"
+    assert await visible_scope_name(world, "Ann") == "Ann"
+    assert [await visible_scope_name(world, "Ann", scope) for scope in ("Bob", "North", "company")] == [None] * 3
+    assert await visible_scope_name(world, "Mia") == "North"
+    assert [await visible_scope_name(world, "Mia", scope) for scope in ("Ann", "Bob", "South")] == ["Ann", None, None]
+    assert await visible_scope_name(world, "Dora") == "Acme"
+    assert await visible_scope_name(world, "Dora", "Bob") == "Bob"
 
 
-async def test_a_screen_sees_totals_of_teams_and_no_deals(world: World) -> None:
-    await world.device("Hall", "WALLBOARD")
-    await world.device("North hall", "WALLBOARD", "North")
-    await world.device("Old CRM", "INTEGRATION")
+async def test_wallboard_sees_team_totals_but_no_deals(world: World) -> None:
+    await world.create_device("Hall", "WALLBOARD")
+    await world.create_device("North hall", "WALLBOARD", "North")
+    await world.create_device("Old CRM", "INTEGRATION")
 
-    assert await seen(world, "Hall") == "Acme"
-    assert await seen(world, "Hall", "Ann") is None
-    assert await seen(world, "North hall") == "North"
-    assert await seen(world, "North hall", "company") is None
-    assert await seen(world, "Old CRM") is None
+    assert await visible_scope_name(world, "Hall") == "Acme"
+    assert await visible_scope_name(world, "Hall", "Ann") is None
+    assert await visible_scope_name(world, "North hall") == "North"
+    assert await visible_scope_name(world, "North hall", "company") is None
+    assert await visible_scope_name(world, "Old CRM") is None
     assert (await forecast(world, "Hall"))["deals"] == []
 
 
-async def test_a_colleague_s_forecast_reads_as_null(world: World) -> None:
-    found = await world.ask(
-        "query($id: ID!) { employee(id: $id) { name forecast { expected } } }", "Bob", id=world.ids["Ann"]
+async def test_forecast_of_a_colleague_is_null(world: World) -> None:
+    data = await world.query(
+        "query($id: ID!) { employee(id: $id) { name forecast { expected } } }", "Bob", id=world.global_ids["Ann"]
     )
 
-    assert found["employee"] == {"name": "Ann", "forecast": None}
+    assert data["employee"] == {"name": "Ann", "forecast": None}
 
 
-async def test_a_change_of_today_teaches_nothing_new(world: World) -> None:
+async def test_past_version_is_kept_when_only_today_changes(world: World) -> None:
     """Models are kept while only today's deals change, and fitted again when the past does."""
     deal = await open_deal(world)
     await forecast(world)
-    desk = world.services.forecaster
-    before = await desk.known(await world.admitted("admin"))
+    engine = world.services.forecast_engine
+    before = await engine.snapshot(await world.authenticated_context("admin"))
 
-    await world.act("winDeal", "Ann", id=deal)
+    await world.mutate("winDeal", "Ann", id=deal)
     await open_deal(world)
-    today = await desk.known(await world.admitted("admin"))
-    await won(world, "Ann", "50", closedAt=(world.now - timedelta(days=40)).isoformat())
-    past = await desk.known(await world.admitted("admin"))
+    after_today = await engine.snapshot(await world.authenticated_context("admin"))
+    await record_won_deal(world, "Ann", "50", closedAt=(world.now - timedelta(days=40)).isoformat())
+    after_past = await engine.snapshot(await world.authenticated_context("admin"))
 
-    assert before.position < today.position < past.position
-    assert before.past == today.past < past.past
+    assert before.position < after_today.position < after_past.position
+    assert before.past_version == after_today.past_version < after_past.past_version
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles"])
-async def test_deals_of_any_zone_and_currency_are_read_again_after_the_company_changes(world: World, zone: str) -> None:
-    await world.act("setExchangeRate", currency="USD", rate="0.5")
+async def test_deals_are_read_again_after_the_time_zone_changes(world: World, zone: str) -> None:
+    await world.mutate("setExchangeRate", currency="USD", rate="0.5")
     await open_deal(world)
-    dollars = (await world.act("recordDeal", "Ann", title="Lamps", amount={"amount": "400", "currency": "USD"}))[
+    dollars = (await world.mutate("recordDeal", "Ann", title="Lamps", amount={"amount": "400", "currency": "USD"}))[
         "deal"
     ]["id"]
-    await world.act("updateCompany", timeZone=zone)
+    await world.mutate("updateCompany", timeZone=zone)
 
-    found = {each["deal"]["id"]: each for each in (await forecast(world, period=NEXT))["deals"]}
-    world.services.forecaster = None
+    deal_rows = {deal_row["deal"]["id"]: deal_row for deal_row in (await forecast(world, period=NEXT_MONTH))["deals"]}
+    world.services.forecast_engine = None
 
-    assert found == {each["deal"]["id"]: each for each in (await forecast(world, period=NEXT))["deals"]}
-    euros = next(each for each in found.values() if each["deal"]["title"] == "Tables")
-    assert Decimal(found[dollars]["expected"]) == pytest.approx(Decimal(euros["expected"]) / 2, rel=Decimal("0.01"))
+    assert deal_rows == {
+        deal_row["deal"]["id"]: deal_row for deal_row in (await forecast(world, period=NEXT_MONTH))["deals"]
+    }
+    euros = next(deal_row for deal_row in deal_rows.values() if deal_row["deal"]["title"] == "Tables")
+    assert Decimal(deal_rows[dollars]["expected"]) == pytest.approx(Decimal(euros["expected"]) / 2, rel=Decimal("0.01"))

@@ -10,53 +10,56 @@ import pytest
 
 from models.forecasting import snapshots as forecast_snapshots
 from models.forecasting.snapshots import ForecastSnapshot
-from models.organization.people import tree
+from models.organization.people import load_team_tree
 from resolvers.forecasting import snapshots
 from resolvers.request.context import Context
 from resolvers.request.viewer import Viewer
-from tests.resolvers.forecasting.half_year_company import forecast, seasoned
-from tests.resolvers.two_sellers import won
+from tests.resolvers.forecasting.half_year_company import forecast, seasoned_company
+from tests.resolvers.two_sellers import record_won_deal
 from tests.world import World
 
-SAID = """query($scope: ID) { forecast(scope: $scope) {
+SNAPSHOTS_QUERY = """query($scope: ID) { forecast(scope: $scope) {
   expected saidBefore { day booked expected low median high } } }"""
 
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
-    async with seasoned(database_url) as world:
+    async with seasoned_company(database_url) as world:
         yield world
 
 
-async def by_the_clock(world: World) -> Context:
-    context = world.context()
-    context.who = Viewer.of_clock(await tree())
+async def scheduler_context(world: World) -> Context:
+    context = world.build_context()
+    context.current_viewer = Viewer.for_scheduler(await load_team_tree())
     return context
 
 
-async def test_each_day_is_kept_once_for_the_company_and_every_team(world: World) -> None:
+async def test_snapshots_are_stored_once_a_day_for_company_and_teams(world: World) -> None:
     first = await forecast(world)
-    assert await snapshots.take(await by_the_clock(world))
-    assert not await snapshots.take(await by_the_clock(world))
-    await won(world, "Ann", "5000")
-    world.later(days=1)
+    assert await snapshots.take_snapshots(await scheduler_context(world))
+    assert not await snapshots.take_snapshots(await scheduler_context(world))
+    await record_won_deal(world, "Ann", "5000")
+    world.advance(days=1)
     second = await forecast(world)
-    assert await snapshots.take(await by_the_clock(world))
+    assert await snapshots.take_snapshots(await scheduler_context(world))
 
-    said = (await world.ask(SAID))["forecast"]["saidBefore"]
-    assert [each["day"] for each in said] == ["2026-11-18", "2026-11-19"]
-    assert [each["expected"] for each in said] == [first["expected"], second["expected"]]
-    assert Decimal(said[1]["booked"]) == Decimal(said[0]["booked"]) + 5000
-    assert len((await world.ask(SAID, "admin", scope=world.ids["North"]))["forecast"]["saidBefore"]) == 2
+    snapshot_rows = (await world.query(SNAPSHOTS_QUERY))["forecast"]["saidBefore"]
+    assert [snapshot["day"] for snapshot in snapshot_rows] == ["2026-11-18", "2026-11-19"]
+    assert [snapshot["expected"] for snapshot in snapshot_rows] == [first["expected"], second["expected"]]
+    assert Decimal(snapshot_rows[1]["booked"]) == Decimal(snapshot_rows[0]["booked"]) + 5000
+    assert (
+        len((await world.query(SNAPSHOTS_QUERY, "admin", scope=world.global_ids["North"]))["forecast"]["saidBefore"])
+        == 2
+    )
 
 
-async def test_two_who_keep_the_same_day_leave_one_of_each(world: World) -> None:
-    await snapshots.take(await by_the_clock(world))
+async def test_snapshot_is_not_overwritten_by_a_second_process(world: World) -> None:
+    await snapshots.take_snapshots(await scheduler_context(world))
     [row] = await ForecastSnapshot.filter(owner_id=0, basis="REVENUE").order_by("id").limit(1)
     count = await ForecastSnapshot.all().count()
-    again = ForecastSnapshot(**{name: getattr(row, name) for name in row._meta.db_fields if name != "id"})
-    again.expected += 1
-    await forecast_snapshots.keep([again])
+    duplicate = ForecastSnapshot(**{name: getattr(row, name) for name in row._meta.db_fields if name != "id"})
+    duplicate.expected += 1
+    await forecast_snapshots.save_all([duplicate])
 
     assert await ForecastSnapshot.all().count() == count
     assert (await ForecastSnapshot.get(id=row.id)).expected == row.expected

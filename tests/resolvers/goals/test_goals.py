@@ -6,75 +6,82 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.resolvers.two_sellers import MONTH, board, goal, two_sellers, value, won
+from tests.resolvers.two_sellers import (
+    CURRENT_MONTH,
+    open_world_with_two_sellers,
+    read_goal_value,
+    read_leaderboard,
+    record_won_deal,
+    set_goal,
+)
 from tests.world import World
 
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    async with two_sellers() as world:
+    async with open_world_with_two_sellers() as world:
         yield world
 
 
-async def test_a_goal_counts_its_team_and_all_below_each_entry_once(world: World) -> None:
-    sales, company = await goal(world, "Sales", "deals_won"), await goal(world, "company", "deals_won")
-    await won(world, "Ann")
-    await won(world, "Bob")
+async def test_team_goal_counts_each_entry_of_team_and_subteams_once(world: World) -> None:
+    sales, company = await set_goal(world, "Sales", "deals_won"), await set_goal(world, "company", "deals_won")
+    await record_won_deal(world, "Ann")
+    await record_won_deal(world, "Bob")
 
-    assert (await value(world, sales), await value(world, company)) == ("2", "2")
+    assert (await read_goal_value(world, sales), await read_goal_value(world, company)) == ("2", "2")
 
 
-async def test_a_team_that_moves_counts_for_those_it_stands_below_and_no_more_for_those_it_left(world: World) -> None:
-    goals = [await goal(world, owner, "deals_won") for owner in ("North", "South", "Sales", "company")]
-    await won(world, "Ann")
-    await won(world, "Ann")
-    await won(world, "Bob")
+async def test_moved_team_counts_only_for_its_current_ancestors(world: World) -> None:
+    goals = [await set_goal(world, owner, "deals_won") for owner in ("North", "South", "Sales", "company")]
+    await record_won_deal(world, "Ann")
+    await record_won_deal(world, "Ann")
+    await record_won_deal(world, "Bob")
 
     async def values() -> list[str]:
-        return [await value(world, goal) for goal in goals]
+        return [await read_goal_value(world, goal) for goal in goals]
 
     assert await values() == ["2", "1", "3", "3"]
-    await world.act("updateTeam", id=world.ids["North"], parent=world.ids["South"])
+    await world.mutate("updateTeam", id=world.global_ids["North"], parent=world.global_ids["South"])
     assert await values() == ["2", "3", "3", "3"]
-    await won(world, "Ann")
+    await record_won_deal(world, "Ann")
     assert await values() == ["3", "4", "4", "4"]
-    await world.act("updateTeam", id=world.ids["South"], parent=None)
+    await world.mutate("updateTeam", id=world.global_ids["South"], parent=None)
     assert await values() == ["3", "4", "0", "4"]
-    await world.act("updateTeam", id=world.ids["North"], parent=world.ids["Sales"])
+    await world.mutate("updateTeam", id=world.global_ids["North"], parent=world.global_ids["Sales"])
     assert await values() == ["3", "1", "3", "4"]
-    await world.act("updateTeam", id=world.ids["South"], name="Far south")
+    await world.mutate("updateTeam", id=world.global_ids["South"], name="Far south")
     assert await values() == ["3", "1", "3", "4"]
 
 
-async def test_a_second_goal_for_the_same_metric_owner_and_period_is_a_conflict(world: World) -> None:
-    first = await goal(world, "Ann", "deals_won")
-    again = {"owner": world.ids["Ann"], "metric": "deals_won", "target": "5", "period": MONTH}
-    assert (await world.tried("setGoal", **again))["userErrors"][0]["code"] == "CONFLICT"
+async def test_second_goal_for_same_metric_owner_and_period_is_a_conflict(world: World) -> None:
+    first = await set_goal(world, "Ann", "deals_won")
+    input = {"owner": world.global_ids["Ann"], "metric": "deals_won", "target": "5", "period": CURRENT_MONTH}
+    assert (await world.try_mutation("setGoal", **input))["userErrors"][0]["code"] == "CONFLICT"
 
-    await world.ask("mutation($id: ID!) { archiveGoal(id: $id) { userErrors { code } } }", id=first)
-    assert (await world.tried("setGoal", **again))["userErrors"] == []
+    await world.query("mutation($id: ID!) { archiveGoal(id: $id) { userErrors { code } } }", id=first)
+    assert (await world.try_mutation("setGoal", **input))["userErrors"] == []
 
 
-async def test_reaching_a_goal_is_announced_once_for_its_target(world: World) -> None:
-    target = await goal(world, "Ann", "deals_won", "1")
-    deal = await won(world)
-    await world.act("reopenDeal", "Ann", id=deal)
-    await world.act("winDeal", "Ann", id=deal)
+async def test_goal_achievement_is_announced_once_per_target(world: World) -> None:
+    target = await set_goal(world, "Ann", "deals_won", "1")
+    deal = await record_won_deal(world)
+    await world.mutate("reopenDeal", "Ann", id=deal)
+    await world.mutate("winDeal", "Ann", id=deal)
 
     async def announced() -> int:
-        data = await world.ask("{ activities(kinds: [GOAL_ACHIEVED]) { totalCount } }")
+        data = await world.query("{ activities(kinds: [GOAL_ACHIEVED]) { totalCount } }")
         return data["activities"]["totalCount"]
 
     assert await announced() == 1
-    await world.act("updateGoal", id=target, target="2")
-    await won(world)
+    await world.mutate("updateGoal", id=target, target="2")
+    await record_won_deal(world)
     assert await announced() == 2
 
 
-async def test_a_change_of_target_is_kept_with_who_when_before_and_after(world: World) -> None:
-    target = await goal(world, "Ann", "deals_won_amount", "1000")
-    await world.act("updateGoal", id=target, target="1200.50")
-    data = await world.ask(
+async def test_target_change_is_recorded_with_author_time_and_values(world: World) -> None:
+    target = await set_goal(world, "Ann", "deals_won_amount", "1000")
+    await world.mutate("updateGoal", id=target, target="1200.50")
+    data = await world.query(
         "query($id: ID!) { goal(id: $id) { changes { at by { name } field before after } } }", id=target
     )
 
@@ -89,31 +96,35 @@ async def test_a_change_of_target_is_kept_with_who_when_before_and_after(world: 
     ]
 
 
-async def test_changing_a_goal_that_changed_meanwhile_is_a_conflict(world: World) -> None:
-    made = await world.act("setGoal", owner=world.ids["Ann"], metric="deals_won", target="3", period=MONTH)
-    seen = made["goal"]["progress"]["version"]
-    await world.act("updateGoal", id=made["goal"]["id"], ifVersion=seen, target="4")
-    late = await world.tried("updateGoal", id=made["goal"]["id"], ifVersion=seen, target="5")
+async def test_update_of_goal_changed_meanwhile_is_a_conflict(world: World) -> None:
+    payload = await world.mutate(
+        "setGoal", owner=world.global_ids["Ann"], metric="deals_won", target="3", period=CURRENT_MONTH
+    )
+    version = payload["goal"]["progress"]["version"]
+    await world.mutate("updateGoal", id=payload["goal"]["id"], ifVersion=version, target="4")
+    late_payload = await world.try_mutation("updateGoal", id=payload["goal"]["id"], ifVersion=version, target="5")
 
-    assert [(error["code"], error["path"]) for error in late["userErrors"]] == [("CONFLICT", ["input", "ifVersion"])]
+    assert [(error["code"], error["path"]) for error in late_payload["userErrors"]] == [
+        ("CONFLICT", ["input", "ifVersion"])
+    ]
 
 
-async def test_equal_values_share_a_rank_and_the_next_is_skipped(world: World) -> None:
+async def test_equal_values_share_rank_and_next_rank_is_skipped(world: World) -> None:
     for name in ("Cid", "Dan"):
-        await world.hire(name, "North")
-    for who, amount in (("Ann", "9"), ("Bob", "5"), ("Cid", "5"), ("Dan", "1")):
-        await won(world, who, amount)
-    data = await world.ask("{ leaderboard(first: 4) { standings { rank employee { name } gapToNext } } }", "Dan")
+        await world.create_employee(name, "North")
+    for seller, amount in (("Ann", "9"), ("Bob", "5"), ("Cid", "5"), ("Dan", "1")):
+        await record_won_deal(world, seller, amount)
+    data = await world.query("{ leaderboard(first: 4) { standings { rank employee { name } gapToNext } } }", "Dan")
 
     rows = [(row["rank"], row["employee"]["name"], row["gapToNext"]) for row in data["leaderboard"]["standings"]]
     assert rows == [(1, "Ann", None), (2, "Bob", "4.00"), (2, "Cid", "4.00"), (4, "Dan", "4.00")]
 
 
-async def test_by_attainment_those_without_a_goal_share_the_rank_after_those_with_one(world: World) -> None:
-    await goal(world, "Bob", "deals_won_amount", "10")
-    await won(world, "Ann", "1000")
-    await won(world, "Bob", "5")
-    data = await world.ask(
+async def test_employees_without_goal_share_last_rank_by_attainment(world: World) -> None:
+    await set_goal(world, "Bob", "deals_won_amount", "10")
+    await record_won_deal(world, "Ann", "1000")
+    await record_won_deal(world, "Bob", "5")
+    data = await world.query(
         "{ leaderboard(rankBy: ATTAINMENT) { standings { rank employee { name } attainmentPercent } } }"
     )
 
@@ -123,35 +134,35 @@ async def test_by_attainment_those_without_a_goal_share_the_rank_after_those_wit
     assert rows == [(1, "Bob", 50.0), (2, "Ada Admin", None), (2, "Ann", None)]
 
 
-async def test_a_board_as_of_a_moment_is_the_board_as_it_stood(world: World) -> None:
-    await won(world, "Ann", "10")
-    stood, moment = await board(world), world.now.isoformat()
-    world.later(hours=1)
-    await won(world, "Bob", "50", closedAt="2026-11-17T10:00:00Z")
-    await world.act("updateEmployee", id=world.ids["Ann"], active=False)
+async def test_leaderboard_as_of_a_moment_equals_leaderboard_at_that_time(world: World) -> None:
+    await record_won_deal(world, "Ann", "10")
+    expected, moment = await read_leaderboard(world), world.now.isoformat()
+    world.advance(hours=1)
+    await record_won_deal(world, "Bob", "50", closedAt="2026-11-17T10:00:00Z")
+    await world.mutate("updateEmployee", id=world.global_ids["Ann"], active=False)
 
-    assert await board(world, asOf=moment) != stood  # `asOf` excludes what was recorded at that instant
+    assert await read_leaderboard(world, asOf=moment) != expected  # `asOf` excludes what was recorded at that instant
     world_after = (world.now.replace(minute=30, hour=9)).isoformat()
-    assert await board(world, asOf=world_after) == stood
+    assert await read_leaderboard(world, asOf=world_after) == expected
 
 
-async def test_the_previous_rank_is_that_at_the_start_of_the_day(world: World) -> None:
-    await won(world, "Bob", "50")
-    world.later(days=1)
-    await won(world, "Ann", "80")
-    data = await world.ask("{ leaderboard { standings { rank previousRank employee { name } } } }")
+async def test_previous_rank_is_rank_at_start_of_day(world: World) -> None:
+    await record_won_deal(world, "Bob", "50")
+    world.advance(days=1)
+    await record_won_deal(world, "Ann", "80")
+    data = await world.query("{ leaderboard { standings { rank previousRank employee { name } } } }")
 
     rows = [(row["employee"]["name"], row["rank"], row["previousRank"]) for row in data["leaderboard"]["standings"]]
     assert rows == [("Ann", 1, 2), ("Bob", 2, 1), ("Ada Admin", 3, 2)]
 
 
-async def test_around_shows_the_rows_nearest_an_employee_with_the_ranks_of_the_whole(world: World) -> None:
+async def test_around_shows_nearest_rows_with_ranks_of_whole_leaderboard(world: World) -> None:
     for number in range(6):
-        await world.hire(f"Seller{number}", "North")
-        await won(world, f"Seller{number}", str(100 - number))
-    data = await world.ask(
+        await world.create_employee(f"Seller{number}", "North")
+        await record_won_deal(world, f"Seller{number}", str(100 - number))
+    data = await world.query(
         "query($id: ID!) { leaderboard(first: 3, around: $id) { totalCount standings { rank employee { name } } } }",
-        id=world.ids["Seller4"],
+        id=world.global_ids["Seller4"],
     )
 
     assert [row["rank"] for row in data["leaderboard"]["standings"]] == [4, 5, 6]

@@ -11,9 +11,9 @@ import pytest
 
 from models.db import connection
 from models.ledger import scores
-from resolvers.leaderboards import leaderboard_cache as kept_boards
-from tests.resolvers.two_sellers import goal, two_sellers, won
-from tests.statement_counter import counted
+from resolvers.leaderboards import leaderboard_cache as leaderboard_cache
+from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
+from tests.statement_counter import count_statements
 from tests.world import START, World
 
 DAY = START.date().isoformat()
@@ -25,210 +25,224 @@ BOARD = """query($metric: String!, $scope: ID, $rankBy: RankBy!, $around: ID, $f
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
-    async with two_sellers(database_url) as world:
+    async with open_world_with_two_sellers(database_url) as world:
         yield world
 
 
 def other_process(world: World) -> World:
     """Return another server process of the same company."""
-    return replace(world, services=replace(world.services, boards=None, office=None))
+    return replace(world, services=replace(world.services, leaderboard_cache=None, reference_data=None))
 
 
-async def board(world: World, **asked: Any) -> dict[str, Any]:
-    given = {"metric": "deals_won_amount", "rankBy": "VALUE", "first": 100} | asked
-    return (await world.ask(BOARD, **given))["leaderboard"]
+async def read_leaderboard(world: World, **variables: Any) -> dict[str, Any]:
+    merged = {"metric": "deals_won_amount", "rankBy": "VALUE", "first": 100} | variables
+    return (await world.query(BOARD, **merged))["leaderboard"]
 
 
-async def anew(world: World, **asked: Any) -> dict[str, Any]:
+async def read_uncached(world: World, **variables: Any) -> dict[str, Any]:
     """Read the leaderboard from the tables: `asOf` bypasses the cache, and a future instant means now."""
-    world.later(seconds=1)  # `asOf` excludes what is recorded at that instant
-    return await board(world, **asked, asOf="2099-01-01T00:00:00Z")
+    world.advance(seconds=1)  # `asOf` excludes what is recorded at that instant
+    return await read_leaderboard(world, **variables, asOf="2099-01-01T00:00:00Z")
 
 
-def questions(world: World) -> list[dict[str, Any]]:
+def query_variants(world: World) -> list[dict[str, Any]]:
     return [
         {},
         {"rankBy": "ATTAINMENT"},
-        {"scope": world.ids["North"]},
-        {"scope": world.ids["Sales"], "metric": "deals_won", "rankBy": "ATTAINMENT"},
-        {"scope": world.ids["Ann"]},
-        {"around": world.ids["Bob"], "first": 2},
+        {"scope": world.global_ids["North"]},
+        {"scope": world.global_ids["Sales"], "metric": "deals_won", "rankBy": "ATTAINMENT"},
+        {"scope": world.global_ids["Ann"]},
+        {"around": world.global_ids["Bob"], "first": 2},
         {"period": {"kind": "DAY"}},
         {"metric": "hours_worked"},
     ]
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_after_any_change_a_kept_board_is_what_one_made_anew_is(world: World, seed: int) -> None:
+async def test_cached_leaderboard_equals_uncached_one_after_any_change(world: World, seed: int) -> None:
     dice = random.Random(seed)
     servers = [world, other_process(world)]
-    goals = {("Ann", "deals_won"): await goal(world, "Ann", "deals_won")}
-    deals, names, shown = [await won(world)], ["Ann", "Bob"], 0
+    goals = {("Ann", "deals_won"): await set_goal(world, "Ann", "deals_won")}
+    deals, names, row_count = [await record_won_deal(world)], ["Ann", "Bob"], 0
 
     async def change(server: World) -> None:
-        what = dice.choice(["win", "win", "win", "reopen", "hire", "move", "rename", "leave", "goal", "team", "day"])
-        who = dice.choice(names)
-        match what:
+        kind = dice.choice(["win", "win", "win", "reopen", "hire", "move", "rename", "leave", "goal", "team", "day"])
+        name = dice.choice(names)
+        match kind:
             case "win":
                 day = dice.choice([DAY, "2026-11-02", "2026-10-30"])
-                deals.append(await won(server, who, str(dice.randrange(1, 400)), closedAt=f"{day}T08:00:00Z"))
+                deals.append(
+                    await record_won_deal(server, name, str(dice.randrange(1, 400)), closedAt=f"{day}T08:00:00Z")
+                )
             case "reopen":
-                await server.tried("reopenDeal", id=deals.pop(dice.randrange(len(deals)))) if deals else None
+                await server.try_mutation("reopenDeal", id=deals.pop(dice.randrange(len(deals)))) if deals else None
             case "hire":
-                name = f"New{len(names)}"
-                names.append(name)
-                await server.hire(name, dice.choice(["North", "South"]))
+                new_name = f"New{len(names)}"
+                names.append(new_name)
+                await server.create_employee(new_name, dice.choice(["North", "South"]))
             case "move":
-                await server.act("updateEmployee", id=server.ids[who], team=server.ids[dice.choice(["North", "South"])])
+                await server.mutate(
+                    "updateEmployee",
+                    id=server.global_ids[name],
+                    team=server.global_ids[dice.choice(["North", "South"])],
+                )
             case "rename":
-                await server.act("updateEmployee", id=server.ids[who], name=dice.choice(["Zoe", "Abe"]))
+                await server.mutate("updateEmployee", id=server.global_ids[name], name=dice.choice(["Zoe", "Abe"]))
             case "leave":
                 if len(names) > 3:
-                    await server.act("updateEmployee", id=server.ids[who], active=False)
-                    names.remove(who)
+                    await server.mutate("updateEmployee", id=server.global_ids[name], active=False)
+                    names.remove(name)
             case "goal":
-                which, target = (who, dice.choice(["deals_won", "deals_won_amount"])), str(dice.randrange(1, 900))
-                if which in goals:
-                    await server.act("updateGoal", id=goals[which], target=target)
+                owner_and_metric, target = (
+                    (name, dice.choice(["deals_won", "deals_won_amount"])),
+                    str(dice.randrange(1, 900)),
+                )
+                if owner_and_metric in goals:
+                    await server.mutate("updateGoal", id=goals[owner_and_metric], target=target)
                 else:
-                    goals[which] = await goal(server, *which, target)
+                    goals[owner_and_metric] = await set_goal(server, *owner_and_metric, target)
             case "team":
-                await server.act("updateTeam", id=server.ids["South"], parent=dice.choice([None, server.ids["North"]]))
+                await server.mutate(
+                    "updateTeam", id=server.global_ids["South"], parent=dice.choice([None, server.global_ids["North"]])
+                )
             case "day":
-                for each in servers:
-                    each.later(hours=20)
+                for other in servers:
+                    other.advance(hours=20)
 
     for _ in range(30):
-        world.now = servers[1].now = max(each.now for each in servers)
+        world.now = servers[1].now = max(server.now for server in servers)
         await change(dice.choice(servers))
-        asked = dice.sample(questions(world), 3)
+        variants = dice.sample(query_variants(world), 3)
         for server in servers:
-            for question in asked:
-                found = await board(server, **question)
-                shown += len(found["standings"])
-                assert found == await anew(server, **question)
-    assert shown
+            for variables in variants:
+                leaderboard = await read_leaderboard(server, **variables)
+                row_count += len(leaderboard["standings"])
+                assert leaderboard == await read_uncached(server, **variables)
+    assert row_count
 
 
-async def test_who_has_just_written_finds_it_on_the_board_of_every_process(world: World) -> None:
+async def test_leaderboard_of_each_process_shows_committed_win_at_once(world: World) -> None:
     other = other_process(world)
     for server in (world, other):
-        assert (await board(server))["total"] == "0.00"
-    await won(other)
+        assert (await read_leaderboard(server))["total"] == "0.00"
+    await record_won_deal(other)
 
     for server in (world, other):
-        assert (await board(server))["total"] == "100.00"
+        assert (await read_leaderboard(server))["total"] == "100.00"
 
 
-async def test_a_server_whose_clock_is_behind_shows_who_has_come_and_what_is_planned(world: World) -> None:
+async def test_server_with_slow_clock_shows_new_employee_and_goal(world: World) -> None:
     behind = other_process(world)
-    await board(behind)
-    world.later(seconds=2)
-    await world.hire("Cid", "North")
-    await goal(world, "Cid", "deals_won_amount", "500")
-    await won(world, "Cid")
+    await read_leaderboard(behind)
+    world.advance(seconds=2)
+    await world.create_employee("Cid", "North")
+    await set_goal(world, "Cid", "deals_won_amount", "500")
+    await record_won_deal(world, "Cid")
 
-    for asked in ({}, {"rankBy": "ATTAINMENT"}, {"scope": world.ids["North"]}):
-        first = (await board(behind, **asked))["standings"][0]
+    for variables in ({}, {"rankBy": "ATTAINMENT"}, {"scope": world.global_ids["North"]}):
+        first = (await read_leaderboard(behind, **variables))["standings"][0]
         assert (first["employee"]["name"], first["value"], first["target"]) == ("Cid", "100.00", "500.00")
 
 
-async def test_a_board_that_is_asked_again_reads_what_has_moved_and_nothing_of_the_others(world: World) -> None:
-    await goal(world, "Ann", "deals_won_amount", "500")
-    await board(world)
-    await won(world)
+async def test_repeated_read_of_cached_leaderboard_loads_only_moved_scores(world: World) -> None:
+    await set_goal(world, "Ann", "deals_won_amount", "500")
+    await read_leaderboard(world)
+    await record_won_deal(world)
 
-    with counted() as statements:
-        await board(world)
-    assert len([each for each in statements if "daily_total" in each]) == 1
-    assert not [each for each in statements if "membership" in each or "FROM goal" in each]
+    with count_statements() as statements:
+        await read_leaderboard(world)
+    assert len([statement for statement in statements if "daily_total" in statement]) == 1
+    assert not [statement for statement in statements if "membership" in statement or "FROM goal" in statement]
 
-    with counted() as statements:
-        await board(world)
-    assert not [each for each in statements if "daily_total" in each]
-
-
-async def test_news_of_another_metric_or_another_time_asks_for_nothing(world: World) -> None:
-    await board(world)
-    await won(world, closedAt="2026-10-01T08:00:00Z")
-    await world.act("recordCall", "Ann", startedAt=f"{DAY}T08:00:00Z", durationSeconds=60, direction="OUTBOUND")
-
-    with counted() as statements:
-        await board(world)
-    assert not [each for each in statements if "daily_total" in each]
+    with count_statements() as statements:
+        await read_leaderboard(world)
+    assert not [statement for statement in statements if "daily_total" in statement]
 
 
-async def test_a_board_of_a_company_in_which_nothing_has_ever_moved_is_asked_again(world: World) -> None:
+async def test_change_of_other_metric_or_period_causes_no_read(world: World) -> None:
+    await read_leaderboard(world)
+    await record_won_deal(world, closedAt="2026-10-01T08:00:00Z")
+    await world.mutate("recordCall", "Ann", startedAt=f"{DAY}T08:00:00Z", durationSeconds=60, direction="OUTBOUND")
+
+    with count_statements() as statements:
+        await read_leaderboard(world)
+    assert not [statement for statement in statements if "daily_total" in statement]
+
+
+async def test_leaderboard_can_be_read_again_with_empty_change_log(world: World) -> None:
     await connection.execute("DELETE FROM change")
-    world.services.boards = None
+    world.services.leaderboard_cache = None
 
     for _ in range(3):
-        assert (await board(world))["total"] == "0.00"
-    await won(world)
-    assert (await board(world))["total"] == "100.00"
+        assert (await read_leaderboard(world))["total"] == "0.00"
+    await record_won_deal(world)
+    assert (await read_leaderboard(world))["total"] == "100.00"
 
 
-async def test_a_read_that_fails_loses_no_news(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    await board(world)
-    await won(world)
+async def test_failed_read_loses_no_change(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await read_leaderboard(world)
+    await record_won_deal(world)
 
-    async def away(*given: Any) -> Any:
+    async def fail(*arguments: Any) -> Any:
         raise ConnectionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(scores, "sums_of", away)
+        patch.setattr(scores, "score_totals_for", fail)
         result = await world.execute("{ leaderboard { total } }")
         assert result.errors
-    assert (await board(world))["total"] == "100.00"
+    assert (await read_leaderboard(world))["total"] == "100.00"
 
 
-async def test_what_moves_while_scores_are_read_is_not_mixed_with_what_was_before(
+async def test_scores_moved_during_a_read_are_not_mixed_with_old_ones(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deal = await won(world)
-    await board(world)
-    await won(world, amount="1")
-    read = scores.sums_of
+    deal = await record_won_deal(world)
+    await read_leaderboard(world)
+    await record_won_deal(world, amount="1")
+    original = scores.score_totals_for
 
-    async def later(*given: Any) -> Any:
-        monkeypatch.setattr(scores, "sums_of", read)
-        await world.act("updateDeal", id=deal, owner=world.ids["Bob"], moveCredit=True)  # after the change log was read
-        return await read(*given)
+    async def change_then_read(*arguments: Any) -> Any:
+        monkeypatch.setattr(scores, "score_totals_for", original)
+        await world.mutate(
+            "updateDeal", id=deal, owner=world.global_ids["Bob"], moveCredit=True
+        )  # after the change log was read
+        return await original(*arguments)
 
-    monkeypatch.setattr(scores, "sums_of", later)
-    found = await board(world)
+    monkeypatch.setattr(scores, "score_totals_for", change_then_read)
+    leaderboard = await read_leaderboard(world)
 
-    assert found["total"] == "101.00"
-    assert {row["employee"]["name"]: row["value"] for row in found["standings"][:2]} == {"Bob": "100.00", "Ann": "1.00"}
+    assert leaderboard["total"] == "101.00"
+    assert {row["employee"]["name"]: row["value"] for row in leaderboard["standings"][:2]} == {
+        "Bob": "100.00",
+        "Ann": "1.00",
+    }
 
 
-async def test_boards_that_nobody_asks_for_make_room(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_boards, "_ROWS", 8)
+async def test_least_recently_used_leaderboards_are_evicted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leaderboard_cache, "_MAX_CACHED_ROWS", 8)
     for number in range(1, 20):
-        await board(
+        await read_leaderboard(
             world, period={"start": f"2026-11-{number:02}", "end": f"2026-11-{number + 1:02}", "kind": "CUSTOM"}
         )
 
-    kept = world.services.boards._kept.values()
-    assert sum(len(each.standings.ladder) for each in kept) <= 8
+    entries = world.services.leaderboard_cache._entries.values()
+    assert sum(len(entry.ranked.ranking) for entry in entries) <= 8
 
 
-async def test_scores_that_moved_by_the_hundred_are_read_as_a_whole(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kept_boards, "_MANY", 1)
-    await board(world)
-    await won(world, "Ann", "1")
-    await won(world, "Bob", "2")
+async def test_leaderboard_is_rebuilt_when_many_scores_moved(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leaderboard_cache, "_MAX_STALE_SCORES", 1)
+    await read_leaderboard(world)
+    await record_won_deal(world, "Ann", "1")
+    await record_won_deal(world, "Bob", "2")
 
-    assert (await board(world))["total"] == "3.00"
-    assert await board(world) == await anew(world)
+    assert (await read_leaderboard(world))["total"] == "3.00"
+    assert await read_leaderboard(world) == await read_uncached(world)
 
 
-async def test_the_place_of_each_is_that_on_the_whole_board(world: World) -> None:
-    await won(world, "Bob")
-    found = await world.ask("{ employees { edges { node { name standing { rank value gapToNext } } } } }")
-    places = {edge["node"]["name"]: edge["node"]["standing"] for edge in found["employees"]["edges"]}
+async def test_employee_standing_equals_row_on_whole_leaderboard(world: World) -> None:
+    await record_won_deal(world, "Bob")
+    data = await world.query("{ employees { edges { node { name standing { rank value gapToNext } } } } }")
+    standing_by_name = {edge["node"]["name"]: edge["node"]["standing"] for edge in data["employees"]["edges"]}
 
-    for row in (await anew(world))["standings"]:
-        assert places[row["employee"]["name"]] == {key: row[key] for key in ("rank", "value", "gapToNext")}
+    for row in (await read_uncached(world))["standings"]:
+        assert standing_by_name[row["employee"]["name"]] == {key: row[key] for key in ("rank", "value", "gapToNext")}

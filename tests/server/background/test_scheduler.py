@@ -14,209 +14,218 @@ from models.organization import people
 from resolvers import scheduled_jobs
 from resolvers.request.context import Context
 from resolvers.request.viewer import Viewer
-from resolvers.scheduled_jobs import Job
-from server.background.notification_worker import Delivering
-from server.background.scheduler import BEAT, HOLDS, Holding, Timekeeper
-from tests.world import World, opened
+from resolvers.scheduled_jobs import ScheduledJob
+from server.background.notification_worker import NotificationWorker
+from server.background.scheduler import HEARTBEAT_SECONDS, LEASE_SECONDS, LeaseHolder, Scheduler
+from tests.world import World, open_world
 
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
-    async with opened(database_url) as world:
+    async with open_world(database_url) as world:
         yield world
 
 
-class Times:
+class MachineClocks:
     """The monotonic clocks of several machines, each with its own offset."""
 
     def __init__(self, *offsets: float) -> None:
         self.now, self.offsets = 1000.0, offsets
 
-    def clock(self, number: int):
-        return lambda: self.now + self.offsets[number]
+    def clock_of(self, index: int):
+        return lambda: self.now + self.offsets[index]
 
 
-async def test_one_of_several_servers_holds_the_lease_and_keeps_it(world: World) -> None:
-    times = Times(0, 0, 0)
-    servers = [Holding("clock", times.clock(number)) for number in range(3)]
+async def test_lease_is_held_by_one_of_several_servers(world: World) -> None:
+    clocks = MachineClocks(0, 0, 0)
+    servers = [LeaseHolder("clock", clocks.clock_of(number)) for number in range(3)]
     for _ in range(20):
-        await asyncio.gather(*(server.look() for server in servers))
-        assert [server.held for server in servers].count(True) == 1
-        times.now += BEAT
+        await asyncio.gather(*(server.acquire_or_renew() for server in servers))
+        assert [server.is_held for server in servers].count(True) == 1
+        clocks.now += HEARTBEAT_SECONDS
 
 
 @pytest.mark.parametrize("ahead", [0, 600, -600])
-async def test_a_dead_holder_is_replaced_within_half_a_minute_whatever_the_clocks_say(
-    world: World, ahead: float
-) -> None:
-    times = Times(0, ahead)
-    first, second = (Holding("clock", times.clock(number)) for number in range(2))
+async def test_dead_lease_holder_is_replaced_despite_clock_differences(world: World, ahead: float) -> None:
+    clocks = MachineClocks(0, ahead)
+    first, second = (LeaseHolder("clock", clocks.clock_of(number)) for number in range(2))
     for _ in range(10):
-        await first.look()
-        await second.look()
-        times.now += BEAT
-    assert (first.held, second.held) == (True, False)
+        await first.acquire_or_renew()
+        await second.acquire_or_renew()
+        clocks.now += HEARTBEAT_SECONDS
+    assert (first.is_held, second.is_held) == (True, False)
 
-    died = times.now
-    while not second.held:
-        await second.look()
-        times.now += BEAT
-    assert times.now - died < 30
-    assert not first.held  # when it resumes, it counts itself out
+    died = clocks.now
+    while not second.is_held:
+        await second.acquire_or_renew()
+        clocks.now += HEARTBEAT_SECONDS
+    assert clocks.now - died < 30
+    assert not first.is_held  # when it resumes, it counts itself out
 
 
-async def test_a_holder_that_stops_gives_the_lease_back_at_once(world: World) -> None:
-    times = Times(0, 0)
-    first, second = (Holding("clock", times.clock(number)) for number in range(2))
-    await first.look()
+async def test_stopping_lease_holder_releases_the_lease(world: World) -> None:
+    clocks = MachineClocks(0, 0)
+    first, second = (LeaseHolder("clock", clocks.clock_of(number)) for number in range(2))
+    await first.acquire_or_renew()
     await first.release()
-    await second.look()
+    await second.acquire_or_renew()
 
-    assert (first.held, second.held) == (False, True)
-
-
-async def test_who_was_thought_dead_and_wakes_up_leaves_the_lease_to_the_other(world: World) -> None:
-    times = Times(0, 0)
-    first, second = (Holding("clock", times.clock(number)) for number in range(2))
-    await first.look()
-    await second.look()
-    times.now += HOLDS + 1
-    await second.look()
-    await first.look()
-
-    assert (first.held, second.held) == (False, True)
+    assert (first.is_held, second.is_held) == (False, True)
 
 
-def keeper(world: World, **given: Any) -> Timekeeper:
-    async def context() -> Context:
-        found = world.context()
-        found.who = Viewer.of_clock(await people.tree())
-        return found
+async def test_late_lease_holder_does_not_take_the_lease_back(world: World) -> None:
+    clocks = MachineClocks(0, 0)
+    first, second = (LeaseHolder("clock", clocks.clock_of(number)) for number in range(2))
+    await first.acquire_or_renew()
+    await second.acquire_or_renew()
+    clocks.now += LEASE_SECONDS + 1
+    await second.acquire_or_renew()
+    await first.acquire_or_renew()
 
-    given = {"context": context, "pace": 0.02} | given
-    return Timekeeper(clock=lambda: world.now, deliver=Delivering({}, lambda: world.now), **given)
+    assert (first.is_held, second.is_held) == (False, True)
 
 
-async def until(holds) -> None:
+def create_scheduler(world: World, **arguments: Any) -> Scheduler:
+    async def create_context() -> Context:
+        context = world.build_context()
+        context.current_viewer = Viewer.for_scheduler(await people.load_team_tree())
+        return context
+
+    arguments = {"context": create_context, "pace": 0.02} | arguments
+    return Scheduler(
+        clock=lambda: world.now, notification_worker=NotificationWorker({}, lambda: world.now), **arguments
+    )
+
+
+async def wait_until(condition) -> None:
     async with asyncio.timeout(30):
-        while not await holds():
+        while not await condition():
             await asyncio.sleep(0.02)
 
 
-async def test_a_running_clock_tells_of_what_is_due(world: World) -> None:
+async def test_running_scheduler_raises_alerts_that_become_due(world: World) -> None:
     due = (world.now + timedelta(minutes=1)).isoformat()
-    await world.act("createTask", title="Call back", dueAt=due)
-    clock = keeper(world)
-    await clock.start()
+    await world.mutate("createTask", title="Call back", dueAt=due)
+    scheduler = create_scheduler(world)
+    await scheduler.start()
     try:
-        await until(lambda: _true(clock.tick.turned is not None and clock.tick.held))
-        assert clock.healthy
-        world.later(minutes=2)
-        await until(Alert.exists)
+        await wait_until(
+            lambda: _as_coroutine(scheduler.status.last_run_age is not None and scheduler.status.is_leader)
+        )
+        assert scheduler.is_healthy
+        world.advance(minutes=2)
+        await wait_until(Alert.exists)
         assert await Alert.all().count() == 1
     finally:
-        await clock.stop()
-    assert not clock.tick.held
+        await scheduler.stop()
+    assert not scheduler.status.is_leader
 
 
-async def _true(value: bool) -> bool:
+async def _as_coroutine(value: bool) -> bool:
     return value
 
 
-async def test_a_job_that_fails_stops_no_other(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    done = []
+async def test_failing_job_does_not_stop_other_jobs(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    runs = []
 
     async def fails(context):
         raise ValueError("a bad row")
 
     async def works(context):
-        done.append(1)
+        runs.append(1)
         return False
 
-    clock = keeper(world, jobs=(Job("bad", timedelta(seconds=1), fails), Job("good", timedelta(seconds=5), works)))
+    scheduler = create_scheduler(
+        world,
+        jobs=(ScheduledJob("bad", timedelta(seconds=1), fails), ScheduledJob("good", timedelta(seconds=5), works)),
+    )
     for _ in range(3):
-        await clock.turn()
-        world.later(seconds=2)
+        await scheduler.run_due_jobs()
+        world.advance(seconds=2)
 
-    assert len(done) == 1  # it is not due again yet
-    assert clock.tick.failures == 3
+    assert len(runs) == 1  # it is not due again yet
+    assert scheduler.status.job_failures == 3
     assert "job “bad” failed" in caplog.text
 
 
-async def test_a_clock_that_is_set_back_goes_on(world: World) -> None:
-    done = []
+async def test_scheduler_continues_when_the_clock_is_set_back(world: World) -> None:
+    runs = []
 
     async def works(context):
-        done.append(world.now)
+        runs.append(world.now)
         return False
 
-    clock = keeper(world, jobs=(Job("good", timedelta(seconds=5), works),), each_day=Job("no", timedelta(0), _nothing))
+    scheduler = create_scheduler(
+        world,
+        jobs=(ScheduledJob("good", timedelta(seconds=5), works),),
+        each_day=ScheduledJob("no", timedelta(0), _do_nothing),
+    )
     for step in (0, 1, 5, -3600, 1, 5):
-        world.later(seconds=step)
-        await clock.turn()
+        world.advance(seconds=step)
+        await scheduler.run_due_jobs()
 
-    assert len(done) == 4
+    assert len(runs) == 4
 
 
-async def test_goals_are_looked_at_when_the_companys_day_begins(world: World) -> None:
-    looked = []
+async def test_daily_job_runs_when_the_companys_day_begins(world: World) -> None:
+    run_days = []
 
-    async def look(context):
-        looked.append((await context.today()).isoformat())
+    async def record_run(context):
+        run_days.append((await context.today()).isoformat())
         return False
 
-    clock = keeper(world, jobs=(), each_day=Job("goals", timedelta(0), look))
+    scheduler = create_scheduler(world, jobs=(), each_day=ScheduledJob("goals", timedelta(0), record_run))
     for _ in range(30):  # hours, from ten in the morning in Berlin
-        await clock.turn()
-        world.later(hours=1)
+        await scheduler.run_due_jobs()
+        world.advance(hours=1)
 
-    assert looked == ["2026-11-18", "2026-11-19"]
+    assert run_days == ["2026-11-18", "2026-11-19"]
 
 
-async def test_a_day_whose_look_at_goals_failed_is_looked_at_again_soon_but_not_at_once(world: World, caplog) -> None:
-    looked = []
+async def test_failed_daily_job_is_retried_after_its_interval(world: World, caplog) -> None:
+    run_times = []
 
-    async def look(context):
-        looked.append(world.now)
-        if len(looked) == 1:
+    async def fail_first(context):
+        run_times.append(world.now)
+        if len(run_times) == 1:
             raise ValueError("a bad row")
         return False
 
-    clock = keeper(world, jobs=(), each_day=Job("goals", timedelta(minutes=1), look))
+    scheduler = create_scheduler(world, jobs=(), each_day=ScheduledJob("goals", timedelta(minutes=1), fail_first))
     for _ in range(12):
-        await clock.turn()
-        world.later(seconds=30)
+        await scheduler.run_due_jobs()
+        world.advance(seconds=30)
 
-    assert [at - looked[0] for at in looked] == [timedelta(0), timedelta(minutes=1)]
+    assert [at - run_times[0] for at in run_times] == [timedelta(0), timedelta(minutes=1)]
 
 
-async def test_a_task_of_the_clock_that_dies_is_started_again_and_told(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    asked = 0
+async def test_crashed_scheduler_task_is_restarted_and_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    calls = 0
 
-    async def breaks() -> Context:
-        nonlocal asked
-        asked += 1
-        if asked == 1:
+    async def fail_once() -> Context:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
             raise RuntimeError("unheard of")
-        return world.context()
+        return world.build_context()
 
-    clock = keeper(world, context=breaks, jobs=(), each_day=Job("nothing", timedelta(0), _nothing))
-    await clock.start()
+    scheduler = create_scheduler(
+        world, context=fail_once, jobs=(), each_day=ScheduledJob("nothing", timedelta(0), _do_nothing)
+    )
+    await scheduler.start()
     try:
-        await until(lambda: _true(asked > 2 and clock.healthy))
-        assert clock.tick.deaths == 1
+        await wait_until(lambda: _as_coroutine(calls > 2 and scheduler.is_healthy))
+        assert scheduler.status.restarts == 1
         assert "“job loop” failed and is restarted" in caplog.text
     finally:
-        await clock.stop()
+        await scheduler.stop()
 
 
-async def _nothing(context: Context) -> bool:
+async def _do_nothing(context: Context) -> bool:
     return False
 
 
-def test_every_job_has_a_name_of_its_own():
-    names = [job.name for job in (*scheduled_jobs.JOBS, scheduled_jobs.EACH_DAY)]
+def test_job_names_are_unique():
+    names = [job.name for job in (*scheduled_jobs.SCHEDULED_JOBS, scheduled_jobs.DAILY_JOB)]
 
     assert len(set(names)) == len(names)

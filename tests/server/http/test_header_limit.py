@@ -9,27 +9,27 @@ import pytest
 import pytest_asyncio
 from websockets.frames import Frame, Opcode
 
-from server.http.header_limit import LONGEST_HEAD
-from tests.http_server import Served, close_code, hear, say, served
+from server.http.header_limit import MAX_HEAD_BYTES
+from tests.http_server import RunningServer, receive_message, run_test_server, send_message, wait_closed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-HEAD = b"GET /health/live HTTP/1.1\r\nhost: here\r\n"
-UPGRADE = (
+REQUEST_HEAD = b"GET /health/live HTTP/1.1\r\nhost: here\r\n"
+UPGRADE_HEAD = (
     b"GET /graphql HTTP/1.1\r\nhost: here\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
     b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n"
 )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    async with served(tmp_path_factory.mktemp("wire")) as found:
-        yield found
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningServer]:
+    async with run_test_server(tmp_path_factory.mktemp("wire")) as running:
+        yield running
 
 
-async def answer(here: Served, parts: Iterable[bytes]) -> bytes:
+async def send_raw(server: RunningServer, parts: Iterable[bytes]) -> bytes:
     """Send the parts over a new connection and return the first bytes of the response."""
-    reader, writer = await asyncio.open_connection(*here.address.split(":"))
+    reader, writer = await asyncio.open_connection(*server.address.split(":"))
     try:
         async with asyncio.timeout(10):
             for part in parts:
@@ -46,30 +46,28 @@ async def answer(here: Served, parts: Iterable[bytes]) -> bytes:
 @pytest.mark.parametrize(
     "parts",
     [
-        [HEAD, b"a: ", b"x" * LONGEST_HEAD],
-        [HEAD, b"a: b\r\n" * 1_000, b"\r\n"],
-        [HEAD + b"a: b\r\n" * 5_000 + b"\r\n"],
-        [b"GET /health/live?", b"x" * LONGEST_HEAD],
-        [UPGRADE, b"a: ", b"x" * LONGEST_HEAD],
+        [REQUEST_HEAD, b"a: ", b"x" * MAX_HEAD_BYTES],
+        [REQUEST_HEAD, b"a: b\r\n" * 1_000, b"\r\n"],
+        [REQUEST_HEAD + b"a: b\r\n" * 5_000 + b"\r\n"],
+        [b"GET /health/live?", b"x" * MAX_HEAD_BYTES],
+        [UPGRADE_HEAD, b"a: ", b"x" * MAX_HEAD_BYTES],
     ],
     ids=["long header", "many headers", "many headers at once", "long URL", "long header of a handshake"],
 )
-async def test_too_long_a_head_is_answered_with_431(here: Served, parts: list[bytes]) -> None:
-    assert (await answer(here, parts)).startswith(b"HTTP/1.1 431")
+async def test_request_head_over_limit_gets_431(server: RunningServer, parts: list[bytes]) -> None:
+    assert (await send_raw(server, parts)).startswith(b"HTTP/1.1 431")
 
 
-async def test_a_head_within_the_limit_is_none_of_its_business(here: Served) -> None:
-    assert (await answer(here, [HEAD, b"a: ", b"x" * 30_000, b"\r\n\r\n"])).startswith(b"HTTP/1.1 200")
-    assert (await answer(here, [HEAD + b"\r\n", HEAD + b"a: " + b"x" * 20_000 + b"\r\n\r\n"])).startswith(
-        b"HTTP/1.1 200"
-    )
+async def test_request_head_within_limit_is_accepted(server: RunningServer) -> None:
+    assert (await send_raw(server, [REQUEST_HEAD, b"a: ", b"x" * 30_000, b"\r\n\r\n"])).startswith(b"HTTP/1.1 200")
+    assert (
+        await send_raw(server, [REQUEST_HEAD + b"\r\n", REQUEST_HEAD + b"a: " + b"x" * 20_000 + b"\r\n\r\n"])
+    ).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("header", [b"a: " + b"x" * 10_000 + b"\r\n", b"a: b\r\n" * 200], ids=["long", "many"])
-async def test_a_handshake_that_the_library_refuses_is_answered_and_not_left_hanging(
-    here: Served, header: bytes
-) -> None:
-    assert (await answer(here, [UPGRADE, header, b"\r\n"])).startswith(b"HTTP/1.1 431")
+async def test_handshake_refused_by_library_gets_431(server: RunningServer, header: bytes) -> None:
+    assert (await send_raw(server, [UPGRADE_HEAD, header, b"\r\n"])).startswith(b"HTTP/1.1 431")
 
 
 @pytest.mark.parametrize(
@@ -81,32 +79,34 @@ async def test_a_handshake_that_the_library_refuses_is_answered_and_not_left_han
     ],
     ids=["pings", "pongs", "fragments"],
 )
-async def test_frames_that_are_no_messages_use_up_the_same_budget(here: Served, frames: list[Frame]) -> None:
+async def test_control_frames_and_fragments_count_against_rate_limit(
+    server: RunningServer, frames: list[Frame]
+) -> None:
     first, *more = [frame.serialize(mask=True) for frame in frames]
-    async with here.socket() as socket:
+    async with server.connect() as socket:
         socket.transport.write(first + b"".join(more or [first]) * 400)
-        assert await close_code(socket) == (4400, "Too many messages")
+        assert await wait_closed(socket) == (4400, "Too many messages")
 
 
-async def test_a_message_in_parts_and_a_ping_between_them_is_one_message(here: Served) -> None:
-    asked = b'{"id": "1", "type": "subscribe", "payload": {"query": "{ company { name } }"}}'
+async def test_fragmented_message_with_ping_in_between_is_one_message(server: RunningServer) -> None:
+    subscribe = b'{"id": "1", "type": "subscribe", "payload": {"query": "{ company { name } }"}}'
     frames = [
-        Frame(Opcode.TEXT, asked[:20], fin=False),
+        Frame(Opcode.TEXT, subscribe[:20], fin=False),
         Frame(Opcode.PING, b"?"),
-        Frame(Opcode.CONT, asked[20:40], fin=False),
-        Frame(Opcode.CONT, asked[40:]),
+        Frame(Opcode.CONT, subscribe[20:40], fin=False),
+        Frame(Opcode.CONT, subscribe[40:]),
     ]
-    async with here.socket() as socket:
+    async with server.connect() as socket:
         socket.transport.write(b"".join(frame.serialize(mask=True) for frame in frames))
-        assert (await hear(socket))["payload"] == {"data": {"company": {"name": "Acme"}}}
-        assert (await hear(socket))["type"] == "complete"
-        await say(socket, type="ping")
-        assert await hear(socket) == {"type": "pong"}
+        assert (await receive_message(socket))["payload"] == {"data": {"company": {"name": "Acme"}}}
+        assert (await receive_message(socket))["type"] == "complete"
+        await send_message(socket, type="ping")
+        assert await receive_message(socket) == {"type": "pong"}
 
 
-async def test_who_is_still_sending_too_large_a_body_hears_why(here: Served) -> None:
+async def test_client_still_sending_large_body_receives_413(server: RunningServer) -> None:
     head = b"POST /graphql HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\n"
-    for framed, chunk in ((b"content-length: 20000000", b"x" * 65_536), (b"transfer-encoding: chunked", b"10000\r\n%b\r\n" % (b"x" * 65_536))):  # fmt: skip
-        found = await answer(here, [head + framed + b"\r\n\r\n", *[chunk] * 300])
-        assert found.startswith(b"HTTP/1.1 413"), framed
-        assert b"at most 1000000 bytes" in found
+    for framing_header, chunk in ((b"content-length: 20000000", b"x" * 65_536), (b"transfer-encoding: chunked", b"10000\r\n%b\r\n" % (b"x" * 65_536))):  # fmt: skip
+        response = await send_raw(server, [head + framing_header + b"\r\n\r\n", *[chunk] * 300])
+        assert response.startswith(b"HTTP/1.1 413"), framing_header
+        assert b"at most 1000000 bytes" in response

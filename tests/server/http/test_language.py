@@ -8,35 +8,35 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.http_server import Served, hear, say, served
+from tests.http_server import RunningServer, receive_message, run_test_server, send_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-CALL = (
+RECORD_CALL = (
     """mutation { recordCall(input: {direction: OUTBOUND, durationSeconds: 125, externalId: "%s"}) { call { id } } }"""
 )
-SUMMARY = "{ activities(first: 1) { edges { node { summary } } } metrics { key name } }"
-REFUSED = 'mutation { recordDeal(input: {title: " "}) { userErrors { message } } }'
+SUMMARY_QUERY = "{ activities(first: 1) { edges { node { summary } } } metrics { key name } }"
+INVALID_DEAL = 'mutation { recordDeal(input: {title: " "}) { userErrors { message } } }'
 RUSSIAN, ENGLISH = "Исходящий звонок, есть ответ, 2 минуты 5 секунд", "Outbound call, answered, 2 minutes 5 seconds"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    async with served(tmp_path_factory.mktemp("language")) as found:
-        await found.data(CALL % "first")
-        yield found
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningServer]:
+    async with run_test_server(tmp_path_factory.mktemp("language")) as running:
+        await running.execute(RECORD_CALL % "first")
+        yield running
 
 
-async def profile(here: Served, language: str | None) -> None:
+async def set_profile_language(server: RunningServer, language: str | None) -> None:
     update = "mutation($language: String) { updateProfile(input: {language: $language}) { userErrors { code } } }"
-    await here.data(update, language=language)
+    await server.execute(update, language=language)
 
 
-def summary(answer: Any) -> str:
+def first_summary(answer: Any) -> str:
     return answer["data"]["activities"]["edges"][0]["node"]["summary"]
 
 
 @pytest.mark.parametrize(
-    ("accepted", "own", "expected"),
+    ("accepted", "profile_language", "expected"),
     [
         ("ru-RU,ru;q=0.9,en;q=0.8", None, RUSSIAN),
         ("en", None, ENGLISH),
@@ -47,15 +47,17 @@ def summary(answer: Any) -> str:
         ("ru", "en", RUSSIAN),
     ],
 )
-async def test_over_http_the_header_decides_and_without_one_the_profile(
-    here: Served, accepted: str, own: str | None, expected: str
+async def test_http_language_is_that_of_header_else_of_profile(
+    server: RunningServer, accepted: str, profile_language: str | None, expected: str
 ) -> None:
-    await profile(here, own)
-    answer = (await here.post(SUMMARY, headers={"accept-language": accepted})).json()
-    refused = (await here.post(REFUSED, headers={"accept-language": accepted})).json()
-    failed = (await here.post("{ activities(first: 0) { totalCount } }", headers={"accept-language": accepted})).json()
+    await set_profile_language(server, profile_language)
+    answer = (await server.post(SUMMARY_QUERY, headers={"accept-language": accepted})).json()
+    refused = (await server.post(INVALID_DEAL, headers={"accept-language": accepted})).json()
+    failed = (
+        await server.post("{ activities(first: 0) { totalCount } }", headers={"accept-language": accepted})
+    ).json()
 
-    assert summary(answer) == expected
+    assert first_summary(answer) == expected
     names = {metric["key"]: metric["name"] for metric in answer["data"]["metrics"]}
     assert names["calls_made"] == ("Звонки" if expected is RUSSIAN else "Calls made")
     [error] = refused["data"]["recordDeal"]["userErrors"]
@@ -64,7 +66,7 @@ async def test_over_http_the_header_decides_and_without_one_the_profile(
 
 
 @pytest.mark.parametrize(
-    ("said", "own", "expected"),
+    ("init_payload", "profile_language", "expected"),
     [
         ({"Accept-Language": "ru"}, None, RUSSIAN),
         ({"acceptLanguage": "ru, en;q=0.5"}, "en", RUSSIAN),
@@ -74,27 +76,29 @@ async def test_over_http_the_header_decides_and_without_one_the_profile(
         ({}, None, ENGLISH),
     ],
 )
-async def test_over_a_socket_its_first_message_decides_and_then_the_profile(
-    here: Served, said: dict[str, Any], own: str | None, expected: str
+async def test_socket_language_is_that_of_connection_init_else_of_profile(
+    server: RunningServer, init_payload: dict[str, Any], profile_language: str | None, expected: str
 ) -> None:
-    await profile(here, own)
-    async with here.bare() as socket:
-        await say(socket, type="connection_init", payload={"Authorization": f"Bearer {here.token}", **said})
-        assert await hear(socket) == {"type": "connection_ack"}
-        await say(socket, id="1", type="subscribe", payload={"query": SUMMARY})
-        assert summary((await hear(socket))["payload"]) == expected
-        assert (await hear(socket))["type"] == "complete"
+    await set_profile_language(server, profile_language)
+    async with server.open_socket() as socket:
+        await send_message(
+            socket, type="connection_init", payload={"Authorization": f"Bearer {server.token}", **init_payload}
+        )
+        assert await receive_message(socket) == {"type": "connection_ack"}
+        await send_message(socket, id="1", type="subscribe", payload={"query": SUMMARY_QUERY})
+        assert first_summary((await receive_message(socket))["payload"]) == expected
+        assert (await receive_message(socket))["type"] == "complete"
         wrong = 'subscription { activities(after: "unknown") { id } }'
-        await say(socket, id="2", type="subscribe", payload={"query": wrong})
-        message = (await hear(socket))["payload"][0]["message"]
+        await send_message(socket, id="2", type="subscribe", payload={"query": wrong})
+        message = (await receive_message(socket))["payload"][0]["message"]
 
     assert message.startswith("`after` неизвестен" if expected is RUSSIAN else "`after` is not known")
 
 
-async def test_the_header_of_the_handshake_decides_where_the_first_message_says_nothing(here: Served) -> None:
-    await profile(here, "en")
-    async with here.bare(additional_headers={"Accept-Language": "ru"}) as socket:
-        await say(socket, type="connection_init", payload={"Authorization": f"Bearer {here.token}"})
-        await hear(socket)
-        await say(socket, id="1", type="subscribe", payload={"query": SUMMARY})
-        assert summary((await hear(socket))["payload"]) == RUSSIAN
+async def test_socket_language_is_that_of_handshake_when_connection_init_has_none(server: RunningServer) -> None:
+    await set_profile_language(server, "en")
+    async with server.open_socket(additional_headers={"Accept-Language": "ru"}) as socket:
+        await send_message(socket, type="connection_init", payload={"Authorization": f"Bearer {server.token}"})
+        await receive_message(socket)
+        await send_message(socket, id="1", type="subscribe", payload={"query": SUMMARY_QUERY})
+        assert first_summary((await receive_message(socket))["payload"]) == RUSSIAN

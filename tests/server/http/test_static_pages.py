@@ -5,31 +5,33 @@ import re
 import pytest
 from graphql import parse, validate
 
-from graph.schema import make
-from server.http.static_pages import policy, query_page, wallboard
-from tests.http_server import hear, say, served
+from graph.schema import create_schema
+from server.http.static_pages import build_content_security_policy, read_query_page, read_wallboard_page
+from tests.http_server import receive_message, run_test_server, send_message
 
-PAGES = pytest.mark.parametrize("page", [query_page(), wallboard()], ids=["query page", "wallboard"])
-EXAMPLES = re.findall(r"^  \"([^\"]+)\": `(.*?)`,$", query_page().decode(), re.MULTILINE | re.DOTALL)
-WATCHED = dict(re.findall(r"^  (\w+): `(.*?)`,$", wallboard().decode(), re.MULTILINE | re.DOTALL))
+for_each_page = pytest.mark.parametrize(
+    "page", [read_query_page(), read_wallboard_page()], ids=["query page", "wallboard"]
+)
+EXAMPLES = re.findall(r"^  \"([^\"]+)\": `(.*?)`,$", read_query_page().decode(), re.MULTILINE | re.DOTALL)
+WALLBOARD_QUERIES = dict(re.findall(r"^  (\w+): `(.*?)`,$", read_wallboard_page().decode(), re.MULTILINE | re.DOTALL))
 
 
-@PAGES
-def test_a_page_loads_nothing_from_elsewhere(page):
+@for_each_page
+def test_page_loads_no_external_resources(page):
     assert not re.search(rb"https?://|\bsrc=|@import|url\(|<link(?! rel=\"icon\" href=\"data:,\")", page)
 
 
-@PAGES
-def test_a_page_takes_no_text_for_markup_and_keeps_nothing(page):
+@for_each_page
+def test_page_inserts_no_html_and_stores_nothing(page):
     assert not re.search(rb"innerHTML|outerHTML|insertAdjacentHTML|document\.write|Storage\b|\.cookie", page)
 
 
-@PAGES
-def test_its_policy_names_its_own_script_and_style_and_nothing_else(page):
+@for_each_page
+def test_policy_allows_own_script_and_style_only(page):
     script = re.search(rb"<script>(.*)</script>", page, re.DOTALL)[1]
     digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
 
-    rules = dict(rule.strip().split(" ", 1) for rule in policy(page).split(";"))
+    rules = dict(rule.strip().split(" ", 1) for rule in build_content_security_policy(page).split(";"))
 
     assert rules["default-src"] == "'none'"
     assert rules["script-src"] == f"'sha256-{digest}'"
@@ -37,85 +39,87 @@ def test_its_policy_names_its_own_script_and_style_and_nothing_else(page):
     assert rules["connect-src"] == "'self'"
 
 
-@PAGES
-def test_nothing_stands_where_its_policy_forbids_it(page):
+@for_each_page
+def test_page_has_no_inline_handlers_or_styles(page):
     assert not re.search(rb"<[^>]+\s(style|on\w+)=", page)
     assert len(re.findall(rb"<script\b", page)) == len(re.findall(rb"<style\b", page)) == 1
 
 
 @pytest.mark.parametrize("query", [query for _, query in EXAMPLES], ids=[title for title, _ in EXAMPLES])
-def test_every_example_is_a_question_that_the_schema_answers(query):
-    assert validate(make()._schema, parse(query)) == []
+def test_query_page_examples_are_valid(query):
+    assert validate(create_schema()._schema, parse(query)) == []
 
 
-def test_there_are_examples_of_every_kind():
+def test_query_page_has_examples_of_every_operation_type():
     kinds = {parse(query).definitions[0].operation.value for _, query in EXAMPLES}
 
     assert kinds == {"query", "mutation", "subscription"}
 
 
-@pytest.mark.parametrize("query", WATCHED.values(), ids=list(WATCHED))
-def test_what_the_wallboard_asks_the_schema_answers(query):
-    assert validate(make()._schema, parse(query)) == []
+@pytest.mark.parametrize("query", WALLBOARD_QUERIES.values(), ids=list(WALLBOARD_QUERIES))
+def test_wallboard_queries_are_valid(query):
+    assert validate(create_schema()._schema, parse(query)) == []
 
 
-async def test_the_wallboard_is_there_outside_of_the_demo_and_is_no_secret(tmp_path):
-    async with served(tmp_path) as here:
-        page = await here.http.get("/wallboard")
-        head, there, posted, below = [
-            await here.http.request(method, path)
+async def test_wallboard_is_served_without_sign_in_and_outside_demo(tmp_path):
+    async with run_test_server(tmp_path) as server:
+        page = await server.http.get("/wallboard")
+        head_response, with_query, post_response, subpath_response = [
+            await server.http.request(method, path)
             for method, path in [("HEAD", "/wallboard"), ("GET", "/wallboard?lang=ru"), ("POST", "/wallboard"), ("GET", "/wallboard/x")]
         ]  # fmt: skip
 
-    assert (page.status_code, page.content) == (200, wallboard())
+    assert (page.status_code, page.content) == (200, read_wallboard_page())
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert page.headers["content-security-policy"] == policy(wallboard())
+    assert page.headers["content-security-policy"] == build_content_security_policy(read_wallboard_page())
     assert page.headers["x-content-type-options"] == "nosniff"
     assert page.headers["referrer-policy"] == "no-referrer"
     assert page.headers["cache-control"] == "no-cache"
-    assert (head.status_code, head.content, there.content) == (200, b"", wallboard())
-    assert (posted.status_code, below.status_code) == (405, 404)
+    assert (head_response.status_code, head_response.content, with_query.content) == (200, b"", read_wallboard_page())
+    assert (post_response.status_code, subpath_response.status_code) == (405, 404)
 
 
-@pytest.mark.parametrize("whose", ["company", "team"])
-async def test_a_device_of_the_company_or_of_a_team_may_watch_all_of_it(tmp_path, whose):
-    wanted = set(WATCHED) - {"screen"}
-    async with served(tmp_path) as here:
-        me = (await here.data("{ viewer { employee { id } } }"))["viewer"]["employee"]["id"]
-        team = (await here.data(TEAM))["createTeam"]["team"]["id"]
-        await here.data(MOVE, id=me, team=team)
-        made = await here.data(DEVICE, scope=team if whose == "team" else None)
-        token = made["createDevice"]["token"]
-        screen = await here.data(WATCHED["screen"], token=token)
+@pytest.mark.parametrize("scope_type", ["company", "team"])
+async def test_wallboard_queries_work_for_device_of_company_or_team(tmp_path, scope_type):
+    subscriptions = set(WALLBOARD_QUERIES) - {"screen"}
+    async with run_test_server(tmp_path) as server:
+        viewer_id = (await server.execute("{ viewer { employee { id } } }"))["viewer"]["employee"]["id"]
+        team = (await server.execute(CREATE_TEAM))["createTeam"]["team"]["id"]
+        await server.execute(MOVE_EMPLOYEE, id=viewer_id, team=team)
+        created = await server.execute(CREATE_DEVICE, scope=team if scope_type == "team" else None)
+        token = created["createDevice"]["token"]
+        screen = await server.execute(WALLBOARD_QUERIES["screen"], token=token)
         scope = screen["viewer"]["device"]["scope"]["id"]
-        await here.data(GOAL, owner=scope)
-        async with here.socket(token) as socket:
-            for name in wanted:
-                asked = {"query": WATCHED[name], "variables": {"scope": scope}}
-                await say(socket, id=name, type="subscribe", payload=asked)
-            heard = {}
-            while set(heard) < wanted - {"wins"}:
-                heard |= answer(await hear(socket))
-            await here.data(WIN)
-            while "wins" not in heard:
-                heard |= answer(await hear(socket))
+        await server.execute(SET_GOAL, owner=scope)
+        async with server.connect(token) as socket:
+            for name in subscriptions:
+                payload = {"query": WALLBOARD_QUERIES[name], "variables": {"scope": scope}}
+                await send_message(socket, id=name, type="subscribe", payload=payload)
+            received = {}
+            while set(received) < subscriptions - {"wins"}:
+                received |= data_by_id(await receive_message(socket))
+            await server.execute(RECORD_WIN)
+            while "wins" not in received:
+                received |= data_by_id(await receive_message(socket))
 
-    assert heard["wins"]["dealWon"]["title"] == "Loggers"
-    assert heard["goals"]["goalProgress"]["owner"]["id"] == scope
+    assert received["wins"]["dealWon"]["title"] == "Loggers"
+    assert received["goals"]["goalProgress"]["owner"]["id"] == scope
 
 
-TEAM = 'mutation { createTeam(input: {name: "North"}) { team { id } } }'
-MOVE = "mutation($id: ID!, $team: ID) { updateEmployee(input: {id: $id, team: $team}) { userErrors { message } } }"
-DEVICE = 'mutation($scope: ID) { createDevice(input: {name: "Hall", kind: WALLBOARD, scope: $scope}) { token } }'
-GOAL = """mutation($owner: ID!) {
+CREATE_TEAM = 'mutation { createTeam(input: {name: "North"}) { team { id } } }'
+MOVE_EMPLOYEE = (
+    "mutation($id: ID!, $team: ID) { updateEmployee(input: {id: $id, team: $team}) { userErrors { message } } }"
+)
+CREATE_DEVICE = 'mutation($scope: ID) { createDevice(input: {name: "Hall", kind: WALLBOARD, scope: $scope}) { token } }'
+SET_GOAL = """mutation($owner: ID!) {
   setGoal(input: {owner: $owner, metric: "deals_won", target: "3", period: {}}) { goal { id } }
 }"""
-WIN = """mutation {
+RECORD_WIN = """mutation {
   recordDeal(input: {title: "Loggers", amount: {amount: "4200"}, status: WON}) { userErrors { message } }
 }"""
 
 
-def answer(message):
+def data_by_id(message):
     """Return the data of a `next` message, by the id of its operation."""
     assert message["type"] == "next", message
     assert "errors" not in message["payload"], message

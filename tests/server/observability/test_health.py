@@ -5,12 +5,12 @@ import pytest
 from broadcaster import Broadcast, BroadcastBackend, Event
 
 from server.observability import health
-from subscriptions.core.hub import LOST, RESYNC, Hub
+from subscriptions.core.hub import CONNECTION_LOST, RESYNC, Hub
 
 pytestmark = pytest.mark.timeout(30)
 
 
-class Wire(BroadcastBackend):
+class FakeBroadcastBackend(BroadcastBackend):
     """A broadcast backend whose connection the test makes and breaks."""
 
     def __init__(self):
@@ -30,16 +30,16 @@ class Wire(BroadcastBackend):
     async def next_published(self):
         return await self.events.get()
 
-    def say(self, message):
+    def announce(self, message):
         self.events.put_nowait(Event(self.channel, message))
 
 
 @asynccontextmanager
-async def hubs(wire, newest):
-    async def nothing(position):
+async def run_hub(backend, read_last_position):
+    async def read_no_rows(position):
         return []
 
-    hub = Hub(Broadcast(backend=wire), nothing, newest, look_every=0.02)
+    hub = Hub(Broadcast(backend=backend), read_no_rows, read_last_position, poll_interval=0.02)
     await hub.start()
     try:
         yield hub
@@ -47,91 +47,93 @@ async def hubs(wire, newest):
         await hub.stop()
 
 
-async def zero():
+async def read_position_zero():
     return 0
 
 
-async def nothing_pending():
+async def read_no_migrations():
     return []
 
 
-async def until(holds):
+async def wait_until(condition):
     async with asyncio.timeout(20):
-        while not holds():
+        while not condition():
             await asyncio.sleep(0.01)
 
 
 @pytest.fixture
-async def wire():
-    return Wire()
+async def backend():
+    return FakeBroadcastBackend()
 
 
 @pytest.fixture
-async def hub(wire):
-    async with hubs(wire, zero) as running:
-        await until(lambda: running.healthy)
+async def hub(backend):
+    async with run_hub(backend, read_position_zero) as running:
+        await wait_until(lambda: running.healthy)
         yield running
 
 
-def test_alive_is_whoever_answers():
-    assert health.live() == {"status": "live"}
+def test_liveness_returns_live():
+    assert health.check_liveness() == {"status": "live"}
 
 
-async def test_ready_is_a_database_that_answers_and_news_that_arrives(hub):
-    state = await health.ready(draining=False, pending=nothing_pending, hub=hub)
+async def test_readiness_is_ready_when_database_and_news_work(hub):
+    state = await health.check_readiness(draining=False, pending_migrations=read_no_migrations, hub=hub)
 
-    assert state.code == 200
+    assert state.http_status == 200
     assert state.body == {"status": "ready", "checks": {"database": "ok", "schema": "ok", "news": "ok"}}
 
 
-async def test_a_lost_doorbell_degrades_and_refuses_nothing(hub, wire):
-    wire.say(LOST)
-    await until(lambda: not hub.pulse.doorbell)
-    state = await health.ready(draining=False, pending=nothing_pending, hub=hub)
-    assert (state.code, state.status, state.checks["news"]) == (200, "degraded", "late")
+async def test_readiness_is_degraded_while_broadcast_is_lost(hub, backend):
+    backend.announce(CONNECTION_LOST)
+    await wait_until(lambda: not hub.status.broadcast_connected)
+    state = await health.check_readiness(draining=False, pending_migrations=read_no_migrations, hub=hub)
+    assert (state.http_status, state.status, state.checks["news"]) == (200, "degraded", "late")
 
-    wire.say(RESYNC)
-    await until(lambda: hub.pulse.doorbell)
-    assert (await health.ready(draining=False, pending=nothing_pending, hub=hub)).status == "ready"
+    backend.announce(RESYNC)
+    await wait_until(lambda: hub.status.broadcast_connected)
+    assert (
+        await health.check_readiness(draining=False, pending_migrations=read_no_migrations, hub=hub)
+    ).status == "ready"
 
 
 @pytest.mark.parametrize("error", [ConnectionError, TimeoutError])
-async def test_a_database_that_is_away_is_not_ready_and_nothing_is_told_of_the_error(hub, error):
-    async def away():
+async def test_readiness_hides_error_when_database_is_down(hub, error):
+    async def fail():
         raise error("postgres://me:hunter2@host")
 
-    state = await health.ready(draining=False, pending=away, hub=hub)
+    state = await health.check_readiness(draining=False, pending_migrations=fail, hub=hub)
 
-    assert state.code == 503
+    assert state.http_status == 503
     assert state.body["checks"] == {"database": "away", "schema": "unknown", "news": "ok"}
 
 
-async def test_a_database_that_does_not_answer_is_given_up(hub):
-    state = await health.ready(draining=False, pending=asyncio.Event().wait, hub=hub)
+async def test_readiness_is_unavailable_when_database_hangs(hub):
+    state = await health.check_readiness(draining=False, pending_migrations=asyncio.Event().wait, hub=hub)
 
-    assert (state.code, state.checks["database"]) == (503, "away")
+    assert (state.http_status, state.checks["database"]) == (503, "away")
 
 
-async def test_tables_that_are_not_up_to_date_are_not_ready(hub):
-    async def one():
+async def test_readiness_is_unavailable_when_migrations_are_pending(hub):
+    async def read_one_migration():
         return ["0002_goals"]
 
-    state = await health.ready(draining=False, pending=one, hub=hub)
+    state = await health.check_readiness(draining=False, pending_migrations=read_one_migration, hub=hub)
 
-    assert (state.code, state.checks["schema"]) == (503, "behind")
-
-
-async def test_a_process_that_is_told_to_stop_is_not_ready(hub):
-    state = await health.ready(draining=True, pending=nothing_pending, hub=hub)
-
-    assert (state.code, state.status) == (503, "draining")
+    assert (state.http_status, state.checks["schema"]) == (503, "behind")
 
 
-async def test_news_that_cannot_be_read_is_not_ready(wire):
-    async def away():
+async def test_readiness_is_draining_during_shutdown(hub):
+    state = await health.check_readiness(draining=True, pending_migrations=read_no_migrations, hub=hub)
+
+    assert (state.http_status, state.status) == (503, "draining")
+
+
+async def test_readiness_is_unavailable_when_change_log_cannot_be_read(backend):
+    async def fail():
         raise ConnectionError
 
-    async with hubs(wire, away) as hub:
-        state = await health.ready(draining=False, pending=nothing_pending, hub=hub)
+    async with run_hub(backend, fail) as hub:
+        state = await health.check_readiness(draining=False, pending_migrations=read_no_migrations, hub=hub)
 
-    assert (state.code, state.checks["news"]) == (503, "away")
+    assert (state.http_status, state.checks["news"]) == (503, "away")

@@ -12,7 +12,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
 
 @dataclass
-class Said:
+class FakeLogSettings:
     log_format: str = "json"
     log_level: str = "info"
 
@@ -28,18 +28,18 @@ def stream():
 
 
 @pytest.fixture
-def lines(stream):
+def read_lines(stream):
     """Return the lines logged so far."""
-    log_setup.configure(Said(), stream)
+    log_setup.configure_logging(FakeLogSettings(), stream)
     return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-async def talk(app, scope, incoming=()):
+async def run_asgi(app, scope, incoming=()):
     """Run one ASGI conversation and return what the app sent."""
-    sent, waiting = [], list(incoming)
+    sent, queue = [], list(incoming)
 
     async def receive():
-        return waiting.pop(0)
+        return queue.pop(0)
 
     async def send(message):
         sent.append(message)
@@ -48,20 +48,20 @@ async def talk(app, scope, incoming=()):
     return sent
 
 
-async def answer(scope, receive, send):
-    log_setup.name_operation("Board")
+async def respond(scope, receive, send):
+    log_setup.set_operation_name("Board")
     logging.getLogger("some.library").warning("half way with %s", "it")
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": log_setup.request_id().encode()})
+    await send({"type": "http.response.body", "body": log_setup.current_request_id().encode()})
 
 
-HTTP = {"type": "http", "method": "POST", "path": "/graphql", "query_string": b"token=hunter2", "headers": []}
+HTTP_SCOPE = {"type": "http", "method": "POST", "path": "/graphql", "query_string": b"token=hunter2", "headers": []}
 
 
-async def test_a_request_is_one_line_with_its_operation_and_without_its_query_string(lines, stream):
-    await talk(log_setup.RequestLog(answer), HTTP)
+async def test_request_is_logged_with_operation_and_without_query_string(read_lines, stream):
+    await run_asgi(log_setup.RequestLogMiddleware(respond), HTTP_SCOPE)
 
-    line = lines()[-1]
+    line = read_lines()[-1]
     assert {key: line[key] for key in ("event", "method", "path", "status", "operation", "level")} == {
         "event": "request",
         "method": "POST",
@@ -74,27 +74,27 @@ async def test_a_request_is_one_line_with_its_operation_and_without_its_query_st
     assert "hunter2" not in stream.getvalue()
 
 
-async def test_the_request_id_is_the_same_in_every_line_and_in_the_answer(lines):
-    start, body = await talk(log_setup.RequestLog(answer), HTTP)
+async def test_request_id_is_equal_in_all_lines_and_in_response(read_lines):
+    start, body = await run_asgi(log_setup.RequestLogMiddleware(respond), HTTP_SCOPE)
 
-    ids = {line["request_id"] for line in lines()}
+    ids = {line["request_id"] for line in read_lines()}
     assert ids == {dict(start["headers"])[b"x-request-id"].decode()} == {body["body"].decode()}
-    assert log_setup.request_id() == ""
+    assert log_setup.current_request_id() == ""
 
 
-async def test_a_request_that_fails_has_its_line_too(lines):
+async def test_failed_request_is_logged(read_lines):
     async def fail(scope, receive, send):
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        await talk(log_setup.RequestLog(fail), HTTP)
+        await run_asgi(log_setup.RequestLogMiddleware(fail), HTTP_SCOPE)
 
-    assert lines()[-1]["status"] == 500
+    assert read_lines()[-1]["status"] == 500
 
 
 @pytest.mark.parametrize(("ends", "status"), [("server", 4400), ("client", 1001)])
-async def test_a_socket_is_one_line_with_its_close_code(lines, ends, status):
-    async def socket(scope, receive, send):
+async def test_socket_is_logged_with_close_code(read_lines, ends, status):
+    async def run_socket(scope, receive, send):
         await receive()
         await send({"type": "websocket.accept"})
         if ends == "server":
@@ -103,23 +103,23 @@ async def test_a_socket_is_one_line_with_its_close_code(lines, ends, status):
             await receive()
 
     incoming = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1001}]
-    await talk(log_setup.RequestLog(socket), {"type": "websocket", "path": "/graphql"}, incoming)
+    await run_asgi(log_setup.RequestLogMiddleware(run_socket), {"type": "websocket", "path": "/graphql"}, incoming)
 
-    assert [(line["method"], line["status"]) for line in lines()] == [("WS", status)]
+    assert [(line["method"], line["status"]) for line in read_lines()] == [("WS", status)]
 
 
-async def test_health_checks_are_silent_unless_debugging(lines, stream):
-    await talk(log_setup.RequestLog(answer), HTTP | {"path": "/health/live"})
-    assert [line["event"] for line in lines()] == ["half way with it"]
+async def test_health_checks_are_logged_at_debug_level_only(read_lines, stream):
+    await run_asgi(log_setup.RequestLogMiddleware(respond), HTTP_SCOPE | {"path": "/health/live"})
+    assert [line["event"] for line in read_lines()] == ["half way with it"]
 
-    log_setup.configure(Said(log_level="debug"), stream)
-    await talk(log_setup.RequestLog(answer), HTTP | {"path": "/health/live"})
-    assert lines()[-1]["path"] == "/health/live"
+    log_setup.configure_logging(FakeLogSettings(log_level="debug"), stream)
+    await run_asgi(log_setup.RequestLogMiddleware(respond), HTTP_SCOPE | {"path": "/health/live"})
+    assert read_lines()[-1]["path"] == "/health/live"
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_no_secret_is_written_whatever_its_way_into_the_line(stream, log_format):
-    log_setup.configure(Said(log_format), stream)
+def test_secrets_are_redacted_in_all_parts_of_a_line(stream, log_format):
+    log_setup.configure_logging(FakeLogSettings(log_format), stream)
     log = structlog.stdlib.get_logger("x")
 
     log.warning("one", password="hunter2", refresh_token="hunter2", headers={"Authorization": "hunter2"})
@@ -130,23 +130,23 @@ def test_no_secret_is_written_whatever_its_way_into_the_line(stream, log_format)
     except ConnectionError as error:
         log.exception("away", cause=error)
 
-    said = stream.getvalue()
-    assert "hunter2" not in said
-    assert JWT not in said
-    assert "Traceback" in said
-    assert "postgres://me:[hidden]@host/db" in said
+    output = stream.getvalue()
+    assert "hunter2" not in output
+    assert JWT not in output
+    assert "Traceback" in output
+    assert "postgres://me:[hidden]@host/db" in output
 
 
-def test_lines_of_the_server_library_take_the_same_way_and_its_access_lines_none(lines):
+def test_uvicorn_lines_are_logged_except_access_lines(read_lines):
     logging.getLogger("uvicorn.error").info("Started")
     logging.getLogger("uvicorn.access").info("GET /graphql?token=hunter2")
 
-    assert [(line["event"], line["logger"]) for line in lines()] == [("Started", "uvicorn.error")]
+    assert [(line["event"], line["logger"]) for line in read_lines()] == [("Started", "uvicorn.error")]
 
 
-async def test_an_operation_on_a_socket_has_an_id_of_its_own():
-    with log_setup.request() as socket:
-        with log_setup.request() as operation:
-            assert log_setup.request_id() == operation.id != socket.id
+async def test_operation_on_socket_has_its_own_request_id():
+    with log_setup.start_request() as socket:
+        with log_setup.start_request() as operation:
+            assert log_setup.current_request_id() == operation.id != socket.id
 
-        assert log_setup.request_id() == socket.id
+        assert log_setup.current_request_id() == socket.id

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from starlette.datastructures import Headers
 
-from server.requests.client_info import Door, language
-from tests.http_server import served
+from server.requests.client_info import ClientInfoReader, negotiate_language
+from tests.http_server import run_test_server
 
 
-async def test_a_demo_shows_its_schema_and_the_query_page(tmp_path: Path) -> None:
-    async with served(tmp_path, demo=True) as demo:
-        names = await demo.data("{ __schema { types { name } } }", token="")
+async def test_demo_serves_schema_and_query_page_without_sign_in(tmp_path: Path) -> None:
+    async with run_test_server(tmp_path, demo=True) as demo:
+        names = await demo.execute("{ __schema { types { name } } }", token="")
         assert {"name": "Leaderboard"} in names["__schema"]["types"]
         page = await demo.http.get("/graphql", headers={"accept": "text/html"})
         assert page.status_code == 200
@@ -21,12 +21,12 @@ async def test_a_demo_shows_its_schema_and_the_query_page(tmp_path: Path) -> Non
         assert "Did you mean" in (await demo.post("{ compani { name } }")).text
 
 
-async def test_pages_of_other_origins_are_answered_only_when_they_are_known(tmp_path: Path) -> None:
-    async with served(tmp_path, origins=("https://board.example.com",)) as here:
-        known = await here.http.options("/graphql", headers={"origin": "https://board.example.com"})
-        assert known.headers["access-control-allow-origin"] == "https://board.example.com"
-        stranger = await here.http.options("/graphql", headers={"origin": "https://evil.example.com"})
-        assert "access-control-allow-origin" not in stranger.headers
+async def test_cors_headers_are_sent_for_allowed_origins_only(tmp_path: Path) -> None:
+    async with run_test_server(tmp_path, origins=("https://board.example.com",)) as server:
+        allowed = await server.http.options("/graphql", headers={"origin": "https://board.example.com"})
+        assert allowed.headers["access-control-allow-origin"] == "https://board.example.com"
+        foreign = await server.http.options("/graphql", headers={"origin": "https://evil.example.com"})
+        assert "access-control-allow-origin" not in foreign.headers
 
 
 @pytest.mark.parametrize(
@@ -38,15 +38,15 @@ async def test_pages_of_other_origins_are_answered_only_when_they_are_known(tmp_
         ("10.0.0.7", "", "10.0.0.7"),
     ],
 )
-def test_a_forwarded_address_is_believed_only_of_our_own_proxies(peer: str, forwarded: str, address: str) -> None:
-    door = Door((), ("10.0.0.0/8",))
+def test_forwarded_address_is_used_from_trusted_proxies_only(peer: str, forwarded: str, address: str) -> None:
+    reader = ClientInfoReader((), ("10.0.0.0/8",))
     headers = Headers({"x-forwarded-for": forwarded})
-    assert door.stranger({"type": "http", "client": (peer, 5)}, headers).address == address
+    assert reader.anonymous_client({"type": "http", "client": (peer, 5)}, headers).address == address
 
 
 @pytest.mark.parametrize(
     ("accepted", "expected"),
     [("", ""), ("ru", "ru"), ("ru-RU,ru;q=0.9,en;q=0.8", "ru"), ("en-US,ru;q=0.5", "en"), ("de, ru;q=x", ""), ("fr, en;q=0", "")],
 )  # fmt: skip
-def test_that_is_spoken_which_a_client_prefers_and_nothing_is_taken_for_a_wish(accepted: str, expected: str) -> None:
-    assert language(accepted) == expected
+def test_language_is_the_preferred_supported_one_or_empty(accepted: str, expected: str) -> None:
+    assert negotiate_language(accepted) == expected

@@ -4,41 +4,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.http_server import Served, hear, say, served
+from tests.http_server import RunningServer, receive_message, run_test_server, send_message
 
 PRESENCE = "subscription { presence { name online } }"
-HIRED = {"name": "Ann", "email": "ann@example.com", "password": "correct horse"}
+NEW_EMPLOYEE = {"name": "Ann", "email": "ann@example.com", "password": "correct horse"}
 
 
-async def hired(here: Served) -> str:
+async def create_employee(server: RunningServer) -> str:
     """Create the employee Ann and return her token."""
-    await here.data(
+    await server.execute(
         "mutation($input: CreateEmployeeInput!) { createEmployee(input: $input) { userErrors { message } } }",
-        input=HIRED,
+        input=NEW_EMPLOYEE,
     )
-    signed_in = await here.data(
+    signed_in = await server.execute(
         "mutation($input: SignInInput!) { signIn(input: $input) { accessToken } }",
         token="",
-        input={key: HIRED[key] for key in ("email", "password")},
+        input={key: NEW_EMPLOYEE[key] for key in ("email", "password")},
     )
     return signed_in["signIn"]["accessToken"]
 
 
-async def test_a_colleague_comes_and_goes_before_everybodys_eyes(tmp_path: Path) -> None:
-    async with served(tmp_path) as here:
-        token = await hired(here)
-        async with here.socket() as socket:
-            await say(socket, id="1", type="subscribe", payload={"query": PRESENCE})
+async def test_presence_changes_when_colleague_connects_and_disconnects(tmp_path: Path) -> None:
+    async with run_test_server(tmp_path) as server:
+        token = await create_employee(server)
+        async with server.connect() as socket:
+            await send_message(socket, id="1", type="subscribe", payload={"query": PRESENCE})
             states: dict[str, list[bool]] = {}
 
-            async def until(name: str, *expected: bool) -> None:
+            async def wait_for_states(name: str, *expected: bool) -> None:
                 while states.get(name) != [*expected]:
-                    heard = (await hear(socket))["payload"]["data"]["presence"]
-                    states.setdefault(heard["name"], []).append(heard["online"])
+                    event = (await receive_message(socket))["payload"]["data"]["presence"]
+                    states.setdefault(event["name"], []).append(event["online"])
 
-            await until("Ann", False)
-            async with here.socket(token):
-                await until("Ann", False, True)
-            await until("Ann", False, True, False)
+            await wait_for_states("Ann", False)
+            async with server.connect(token):
+                await wait_for_states("Ann", False, True)
+            await wait_for_states("Ann", False, True, False)
 
         assert states["Ada Admin"][-1] is True

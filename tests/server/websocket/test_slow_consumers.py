@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket as sockets
+import socket as stdlib_socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -14,156 +14,166 @@ from websockets.frames import Close, Frame
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from resolvers.request.client_info import Caller
-from server.websocket.graphql_transport_ws import MOST_WAITING, Socket
-from server.websocket.protocol import Text, Wire
+from resolvers.request.client_info import ClientInfo
+from server.websocket.graphql_transport_ws import MAX_QUEUED_TEXTS, GraphQLTransportConnection
+from server.websocket.protocol import PreparedText, WebSocketProtocol
 
 LARGE = b"x" * 1_000_000  # more than the buffers of the transport and the operating system hold together
 ACK = b'{"type":"connection_ack"}'
-STUCK = (1013, "The client does not read")
+SLOW_CLOSE = (1013, "The client does not read")
 
 
-class Line:
+class FakeProtocol:
     """Stands in for the WebSocket protocol object; the test decides whether the client reads."""
 
     def __init__(self) -> None:
-        self.paused = False
+        self.write_paused = False
         self.sent: list[bytes] = []
         self.closed: tuple[int, str] | None = None
 
-    def tell(self, start: bytes, text: Text) -> None:
-        self.sent.append(start + text.rest)
+    def send_prepared(self, prefix: bytes, text: PreparedText) -> None:
+        self.sent.append(prefix + text.body)
 
-    def say(self, text: bytes) -> None:
+    def send_text(self, text: bytes) -> None:
         assert text == ACK
 
-    def hold(self) -> None: ...
+    def pause_reading(self) -> None: ...
 
-    def go_on(self) -> None: ...
+    def resume_reading(self) -> None: ...
 
     def close(self, code: int, reason: str) -> None:
         self.closed = code, reason
 
 
-async def listening(wire: Any, **more: Any) -> Socket:
+async def open_connection(protocol: Any, **options: Any) -> GraphQLTransportConnection:
     """Return an initialized connection, to which only the test sends texts."""
 
-    async def admit(caller: Caller) -> Any:
-        return SimpleNamespace(who="somebody", language="en")
+    async def create_for_request(client: ClientInfo) -> Any:
+        return SimpleNamespace(current_viewer="somebody", language="en")
 
-    answering: Any = SimpleNamespace(gate=SimpleNamespace(admit=admit))
-    groups: Any = SimpleNamespace(rights=SimpleNamespace(enter=lambda guest: None, leave=lambda guest: None))
-    socket = Socket(answering, groups, Caller(), None, wire, lambda socket, code: None, **more)
-    socket.heard('{"type":"connection_init"}')
+    operation_runner: Any = SimpleNamespace(context_factory=SimpleNamespace(create_for_request=create_for_request))
+    registry: Any = SimpleNamespace(
+        session_permissions=SimpleNamespace(register=lambda handler: None, unregister=lambda handler: None)
+    )
+    connection = GraphQLTransportConnection(
+        operation_runner, registry, ClientInfo(), None, protocol, lambda connection, code: None, **options
+    )
+    connection.on_message('{"type":"connection_init"}')
     await asyncio.sleep(0)
-    return socket
+    return connection
 
 
-def push(socket: Socket, state: int, version: int, id_: str = "1") -> None:
-    socket.push(id_, state, b"%b:%d:" % (id_.encode(), state), Text(b"%d" % version))
+def send_version(connection: GraphQLTransportConnection, state_key: int, version: int, operation_id: str = "1") -> None:
+    connection.send_state(
+        operation_id, state_key, b"%b:%d:" % (operation_id.encode(), state_key), PreparedText(b"%d" % version)
+    )
 
 
-async def test_who_does_not_read_gets_the_newest_of_every_state_once_he_does() -> None:
-    line = Line()
-    socket = await listening(line)
-    push(socket, 1, 1)
-    line.paused = True
-    socket.paused()
+async def test_slow_client_gets_newest_state_of_each_key_when_it_reads() -> None:
+    protocol = FakeProtocol()
+    connection = await open_connection(protocol)
+    send_version(connection, 1, 1)
+    protocol.write_paused = True
+    connection.on_write_paused()
     for version in range(2, 50):
-        push(socket, 1, version)
-        push(socket, 2, version)
-        push(socket, 1, version, "other")
-    assert line.sent == [b"1:1:1"]
+        send_version(connection, 1, version)
+        send_version(connection, 2, version)
+        send_version(connection, 1, version, "other")
+    assert protocol.sent == [b"1:1:1"]
 
-    line.paused = False
-    socket.drained()
-    assert line.sent[1:] == [b"1:1:49", b"1:2:49", b"other:1:49"]
-    push(socket, 1, 50)
-    assert line.sent[-1] == b"1:1:50"
+    protocol.write_paused = False
+    connection.on_writable()
+    assert protocol.sent[1:] == [b"1:1:49", b"1:2:49", b"other:1:49"]
+    send_version(connection, 1, 50)
+    assert protocol.sent[-1] == b"1:1:50"
 
 
-async def test_who_reads_a_little_gets_as_much_and_the_rest_stays_the_newest() -> None:
-    class Slow(Line):
-        def tell(self, start: bytes, text: Text) -> None:
-            super().tell(start, text)
-            self.paused = True
+async def test_queue_is_replaced_by_newest_while_client_reads_slowly() -> None:
+    class SlowProtocol(FakeProtocol):
+        def send_prepared(self, prefix: bytes, text: PreparedText) -> None:
+            super().send_prepared(prefix, text)
+            self.write_paused = True
 
-    line = Slow()
-    socket = await listening(line)
-    line.paused = True
+    protocol = SlowProtocol()
+    connection = await open_connection(protocol)
+    protocol.write_paused = True
     for state in (1, 2, 3):
-        push(socket, state, 1)
+        send_version(connection, state, 1)
     for version in (2, 3, 4):
-        line.paused = False
-        socket.drained()
-        push(socket, 3, version)
-    assert line.sent == [b"1:1:1", b"1:2:1", b"1:3:3"]
+        protocol.write_paused = False
+        connection.on_writable()
+        send_version(connection, 3, version)
+    assert protocol.sent == [b"1:1:1", b"1:2:1", b"1:3:3"]
 
 
-async def test_no_more_waits_than_is_bounded() -> None:
-    line = Line()
-    socket = await listening(line)
-    line.paused = True
-    for state in range(MOST_WAITING):
-        push(socket, state, 1)
-    full = line.closed
-    push(socket, MOST_WAITING, 1)
-    assert (full, line.closed) == (None, STUCK)
-    push(socket, 1, 2)  # ignored: the connection is closed
-    line.paused = False
-    socket.drained()
-    assert line.sent == []
+async def test_full_queue_disconnects_client() -> None:
+    protocol = FakeProtocol()
+    connection = await open_connection(protocol)
+    protocol.write_paused = True
+    for state in range(MAX_QUEUED_TEXTS):
+        send_version(connection, state, 1)
+    closed_when_full = protocol.closed
+    send_version(connection, MAX_QUEUED_TEXTS, 1)
+    assert (closed_when_full, protocol.closed) == (None, SLOW_CLOSE)
+    send_version(connection, 1, 2)  # ignored: the connection is closed
+    protocol.write_paused = False
+    connection.on_writable()
+    assert protocol.sent == []
 
 
 @asynccontextmanager
-async def wired(**more: Any) -> AsyncIterator[tuple[Socket, sockets.socket]]:
+async def open_real_connection(
+    **options: Any,
+) -> AsyncIterator[tuple[GraphQLTransportConnection, stdlib_socket.socket]]:
     """Yield a connection over a real socket pair, and the client's end of it, which reads nothing by itself."""
     config: Any = SimpleNamespace(ws_max_size=65_536, ws_per_message_deflate=False)
-    state: Any = SimpleNamespace(connections=set(), tasks=set(), default_headers=[])
-    here, there = sockets.socketpair()
-    here.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 4_096)
-    there.setblocking(False)
+    server_state: Any = SimpleNamespace(connections=set(), tasks=set(), default_headers=[])
+    server_end, client_end = stdlib_socket.socketpair()
+    server_end.setsockopt(stdlib_socket.SOL_SOCKET, stdlib_socket.SO_SNDBUF, 4_096)
+    client_end.setblocking(False)
     loop = asyncio.get_running_loop()
-    transport, wire = await loop.create_connection(lambda: Wire(config, state, {}), sock=here)
-    wire.opened([])
-    socket = await listening(wire, **more)
-    wire.attach(socket)
+    transport, protocol = await loop.create_connection(
+        lambda: WebSocketProtocol(config, server_state, {}), sock=server_end
+    )
+    protocol.finish_handshake([])
+    connection = await open_connection(protocol, **options)
+    protocol.attach(connection)
     try:
-        yield socket, there
+        yield connection, client_end
     finally:
         transport.abort()
-        there.close()
+        client_end.close()
 
 
-async def read(there: sockets.socket, last: bytes | None = None) -> list[bytes]:
+async def read_frames(client_end: stdlib_socket.socket, last_text: bytes | None = None) -> list[bytes]:
     """Read all texts up to this one, or up to a close frame, whose code and reason come last."""
     client = ClientProtocol(parse_uri("ws://here/"), state=State.OPEN, max_size=None)
-    found: list[bytes] = []
+    texts: list[bytes] = []
     async with asyncio.timeout(10):
-        while client.state is State.OPEN and last not in found:
-            client.receive_data(await asyncio.get_running_loop().sock_recv(there, 1 << 20))
-            found += [bytes(event.data) for event in client.events_received() if isinstance(event, Frame)]
-    return found
+        while client.state is State.OPEN and last_text not in texts:
+            client.receive_data(await asyncio.get_running_loop().sock_recv(client_end, 1 << 20))
+            texts += [bytes(event.data) for event in client.events_received() if isinstance(event, Frame)]
+    return texts
 
 
-async def test_who_stays_stuck_is_sent_away_and_hears_that_he_may_come_again() -> None:
-    async with wired(patience=0.2) as (socket, there):
-        socket.push("1", 1, b"1:", Text(LARGE))
+async def test_stuck_client_is_closed_with_try_again_later() -> None:
+    async with open_real_connection(timeout=0.2) as (connection, client_end):
+        connection.send_state("1", 1, b"1:", PreparedText(LARGE))
         for version in range(3):
-            push(socket, 2, version)
+            send_version(connection, 2, version)
         await asyncio.sleep(0.5)
-        found = await read(there)
+        texts = await read_frames(client_end)
 
-    assert found == [ACK, b"1:" + LARGE, Close(*STUCK).serialize()]  # the queue was dropped
+    assert texts == [ACK, b"1:" + LARGE, Close(*SLOW_CLOSE).serialize()]  # the queue was dropped
 
 
-async def test_who_reads_again_in_time_is_kept() -> None:
-    async with wired(patience=5) as (socket, there):
+async def test_client_that_reads_in_time_stays_connected() -> None:
+    async with open_real_connection(timeout=5) as (connection, client_end):
         for version in range(3):
-            socket.push("1", 1, b"1:%d:" % version, Text(LARGE))
-            push(socket, 2, version)
-        found = await read(there, b"1:2:" + LARGE)
-        push(socket, 2, 3)
-        assert await read(there, b"1:2:3") == [b"1:2:3"]
+            connection.send_state("1", 1, b"1:%d:" % version, PreparedText(LARGE))
+            send_version(connection, 2, version)
+        texts = await read_frames(client_end, b"1:2:" + LARGE)
+        send_version(connection, 2, 3)
+        assert await read_frames(client_end, b"1:2:3") == [b"1:2:3"]
 
-    assert found == [ACK, b"1:0:" + LARGE, b"1:2:2", b"1:2:" + LARGE]
+    assert texts == [ACK, b"1:0:" + LARGE, b"1:2:2", b"1:2:" + LARGE]

@@ -4,68 +4,68 @@ from __future__ import annotations
 
 import asyncio
 
-from subscriptions.core.coalescing import Flag, Pace
+from subscriptions.core.coalescing import CoalescingEvent, CoalescingWindow
 
-WINDOW = 0.1
+WINDOW_SECONDS = 0.1
 
 
-async def _rung(after: float, pace: Pace) -> tuple[float, float]:
+async def _set_after(delay: float, window: CoalescingWindow) -> tuple[float, float]:
     """Set an event after so many seconds; return that time, and the time at which the waiting task woke."""
-    loop, flag = asyncio.get_running_loop(), Flag()
-    waiting = asyncio.create_task(flag.wait(pace=pace))
-    await asyncio.sleep(after)
-    rung = loop.time()
-    flag.ring()
-    assert await waiting
-    return rung, loop.time()
+    loop, event = asyncio.get_running_loop(), CoalescingEvent()
+    waiter = asyncio.create_task(event.wait(window=window))
+    await asyncio.sleep(delay)
+    set_at = loop.time()
+    event.set()
+    assert await waiter
+    return set_at, loop.time()
 
 
-async def test_those_who_are_rung_close_together_go_on_together() -> None:
-    pace = Pace(WINDOW)
-    found = await asyncio.gather(*(_rung(after, pace) for after in (0, 0.01, 0.02, 0.03)))
+async def test_tasks_set_close_together_wake_together() -> None:
+    window = CoalescingWindow(WINDOW_SECONDS)
+    times = await asyncio.gather(*(_set_after(delay, window) for delay in (0, 0.01, 0.02, 0.03)))
 
-    went_on = [on for _, on in found]
-    assert max(went_on) - min(went_on) < WINDOW / 4
-    assert min(went_on) - found[0][0] >= WINDOW * 0.99
-
-
-async def test_everybody_rests_for_half_a_window() -> None:
-    pace = Pace(WINDOW)
-    found = await asyncio.gather(*(_rung(after, pace) for after in (0, 0.02, 0.07, 0.09, 0.13)))
-
-    assert all(on - rung >= WINDOW / 2 * 0.99 for rung, on in found)
-    first, second, third, fourth, fifth = (on for _, on in found)
-    assert second - first < WINDOW / 4  # in the batch of the first
-    assert third - first >= WINDOW * 0.99  # too late for that batch: one window later
-    assert fourth - third < WINDOW / 4
-    assert fifth - third < WINDOW / 4
+    woken_at = [woke_at for _, woke_at in times]
+    assert max(woken_at) - min(woken_at) < WINDOW_SECONDS / 4
+    assert min(woken_at) - times[0][0] >= WINDOW_SECONDS * 0.99
 
 
-async def test_what_is_rung_until_one_goes_on_is_the_same() -> None:
-    flag, pace = Flag(), Pace(0.02)
-    waiting = asyncio.create_task(flag.wait(pace=pace))
+async def test_every_task_waits_at_least_half_a_window() -> None:
+    window = CoalescingWindow(WINDOW_SECONDS)
+    times = await asyncio.gather(*(_set_after(delay, window) for delay in (0, 0.02, 0.07, 0.09, 0.13)))
+
+    assert all(woke_at - set_at >= WINDOW_SECONDS / 2 * 0.99 for set_at, woke_at in times)
+    first, second, third, fourth, fifth = (woke_at for _, woke_at in times)
+    assert second - first < WINDOW_SECONDS / 4  # in the batch of the first
+    assert third - first >= WINDOW_SECONDS * 0.99  # too late for that batch: one window later
+    assert fourth - third < WINDOW_SECONDS / 4
+    assert fifth - third < WINDOW_SECONDS / 4
+
+
+async def test_events_set_before_wake_up_are_one() -> None:
+    event, window = CoalescingEvent(), CoalescingWindow(0.02)
+    waiter = asyncio.create_task(event.wait(window=window))
     for _ in range(3):
         await asyncio.sleep(0.002)
-        flag.ring()
+        event.set()
 
-    assert await waiting
-    assert not await flag.wait(0.05, pace=pace)
-
-
-async def test_what_was_rung_before_is_waited_for_no_more_than_a_window() -> None:
-    flag = Flag()
-    flag.ring()
-
-    assert await flag.wait(pace=Pace(0.02))
-    assert not await flag.wait(0)
+    assert await waiter
+    assert not await event.wait(0.05, window=window)
 
 
-async def test_who_leaves_while_he_rests_keeps_nobody_up() -> None:
-    pace, gone, stays = Pace(0.02), Flag(), Flag()
-    tasks = [asyncio.create_task(flag.wait(pace=pace)) for flag in (gone, stays)]
+async def test_wait_on_event_already_set_takes_one_window() -> None:
+    event = CoalescingEvent()
+    event.set()
+
+    assert await event.wait(window=CoalescingWindow(0.02))
+    assert not await event.wait(0)
+
+
+async def test_cancelled_task_does_not_block_its_batch() -> None:
+    window, cancelled, remaining = CoalescingWindow(0.02), CoalescingEvent(), CoalescingEvent()
+    tasks = [asyncio.create_task(event.wait(window=window)) for event in (cancelled, remaining)]
     await asyncio.sleep(0)
-    gone.ring()
-    stays.ring()
+    cancelled.set()
+    remaining.set()
     tasks[0].cancel()
 
     assert await tasks[1]

@@ -4,18 +4,18 @@ import tracemalloc
 import pytest
 from broadcaster import Broadcast, BroadcastBackend, Event
 
-from subscriptions.core.hub import EVERYBODY, LOST, RESYNC
+from subscriptions.core.hub import ALL_LISTENERS, CONNECTION_LOST, RESYNC
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 
 
-class Wire(BroadcastBackend):
+class FailingBroadcastBackend(BroadcastBackend):
     """A broadcast backend that can fail: on subscription, or by never finishing a publication."""
 
     def __init__(self, failures: int = 0) -> None:
         self.failures, self.publications = failures, 0
-        self.frozen = asyncio.Event()
-        self.frozen.set()
+        self.may_publish = asyncio.Event()
+        self.may_publish.set()
         self.events: asyncio.Queue[Event] = asyncio.Queue()
 
     async def connect(self) -> None: ...
@@ -32,252 +32,252 @@ class Wire(BroadcastBackend):
 
     async def publish(self, channel: str, message: str) -> None:
         self.publications += 1
-        await self.frozen.wait()
+        await self.may_publish.wait()
 
     async def next_published(self) -> Event:
         return await self.events.get()
 
-    def say(self, message: str) -> None:
+    def announce(self, message: str) -> None:
         self.events.put_nowait(Event(self.channel, message))
 
 
-async def test_news_wakes_whom_it_concerns_and_nobody_else(running, change_log):
-    async with running() as hub:
+async def test_news_wakes_listeners_of_its_topic_only(running_hub, change_log):
+    async with running_hub() as hub:
         with hub.listen(["goal:1", "people"]) as concerned, hub.listen(["goal:2"]) as other:
             change_log.commit("goal:1")
-            hub.ring()
+            hub.notify()
 
             assert await concerned.wait()
             assert not await other.wait(0)
 
 
-async def test_news_for_everybody_wakes_everybody(running, change_log):
-    async with running() as hub:
-        with hub.listen(["goal:1"]) as one, hub.listen([]) as another:
-            change_log.commit(EVERYBODY)
-            hub.ring()
+async def test_news_for_all_listeners_wakes_all(running_hub, change_log):
+    async with running_hub() as hub:
+        with hub.listen(["goal:1"]) as first, hub.listen([]) as second:
+            change_log.commit(ALL_LISTENERS)
+            hub.notify()
 
-            assert await one.wait()
-            assert await another.wait()
+            assert await first.wait()
+            assert await second.wait()
 
 
-async def test_a_bell_rung_often_is_one_wake_up(running, change_log):
-    async with running() as hub:
-        with hub.listen(["wins"]) as bell, hub.listen(["end"]) as end:
+async def test_repeated_news_is_one_wake_up(running_hub, change_log):
+    async with running_hub() as hub:
+        with hub.listen(["wins"]) as signal, hub.listen(["end"]) as end:
             for _ in range(100):
                 change_log.commit("wins")
             change_log.commit("end")
-            hub.ring()
+            hub.notify()
             await end.wait()
 
-            assert await bell.wait()
-            assert not await bell.wait(0)
+            assert await signal.wait()
+            assert not await signal.wait(0)
 
 
-async def test_a_change_that_nobody_rang_for_is_found_by_looking(running, change_log):
-    async with running(look_every=0.02) as hub:
-        with hub.listen(["wins"]) as bell:
+async def test_unannounced_change_is_found_by_polling(running_hub, change_log):
+    async with running_hub(poll_interval=0.02) as hub:
+        with hub.listen(["wins"]) as signal:
             change_log.commit("wins")
 
-            assert await bell.wait()
+            assert await signal.wait()
 
 
-async def test_a_row_that_commits_late_is_told(running, change_log):
-    early, late = change_log.take(), change_log.take()
-    async with running() as hub:
-        with hub.listen(["late"]) as bell, hub.listen(["early"]) as overtaken:
+async def test_row_committed_late_is_delivered(running_hub, change_log):
+    early, late = change_log.reserve_position(), change_log.reserve_position()
+    async with running_hub() as hub:
+        with hub.listen(["late"]) as signal, hub.listen(["early"]) as late_signal:
             change_log.commit("late", position=late)
-            hub.ring()
-            await bell.wait()
+            hub.notify()
+            await signal.wait()
             change_log.commit("early", position=early)
-            hub.ring()
+            hub.notify()
 
-            assert await overtaken.wait()
-            assert not await bell.wait(0)
+            assert await late_signal.wait()
+            assert not await signal.wait(0)
 
 
 @pytest.mark.parametrize("batch", [1, 7, 10, 1000])
-async def test_every_row_is_told_in_batches_of_any_size(running, change_log, batch):
+async def test_all_rows_are_delivered_in_batches_of_any_size(running_hub, change_log, batch):
     change_log.batch = batch
     for _ in range(50):
         change_log.commit("old")
-    async with running(overlap=10) as hub:
+    async with running_hub(overlap=10) as hub:
         with hub.listen(["first"]) as first, hub.listen(["last"]) as last:
             for topic in ["first", *["between"] * 200, "last"]:
                 change_log.commit(topic)
-            hub.ring()
+            hub.notify()
 
             assert await first.wait()
             assert await last.wait()
 
 
-async def test_a_topic_listened_to_later_rings_because_it_was_not_heard_before(running, change_log):
-    async with running() as hub:
-        with hub.listen(["goal:1", "goal:2"]) as bell, hub.listen(["goal:1"]) as witness:
-            bell.follow(["goal:2"])
-            assert not await bell.wait(0)
+async def test_added_topic_wakes_listener(running_hub, change_log):
+    async with running_hub() as hub:
+        with hub.listen(["goal:1", "goal:2"]) as signal, hub.listen(["goal:1"]) as witness:
+            signal.set_topics(["goal:2"])
+            assert not await signal.wait(0)
             change_log.commit("goal:1")
-            hub.ring()
+            hub.notify()
             await witness.wait()
-            assert not await bell.wait(0)
+            assert not await signal.wait(0)
 
-            bell.follow(["goal:1"])
+            signal.set_topics(["goal:1"])
 
-            assert await bell.wait(0)
-
-
-async def test_a_listener_that_leaves_is_forgotten(running):
-    async with running() as hub:
-        with hub.listen(["goal:1", "people"]) as bell:
-            bell.follow(["goal:2"])
-            assert (hub.pulse.listeners, hub.pulse.topics) == (1, 1)
-
-        assert (hub.pulse.listeners, hub.pulse.topics) == (0, 0)
+            assert await signal.wait(0)
 
 
-async def test_a_database_that_was_away_wakes_everybody_when_it_is_back(running, change_log, until):
-    async with running(look_every=0.02) as hub:
-        change_log.away = True
-        await until(lambda: not hub.healthy)
-        with hub.listen(["goal:1"]) as bell:
-            change_log.away = False
+async def test_listener_is_removed_when_block_is_left(running_hub):
+    async with running_hub() as hub:
+        with hub.listen(["goal:1", "people"]) as signal:
+            signal.set_topics(["goal:2"])
+            assert (hub.status.listeners, hub.status.topics) == (1, 1)
 
-            assert await bell.wait()
-        await until(lambda: hub.healthy)
+        assert (hub.status.listeners, hub.status.topics) == (0, 0)
 
 
-async def test_a_hub_starts_without_its_database(running, change_log, until):
-    change_log.away = True
-    async with running(look_every=0.02) as hub:
+async def test_all_listeners_wake_when_database_is_back(running_hub, change_log, wait_until):
+    async with running_hub(poll_interval=0.02) as hub:
+        change_log.is_down = True
+        await wait_until(lambda: not hub.healthy)
+        with hub.listen(["goal:1"]) as signal:
+            change_log.is_down = False
+
+            assert await signal.wait()
+        await wait_until(lambda: hub.healthy)
+
+
+async def test_hub_starts_while_database_is_down(running_hub, change_log, wait_until):
+    change_log.is_down = True
+    async with running_hub(poll_interval=0.02) as hub:
         assert not hub.healthy
-        with hub.listen(["goal:1"]) as bell:
-            change_log.away = False
-            assert await bell.wait()
-            await until(lambda: hub.healthy)
+        with hub.listen(["goal:1"]) as signal:
+            change_log.is_down = False
+            assert await signal.wait()
+            await wait_until(lambda: hub.healthy)
 
-            bell.clear()
+            signal.clear()
             change_log.commit("goal:1")
-            assert await bell.wait()
+            assert await signal.wait()
 
 
-async def test_a_log_that_was_cut_wakes_everybody_and_is_read_from_its_new_end(running, change_log):
+async def test_truncated_log_wakes_all_and_is_read_from_new_end(running_hub, change_log):
     for _ in range(500):
         change_log.commit("old")
-    async with running() as hub:
-        with hub.listen(["goal:1"]) as bell:
-            change_log.rows, change_log.taken = [], 0
-            hub.ring()
-            assert await bell.wait()
+    async with running_hub() as hub:
+        with hub.listen(["goal:1"]) as signal:
+            change_log.rows, change_log.reserved_position = [], 0
+            hub.notify()
+            assert await signal.wait()
 
             change_log.commit("goal:1")
-            hub.ring()
-            assert await bell.wait()
+            hub.notify()
+            assert await signal.wait()
 
 
-async def test_a_dead_task_is_counted_and_begins_again(running, change_log, until):
-    wire = Wire(failures=2)
-    async with running(Broadcast(backend=wire)) as hub:
-        await until(lambda: hub.pulse.deaths == 2 and hub.healthy)
-        with hub.listen(["wins"]) as bell:
+async def test_failed_task_is_counted_and_restarted(running_hub, change_log, wait_until):
+    backend = FailingBroadcastBackend(failures=2)
+    async with running_hub(Broadcast(backend=backend)) as hub:
+        await wait_until(lambda: hub.status.restarts == 2 and hub.healthy)
+        with hub.listen(["wins"]) as signal:
             change_log.commit("wins")
-            wire.say("another process")
+            backend.announce("another process")
 
-            assert await bell.wait()
+            assert await signal.wait()
 
 
-async def test_a_lost_doorbell_shows_and_its_return_wakes_everybody(running, until):
-    wire = Wire()
-    async with running(Broadcast(backend=wire)) as hub:
-        wire.say(LOST)
-        await until(lambda: not hub.pulse.doorbell)
+async def test_lost_broadcast_is_reported_and_its_return_wakes_all(running_hub, wait_until):
+    backend = FailingBroadcastBackend()
+    async with running_hub(Broadcast(backend=backend)) as hub:
+        backend.announce(CONNECTION_LOST)
+        await wait_until(lambda: not hub.status.broadcast_connected)
         assert hub.healthy
-        with hub.listen(["wins"]) as bell:
-            wire.say(RESYNC)
+        with hub.listen(["wins"]) as signal:
+            backend.announce(RESYNC)
 
-            assert await bell.wait()
-        assert hub.pulse.doorbell
-        assert hub.pulse.connects == 1
+            assert await signal.wait()
+        assert hub.status.broadcast_connected
+        assert hub.status.connect_count == 1
 
 
-async def test_many_rings_while_a_publication_hangs_become_one(running, change_log, until):
-    wire = Wire()
-    async with running(Broadcast(backend=wire)) as hub:
-        wire.frozen.clear()
+async def test_announcements_during_hanging_publication_become_one(running_hub, change_log, wait_until):
+    backend = FailingBroadcastBackend()
+    async with running_hub(Broadcast(backend=backend)) as hub:
+        backend.may_publish.clear()
         tasks = len(asyncio.all_tasks())
-        with hub.listen(["wins"]) as bell:
+        with hub.listen(["wins"]) as signal:
             for _ in range(1000):
                 change_log.commit("wins")
-                hub.ring()
-            assert await bell.wait()
-            await until(lambda: wire.publications == 1)
-            hub.ring()
+                hub.notify()
+            assert await signal.wait()
+            await wait_until(lambda: backend.publications == 1)
+            hub.notify()
             assert len(asyncio.all_tasks()) == tasks
 
-        wire.frozen.set()
-        await until(lambda: wire.publications == 2)
+        backend.may_publish.set()
+        await wait_until(lambda: backend.publications == 2)
 
 
-async def test_memory_does_not_grow_with_the_news(running, change_log):
-    async with running() as hub:
+async def test_memory_does_not_grow_with_news(running_hub, change_log):
+    async with running_hub() as hub:
         tracemalloc.start()
         with hub.listen(["wins"]), hub.listen(["end"]) as end:
             for _ in range(20):
                 for _ in range(1000):
                     change_log.commit("wins")
                 change_log.commit("end")
-                hub.ring()
+                hub.notify()
                 await end.wait()
-        kept = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/subscriptions/hub.py")])
+        snapshot = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/subscriptions/hub.py")])
         tracemalloc.stop()
 
-        assert sum(each.size for each in kept.statistics("filename")) < 100_000
+        assert sum(statistic.size for statistic in snapshot.statistics("filename")) < 100_000
 
 
-async def test_a_hub_that_has_stopped_leaves_no_task(running):
+async def test_stopped_hub_leaves_no_task(running_hub):
     before = asyncio.all_tasks()
-    async with running():
+    async with running_hub():
         pass
     await asyncio.sleep(0)
 
     assert asyncio.all_tasks() == before
 
 
-async def test_a_row_that_is_the_next_is_told_without_a_look(running, change_log):
-    wire = Wire()
-    async with running(Broadcast(backend=wire)) as hub:
-        with hub.listen(["goal:1"]) as bell:
-            change_log.away = True
-            hub.tell(change_log.commit("goal:1"), ["goal:1"])
-            assert await bell.wait(0)
+async def test_next_row_is_delivered_without_reading_log(running_hub, change_log):
+    backend = FailingBroadcastBackend()
+    async with running_hub(Broadcast(backend=backend)) as hub:
+        with hub.listen(["goal:1"]) as signal:
+            change_log.is_down = True
+            hub.publish(change_log.commit("goal:1"), ["goal:1"])
+            assert await signal.wait(0)
 
-            wire.say(f'["another", {change_log.commit("goal:1")}, ["goal:1"]]')
-            assert await bell.wait()
+            backend.announce(f'["another", {change_log.commit("goal:1")}, ["goal:1"]]')
+            assert await signal.wait()
 
 
-async def test_a_row_that_is_not_the_next_leads_to_a_look_at_what_was_before_it(running, change_log):
-    async with running(overlap=10) as hub:
+async def test_row_after_gap_is_delivered_by_reading_log(running_hub, change_log):
+    async with running_hub(overlap=10) as hub:
         with hub.listen(["first"]) as first, hub.listen(["second"]) as second, hub.listen(["third"]) as third:
             change_log.commit("first")
-            hub.tell(change_log.commit("second"), ["second"])
+            hub.publish(change_log.commit("second"), ["second"])
             assert await first.wait()
             assert await second.wait()
-            hub.tell(change_log.commit("third"), ["third"])
+            hub.publish(change_log.commit("third"), ["third"])
             assert await third.wait(0)
 
-            hub.ring()  # nothing is delivered twice
+            hub.notify()  # nothing is delivered twice
             change_log.commit("first")
             assert await first.wait()
             assert not await second.wait(0)
             assert not await third.wait(0)
 
 
-async def test_what_waits_to_be_said_is_one_message_however_much_it_is(running, change_log):
-    wire = Wire()
-    async with running(Broadcast(backend=wire)) as hub:
-        wire.frozen.clear()
+async def test_pending_announcements_are_one_message(running_hub, change_log):
+    backend = FailingBroadcastBackend()
+    async with running_hub(Broadcast(backend=backend)) as hub:
+        backend.may_publish.clear()
         for _ in range(100):
-            hub.tell(change_log.commit("goal:1"), ["goal:1"])
+            hub.publish(change_log.commit("goal:1"), ["goal:1"])
             await asyncio.sleep(0)
-        wire.frozen.set()
+        backend.may_publish.set()
         await asyncio.sleep(0.05)
-        assert wire.publications == 2
+        assert backend.publications == 2

@@ -8,18 +8,18 @@ from broadcaster import Event
 from redis.asyncio import Redis
 
 from subscriptions.core.hub import RESYNC
-from subscriptions.core.redis_broadcast import RedisDoorbell, broadcast
-from subscriptions.core.streams import happenings
+from subscriptions.core.redis_broadcast import ReconnectingRedisBackend, create_broadcast
+from subscriptions.core.streams import event_stream
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 
 
-async def heard_across(writer, reader, change_log):
+async def wake_across(writer, reader, change_log):
     """Commit a row and announce it through one hub, and wait until a listener of the other hub is woken."""
-    with reader.listen(["wins"]) as bell:
+    with reader.listen(["wins"]) as signal:
         change_log.commit("wins")
-        writer.ring()
-        assert await bell.wait(30)
+        writer.notify()
+        assert await signal.wait(30)
 
 
 async def kill_listening_connections(url):
@@ -27,13 +27,13 @@ async def kill_listening_connections(url):
         return await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
 
 
-async def test_the_first_listener_hears_the_other_process(running, change_log, redis_server):
-    async with running(redis_server.url) as writer, running(redis_server.url) as reader:
-        await heard_across(writer, reader, change_log)
+async def test_first_listener_is_woken_by_other_hub(running_hub, change_log, redis_server):
+    async with running_hub(redis_server.url) as writer, running_hub(redis_server.url) as reader:
+        await wake_across(writer, reader, change_log)
 
 
-async def test_the_doorbell_alone_delivers_once_connected(redis_server):
-    async with broadcast(redis_server.url) as news, news.subscribe("first") as subscriber:
+async def test_broadcast_delivers_once_connected(redis_server):
+    async with create_broadcast(redis_server.url) as news, news.subscribe("first") as subscriber:
         assert (await subscriber.get()).message == RESYNC
 
         await news.publish("first", "hello")
@@ -41,147 +41,154 @@ async def test_the_doorbell_alone_delivers_once_connected(redis_server):
         assert (await subscriber.get()).message == "hello"
 
 
-async def test_fifty_who_subscribe_at_once_all_hear(running, change_log, redis_server, until):
+async def test_fifty_listeners_subscribing_at_once_are_all_woken(running_hub, change_log, redis_server, wait_until):
     async def listener(reader):
-        with reader.listen(["wins"]) as bell:
-            bell.clear()
-            return await bell.wait(30)
+        with reader.listen(["wins"]) as signal:
+            signal.clear()
+            return await signal.wait(30)
 
-    async with running(redis_server.url) as writer, running(redis_server.url) as reader:
-        await heard_across(writer, reader, change_log)
+    async with running_hub(redis_server.url) as writer, running_hub(redis_server.url) as reader:
+        await wake_across(writer, reader, change_log)
         waiting = [asyncio.create_task(listener(reader)) for _ in range(50)]
-        await until(lambda: reader.pulse.listeners == 50)
+        await wait_until(lambda: reader.status.listeners == 50)
         change_log.commit("wins")
-        writer.ring()
+        writer.notify()
 
         assert all(await asyncio.gather(*waiting))
 
 
-async def test_news_arrives_after_the_server_was_killed_and_started(running, change_log, redis_server, until):
-    async with running(redis_server.url) as writer, running(redis_server.url) as reader:
-        await heard_across(writer, reader, change_log)
+async def test_news_arrives_after_redis_restart(running_hub, change_log, redis_server, wait_until):
+    async with running_hub(redis_server.url) as writer, running_hub(redis_server.url) as reader:
+        await wake_across(writer, reader, change_log)
         redis_server.kill()
-        await until(lambda: not reader.pulse.doorbell)
-        with reader.listen(["wins"]) as bell:
+        await wait_until(lambda: not reader.status.broadcast_connected)
+        with reader.listen(["wins"]) as signal:
             change_log.commit("wins")
-            writer.ring()
+            writer.notify()
             redis_server.start()
-            assert await bell.wait(30)
-        await until(lambda: reader.pulse.doorbell and writer.pulse.doorbell)
+            assert await signal.wait(30)
+        await wait_until(lambda: reader.status.broadcast_connected and writer.status.broadcast_connected)
 
-        await heard_across(writer, reader, change_log)
-        assert reader.pulse.deaths == writer.pulse.deaths == 0
+        await wake_across(writer, reader, change_log)
+        assert reader.status.restarts == writer.status.restarts == 0
 
 
-async def test_a_frozen_server_is_noticed_and_news_arrives_when_it_thaws(running, change_log, redis_server, until):
-    async with running(redis_server.url) as writer, running(redis_server.url) as reader:
-        await heard_across(writer, reader, change_log)
+async def test_frozen_redis_is_detected_and_news_arrives_when_it_resumes(
+    running_hub, change_log, redis_server, wait_until
+):
+    async with running_hub(redis_server.url) as writer, running_hub(redis_server.url) as reader:
+        await wake_across(writer, reader, change_log)
         redis_server.pause()
         try:
-            await until(lambda: not reader.pulse.doorbell)
-            with reader.listen(["wins"]) as bell:
+            await wait_until(lambda: not reader.status.broadcast_connected)
+            with reader.listen(["wins"]) as signal:
                 change_log.commit("wins")
-                writer.ring()
+                writer.notify()
                 redis_server.resume()
-                assert await bell.wait(30)
-            await until(lambda: reader.pulse.doorbell and writer.pulse.doorbell)
+                assert await signal.wait(30)
+            await wait_until(lambda: reader.status.broadcast_connected and writer.status.broadcast_connected)
         finally:
             redis_server.resume()
 
-        await heard_across(writer, reader, change_log)
+        await wake_across(writer, reader, change_log)
 
 
-async def test_ringing_while_the_server_is_frozen_costs_nothing(running, change_log, redis_server):
-    async with running(redis_server.url) as hub, running(redis_server.url, look_every=0.05) as other:
-        await heard_across(hub, other, change_log)
+async def test_announcing_while_redis_is_frozen_creates_no_tasks(running_hub, change_log, redis_server):
+    async with running_hub(redis_server.url) as hub, running_hub(redis_server.url, poll_interval=0.05) as other:
+        await wake_across(hub, other, change_log)
         redis_server.pause()
         try:
             tasks = len(asyncio.all_tasks())
-            with hub.listen(["frozen"]) as here, other.listen(["frozen"]) as there:
+            with hub.listen(["frozen"]) as own_signal, other.listen(["frozen"]) as other_signal:
                 change_log.commit("frozen")
                 for _ in range(10_000):
-                    hub.ring()
+                    hub.notify()
 
-                assert await here.wait(30)
-                assert await there.wait(30)
+                assert await own_signal.wait(30)
+                assert await other_signal.wait(30)
             assert len(asyncio.all_tasks()) <= tasks + 2
         finally:
             redis_server.resume()
 
 
-async def test_a_process_starts_with_the_server_absent_and_finds_it_later(running, change_log, redis_server, until):
+async def test_hub_starts_without_redis_and_connects_later(running_hub, change_log, redis_server, wait_until):
     redis_server.kill()
-    async with running(redis_server.url) as writer, running(redis_server.url) as reader:
-        await until(lambda: not reader.pulse.doorbell and not writer.pulse.doorbell)
+    async with running_hub(redis_server.url) as writer, running_hub(redis_server.url) as reader:
+        await wait_until(lambda: not reader.status.broadcast_connected and not writer.status.broadcast_connected)
         assert reader.healthy
         redis_server.start()
-        await until(lambda: reader.pulse.doorbell and writer.pulse.doorbell)
+        await wait_until(lambda: reader.status.broadcast_connected and writer.status.broadcast_connected)
 
-        await heard_across(writer, reader, change_log)
+        await wake_across(writer, reader, change_log)
 
 
-async def test_news_arrives_with_the_server_absent_because_every_process_looks(running, change_log, redis_server):
+async def test_news_arrives_without_redis_by_polling(running_hub, change_log, redis_server):
     redis_server.kill()
-    async with running(redis_server.url) as writer, running(redis_server.url, look_every=0.05) as reader:
-        await heard_across(writer, reader, change_log)
+    async with running_hub(redis_server.url) as writer, running_hub(redis_server.url, poll_interval=0.05) as reader:
+        await wake_across(writer, reader, change_log)
 
 
-async def test_a_cut_connection_wakes_everybody_and_is_made_again(running, change_log, redis_server):
-    async with running(redis_server.url) as writer, running(redis_server.url) as reader:
-        await heard_across(writer, reader, change_log)
+async def test_cut_connection_wakes_all_and_is_reconnected(running_hub, change_log, redis_server):
+    async with running_hub(redis_server.url) as writer, running_hub(redis_server.url) as reader:
+        await wake_across(writer, reader, change_log)
         for _ in range(3):
-            with reader.listen(["nothing moves here"]) as bell:
+            with reader.listen(["nothing moves here"]) as signal:
                 assert await kill_listening_connections(redis_server.url) > 0
-                assert await bell.wait(30)
+                assert await signal.wait(30)
 
-        await heard_across(writer, reader, change_log)
+        await wake_across(writer, reader, change_log)
 
 
-async def test_fifty_listeners_hear_every_row_once_whatever_happens_to_the_server(running, change_log, redis_server):
+async def test_fifty_event_streams_get_every_row_once_despite_redis_failures(running_hub, change_log, redis_server):
     last = 200
 
-    async def hear(hub):
-        heard = []
-        async with aclosing(happenings(hub, ["wins"], change_log.after, 0, at=lambda row: row[0])) as stream:
-            while not heard or heard[-1] < last:
-                heard.append((await anext(stream))[0])
-        return heard
+    async def read_positions(hub):
+        positions = []
+        async with aclosing(
+            event_stream(hub, ["wins"], change_log.read_after, 0, position_of=lambda row: row[0])
+        ) as stream:
+            while not positions or positions[-1] < last:
+                positions.append((await anext(stream))[0])
+        return positions
 
-    disasters = {
+    failures = {
         40: lambda: redis_server.kill(),
         80: lambda: redis_server.start(),
         120: lambda: redis_server.pause(),
         160: lambda: redis_server.resume(),
     }
-    async with running(redis_server.url, look_every=1) as one, running(redis_server.url, look_every=1) as two:
+    async with (
+        running_hub(redis_server.url, poll_interval=1) as first,
+        running_hub(redis_server.url, poll_interval=1) as second,
+    ):
         async with asyncio.TaskGroup() as group:
-            listeners = [group.create_task(hear(hub)) for hub in [one, two] * 25]
+            listeners = [group.create_task(read_positions(hub)) for hub in [first, second] * 25]
             for position in range(1, last + 1):
-                disasters.get(position, lambda: None)()
+                failures.get(position, lambda: None)()
                 change_log.commit("wins")
-                (one if position % 2 else two).ring()
+                (first if position % 2 else second).notify()
                 await asyncio.sleep(0.005)
 
         assert all(listener.result() == list(range(1, last + 1)) for listener in listeners)
-        assert one.pulse.listeners == two.pulse.listeners == 0
+        assert first.status.listeners == second.status.listeners == 0
 
 
-async def test_events_that_nobody_takes_become_one_resync(redis_server, until):
-    doorbell = RedisDoorbell(redis_server.url, room=3)
-    await doorbell.subscribe("full")
-    assert await doorbell.next_published() == Event("full", RESYNC)
+async def test_queue_overflow_becomes_one_resync(redis_server, wait_until):
+    backend = ReconnectingRedisBackend(redis_server.url, max_queued=3)
+    await backend.subscribe("full")
+    assert await backend.next_published() == Event("full", RESYNC)
     for number in range(3):
-        await doorbell.publish("full", str(number))
-    await until(doorbell._events.full)
+        await backend.publish("full", str(number))
+    await wait_until(backend._events.full)
 
-    await doorbell.publish("full", "one too many")
-    await until(lambda: not doorbell._events.full())
+    await backend.publish("full", "one too many")
+    await wait_until(lambda: not backend._events.full())
 
-    assert await doorbell.next_published() == Event("full", RESYNC)
-    await doorbell.disconnect()
+    assert await backend.next_published() == Event("full", RESYNC)
+    await backend.disconnect()
 
 
-async def test_without_an_address_news_stays_in_the_process(running, change_log):
-    async with running(None) as hub:
-        await heard_across(hub, hub, change_log)
-        assert hub.pulse.doorbell
+async def test_broadcast_without_url_stays_in_process(running_hub, change_log):
+    async with running_hub(None) as hub:
+        await wake_across(hub, hub, change_log)
+        assert hub.status.broadcast_connected

@@ -4,170 +4,173 @@ from contextlib import aclosing
 
 import pytest
 
-from subscriptions.core.coalescing import Pace
-from subscriptions.core.streams import Reading, happenings, states
+from subscriptions.core.coalescing import CoalescingWindow
+from subscriptions.core.streams import StateSnapshot, event_stream, state_stream
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 
 
-class Board:
+class WatchedValue:
     """A value with a change log; a read takes the value at one moment and returns it a little later, like a query."""
 
     def __init__(self, change_log, hub):
         self.log, self.hub, self.value, self.reads = change_log, hub, 0, 0
-        self.open = asyncio.Event()
-        self.open.set()
+        self.may_finish = asyncio.Event()
+        self.may_finish.set()
 
-    def move(self, value, topic="board"):
+    def change(self, value, topic="board"):
         self.value = value
         self.log.commit(topic)
-        self.hub.ring()
+        self.hub.notify()
 
     async def read(self):
         self.reads += 1
         value = self.value
-        await self.open.wait()
+        await self.may_finish.wait()
         await asyncio.sleep(0)
-        if self.log.away:
-            raise self.log.Away
-        return Reading(value)
+        if self.log.is_down:
+            raise self.log.DatabaseDown
+        return StateSnapshot(value)
 
     def stream(self, **options):
-        return aclosing(states(self.hub, ["board"], self.read, key=lambda value: value, **options))
+        return aclosing(state_stream(self.hub, ["board"], self.read, key=lambda value: value, **options))
 
 
-async def test_states_are_what_is_so_now_and_after_each_change(running, change_log):
-    async with running() as hub:
-        board = Board(change_log, hub)
-        async with board.stream() as stream:
-            heard = [await anext(stream)]
+async def test_state_stream_yields_current_state_and_each_change(running_hub, change_log):
+    async with running_hub() as hub:
+        watched = WatchedValue(change_log, hub)
+        async with watched.stream() as stream:
+            received = [await anext(stream)]
             for value in (5, 7):
-                board.move(value)
-                heard.append(await anext(stream))
+                watched.change(value)
+                received.append(await anext(stream))
 
-    assert heard == [0, 5, 7]
+    assert received == [0, 5, 7]
 
 
-async def test_the_last_state_always_arrives(running, change_log):
-    async with running() as hub:
-        board = Board(change_log, hub)
+async def test_state_stream_always_yields_last_state(running_hub, change_log):
+    async with running_hub() as hub:
+        watched = WatchedValue(change_log, hub)
 
         async def write():
             for value in range(1, 501):
-                board.move(value)
+                watched.change(value)
                 await asyncio.sleep(random.choice([0, 0, 0.001]))
 
-        async with board.stream(pace=Pace(0.001)) as stream, asyncio.TaskGroup() as group:
+        async with watched.stream(window=CoalescingWindow(0.001)) as stream, asyncio.TaskGroup() as group:
             group.create_task(write())
-            heard = []
-            while not heard or heard[-1] != 500:
-                heard.append(await anext(stream))
+            received = []
+            while not received or received[-1] != 500:
+                received.append(await anext(stream))
 
-    assert heard == sorted(set(heard))
+    assert received == sorted(set(received))
 
 
-async def test_a_change_during_the_first_read_is_read_again(running, change_log):
-    async with running() as hub:
-        board = Board(change_log, hub)
-        board.open.clear()
-        async with board.stream() as stream:
+async def test_change_during_first_read_is_read_again(running_hub, change_log):
+    async with running_hub() as hub:
+        watched = WatchedValue(change_log, hub)
+        watched.may_finish.clear()
+        async with watched.stream() as stream:
             first = asyncio.create_task(anext(stream))
-            while not board.reads:
+            while not watched.reads:
                 await asyncio.sleep(0)
-            board.move(9)
-            board.open.set()
+            watched.change(9)
+            watched.may_finish.set()
 
             assert [await first, await anext(stream)] == [0, 9]
 
 
-async def test_changes_close_together_are_one_read(running, change_log):
-    async with running() as hub:
-        board = Board(change_log, hub)
-        async with board.stream(pace=Pace(0.2)) as stream:
+async def test_changes_close_together_cause_one_read(running_hub, change_log):
+    async with running_hub() as hub:
+        watched = WatchedValue(change_log, hub)
+        async with watched.stream(window=CoalescingWindow(0.2)) as stream:
             await anext(stream)
             for value in range(1, 101):
-                board.move(value)
+                watched.change(value)
 
             assert await anext(stream) == 100
-        assert board.reads == 2
+        assert watched.reads == 2
 
 
-async def test_an_equal_state_is_not_sent_twice(running, change_log, until):
-    async with running() as hub:
-        board = Board(change_log, hub)
-        async with board.stream() as stream:
+async def test_equal_state_is_not_sent_twice(running_hub, change_log, wait_until):
+    async with running_hub() as hub:
+        watched = WatchedValue(change_log, hub)
+        async with watched.stream() as stream:
             await anext(stream)
             second = asyncio.create_task(anext(stream))
-            board.move(0)
-            await until(lambda: board.reads == 2)
-            board.move(1)
+            watched.change(0)
+            await wait_until(lambda: watched.reads == 2)
+            watched.change(1)
 
             assert await second == 1
 
 
-async def test_what_moves_on_a_topic_before_it_is_followed_is_not_missed(running, change_log, until):
-    async with running() as hub:
-        answers = [Reading("old", topics=["board", "metric:new"]), Reading("new", topics=["board", "metric:new"])]
+async def test_change_before_topic_is_followed_is_delivered(running_hub, change_log, wait_until):
+    async with running_hub() as hub:
+        snapshots = [
+            StateSnapshot("old", topics=["board", "metric:new"]),
+            StateSnapshot("new", topics=["board", "metric:new"]),
+        ]
 
         async def read():
             change_log.commit("metric:new")
-            hub.ring()
+            hub.notify()
             with hub.listen(["metric:new"]) as witness:
                 await witness.wait()
-            return answers.pop(0) if len(answers) > 1 else answers[0]
+            return snapshots.pop(0) if len(snapshots) > 1 else snapshots[0]
 
-        async with aclosing(states(hub, ["board"], read, key=lambda value: value)) as stream:
+        async with aclosing(state_stream(hub, ["board"], read, key=lambda value: value)) as stream:
             assert [await anext(stream), await anext(stream)] == ["old", "new"]
 
 
-async def test_time_alone_can_ask_for_a_read(running):
-    async with running() as hub:
+async def test_state_is_read_again_at_wake_in(running_hub):
+    async with running_hub() as hub:
         days = iter(["Monday", "Tuesday"])
 
         async def read():
-            return Reading(next(days), wake_in=0.01)
+            return StateSnapshot(next(days), wake_in=0.01)
 
-        async with aclosing(states(hub, [], read, key=lambda value: value)) as stream:
+        async with aclosing(state_stream(hub, [], read, key=lambda value: value)) as stream:
             assert [await anext(stream), await anext(stream)] == ["Monday", "Tuesday"]
 
 
-async def test_a_passing_error_does_not_end_the_states(running, change_log, until):
-    async with running(look_every=0.02) as hub:
-        board = Board(change_log, hub)
-        async with board.stream(transient=(change_log.Away,)) as stream:
+async def test_retryable_error_does_not_end_state_stream(running_hub, change_log, wait_until):
+    async with running_hub(poll_interval=0.02) as hub:
+        watched = WatchedValue(change_log, hub)
+        async with watched.stream(retryable_errors=(change_log.DatabaseDown,)) as stream:
             await anext(stream)
-            change_log.away = True
-            await until(lambda: not hub.healthy)
-            hub.wake_everybody()
+            change_log.is_down = True
+            await wait_until(lambda: not hub.healthy)
+            hub.wake_all()
             second = asyncio.create_task(anext(stream))
-            await until(lambda: board.reads >= 2)
-            board.move(3)
-            change_log.away = False
+            await wait_until(lambda: watched.reads >= 2)
+            watched.change(3)
+            change_log.is_down = False
 
             assert await second == 3
 
 
-async def test_another_error_ends_the_states_and_forgets_the_listener(running, change_log):
-    async with running() as hub:
-        change_log.away = True
-        with pytest.raises(change_log.Away):
-            await anext(states(hub, ["board"], Board(change_log, hub).read, key=lambda value: value))
+async def test_other_error_ends_state_stream_and_removes_listener(running_hub, change_log):
+    async with running_hub() as hub:
+        change_log.is_down = True
+        with pytest.raises(change_log.DatabaseDown):
+            await anext(state_stream(hub, ["board"], WatchedValue(change_log, hub).read, key=lambda value: value))
 
-        assert hub.pulse.listeners == 0
+        assert hub.status.listeners == 0
 
 
 @pytest.mark.parametrize("leave", ["close", "cancel"])
-async def test_streams_forget_their_listener_when_left(running, change_log, until, leave):
-    async with running() as hub:
-        board = Board(change_log, hub)
+async def test_streams_remove_listener_when_left(running_hub, change_log, wait_until, leave):
+    async with running_hub() as hub:
+        watched = WatchedValue(change_log, hub)
         streams = [
-            states(hub, ["board"], board.read, key=lambda value: value),
-            happenings(hub, ["board"], change_log.after, 0, at=lambda row: row[0]),
+            state_stream(hub, ["board"], watched.read, key=lambda value: value),
+            event_stream(hub, ["board"], change_log.read_after, 0, position_of=lambda row: row[0]),
         ]
         change_log.commit("board")
         for stream in streams:
             await anext(stream)
-        assert hub.pulse.listeners == 2
+        assert hub.status.listeners == 2
 
         if leave == "cancel":
             waiting = [asyncio.create_task(anext(stream)) for stream in streams]
@@ -179,68 +182,68 @@ async def test_streams_forget_their_listener_when_left(running, change_log, unti
             for stream in streams:
                 await stream.aclose()
 
-        assert (hub.pulse.listeners, hub.pulse.topics) == (0, 0)
+        assert (hub.status.listeners, hub.status.topics) == (0, 0)
 
 
-async def test_happenings_are_every_row_after_the_position_in_order_once(running, change_log):
+async def test_event_stream_yields_every_row_after_position_once_in_order(running_hub, change_log):
     change_log.batch = 3
     for _ in range(10):
         change_log.commit("history")
     async with (
-        running() as hub,
-        aclosing(happenings(hub, ["history"], change_log.after, 4, at=lambda row: row[0])) as stream,
+        running_hub() as hub,
+        aclosing(event_stream(hub, ["history"], change_log.read_after, 4, position_of=lambda row: row[0])) as stream,
     ):
         before = [(await anext(stream))[0] for _ in range(6)]
         for _ in range(5):
             change_log.commit("history")
-            hub.ring()
+            hub.notify()
         since = [(await anext(stream))[0] for _ in range(5)]
 
     assert before + since == list(range(5, 16))
 
 
-async def test_a_passing_error_does_not_end_the_happenings(running, change_log, until):
-    async with running(look_every=0.02) as hub:
-        options = {"at": lambda row: row[0], "transient": (change_log.Away,)}
-        async with aclosing(happenings(hub, ["history"], change_log.after, 0, **options)) as stream:
+async def test_retryable_error_does_not_end_event_stream(running_hub, change_log, wait_until):
+    async with running_hub(poll_interval=0.02) as hub:
+        options = {"position_of": lambda row: row[0], "retryable_errors": (change_log.DatabaseDown,)}
+        async with aclosing(event_stream(hub, ["history"], change_log.read_after, 0, **options)) as stream:
             change_log.commit("history")
             await anext(stream)
-            change_log.away = True
-            await until(lambda: not hub.healthy)
+            change_log.is_down = True
+            await wait_until(lambda: not hub.healthy)
             second = asyncio.create_task(anext(stream))
-            hub.wake_everybody()
+            hub.wake_all()
             change_log.commit("history")
             await asyncio.sleep(0)
-            change_log.away = False
+            change_log.is_down = False
 
             assert (await second)[0] == 2
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_happenings_miss_nothing_when_rows_commit_out_of_order(running, change_log, seed):
+async def test_event_stream_misses_nothing_when_rows_commit_out_of_order(running_hub, change_log, seed):
     dice = random.Random(seed)
     change_log.batch = 7
-    wanted = 300
+    row_count = 300
 
     async def write():
-        for _ in range(wanted // 20):
-            position = change_log.take()
+        for _ in range(row_count // 20):
+            position = change_log.reserve_position()
             await asyncio.sleep(dice.random() / 500)
             change_log.commit("history", position=position)
-            hub.ring()
+            hub.notify()
 
-    async def hear():
-        heard = []
-        options = {"at": lambda row: row[0], "overlap": wanted}
-        async with aclosing(happenings(hub, ["history"], change_log.after, 0, **options)) as stream:
-            while len(heard) < wanted:
-                heard.append((await anext(stream))[0])
-        return heard
+    async def read_positions():
+        positions = []
+        options = {"position_of": lambda row: row[0], "overlap": row_count}
+        async with aclosing(event_stream(hub, ["history"], change_log.read_after, 0, **options)) as stream:
+            while len(positions) < row_count:
+                positions.append((await anext(stream))[0])
+        return positions
 
-    async with running(overlap=wanted) as hub, asyncio.TaskGroup() as group:
-        listeners = [group.create_task(hear()) for _ in range(5)]
+    async with running_hub(overlap=row_count) as hub, asyncio.TaskGroup() as group:
+        listeners = [group.create_task(read_positions()) for _ in range(5)]
         for _ in range(20):
             group.create_task(write())
 
     for listener in listeners:
-        assert sorted(listener.result()) == list(range(1, wanted + 1))
+        assert sorted(listener.result()) == list(range(1, row_count + 1))
