@@ -150,7 +150,7 @@ METRICS: Final = _index_by_key(
         Unit.COUNT,
         "Deals won",
         "Won deals, on the day of the win.",
-        russian=("Выигранные сделки", "Выигранные сделки, в день выигрыша."),
+        russian_texts=("Выигранные сделки", "Выигранные сделки, в день выигрыша."),
     ),
     _make_win_metric(
         "deals_won_amount",
@@ -158,7 +158,7 @@ METRICS: Final = _index_by_key(
         "Deals won, amount",
         "Total value of won deals.",
         amount=_get_value,
-        russian=("Сумма выигранных сделок", "Сколько приносят выигранные сделки."),
+        russian_texts=("Сумма выигранных сделок", "Сколько приносят выигранные сделки."),
     ),
     _make_win_metric(
         "first_deals_won",
@@ -166,7 +166,7 @@ METRICS: Final = _index_by_key(
         "First sales",
         "Wins that are the client's first.",
         when=_is_first_sale,
-        russian=("Первые продажи", "Выигранные сделки, первые у клиента."),
+        russian_texts=("Первые продажи", "Выигранные сделки, первые у клиента."),
     ),
     _make_win_metric(
         "first_deals_won_amount",
@@ -175,7 +175,7 @@ METRICS: Final = _index_by_key(
         "Total value of the clients' first wins.",
         when=_is_first_sale,
         amount=_get_value,
-        russian=("Сумма первых продаж", "Сколько приносят первые выигранные сделки клиентов."),
+        russian_texts=("Сумма первых продаж", "Сколько приносят первые выигранные сделки клиентов."),
     ),
     _make_win_metric(
         "repeat_deals_won",
@@ -183,7 +183,7 @@ METRICS: Final = _index_by_key(
         "Repeat sales",
         "Wins after the client's first.",
         when=_is_repeat_sale,
-        russian=("Повторные продажи", "Выигранные сделки после первой у клиента."),
+        russian_texts=("Повторные продажи", "Выигранные сделки после первой у клиента."),
     ),
     _make_win_metric(
         "repeat_deals_won_amount",
@@ -192,7 +192,7 @@ METRICS: Final = _index_by_key(
         "Total value of wins after the clients' first.",
         when=_is_repeat_sale,
         amount=_get_value,
-        russian=("Сумма повторных продаж", "Сколько приносят выигранные сделки после первой у клиента."),
+        russian_texts=("Сумма повторных продаж", "Сколько приносят выигранные сделки после первой у клиента."),
     ),
     _make_win_metric(
         "deals_won_profit",
@@ -200,7 +200,7 @@ METRICS: Final = _index_by_key(
         "Deals won, profit",
         "Total value of won deals less their cost, where the cost is known.",
         amount=lambda deal: deal.profit,
-        russian=(
+        russian_texts=(
             "Прибыль выигранных сделок",
             "Сколько приносят выигранные сделки за вычетом себестоимости, где она известна.",
         ),
@@ -252,7 +252,7 @@ METRICS: Final = _index_by_key(
         Unit.COUNT,
         "Calls made",
         "Every call, answered or not.",
-        russian=("Звонки", "Все звонки, с ответом и без."),
+        russian_texts=("Звонки", "Все звонки, с ответом и без."),
     ),
     _make_call_metric(
         "calls_answered",
@@ -260,7 +260,7 @@ METRICS: Final = _index_by_key(
         "Calls answered",
         "Calls that were answered.",
         when=_is_answered,
-        russian=("Звонки с ответом", "Звонки, на которые ответили."),
+        russian_texts=("Звонки с ответом", "Звонки, на которые ответили."),
     ),
     _make_call_metric(
         "call_hours",
@@ -269,7 +269,7 @@ METRICS: Final = _index_by_key(
         "Time on answered calls.",
         when=_is_answered,
         amount=lambda call: call.seconds,
-        russian=("Часы разговоров", "Время звонков с ответом."),
+        russian_texts=("Часы разговоров", "Время звонков с ответом."),
     ),
     Metric(
         "tasks_completed",
