@@ -210,7 +210,7 @@ async def test_crashed_scheduler_task_is_restarted_and_logged(world: World, capl
         return world.build_context()
 
     scheduler = create_scheduler(
-        world, context=fail_once, jobs=(), daily_job=ScheduledJob("nothing", timedelta(0), _do_nothing)
+        world, create_context=fail_once, jobs=(), daily_job=ScheduledJob("nothing", timedelta(0), _do_nothing)
     )
     await scheduler.start()
     try:
