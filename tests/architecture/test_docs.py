@@ -184,7 +184,6 @@ def test_every_error_code_is_documented() -> None:
 
 
 def _with_subclasses(error_class: type[OperationError]) -> Iterator[type[OperationError]]:
-    """Yield the class and all classes derived from it."""
     yield error_class
     for subclass in error_class.__subclasses__():
         yield from _with_subclasses(subclass)
@@ -200,7 +199,6 @@ def test_every_close_code_is_documented() -> None:
 
 
 def _is_close_code(value: object) -> bool:
-    """Return whether the value is a close code that the server sends: of RFC 6455, or of graphql-transport-ws."""
     return isinstance(value, int) and (1008 <= value < 1020 or 4400 <= value < 4500)
 
 
@@ -220,10 +218,10 @@ def test_documented_map_is_valid() -> None:
 
 
 def test_documented_settings_exist() -> None:
-    existing_variables = {settings.variable_name(name) for name in settings.Settings.model_fields}
-    existing_variables |= settings.COMMAND_VARIABLES
-    existing_variables |= {"SCORELINE_DATABASE_PASSWORD"}  # of docker-compose.yml
-    existing_variables |= {"SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"}  # of the tests
+    existing_variables = {
+        settings.variable_name(name) for name in settings.Settings.model_fields
+    } | settings.COMMAND_VARIABLES
+    existing_variables |= {"SCORELINE_DATABASE_PASSWORD", "SCORELINE_TEST_POSTGRES", "SCORELINE_TEST_REDIS"}
     named_variables = {
         variable_name for name in PAGE_NAMES for variable_name in re.findall(r"SCORELINE_[A-Z_]+\b", read_page(name))
     }

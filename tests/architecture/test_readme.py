@@ -20,10 +20,10 @@ from demo.seeding import PASSWORD, DeviceTokens
 from domain.permissions import DeviceKind, Reach
 from graph.execution.query_limits import QueryLimits
 from models.db.keyset_pagination import MAX_PAGE_SIZE
-from server import settings
 from server.commands.cli import main
 from server.commands.demo import SEED
 from server.http.rate_limit import PER_EMAIL_LIMIT
+from server.settings import Settings
 from subscriptions.core.hub import Hub
 from tests.source_tree import PRODUCT_FOLDERS, ROOT
 
@@ -158,7 +158,7 @@ def test_ports_are_those_of_the_compose_file() -> None:
 def test_process_count_is_a_setting() -> None:
     [variable] = re.findall(r"`(\w+)=\d+ \./run serve`", README)
 
-    assert variable == settings.variable_name("workers")
+    assert variable == Settings.model_fields["workers"].alias
 
 
 def test_durations_are_those_of_the_code() -> None:
