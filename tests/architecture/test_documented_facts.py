@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from importlib.util import find_spec
 
@@ -22,6 +23,7 @@ from resolvers import scheduled_jobs
 from resolvers.leaderboards import leaderboard_cache
 from resolvers.request import idempotency
 from server.background import notification_channels, scheduler
+from server.commands.cli import main
 from server.http.graphql_endpoint import KEEPALIVE_ROUND_SECONDS
 from server.observability import prometheus
 from server.settings import Settings
@@ -156,3 +158,9 @@ def test_names_in_files_named_in_page_exist(page: str) -> None:
     assert [
         f"{name} in {path}" for name, path in named if not re.search(rf"\b{name}\b", (ROOT / path).read_text())
     ] == []
+
+
+def test_help_of_run_script_lists_every_command() -> None:
+    help_text = ast.get_docstring(ast.parse((ROOT / "run").read_text())) or ""
+
+    assert {*main.commands} <= set(re.findall(r"[a-z]+", help_text))
