@@ -107,14 +107,14 @@ async def test_documented_signature_check_accepts_genuine_requests_only():
     (recent_headers, body), (old_headers, _) = [
         ({name.title(): value for name, value in lines.items()}, body) for lines, body in crm.requests
     ]
-    genuine = namespace["genuine"]
-    assert genuine(WEBHOOK_SECRET, recent_headers, body)
-    assert not genuine(WEBHOOK_SECRET, recent_headers, body + b" ")
-    assert not genuine("another secret", recent_headers, body)
-    assert not genuine(
+    is_genuine = namespace["is_genuine"]
+    assert is_genuine(WEBHOOK_SECRET, recent_headers, body)
+    assert not is_genuine(WEBHOOK_SECRET, recent_headers, body + b" ")
+    assert not is_genuine("another secret", recent_headers, body)
+    assert not is_genuine(
         WEBHOOK_SECRET, {**recent_headers, "X-Scoreline-Timestamp": old_headers["X-Scoreline-Timestamp"]}, body
     )
-    assert not genuine(WEBHOOK_SECRET, old_headers, body)
+    assert not is_genuine(WEBHOOK_SECRET, old_headers, body)
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 429, 500, 503])
