@@ -16,7 +16,8 @@ from models.crm.deals import Deal
 from models.forecasting.deal_columns import STATE_CODES
 from models.forecasting.deal_tables import Basis
 from models.organization.people import Employee
-from resolvers.forecasting.forecast_engine import DealSnapshot, get_forecast_engine, past_facts_of
+from resolvers.forecasting.deal_snapshot import DealSnapshot, past_facts_of
+from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
 
