@@ -7,7 +7,7 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -26,6 +26,7 @@ from server.background import notification_channels
 from server.background.forecast_snapshots import store_daily_forecasts
 from server.background.notification_worker import NotificationWorker
 from server.background.scheduler import Scheduler
+from server.clock import utc_now
 from server.context_factory import ContextFactory
 from server.http import static_pages
 from server.http.graphql_endpoint import GraphQLEndpoint
@@ -38,12 +39,6 @@ from subscriptions.core.hub import Hub, cancel_and_wait
 from subscriptions.core.redis_broadcast import create_broadcast
 from subscriptions.core.reference_cache import ReferenceCache
 from subscriptions.goal_probabilities import GoalProbabilityWatcher
-
-
-def utc_now() -> datetime:
-    """Return the current time in UTC. The server reads the system clock here only."""
-    return datetime.now(UTC)
-
 
 GRAPHQL_PATHS: Final = ("/graphql", "/graphql/")
 

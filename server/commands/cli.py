@@ -23,7 +23,7 @@ from models.organization.company import find_company
 from resolvers.ledger.reconciliation import reconcile as run_reconciliation
 from resolvers.organization import company
 from server import settings
-from server.app import utc_now
+from server.clock import utc_now
 from server.observability import logging
 from server.settings import Settings, SettingsError
 from server.uvicorn_runner import exit_cleanly_on_sigterm, server_config

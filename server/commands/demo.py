@@ -31,7 +31,7 @@ from models.db import connection
 from models.organization.company import find_company
 from resolvers.request.services import Services
 from server import settings
-from server.app import utc_now
+from server.clock import utc_now
 from server.http.rate_limit import create_rate_limiter
 from server.observability import logging
 from server.settings import Settings
