@@ -237,7 +237,7 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> Any:
         """Complete a value that is an object or must be awaited; errors are reported at the field's path."""
-        object_type: Any = field.extensions[PLAN_KEY].whole
+        object_type: Any = field.extensions[PLAN_KEY].object_type
         if is_awaitable(value):
             info = self.build_resolve_info(field, [detail.node for detail in field_details], parent_type, path)
             return self.complete_awaitable_value(field.type, field_details, info, path, value, position_context)

@@ -180,7 +180,7 @@ class Goal(Node):
     @staticmethod
     def target(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
         state = info.context.prefetched.get(progress.load_goal_states, {}).get(root)
-        return state.shown(root.target) if state else _target_in_metric_unit(root, info.context)
+        return state.in_metric_unit(root.target) if state else _target_in_metric_unit(root, info.context)
 
     @strawberry.field(graphql_type=Period)
     @staticmethod

@@ -133,7 +133,7 @@ async def raise_alerts(context: Context, pairs: Sequence[tuple[ActiveRule, Alert
             employee_id=candidate.employee_id,
             occurred_at=candidate.at,
             raised_at=context.now(),
-            told=notify,
+            notified=notify,
             data=dict(candidate.data),
         )
         for alert_id, (active_rule, candidate, notify) in zip(

@@ -363,7 +363,7 @@ def _build_announcement(edit: EditContext, change: PendingChange) -> WinAnnounce
     """Return the win in its current state, or, if it is no longer won, as it was before."""
     deal: Deal = change.row
     win_columns: dict[str, Any] = (
-        change.original if _was_won(change) else {name: getattr(deal, name) for name in deal._meta.db_fields}
+        change.original if _was_won(change) else {name: getattr(deal, name) for name in deal._meta.fields_db_projection}
     )
     return WinAnnouncement(
         deal.id,

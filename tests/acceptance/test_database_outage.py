@@ -39,7 +39,7 @@ def postgres(services: Any) -> Iterator[Postgres]:
     try:
         server = Postgres(durable=True)
     except ServerNotAvailable as reason:
-        services.missing(reason)
+        services.skip_or_fail(reason)
     run_in_thread(migrator.migrate(server.url))
     yield server
     server.stop()

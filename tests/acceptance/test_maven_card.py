@@ -68,7 +68,7 @@ async def test_statistics_of_company_match_expected_values(world_and_cards: Any,
     document = """query($year: PeriodInput, $all: PeriodInput) { statistics(period: $year, interval: MONTH, metrics: ["deals_won"]) {
       winRatePercent averageDealAmount medianSalesCycleDays series { points { start value } } }
       funnel(period: $all) { stages { entered advanced lost benchmarkPercent } } }"""
-    data = await world_and_cards[0].ask(document, year=YEAR, all=ALL_DAYS)
+    data = await world_and_cards[0].query(document, year=YEAR, all=ALL_DAYS)
     statistics, engaging = data["statistics"], data["funnel"]["stages"][1]
 
     assert statistics["winRatePercent"] == pytest.approx(100 * golden["win_rate_closed"], abs=5e-5)

@@ -132,7 +132,7 @@ async def test_goal_stream_is_not_woken_by_a_deal_of_a_colleague(world: World, m
         return context
 
     live_world: Any = copy(world)
-    live_world.admitted = admit_live
+    live_world.authenticated_context = admit_live
     goal_ids = {name: await set_goal(world, name, "deals_won_amount", "12000") for name in ("Ann", "Bob")}
     reads: list[tuple[int, ...]] = []
     load_goals = scores.goals_with_values

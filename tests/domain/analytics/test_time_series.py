@@ -88,7 +88,7 @@ def test_win_rate_is_zero_with_only_a_loss():
 
 def elapsed_workdays_one_by_one(period, today, calendar):
     days = (period.start + timedelta(days=n) for n in range((today - period.start).days))
-    return sum(calendar.is_working(day) for day in days)
+    return sum(calendar.is_workday(day) for day in days)
 
 
 @for_all(DAYS, st.sampled_from([kind for kind in PeriodKind if kind is not PeriodKind.CUSTOM]), st.integers(-500, 500))

@@ -11,7 +11,9 @@ from domain.primitives.units import Unit
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS.keys())
 def test_built_in_metric_has_russian_name_and_description(metric):
     for english, russian in zip(
-        (metric.called("en"), metric.described("en")), (metric.called("ru"), metric.described("ru")), strict=True
+        (metric.localize_name("en"), metric.localize_description("en")),
+        (metric.localize_name("ru"), metric.localize_description("ru")),
+        strict=True,
     ):
         assert english != russian
         assert re.match("[А-ЯЁ]", russian)

@@ -25,9 +25,9 @@ async def test_stream_executor_does_not_grow_with_events() -> None:
     cache_sizes = []
     for total in range(5):
         board = {"total": total, "best": {"rank": 1}}
-        result = await stream.event({"board": board})
+        result = await stream.execute_event({"board": board})
         assert (result.data, result.errors) == ({"board": board}, None)
-        cache_sizes.append((len(stream._relevant_sub_fields), len(stream._planned)))
+        cache_sizes.append((len(stream._relevant_sub_fields), len(stream._steps_by_field_set)))
     assert cache_sizes == [cache_sizes[0]] * 5
 
 

@@ -183,7 +183,7 @@ async def test_apprise_channel_fails_when_the_service_refuses_or_is_down(chat):
     chat.answer = lambda number: 500
     with pytest.raises(DeliveryError, match="refused"):
         await apprise_channel(chat).send(MESSAGE)
-    await chat.down()
+    await chat.stop()
     with pytest.raises(DeliveryError, match="refused the message or did not answer"):
         await apprise_channel(chat).send(MESSAGE)
 
@@ -191,11 +191,11 @@ async def test_apprise_channel_fails_when_the_service_refuses_or_is_down(chat):
 async def test_debug_logs_contain_no_secrets_of_an_apprise_address(chat, caplog):
     caplog.set_level(logging.DEBUG)
     await apprise_channel(chat).send(MESSAGE)
-    await chat.down()
+    await chat.stop()
     with pytest.raises(DeliveryError):
         await apprise_channel(chat).send(MESSAGE)
 
-    assert "Authorization".lower() in chat.heard[0][0]
+    assert "Authorization".lower() in chat.requests[0][0]
     assert not [word for word in ("app-password", "TokenA") if word in caplog.text]
 
 
@@ -217,7 +217,7 @@ async def mail() -> AsyncIterator[MailServer]:
 async def test_mail_goes_to_the_recipient_unless_the_address_names_another(mail, address, expected_recipient):
     await AppriseChannel(address.format(port=mail.port)).send(MESSAGE)
 
-    [letter] = mail.letters
+    [letter] = mail.received
     text = letter.mail.get_body(("plain",))
     assert (letter.sender, letter.recipients) == ("robot@example.com", [expected_recipient])
     assert letter.mail["Subject"] == MESSAGE.title
@@ -231,12 +231,12 @@ async def test_mail_body_with_markup_stays_plain_text(mail):
     )
     await AppriseChannel(f"mailto://127.0.0.1:{mail.port}?from=robot@example.com").send(message)
 
-    assert mail.letters[0].mail.get_content_type() == "text/plain"
-    assert mail.letters[0].mail.get_content().splitlines() == message.text.splitlines()
+    assert mail.received[0].mail.get_content_type() == "text/plain"
+    assert mail.received[0].mail.get_content().splitlines() == message.text.splitlines()
 
 
 async def test_mail_fails_when_the_server_rejects_the_recipient(mail):
-    mail.knows = frozenset()
+    mail.known_addresses = frozenset()
     with pytest.raises(DeliveryError, match="refused"):
         await AppriseChannel(f"mailto://127.0.0.1:{mail.port}?from=robot@example.com").send(MESSAGE)
 

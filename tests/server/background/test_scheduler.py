@@ -91,7 +91,7 @@ def create_scheduler(world: World, **arguments: Any) -> Scheduler:
         context.current_viewer = Viewer.for_scheduler(await people.load_team_tree())
         return context
 
-    arguments = {"context": create_context, "pace": 0.02} | arguments
+    arguments = {"create_context": create_context, "interval": 0.02} | arguments
     return Scheduler(
         clock=lambda: world.now, notification_worker=NotificationWorker({}, lambda: world.now), **arguments
     )
@@ -158,7 +158,7 @@ async def test_scheduler_continues_when_the_clock_is_set_back(world: World) -> N
     scheduler = create_scheduler(
         world,
         jobs=(ScheduledJob("good", timedelta(seconds=5), works),),
-        each_day=ScheduledJob("no", timedelta(0), _do_nothing),
+        daily_job=ScheduledJob("no", timedelta(0), _do_nothing),
     )
     for step in (0, 1, 5, -3600, 1, 5):
         world.advance(seconds=step)
@@ -174,7 +174,7 @@ async def test_daily_job_runs_when_the_companys_day_begins(world: World) -> None
         run_days.append((await context.today()).isoformat())
         return False
 
-    scheduler = create_scheduler(world, jobs=(), each_day=ScheduledJob("goals", timedelta(0), record_run))
+    scheduler = create_scheduler(world, jobs=(), daily_job=ScheduledJob("goals", timedelta(0), record_run))
     for _ in range(30):  # hours, from ten in the morning in Berlin
         await scheduler.run_due_jobs()
         world.advance(hours=1)
@@ -191,7 +191,7 @@ async def test_failed_daily_job_is_retried_after_its_interval(world: World, capl
             raise ValueError("a bad row")
         return False
 
-    scheduler = create_scheduler(world, jobs=(), each_day=ScheduledJob("goals", timedelta(minutes=1), fail_first))
+    scheduler = create_scheduler(world, jobs=(), daily_job=ScheduledJob("goals", timedelta(minutes=1), fail_first))
     for _ in range(12):
         await scheduler.run_due_jobs()
         world.advance(seconds=30)
@@ -210,7 +210,7 @@ async def test_crashed_scheduler_task_is_restarted_and_logged(world: World, capl
         return world.build_context()
 
     scheduler = create_scheduler(
-        world, context=fail_once, jobs=(), each_day=ScheduledJob("nothing", timedelta(0), _do_nothing)
+        world, context=fail_once, jobs=(), daily_job=ScheduledJob("nothing", timedelta(0), _do_nothing)
     )
     await scheduler.start()
     try:
