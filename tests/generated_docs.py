@@ -20,7 +20,7 @@ from graph.execution.query_limits import QueryLimits
 from graph.execution.variable_checks import MAX_VALUES
 from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
 from models.db.keyset_pagination import MAX_PAGE_SIZE
-from server import settings
+from server import setting_descriptions
 from tests import empty_database
 from tests.world import World, open_world
 
@@ -158,7 +158,7 @@ def _format_entry(entry: dict[str, object]) -> list[str]:
 
 GENERATED_PARTS: Final[dict[str, Callable[[], str]]] = {
     "rights": permissions_table,
-    "settings": lambda: settings.describe() + "\n",
+    "settings": lambda: setting_descriptions.describe() + "\n",
     "metrics": metrics_table,
     "imports": import_fields_table,
     "user errors": user_errors_table,

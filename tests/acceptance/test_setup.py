@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -144,10 +145,17 @@ def test_bootstrap_installs_once_and_again_after_a_lock_file_changed(bootstrap_f
     assert (environment / "bin" / "pip").exists()
 
 
+def test_bootstrap_help_lists_every_command(bootstrap_folder: Path) -> None:
+    output, _ = run_bootstrap(bootstrap_folder, "--help")
+
+    listed_commands = set(re.findall(r"^ +\./run ([a-z]+)", output, re.MULTILINE))
+    assert listed_commands == {*main.commands, "test", "bench", "check", "lock"} - {"demo"}  # which is `./run` itself
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("check", "--help"), ("lock", "-h")])
 def test_bootstrap_help_installs_nothing(bootstrap_folder: Path, arguments: tuple[str, ...]) -> None:
     output, installed = run_bootstrap(bootstrap_folder, *arguments)
 
-    assert output.startswith("The one entry for people")
+    assert output.startswith("The entry point: ")
     assert not installed
     assert not (bootstrap_folder / ".venv").exists()
