@@ -63,7 +63,3 @@ class PresenceReporter:
             except TimeoutError:
                 continue
             await asyncio.sleep(_DEBOUNCE_SECONDS)
-
-    async def report_offline(self) -> None:
-        """Report that no employee is online in this process any more."""
-        await people.report_presence(self._process_id, (), self.clock())
