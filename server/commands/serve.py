@@ -22,7 +22,7 @@ _LOW_FILE_LIMIT: Final = 4_096
 
 
 def serve_until_stopped(host: str | None, port: int | None) -> None:
-    """Serve, also while the database is down or has no company yet. Raises ClickException if migrations are pending."""
+    """Serve, also while PostgreSQL is down or there is no company yet. Raises ClickException for pending migrations."""
     settings = load_settings(host=host, port=port)
     settings.check_fit_to_serve()
 
@@ -34,6 +34,8 @@ def serve_until_stopped(host: str | None, port: int | None) -> None:
     try:
         needs_migration, needs_company = asyncio.run(inspect_database())
     except DATABASE_DOWN_ERRORS as error:
+        if settings.database_file is not None:
+            raise  # a file that cannot be opened does not come back by itself, unlike a server
         click.echo(f"The database cannot be reached ({error}); serving anyway, ready once it can.", err=True)
         needs_migration = needs_company = False
     if needs_migration:

@@ -93,8 +93,9 @@ def test_invalid_setting_is_named_without_repeating_its_value(
     assert "hunter2" not in result.err
 
 
-def test_unreachable_database_is_reported_in_one_sentence(tmp_path: Path) -> None:
-    home = Workspace(tmp_path, database_url="postgres://me@127.0.0.1:1/x")
+@pytest.mark.parametrize("address", ["127.0.0.1", "255.255.255.255"], ids=["refused", "unreachable"])
+def test_unreachable_database_is_reported_in_one_sentence(tmp_path: Path, address: str) -> None:
+    home = Workspace(tmp_path, database_url=f"postgres://me@{address}:1/x")
 
     for command in (["migrate"], ["reconcile"]):
         assert "The database cannot be reached" in error_sentence(home.run(*command))
