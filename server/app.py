@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -35,9 +35,10 @@ from server.observability import health, logging, prometheus
 from server.settings import Settings, load
 from server.websocket.presence_reporter import PresenceReporter
 from server.websocket.session_permissions import SessionPermissions
-from subscriptions.core.hub import Hub, cancel_and_wait
+from subscriptions.core.hub import Hub
 from subscriptions.core.redis_broadcast import create_broadcast
 from subscriptions.core.reference_cache import ReferenceCache
+from subscriptions.core.tasks import TaskSupervisor
 from subscriptions.goal_probabilities import GoalProbabilityWatcher
 
 GRAPHQL_PATHS: Final = ("/graphql", "/graphql/")
@@ -125,13 +126,16 @@ async def run_server(server: Server) -> AsyncIterator[None]:
     async with connection.connect(server.settings.database_url, pool_size=server.settings.pool_size):
         await server.hub.start()
         await server.scheduler.start()
-        background_tasks = [
-            asyncio.create_task(server.presence_reporter.run(), name="presence reporter"),
-            asyncio.create_task(server.session_permissions.run(), name="session permissions"),
-            asyncio.create_task(server.goal_probability_watcher.run(), name="goal probabilities"),
-            asyncio.create_task(store_daily_forecasts(server.context_factory), name="forecast snapshots"),
-            asyncio.create_task(server.endpoint.run_keepalive(), name="websocket keepalive"),
-        ]
+        background_tasks = TaskSupervisor("server")
+        background_tasks.start(
+            {
+                "presence reporter": server.presence_reporter.run,
+                "session permissions": server.session_permissions.run,
+                "goal probabilities": server.goal_probability_watcher.run,
+                "forecast snapshots": partial(store_daily_forecasts, server.context_factory),
+                "websocket keepalive": server.endpoint.run_keepalive,
+            }
+        )
         gc.collect()
         gc.freeze()  # modules, schema and settings stay for ever: scanning them in a full GC would pause all requests
         try:
@@ -139,7 +143,7 @@ async def run_server(server: Server) -> AsyncIterator[None]:
         finally:
             server.draining = True
             await server.endpoint.close_all()
-            await cancel_and_wait(*background_tasks)
+            await background_tasks.stop()
             await server.scheduler.stop()
             await server.hub.stop()
             await server.rate_limiter.close()

@@ -24,7 +24,7 @@ from resolvers.request.context import Context
 from resolvers.scheduled_jobs import DAILY_JOB, SCHEDULED_JOBS, ScheduledJob
 from server.background.notification_worker import NotificationWorker
 from server.observability.scheduler_status import SchedulerStatus
-from subscriptions.core.hub import backoff_delays, cancel_and_wait
+from subscriptions.core.tasks import TaskSupervisor
 
 LEASE_NAME: Final = "clock"
 HEARTBEAT_SECONDS: Final = 3.0  # between two heartbeats of the holder
@@ -99,11 +99,10 @@ class Scheduler:
     ) -> None:
         self._create_context, self._clock, self._notification_worker = create_context, clock, notification_worker
         self._jobs, self._daily_job, self._interval = jobs, daily_job, interval
-        self._tasks: list[asyncio.Task[NoReturn]] = []
+        self._supervisor = TaskSupervisor("scheduler", initial_delay=0.5)
         self._next_runs: dict[str, datetime] = {}
         self._last_daily_run: date | None = None
-        self._restarting: set[str] = set()
-        self._restarts = self._job_failures = 0
+        self._job_failures = 0
         self._last_run_at: float | None = None
         self._is_database_down = False
         self.lease_holder = LeaseHolder(LEASE_NAME, time.monotonic)
@@ -114,13 +113,11 @@ class Scheduler:
             f"sending to {channel}": partial(self._send_notifications, channel)
             for channel in self._notification_worker.channel_names
         }
-        self._tasks = [
-            asyncio.create_task(self._run_forever(name, loop), name=f"scheduler {name}") for name, loop in loops.items()
-        ]
+        self._supervisor.start(loops)
 
     async def stop(self) -> None:
         """Stop the tasks and release the lease, so that another server takes over at once."""
-        await cancel_and_wait(*self._tasks)
+        await self._supervisor.stop()
         try:
             async with asyncio.timeout(2):
                 await self.lease_holder.release()
@@ -130,26 +127,13 @@ class Scheduler:
     @property
     def status(self) -> SchedulerStatus:
         last_run_age = None if self._last_run_at is None else time.monotonic() - self._last_run_at
-        return SchedulerStatus(self.lease_holder.is_held, last_run_age, self._restarts, self._job_failures)
+        return SchedulerStatus(self.lease_holder.is_held, last_run_age, self._supervisor.restarts, self._job_failures)
 
     @property
     def is_healthy(self) -> bool:
         """Whether jobs are run: all tasks of this process are running, and a run was recent, here or elsewhere."""
         last_run_age = self.status.last_run_age
-        tasks_running = bool(self._tasks) and not self._restarting and not any(task.done() for task in self._tasks)
-        return tasks_running and last_run_age is not None and last_run_age < 3 * LEASE_SECONDS
-
-    async def _run_forever(self, name: str, loop: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
-        delays = backoff_delays(initial=0.5)
-        while True:
-            try:
-                await loop()
-            except Exception:  # of any kind, since nothing else would restart the task
-                log.exception("The scheduler task “%s” failed and is restarted.", name)
-            self._restarts += 1
-            self._restarting.add(name)
-            await asyncio.sleep(next(delays))
-            self._restarting.discard(name)
+        return self._supervisor.all_running and last_run_age is not None and last_run_age < 3 * LEASE_SECONDS
 
     async def _hold_lease(self) -> NoReturn:
         while True:

@@ -27,7 +27,7 @@ from server.requests.client_info import with_language, with_token
 from server.requests.request_parsing import ClientMessage, MalformedMessage, parse_message, parse_request
 from server.websocket.protocol import PreparedText, WebSocketProtocol
 from server.websocket.shared_subscriptions import Subscriber, SubscriptionRegistry
-from subscriptions.core.hub import cancel_and_wait
+from subscriptions.core.tasks import cancel_and_wait
 
 SUBPROTOCOL: Final = "graphql-transport-ws"
 (

@@ -210,13 +210,13 @@ async def test_crashed_scheduler_task_is_restarted_and_logged(world: World, capl
         return world.build_context()
 
     scheduler = create_scheduler(
-        world, context=fail_once, jobs=(), daily_job=ScheduledJob("nothing", timedelta(0), _do_nothing)
+        world, create_context=fail_once, jobs=(), daily_job=ScheduledJob("nothing", timedelta(0), _do_nothing)
     )
     await scheduler.start()
     try:
         await wait_until(lambda: _as_coroutine(calls > 2 and scheduler.is_healthy))
         assert scheduler.status.restarts == 1
-        assert "“job loop” failed and is restarted" in caplog.text
+        assert "The task “job loop” of the scheduler failed and is restarted." in caplog.text
     finally:
         await scheduler.stop()
 
