@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -23,7 +22,6 @@ from models.db import connection
 from models.live import change_log
 from resolvers.request.services import Services
 from server.background import notification_channels
-from server.background.forecast_snapshots import store_daily_forecasts
 from server.background.notification_worker import NotificationWorker
 from server.background.scheduler import Scheduler
 from server.clock import utc_now
@@ -55,7 +53,6 @@ class Server:
     presence_reporter: PresenceReporter
     scheduler: Scheduler
     session_permissions: SessionPermissions
-    context_factory: ContextFactory
     goal_probability_watcher: GoalProbabilityWatcher
     endpoint: GraphQLEndpoint
     draining: bool = False
@@ -111,7 +108,6 @@ def build_server(settings: Settings) -> Server:
         presence_reporter,
         scheduler,
         session_permissions,
-        context_factory,
         goal_probability_watcher,
         endpoint,
     )
@@ -132,7 +128,6 @@ async def run_server(server: Server) -> AsyncIterator[None]:
                 "presence reporter": server.presence_reporter.run,
                 "session permissions": server.session_permissions.run,
                 "goal probabilities": server.goal_probability_watcher.run,
-                "forecast snapshots": partial(store_daily_forecasts, server.context_factory),
                 "websocket keepalive": server.endpoint.run_keepalive,
             }
         )
