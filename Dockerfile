@@ -5,7 +5,7 @@ ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONPATH=/srv/scoreline SCORE
 WORKDIR /srv/scoreline
 COPY requirements.txt ./
 RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt
-# .dockerignore lets in what the product is made of, and nothing else.
+# .dockerignore excludes everything that the server does not need.
 COPY . .
 RUN useradd --system --uid 10001 scoreline && mkdir var && chown scoreline var
 USER scoreline

@@ -130,7 +130,7 @@ def _cost_per_call(harness: Harness, server: BenchmarkProcess, times: int, opera
 def _cost_per_push(company: BenchmarkCompany, server: BenchmarkProcess, scope: str, times: int) -> float:
     """Return the CPU microseconds per push of the leaderboard of `scope` to one socket.
 
-    The seller's scores are changed by plain SQL statements, whose cost is the same in every company.
+    The seller's scores are changed by plain SQL statements; their cost is the same in every company.
     """
     seller, team = (decode_global_id(company.ids[name]) for name in ("seller", "team"))
     assert seller is not None

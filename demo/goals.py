@@ -62,7 +62,7 @@ class PlannedGoal:
 
 
 def plan_goals(history: CompanyHistory) -> list[PlannedGoal]:
-    """Return the goals of the company, its teams and its sellers whose period includes today."""
+    """Return the goals of the company, its teams and its sellers for periods that include today."""
     return list(_GoalPlanner(history))
 
 

@@ -37,7 +37,7 @@ _EXCHANGE_RATES: Final = {"USD": Decimal("0.92"), "RUB": Decimal("0.0104")}
 class HistoryEvent:
     """A record created or changed at a time: its kind and the mutation input.
 
-    `assigned_by` is the key of the manager who gave an assignment, None for everything the CRM records.
+    `assigned_by` is the key of the manager that gave an assignment, None for everything the CRM records.
     """
 
     at: datetime

@@ -52,7 +52,7 @@ class FileMap:
     templates            field → texts with {columns}; used where `columns` give nothing: the first template whose
                          columns are all filled
     stage_entry_columns  stage → columns with the time a deal entered it
-    id_from              columns whose cells together identify a row, where there is no id column
+    id_from              columns that together identify a row, where there is no id column
     """
 
     location: str
@@ -91,7 +91,7 @@ class ImportMap:
     zone      time zone of the times in the files; None: the company's
     currency  currency of amounts without one; None: the company's
     as_of     day on which records without a creation date existed
-    pipeline  pipeline of deals whose file names none, with its `stages`
+    pipeline  pipeline of deals in files that name none, with its `stages`
     """
 
     name: str

@@ -66,7 +66,7 @@ async def create_default_rules(context: Context) -> bool:
 
 
 async def record_overdue_tasks(context: Context) -> bool:
-    """Record the next batch of tasks whose due time has passed as overdue."""
+    """Record the next batch of tasks that are past their due time as overdue."""
     if not await tasks.has_newly_overdue(context.clock()):
         return False
     async with context.unit_of_work():
@@ -142,7 +142,7 @@ async def check_inactive_employees(context: Context) -> bool:
 
 
 async def check_goal_pace(context: Context) -> bool:
-    """Check the pace of all running goals, and resolve alerts of goals whose period is over."""
+    """Check the pace of all running goals, and resolve alerts of ended goals."""
     after_id: int | None = 0
     while after_id is not None:
         after_id = await pace_check.check_next_goals(context, after_id)

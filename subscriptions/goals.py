@@ -1,4 +1,4 @@
-"""Live stream of goals: sends each goal whose progress has changed."""
+"""Live stream of goals: sends each goal when its progress changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def goal_progress(
     """Yield every requested goal, then each that changes, is new or was archived.
 
     global_ids        the requested goals; NotFound if one does not exist or may not be seen
-    scope_global_id   alternatively all goals of the scope and within it whose period contains today; with neither,
+    scope_global_id   alternatively all goals of the scope and within it that contain today; with neither,
                       the viewer's own
     with_projections  whether projections are selected: then changes of open deals count as changes, too
     """

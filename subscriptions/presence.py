@@ -1,4 +1,4 @@
-"""Live stream of presence: sends each employee of a scope whose online state or name has changed."""
+"""Live stream of presence: sends each employee of a scope when their online state or name changes."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ _CHART_HEIGHT, _CHART_TOP, _LEFT_CHART_X, _LEFT_CHART_WIDTH = 220, 46, 58, 470
 _RIGHT_CHART_X, _RIGHT_CHART_WIDTH = 600, 220
 _STYLE: Final = """
   text { font: 12px sans-serif; fill: #333 } .title { font-weight: bold } .grid { stroke: #ddd } .axis { stroke: #666 }
-  .range { fill: #9ec5e8 } .median { stroke: #1f5f99; stroke-width: 2 } .came { fill: #c0392b }
-  .ours { stroke: #1f5f99; stroke-width: 2; fill: none } .dot { fill: #1f5f99 } .even { stroke: #999; stroke-dasharray: 4 4 }
+  .range { fill: #9ec5e8 } .median { stroke: #1f5f99; stroke-width: 2 } .actual { fill: #c0392b }
+  .observed { stroke: #1f5f99; stroke-width: 2; fill: none } .dot { fill: #1f5f99 } .ideal { stroke: #999; stroke-dasharray: 4 4 }
 """
 
 
@@ -48,7 +48,7 @@ def draw_chart() -> str:
     return "\n".join(
         [
             '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 330" width="860" height="330" role="img"'
-            ' aria-label="Forecasts of the next month and what came">',
+            ' aria-label="Forecasts of the next month and the actual amounts">',
             f"<style>{_STYLE}</style>",
             '<rect width="860" height="330" fill="#fff"/>',
             *_draw_intervals(company_pairs),
@@ -66,7 +66,7 @@ def _draw_intervals(pairs: Sequence[tuple[BacktestForecast, float]]) -> list[str
     def y(amount: float) -> int:
         return _CHART_TOP + _CHART_HEIGHT - round(amount / 100_000 / axis_max * _CHART_HEIGHT)
 
-    elements = [_text(_LEFT_CHART_X, 26, "Next month in thousands, forecast at each month's end", "title")]
+    elements = [_text(_LEFT_CHART_X, 26, "Forecast of the next month (thousands), at each month end", "title")]
     for tick in range(0, int(axis_max) + 1, step):
         tick_y = y(tick * 100_000)
         elements += [
@@ -79,7 +79,7 @@ def _draw_intervals(pairs: Sequence[tuple[BacktestForecast, float]]) -> list[str
         elements += [
             f'<rect class="range" x="{x - 6}" y="{high_y}" width="12" height="{low_y - high_y}"/>',
             f'<line class="median" x1="{x - 6}" x2="{x + 6}" y1="{y(forecast.median)}" y2="{y(forecast.median)}"/>',
-            f'<circle class="came" cx="{x}" cy="{y(outcome)}" r="4"/>',
+            f'<circle class="actual" cx="{x}" cy="{y(outcome)}" r="4"/>',
             *([_text(x, _CHART_TOP + _CHART_HEIGHT + 18, f"{n + 1}", anchor="middle")] if n % 3 == 0 else []),
         ]
     inside_count = sum(forecast.low <= outcome <= forecast.high for forecast, outcome in pairs)
@@ -90,8 +90,10 @@ def _draw_intervals(pairs: Sequence[tuple[BacktestForecast, float]]) -> list[str
         _text(_LEFT_CHART_X + 18, legend_y, "p10 to p90"),
         f'<line class="median" x1="{_LEFT_CHART_X + 98}" x2="{_LEFT_CHART_X + 110}" y1="{legend_y - 4}" y2="{legend_y - 4}"/>',
         _text(_LEFT_CHART_X + 116, legend_y, "median"),
-        f'<circle class="came" cx="{_LEFT_CHART_X + 182}" cy="{legend_y - 4}" r="4"/>',
-        _text(_LEFT_CHART_X + 192, legend_y, f"what came: in {inside_count} of {len(pairs)} months within the range"),
+        f'<circle class="actual" cx="{_LEFT_CHART_X + 182}" cy="{legend_y - 4}" r="4"/>',
+        _text(
+            _LEFT_CHART_X + 192, legend_y, f"actual amount: within p10 to p90 in {inside_count} of {len(pairs)} months"
+        ),
     ]
 
 
@@ -107,7 +109,7 @@ def _draw_calibration(pairs: Sequence[tuple[BacktestForecast, float]]) -> list[s
         )
 
     points = [position(share, share_below) for share, share_below in zip(shares, shares_below, strict=True)]
-    elements = [_text(_RIGHT_CHART_X, 26, f"How often it was so: {len(pairs)} sellers' months", "title")]
+    elements = [_text(_RIGHT_CHART_X, 26, f"Calibration: {len(pairs)} months of sellers", "title")]
     for tick in (0, 25, 50, 75, 100):
         (x, y), bottom = position(tick, tick), _CHART_TOP + _CHART_HEIGHT
         elements += [
@@ -118,8 +120,8 @@ def _draw_calibration(pairs: Sequence[tuple[BacktestForecast, float]]) -> list[s
     (x1, y1), (x2, y2) = position(0, 0), position(100, 100)
     path = " ".join(f"{x},{y}" for x, y in points)
     elements += [
-        f'<line class="even" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>',
-        f'<polyline class="ours" points="{path}"/>',
+        f'<line class="ideal" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>',
+        f'<polyline class="observed" points="{path}"/>',
         *(f'<circle class="dot" cx="{x}" cy="{y}" r="4"/>' for x, y in points),
         *(
             _text(x + 9, y + 14, f"p{share}: {share_below} %")
@@ -127,7 +129,7 @@ def _draw_calibration(pairs: Sequence[tuple[BacktestForecast, float]]) -> list[s
             if share < 90
         ),
         _text(points[2][0] - 9, points[2][1] - 9, f"p90: {shares_below[2]} %", anchor="end"),
-        _text(_RIGHT_CHART_X, _CHART_TOP + _CHART_HEIGHT + 46, "promised (across), came (up), in per cent"),
+        _text(_RIGHT_CHART_X, _CHART_TOP + _CHART_HEIGHT + 46, "x: quantile, y: observed share, in %"),
     ]
     return elements
 

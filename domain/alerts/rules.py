@@ -123,7 +123,7 @@ def alert_kind_of(event: Event) -> AlertKind | None:
 
 
 def subjects_of(event: Event) -> frozenset[Subject]:
-    """Return the deals and employees whose inactivity the event ends.
+    """Return the deals and employees that the event ends the inactivity of.
 
     Activity of a deal is every record of it, and calls and tasks that refer to it. Activity of an
     employee is what they record, and what others record of their work; an assignment given to them

@@ -207,7 +207,7 @@ def estimate_beta_prior(sellers: Sequence[tuple[int, int]]) -> tuple[float, floa
     """Estimate the Beta distribution of sellers' conversions by the method of moments; None without decided deals.
 
     sellers  pairs of advanced and decided deals of each seller with decided deals
-    returns  its two parameters, whose sum lies between 10 (sellers differ widely) and 400 (hardly at all)
+    returns  its two parameters; their sum lies between 10 (sellers differ widely) and 400 (hardly at all)
     source   the analysis of variance of M. S. Ridout, C. G. B. Demétrio, D. Firth, Estimating Intraclass
              Correlation for Binary Data, Biometrics 55 (1999), section 2.1.2
     """

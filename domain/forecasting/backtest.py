@@ -133,7 +133,7 @@ def actual_outcome(table: DealTable, forecast: BacktestForecast) -> float:
 
 
 def completed(table: DealTable, forecasts: Sequence[BacktestForecast], until: int) -> list[BacktestForecast]:
-    """Return the forecasts whose period had ended by the day `until` and by the last recorded event of any deal."""
+    """Return the forecasts of periods that had ended by the day `until` and by the last recorded event of any deal."""
     event_days = np.concatenate([table.created, table.closed[table.closed != NEVER], [0]])
     end = min(until, int(event_days.max()))
     return [forecast for forecast in forecasts if forecast.days[1] <= end]

@@ -103,7 +103,7 @@ def take_month_end_snapshot(table: DealTable, hazards: Hazards, month: int, *, h
 
 
 def fit_calibration(month_ends: Sequence[MonthEndSnapshot], now: int, sellers: int, stages: int) -> Calibration:
-    """Fit the ratios to the last six month ends before `now`, whose weight d halves every three months.
+    """Fit the ratios to the last six month ends before `now`; their weight d halves every three months.
 
     sellers, stages  numbers of sellers and of stage cells
 

@@ -1,6 +1,6 @@
 """Competing-risks hazard model: daily probabilities that an open deal is won or lost, by age and quarter position.
 
-A deal of age a days, on a day whose month has position k in its quarter, is won that day with probability
+A deal of age a days, on a day of the k-th month of its quarter, is won that day with probability
 h_won(a, k) and lost with h_lost(a, k). All deals that were ever open are used. Deals opened before the first observed
 day count as at risk only from that day on (delayed entry), deals still open until today (censoring): neither
 "won / closed" nor "won / all" estimates the probability of a win within a window.

@@ -42,7 +42,7 @@ class Calendar:
     zone          IANA time zone name
     week_start    first day of a week
     working_days  the weekdays that are worked
-    country       ISO 3166 code of the country whose national public holidays are days off; None for none
+    country       ISO 3166 code of the country that sets the public holidays; None for none
     """
 
     zone: str

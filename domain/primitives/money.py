@@ -1,6 +1,6 @@
 """Money as integers in the minor unit of its currency, so that sums are exact.
 
-Decimals exist only in the API. Nothing here uses the decimal context, whose precision would round silently.
+Decimals exist only in the API. Nothing here uses the decimal context: its precision would round silently.
 """
 
 from __future__ import annotations

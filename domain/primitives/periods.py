@@ -58,7 +58,7 @@ class InvalidPeriod(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days from `start` to `end`, both included; a period whose end is the day before its start is empty."""
+    """The days from `start` to `end`, both included; a period that ends on the day before its start is empty."""
 
     start: date
     end: date

@@ -67,7 +67,7 @@ async def paginate(info: Info, query: QuerySet[Any], order: tuple[str, ...], pag
 
 
 def _requested_relations(info: Info, query: QuerySet[Any]) -> list[str]:
-    """Return the foreign keys of the rows whose fields the client selects; field and foreign key have the same name."""
+    """Return the foreign keys of the rows that the client selects fields of; field and foreign key share a name."""
     requested = {to_snake_case(name) for name in _requested_node_fields(info)}
     return sorted(requested & query.model._meta.fk_fields)
 

@@ -166,7 +166,7 @@ class _SelectionWalker:
 
 
 def permission_fingerprint(viewer: Viewer, permissions: Iterable[Action | None]) -> Hashable:
-    """Return how far the actions reach for the viewer; equal for viewers who get the same result."""
+    """Return how far the actions reach for the viewer; equal for viewers that get the same result."""
     return frozenset((action, _reach_fingerprint(viewer, action)) for action in permissions)
 
 

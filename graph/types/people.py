@@ -109,7 +109,7 @@ def _can_see_card(root: rows.Employee, info: Info) -> bool:
 
 
 def _card_only_field(column: str) -> Any:
-    """Return a field with the row's column as value, null for viewers who may not see the employee's card."""
+    """Return a field with the row's column as value, null for viewers that may not see the employee's card."""
 
     def resolve(root: Any, info: Info) -> Any:
         return getattr(root, column) if _can_see_card(root, info) else None

@@ -140,7 +140,7 @@ class InactiveEmployee:
 
 
 async def find_inactive_employees(employee_ids: Collection[int]) -> list[InactiveEmployee]:
-    """Return the inactivity of those of the employees who are active (not deactivated)."""
+    """Return the inactivity of the active (not deactivated) employees among these."""
     employees = []
     for row in await connection.fetch_rows(
         _EMPLOYEES_SQL.format(marks=connection.placeholders([*employee_ids])), [*employee_ids]
@@ -154,7 +154,7 @@ async def find_inactive_employees(employee_ids: Collection[int]) -> list[Inactiv
 
 
 async def due(now: datetime, limit: int) -> list[int]:
-    """Return the ids of employees whose check is due, the longest due first."""
+    """Return the ids of employees with a check that is due, the longest due first."""
     sql = "SELECT subject_id FROM silence WHERE kind = 'Employee' AND look_at < ? ORDER BY look_at, id LIMIT ?"
     return [row["subject_id"] for row in await connection.fetch_rows(sql, [to_microseconds(now), limit])]
 

@@ -156,7 +156,7 @@ async def find_first_wins(client_ids: Collection[int]) -> dict[int, int]:
 
 
 async def find_wins_with_outdated_sale_kind(client_ids: Collection[int]) -> list[Deal]:
-    """Return the won deals whose derived sale kind no longer matches the order of the client's wins."""
+    """Return the won deals with a derived sale kind that no longer matches the order of the client's wins."""
     first_win_ids = await find_first_wins(client_ids)
     won_deals = select_existing().filter(client_id__in=list(client_ids), status=DealStatus.WON, sale_kind_given=False)
     wrong_first = await won_deals.filter(sale_kind=SaleKind.FIRST).exclude(id__in=list(first_win_ids.values()))

@@ -80,7 +80,7 @@ def select_existing() -> QuerySet[Task]:
 
 
 def select_newly_overdue(now: datetime) -> QuerySet[Task]:
-    """Return the open tasks whose due time has passed and is not recorded in the activity feed yet."""
+    """Return the open tasks that are past their due time and not recorded as overdue in the activity feed yet."""
     return select_existing().filter(completed_at=None, overdue_at=None, due_at__lte=now)
 
 

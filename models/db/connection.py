@@ -144,6 +144,9 @@ async def connect(url: str, *, pool_size: int = 20) -> AsyncIterator[None]:
     """Connect all tasks of the process to the database, until the end of the block."""
     await Tortoise.init(tortoise_config(url, pool_size=pool_size), _enable_global_fallback=True)
     try:
+        if is_sqlite(url):
+            # open the one connection here: a task cancelled while it opens it would leave its thread behind
+            await current_connection().execute_query("SELECT 1")
         yield
     finally:
         await Tortoise.close_connections()

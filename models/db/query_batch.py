@@ -109,9 +109,9 @@ async def _hydrate(batch_query: BatchQuery, rows: Sequence[str], on_sqlite: bool
 def _column_converters(
     tables: tuple[tuple[type[Model], int], ...], columns: tuple[str, ...]
 ) -> list[tuple[str, Any, Callable[[Any], Any]]]:
-    """Return (column, Python type, converter) for each column whose type does not exist in JSON.
+    """Return (column, Python type, converter) for each column of a type that does not exist in JSON.
 
-    Only for columns whose values Tortoise takes from the driver without conversion.
+    Only for columns that Tortoise takes from the driver without conversion.
 
     tables  the tables of a row, each with its number of columns, in the order of the columns
     """

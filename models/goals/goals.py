@@ -31,7 +31,7 @@ class Goal(Model):
     """A target in the metric's smallest unit for the days from `first_day` to `last_day`, both included.
 
     `version` is the change-log position of the last change that moved the goal.
-    `announced` holds the targets whose achievement has already been announced.
+    `announced` holds the targets that have already been announced as achieved.
     """
 
     id = fields.IntField(primary_key=True)
@@ -94,7 +94,7 @@ async def owned_by_teams(team_ids: Collection[int]) -> list[Goal]:
 
 
 def due_for_renewal(today: date) -> QuerySet[Goal]:
-    """Return the recurring goals whose period is over and whose next goal has not been created yet."""
+    """Return the recurring goals that have ended and have no next goal yet."""
     return unarchived().filter(Q(renewed_until=None) | Q(renewed_until__lt=today), recurring=True, last_day__lt=today)
 
 

@@ -184,9 +184,9 @@ WHERE NOT sale_kind_given AND (sale_kind IS NULL OR sale_kind <> due) ORDER BY i
 
 
 async def wins_with_wrong_sale_kind() -> list[tuple[DealFacts, SaleKind]]:
-    """Return the wins whose sale kind contradicts the order of the client's wins, with the expected kind.
+    """Return the wins with a sale kind that contradicts the order of the client's wins, and the expected kind.
 
-    Wins whose sale kind was given explicitly are not checked.
+    Wins with an explicitly given sale kind are not checked.
     """
     expected = {row["id"]: SaleKind(row["due"]) for row in await db_connection.fetch_rows(_WRONG_SALE_KINDS_SQL)}
     ids, wins = sorted(expected), []

@@ -48,7 +48,7 @@ async def record_heartbeat(employee_id: int, now: datetime) -> bool:
 
 
 async def online_until(employee_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
-    """Return, for each employee who is online, the instant at which they go offline unless renewed."""
+    """Return, for each online employee, the instant at which they go offline unless renewed."""
     until_by_employee: dict[int, datetime] = {}
     for row in await unexpired(employee_ids, now):
         until_by_employee[row.employee_id] = max(row.until, until_by_employee.get(row.employee_id, row.until))

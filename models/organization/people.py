@@ -160,7 +160,7 @@ async def load_active(team_ids: Collection[int] | None) -> list[Employee]:
 
 
 def filter_employees(search: str | None, team_id: int | None, active: bool | None) -> QuerySet[Employee]:
-    """Return a query for employees whose name contains `search`, directly in the team; None does not restrict."""
+    """Return a query for employees with `search` in their name, directly in the team; None does not restrict."""
     query = Employee.all()
     if search:
         query = query.filter(search_key__contains=search_key(search))
@@ -238,7 +238,7 @@ class ActiveMembership:
     def is_active_at(self, moment: datetime | None) -> bool:
         """Return whether the membership includes the moment; None means the current one.
 
-        None does not compare times, so a membership written by a server whose clock is ahead counts as well.
+        None does not compare times, so a membership written by a server with a clock ahead of ours counts as well.
         """
         if moment is None:
             return self.until is None

@@ -76,7 +76,7 @@ async def find_session_employee(
 
 
 async def find_device(digest: str) -> tuple[Device | None, ChangeLogPosition]:
-    """Return the device whose token has that digest, or None, and the position of the reference data."""
+    """Return the device with that digest of its token, or None, and the position of the reference data."""
     rows = await connection.fetch_rows(_DEVICE_SQL, [digest])
     return (Device._init_from_db(**rows[0]), rows[0]["position"]) if rows else (None, None)
 

@@ -106,7 +106,7 @@ async def raise_for_events(context: Context, events: Sequence[Event]) -> None:
 
 
 async def raise_alerts(context: Context, pairs: Sequence[tuple[ActiveRule, AlertCandidate]]) -> None:
-    """Raise an alert for each pair whose rule matches, unless one is active already.
+    """Raise an alert for each pair in which the rule matches, unless one is active already.
 
     An alert within the cool-down of its rule is raised without notification.
     """
@@ -184,7 +184,7 @@ async def _load_deduplicator(pairs: Sequence[tuple[ActiveRule, AlertCandidate]])
 
 @dataclass(frozen=True)
 class _RecipientLookup:
-    """The active employees who may be recipients of some candidates.
+    """The active employees that may be recipients of some candidates.
 
     employees         the employees that the candidates concern, active or not, by id
     active_employees  these, their managers, and all directors and administrators, as far as active

@@ -88,7 +88,7 @@ async def find_inactive_employees(
 ) -> tuple[list[tuple[ActiveRule, AlertCandidate]], dict[int, datetime | None]]:
     """Return the inactive employees as (rule, candidate) pairs without active alert, and when to check each next.
 
-    The next check is None for an employee whom no rule can match before new activity.
+    The next check is None for an employee that no rule can match before new activity.
     """
     inactive_employees = await inactivity.find_inactive_employees(employee_ids)
     next_checks: dict[int, datetime | None] = dict.fromkeys(employee_ids)

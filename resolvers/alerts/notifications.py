@@ -115,7 +115,7 @@ async def defer_quiet_hours(rows: Sequence[Delivery], now: datetime) -> list[Del
     """Return the messages that may be sent now; postpone those in quiet hours to the end of these.
 
     Quiet hours are checked again since messages may be sent late: the channel was down, or no scheduler
-    ran. For a broadcast channel, only recipients who may still see part of the message count, and it is
+    ran. For a broadcast channel, only recipients that may still see part of the message count, and it is
     sent as soon as the quiet hours of one of them are over.
     """
     first_recipients = await people.load_by_ids([row.recipient_id for row in rows])
@@ -178,7 +178,7 @@ async def render(delivery: Delivery) -> NotificationMessage | None:
 
 
 async def _load_readers(delivery: Delivery) -> list[tuple[Employee, list[Alert]]]:
-    """Return the active recipients who may still see part of the message, each with the alerts they see.
+    """Return the active recipients that may still see part of the message, each with the alerts they see.
 
     Permissions are checked when a message is sent, since a digest may be hours old.
     """
@@ -194,7 +194,7 @@ async def _load_readers(delivery: Delivery) -> list[tuple[Employee, list[Alert]]
 
 
 async def _visible_alerts(viewer: Viewer, rows: Sequence[Alert]) -> list[Alert]:
-    """Return the alerts whose subject the viewer may see: an employee's work, a team goal or a company goal."""
+    """Return the alerts about subjects that the viewer may see: an employee's work, a team goal or a company goal."""
     employee_ids = sorted({row.raised.employee_id for row in rows if row.raised.employee_id})
     employees = dict(zip(employee_ids, await people.load_by_ids(employee_ids), strict=True))
     goal_ids = [row.raised.subject_id for row in rows if row.raised.employee_id is None]

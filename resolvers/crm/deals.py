@@ -131,7 +131,7 @@ class DealType(RecordType):
         """Record stage entries, and correct sale kinds: FIRST for each client's earliest win, REPEAT for later ones.
 
         Runs before posting, so that deals of this call post their final sale kind at once. Other deals of the
-        same clients whose sale kind flips are returned as changes, to be posted again.
+        same clients are returned as changes if their sale kind flips, to be posted again.
         """
         await stage_history.record_stage_entries(edit, changes)
         changed_deals = {change.row.id: change.row for change in changes}
@@ -215,7 +215,7 @@ class DealType(RecordType):
 async def upsert_deals(
     context: Context, inputs: Sequence[InputFields], *, notify: bool = True, path: Sequence[str] = ("input",)
 ) -> tuple[list[Deal], list[Goal]]:
-    """Create deals, or update those whose externalId exists. Return the deals and the goals that moved."""
+    """Create deals, or update those with an externalId that exists. Return the deals and the goals that moved."""
     return await upsert_records(context, DealType(), inputs, notify=notify, path=path)
 
 

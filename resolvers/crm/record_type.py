@@ -101,7 +101,7 @@ class RecordType:
         )
 
     def alert_conditions(self, edit: EditContext, row: Any) -> frozenset[AlertKind]:
-        """Return the kinds of alert whose condition holds for the record in its current state."""
+        """Return the kinds of alert with a condition that holds for the record in its current state."""
         return frozenset()
 
     async def after_save(self, edit: EditContext, changes: Sequence[PendingChange]) -> list[RecordChange]:

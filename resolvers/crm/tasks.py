@@ -103,7 +103,7 @@ def _set_completion(edit: EditContext, change: PendingChange, at: datetime | Non
 
 
 def make_overdue_entry(task: Task, at: datetime) -> ActivityEntry:
-    """Return the activity entry for a task whose due time has passed."""
+    """Return the activity entry for a task that is past its due time."""
     due = task.due_at.isoformat() if task.due_at else None
     return TaskType().make_entry(PendingChange(task, {}, None), ActivityKind.TASK_OVERDUE, at, kind=task.kind, due=due)
 

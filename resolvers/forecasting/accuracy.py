@@ -56,7 +56,7 @@ async def measure_accuracy(context: Context, forecast: Forecast) -> Accuracy | N
 
 
 def _origins(data: BacktestData) -> list[int]:
-    """Return the recent month ends by which a deal had been closed and whose next month is over."""
+    """Return the recent month ends by which a deal had been closed and after which a whole month has passed."""
     closed = data.table.closed[data.table.closed != NEVER]
     if not len(closed):
         return []

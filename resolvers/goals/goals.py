@@ -236,7 +236,7 @@ async def find_visible(context: Context, goal_ids: Sequence[int]) -> list[Goal |
 async def goals_of_scope(
     context: Context, scope: Scope, period_input: InputFields | None, *, include_archived: bool
 ) -> list[Goal]:
-    """Return the goals owned by the scope itself whose period overlaps the input period (None: contains today)."""
+    """Return the scope's own goals of periods that overlap the input period (None: that contain today)."""
     if not can_view_goals(context, scope):
         return []
     return await _list_matching(
@@ -266,7 +266,7 @@ async def list_goals(
     """Return the goals of a scope and of the teams and employees within it that the viewer may see.
 
     scope_global_id  None for the company
-    period_input     goals whose period overlaps it; None for those that contain today
+    period_input     goals of periods that overlap it; None for those that contain today
     metric           None for all metrics
     """
     scope = (
@@ -281,7 +281,7 @@ async def list_goals(
 
 
 async def list_own_goals(context: Context) -> list[Goal]:
-    """Return the viewer's own goals whose period contains today; for a device, those within its scope."""
+    """Return the viewer's own goals of periods that contain today; for a device, those within its scope."""
     if context.viewer.employee is None:
         return await list_goals(context, None, None, None, include_archived=False)
     condition = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=context.viewer.id)
@@ -301,7 +301,7 @@ async def _visible_within(context: Context, scope: Scope) -> Q:
 
 
 async def _visible_employee_ids(context: Context, scope: Scope) -> list[int]:
-    """Return the ids of the employees of the scope whose goals the viewer may see."""
+    """Return the ids of the scope's employees with goals that the viewer may see."""
     query = Employee.all()
     if scope.kind is OwnerKind.EMPLOYEE:
         query = query.filter(id=scope.id)

@@ -65,7 +65,7 @@ async def _raise_goals_behind(
 
 
 async def resolve_ended_goals(context: Context) -> None:
-    """Resolve the alerts of goals whose period is over, since they have no pace to keep any more."""
+    """Resolve the alerts of ended goals, since they have no pace to keep any more."""
     today = await context.today()
     active_alerts = await alerts.find_active_of_kind(AlertKind.GOAL_BEHIND)
     ended_goals = (

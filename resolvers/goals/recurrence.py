@@ -29,7 +29,7 @@ _LANGUAGES: Final = ("en", "ru")
 
 
 async def renew_goals(context: Context) -> bool:
-    """Renew the next batch of goals whose period is over; return whether there may be more.
+    """Renew the next batch of ended goals; return whether there may be more.
 
     The first check runs without a unit of work, so that an idle run takes no write lock; the rows are read again
     within it, since another server may have renewed them meanwhile.

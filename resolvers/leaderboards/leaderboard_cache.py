@@ -137,7 +137,7 @@ async def _rank(
 ) -> RankedScores:
     """Rank the values, and the values at the start of the day.
 
-    day_start_values  only of employees whose value at the start of the day was different
+    day_start_values  only of employees with a different value at the start of the day
     """
     targets, day_start_targets = None, None
     if key.by_attainment:

@@ -185,10 +185,10 @@ def _rows_around(rows: Sequence[RankedRow], first: int, around_id: int | None) -
 
 
 async def _visible_rows(context: Context, ranked: RankedScores) -> list[RankedRow]:
-    """Return the rows of the employees whose work time the viewer may see, with their ranks on the whole leaderboard.
+    """Return the rows of employees with work time that the viewer may see, with their ranks on the whole leaderboard.
 
     The gap to the next rank up is omitted unless a visible row has that rank, since it would reveal the hours of an
-    employee whom the viewer may not see.
+    employee that the viewer may not see.
     """
     rows = ranked.ranking.window(len(ranked.ranking))
     employees = await ranked.load_employees([row.employee_id for row in rows])

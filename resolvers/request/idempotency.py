@@ -129,9 +129,9 @@ async def record_batch(
     inputs: Sequence[Mapping[str, Any]],
     record_new: Callable[[list[Any]], Awaitable[BatchResult]],
 ) -> BatchResult:
-    """Record a batch, each input as the mutation of that name would; one whose key was used before is not repeated.
+    """Record a batch, each input as the mutation of that name would; one with a key that was used before is not repeated.
 
-    name        GraphQL name of the single mutation, whose keys are shared
+    name        GraphQL name of the single mutation; both share their keys
     record_new  records the new inputs; its error paths are relative to them, under "inputs"
     returns     the records in the order of the inputs, and the goals that moved; a record saved by an earlier
                 request that is no longer visible to the viewer is left out

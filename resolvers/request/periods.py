@@ -9,10 +9,10 @@ from domain.errors.user_errors import Invalid
 from domain.primitives.periods import InvalidPeriod, Period, PeriodKind, select_period
 from resolvers.request.context import Context
 
-Given = Mapping[str, Any]
+InputFields = Mapping[str, Any]
 
 
-async def resolve_period(context: Context, input: Given | None, *path: str) -> Period:
+async def resolve_period(context: Context, input: InputFields | None, *path: str) -> Period:
     """Resolve a PeriodInput to a period; None is the current month. Raises Invalid with the path of the wrong field."""
     fields = input or {"kind": PeriodKind.MONTH}
     try:

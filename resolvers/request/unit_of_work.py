@@ -14,7 +14,7 @@ class UnitOfWork:
 
     started_at   the time of all changes in it
     topics       topics of the change log that have changed
-    moved_goals  goals whose progress has changed; their version becomes the position of the change
+    moved_goals  goals with changed progress; their version becomes the position of the change
     """
 
     started_at: datetime

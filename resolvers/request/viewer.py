@@ -21,7 +21,7 @@ from models.organization.reference_data import ReferenceData
 
 
 def field_equals(lookup: str, value: Any) -> Q:
-    """Return the filter for a lookup, such as "owner_id" or "team_id__in", whose name is computed."""
+    """Return the filter for a lookup with a computed name, such as "owner_id" or "team_id__in"."""
     conditions: dict[str, Any] = {lookup: value}
     return Q(**conditions)
 
@@ -54,7 +54,7 @@ class Viewer:
     ) -> Viewer:
         """Return the viewer of an employee.
 
-        Permissions follow the teams: an employee who manages a team or other employees has the reach of a manager,
+        Permissions follow the teams: an employee that manages a team or other employees has the reach of a manager,
         whatever their role is called.
 
         has_direct_reports  whether the employee is set as the manager of another employee directly
@@ -156,7 +156,7 @@ class Viewer:
         return self.can_company_wide(Action.VIEW_GOALS_ABOVE)
 
     def visible_goal_team_ids(self) -> frozenset[int]:
-        """Return the teams whose goals the viewer may see: those above their own and managed teams, and managed ones.
+        """Return the teams with goals that the viewer may see: those above their own and managed teams, and managed ones.
 
         For a device these are the teams in its scope.
         """
@@ -177,7 +177,7 @@ class Viewer:
         )
 
     def goal_filter(self, employee_ids: Iterable[int]) -> Q:
-        """Return the filter for visible goals; `employee_ids` are the employees whose own goals are visible."""
+        """Return the filter for visible goals; `employee_ids` are the employees with visible goals of their own."""
         condition = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employee_ids) or [0])
         condition |= Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(self.visible_goal_team_ids()) or [0])
         if self.can_company_wide(Action.VIEW_GOALS_ABOVE):

@@ -80,7 +80,7 @@ class GraphQLEndpoint:
     origins              allowed values of `Origin`, besides the server's own host.
     allow_introspection  whether clients that are not signed in may read the schema.
     query_page           HTML page for browsers (GET with `Accept: text/html`); None for none.
-    trusted_proxies      networks whose `X-Forwarded-For` is believed.
+    trusted_proxies      networks with a trusted `X-Forwarded-For`.
     """
 
     def __init__(

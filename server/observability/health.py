@@ -47,7 +47,7 @@ class ReadinessState:
 
 
 def check_liveness() -> dict[str, str]:
-    """Return the body of the liveness check. A process whose event loop is stuck does not answer at all."""
+    """Return the body of the liveness check. A process with a stuck event loop does not answer at all."""
     return {"status": "live"}
 
 

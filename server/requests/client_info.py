@@ -22,7 +22,7 @@ class ClientInfoReader:
     """Reads client information, as the settings allow.
 
     origins          allowed values of `Origin`, besides the server's own host.
-    trusted_proxies  networks whose `X-Forwarded-For` is believed.
+    trusted_proxies  networks with a trusted `X-Forwarded-For`.
     """
 
     def __init__(self, origins: Sequence[str], trusted_proxies: Sequence[str]) -> None:

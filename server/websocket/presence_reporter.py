@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class PresenceReporter:
-    """Counts the sockets of each employee; calls `notify` after a report that changed who is online."""
+    """Counts the sockets of each employee; calls `notify` after a report that changed the online employees."""
 
     def __init__(self, clock: Callable[[], datetime], notify: Callable[[], None] = lambda: None) -> None:
         self.clock, self._notify = clock, notify

@@ -94,7 +94,7 @@ class PreparedText:
 
 
 def _build_text_header(size: int) -> bytes:
-    """Return the header of a final, unmasked text frame whose payload has `size` bytes (RFC 6455, 5.2)."""
+    """Return the header of a final, unmasked text frame with a payload of `size` bytes (RFC 6455, 5.2)."""
     if size < 126:
         return bytes((0x81, size))
     return b"\x81\x7e" + size.to_bytes(2, "big") if size < 65_536 else b"\x81\x7f" + size.to_bytes(8, "big")

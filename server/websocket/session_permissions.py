@@ -32,7 +32,7 @@ class SessionHandler(Protocol):
     viewer: Viewer
 
     def on_viewer_changed(self, viewer: Viewer) -> None:
-        """Continue with this viewer, whose permissions may have changed."""
+        """Continue with this viewer; their permissions may have changed."""
 
     def on_session_ended(self) -> None:
         """Close: the session, device or token is no longer valid."""
@@ -76,7 +76,7 @@ class SessionPermissions:
         self._check_due.set()
 
     async def run(self) -> NoReturn:
-        """Re-check unverified sockets, and those whose token has expired, for as long as the process runs."""
+        """Re-check unverified sockets, and those with an expired token, for as long as the process runs."""
         while True:
             wait_seconds = (self._expirations[0][0] - self._clock()).total_seconds() if self._expirations else None
             if wait_seconds is None or wait_seconds > 0:

@@ -37,7 +37,7 @@ FORBIDDEN_TEXTS = {
         join_parts("/Users", "/"),
     ],
 }
-ALLOWED_TEXTS = {("run", join_parts("--no-emit-index", "-url"))}
+ALLOWED_TEXTS = {("run", join_parts("--no-emit-index", "-url"))}  # (file, text): it keeps the index out of lock files
 
 
 @cache
@@ -51,6 +51,7 @@ def list_tracked_files() -> tuple[Path, ...]:
 
 
 def read_without_allowed(path: Path) -> str:
+    """Return the text of a file without the forbidden texts that it may contain."""
     text = path.read_bytes().decode(errors="replace")
     for name, allowed in ALLOWED_TEXTS:
         if path == ROOT / name:
@@ -58,16 +59,16 @@ def read_without_allowed(path: Path) -> str:
     return text
 
 
-@pytest.mark.parametrize("what", FORBIDDEN_TEXTS)
-def test_no_tracked_file_contains_forbidden_text(what):
+@pytest.mark.parametrize("kind", FORBIDDEN_TEXTS)
+def test_no_tracked_file_contains_forbidden_text(kind):
     occurrences = [
         f"{path.relative_to(ROOT)}: {text}"
         for path in list_tracked_files()
-        for text in FORBIDDEN_TEXTS[what]
+        for text in FORBIDDEN_TEXTS[kind]
         if text in read_without_allowed(path)
     ]
 
-    assert not occurrences
+    assert occurrences == []
 
 
 def test_no_code_file_exceeds_line_limit():
@@ -78,7 +79,7 @@ def test_no_code_file_exceeds_line_limit():
         if (lines := len(read_without_allowed(path).splitlines())) > MAX_CODE_LINES
     }
 
-    assert not too_long
+    assert too_long == {}
 
 
 @pytest.mark.parametrize("name", LOCK_FILES)

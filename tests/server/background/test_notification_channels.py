@@ -107,14 +107,14 @@ async def test_documented_signature_check_accepts_genuine_requests_only():
     (recent_headers, body), (old_headers, _) = [
         ({name.title(): value for name, value in lines.items()}, body) for lines, body in crm.requests
     ]
-    genuine = namespace["genuine"]
-    assert genuine(WEBHOOK_SECRET, recent_headers, body)
-    assert not genuine(WEBHOOK_SECRET, recent_headers, body + b" ")
-    assert not genuine("another secret", recent_headers, body)
-    assert not genuine(
+    is_genuine = namespace["is_genuine"]
+    assert is_genuine(WEBHOOK_SECRET, recent_headers, body)
+    assert not is_genuine(WEBHOOK_SECRET, recent_headers, body + b" ")
+    assert not is_genuine("another secret", recent_headers, body)
+    assert not is_genuine(
         WEBHOOK_SECRET, {**recent_headers, "X-Scoreline-Timestamp": old_headers["X-Scoreline-Timestamp"]}, body
     )
-    assert not genuine(WEBHOOK_SECRET, old_headers, body)
+    assert not is_genuine(WEBHOOK_SECRET, old_headers, body)
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 429, 500, 503])
@@ -218,9 +218,9 @@ async def test_mail_goes_to_the_recipient_unless_the_address_names_another(mail,
     await AppriseChannel(address.format(port=mail.port)).send(MESSAGE)
 
     [letter] = mail.received
-    text = letter.mail.get_body(("plain",))
+    text = letter.message.get_body(("plain",))
     assert (letter.sender, letter.recipients) == ("robot@example.com", [expected_recipient])
-    assert letter.mail["Subject"] == MESSAGE.title
+    assert letter.message["Subject"] == MESSAGE.title
     assert text is not None
     assert text.get_content().strip() == MESSAGE.text
 
@@ -231,8 +231,8 @@ async def test_mail_body_with_markup_stays_plain_text(mail):
     )
     await AppriseChannel(f"mailto://127.0.0.1:{mail.port}?from=robot@example.com").send(message)
 
-    assert mail.received[0].mail.get_content_type() == "text/plain"
-    assert mail.received[0].mail.get_content().splitlines() == message.text.splitlines()
+    assert mail.received[0].message.get_content_type() == "text/plain"
+    assert mail.received[0].message.get_content().splitlines() == message.text.splitlines()
 
 
 async def test_mail_fails_when_the_server_rejects_the_recipient(mail):
@@ -278,9 +278,9 @@ async def test_unknown_apprise_address_fails_on_send():
 
 def test_apprise_is_imported_only_when_a_channel_needs_it():
     code = (
-        "import sys; from server import app; from server.channels import amiss;"
-        f"assert amiss({{'crm': '{WEBHOOK_ADDRESS}'}}) is None; assert 'apprise' not in sys.modules;"
-        "assert amiss({'mail': 'mailto://u:p@example.com'}) is None; assert 'apprise' in sys.modules"
+        "import sys; from server import app; from server.background.notification_channels import find_misconfigured;"
+        f"assert find_misconfigured({{'crm': '{WEBHOOK_ADDRESS}'}}) is None; assert 'apprise' not in sys.modules;"
+        "assert find_misconfigured({'mail': 'mailto://u:p@example.com'}) is None; assert 'apprise' in sys.modules"
     )
 
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

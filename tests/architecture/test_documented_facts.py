@@ -1,0 +1,166 @@
+"""The documentation states the numbers, names and subscriptions of the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib.util import find_spec
+
+import pytest
+from graphql import FieldNode, OperationDefinitionNode, build_schema, parse
+
+from domain.alerts import delivery_policy
+from domain.alerts.rules import DEFAULT_DAYS, DEFAULT_PERCENT, AlertKind
+from domain.analytics import funnel
+from domain.forecasting import count_model, deal_value_model, forecast, training
+from domain.forecasting.random_variates import DRAWS
+from graph.execution.share_key import FIELD_PERMISSIONS
+from graph.subscriptions import EVENT_FIELDS
+from imports.importer import BATCH_ROWS
+from models.db import query_batch, retention
+from models.live.presence import PRESENCE_TTL
+from resolvers import scheduled_jobs
+from resolvers.leaderboards import leaderboard_cache
+from resolvers.request import idempotency
+from server.background import notification_channels, scheduler
+from server.commands.cli import main
+from server.http.graphql_endpoint import KEEPALIVE_ROUND_SECONDS
+from server.observability import prometheus
+from server.settings import Settings
+from server.websocket.graphql_transport_ws import MAX_QUEUED_TEXTS
+from tests import forecast_chart
+from tests.generated_docs import EXAMPLE_SELLERS, ROOT, list_documents
+
+PAGES = {str(page.relative_to(ROOT)): page.read_text() for page in list_documents()}
+SETTINGS = Settings()
+SUBSCRIPTIONS = build_schema((ROOT / "graph" / "schema.graphql").read_text()).subscription_type.fields
+
+STATED_FACTS = [
+    ("docs/alerts.md", f"for `days` times 24 hours ({DEFAULT_DAYS[AlertKind.DEAL_STALLED]} by default)"),
+    ("docs/alerts.md", f"for `days` working days ({DEFAULT_DAYS[AlertKind.NO_ACTIVITY]} by default)"),
+    ("docs/alerts.md", f"more than `percent` percentage points ({DEFAULT_PERCENT:.0f} by default)"),
+    ("docs/alerts.md", f"a heartbeat every {scheduler.HEARTBEAT_SECONDS:.0f} seconds"),
+    ("docs/alerts.md", f"after {scheduler.LEASE_SECONDS:.0f} seconds without a heartbeat"),
+    ("docs/alerts.md", f"{scheduled_jobs._BATCH_SIZE} per transaction"),
+    ("docs/alerts.md", f"at least {notification_channels.MIN_SECRET_LENGTH} characters"),
+    ("docs/alerts.md", f"within {notification_channels.TIMEOUT_SECONDS:.0f} seconds"),
+    ("docs/alerts.md", f"repeated after {delivery_policy.FIRST_RETRY_DELAY.seconds} seconds"),
+    ("docs/alerts.md", f"delays of at most {delivery_policy.MAX_RETRY_DELAY.seconds // 60} minutes"),
+    ("docs/alerts.md", f"are deleted after {retention._OUTBOX_TTL.days} days"),
+    ("docs/api.md", f"valid for {SETTINGS.access_minutes} minutes (`SCORELINE_ACCESS_MINUTES`)"),
+    ("docs/api.md", f"until {SETTINGS.refresh_days} days after the sign-in (`SCORELINE_REFRESH_DAYS`)"),
+    ("docs/api.md", f"a text of 1 to {idempotency._MAX_KEY_LENGTH} characters"),
+    ("docs/api.md", f"Keys are kept for {retention.IDEMPOTENCY_TTL.days} days"),
+    ("docs/api.md", f"within about {SETTINGS.push_window_ms} ms"),
+    ("docs/api.md", f"for {PRESENCE_TTL.seconds} seconds after a `heartbeat`"),
+    ("docs/decisions/lease.md", f"increments `beat` every {scheduler.HEARTBEAT_SECONDS:.0f} seconds"),
+    ("docs/decisions/lease.md", f"the same `beat` for {scheduler.LEASE_SECONDS:.0f} seconds"),
+    ("docs/forecast.md", f"{DRAWS:,} draws per seller"),
+    ("docs/forecast.md", f"from {count_model._YEARLY_MIN_MONTHS} months of data on"),
+    ("docs/forecast.md", f"fewer than {forecast._MIN_MONTHS} complete months or {forecast._MIN_WINS} wins"),
+    ("docs/forecast.md", f"Below {forecast._NORMAL_MONTHS} complete months"),
+    ("docs/forecast.md", f"more than {forecast.MAX_HORIZON_DAYS} days ahead"),
+    ("docs/funnel.md", f"At least {funnel.MIN_SAMPLE} deals are decided"),
+    ("docs/funnel.md", f"at least {100 * funnel.MIN_CONVERSION_GAP:.0f} percentage points below the benchmark"),
+    ("docs/funnel.md", f"at least {100 * (1 - funnel.ERROR_PROBABILITY):.1f} %"),
+    ("docs/funnel.md", f"at least {funnel.MIN_STAY_RATIO} times lower"),
+    ("docs/funnel.md", f"more than {100 * funnel.IMMATURE_SHARE:.0f} % of the deals are undecided"),
+    ("docs/funnel.md", f"longer than {100 * funnel._STAY_QUANTILE:.0f} % of the company's finished stays"),
+    ("docs/funnel.md", f"it weighs at least {funnel._PRIOR_STRENGTH_RANGE[0]:.0f}"),
+    ("docs/funnel.md", f"the prior weighs up to {funnel._PRIOR_STRENGTH_RANGE[1]:.0f} deals"),
+    ("docs/funnel.md", f"fewer than {funnel._MIN_SELLERS_FOR_PRIOR} sellers"),
+    ("docs/funnel.md", f"who have {funnel._MIN_DECIDED_PER_SELLER} decided deals"),
+    ("docs/import.md", f"in batches of {BATCH_ROWS} rows"),
+    ("docs/live.md", f"batching window** of {SETTINGS.push_window_ms} ms (`SCORELINE_PUSH_WINDOW_MS`)"),
+    ("docs/live.md", f"more than {MAX_QUEUED_TEXTS:,} texts are queued"),
+    ("docs/live.md", f"a ping every {KEEPALIVE_ROUND_SECONDS} seconds"),
+    ("docs/live.md", f"has more than {leaderboard_cache._MAX_STALE_SCORES} stale scores"),
+    ("docs/live.md", f"at most {leaderboard_cache._MAX_CACHED_ROWS:,} rows"),
+    ("docs/live.md", f"joins up to {query_batch._MAX_QUERIES_PER_STATEMENT} of them"),
+]
+
+
+@pytest.mark.parametrize(("page", "fact"), STATED_FACTS)
+def test_page_states_the_value_of_the_code(page: str, fact: str) -> None:
+    assert fact in " ".join(PAGES[page].split())
+
+
+def test_forecast_page_states_the_numbers_of_its_constants_in_words() -> None:
+    words = {0.1: "at most a tenth of the total", 6: "the last six month ends"}
+
+    assert words[deal_value_model._MAX_SINGLE_SHARE] in PAGES["docs/forecast.md"]
+    assert words[training._LOOK_BACK_MONTHS] in " ".join(PAGES["docs/forecast.md"].split())
+
+
+def test_forecast_page_states_the_numbers_of_its_chart() -> None:
+    chart, page = forecast_chart.CHART_FILE.read_text(), " ".join(PAGES["docs/forecast.md"].split())
+    [(inside, months)] = re.findall(r"in (\d+) of (\d+) months", chart)
+    [low], [high] = re.findall(r"p10: (\d+) %", chart), re.findall(r"p90: (\d+) %", chart)
+
+    assert f"within the bar in {inside} of {months} months" in page
+    assert f"in {low} % of the sellers' months the result was below the p10" in page
+    assert f"in {100 - int(high)} % above the p90" in page
+
+
+def test_funnel_page_names_the_sellers_of_its_example() -> None:
+    text = PAGES["docs/funnel.md"].partition("<!-- end -->")[2]
+
+    assert [name for name, *_ in EXAMPLE_SELLERS[:3] if name not in text] == []
+
+
+def test_every_alert_kind_is_documented() -> None:
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", PAGES["docs/alerts.md"], re.MULTILINE)) == set(AlertKind)
+
+
+def test_every_subscription_is_documented_with_its_kind() -> None:
+    rows = re.findall(r"^\| \[`(\w+)`\]\(#\w+\) \| (\w+) \|", PAGES["docs/api.md"], re.MULTILINE)
+
+    assert dict(rows) == {name: "event" if name in EVENT_FIELDS else "state" for name in SUBSCRIPTIONS}
+
+
+@pytest.mark.parametrize("name", SUBSCRIPTIONS)
+def test_subscription_has_a_section_with_an_example(name: str) -> None:
+    section = PAGES["docs/api.md"].partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+    [example] = re.findall(r"^```graphql\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    [operation] = parse(example).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    [root_field] = operation.selection_set.selections
+    assert isinstance(root_field, FieldNode)
+
+    assert (operation.operation.value, root_field.name.value) == ("subscription", name)
+
+
+def test_live_page_names_the_subscriptions_that_depend_on_the_whole_viewer() -> None:
+    names = sorted(f"`{name}`" for name in SUBSCRIPTIONS if f"Subscription.{name}" not in FIELD_PERMISSIONS)
+
+    assert f"{', '.join(names[:-1])} and {names[-1]} are such fields" in " ".join(PAGES["docs/live.md"].split())
+
+
+def test_documented_prometheus_metrics_exist() -> None:
+    exported = set(re.findall(r"^(\w+)(?:\{| )", prometheus.render_metrics().decode(), re.MULTILINE))
+    counters = set(re.findall(r"^# TYPE (\w+) ", prometheus.render_metrics().decode(), re.MULTILINE))
+    named = {name for page in PAGES.values() for name in re.findall(r"\bscoreline_\w+", page)}
+
+    assert named <= exported | counters
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_modules_named_in_page_exist(page: str) -> None:
+    modules = set(re.findall(r"python -m ([a-z_.]+[a-z])", PAGES[page]))
+
+    assert [module for module in modules if find_spec(module) is None] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_names_in_files_named_in_page_exist(page: str) -> None:
+    named = re.findall(r"`(\w+)`\s+(?:of|in)\s+(?:the\s+)?`([\w/]+\.(?:py|html|toml))`", PAGES[page])
+
+    assert [
+        f"{name} in {path}" for name, path in named if not re.search(rf"\b{name}\b", (ROOT / path).read_text())
+    ] == []
+
+
+def test_help_of_run_script_lists_every_command() -> None:
+    help_text = ast.get_docstring(ast.parse((ROOT / "run").read_text())) or ""
+
+    assert {*main.commands} <= set(re.findall(r"[a-z]+", help_text))
