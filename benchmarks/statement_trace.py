@@ -13,7 +13,7 @@ from resolvers.auth import sessions
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.services import Services
-from server.app import utc_now
+from server.clock import utc_now
 from server.http.rate_limit import create_rate_limiter
 
 Statement = tuple[str, list[Any]]

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TextIO
 
+from imports.csv_reader import ImportFileError
+
 _COLUMNS: Final = ("file", "line", "column", "reason", "row")
 _FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -22,6 +24,7 @@ class RejectedRows:
     """Writes the file as rows are rejected; removes it if there are none.
 
     Writes to a temporary file that replaces it at the end, so an interrupted run leaves the previous complete file.
+    Raises ImportFileError at the start if the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,7 +33,14 @@ class RejectedRows:
         self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
-        self._file = self._temporary_path.open("w", encoding="utf-8-sig", newline="")
+        if self.path.is_dir():
+            raise ImportFileError(f"{self.path} is a folder: name a file for rejected rows.")
+        try:
+            self._file = self._temporary_path.open("w", encoding="utf-8-sig", newline="")
+        except OSError as error:
+            raise ImportFileError(
+                f"{self.path} cannot be written ({error.strerror}): name another file for rejected rows."
+            ) from error
         self._writer = csv.writer(self._file)
         self._writer.writerow(_COLUMNS)
         return self

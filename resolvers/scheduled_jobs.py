@@ -7,6 +7,7 @@ servers at once, or again after a crash, does nothing twice.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,21 +25,29 @@ from resolvers.alerts.rules import ActiveRule
 from resolvers.analytics import worktime
 from resolvers.crm.change_effects import apply_change_effects
 from resolvers.crm.tasks import make_overdue_entry
+from resolvers.forecasting import snapshots
 from resolvers.goals import pace_check, recurrence
 from resolvers.request.context import Context
 
 _BATCH_SIZE: Final = 200
 
-CreateContext = Callable[[], Awaitable[Context]]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ScheduledJob:
-    """A job that is due every so often; `run` does a batch and returns whether there may be more."""
+    """A job that is due every so often; `run` does a batch and returns whether there may be more.
+
+    every    time between two runs; of a daily job, between a failure and the next attempt.
+    daily    whether it is due once when the company's day begins, and when a server becomes the scheduler leader.
+    is_slow  whether a batch may take seconds, so that the job runs beside the others.
+    """
 
     name: str
     every: timedelta
     run: Callable[[Context], Awaitable[bool]]
+    daily: bool = False
+    is_slow: bool = False
 
 
 async def create_default_rules(context: Context) -> bool:
@@ -141,6 +150,13 @@ async def check_goal_pace(context: Context) -> bool:
     return False
 
 
+async def store_forecast_snapshots(context: Context) -> bool:
+    """Store the forecasts of the day, unless that has been done."""
+    if await snapshots.take_snapshots(context):
+        log.info("Stored the forecast snapshots of the day.")
+    return False
+
+
 async def purge_expired(context: Context) -> bool:
     """Delete a batch of expired rows."""
     return await retention.purge_expired(context.clock())
@@ -154,14 +170,6 @@ SCHEDULED_JOBS: Final[tuple[ScheduledJob, ...]] = (
     ScheduledJob("inactive employees", timedelta(minutes=1), check_inactive_employees),
     ScheduledJob("work time", timedelta(seconds=30), worktime.post_remaining),
     ScheduledJob("clean-up", timedelta(hours=1), purge_expired),
+    ScheduledJob("goals behind", timedelta(minutes=1), check_goal_pace, daily=True),
+    ScheduledJob("forecast snapshots", timedelta(minutes=1), store_forecast_snapshots, daily=True, is_slow=True),
 )
-DAILY_JOB: Final = ScheduledJob(
-    "goals behind", timedelta(minutes=1), check_goal_pace
-)  # at the start of each day and of the scheduler
-
-
-async def run_all_due(create_context: CreateContext) -> None:
-    """Run every job until it has no more to do: for tests and scripts that set the clock themselves."""
-    for job in (*SCHEDULED_JOBS, DAILY_JOB):
-        while await job.run(await create_context()):
-            pass

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -23,9 +22,9 @@ from models.db import connection
 from models.live import change_log
 from resolvers.request.services import Services
 from server.background import notification_channels
-from server.background.forecast_snapshots import store_daily_forecasts
 from server.background.notification_worker import NotificationWorker
 from server.background.scheduler import Scheduler
+from server.clock import utc_now
 from server.context_factory import ContextFactory
 from server.http import static_pages
 from server.http.graphql_endpoint import GraphQLEndpoint
@@ -34,16 +33,11 @@ from server.observability import health, logging, prometheus
 from server.settings import Settings, load
 from server.websocket.presence_reporter import PresenceReporter
 from server.websocket.session_permissions import SessionPermissions
-from subscriptions.core.hub import Hub, cancel_and_wait
+from subscriptions.core.hub import Hub
 from subscriptions.core.redis_broadcast import create_broadcast
 from subscriptions.core.reference_cache import ReferenceCache
+from subscriptions.core.tasks import TaskSupervisor
 from subscriptions.goal_probabilities import GoalProbabilityWatcher
-
-
-def utc_now() -> datetime:
-    """Return the current time in UTC. The server reads the system clock here only."""
-    return datetime.now(UTC)
-
 
 GRAPHQL_PATHS: Final = ("/graphql", "/graphql/")
 
@@ -59,7 +53,6 @@ class Server:
     presence_reporter: PresenceReporter
     scheduler: Scheduler
     session_permissions: SessionPermissions
-    context_factory: ContextFactory
     goal_probability_watcher: GoalProbabilityWatcher
     endpoint: GraphQLEndpoint
     draining: bool = False
@@ -85,7 +78,6 @@ def build_server(settings: Settings) -> Server:
         idle_timeout=timedelta(minutes=settings.idle_minutes),
         access_token_seconds=settings.access_minutes * 60,
         refresh_token_days=settings.refresh_days,
-        is_demo=settings.demo,
         publish_change=hub.publish,
         notification_channels=frozenset(settings.channel_addresses),
         shared_channels=notification_channels.broadcast_channels(settings.channel_addresses),
@@ -116,7 +108,6 @@ def build_server(settings: Settings) -> Server:
         presence_reporter,
         scheduler,
         session_permissions,
-        context_factory,
         goal_probability_watcher,
         endpoint,
     )
@@ -131,13 +122,15 @@ async def run_server(server: Server) -> AsyncIterator[None]:
     async with connection.connect(server.settings.database_url, pool_size=server.settings.pool_size):
         await server.hub.start()
         await server.scheduler.start()
-        background_tasks = [
-            asyncio.create_task(server.presence_reporter.run(), name="presence reporter"),
-            asyncio.create_task(server.session_permissions.run(), name="session permissions"),
-            asyncio.create_task(server.goal_probability_watcher.run(), name="goal probabilities"),
-            asyncio.create_task(store_daily_forecasts(server.context_factory), name="forecast snapshots"),
-            asyncio.create_task(server.endpoint.run_keepalive(), name="websocket keepalive"),
-        ]
+        background_tasks = TaskSupervisor("server")
+        background_tasks.start(
+            {
+                "presence reporter": server.presence_reporter.run,
+                "session permissions": server.session_permissions.run,
+                "goal probabilities": server.goal_probability_watcher.run,
+                "websocket keepalive": server.endpoint.run_keepalive,
+            }
+        )
         gc.collect()
         gc.freeze()  # modules, schema and settings stay for ever: scanning them in a full GC would pause all requests
         try:
@@ -145,7 +138,7 @@ async def run_server(server: Server) -> AsyncIterator[None]:
         finally:
             server.draining = True
             await server.endpoint.close_all()
-            await cancel_and_wait(*background_tasks)
+            await background_tasks.stop()
             await server.scheduler.stop()
             await server.hub.stop()
             await server.rate_limiter.close()

@@ -20,9 +20,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.db.connection import is_sqlite
 from server.background import notification_channels
+from server.setting_descriptions import DESCRIPTIONS, MIN_SECRET_BYTES, PREFIX, variable_name
 
-PREFIX: Final = "SCORELINE_"
-MIN_SECRET_BYTES: Final = 32  # the length of an HS256 digest
 COMMAND_VARIABLES: Final = frozenset({"SCORELINE_ADMIN_PASSWORD"})  # read by the `setup` command, not a setting
 
 StringTuple = Annotated[tuple[str, ...], NoDecode]
@@ -32,10 +31,9 @@ class SettingsError(Exception):
     """Invalid settings; the message has a line for each problem."""
 
 
-def _setting(default: Any, description: str, accepted: str, **more: Any) -> Any:
-    return Field(
-        default, description=description, json_schema_extra={"write": accepted}, validate_default=False, **more
-    )
+def _setting(name: str, **options: Any) -> Any:
+    description = DESCRIPTIONS[name]
+    return Field(description.default, alias=description.variable, validate_default=False, **options)
 
 
 class Settings(BaseSettings):
@@ -45,96 +43,27 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
-    database_url: str = _setting(
-        "sqlite://var/scoreline.db",
-        "The database.",
-        "`sqlite://PATH` (relative to the working directory, or `sqlite:///absolute/path`) or "
-        "`postgres://USER:PASSWORD@HOST:5432/NAME`",
-        repr=False,
-    )
-    redis_url: str | None = _setting(
-        None,
-        "The Redis through which server processes notify each other of changes; needed for more than one process.",
-        "`redis://HOST:6379/0`",
-        repr=False,
-    )
-    secret: SecretStr | None = _setting(
-        None,
-        "Signs access tokens; must be the same in every process. With SQLite, a secret is created beside the database "
-        "by default.",
-        f"at least {MIN_SECRET_BYTES} random bytes",
-    )
-    host: str = _setting("127.0.0.1", "The address to listen on.", "an address, like `127.0.0.1` or `0.0.0.0`")
-    port: int = _setting(8000, "The port to listen on.", "a number from 0 (any free one) to 65535", ge=0, le=65535)
-    workers: int = _setting(
-        1, "Server processes that share the port.", "a number from 1 to 64", ge=1, le=64, alias="WEB_CONCURRENCY"
-    )
-    trusted_proxies: StringTuple = _setting(
-        (),
-        "Proxies whose `X-Forwarded-For` header is trusted.",
-        "addresses or networks separated by commas, like `10.0.0.1,172.16.0.0/12`",
-    )
-    origins: StringTuple = _setting(
-        (),
-        "Other web origins whose pages may use this server.",
-        "origins separated by commas, like `https://board.example.com`",
-    )
-    access_minutes: int = _setting(
-        15, "How long an access token is valid.", "a number of minutes from 1 to 1440", ge=1, le=1440
-    )
-    refresh_days: int = _setting(
-        30, "How long a session lasts after sign-in.", "a number of days from 1 to 365", ge=1, le=365
-    )
-    deadline_seconds: int = _setting(
-        10, "How long an operation may take before it is cancelled.", "a number of seconds from 1 to 120", ge=1, le=120
-    )
-    idle_minutes: int = _setting(
-        5,
-        "The longest gap between heartbeats that still counts as work time.",
-        "a number of minutes from 2 to 60",
-        ge=2,
-        le=60,
-    )
-    body_limit: int = _setting(
-        1_000_000,
-        "The largest accepted request body.",
-        "a number of bytes from 10000 to 20000000",
-        ge=10_000,
-        le=20_000_000,
-    )
-    pool_size: int = _setting(
-        20, "The maximum number of PostgreSQL connections per process.", "a number from 2 to 200", ge=2, le=200
-    )
-    push_window_ms: int = _setting(
-        30,
-        "How long changes of a state are collected into one push.",
-        "a number of milliseconds from 25 to 100",
-        ge=25,
-        le=100,
-    )
-    compress: bool = _setting(
-        False,
-        "Compress WebSocket messages: for slow connections, at several times the CPU and memory per socket.",
-        "`true` or `false`",
-    )
-    log_format: Literal["console", "json"] = _setting("console", "The format of the log.", "`console` or `json`")
-    log_level: Literal["debug", "info", "warning", "error"] = _setting(
-        "info", "The lowest level that is logged.", "`debug`, `info`, `warning` or `error`"
-    )
-    metrics_token: SecretStr | None = _setting(
-        None,
-        "The bearer token required for /metrics; without it, only requests from this machine are answered.",
-        "at least 16 characters",
-    )
-    channels: SecretStr | None = _setting(
-        None,
-        "Outside channels for alerts, in addition to the inbox; see docs/alerts.md.",
-        "a line `NAME=ADDRESS` for each, or a JSON object, like "
-        "`crm=https://example.com/hook#SECRET` with a secret of 16 characters or more, or an Apprise URL",
-    )
-    demo: bool = _setting(
-        False, "Show the schema and the query page without sign-in; never for real data.", "`true` or `false`"
-    )
+    database_url: str = _setting("database_url", repr=False)
+    redis_url: str | None = _setting("redis_url", repr=False)
+    secret: SecretStr | None = _setting("secret")
+    host: str = _setting("host")
+    port: int = _setting("port", ge=0, le=65535)
+    workers: int = _setting("workers", ge=1, le=64)
+    trusted_proxies: StringTuple = _setting("trusted_proxies")
+    origins: StringTuple = _setting("origins")
+    access_minutes: int = _setting("access_minutes", ge=1, le=1440)
+    refresh_days: int = _setting("refresh_days", ge=1, le=365)
+    deadline_seconds: int = _setting("deadline_seconds", ge=1, le=120)
+    idle_minutes: int = _setting("idle_minutes", ge=2, le=60)
+    body_limit: int = _setting("body_limit", ge=10_000, le=20_000_000)
+    pool_size: int = _setting("pool_size", ge=2, le=200)
+    push_window_ms: int = _setting("push_window_ms", ge=25, le=100)
+    compress: bool = _setting("compress")
+    log_format: Literal["console", "json"] = _setting("log_format")
+    log_level: Literal["debug", "info", "warning", "error"] = _setting("log_level")
+    metrics_token: SecretStr | None = _setting("metrics_token")
+    channels: SecretStr | None = _setting("channels")
+    demo: bool = _setting("demo")
 
     @field_validator("trusted_proxies", "origins", mode="before")
     @classmethod
@@ -209,7 +138,7 @@ class Settings(BaseSettings):
         if not is_sqlite(self.database_url):
             raise SettingsError(
                 f"{PREFIX}SECRET is missing: with PostgreSQL every process needs the same secret. "
-                f"Write {_accepted_values('secret')}."
+                f"Write {DESCRIPTIONS['secret'].accepted}."
             )
         return secrets.token_hex(32) if self.database_file is None else _load_or_create_secret(self.database_file)
 
@@ -273,33 +202,14 @@ def load(**overrides: Any) -> Settings:
                 f"{name} is not a setting"
                 + (f": did you mean {suggestions[0]}?" if suggestions else "; see `settings`.")
             )
-    values = {Settings.model_fields[key].alias or key: value for key, value in overrides.items() if value is not None}
+    values = {DESCRIPTIONS[key].variable or key: value for key, value in overrides.items() if value is not None}
     try:
         settings = Settings(**values)
     except ValidationError as error:
         field_names = {str(detail["loc"][0]).removeprefix(PREFIX).lower() for detail in error.errors()}
         fields = ["workers" if name == "web_concurrency" else name for name in sorted(field_names)]
-        problems += [f"{variable_name(field)} is wrong. Write {_accepted_values(field)}." for field in fields]
+        problems += [f"{variable_name(field)} is wrong. Write {DESCRIPTIONS[field].accepted}." for field in fields]
         raise SettingsError("\n".join(problems)) from None
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
-
-
-def variable_name(field_name: str) -> str:
-    """Return the environment variable of a setting."""
-    return Settings.model_fields[field_name].alias or PREFIX + field_name.upper()
-
-
-def describe() -> str:
-    """Return all settings, their meanings and defaults as a Markdown table."""
-    lines = ["| Variable | Meaning | Default |", "| --- | --- | --- |"]
-    for name, field in Settings.model_fields.items():
-        default = "none" if field.default in (None, ()) else f"`{str(field.default).lower()}`"
-        lines.append(f"| `{variable_name(name)}` | {field.description} Write {_accepted_values(name)}. | {default} |")
-    return "\n".join(lines)
-
-
-def _accepted_values(field_name: str) -> str:
-    extra = Settings.model_fields[field_name].json_schema_extra
-    return str(extra["write"]) if isinstance(extra, dict) else ""

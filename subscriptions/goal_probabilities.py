@@ -15,8 +15,9 @@ from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.goals.projection import GOAL_PROBABILITY_TOPIC
 from resolvers.request.context import Context
 from subscriptions.core.coalescing import CoalescingEvent
-from subscriptions.core.hub import Hub, backoff_delays
+from subscriptions.core.hub import Hub
 from subscriptions.core.stream_context import RETRYABLE_ERRORS
+from subscriptions.core.tasks import backoff_delays
 
 _SETTLE_SECONDS: Final = (
     0.005  # batches news of deals; shorter than the streams' batching window, so that no stream reads twice

@@ -35,7 +35,7 @@ async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerat
             context, query, get_hub(context).position if has_read else None
         )
         has_read = True
-        topics = with_viewer_topics(context, leaderboards.leaderboard_topics(query, leaderboard))
+        topics = with_viewer_topics(context, leaderboards.leaderboard_topics(leaderboard))
         return StateSnapshot(
             leaderboard,
             topics,

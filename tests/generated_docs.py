@@ -30,8 +30,8 @@ from graph.execution.variable_checks import MAX_VALUES
 from graph.mutations.deals import MAX_BATCH_SIZE
 from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
 from models.db.keyset_pagination import MAX_PAGE_SIZE
-from resolvers.scheduled_jobs import DAILY_JOB, SCHEDULED_JOBS, ScheduledJob
-from server import settings
+from resolvers.scheduled_jobs import SCHEDULED_JOBS, ScheduledJob
+from server import setting_descriptions, settings
 from server.http import graphql_endpoint, header_limit, rate_limit
 from server.operation_runner import OperationResult
 from server.requests.request_parsing import BadRequest
@@ -225,11 +225,12 @@ def jobs_table() -> str:
         size, unit = next((size, unit) for size, unit in ((3600, "h"), (60, "min"), (1, "s")) if seconds % size == 0)
         return f"{seconds // size} {unit}"
 
-    rows = [(job, format_interval(job.every)) for job in SCHEDULED_JOBS]
-    rows.append((DAILY_JOB, "when the company's day begins"))
     return format_table(
         ["Job", "Runs every", "What it does"],
-        ([job.name, interval, _describe_job(job)] for job, interval in rows),
+        (
+            [job.name, "when the company's day begins" if job.daily else format_interval(job.every), _describe_job(job)]
+            for job in SCHEDULED_JOBS
+        ),
     )
 
 
@@ -331,7 +332,7 @@ def _format_entry(entry: dict[str, object]) -> list[str]:
 
 GENERATED_PARTS: Final[dict[str, Callable[[], str]]] = {
     "rights": permissions_table,
-    "settings": lambda: settings.describe() + "\n",
+    "settings": lambda: setting_descriptions.describe() + "\n",
     "metrics": metrics_table,
     "imports": import_fields_table,
     "user errors": user_errors_table,

@@ -19,7 +19,7 @@ from models import migrator
 from models.db import connection
 from resolvers.organization import company
 from server import settings
-from server.app import utc_now
+from server.clock import utc_now
 from server.uvicorn_runner import server_config
 
 ADMIN = {"email": "admin@example.com", "password": "correct horse"}

@@ -24,7 +24,7 @@ import pytest
 from models import migrator
 from models.db import connection
 from resolvers.organization import company
-from server.app import utc_now
+from server.clock import utc_now
 from tests.backing_services import free_port
 from tests.empty_database import run_in_thread
 from tests.http_server import ADMIN, RunningServer

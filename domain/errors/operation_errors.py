@@ -69,7 +69,3 @@ class ServiceUnavailable(OperationError):
     """The database is down or there is no company yet; the client may retry later."""
 
     code = "UNAVAILABLE"
-
-
-class StorageFull(OperationError):
-    code = "STORAGE_FULL"

@@ -271,9 +271,6 @@ class Distribution:
         return (len(self.draws) - draws_below) / len(self.draws)
 
 
-ZERO_DISTRIBUTION: Final = Distribution(Fraction(0), 0.0, np.zeros(DRAWS))
-
-
 def is_too_wide(low: float, high: float) -> bool:
     """Return whether the interval from p10 to p90 is too wide for normal confidence."""
     return high > _MAX_INTERVAL_RATIO * low

@@ -18,7 +18,7 @@ import numpy as np
 
 from domain.forecasting.arrays import Floats, Ints
 from domain.forecasting.deal_table import DealTable
-from domain.forecasting.seasonality import DayWeights, month_of, months_of
+from domain.forecasting.seasonality import DayWeights, months_of
 
 AGE_BIN_STARTS: Final = np.array([0, 1, 3, 8, 15, 31, 61, 91, 121, 181, 271])  # first day of each age bin
 MAX_AGE_DAYS: Final = int(AGE_BIN_STARTS[-1])  # older deals are treated as being of this age
@@ -160,8 +160,3 @@ def _advance_one_day(alive: Floats, win_rate: Floats, loss_rate: Floats) -> tupl
 def ages_on(created: Ints, day: int) -> Ints:
     """Return the ages of deals in days on `day`, capped at the start of the last age bin."""
     return np.clip(day - created, 0, MAX_AGE_DAYS)
-
-
-def quarter_position(day: int) -> int:
-    """Return the position of the day's month in its quarter, 0 to 2."""
-    return month_of(day) % 3

@@ -9,7 +9,7 @@ period is skipped or counted twice.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -226,11 +226,6 @@ def previous_comparable_period(period: Period, today: date, calendar: Calendar) 
 
 def _cut_after(period: Period, last_day: date) -> Period:
     return period if last_day >= period.end else Period(period.start, last_day, PeriodKind.CUSTOM)
-
-
-def period_instants(period: Period, calendar: Calendar) -> tuple[datetime, datetime]:
-    """Return the first instant of the period and the first instant after it, in UTC."""
-    return calendar.start_of(period.start), calendar.start_of(period.end + _DAY)
 
 
 def is_month_closed(day: date, *, today: date, calendar: Calendar, close_after_workdays: int | None) -> bool:

@@ -39,8 +39,9 @@ from domain.errors.operation_errors import BadInput, OperationTimeout
 from graph.execution import error_formatting
 from graph.execution.fast_executor import FastExecutor, is_awaitable
 from graph.execution.query_cost import CircularFragment
-from graph.execution.query_limits import QueryLimits, check_cost, parse_document, validate_variables
+from graph.execution.query_limits import QueryLimits, check_cost, parse_document
 from graph.execution.share_key import permission_fingerprint, permissions_used
+from graph.execution.variable_checks import validate_variables
 from models.db.connection import DeadlineExceeded, with_deadline
 from resolvers.request.context import Context
 from resolvers.request.viewer import Viewer

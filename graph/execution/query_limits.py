@@ -28,11 +28,8 @@ from graph.execution.variable_checks import (
     NUMBER_TOO_LONG,
     UNSTORABLE_CHARACTERS,
     scalar_error,
-    validate_variables,
 )
 from models.db.keyset_pagination import MAX_PAGE_SIZE
-
-__all__ = ["QueryLimits", "check_cost", "parse_document", "validate_variables"]
 
 
 @dataclass(frozen=True)

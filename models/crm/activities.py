@@ -119,11 +119,6 @@ async def insert_activities(rows: Iterable[ActivityRow]) -> None:
     await connection.insert_rows("activity", ActivityRow._fields, values)
 
 
-async def load_by_ids(ids: Sequence[int]) -> list[Activity | None]:
-    rows_by_id = await Activity.in_bulk(set(ids), "id")
-    return [rows_by_id.get(activity_id) for activity_id in ids]
-
-
 async def insert_announced_win(**columns: Any) -> None:
     """Insert an announced win or a revocation, given the columns of `AnnouncedWin`."""
     await connection.insert_row("bell", columns)

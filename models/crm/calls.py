@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
 
 from tortoise import fields
@@ -48,8 +47,3 @@ class Call(Model):
 def select_existing() -> QuerySet[Call]:
     """Return the calls that are not deleted."""
     return Call.filter(deleted_at=None)
-
-
-async def load_by_ids(ids: Sequence[int]) -> list[Call | None]:
-    rows_by_id = {row.id: row for row in await select_existing().filter(id__in=set(ids))}
-    return [rows_by_id.get(call_id) for call_id in ids]

@@ -67,8 +67,3 @@ def index_metrics(company_metrics: Sequence[CompanyMetric]) -> dict[str, metrics
     return dict(metrics.METRICS) | {
         row.key: metrics.make_company_metric(row.key, row.unit, row.name, row.description) for row in company_metrics
     }
-
-
-async def load_by_ids(ids: Sequence[int]) -> list[Result | None]:
-    rows_by_id = {row.id: row for row in await Result.filter(id__in=set(ids), deleted_at=None)}
-    return [rows_by_id.get(result_id) for result_id in ids]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
 
 from tortoise import fields
@@ -59,8 +58,3 @@ class Lead(Model):
 def select_existing() -> QuerySet[Lead]:
     """Return the leads that are not deleted."""
     return Lead.filter(deleted_at=None)
-
-
-async def load_by_ids(ids: Sequence[int]) -> list[Lead | None]:
-    rows_by_id = {row.id: row for row in await select_existing().filter(id__in=set(ids))}
-    return [rows_by_id.get(lead_id) for lead_id in ids]

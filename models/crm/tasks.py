@@ -98,8 +98,3 @@ async def mark_overdue_recorded(rows: Sequence[Task]) -> None:
 async def mark_all_overdue_recorded(now: datetime) -> None:
     """Mark the passed due times of all open tasks as recorded."""
     await select_newly_overdue(now).update(overdue_at=F("due_at"))
-
-
-async def load_by_ids(ids: Sequence[int]) -> list[Task | None]:
-    rows_by_id = {row.id: row for row in await select_existing().filter(id__in=set(ids))}
-    return [rows_by_id.get(task_id) for task_id in ids]

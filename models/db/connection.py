@@ -72,8 +72,7 @@ class _PooledConnection(asyncpg.Connection):  # type: ignore[misc]
 DATABASE_DOWN_ERRORS: Final = (
     DBConnectionError,
     OperationalError,
-    ConnectionError,
-    TimeoutError,
+    OSError,  # of the network: refused, timed out, no route, unknown host
     asyncpg.PostgresConnectionError,  # Tortoise does not wrap these while the server starts or stops
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,

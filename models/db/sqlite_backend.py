@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
-from tortoise.exceptions import OperationalError
+from tortoise.exceptions import DBConnectionError, OperationalError
 
 _RETRY_SECONDS: Final = 0.02
 
@@ -104,6 +104,22 @@ class ImmediateSqliteClient(SqliteClient):
     def busy_timeout_seconds(self) -> float:
         """How long to wait for a writer in another process."""
         return int(self.pragmas["busy_timeout"]) / 1000
+
+    async def create_connection(self, with_db: bool) -> None:
+        """Open the file. Raises DBConnectionError if it cannot be opened or set up, OperationalError if it is locked."""
+        if self._connection:
+            return
+        try:
+            # Opened here first: if it fails in the thread of aiosqlite, that may outlive the event loop and print a
+            # traceback.
+            sqlite3.connect(self.filename).close()
+            await super().create_connection(with_db)
+        except sqlite3.OperationalError as error:
+            await self.close()
+            wrapped = OperationalError(error)
+            if _is_busy(wrapped):
+                raise wrapped from error
+            raise DBConnectionError(f"{self.filename}: {error}") from error
 
     async def _post_connect(self) -> None:
         await super()._post_connect()

@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date
-from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -66,10 +65,6 @@ class DealColumns:
     @property
     def size(self) -> int:
         return len(self.id)
-
-    @cached_property
-    def max_id(self) -> int:
-        return int(self.id[-1]) if self.size else 0
 
     def indexes_of(self, ids: Sequence[int]) -> Ints:
         """Return the indexes of the deals; all ids must be present."""

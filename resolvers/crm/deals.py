@@ -207,7 +207,7 @@ class DealType(RecordType):
             is_won, was_won = facts is not None and facts.status is DealStatus.WON, _was_won(change)
             if is_won == was_won:
                 continue
-            announcement = _build_announcement(edit, change)
+            announcement = _build_announcement(change)
             if was_won or (edit.now - announcement.at).total_seconds() <= 86_400:
                 await announce_win(edit.context, announcement, revoked=was_won)
 
@@ -359,7 +359,7 @@ def _format_money(deal: Deal) -> dict[str, Any]:
     return {"amount": str(from_minor(deal.amount, deal.currency)), "currency": deal.currency}
 
 
-def _build_announcement(edit: EditContext, change: PendingChange) -> WinAnnouncement:
+def _build_announcement(change: PendingChange) -> WinAnnouncement:
     """Return the win in its current state, or, if it is no longer won, as it was before."""
     deal: Deal = change.row
     win_columns: dict[str, Any] = (

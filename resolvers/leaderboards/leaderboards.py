@@ -276,7 +276,7 @@ async def load_standings(context: Context, keys: Sequence[StandingKey]) -> list[
     return [rows_by_key.get(key) for key in keys]
 
 
-def leaderboard_topics(query: LeaderboardQuery, leaderboard: Leaderboard) -> list[str]:
+def leaderboard_topics(leaderboard: Leaderboard) -> list[str]:
     """Return the topics on which the leaderboard may change."""
     scope = leaderboard.scope
     owner_topic = f"employee:{scope.id}" if scope.kind is OwnerKind.EMPLOYEE else f"team:{scope.id}"

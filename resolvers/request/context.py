@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from domain.errors.operation_errors import ForbiddenOperation, ServiceUnavailable, Unauthenticated
+from domain.errors.operation_errors import ServiceUnavailable, Unauthenticated
 from domain.ledger.metrics import Metric
 from domain.permissions import Action, Reach
 from domain.primitives.calendar import Calendar
@@ -261,8 +261,3 @@ class Context:
             self.services.publish_change(position, sorted(unit_of_work.topics))
         else:
             self.services.notify_change_log()
-
-    def require(self, is_allowed: bool, message: str) -> None:
-        """Raise ForbiddenOperation with the message unless allowed, e.g. for a query only for administrators."""
-        if not is_allowed:
-            raise ForbiddenOperation(message)

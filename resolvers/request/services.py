@@ -71,7 +71,6 @@ class Services:
     leaderboard_cache: Any = None
     access_token_seconds: int = 900
     refresh_token_days: int = 30
-    is_demo: bool = False
     publish_change: Callable[[int, Collection[str]], None] | None = None
     notification_channels: frozenset[str] = frozenset()
     shared_channels: frozenset[str] = frozenset()

@@ -21,10 +21,10 @@ from domain.errors.operation_errors import ServiceUnavailable
 from models.db.connection import DATABASE_DOWN_ERRORS
 from models.live import leases
 from resolvers.request.context import Context
-from resolvers.scheduled_jobs import DAILY_JOB, SCHEDULED_JOBS, ScheduledJob
+from resolvers.scheduled_jobs import SCHEDULED_JOBS, ScheduledJob
 from server.background.notification_worker import NotificationWorker
 from server.observability.scheduler_status import SchedulerStatus
-from subscriptions.core.hub import backoff_delays, cancel_and_wait
+from subscriptions.core.tasks import Loop, TaskSupervisor
 
 LEASE_NAME: Final = "clock"
 HEARTBEAT_SECONDS: Final = 3.0  # between two heartbeats of the holder
@@ -82,9 +82,8 @@ class Scheduler:
     create_context       creates the context of a job
     clock                the current time
     notification_worker  sends the messages of the outbox
-    jobs                 the jobs that are due every so often
-    daily_job            runs when the company's day begins, and is retried at its interval until it succeeds
-    interval             seconds between two checks for due jobs
+    jobs                 run one after another if due, the slow ones apart from the others
+    interval             seconds between two checks for due jobs; for slow ones it is ten times as long
     """
 
     def __init__(
@@ -94,62 +93,49 @@ class Scheduler:
         notification_worker: NotificationWorker,
         *,
         jobs: Sequence[ScheduledJob] = SCHEDULED_JOBS,
-        daily_job: ScheduledJob = DAILY_JOB,
         interval: float = 1.0,
     ) -> None:
         self._create_context, self._clock, self._notification_worker = create_context, clock, notification_worker
-        self._jobs, self._daily_job, self._interval = jobs, daily_job, interval
-        self._tasks: list[asyncio.Task[NoReturn]] = []
+        self._jobs, self._interval = jobs, interval
+        self._supervisor = TaskSupervisor("scheduler", initial_delay=0.5)
         self._next_runs: dict[str, datetime] = {}
-        self._last_daily_run: date | None = None
-        self._restarting: set[str] = set()
-        self._restarts = self._job_failures = 0
+        self._completed_days: dict[str, date] = {}  # by name of a daily job
+        self._job_failures = 0
         self._last_run_at: float | None = None
         self._is_database_down = False
         self.lease_holder = LeaseHolder(LEASE_NAME, time.monotonic)
 
     async def start(self) -> None:
-        loops = {"lease": self._hold_lease, "job loop": self._run_loop}
+        loops: dict[str, Loop] = {
+            "lease": self._hold_lease,
+            "job loop": partial(self._run_loop, slow=False),
+            "slow job loop": partial(self._run_loop, slow=True),
+        }
         loops |= {
             f"sending to {channel}": partial(self._send_notifications, channel)
             for channel in self._notification_worker.channel_names
         }
-        self._tasks = [
-            asyncio.create_task(self._run_forever(name, loop), name=f"scheduler {name}") for name, loop in loops.items()
-        ]
+        self._supervisor.start(loops)
 
     async def stop(self) -> None:
         """Stop the tasks and release the lease, so that another server takes over at once."""
-        await cancel_and_wait(*self._tasks)
+        await self._supervisor.stop()
         try:
             async with asyncio.timeout(2):
                 await self.lease_holder.release()
-        except (*DATABASE_DOWN_ERRORS, TimeoutError) as error:
+        except DATABASE_DOWN_ERRORS as error:
             log.warning("The scheduler lease could not be released (%r) and expires by itself.", error)
 
     @property
     def status(self) -> SchedulerStatus:
         last_run_age = None if self._last_run_at is None else time.monotonic() - self._last_run_at
-        return SchedulerStatus(self.lease_holder.is_held, last_run_age, self._restarts, self._job_failures)
+        return SchedulerStatus(self.lease_holder.is_held, last_run_age, self._supervisor.restarts, self._job_failures)
 
     @property
     def is_healthy(self) -> bool:
         """Whether jobs are run: all tasks of this process are running, and a run was recent, here or elsewhere."""
         last_run_age = self.status.last_run_age
-        tasks_running = bool(self._tasks) and not self._restarting and not any(task.done() for task in self._tasks)
-        return tasks_running and last_run_age is not None and last_run_age < 3 * LEASE_SECONDS
-
-    async def _run_forever(self, name: str, loop: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
-        delays = backoff_delays(initial=0.5)
-        while True:
-            try:
-                await loop()
-            except Exception:  # of any kind, since nothing else would restart the task
-                log.exception("The scheduler task “%s” failed and is restarted.", name)
-            self._restarts += 1
-            self._restarting.add(name)
-            await asyncio.sleep(next(delays))
-            self._restarting.discard(name)
+        return self._supervisor.all_running and last_run_age is not None and last_run_age < 3 * LEASE_SECONDS
 
     async def _hold_lease(self) -> NoReturn:
         while True:
@@ -161,40 +147,43 @@ class Scheduler:
                 self._log_database_down(error)
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
-    async def _run_loop(self) -> NoReturn:
+    async def _run_loop(self, *, slow: bool) -> NoReturn:
         while True:
             if self.lease_holder.is_held:
                 try:
-                    await self.run_due_jobs()
-                    self._last_run_at, self._is_database_down = time.monotonic(), False
+                    await self.run_due_jobs(slow=slow)
+                    self._is_database_down = False
+                    if not slow:
+                        self._last_run_at = time.monotonic()
                 except DATABASE_DOWN_ERRORS as error:
                     self._log_database_down(error)
-            else:  # so that every job, the daily one included, runs at once when this server becomes the leader
+            else:  # so that every job, the daily ones included, runs at once when this server becomes the leader
                 self._next_runs.clear()
-                self._last_daily_run = None
-            await asyncio.sleep(self._interval)
+                self._completed_days.clear()
+            await asyncio.sleep(self._interval * (10 if slow else 1))
 
     def _log_database_down(self, error: Exception) -> None:
         if not self._is_database_down:
             log.warning("The database cannot be reached (%r): scheduled jobs continue when it is back.", error)
         self._is_database_down = True
 
-    async def run_due_jobs(self) -> None:
-        """Run the jobs that are due. Raises the errors of an unreachable database."""
+    async def run_due_jobs(self, *, slow: bool = False) -> None:
+        """Run the slow or the other jobs that are due. Raises the errors of an unreachable database."""
         context = await self._create_context()
         try:
             today = await context.today()
         except ServiceUnavailable:  # there is no company yet
             return
         now = self._clock()
-        due = [job for job in self._jobs if self._is_due(job, now)]
+        due = [job for job in self._jobs if job.is_slow is slow and self._is_due(job, now, today)]
         for job in due:
-            await self._run_job(job, now, context if job is due[0] else await self._create_context())
-        is_new_day = today != self._last_daily_run and self._is_due(self._daily_job, now)
-        if is_new_day and await self._run_job(self._daily_job, now, await self._create_context()):
-            self._last_daily_run = today
+            is_finished = await self._run_job(job, now, context if job is due[0] else await self._create_context())
+            if job.daily and is_finished:
+                self._completed_days[job.name] = today
 
-    def _is_due(self, job: ScheduledJob, now: datetime) -> bool:
+    def _is_due(self, job: ScheduledJob, now: datetime, today: date) -> bool:
+        if self._completed_days.get(job.name) == today:
+            return False
         remaining = self._next_runs.get(job.name, now) - now
         return (
             not timedelta(0) < remaining <= job.every

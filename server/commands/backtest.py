@@ -34,7 +34,7 @@ from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
-from server.app import utc_now
+from server.clock import utc_now
 from server.context_factory import ContextFactory
 from server.http.rate_limit import create_rate_limiter
 from server.settings import Settings
@@ -61,9 +61,7 @@ async def backtest(settings: Settings, first: datetime | None, last: datetime | 
         _write_csv(file, forecasts, currency)
     skipped = [date.fromordinal(day).isoformat() for day in origins if day not in forecast_days]
     lines = [f"Too little was known on {', '.join(skipped)}: nothing is forecast there."] if skipped else []
-    return "\n".join(
-        [*lines, *_format_tables(data, completed(data.table, forecasts, data.snapshot.today - 1), currency)]
-    )
+    return "\n".join([*lines, *_format_tables(data, completed(data.table, forecasts, data.snapshot.today - 1))])
 
 
 async def forecast(settings: Settings, origin: datetime, file: Path | None) -> str:
@@ -133,7 +131,7 @@ def _write_csv(file: Path, forecasts: Iterable[BacktestForecast], currency: str)
         writer.writerows(_format_cells(forecast, currency) for forecast in forecasts)
 
 
-def _format_tables(data: BacktestData, forecasts: Sequence[BacktestForecast], currency: str) -> list[str]:
+def _format_tables(data: BacktestData, forecasts: Sequence[BacktestForecast]) -> list[str]:
     if not forecasts:
         return ["No forecast can be compared yet: none of the periods is over."]
     lines = []

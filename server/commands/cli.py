@@ -1,36 +1,19 @@
-"""Command-line interface: setup, serve, migrate, import, backtest, forecast, reconcile, settings, schema, demo."""
+"""Command-line interface: setup, serve, migrate, import, backtest, forecast, reconcile, settings, schema, demo.
+
+Each command is declared here and implemented in a module of its own, which is imported when the command is called. So
+`--help` and `settings` answer without loading the server, which takes seconds.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import resource
 import sys
-from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any
 
 import click
-import uvicorn
-from uvicorn.supervisors import Multiprocess
 
-from domain.errors.user_errors import UserError
-from graph.schema import export_sdl
-from models import migrator
-from models.db import connection
-from models.db.connection import DATABASE_DOWN_ERRORS
-from models.organization.company import find_company
-from resolvers.ledger.reconciliation import reconcile as run_reconciliation
-from resolvers.organization import company
-from server import settings
-from server.app import utc_now
-from server.observability import logging
-from server.settings import Settings, SettingsError
-from server.uvicorn_runner import exit_cleanly_on_sigterm, server_config
-
-Result = TypeVar("Result")
-_LOW_FILE_LIMIT: Final = 4_096
-SCHEMA_FILE = Path(__file__).parents[2] / "graph" / "schema.graphql"
+from server import setting_descriptions
 
 
 class _CommandGroup(click.Group):
@@ -39,10 +22,15 @@ class _CommandGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except SettingsError as error:
-            raise click.ClickException(str(error)) from error
-        except DATABASE_DOWN_ERRORS as error:
-            raise click.ClickException(f"The database cannot be reached: {error}") from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            from server.commands.error_sentences import find_sentence
+
+            sentence = find_sentence(error)
+            if sentence is None:
+                raise
+            raise click.ClickException(sentence) from error
 
 
 @click.group(
@@ -54,35 +42,18 @@ def main() -> None:
     """Scoreline: live sales goals, leaderboards and forecasts."""
 
 
-def _load_settings(**overrides: Any) -> Settings:
-    loaded_settings = settings.load(**overrides)
-    logging.configure_logging(loaded_settings)
-    return loaded_settings
-
-
-def _run_with_database(settings: Settings, command: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """Run a coroutine with the database connected. Raises ClickException if migrations are pending."""
-
-    async def run_connected() -> Result:
-        async with connection.connect(settings.database_url):
-            if await migrator.list_pending():
-                raise click.ClickException("The database is not up to date: run `./run migrate` first.")
-            return await command()
-
-    return asyncio.run(run_connected())
-
-
 @main.command("settings")
 def show_settings() -> None:
     """List all settings with their meanings and defaults, as a Markdown table."""
-    click.echo(settings.describe())
+    click.echo(setting_descriptions.describe())
 
 
 @main.command()
 def migrate() -> None:
     """Create the tables, or migrate them to the current version. No data is lost."""
-    applied = asyncio.run(migrator.migrate(_load_settings().database_url))
-    click.echo("\n".join(f"applied {name}" for name in applied) or "The database is up to date.")
+    from server.commands.migrate import migrate_database
+
+    click.echo(migrate_database())
 
 
 @main.command()
@@ -110,18 +81,9 @@ def migrate() -> None:
 )  # fmt: skip
 def setup(**options: Any) -> None:
     """Create the company, its first pipeline and its first administrator: once per installation."""
-    settings = _load_settings()
-    asyncio.run(migrator.migrate(settings.database_url))
+    from server.commands.setup import set_up_company
 
-    async def create_company() -> str:
-        try:
-            async with connection.write_transaction():
-                row, admin = await company.set_up(**options, now=utc_now())
-        except UserError as error:
-            raise click.ClickException(f"{'.'.join(error.path)}: {error.message}") from error
-        return f"{row.name} is set up. {admin.name} signs in with {admin.email}; `./run serve` starts the server."
-
-    click.echo(_run_with_database(settings, create_company))
+    click.echo(set_up_company(**options))
 
 
 @main.command()
@@ -129,44 +91,9 @@ def setup(**options: Any) -> None:
 @click.option("--port", type=int, default=None, help="Port to listen on [SCORELINE_PORT].")
 def serve(host: str | None, port: int | None) -> None:
     """Serve GraphQL over HTTP and WebSocket at /graphql."""
-    settings = _load_settings(host=host, port=port)
-    settings.check_fit_to_serve()
+    from server.commands.serve import serve_until_stopped
 
-    async def inspect_database() -> tuple[bool, bool]:
-        async with connection.connect(settings.database_url):
-            needs_migration = bool(await migrator.list_pending())
-            return needs_migration, not needs_migration and await find_company() is None
-
-    try:
-        needs_migration, needs_company = asyncio.run(inspect_database())
-    except DATABASE_DOWN_ERRORS as error:
-        click.echo(f"The database cannot be reached ({error}); serving anyway, ready once it can.", err=True)
-        needs_migration = needs_company = False
-    if needs_migration:
-        raise click.ClickException("The database is not up to date: run `./run migrate` first.")
-    if needs_company:
-        click.echo("There is no company yet: `./run setup` creates it, in this or another terminal.", err=True)
-    run_server(settings)
-
-
-def run_server(settings: Settings) -> None:
-    """Serve until stopped: in this process, or in `settings.workers` child processes."""
-    exit_cleanly_on_sigterm()
-    _raise_open_file_limit()
-    if settings.workers == 1:
-        uvicorn.Server(server_config(settings)).run()
-        return
-    config = server_config(settings, "server.app:create_app_from_environment")
-    Multiprocess(config, [config.bind_socket()]).run()
-
-
-def _raise_open_file_limit() -> None:
-    """Raise the limit of open files to the hard limit, since each socket is a file; warn if that is low."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard != resource.RLIM_INFINITY and hard < _LOW_FILE_LIMIT:
-        click.echo(f"Only {hard} files may be open: about {hard - 100} sockets at once. Raise `ulimit -Hn`.", err=True)
+    serve_until_stopped(host, port)
 
 
 @main.command("import")
@@ -180,10 +107,11 @@ def _raise_open_file_limit() -> None:
 def import_csv(source: Path, map_: str, dry_run: bool, rejects: Path) -> None:
     """Import CSV exports of a CRM: a file or a directory. Running it again changes nothing."""
     from server.commands.import_csv import run_import
+    from server.commands.runtime import load_settings, run_with_database
 
-    settings = _load_settings()
+    settings = load_settings()
     click.echo(
-        _run_with_database(settings, lambda: run_import(settings, source, map_, dry_run=dry_run, rejects_path=rejects))
+        run_with_database(settings, lambda: run_import(settings, source, map_, dry_run=dry_run, rejects_path=rejects))
     )
 
 
@@ -205,9 +133,10 @@ def backtest(first: datetime | None, last: datetime | None, file: Path | None) -
     Without --from and --to, origins are all month ends with enough history to train on and results to compare with.
     """
     from server.commands.backtest import backtest as run_backtest
+    from server.commands.runtime import load_settings, run_with_database
 
-    settings = _load_settings()
-    click.echo(_run_with_database(settings, lambda: run_backtest(settings, first, last, file)))
+    settings = load_settings()
+    click.echo(run_with_database(settings, lambda: run_backtest(settings, first, last, file)))
 
 
 @main.command()
@@ -219,22 +148,19 @@ def forecast(origin: datetime, file: Path | None) -> None:
     A database with only the data known then gives the same numbers.
     """
     from server.commands.backtest import forecast as forecast_at
+    from server.commands.runtime import load_settings, run_with_database
 
-    settings = _load_settings()
-    click.echo(_run_with_database(settings, lambda: forecast_at(settings, origin, file)))
+    settings = load_settings()
+    click.echo(run_with_database(settings, lambda: forecast_at(settings, origin, file)))
 
 
 @main.command()
 @click.option("--repair", is_flag=True, help="Rebuild the totals where they differ from the ledger.")
 def reconcile(repair: bool) -> None:
     """Recompute totals and postings from the records and report every difference. Exits with 1 if there is any."""
-    findings = _run_with_database(
-        _load_settings(), lambda: run_reconciliation(repair_clock=utc_now if repair else None)
-    )
-    for difference in findings.differences:
-        click.echo(str(difference))
-    click.echo(findings.summary)
-    sys.exit(1 if findings.differences else 0)
+    from server.commands.reconcile import report_differences
+
+    sys.exit(1 if report_differences(repair=repair) else 0)
 
 
 @main.command()
@@ -242,14 +168,9 @@ def reconcile(repair: bool) -> None:
 @click.option("--write", is_flag=True, help="Write graph/schema.graphql.")
 def schema(check: bool, write: bool) -> None:
     """Print the schema in the GraphQL schema language."""
-    text = export_sdl()
-    if write:
-        SCHEMA_FILE.write_text(text)
-    elif check:
-        if not SCHEMA_FILE.exists() or SCHEMA_FILE.read_text() != text:
-            raise click.ClickException("graph/schema.graphql is out of date: run `./run schema --write`.")
-    else:
-        click.echo(text, nl=False)
+    from server.commands.schema import print_schema
+
+    print_schema(check=check, write=write)
 
 
 @main.command()
@@ -263,13 +184,11 @@ def demo(host: str | None, port: int | None, fresh: bool, fill: bool) -> None:
     With --fill the company is only created, in the database of the settings (also PostgreSQL), to be served by
     `./run serve` from any number of servers, without simulated activity.
     """
-    from server.commands import demo as demo_command
-
-    if not fill:
-        demo_command.run_demo(host=host, port=port, recreate=fresh)
-    elif fresh or host or port:
+    if fill and (fresh or host or port):
         raise click.UsageError("--fill only creates the company: it takes no other option.")
+    from server.commands.demo import fill_empty_database, run_demo
+
+    if fill:
+        click.echo(fill_empty_database())
     else:
-        settings = _load_settings()
-        asyncio.run(migrator.migrate(settings.database_url))
-        click.echo(_run_with_database(settings, lambda: demo_command.fill_database(settings)))
+        run_demo(host=host, port=port, recreate=fresh)

@@ -31,7 +31,8 @@ from models.db import connection
 from models.organization.company import find_company
 from resolvers.request.services import Services
 from server import settings
-from server.app import utc_now
+from server.clock import utc_now
+from server.commands.runtime import load_settings, run_with_database
 from server.http.rate_limit import create_rate_limiter
 from server.observability import logging
 from server.settings import Settings
@@ -111,7 +112,14 @@ async def _load_or_create_company(settings: Settings, recreate: bool) -> tuple[C
     return history, device_tokens
 
 
-async def fill_database(settings: Settings) -> str:
+def fill_empty_database() -> str:
+    """Create tables and company in the database of the settings, and return the list of sign-ins."""
+    loaded_settings = load_settings()
+    asyncio.run(migrator.migrate(loaded_settings.database_url))
+    return run_with_database(loaded_settings, lambda: _fill_database(loaded_settings))
+
+
+async def _fill_database(settings: Settings) -> str:
     """Create the company in the connected database, which must have none, and return the list of sign-ins."""
     if await find_company() is not None:
         raise click.ClickException("There is a company already: name an empty database in SCORELINE_DATABASE_URL.")

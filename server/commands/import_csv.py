@@ -23,7 +23,7 @@ from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
-from server.app import utc_now
+from server.clock import utc_now
 from server.context_factory import ContextFactory
 from server.http.rate_limit import create_rate_limiter
 from server.settings import Settings

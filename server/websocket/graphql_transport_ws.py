@@ -28,7 +28,7 @@ from server.requests.request_parsing import ClientMessage, MalformedMessage, par
 from server.websocket.protocol import PreparedText, WebSocketProtocol
 from server.websocket.shared_subscriptions import Subscriber, SubscriptionRegistry
 from server.websocket.token_bucket import TokenBucket
-from subscriptions.core.hub import cancel_and_wait
+from subscriptions.core.tasks import cancel_and_wait
 
 SUBPROTOCOL: Final = "graphql-transport-ws"
 (

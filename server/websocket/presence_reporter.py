@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from typing import NoReturn
 from uuid import uuid4
 
 from models.db.connection import DATABASE_DOWN_ERRORS
@@ -45,7 +46,7 @@ class PresenceReporter:
                 del self._socket_counts[employee_id]
                 self._changed.set()
 
-    async def run(self) -> None:
+    async def run(self) -> NoReturn:
         """Report the employees online, for as long as the process runs."""
         reported: set[int] = set()
         while True:
@@ -63,7 +64,3 @@ class PresenceReporter:
             except TimeoutError:
                 continue
             await asyncio.sleep(_DEBOUNCE_SECONDS)
-
-    async def report_offline(self) -> None:
-        """Report that no employee is online in this process any more."""
-        await people.report_presence(self._process_id, (), self.clock())

@@ -31,8 +31,8 @@ from server.observability import prometheus
 from server.operation_runner import OperationResult, OperationRunner
 from server.websocket.protocol import PreparedText
 from server.websocket.session_permissions import SessionPermissions
-from subscriptions.core.hub import cancel_and_wait
 from subscriptions.core.stream_context import FROM_NOW
+from subscriptions.core.tasks import cancel_and_wait
 
 YIELD_EVERY: Final = 100  # sends after which the event loop gets to other tasks
 MAX_BUFFERED_EVENTS: Final = 1_000  # events buffered for a subscriber that still replays

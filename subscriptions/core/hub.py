@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 from uuid import uuid4
 
 import orjson
 from broadcaster import Broadcast
 
 from subscriptions.core.coalescing import CoalescingEvent, CoalescingWindow
+from subscriptions.core.tasks import TaskSupervisor
 
 BROADCAST_CHANNEL: Final = "scoreline:news"
 ALL_LISTENERS: Final = "*"  # topic that reaches all listeners, whatever their topics
@@ -38,25 +38,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 ReadChangeLog = Callable[[int], Awaitable[Sequence[tuple[int, Sequence[str]]]]]
 ReadLastPosition = Callable[[], Awaitable[int]]
-
-
-def backoff_delays(initial: float = 0.1, maximum: float = 5.0) -> Iterator[float]:
-    """Yield the seconds to wait before each retry, without end: doubling from `initial` to `maximum`, with jitter."""
-    while True:
-        yield random.uniform(initial / 2, initial)  # noqa: S311 - jitter, not a secret
-        initial = min(maximum, initial * 2)
-
-
-async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel the tasks and wait until they are done.
-
-    Cancels repeatedly: on Python 3.11 `asyncio.wait_for` inside a client library may swallow a cancellation.
-    """
-    remaining = set(tasks)
-    while remaining:
-        for task in remaining:
-            task.cancel()
-        _, remaining = await asyncio.wait(remaining, timeout=1)
 
 
 async def _with_timeout(operation: Awaitable[T]) -> T:
@@ -172,22 +153,20 @@ class Hub:
         )
         self._position: int | None = None
         self._delivered_positions: set[int] = set()  # positions delivered, no further back than the overlap
-        self._tasks: list[asyncio.Task[NoReturn]] = []
-        self._failed_tasks: set[str] = set()
-        self._restarts, self._connect_count = 0, 0
+        self._supervisor = TaskSupervisor("hub", on_restart=self._read_due.set)
+        self._connect_count = 0
         self._last_read_at: float | None = None
         self._log_unreadable, self._publish_failing, self._broadcast_connected = False, False, True
 
     async def start(self) -> None:
         """Start the tasks. Succeeds also while the broadcast and the database are down."""
         await self._broadcast.connect()
-        loops = {"receiver": self._receive_loop, "poller": self._poll_loop, "publisher": self._publish_loop}
-        self._tasks = [
-            asyncio.create_task(self._run_loop(name, loop), name=f"hub {name}") for name, loop in loops.items()
-        ]
+        self._supervisor.start(
+            {"receiver": self._receive_loop, "poller": self._poll_loop, "publisher": self._publish_loop}
+        )
 
     async def stop(self) -> None:
-        await cancel_and_wait(*self._tasks)
+        await self._supervisor.stop()
         await self._broadcast.disconnect()
 
     def notify(self) -> None:
@@ -247,15 +226,14 @@ class Hub:
 
     @property
     def status(self) -> HubStatus:
-        tasks_running = bool(self._tasks) and not self._failed_tasks and not any(task.done() for task in self._tasks)
         last_read_age = None if self._last_read_at is None else asyncio.get_running_loop().time() - self._last_read_at
         return HubStatus(
-            tasks_running=tasks_running,
+            tasks_running=self._supervisor.all_running,
             broadcast_connected=self._broadcast_connected,
             last_read_age=last_read_age,
             connect_count=self._connect_count,
             position=self._position or 0,
-            restarts=self._restarts,
+            restarts=self._supervisor.restarts,
             listeners=len(self._listeners),
             topics=len(self._listeners_by_topic),
         )
@@ -268,20 +246,6 @@ class Hub:
             status.last_read_age is not None and status.last_read_age < self._poll_interval + 2 * IO_TIMEOUT_SECONDS
         )
         return status.tasks_running and is_recent and not self._log_unreadable
-
-    async def _run_loop(self, name: str, loop: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
-        """Run a task's loop and restart it, with growing pauses, whenever it fails."""
-        delays = backoff_delays()
-        while True:
-            try:
-                await loop()
-            except Exception:  # nothing else would restart it
-                log.exception("The hub's %s failed and is restarted.", name)
-            self._restarts += 1
-            self._failed_tasks.add(name)
-            await asyncio.sleep(next(delays))
-            self._failed_tasks.discard(name)
-            self._read_due.set()
 
     async def _receive_loop(self) -> NoReturn:
         """Receive announcements: `["sender", position, [topics]]`, or only a sender, which asks to read the log."""

@@ -18,7 +18,8 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from subscriptions.core.hub import CONNECTION_LOST, RESYNC, backoff_delays, cancel_and_wait
+from subscriptions.core.hub import CONNECTION_LOST, RESYNC
+from subscriptions.core.tasks import backoff_delays, cancel_and_wait
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from datetime import date
 from typing import Generic, TypeVar
 
 from subscriptions.core.coalescing import CoalescingEvent, CoalescingWindow
-from subscriptions.core.hub import Hub, backoff_delays
+from subscriptions.core.hub import Hub
+from subscriptions.core.tasks import backoff_delays
 
 log = logging.getLogger(__name__)
 

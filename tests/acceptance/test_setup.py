@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -92,8 +93,9 @@ def test_invalid_setting_is_named_without_repeating_its_value(
     assert "hunter2" not in result.err
 
 
-def test_unreachable_database_is_reported_in_one_sentence(tmp_path: Path) -> None:
-    home = Workspace(tmp_path, database_url="postgres://me@127.0.0.1:1/x")
+@pytest.mark.parametrize("address", ["127.0.0.1", "255.255.255.255"], ids=["refused", "unreachable"])
+def test_unreachable_database_is_reported_in_one_sentence(tmp_path: Path, address: str) -> None:
+    home = Workspace(tmp_path, database_url=f"postgres://me@{address}:1/x")
 
     for command in (["migrate"], ["reconcile"]):
         assert "The database cannot be reached" in error_sentence(home.run(*command))
@@ -144,10 +146,17 @@ def test_bootstrap_installs_once_and_again_after_a_lock_file_changed(bootstrap_f
     assert (environment / "bin" / "pip").exists()
 
 
+def test_bootstrap_help_lists_every_command(bootstrap_folder: Path) -> None:
+    output, _ = run_bootstrap(bootstrap_folder, "--help")
+
+    listed_commands = set(re.findall(r"^ +\./run ([a-z]+)", output, re.MULTILINE))
+    assert listed_commands == {*main.commands, "test", "bench", "check", "lock"} - {"demo"}  # which is `./run` itself
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("check", "--help"), ("lock", "-h")])
 def test_bootstrap_help_installs_nothing(bootstrap_folder: Path, arguments: tuple[str, ...]) -> None:
     output, installed = run_bootstrap(bootstrap_folder, *arguments)
 
-    assert output.startswith("The one entry for people")
+    assert output.startswith("The entry point: ")
     assert not installed
     assert not (bootstrap_folder / ".venv").exists()

@@ -3,7 +3,8 @@
 import pytest
 from click.testing import CliRunner
 
-from server.commands.cli import SCHEMA_FILE, main
+from server.commands.cli import main
+from server.commands.schema import SCHEMA_FILE
 
 
 @pytest.mark.skipif(

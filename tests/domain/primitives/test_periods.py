@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given as for_all
@@ -18,7 +18,6 @@ from domain.primitives.periods import (
     elapsed_and_total_days,
     is_month_closed,
     period_containing,
-    period_instants,
     previous_comparable_period,
     select_period,
     shift_period,
@@ -59,15 +58,6 @@ def test_day_is_in_one_period_and_the_next_begins_the_day_after(kind, day, calen
     assert previous.end == period.start - DAY
 
 
-@for_all(regular_kinds, days, calendars)
-def test_instants_of_period_end_where_next_period_begins(kind, day, calendar):
-    period = period_containing(kind, day, calendar)
-    start, end = period_instants(period, calendar)
-
-    assert end == period_instants(shift_period(period, 1, calendar), calendar)[0]
-    assert (start.tzinfo is UTC and start < end) or period.days == 1
-
-
 @for_all(regular_kinds, days, calendars, st.integers(-60, 60), st.integers(-60, 60))
 def test_shifting_in_one_step_or_two_is_the_same(kind, day, calendar, n, m):
     period = period_containing(kind, day, calendar)
@@ -106,15 +96,6 @@ def test_month_after_january_is_february():
 def test_custom_period_shifts_by_its_length():
     assert shift_period(custom_period(date(2026, 11, 1), date(2026, 11, 10)), 1, PLAIN_CALENDAR) == custom_period(
         date(2026, 11, 11), date(2026, 11, 20)
-    )
-
-
-def test_month_begins_at_midnight_of_company_zone():
-    november = period_containing(PeriodKind.MONTH, TODAY, MOSCOW_CALENDAR)
-
-    assert period_instants(november, MOSCOW_CALENDAR) == (
-        datetime(2026, 10, 31, 21, tzinfo=UTC),
-        datetime(2026, 11, 30, 21, tzinfo=UTC),
     )
 
 

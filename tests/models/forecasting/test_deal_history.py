@@ -14,8 +14,6 @@ from resolvers.forecasting import backtests
 from tests.resolvers.two_sellers import open_world_with_two_sellers
 from tests.world import World
 
-FAR_FUTURE = 10**6
-
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:

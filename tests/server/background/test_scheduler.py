@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from models.alerts.alerts import Alert
+from models.forecasting import snapshots as snapshot_rows
+from models.forecasting.snapshots import ForecastSnapshot
 from models.organization import people
 from resolvers import scheduled_jobs
 from resolvers.request.context import Context
@@ -158,7 +160,6 @@ async def test_scheduler_continues_when_the_clock_is_set_back(world: World) -> N
     scheduler = create_scheduler(
         world,
         jobs=(ScheduledJob("good", timedelta(seconds=5), works),),
-        daily_job=ScheduledJob("no", timedelta(0), _do_nothing),
     )
     for step in (0, 1, 5, -3600, 1, 5):
         world.advance(seconds=step)
@@ -174,7 +175,7 @@ async def test_daily_job_runs_when_the_companys_day_begins(world: World) -> None
         run_days.append((await context.today()).isoformat())
         return False
 
-    scheduler = create_scheduler(world, jobs=(), daily_job=ScheduledJob("goals", timedelta(0), record_run))
+    scheduler = create_scheduler(world, jobs=(ScheduledJob("goals", timedelta(0), record_run, daily=True),))
     for _ in range(30):  # hours, from ten in the morning in Berlin
         await scheduler.run_due_jobs()
         world.advance(hours=1)
@@ -191,12 +192,74 @@ async def test_failed_daily_job_is_retried_after_its_interval(world: World, capl
             raise ValueError("a bad row")
         return False
 
-    scheduler = create_scheduler(world, jobs=(), daily_job=ScheduledJob("goals", timedelta(minutes=1), fail_first))
+    scheduler = create_scheduler(world, jobs=(ScheduledJob("goals", timedelta(minutes=1), fail_first, daily=True),))
     for _ in range(12):
         await scheduler.run_due_jobs()
         world.advance(seconds=30)
 
     assert [at - run_times[0] for at in run_times] == [timedelta(0), timedelta(minutes=1)]
+
+
+async def test_slow_job_does_not_hold_up_the_others(world: World) -> None:
+    may_finish, slow_runs, quick_runs = asyncio.Event(), [], []
+
+    async def wait_for_permission(context):
+        slow_runs.append(1)
+        await may_finish.wait()
+        return False
+
+    async def record_run(context):
+        quick_runs.append(1)
+        return False
+
+    scheduler = create_scheduler(
+        world,
+        jobs=(
+            ScheduledJob("slow", timedelta(0), wait_for_permission, daily=True, is_slow=True),
+            ScheduledJob("quick", timedelta(0), record_run),
+        ),
+    )
+    await scheduler.start()
+    try:
+        await wait_until(lambda: _as_coroutine(bool(slow_runs)))
+        runs_before = len(quick_runs)
+        await wait_until(lambda: _as_coroutine(len(quick_runs) > runs_before + 3))
+        may_finish.set()
+        world.advance(days=1)
+        await wait_until(lambda: _as_coroutine(len(slow_runs) == 2))
+    finally:
+        await scheduler.stop()
+
+
+async def test_forecast_snapshots_are_stored_once_soon_after_each_day_begins(world: World) -> None:
+    scheduler, stored = create_scheduler(world), {}
+    for _ in range(30):  # hours, from ten in the morning in Berlin
+        await scheduler.run_due_jobs(slow=True)
+        days = await ForecastSnapshot.all().distinct().values_list("day", flat=True)
+        stored |= {day.isoformat(): world.now.isoformat() for day in days if day.isoformat() not in stored}
+        world.advance(hours=1)
+
+    assert stored == {"2026-11-18": "2026-11-18T09:00:00+00:00", "2026-11-19": "2026-11-18T23:00:00+00:00"}
+
+
+async def test_failed_snapshots_are_retried_and_logged(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_all = snapshot_rows.save_all
+
+    async def fail(rows):
+        raise ValueError("a bad row")
+
+    scheduler = create_scheduler(world)
+    monkeypatch.setattr(snapshot_rows, "save_all", fail)
+    await scheduler.run_due_jobs(slow=True)
+    monkeypatch.setattr(snapshot_rows, "save_all", save_all)
+    world.advance(minutes=1)
+    await scheduler.run_due_jobs(slow=True)
+
+    assert scheduler.status.job_failures == 1
+    assert "The scheduled job “forecast snapshots” failed." in caplog.text
+    assert await ForecastSnapshot.exists()
 
 
 async def test_crashed_scheduler_task_is_restarted_and_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -209,23 +272,17 @@ async def test_crashed_scheduler_task_is_restarted_and_logged(world: World, capl
             raise RuntimeError("unheard of")
         return world.build_context()
 
-    scheduler = create_scheduler(
-        world, create_context=fail_once, jobs=(), daily_job=ScheduledJob("nothing", timedelta(0), _do_nothing)
-    )
+    scheduler = create_scheduler(world, create_context=fail_once, jobs=())
     await scheduler.start()
     try:
         await wait_until(lambda: _as_coroutine(calls > 2 and scheduler.is_healthy))
         assert scheduler.status.restarts == 1
-        assert "“job loop” failed and is restarted" in caplog.text
+        assert "The task “job loop” of the scheduler failed and is restarted." in caplog.text
     finally:
         await scheduler.stop()
 
 
-async def _do_nothing(context: Context) -> bool:
-    return False
-
-
 def test_job_names_are_unique():
-    names = [job.name for job in (*scheduled_jobs.SCHEDULED_JOBS, scheduled_jobs.DAILY_JOB)]
+    names = [job.name for job in scheduled_jobs.SCHEDULED_JOBS]
 
     assert len(set(names)) == len(names)

@@ -14,7 +14,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.http_server import RunningServer, receive_message, run_test_server, send_message, wait_closed
 
-GOALS = "subscription($scope: ID) { goalProgress(scope: $scope) { id progress { value } } }"
 WINS = "subscription { dealWon { id title } }"
 COMPANY = "{ company { name } }"
 

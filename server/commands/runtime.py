@@ -1,0 +1,36 @@
+"""What most commands begin with: settings, logging and a connected database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import click
+
+from models import migrator
+from models.db import connection
+from server import settings
+from server.observability import logging
+from server.settings import Settings
+
+Result = TypeVar("Result")
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment and configure logging by them."""
+    loaded_settings = settings.load(**overrides)
+    logging.configure_logging(loaded_settings)
+    return loaded_settings
+
+
+def run_with_database(settings: Settings, command: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Run a coroutine with the database connected. Raises ClickException if migrations are pending."""
+
+    async def run_connected() -> Result:
+        async with connection.connect(settings.database_url):
+            if await migrator.list_pending():
+                raise click.ClickException("The database is not up to date: run `./run migrate` first.")
+            return await command()
+
+    return asyncio.run(run_connected())

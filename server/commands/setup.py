@@ -1,0 +1,31 @@
+"""The setup command."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from domain.errors.user_errors import UserError
+from models import migrator
+from models.db import connection
+from resolvers.organization import company
+from server.clock import utc_now
+from server.commands.runtime import load_settings, run_with_database
+
+
+def set_up_company(**options: Any) -> str:
+    """Create the tables, the company and its first administrator, and return what to do next."""
+    settings = load_settings()
+    asyncio.run(migrator.migrate(settings.database_url))
+
+    async def create_company() -> str:
+        try:
+            async with connection.write_transaction():
+                row, admin = await company.set_up(**options, now=utc_now())
+        except UserError as error:
+            raise click.ClickException(f"{'.'.join(error.path)}: {error.message}") from error
+        return f"{row.name} is set up. {admin.name} signs in with {admin.email}; `./run serve` starts the server."
+
+    return run_with_database(settings, create_company)

@@ -1,0 +1,112 @@
+"""The settings as their readers see them: variable, meaning, accepted values and default of each.
+
+Apart from `server.settings`, which validates them, because `./run settings` prints this table without loading pydantic.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+PREFIX: Final = "SCORELINE_"
+MIN_SECRET_BYTES: Final = 32  # the length of an HS256 digest
+
+
+class SettingDescription(NamedTuple):
+    """The description of a setting. `variable` is the environment variable if it is not named after the setting."""
+
+    default: Any
+    meaning: str
+    accepted: str
+    variable: str | None = None
+
+
+DESCRIPTIONS: Final = {
+    "database_url": SettingDescription(
+        "sqlite://var/scoreline.db",
+        "The database.",
+        "`sqlite://PATH` (relative to the working directory, or `sqlite:///absolute/path`) or "
+        "`postgres://USER:PASSWORD@HOST:5432/NAME`",
+    ),
+    "redis_url": SettingDescription(
+        None,
+        "The Redis through which server processes notify each other of changes; needed for more than one process.",
+        "`redis://HOST:6379/0`",
+    ),
+    "secret": SettingDescription(
+        None,
+        "Signs access tokens; must be the same in every process. With SQLite, a secret is created beside the database "
+        "by default.",
+        f"at least {MIN_SECRET_BYTES} random bytes",
+    ),
+    "host": SettingDescription("127.0.0.1", "The address to listen on.", "an address, like `127.0.0.1` or `0.0.0.0`"),
+    "port": SettingDescription(8000, "The port to listen on.", "a number from 0 (any free one) to 65535"),
+    "workers": SettingDescription(
+        1, "Server processes that share the port.", "a number from 1 to 64", variable="WEB_CONCURRENCY"
+    ),
+    "trusted_proxies": SettingDescription(
+        (),
+        "Proxies whose `X-Forwarded-For` header is trusted.",
+        "addresses or networks separated by commas, like `10.0.0.1,172.16.0.0/12`",
+    ),
+    "origins": SettingDescription(
+        (),
+        "Other web origins whose pages may use this server.",
+        "origins separated by commas, like `https://board.example.com`",
+    ),
+    "access_minutes": SettingDescription(
+        15, "How long an access token is valid.", "a number of minutes from 1 to 1440"
+    ),
+    "refresh_days": SettingDescription(30, "How long a session lasts after sign-in.", "a number of days from 1 to 365"),
+    "deadline_seconds": SettingDescription(
+        10, "How long an operation may take before it is cancelled.", "a number of seconds from 1 to 120"
+    ),
+    "idle_minutes": SettingDescription(
+        5, "The longest gap between heartbeats that still counts as work time.", "a number of minutes from 2 to 60"
+    ),
+    "body_limit": SettingDescription(
+        1_000_000, "The largest accepted request body.", "a number of bytes from 10000 to 20000000"
+    ),
+    "pool_size": SettingDescription(
+        20, "The maximum number of PostgreSQL connections per process.", "a number from 2 to 200"
+    ),
+    "push_window_ms": SettingDescription(
+        30, "How long changes of a state are collected into one push.", "a number of milliseconds from 25 to 100"
+    ),
+    "compress": SettingDescription(
+        False,
+        "Compress WebSocket messages: for slow connections, at several times the CPU and memory per socket.",
+        "`true` or `false`",
+    ),
+    "log_format": SettingDescription("console", "The format of the log.", "`console` or `json`"),
+    "log_level": SettingDescription(
+        "info", "The lowest level that is logged.", "`debug`, `info`, `warning` or `error`"
+    ),
+    "metrics_token": SettingDescription(
+        None,
+        "The bearer token required for /metrics; without it, only requests from this machine are answered.",
+        "at least 16 characters",
+    ),
+    "channels": SettingDescription(
+        None,
+        "Outside channels for alerts, in addition to the inbox; see docs/alerts.md.",
+        "a line `NAME=ADDRESS` for each, or a JSON object, like "
+        "`crm=https://example.com/hook#SECRET` with a secret of 16 characters or more, or an Apprise URL",
+    ),
+    "demo": SettingDescription(
+        False, "Show the schema and the query page without sign-in; never for real data.", "`true` or `false`"
+    ),
+}
+
+
+def variable_name(setting: str) -> str:
+    """Return the environment variable of a setting."""
+    return DESCRIPTIONS[setting].variable or PREFIX + setting.upper()
+
+
+def describe() -> str:
+    """Return all settings, their meanings and defaults as a Markdown table."""
+    lines = ["| Variable | Meaning | Default |", "| --- | --- | --- |"]
+    for name, setting in DESCRIPTIONS.items():
+        default = "none" if setting.default in (None, ()) else f"`{str(setting.default).lower()}`"
+        lines.append(f"| `{variable_name(name)}` | {setting.meaning} Write {setting.accepted}. | {default} |")
+    return "\n".join(lines)
