@@ -24,12 +24,14 @@ from domain.errors.user_errors import UserErrorCode
 from domain.ledger.metrics import METRICS
 from domain.ledger.record_facts import DealStatus
 from domain.permissions import Action, DeviceKind, Reach, Role
+from graph.base.mutations import LARGE_BATCH_SIZE
 from graph.execution import error_formatting
 from graph.execution.query_limits import QueryLimits
 from graph.execution.variable_checks import MAX_VALUES
 from graph.mutations.deals import MAX_BATCH_SIZE
 from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
 from models.db.keyset_pagination import MAX_PAGE_SIZE
+from models.db.write_queue import SERVER_LIMITS
 from resolvers.scheduled_jobs import SCHEDULED_JOBS, ScheduledJob
 from server import setting_descriptions, settings
 from server.http import graphql_endpoint, header_limit, rate_limit
@@ -133,6 +135,7 @@ def connection_limits_table() -> str:
             ["bytes of address and headers together", f"{header_limit.MAX_HEAD_BYTES:,}"],
             ["seconds for the body of a request to arrive", f"{graphql_endpoint.BODY_TIMEOUT_SECONDS:.0f}"],
             ["deals of one `recordDeals`", MAX_BATCH_SIZE],
+            [f"seconds that a `recordDeals` of {LARGE_BATCH_SIZE} or more waits for others", SERVER_LIMITS.batch],
             ["sign-in attempts per e-mail address; a success resets them", _format_rate(rate_limit.PER_EMAIL_LIMIT)],
             ["sign-in attempts per IP address", _format_rate(rate_limit.PER_ADDRESS_LIMIT)],
             ["bytes of a WebSocket message", f"{max_message_bytes:,}"],
@@ -170,7 +173,10 @@ ERROR_MEANINGS: Final = {
     "CURSOR_UNKNOWN": "The `after` of a subscription is unknown.",
     "THROTTLED": "Too many requests: try again after `retryAfterMs`, or after the seconds in the header `Retry-After`.",
     "TIMEOUT": "The operation took too long and was cancelled.",
-    "UNAVAILABLE": "The database cannot be reached, or there is no company yet: try again later.",
+    "UNAVAILABLE": (
+        "The database is away or busy with other writes: nothing was done, try again after `retryAfterMs`. "
+        "Or there is no company yet."
+    ),
     "STORAGE_FULL": "The database has no space left.",
     error_formatting.INTERNAL: "An internal error; the log of the server contains the details.",
 }
@@ -188,7 +194,7 @@ def list_error_codes() -> set[str]:
         error_formatting.BAD_USER_INPUT,
         error_formatting.INTERNAL,
     }
-    return operation_codes | formatting_codes | {"TOKEN_EXPIRED"}
+    return operation_codes | formatting_codes | {"TOKEN_EXPIRED", "STORAGE_FULL"}
 
 
 def _with_subclasses(error_class: type[OperationError]) -> Iterator[type[OperationError]]:

@@ -320,6 +320,12 @@ _RUSSIAN: Final = {
     "The database cannot be reached at the moment: try again in a few seconds.": (
         "База данных сейчас недоступна: повторите через несколько секунд."
     ),
+    "Too many batches are being recorded: send this one again later.": (
+        "Сейчас записывается слишком много пакетов: пришлите этот позже."
+    ),
+    "A value is too large or too long to be stored: shorten it.": (
+        "Значение слишком большое или слишком длинное, чтобы его сохранить: сократите его."
+    ),
     "There is no room left to store anything: tell the administrator of the server.": (
         "Места для записи не осталось: сообщите администратору сервера."
     ),

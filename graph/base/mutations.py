@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, dataclass_transform
+from typing import Any, Final, dataclass_transform
 
 import strawberry
 from strawberry.extensions import FieldExtension
@@ -18,6 +18,8 @@ from graph.base.input_mapping import to_input_fields
 from graph.base.row_types import Info
 from resolvers.auth import sessions
 from resolvers.request import goal_visibility, idempotency
+
+LARGE_BATCH_SIZE: Final = 50  # inputs from which on a batch holds the lock of the ledger for a noticeable time
 
 
 @strawberry.type(
@@ -53,13 +55,20 @@ class _UserErrorsExtension(FieldExtension):
 
 
 class _UnitOfWorkExtension(_UserErrorsExtension):
-    """Runs the mutation in one unit of work, once for each idempotency key."""
+    """Runs the mutation in one unit of work, once for each idempotency key.
+
+    batch_argument  name of the argument with the inputs of a batch; a large one gives way to other writers
+    """
+
+    def __init__(self, batch_argument: str | None = None) -> None:
+        self._batch_argument = batch_argument
 
     async def run(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
         context = info.context
         context.viewer  # noqa: B018 - an anonymous client is refused before it takes the writers' lock
         request = idempotency.identify_request(info.field_name, arguments, to_input_fields)
-        async with context.unit_of_work() as unit_of_work:
+        is_batch = self._batch_argument is not None and len(arguments[self._batch_argument]) >= LARGE_BATCH_SIZE
+        async with context.unit_of_work(is_batch=is_batch) as unit_of_work:
             saved_response = await idempotency.find_saved_response(context, request) if request else None
             if saved_response is None:
                 payload = await next_(source, info, **arguments)
@@ -77,9 +86,12 @@ class _UnitOfWorkExtension(_UserErrorsExtension):
         return payload
 
 
-def mutation(description: str) -> Any:
-    """Return the decorator for a mutation that runs in a unit of work; its resolver returns the payload."""
-    return strawberry.mutation(description=description, extensions=[_UnitOfWorkExtension()])
+def mutation(description: str, *, batch_argument: str | None = None) -> Any:
+    """Return the decorator for a mutation that runs in a unit of work; its resolver returns the payload.
+
+    batch_argument  name of the argument with the inputs of a batch
+    """
+    return strawberry.mutation(description=description, extensions=[_UnitOfWorkExtension(batch_argument)])
 
 
 def session_mutation(description: str) -> Any:

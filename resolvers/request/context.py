@@ -234,13 +234,15 @@ class Context:
         self.current_unit_of_work.topics.update(topics)
 
     @asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
+    async def unit_of_work(self, *, is_batch: bool = False) -> AsyncIterator[UnitOfWork]:
         """Run one unit of work: one transaction with its entry in the change log, and a notification after the commit.
 
         The entry is written in the transaction of the change (an outbox), so a change is never committed without
         news of it; the notification afterwards only makes subscribers read the log sooner.
+
+        is_batch  whether it may take seconds: then it gives way to the other writers
         """
-        async with connection.write_transaction():
+        async with connection.write_transaction(is_batch=is_batch):
             started_at = self.clock()  # read under the lock, so that times rise with the positions of the change log
             unit_of_work = self.current_unit_of_work = UnitOfWork(started_at)
             try:

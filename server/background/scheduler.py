@@ -18,7 +18,7 @@ from typing import Final, NoReturn
 from uuid import uuid4
 
 from domain.errors.operation_errors import ServiceUnavailable
-from models.db.connection import DATABASE_DOWN_ERRORS
+from models.db.errors import DatabaseUnavailable
 from models.live import leases
 from resolvers.request.context import Context
 from resolvers.scheduled_jobs import SCHEDULED_JOBS, ScheduledJob
@@ -123,7 +123,7 @@ class Scheduler:
         try:
             async with asyncio.timeout(2):
                 await self.lease_holder.release()
-        except DATABASE_DOWN_ERRORS as error:
+        except DatabaseUnavailable as error:
             log.warning("The scheduler lease could not be released (%r) and expires by itself.", error)
 
     @property
@@ -143,7 +143,7 @@ class Scheduler:
                 await self.lease_holder.acquire_or_renew()
                 if not self.lease_holder.is_held:
                     self._last_run_at = time.monotonic()  # another server is the leader, or will be in a moment
-            except DATABASE_DOWN_ERRORS as error:
+            except DatabaseUnavailable as error:
                 self._log_database_down(error)
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
@@ -155,7 +155,7 @@ class Scheduler:
                     self._is_database_down = False
                     if not slow:
                         self._last_run_at = time.monotonic()
-                except DATABASE_DOWN_ERRORS as error:
+                except DatabaseUnavailable as error:
                     self._log_database_down(error)
             else:  # so that every job, the daily ones included, runs at once when this server becomes the leader
                 self._next_runs.clear()
@@ -198,7 +198,7 @@ class Scheduler:
                     return False
                 context = await self._create_context()
             is_finished = True
-        except DATABASE_DOWN_ERRORS:
+        except DatabaseUnavailable:
             raise
         except Exception:  # the other jobs go on; this one is retried at its next time
             self._job_failures += 1
@@ -211,6 +211,6 @@ class Scheduler:
             try:
                 while self.lease_holder.is_held and await self._notification_worker.send_next(channel):
                     continue
-            except DATABASE_DOWN_ERRORS as error:
+            except DatabaseUnavailable as error:
                 self._log_database_down(error)
             await asyncio.sleep(self._interval)

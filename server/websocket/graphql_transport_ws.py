@@ -17,7 +17,7 @@ import orjson
 
 from domain.errors.operation_errors import Throttled, Unauthenticated
 from graph.execution.operations import Operation
-from models.db.connection import DATABASE_DOWN_ERRORS
+from models.db.errors import DatabaseUnavailable
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.viewer import Viewer
 from server.observability import logging as log_setup
@@ -223,7 +223,7 @@ class GraphQLTransportConnection:
             self.client = replace(self.client, language=context.language)
         except Unauthenticated as error:
             raise CloseConnection(FORBIDDEN, f"{error.code}: {error.message}"[:120]) from None
-        except DATABASE_DOWN_ERRORS as error:
+        except DatabaseUnavailable as error:
             log.warning("A WebSocket was refused: the database is away (%r).", error)
             raise CloseConnection(TRY_AGAIN_LATER, "The database cannot be reached at the moment") from None
         if context.current_viewer is None:

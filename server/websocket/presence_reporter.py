@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NoReturn
 from uuid import uuid4
 
-from models.db.connection import DATABASE_DOWN_ERRORS
+from models.db.errors import DatabaseUnavailable
 from models.live import presence
 from resolvers.organization import people
 
@@ -57,7 +57,7 @@ class PresenceReporter:
                     if await people.report_presence(self._process_id, online, self.clock()):
                         self._notify()
                     reported = online
-                except DATABASE_DOWN_ERRORS as error:
+                except DatabaseUnavailable as error:
                     log.warning("Presence could not be written (%r); trying again.", error)
             try:
                 await asyncio.wait_for(self._changed.wait(), _REPORT_INTERVAL_SECONDS)

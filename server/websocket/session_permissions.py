@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, NoReturn, Protocol
 
-from models.db.connection import DATABASE_DOWN_ERRORS
+from models.db.errors import DatabaseUnavailable
 from resolvers.auth import sessions
 from resolvers.request.viewer import Viewer
 from server.websocket.presence_reporter import PresenceReporter
@@ -102,7 +102,7 @@ class SessionPermissions:
         self._unverified.clear()  # before the query: news that arrives during it marks a socket again
         try:
             viewers: list[Any] = list(await sessions.reload_viewers([handler.viewer for handler in handlers], now))
-        except DATABASE_DOWN_ERRORS as error:
+        except DatabaseUnavailable as error:
             log.warning("The permissions of open sockets could not be checked (%r); trying again.", error)
             self._unverified.update(handler for handler in handlers if handler in self._listeners)
             return False

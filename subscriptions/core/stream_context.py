@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import Final, cast
 
 from domain.errors.operation_errors import ServiceUnavailable
-from models.db.connection import DATABASE_DOWN_ERRORS
+from models.db.errors import DatabaseUnavailable
 from resolvers.auth import sessions
 from resolvers.request.context import Context
 from subscriptions.core.hub import Hub
 from subscriptions.core.streams import RetryableErrors
 
 FROM_NOW: Final = -1  # start position of an event stream that begins with the next event
-RETRYABLE_ERRORS: RetryableErrors = (*DATABASE_DOWN_ERRORS, ServiceUnavailable)
+RETRYABLE_ERRORS: RetryableErrors = (DatabaseUnavailable, ServiceUnavailable)
 
 
 def get_hub(context: Context) -> Hub:

@@ -18,6 +18,7 @@ from graph.execution.share_key import FIELD_PERMISSIONS
 from graph.subscriptions import EVENT_FIELDS
 from imports.importer import BATCH_ROWS
 from models.db import query_batch, retention
+from models.db.write_queue import MAX_WAITING_BATCHES, SERVER_LIMITS
 from models.live.presence import PRESENCE_TTL
 from resolvers import scheduled_jobs
 from resolvers.leaderboards import leaderboard_cache
@@ -55,6 +56,10 @@ STATED_FACTS = [
     ("docs/api.md", f"for {PRESENCE_TTL.seconds} seconds after a `heartbeat`"),
     ("docs/decisions/lease.md", f"increments `beat` every {scheduler.HEARTBEAT_SECONDS:.0f} seconds"),
     ("docs/decisions/lease.md", f"the same `beat` for {scheduler.LEASE_SECONDS:.0f} seconds"),
+    ("docs/decisions/single-writer.md", f"waits for others for {SERVER_LIMITS.batch} s"),
+    ("docs/decisions/single-writer.md", f"behind {MAX_WAITING_BATCHES} others"),
+    ("docs/decisions/single-writer.md", f"idle for {SERVER_LIMITS.idle_in_transaction} s"),
+    ("docs/decisions/single-writer.md", f"statements that take {SERVER_LIMITS.statement} s"),
     ("docs/forecast.md", f"{DRAWS:,} draws per seller"),
     ("docs/forecast.md", f"from {count_model._YEARLY_MIN_MONTHS} months of data on"),
     ("docs/forecast.md", f"fewer than {forecast._MIN_MONTHS} complete months or {forecast._MIN_WINS} wins"),

@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tortoise.exceptions import OperationalError
 
 from models.db import connection as db_connection
+from models.db.errors import LockTimeout
 from models.live import change_log
 from models.live.change_log import Change
 from tests import empty_database
@@ -71,7 +71,7 @@ async def test_writer_waits_for_another_process_and_readers_do_not(
 async def test_writer_fails_after_the_busy_timeout_and_releases_the_connection(
     other_writer: sqlite3.Connection,
 ) -> None:
-    with pytest.raises(OperationalError, match="locked"):
+    with pytest.raises(LockTimeout, match="locked"):
         await write_in_transaction()
 
     other_writer.execute("COMMIT")
