@@ -55,6 +55,7 @@ class Server:
     session_permissions: SessionPermissions
     goal_probability_watcher: GoalProbabilityWatcher
     endpoint: GraphQLEndpoint
+    background_tasks: TaskSupervisor
     draining: bool = False
 
 
@@ -110,6 +111,7 @@ def build_server(settings: Settings) -> Server:
         session_permissions,
         goal_probability_watcher,
         endpoint,
+        TaskSupervisor("server"),
     )
 
 
@@ -122,8 +124,7 @@ async def run_server(server: Server) -> AsyncIterator[None]:
     async with connection.connect(server.settings.database_url, pool_size=server.settings.pool_size):
         await server.hub.start()
         await server.scheduler.start()
-        background_tasks = TaskSupervisor("server")
-        background_tasks.start(
+        server.background_tasks.start(
             {
                 "presence reporter": server.presence_reporter.run,
                 "session permissions": server.session_permissions.run,
@@ -138,7 +139,7 @@ async def run_server(server: Server) -> AsyncIterator[None]:
         finally:
             server.draining = True
             await server.endpoint.close_all()
-            await background_tasks.stop()
+            await server.background_tasks.stop()
             await server.scheduler.stop()
             await server.hub.stop()
             await server.rate_limiter.close()
@@ -169,12 +170,17 @@ def create_app(settings: Settings) -> ASGIApp:
             pending_migrations=migrator.list_pending,
             hub=server.hub,
             scheduler_healthy=server.scheduler.is_healthy,
+            tasks_running=server.background_tasks.all_running,
         )
         return JSONResponse(state.body, status_code=state.http_status)
 
     async def handle_metrics(request: Request) -> Response:
         return prometheus.make_metrics_response(
-            request, settings.metrics_token, server.hub, scheduler_status=server.scheduler.status
+            request,
+            settings.metrics_token,
+            server.hub,
+            scheduler_status=server.scheduler.status,
+            task_restarts=server.background_tasks.restarts,
         )
 
     async def handle_wallboard(request: Request) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,6 +29,8 @@ from server.websocket.handshake import PROTOCOL_EXTENSION
 from server.websocket.protocol import WebSocketProtocol
 from server.websocket.session_permissions import SessionPermissions
 from server.websocket.shared_subscriptions import SubscriptionRegistry
+
+log = logging.getLogger(__name__)
 
 JSON_MEDIA_TYPE: Final = "application/json"
 GRAPHQL_RESPONSE_MEDIA_TYPE: Final = "application/graphql-response+json"
@@ -135,7 +138,10 @@ class GraphQLEndpoint:
             batch_size = -(-len(connections) // KEEPALIVE_ROUND_SECONDS) or 1
             for second in range(KEEPALIVE_ROUND_SECONDS):
                 for connection in connections[second * batch_size : (second + 1) * batch_size]:
-                    connection.check_alive()
+                    try:
+                        connection.check_alive()
+                    except Exception:  # a bug in one socket: the others must be pinged
+                        log.exception("A WebSocket could not be pinged.")
                 await asyncio.sleep(1)
 
     # HTTP

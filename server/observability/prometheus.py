@@ -69,6 +69,10 @@ _SCHEDULER_IS_LEADER: Final = _make_gauge("clock_held", "1 on the server that ru
 _SCHEDULER_RUN_AGE: Final = _make_gauge("clock_turned_seconds", "Seconds since the scheduler last ran, on any server.")
 _SCHEDULER_RESTARTS: Final = _make_gauge("clock_deaths", "Restarts of the scheduler's tasks.")
 _SCHEDULER_JOB_FAILURES: Final = _make_gauge("clock_failures", "Failed scheduled jobs.")
+_TASK_RESTARTS: Final = _make_gauge(
+    "task_deaths",
+    "Restarts of other background tasks: presence, permissions of open sockets, keepalive, probabilities.",
+)
 _LEDGER_ENTRIES: Final = _make_gauge("ledger_entries", "Entries of the score ledger.")
 
 
@@ -95,9 +99,13 @@ def count_operation(
 
 
 def render_metrics(
-    hub: Hub | None = None, ledger_entries: int | None = None, scheduler_status: SchedulerStatus | None = None
+    hub: Hub | None = None,
+    ledger_entries: int | None = None,
+    scheduler_status: SchedulerStatus | None = None,
+    task_restarts: int = 0,
 ) -> bytes:
     """Return all metrics, with the current state of the hub and the scheduler, in the Prometheus text format."""
+    _TASK_RESTARTS.set(task_restarts)
     if scheduler_status is not None:
         _SCHEDULER_IS_LEADER.set(scheduler_status.is_leader)
         _SCHEDULER_RUN_AGE.set(float("inf") if scheduler_status.last_run_age is None else scheduler_status.last_run_age)
@@ -139,10 +147,12 @@ def make_metrics_response(
     hub: Hub | None = None,
     ledger_entries: int | None = None,
     scheduler_status: SchedulerStatus | None = None,
+    task_restarts: int = 0,
 ) -> Response:
     """Answer `/metrics`: 404 for requests that are not allowed, so that the path looks absent."""
     if not is_allowed(request, token):
         return PlainTextResponse("Not Found", status_code=404)
     return Response(
-        render_metrics(hub, ledger_entries, scheduler_status), headers={"content-type": CONTENT_TYPE_LATEST}
+        render_metrics(hub, ledger_entries, scheduler_status, task_restarts),
+        headers={"content-type": CONTENT_TYPE_LATEST},
     )

@@ -11,17 +11,15 @@ import asyncio
 import heapq
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
-from models.db.errors import DatabaseUnavailable
 from resolvers.auth import sessions
 from resolvers.request.viewer import Viewer
 from server.websocket.presence_reporter import PresenceReporter
 from subscriptions.core.hub import Hub, TopicListener
-
-_RETRY_SECONDS: Final = 1.0  # pause after a check failed because the database was down
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +42,9 @@ class SessionPermissions:
     def __init__(self, hub: Hub, clock: Callable[[], datetime], presence_reporter: PresenceReporter) -> None:
         self._hub, self._clock, self._presence_reporter = hub, clock, presence_reporter
         self._listeners: dict[SessionHandler, TopicListener] = {}
-        self._unverified: set[SessionHandler] = set()
+        # unverified sockets, each with the number of the news that made it so: news during a check means another check
+        self._unverified: dict[SessionHandler, int] = {}
+        self._news_count = 0
         self._expirations: list[tuple[datetime, int, SessionHandler]] = []
         self._check_due = asyncio.Event()
         self._checked = asyncio.Event()
@@ -63,7 +63,8 @@ class SessionPermissions:
         if listener is not None:
             self._hub.unwatch(listener)
             self._presence_reporter.disconnect(handler.viewer.id)
-        self._unverified.discard(handler)
+        self._unverified.pop(handler, None)
+        self._notify_if_verified()
 
     async def wait_until_verified(self) -> None:
         """Wait until no socket is unverified."""
@@ -71,47 +72,59 @@ class SessionPermissions:
             self._checked.clear()
             await self._checked.wait()
 
+    def _notify_if_verified(self) -> None:
+        if not self._unverified:
+            self._checked.set()
+
     def _mark_unverified(self, handler: SessionHandler) -> None:
-        self._unverified.add(handler)
+        self._news_count += 1
+        self._unverified[handler] = self._news_count
         self._check_due.set()
 
     async def run(self) -> NoReturn:
-        """Re-check unverified sockets, and those with an expired token, for as long as the process runs."""
+        """Re-check unverified sockets, and those with an expired token, for as long as the process runs.
+
+        Restarted after a failed check, it repeats that check: the sockets stay unverified.
+        """
         while True:
-            wait_seconds = (self._expirations[0][0] - self._clock()).total_seconds() if self._expirations else None
-            if wait_seconds is None or wait_seconds > 0:
-                try:
-                    async with asyncio.timeout(wait_seconds):
-                        await self._check_due.wait()
-                except TimeoutError:
-                    pass
-            self._check_due.clear()
+            await self._wait_for_check()
             now = self._clock()
             while self._expirations and self._expirations[0][0] <= now:
                 handler = heapq.heappop(self._expirations)[2]
                 if handler in self._listeners:
-                    self._unverified.add(handler)
-            if not await self._verify(now):
-                await asyncio.sleep(_RETRY_SECONDS)
-                self._check_due.set()
+                    self._mark_unverified(handler)
+            await self._verify(now)
 
-    async def _verify(self, now: datetime) -> bool:
-        handlers = list(self._unverified)
+    async def _wait_for_check(self) -> None:
+        """Wait until a socket is unverified or a token expires."""
+        self._check_due.clear()
+        if self._unverified:
+            return
+        wait_seconds = (self._expirations[0][0] - self._clock()).total_seconds() if self._expirations else None
+        if wait_seconds is None or wait_seconds > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_seconds):
+                    await self._check_due.wait()
+
+    async def _verify(self, now: datetime) -> None:
+        """Check all unverified sockets. They stay unverified until then, also if the check fails."""
+        handlers = dict(self._unverified)
         if not handlers:
-            return True
-        self._unverified.clear()  # before the query: news that arrives during it marks a socket again
+            return
+        viewers: list[Any] = list(await sessions.reload_viewers([handler.viewer for handler in handlers], now))
+        for (handler, news_number), viewer in zip(handlers.items(), viewers, strict=True):
+            if self._unverified.get(handler) == news_number:
+                del self._unverified[handler]
+            if handler in self._listeners:
+                self._apply(handler, viewer)
+        self._notify_if_verified()
+
+    def _apply(self, handler: SessionHandler, viewer: Viewer | None) -> None:
+        """Hand a socket its viewer; None: its session has ended. A socket that cannot take it is closed."""
         try:
-            viewers: list[Any] = list(await sessions.reload_viewers([handler.viewer for handler in handlers], now))
-        except DatabaseUnavailable as error:
-            log.warning("The permissions of open sockets could not be checked (%r); trying again.", error)
-            self._unverified.update(handler for handler in handlers if handler in self._listeners)
-            return False
-        for handler, viewer in zip(handlers, viewers, strict=True):
-            if handler not in self._listeners:
-                continue
-            if viewer is None:
-                handler.on_session_ended()
-            else:
+            if viewer is not None:
                 handler.on_viewer_changed(viewer)
-        self._checked.set()
-        return True
+                return
+        except Exception:  # a bug in one socket: the others must be handed theirs
+            log.exception("A socket could not take its changed permissions and is closed.")
+        handler.on_session_ended()

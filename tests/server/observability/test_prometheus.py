@@ -52,3 +52,7 @@ def test_counted_values_are_rendered():
     assert 'scoreline_operations_total{field="recordTest",kind="mutation",outcome="ok"} 1.0' in text
     assert "scoreline_ledger_entries 12.0" in text
     assert "scoreline_pushes_total" in text
+
+
+def test_restarts_of_background_tasks_are_rendered():
+    assert "scoreline_task_deaths 3.0" in prometheus.render_metrics(task_restarts=3).decode()
