@@ -19,6 +19,7 @@ from graph.execution.query_limits import QueryLimits
 from graph.schema import create_schema
 from models import migrator
 from models.db import connection
+from models.db.monitor import DatabaseMonitor
 from models.live import change_log
 from resolvers.request.services import Services
 from server.background import notification_channels
@@ -130,6 +131,7 @@ async def run_server(server: Server) -> AsyncIterator[None]:
                 "session permissions": server.session_permissions.run,
                 "goal probabilities": server.goal_probability_watcher.run,
                 "websocket keepalive": server.endpoint.run_keepalive,
+                "database monitor": DatabaseMonitor(server.settings.database_url).run,
             }
         )
         gc.collect()

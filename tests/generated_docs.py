@@ -174,8 +174,8 @@ ERROR_MEANINGS: Final = {
     "THROTTLED": "Too many requests: try again after `retryAfterMs`, or after the seconds in the header `Retry-After`.",
     "TIMEOUT": "The operation took too long and was cancelled.",
     "UNAVAILABLE": (
-        "The database is away or busy with other writes: nothing was done, try again after `retryAfterMs`. "
-        "Or there is no company yet."
+        "The database is away or busy with other writes, or there is no company yet: try again after `retryAfterMs`, "
+        "a mutation with its idempotency key."
     ),
     "STORAGE_FULL": "The database has no space left.",
     error_formatting.INTERNAL: "An internal error; the log of the server contains the details.",

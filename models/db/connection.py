@@ -99,6 +99,9 @@ def tortoise_config(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVE
         credentials.setdefault("synchronous", "NORMAL")
     else:
         credentials.setdefault("maxsize", pool_size)
+        credentials.setdefault(
+            "minsize", 0
+        )  # above that the pool reconnects by itself, and logs each failure at length
         credentials["command_timeout"] = limits.statement
         credentials["connection_class"] = _PooledConnection
         credentials["server_settings"] = {
@@ -195,18 +198,27 @@ def is_outside_transaction() -> bool:
     return not isinstance(current_connection(), TransactionalDBClient)
 
 
-async def with_deadline(seconds: float, awaitable: Awaitable[Result]) -> Result:
+async def with_deadline(seconds: float, awaitable: Awaitable[Result], *, while_available: bool = False) -> Result:
     """Return the result of an awaitable. After the time, cancel it without waiting and raise DeadlineExceeded.
 
     `asyncio.timeout` would wait for the cancelled task. The PostgreSQL driver waits in turn until the server has
     acknowledged the cancellation, which a frozen server never does.
+
+    while_available  raise DatabaseUnavailable as soon as the database is known not to answer
     """
     task = asyncio.ensure_future(awaitable)
     task.add_done_callback(
         lambda finished: finished.cancelled() or finished.exception()
     )  # marks its exception as retrieved
     try:
-        await asyncio.wait({task}, timeout=seconds)
+        if while_available:
+            client: Any = current_connection()
+            with client.availability.away_future() as away:
+                await asyncio.wait({task, away}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if away.done() and not task.done():
+                client.availability.check()
+        else:
+            await asyncio.wait({task}, timeout=seconds)
         if not task.done():
             raise DeadlineExceeded
         return task.result()

@@ -19,6 +19,7 @@ from tortoise.backends.base.client import (
 )
 from tortoise.connection import get_connections
 
+from models.db.availability import Availability
 from models.db.errors import translate_error, translated_errors
 from models.db.write_queue import WriteQueue
 
@@ -54,9 +55,11 @@ class _TransactionContext(TransactionContextPooled):
     client: _Transaction
 
     async def __aenter__(self) -> TransactionalDBClient:
+        client: Any = self.client._parent
+        client.availability.check()
         with translated_errors():
             await self.ensure_connection()
-            pool: Any = self.client._parent._pool
+            pool: Any = client._pool
             self.client._connection = await pool.acquire()
         try:
             await self.client.begin()
@@ -95,7 +98,11 @@ class _TransactionContext(TransactionContextPooled):
 class PostgresClient(_ErrorTranslation, AsyncpgDBClient):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.write_queue = WriteQueue()
+        self.write_queue, self.availability = WriteQueue(), Availability()
+
+    def acquire_connection(self) -> Any:
+        self.availability.check()
+        return super().acquire_connection()
 
     def _in_transaction(self) -> TransactionContext:
         return _TransactionContext(_Transaction(self), self._pool_init_lock)

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 
+from models.db.availability import Availability
 from models.db.errors import DatabaseUnavailable, LockTimeout, translated_errors
 from models.db.write_queue import WriteQueue
 
@@ -121,7 +122,7 @@ class _ImmediateTransactionContext(SqliteTransactionContext):
 class ImmediateSqliteClient(_StatementErrors, SqliteClient):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.write_queue = WriteQueue()
+        self.write_queue, self.availability = WriteQueue(), Availability()
 
     @property
     def busy_timeout_seconds(self) -> float:

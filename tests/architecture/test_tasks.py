@@ -31,7 +31,13 @@ SUPERVISED_LOOPS = {
     "demo": {"activity"},
     "hub": {"receiver", "poller", "publisher"},
     "scheduler": {"lease", "job loop", "slow job loop"},  # and one for each channel
-    "server": {"presence reporter", "session permissions", "goal probabilities", "websocket keepalive"},
+    "server": {
+        "presence reporter",
+        "session permissions",
+        "goal probabilities",
+        "websocket keepalive",
+        "database monitor",
+    },
 }
 
 
@@ -72,6 +78,7 @@ def test_endless_loops_are_supervised() -> None:
 
     assert endless == {
         "demo/activity_simulator.py:simulate_activity",
+        "models/db/monitor.py:run",
         "server/background/scheduler.py:_hold_lease",
         "server/background/scheduler.py:_run_loop",
         "server/background/scheduler.py:_send_notifications",
