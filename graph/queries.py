@@ -197,7 +197,7 @@ was at that time. Ranks are always those of the whole scope.""",
         before: str | None = None,
     ) -> Any:
         query = await activity_queries.select_activities(_require_sign_in(info), scope, kinds)
-        return await paginate(info, query, ("-id",), PageArguments(first, after, last, before))
+        return await paginate(info, query, ("-id",), PageArguments(first, after, last, before), are_events=True)
 
     @strawberry.field(graphql_type=Connection[Deal], description="Newest first.")
     async def deals(

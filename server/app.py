@@ -20,7 +20,7 @@ from graph.schema import create_schema
 from models import migrator
 from models.db import connection
 from models.db.monitor import DatabaseMonitor
-from models.live import change_log
+from models.live import change_log, epoch
 from resolvers.request.services import Services
 from server.background import notification_channels
 from server.background.notification_worker import NotificationWorker
@@ -69,6 +69,7 @@ def build_server(settings: Settings) -> Server:
         overlap=10,
         full_batch_size=change_log.READ_BATCH_SIZE,
         window_seconds=settings.push_window_ms / 1000,
+        check_history=lambda known_position: epoch.check(known_position, utc_now()),
     )
     rate_limiter = create_rate_limiter(settings.redis_url)
     services = Services(
@@ -83,7 +84,9 @@ def build_server(settings: Settings) -> Server:
         publish_change=hub.publish,
         notification_channels=frozenset(settings.channel_addresses),
         shared_channels=notification_channels.broadcast_channels(settings.channel_addresses),
+        committed_position=lambda: hub.committed_position,
     )
+    hub.on_epoch = services.set_epoch
     presence_reporter = PresenceReporter(utc_now, hub.notify)
     session_permissions = SessionPermissions(hub, utc_now, presence_reporter)
     context_factory = ContextFactory(services, utc_now)

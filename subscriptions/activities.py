@@ -8,7 +8,14 @@ from domain.errors.operation_errors import CursorUnknown
 from models.crm.activities import Activity, ActivityKind, fetch_newest_id
 from resolvers.activities import queries as activity_queries
 from resolvers.request.context import Context
-from subscriptions.core.stream_context import FROM_NOW, RETRYABLE_ERRORS, get_hub, refresh_viewer, with_viewer_topics
+from subscriptions.core.stream_context import (
+    FROM_NOW,
+    RETRYABLE_ERRORS,
+    get_hub,
+    history_check,
+    refresh_viewer,
+    with_viewer_topics,
+)
 from subscriptions.core.streams import event_stream
 
 
@@ -20,7 +27,9 @@ async def stream_activities(
     Raises CursorUnknown.
     """
     if context.start_position is None:
-        position = await fetch_newest_id() if after is None else await activity_queries.find_activity_position(after)
+        position = (
+            await fetch_newest_id() if after is None else await activity_queries.find_activity_position(context, after)
+        )
     else:
         position = await fetch_newest_id() if context.start_position == FROM_NOW else context.start_position
     if position is None:
@@ -39,5 +48,6 @@ async def stream_activities(
         position_of=lambda activity: activity.id,
         retryable_errors=RETRYABLE_ERRORS,
         on_caught_up=context.on_caught_up,
+        check=history_check(context),
     ):
         yield activity

@@ -8,7 +8,14 @@ from domain.errors.operation_errors import CursorUnknown
 from models.alerts.alerts import Alert, fetch_newest_id
 from resolvers.alerts import inbox as alert_inbox
 from resolvers.request.context import Context
-from subscriptions.core.stream_context import FROM_NOW, RETRYABLE_ERRORS, get_hub, refresh_viewer, with_viewer_topics
+from subscriptions.core.stream_context import (
+    FROM_NOW,
+    RETRYABLE_ERRORS,
+    get_hub,
+    history_check,
+    refresh_viewer,
+    with_viewer_topics,
+)
 from subscriptions.core.streams import event_stream
 
 
@@ -36,5 +43,6 @@ async def stream_inbox(context: Context, after: str | None) -> AsyncGenerator[Al
         position_of=lambda alert: alert.id,
         retryable_errors=RETRYABLE_ERRORS,
         on_caught_up=context.on_caught_up,
+        check=history_check(context),
     ):
         yield alert

@@ -13,6 +13,7 @@ from subscriptions.core.stream_context import (
     FROM_NOW,
     RETRYABLE_ERRORS,
     get_hub,
+    history_check,
     reference_version,
     refresh_viewer,
     seconds_until_tomorrow,
@@ -57,13 +58,13 @@ async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerat
 async def deal_won(
     context: Context, scope_global_id: str | None, after: str | None
 ) -> AsyncGenerator[AnnouncedWin, None]:
-    """Yield each announced and each revoked win. Raises CursorUnknown if `after` is not the id of a win."""
+    """Yield each announced and each revoked win. Raises CursorUnknown if `after` is no cursor or id of a win."""
     if context.start_position is None:
-        position = await wins.fetch_newest_win_id() if after is None else await wins.find_win_position(after)
+        position = await wins.fetch_newest_win_id() if after is None else await wins.find_win_position(context, after)
     else:
         position = await wins.fetch_newest_win_id() if context.start_position == FROM_NOW else context.start_position
     if position is None:
-        raise CursorUnknown("`after` is not the id of a known win: subscribe without it.", field="after")
+        raise CursorUnknown("`after` is unknown: subscribe without it.", field="after")
     await wins.fetch_wins_after(
         context, scope_global_id, position, 1
     )  # raises at once if the viewer may not see the scope
@@ -80,5 +81,6 @@ async def deal_won(
         position_of=lambda announcement: announcement.id,
         retryable_errors=RETRYABLE_ERRORS,
         on_caught_up=context.on_caught_up,
+        check=history_check(context),
     ):
         yield announcement

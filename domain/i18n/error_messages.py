@@ -229,8 +229,9 @@ _RUSSIAN: Final = {
     "`after` is unknown: read the feed again and subscribe from its end.": (
         "`after` неизвестен: перечитайте историю и подпишитесь с её конца."
     ),
-    "`after` is not the id of a known win: subscribe without it.": (
-        "`after` — не id выигранной сделки, о которой сообщалось: подпишитесь без него."
+    "`after` is unknown: subscribe without it.": "`after` неизвестен: подпишитесь без него.",
+    "The database was restored from an earlier time: read the list again and subscribe without `after`.": (
+        "База данных восстановлена на более раннее время: перечитайте список и подпишитесь без `after`."
     ),
     "This contains characters that cannot be stored: take out null characters and halves of emoji.": (
         "Здесь символы, которые нельзя сохранить: уберите нулевые символы и половинки эмодзи."

@@ -41,15 +41,23 @@ class Connection(Generic[Item]):
         return await info.context.count(self.paged_query.query)
 
 
-async def paginate(info: Info, query: QuerySet[Any], order: tuple[str, ...], page_arguments: PageArguments) -> Any:
+async def paginate(
+    info: Info,
+    query: QuerySet[Any],
+    order: tuple[str, ...],
+    page_arguments: PageArguments,
+    *,
+    are_events: bool = False,
+) -> Any:
     """Return the requested page of a list as a connection. Raises BadInput for an invalid cursor.
 
     Lists requested in the same tick of the event loop are fetched in one statement. Rows that the client selects
     through references are joined in the same statement.
 
-    order  columns, "-" in front for descending; together unique
+    order       columns, "-" in front for descending; together unique
+    are_events  whether a subscription streams the same rows and takes the cursors of the page
     """
-    paged_query = PagedQuery(query, order, page_arguments)
+    paged_query = PagedQuery(query, order, page_arguments, info.context.services.epoch if are_events else None)
     page = paged_query.build_page(
         await info.context.fetch(paged_query.build_query().select_related(*_requested_relations(info, query)))
     )

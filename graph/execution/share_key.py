@@ -78,11 +78,11 @@ FIELD_PERMISSIONS: Final[Mapping[str, PermissionSet]] = {
     **dict.fromkeys(
         ("DealWon.id", "DealWon.revoked", "DealWon.employee", "DealWon.title", "DealWon.amount"), _NO_PERMISSIONS
     ),
-    "DealWon.at": _NO_PERMISSIONS,
+    **dict.fromkeys(("DealWon.at", "DealWon.cursor"), _NO_PERMISSIONS),
     "DealWon.standing": _LEADERBOARD,
     **dict.fromkeys(("Activity.id", "Activity.kind", "Activity.at"), _NO_PERMISSIONS),
     **dict.fromkeys(("Activity.employee", "Activity.actor"), _PEOPLE),
-    **dict.fromkeys(("Activity.recordedAt", "Activity.summary"), _NO_PERMISSIONS),
+    **dict.fromkeys(("Activity.recordedAt", "Activity.summary", "Activity.cursor"), _NO_PERMISSIONS),
     "Activity.subject": _CARD | _GOALS,
     "Subscription.leaderboard": _LEADERBOARD,
     "Subscription.dealWon": frozenset({Action.VIEW_WINS}),

@@ -13,7 +13,7 @@ from domain.primitives.money import from_minor
 from graph.base.connections import Connection, paginate
 from graph.base.enums import AlertKind, Recipient
 from graph.base.input_mapping import to_input_fields
-from graph.base.row_types import Info, Node, row_type
+from graph.base.row_types import Info, Node, event_cursor, row_type
 from graph.base.scopes import Scope
 from graph.types.activities import ActivitySubject
 from models.alerts import alerts as rows
@@ -68,6 +68,7 @@ secrets are never shown."""
 @row_type(rows.Alert, description="An alert in the viewer's inbox.")
 class Alert(Node):
     read_at: datetime | None
+    cursor: str = event_cursor()
 
     @strawberry.field
     @staticmethod
@@ -148,6 +149,7 @@ class AlertQuery:
             inbox.query_inbox(info.context, unread_only=unread_only),
             ("-id",),
             PageArguments(first, after, last, before),
+            are_events=True,
         )
 
     @strawberry.field(graphql_type=list[AlertRule], description="For administrators; others see none.")

@@ -119,7 +119,7 @@ history to estimate it."""
         before: str | None = None,
     ) -> Any:
         query = activities.Activity.filter(subject_kind="Deal", subject_id=root.id)
-        return await paginate(info, query, ("-id",), PageArguments(first, after, last, before))
+        return await paginate(info, query, ("-id",), PageArguments(first, after, last, before), are_events=True)
 
 
 @row_type(clients.Client, description="A client: a buyer, with contacts and deals.")

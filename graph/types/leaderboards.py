@@ -10,7 +10,7 @@ import strawberry
 
 from domain.primitives.global_ids import encode_global_id
 from graph.base.enums import RankBy
-from graph.base.row_types import Info, to_one
+from graph.base.row_types import Info, event_cursor, to_one
 from graph.base.scopes import CalendarPeriod, Period, Scope
 from graph.types.deals import Money, to_money
 from graph.types.metrics import Metric
@@ -67,6 +67,7 @@ class DealWon:
     employee: Employee = to_one(people.load_by_ids, "employee_id")
     title: str
     at: datetime
+    cursor: str = event_cursor()
 
     @strawberry.field(description="The same for a win and its revocation.")
     @staticmethod

@@ -177,7 +177,7 @@ class Employee(Scope):
         before: str | None = None,
     ) -> Any:
         query = await activity_queries.select_activities(info.context, to_scope(root), kinds)
-        return await paginate(info, query, ("-id",), PageArguments(first, after, last, before))
+        return await paginate(info, query, ("-id",), PageArguments(first, after, last, before), are_events=True)
 
     @strawberry.field(graphql_type=Connection[Task], description="Open tasks by due time, then completed ones.")
     @staticmethod

@@ -41,6 +41,7 @@ MODEL_MODULES: Final = (
     "models.goals.goals",
     "models.crm.activities",
     "models.live.change_log",
+    "models.live.epoch",
     "models.auth.sessions",
     "models.live.presence",
     "models.analytics.worktime",

@@ -66,11 +66,13 @@ class PagedQuery(Generic[Row]):
     """A query with its sort order and the requested page.
 
     order  columns, "-" in front for descending, e.g. ("-created_at", "-id"); the last one is unique
+    epoch  of a list of events: added to its cursors, which streams of the same events take, too; may be empty
     """
 
     query: QuerySet[Row]
     order: tuple[str, ...]
     page_arguments: PageArguments
+    epoch: str | None = None
 
     def build_query(self) -> QuerySet[Row]:
         """Return the query for the rows of the page and one more, which tells whether there are more rows.
@@ -102,11 +104,13 @@ class PagedQuery(Generic[Row]):
 
     def encode_cursor(self, row: Row) -> str:
         values = [_to_json_value(getattr(row, field.lstrip("-"))) for field in self.order]
-        return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
+        return encode_cursor([*values, self.epoch] if self.epoch else values)
 
     def _sort_key(self, cursor: str, argument: str) -> list[Any]:
         values = decode_cursor(cursor)
         columns = self.query.model._meta.fields_map
+        if self.epoch is not None and values and len(values) == len(self.order) + 1 and isinstance(values[-1], str):
+            values.pop()  # a page of any epoch may be continued: its sort key means the same
         if values is None or len(values) != len(self.order):
             raise BadInput(f"{argument} is not a cursor of this list.", field=argument)
         try:
@@ -116,6 +120,10 @@ class PagedQuery(Generic[Row]):
             ]
         except (ValueError, TypeError, OverflowError) as error:
             raise BadInput(f"{argument} is not a cursor of this list.", field=argument) from error
+
+
+def encode_cursor(values: Sequence[str | int]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str) -> list[str | int] | None:
@@ -131,7 +139,7 @@ def decode_cursor(cursor: str) -> list[str | int] | None:
     except (binascii.Error, ValueError):
         return None
     is_valid = isinstance(values, list) and all(
-        type(value) is int or (type(value) is str and "\0" not in value) for value in values
+        (type(value) is int and abs(value) < 1 << 63) or (type(value) is str and "\0" not in value) for value in values
     )
     return values if is_valid else None
 

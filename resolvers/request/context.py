@@ -25,6 +25,7 @@ from domain.primitives.calendar import Calendar
 from models.crm import custom_metrics, pipelines
 from models.crm.pipelines import Stage
 from models.db import connection
+from models.db.errors import DatabaseUnavailable
 from models.db.query_batch import CountQuery, fetch_all_batched
 from models.goals import goals
 from models.live import change_log
@@ -249,6 +250,7 @@ class Context:
                 yield unit_of_work
                 if unit_of_work.topics:
                     position = await change_log.append(unit_of_work.topics, started_at)
+                    self._ensure_not_rewound(position)
                     if not reference_models.REFERENCE_TOPICS.isdisjoint(unit_of_work.topics):
                         await reference_models.set_position(position)
                     if unit_of_work.moved_goals:
@@ -263,3 +265,12 @@ class Context:
             self.services.publish_change(position, sorted(unit_of_work.topics))
         else:
             self.services.notify_change_log()
+
+    def _ensure_not_rewound(self, position: int) -> None:
+        """Raise DatabaseUnavailable if a position is assigned again: the database has gone back in time.
+
+        A new epoch begins first, since clients may know the row that had this position before.
+        """
+        if 0 < position <= self.services.committed_position():
+            self.services.notify_change_log()
+            raise DatabaseUnavailable("The database has gone back in time.")

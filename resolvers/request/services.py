@@ -58,6 +58,9 @@ class Services:
     notification_channels  names of the channels through which alerts may be sent
     shared_channels        those of them that reach one place for all recipients, such as a chat
     reference_data         as last read
+    committed_position     returns a position of the change log that is known to be committed
+    epoch                  epoch of the database's history, a part of cursors; empty until it has been read
+    rewind_count           how often the epoch has changed: how often the database has gone back in time
     inactivity_basis       rules and calendar for which the scheduler last rescheduled all inactivity timers
     """
 
@@ -76,6 +79,16 @@ class Services:
     shared_channels: frozenset[str] = frozenset()
     reference_data: ReferenceData | None = None
     inactivity_basis: Any = None
+    committed_position: Callable[[], int] = lambda: 0
+    epoch: str = ""
+    rewind_count: int = 0
+
+    def set_epoch(self, epoch: str) -> None:
+        """Set the epoch of the database's history; if another one was set before, drop all data read in it."""
+        if self.epoch not in ("", epoch):
+            self.rewind_count += 1
+            self.forecast_engine = self.leaderboard_cache = self.reference_data = self.inactivity_basis = None
+        self.epoch = epoch
 
     async def reference_data_at(self, position: offices.ChangeLogPosition) -> ReferenceData:
         """Return the reference data as of a position of the change log, which the caller has just read.

@@ -1,4 +1,4 @@
-"""Command-line interface: setup, serve, migrate, import, backtest, forecast, reconcile, settings, schema, demo.
+"""Command-line interface: setup, serve, migrate, restored, import, backtest, forecast, reconcile, settings, schema, demo.
 
 Each command is declared here and implemented in a module of its own, which is imported when the command is called. So
 `--help` and `settings` answer without loading the server, which takes seconds.
@@ -54,6 +54,18 @@ def migrate() -> None:
     from server.commands.migrate import migrate_database
 
     click.echo(migrate_database())
+
+
+@main.command()
+def restored() -> None:
+    """Tell clients that the database was restored from a backup. Run it after the restore, once.
+
+    Servers notice it by themselves on PostgreSQL, and on SQLite if they keep running; running this more often does
+    no harm, apart from clients that load their data again.
+    """
+    from server.commands.restored import begin_epoch
+
+    click.echo(begin_epoch())
 
 
 @main.command()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final, cast
 
-from domain.errors.operation_errors import ServiceUnavailable
+from domain.errors.operation_errors import CursorUnknown, ServiceUnavailable
 from models.db.errors import DatabaseUnavailable
 from resolvers.auth import sessions
 from resolvers.request.context import Context
@@ -47,6 +47,19 @@ def reference_version(context: Context) -> int:
     has not changed.
     """
     return context.reference_cache.version if context.reference_cache else 0
+
+
+def history_check(context: Context) -> Callable[[], None]:
+    """Return a function that raises CursorUnknown once the database has gone back in time since this call."""
+    services, rewind_count = context.services, context.services.rewind_count
+
+    def check() -> None:
+        if services.rewind_count != rewind_count:
+            raise CursorUnknown(
+                "The database was restored from an earlier time: read the list again and subscribe without `after`."
+            )
+
+    return check
 
 
 async def seconds_until_tomorrow(context: Context) -> float:

@@ -79,6 +79,7 @@ async def event_stream(
     overlap: int = 0,
     retryable_errors: RetryableErrors = (),
     on_caught_up: Callable[[int], None] = lambda position: None,
+    check: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[T, None]:
     """Yield every row after `position` once, in order, without end.
 
@@ -88,13 +89,16 @@ async def event_stream(
                       overtook them. 0 is enough if positions are taken under a lock that is held until the commit.
     retryable_errors  as in `state_stream`.
     on_caught_up      called with the last position whenever there are no more rows for now.
+    check             called before each read; raises to end the stream, when positions have lost their meaning.
     """
     last_position, sent_positions = position, set[int]()
     with hub.listen(topics) as signal:
         while True:
             signal.clear()
             read_from = max(position, last_position - overlap)
+            check()
             while rows := await _retrying(lambda: read_after(read_from), signal, retryable_errors):  # noqa: B023 - called at once
+                check()
                 read_from = position_of(rows[-1])
                 for row in rows:
                     if position_of(row) not in sent_positions:
