@@ -31,6 +31,7 @@ from server.http import static_pages
 from server.http.graphql_endpoint import GraphQLEndpoint
 from server.http.rate_limit import RateLimiter, create_rate_limiter
 from server.observability import health, logging, prometheus
+from server.parent_watch import end_with_parent
 from server.settings import Settings, load
 from server.websocket.presence_reporter import PresenceReporter
 from server.websocket.session_permissions import SessionPermissions
@@ -154,6 +155,7 @@ def create_app_from_environment() -> ASGIApp:
     """Return the application of a worker process, which loads the settings and configures logging by itself."""
     settings = load()
     logging.configure_logging(settings)
+    end_with_parent()
     return create_app(settings)
 
 

@@ -8,7 +8,9 @@ from contextlib import suppress
 from typing import Any, Final, dataclass_transform
 
 import strawberry
+from strawberry.annotation import StrawberryAnnotation
 from strawberry.extensions import FieldExtension
+from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from domain.errors.operation_errors import Unauthenticated
@@ -19,6 +21,7 @@ from graph.base.row_types import Info
 from resolvers.auth import sessions
 from resolvers.request import goal_visibility, idempotency
 
+_KEY_ARGUMENT: Final = "idempotency_key"
 LARGE_BATCH_SIZE: Final = 50  # inputs from which on a batch holds the lock of the ledger for a noticeable time
 
 
@@ -63,10 +66,25 @@ class _UnitOfWorkExtension(_UserErrorsExtension):
     def __init__(self, batch_argument: str | None = None) -> None:
         self._batch_argument = batch_argument
 
+    def apply(self, field: StrawberryField) -> None:
+        """Give the mutation an argument for the key, unless its inputs hold their own."""
+        super().apply(field)
+        if not any(argument.python_name in ("input", self._batch_argument) for argument in field.arguments):
+            field.arguments.append(
+                StrawberryArgument(
+                    _KEY_ARGUMENT,
+                    None,
+                    StrawberryAnnotation(str | None),
+                    default=None,
+                    description="A repetition with the same key returns the first response again.",
+                )
+            )
+
     async def run(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
         context = info.context
         context.viewer  # noqa: B018 - an anonymous client is refused before it takes the writers' lock
-        request = idempotency.identify_request(info.field_name, arguments, to_input_fields)
+        key = arguments.pop(_KEY_ARGUMENT, None)
+        request = idempotency.identify_request(info.field_name, arguments, to_input_fields, key)
         is_batch = self._batch_argument is not None and len(arguments[self._batch_argument]) >= LARGE_BATCH_SIZE
         async with context.unit_of_work(is_batch=is_batch) as unit_of_work:
             saved_response = await idempotency.find_saved_response(context, request) if request else None

@@ -25,6 +25,7 @@ class UpdateCompanyInput:
     working_days: list[Weekday] | None = UNSET
     holiday_country: str | None = UNSET
     close_after_workdays: int | None = UNSET
+    idempotency_key: str | None = UNSET
 
 
 @strawberry.input(
@@ -34,6 +35,7 @@ class ExchangeRateInput:
     currency: str
     rate: Decimal
     valid_from: date | None = strawberry.field(default=UNSET, name="from")
+    idempotency_key: str | None = UNSET
 
 
 @payload("The company.")

@@ -51,6 +51,7 @@ class UpdateProfileInput:
     digest_at: int | None = UNSET
     current_password: str | None = UNSET
     password: str | None = UNSET
+    idempotency_key: str | None = UNSET
 
 
 @strawberry.input

@@ -7,7 +7,7 @@ from typing import Final
 
 from models.db import connection
 
-IDEMPOTENCY_TTL: Final = timedelta(days=3)  # how long an idempotency key replays its first response
+IDEMPOTENCY_TTL: Final = timedelta(days=30)  # how long an idempotency key replays its first response
 _CHANGE_LOG_TTL: Final = timedelta(days=3)
 _MIN_CHANGE_LOG_ROWS: Final = 1000  # newest rows of the change log that stay at any age, since listeners read back
 _ENDED_SESSION_TTL: Final = timedelta(days=7)

@@ -33,7 +33,10 @@ InputFields = Mapping[str, Any]
 
 
 async def set_goal(context: Context, input: InputFields) -> Goal:
-    """Create a goal of an employee, a team or the company for a period."""
+    """Create a goal of an employee, a team or the company for a period; return an existing one that is equal.
+
+    Raises Conflict for another goal of the same metric, owner and period.
+    """
     scope = await scopes.find_scope(context, input["owner"])
     if scope is None or not scopes.can_see(context, scope):
         raise NotFound("There is no such employee, team or company.", "input", "owner")
@@ -45,19 +48,23 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
     _check_recurring(recurring, goal_period.kind)
     company = await context.company()
     target = _parse_target(input["target"], metric.unit, company.currency)
-    duplicates = goals.unarchived().filter(
-        owner_kind=scope.kind,
-        owner_id=scope.id,
-        metric=metric.key,
-        first_day=goal_period.start,
-        last_day=goal_period.end,
+    given_name = validation.clean_optional_line(input.get("name"), "input", "name")
+    existing = (
+        await goals.unarchived()
+        .filter(
+            owner_kind=scope.kind,
+            owner_id=scope.id,
+            metric=metric.key,
+            first_day=goal_period.start,
+            last_day=goal_period.end,
+        )
+        .first()
     )
-    if await duplicates.exists():
+    if existing is not None:
+        if (existing.target, existing.recurring) == (target, recurring) and given_name in (None, existing.name):
+            return existing  # a repetition
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
-    name = (
-        validation.clean_optional_line(input.get("name"), "input", "name")
-        or f"{metric.localize_name(context.language)}, {goal_period.label(context.language)}"
-    )
+    name = given_name or f"{metric.localize_name(context.language)}, {goal_period.label(context.language)}"
     goal = await Goal.create(
         name=name[:200],
         owner_kind=scope.kind,
