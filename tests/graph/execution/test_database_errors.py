@@ -16,6 +16,7 @@ import pytest
 from graph.execution.error_formatting import format_error
 from models.db import connection
 from models.db.connection import LEDGER_LOCK_ID
+from models.db.errors import DatabaseUnavailable
 from tests.world import World, open_world
 
 RECORD_DEAL = """mutation { recordDeal(input: {title: "Chairs", status: WON, amount: {amount: "5"}}) {
@@ -26,10 +27,15 @@ RECORD_DEALS = """mutation($inputs: [RecordDealInput!]!) { recordDeals(inputs: $
 
 async def error_extensions(world: World, document: str = RECORD_DEAL, **variables: Any) -> dict[str, Any] | None:
     """Execute an operation and return the extensions of its error, without the request id; None if it succeeds."""
-    result = await world.execute(document, **variables)
-    if not result.errors:
+    try:
+        result = await world.execute(document, **variables)
+    except DatabaseUnavailable as error:  # of the authentication, before the execution
+        errors: list[Exception] = [error]
+    else:
+        errors = list(result.errors or ())
+    if not errors:
         return None
-    extensions = format_error(result.errors[0], language="en", request_id="")["extensions"]
+    extensions = format_error(errors[0], language="en", request_id="")["extensions"]
     del extensions["requestId"]
     return extensions
 
