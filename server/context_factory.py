@@ -11,7 +11,7 @@ from datetime import datetime
 
 from strawberry.dataloader import DataLoader
 
-from models.organization import reference_data as reference_data
+from models.organization import reference_data
 from resolvers.auth import sessions
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context

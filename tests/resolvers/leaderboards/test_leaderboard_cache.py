@@ -11,7 +11,7 @@ import pytest
 
 from models.db import connection
 from models.ledger import scores
-from resolvers.leaderboards import leaderboard_cache as leaderboard_cache
+from resolvers.leaderboards import leaderboard_cache
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
 from tests.statement_counter import count_statements
 from tests.world import START, World
