@@ -10,9 +10,10 @@ from typing import Final
 import click
 
 from benchmarks import scaling, scenarios
+from benchmarks.company import BenchmarkCompany, set_up_company
 from benchmarks.harness import start_harness
 from benchmarks.import_latency import measure_import_latency
-from benchmarks.scenarios import BenchmarkCompany, BenchmarkResult, set_up_company
+from benchmarks.scenarios import BenchmarkResult
 
 SCENARIOS: dict[str, Callable[[BenchmarkCompany, bool], Iterator[BenchmarkResult]]] = {
     "board": lambda company, quick: scenarios.measure_leaderboard_push(

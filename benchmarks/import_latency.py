@@ -11,9 +11,10 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
+from benchmarks.company import BenchmarkCompany
 from benchmarks.fixtures import TEAM_SIZE
 from benchmarks.harness import BenchmarkProcess, compute_percentiles
-from benchmarks.scenarios import BenchmarkCompany, BenchmarkResult, wait_until_idle
+from benchmarks.scenarios import BenchmarkResult, wait_until_idle
 from tests.sample_exports import COLUMNS, DAY, MAP, SEPARATOR
 
 QUERY: Final = "{ company { name } }"

@@ -20,16 +20,14 @@ from typing import Final, NamedTuple
 import asyncpg
 import click
 
+from benchmarks.company import BenchmarkCompany, record_win, set_up_company
 from benchmarks.fixtures import count_steps
 from benchmarks.harness import ROUNDS, BenchmarkProcess, Harness, start_harness
 from benchmarks.scenarios import (
     LEADERBOARD_QUERY,
     LEADERBOARD_SUBSCRIPTION,
-    BenchmarkCompany,
     BenchmarkResult,
     generate_periods,
-    record_win,
-    set_up_company,
     subscribe_sockets,
 )
 from domain.primitives.global_ids import decode_global_id

@@ -5,35 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count, cycle, islice, repeat
+from itertools import count, repeat
 from typing import Any, Final
 from urllib.request import Request, urlopen
 
-import asyncpg
-import orjson
-from redis.asyncio import Redis
-
-from benchmarks.fixtures import fill_company
+from benchmarks.company import RECORD_DEAL, BenchmarkCompany, deal_input, encode_row_id, record_win
+from benchmarks.goal_mover import GoalMover
 from benchmarks.harness import (
     ROOT,
     ROUNDS,
     BenchmarkProcess,
-    Harness,
     compute_percentiles,
     cost_per_unit,
     cpu_seconds,
     resident_bytes,
 )
-from benchmarks.statement_trace import Statement, split_at_transaction, trace_statements
+from benchmarks.statement_replay import StatementReplay
 
 LEADERBOARD_SUBSCRIPTION: Final = """subscription($scope: ID) { leaderboard(scope: $scope, first: 20) { total version standings {
   rank previousRank value gapToNext attainmentPercent employee { id name avatarUrl } } } }"""
@@ -47,8 +42,6 @@ EMPLOYEE_CARD_QUERY: Final = """query($id: ID!) { employee(id: $id) { name email
   calls(first: 20) { edges { node { direction outcome startedAt } } } leads(first: 20) { edges { node { title status } } }
   clients(first: 20) { edges { node { name wonAmount } } }
   deals(first: 20) { edges { node { title status amount { amount } stage { name } } } } } }"""
-RECORD_DEAL: Final = """mutation($input: RecordDealInput!) { recordDeal(input: $input) {
-  deal { id status } goals { id progress { value } } userErrors { path message } } }"""
 
 
 @dataclass
@@ -70,53 +63,6 @@ class BenchmarkResult:
     def rate(self) -> float | None:
         """Units of work per second on one core."""
         return 1e6 / self.cost if self.unit == "µs" and self.cost else None
-
-
-@dataclass
-class BenchmarkCompany:
-    """A company in the benchmark's database, the access token of its administrator, and ids for the queries."""
-
-    harness: Harness
-    token: str
-    ids: dict[str, str]
-
-    def execute(self, server: BenchmarkProcess, query: str, **variables: Any) -> Any:
-        """Execute an operation over HTTP as the administrator and return its data; fails on GraphQL errors."""
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        headers = {"Content-Type": "application/json"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        with urlopen(Request(f"http://{server.address}/graphql", body, headers), timeout=30) as response:
-            result = json.loads(response.read())
-        assert "errors" not in result, result
-        return result["data"]
-
-
-def set_up_company(
-    harness: Harness, *, sellers: int, deals: int, on_progress: Callable[[int], None] = lambda step_count: None
-) -> BenchmarkCompany:
-    """Set up a company of this size and sign in as its administrator.
-
-    on_progress  called as in `fill_company`
-    """
-    harness.run_command("migrate")
-    harness.run_command(
-        "setup", "--name", "Bench", "--currency", "EUR", "--zone", "UTC", "--admin", "Ada", "--email", "ada@example.com"
-    )
-    asyncio.run(fill_company(harness.url, sellers=sellers, deals=deals, on_progress=on_progress))
-    server = harness.serve()
-    company = BenchmarkCompany(harness, "", {})
-    session = company.execute(
-        server,
-        "mutation($input: SignInInput!) { signIn(input: $input) { accessToken } }",
-        input={"email": "ada@example.com", "password": "correct horse"},
-    )
-    company.token = session["signIn"]["accessToken"]
-    matches = company.execute(server, '{ employees(search: "seller 00001") { edges { node { id team { id } } } } }')
-    seller = matches["employees"]["edges"][0]["node"]
-    company.ids.update(seller=seller["id"], team=seller["team"]["id"], company=encode_row_id("Company", 1))
-    server.stop()
-    return company
 
 
 @contextmanager
@@ -355,103 +301,9 @@ def measure_requests(company: BenchmarkCompany, times: int) -> Iterator[Benchmar
     server.stop()
 
 
-@dataclass(frozen=True)
-class StatementReplay:
-    """The SQL statements of an operation, to be run through the driver alone; `within` are those of its transaction."""
-
-    before: Sequence[Statement]
-    within: Sequence[Statement]
-    after: Sequence[Statement]
-    answer: Any
-    connection: asyncpg.Connection
-    pids: Sequence[int]
-
-    @classmethod
-    async def create(
-        cls, company: BenchmarkCompany, query: str, variable_sets: Iterator[dict[str, Any]], answer: Any
-    ) -> StatementReplay:
-        parts = split_at_transaction(await trace_statements(company.harness.url, company.token, query, variable_sets))
-        connection = await asyncpg.connect(company.harness.url)
-        return cls(*parts, answer, connection, [os.getpid(), company.harness.postgres._pid])
-
-    @property
-    def count(self) -> int:
-        return len(self.before) + len(self.within) + len(self.after)
-
-    async def measure(self, times: int) -> float:
-        """Run the statements and encode the answer `times` times; return the CPU seconds, PostgreSQL's included."""
-        began = cpu_seconds(self.pids)
-        for _ in range(times):
-            await self._run(self.before)
-            if self.within:
-                async with self.connection.transaction():
-                    await self._run(self.within)
-            await self._run(self.after)
-            orjson.dumps(self.answer)
-        return cpu_seconds(self.pids) - began
-
-    async def _run(self, statements: Sequence[Statement]) -> None:
-        for sql, values in statements:
-            await self.connection.fetch(sql, *values)
-
-
-def deal_input(company: BenchmarkCompany) -> dict[str, Any]:
-    return {"title": "Chairs", "status": "WON", "amount": {"amount": "100.00"}, "owner": company.ids["seller"]}
-
-
-def record_win(company: BenchmarkCompany, server: BenchmarkProcess) -> None:
-    company.execute(server, RECORD_DEAL, input=deal_input(company))
-
-
 def _push_text(server: BenchmarkProcess, text: str) -> None:
     with urlopen(Request(f"http://{server.address}/push", text.encode()), timeout=30):
         return
-
-
-def encode_row_id(kind: str, row_id: int) -> str:
-    from domain.primitives.global_ids import encode_global_id
-
-    return encode_global_id(kind, row_id)
-
-
-@dataclass
-class GoalMover:
-    """Changes the values of goals one after another, as a mutation would, and notifies the servers."""
-
-    goals: Sequence[tuple[int, int]]  # goal id and owner's employee id
-    connection: asyncpg.Connection
-    redis: Redis
-
-    @classmethod
-    async def create(cls, harness: Harness, goal_count: int) -> GoalMover:
-        connection = await asyncpg.connect(harness.url)
-        rows = await connection.fetch("SELECT id, owner_id FROM goal ORDER BY id LIMIT $1", goal_count)
-        return cls([(row["id"], row["owner_id"]) for row in rows], connection, Redis.from_url(harness.valkey.url))
-
-    async def move(self, events: int, text: str | None) -> None:
-        """Change `events` goals in turn and notify.
-
-        text  None: publish the change as Scoreline does; otherwise send this text through the baseline server's channel
-        """
-        for index, (goal_id, employee_id) in enumerate(islice(cycle(self.goals), events)):
-            await self.connection.execute(
-                "UPDATE daily_total SET amount = amount + 100 WHERE id = (SELECT id FROM daily_total"
-                " WHERE metric = 'deals_won_amount' AND employee_id = $1 ORDER BY day DESC LIMIT 1)",
-                employee_id,
-            )
-            position = await self.connection.fetchval(
-                "INSERT INTO change (topics, at) VALUES ($1, now()) RETURNING id", json.dumps([f"goal:{goal_id}"])
-            )
-            await self.connection.execute("UPDATE goal SET version = $1 WHERE id = $2", position, goal_id)
-            if text is None:
-                await self.redis.publish("scoreline:news", json.dumps(["bench", position, [f"goal:{goal_id}"]]))
-            else:
-                await self.redis.publish("scoreline:floor", json.dumps([index % len(self.goals), goal_id, text]))
-            await asyncio.sleep(0.02)
-
-    async def close(self) -> None:
-        await self.connection.close()
-        await self.redis.aclose()
 
 
 logging.getLogger("asyncio").setLevel(logging.ERROR)

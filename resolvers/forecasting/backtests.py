@@ -22,7 +22,8 @@ from models.forecasting.deal_history import DealHistoryReader
 from models.forecasting.deal_tables import Basis, SellerIndex
 from models.goals.goals import OwnerKind
 from models.organization.people import TeamTree
-from resolvers.forecasting.forecast_engine import DealSnapshot, ForecastEngine, get_forecast_engine
+from resolvers.forecasting.deal_snapshot import DealSnapshot
+from resolvers.forecasting.forecast_engine import ForecastEngine, get_forecast_engine
 from resolvers.request.context import Context
 
 ScopeKey = tuple[OwnerKind, int]

@@ -11,87 +11,44 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
-import numpy as np
-
 from domain.forecasting.arrays import Ints
 from domain.forecasting.cooperative import Steps
-from domain.forecasting.deal_table import DealTable, known_at, sort_canonically
+from domain.forecasting.deal_table import DealTable
 from domain.forecasting.forecast import FittedModel, SellerForecasts
 from domain.forecasting.training import ModelTrainer
 from domain.primitives.calendar import Calendar
 from models.db.json_aggregates import JsonChunks
 from models.forecasting import deal_columns, deal_tables
 from models.forecasting.deal_columns import DealColumns
-from models.forecasting.deal_tables import Basis, Pricing, SellerIndex, StageEntries
+from models.forecasting.deal_tables import Basis, Pricing, StageEntries
 from models.live import change_log
 from models.organization.company import ExchangeRateTable
+from resolvers.forecasting.deal_snapshot import (
+    DealSnapshot,
+    build_model,
+    build_trainer,
+    has_same_names_and_teams,
+    has_same_past,
+    has_same_sellers,
+    sellers_of,
+)
 from resolvers.forecasting.metric_history import MetricHistory, MetricHistoryCache
 from resolvers.request.context import Context
 
 Result = TypeVar("Result")
 _MAX_RESULTS: Final = 256  # memoized results
-_MAX_CHANGED_DEALS: Final = 4000  # changed deals above which the past counts as changed without a comparison
 _SNAPSHOT_TOPICS: Final = frozenset({"*", "deals", "people", "company"})  # change log topics that change the snapshot
 _PRESENT_KEYS: Final = frozenset({"open", "outlook", "ever"})  # task keys (kind, present version, ...)
 _PAST_KEYS: Final = frozenset(
     {"learner", "fit", "window", "past", "origin", "accuracy"}
 )  # task keys (kind, past version, day, ...)
-
-
-@dataclass(frozen=True)
-class DealSnapshot:
-    """The data of forecasts as of a position of the change log; immutable.
-
-    present_version   identifies the deals as they are now: the position at which they last changed
-    last_activity_id  id of the last activity that has been read; later ones name the deals to read again
-    past_version      identifies the deals as known at the end of yesterday; it changes only if those change
-    today             ordinal of the company's day
-
-    In a what-if scenario the versions are tuples that no real snapshot has, so that both share one cache.
-    """
-
-    position: int
-    present_version: Any
-    last_activity_id: int
-    past_version: Any
-    today: int
-    calendar: Calendar
-    currency: str
-    deals: DealColumns
-    all_stage_entries: StageEntries
-    sellers: SellerIndex
-    rates: ExchangeRateTable
-    pricing: Pricing
-
-    @property
-    def stage_entries(self) -> StageEntries:
-        """The stage entries, or none if no deal has ever moved: then stages carry no information."""
-        return self.all_stage_entries if self.all_stage_entries.has_moves else deal_tables.empty_stage_entries()
-
-    def build_table(self, basis: Basis) -> Steps[DealTable]:
-        table = deal_tables.build_table(self.deals, self.stage_entries, self.sellers, self.pricing, basis)
-        yield
-        return sort_canonically(table)
-
-    def differs_only_in_deals(self, before: DealSnapshot) -> bool:
-        """Return whether at most today's state of single deals differs from `before`, but not past, day or sellers."""
-        past_before = before.past_version, before.today, before.calendar, before.currency, before.pricing
-        past_now = self.past_version, self.today, self.calendar, self.currency, self.pricing
-        return past_before == past_now and self.sellers is before.sellers
-
-    def build_open_deals(self, basis: Basis) -> DealTable:
-        """Return the table of the deals that are open now."""
-        open_deals = self.deals.open_deals()
-        stage_entries = self.stage_entries.select_deals(open_deals.id)
-        table = deal_tables.build_table(open_deals, stage_entries, self.sellers, self.pricing, basis)
-        return known_at(sort_canonically(table), self.today)
 
 
 class ForecastEngine:
@@ -155,7 +112,7 @@ class ForecastEngine:
     async def get_trainer(self, snapshot: DealSnapshot) -> ModelTrainer:
         """Return the model trainer of the deals up to the end of yesterday; memoized."""
         return await self.memoize(
-            ("learner", snapshot.past_version, snapshot.today), lambda: self.run_chunked(_build_trainer(snapshot))
+            ("learner", snapshot.past_version, snapshot.today), lambda: self.run_chunked(build_trainer(snapshot))
         )
 
     async def fit_model(self, snapshot: DealSnapshot, basis: Basis) -> FittedModel:
@@ -163,7 +120,7 @@ class ForecastEngine:
 
         async def fit() -> FittedModel:
             trainer = await self.get_trainer(snapshot)
-            return await self.run_chunked(_build_model(snapshot, trainer, basis))
+            return await self.run_chunked(build_model(snapshot, trainer, basis))
 
         return await self.memoize(("fit", snapshot.past_version, snapshot.today, basis), fit)
 
@@ -277,7 +234,7 @@ class ForecastEngine:
         texts = await deal_tables.fetch_deal_data(snapshot.last_activity_id)
         deals, stage_entries, changed_ids = await self._parse(texts, snapshot.deals, snapshot.all_stage_entries)
         sellers, prices = deal_tables.parse_sellers(texts), deal_tables.parse_prices(texts)
-        if _has_same_names_and_teams(sellers, snapshot.sellers):
+        if has_same_names_and_teams(sellers, snapshot.sellers):
             sellers = snapshot.sellers  # keep the identical object: caches compare it by identity
         if self._changed_sellers is not None:
             self._changed_sellers |= sellers_of(snapshot.deals, changed_ids.tolist()) | sellers_of(
@@ -288,11 +245,12 @@ class ForecastEngine:
             snapshot, position=position, present_version=position, last_activity_id=int(texts["line"][0]), today=today, deals=deals, all_stage_entries=stage_entries, sellers=sellers,
             rates=rates, pricing=_build_pricing(rates, deals, prices, today),
         )  # fmt: skip
-        has_same_past = prices == snapshot.pricing.prices and _has_same_sellers(sellers, snapshot.sellers)
-        has_same_past = has_same_past and await self.run_in_worker(
-            partial(_has_same_past, snapshot, updated, changed_ids)
+        is_past_unchanged = (
+            prices == snapshot.pricing.prices
+            and has_same_sellers(sellers, snapshot.sellers)
+            and await self.run_in_worker(partial(has_same_past, snapshot, updated, changed_ids))
         )
-        return updated if has_same_past else replace(updated, past_version=snapshot.past_version + 1)
+        return updated if is_past_unchanged else replace(updated, past_version=snapshot.past_version + 1)
 
     async def _parse(
         self, texts: JsonChunks, deals: DealColumns, stage_entries: StageEntries
@@ -313,84 +271,6 @@ def _build_pricing(
     rates: ExchangeRateTable, deals: DealColumns, prices: Mapping[str, tuple[int, str]], today: int
 ) -> Pricing:
     return deal_tables.build_pricing(rates.company_currency, rates, deals.currencies, prices, date.fromordinal(today))
-
-
-def _has_same_sellers(first: SellerIndex, second: SellerIndex) -> bool:
-    return first.keys == second.keys and first.ids == second.ids and bool((first.active == second.active).all())
-
-
-def _has_same_names_and_teams(first: SellerIndex, second: SellerIndex) -> bool:
-    """Return whether the sellers, their names, teams and active states are equal."""
-    return (
-        _has_same_sellers(first, second) and first.names == second.names and bool((first.teams == second.teams).all())
-    )
-
-
-def _has_same_past(first: DealSnapshot, second: DealSnapshot, deal_ids: Ints) -> bool:
-    """Return whether two snapshots, which differ at most in these deals, have the same past."""
-    if len(deal_ids) > _MAX_CHANGED_DEALS or first.all_stage_entries.has_moves != second.all_stage_entries.has_moves:
-        return False
-    yesterday = first.today - 1
-    return past_facts_of(first.deals, first.stage_entries, deal_ids.tolist(), yesterday) == past_facts_of(
-        second.deals, second.stage_entries, deal_ids.tolist(), yesterday
-    )
-
-
-def sellers_of(deals: DealColumns, deal_ids: Sequence[int]) -> set[int]:
-    """Return the ids of the owners and winners of these deals; unknown deals are ignored."""
-    rows = deals.indexes_of([id_ for id_, is_known in zip(deal_ids, deals.contains(deal_ids), strict=True) if is_known])
-    return {*deals.owner[rows].tolist(), *deals.winner[rows].tolist()}
-
-
-def past_facts_of(
-    deals: DealColumns, stage_entries: StageEntries, deal_ids: Sequence[int], day: int
-) -> list[tuple[Any, ...]]:
-    """Return all facts of these deals that training up to the end of `day` uses, for comparison."""
-    present_ids = np.array(
-        [id_ for id_, is_known in zip(deal_ids, deals.contains(deal_ids), strict=True) if is_known], dtype=np.int64
-    )
-    rows = deals.indexes_of(present_ids.tolist())
-    rows = rows[(deals.created[rows] <= day) & (deals.deleted[rows] > day)]
-    is_closed = deals.closed[rows] <= day
-    columns: list[Ints | Any] = [
-        deals.id[rows],
-        deals.created[rows],
-        np.where(is_closed, deals.closed[rows], 0),
-        np.where(is_closed, deals.state[rows], 0),
-        np.where(is_closed, deals.winner[rows], 0),
-        deals.owner[rows],
-        deals.product[rows],
-        np.where(is_closed, np.nan_to_num(deals.value[rows]), 0),
-        np.where(is_closed, np.nan_to_num(deals.profit[rows]), 0),
-    ]
-    entry_mask = np.isin(stage_entries.deal, present_ids) & (stage_entries.day <= day)
-    entered = sorted(
-        zip(
-            stage_entries.deal[entry_mask].tolist(),
-            stage_entries.day[entry_mask].tolist(),
-            stage_entries.stage[entry_mask].tolist(),
-            strict=True,
-        )
-    )
-    return [*zip(*(column.tolist() for column in columns), strict=True), *entered]
-
-
-def _build_trainer(snapshot: DealSnapshot) -> Steps[ModelTrainer]:
-    day = snapshot.today - 1
-    table = yield from snapshot.build_table(Basis.COUNT)
-    yield
-    deals = known_at(table, day)
-    yield
-    return ModelTrainer(deals, day, snapshot.calendar, snapshot.sellers.active)
-
-
-def _build_model(snapshot: DealSnapshot, trainer: ModelTrainer, basis: Basis) -> Steps[FittedModel]:
-    table = yield from snapshot.build_table(basis)
-    yield
-    model = FittedModel(trainer, known_at(table, snapshot.today - 1), snapshot.sellers.keys)
-    yield
-    _ = model.mean_amounts  # compute the cached property here, in the worker thread
-    return model
 
 
 def get_forecast_engine(context: Context) -> ForecastEngine:

@@ -32,7 +32,8 @@ from models.goals.goals import OwnerKind
 from models.ledger import scores
 from models.organization import people
 from resolvers.forecasting import what_if
-from resolvers.forecasting.forecast_engine import DealSnapshot, get_forecast_engine
+from resolvers.forecasting.deal_snapshot import DealSnapshot
+from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.periods import PeriodKey, resolve_query_period

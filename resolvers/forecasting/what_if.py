@@ -16,7 +16,8 @@ from models.crm.deals import Deal
 from models.forecasting.deal_columns import STATE_CODES
 from models.forecasting.deal_tables import Basis
 from models.organization.people import Employee
-from resolvers.forecasting.forecast_engine import DealSnapshot, get_forecast_engine, past_facts_of
+from resolvers.forecasting.deal_snapshot import DealSnapshot, past_facts_of
+from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
 
@@ -42,7 +43,7 @@ async def apply_what_if(
     if not win and not lose:
         return WhatIfScenario(snapshot, {})
     resolver = IdResolver(context)
-    await resolver.request_ids("Deal", [*win, *lose])
+    await resolver.load_by_global_ids("Deal", [*win, *lose])
     won, lost = _resolve_deals(resolver, win, "whatIf.win"), _resolve_deals(resolver, lose, "whatIf.lose")
     if in_both := won.keys() & lost.keys():
         raise BadInput(f"A deal cannot be won and lost: {won[min(in_both)].title}.", field="whatIf")

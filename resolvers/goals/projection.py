@@ -21,7 +21,8 @@ from domain.primitives.calendar import Calendar
 from domain.primitives.units import Unit
 from models.forecasting.deal_tables import Basis, SellerIndex
 from models.goals.goals import Goal, OwnerKind
-from resolvers.forecasting.forecast_engine import DealSnapshot, get_forecast_engine
+from resolvers.forecasting.deal_snapshot import DealSnapshot
+from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.forecasting.metric_history import MetricHistory
 from resolvers.goals.progress import GoalState
 from resolvers.request.context import Context

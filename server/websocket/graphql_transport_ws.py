@@ -27,6 +27,7 @@ from server.requests.client_info import with_language, with_token
 from server.requests.request_parsing import ClientMessage, MalformedMessage, parse_message, parse_request
 from server.websocket.protocol import PreparedText, WebSocketProtocol
 from server.websocket.shared_subscriptions import Subscriber, SubscriptionRegistry
+from server.websocket.token_bucket import TokenBucket
 from subscriptions.core.tasks import cancel_and_wait
 
 SUBPROTOCOL: Final = "graphql-transport-ws"
@@ -51,23 +52,6 @@ class CloseConnection(Exception):
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code, self.reason = code, reason
-
-
-class TokenBucket:
-    """Rate limit of a client's frames: `burst` at once, refilled at `rate` per second."""
-
-    __slots__ = ("_burst", "_rate", "_tokens", "_updated_at")
-
-    def __init__(self, burst: float, rate: float) -> None:
-        self._burst, self._rate = burst, rate
-        self._tokens, self._updated_at = burst, asyncio.get_running_loop().time()
-
-    def consume(self) -> bool:
-        """Take one token; return False if there was none."""
-        now = asyncio.get_running_loop().time()
-        self._tokens = min(self._burst, self._tokens + (now - self._updated_at) * self._rate) - 1
-        self._updated_at = now
-        return self._tokens >= 0
 
 
 class GraphQLTransportConnection:

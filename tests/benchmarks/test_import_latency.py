@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.company import set_up_company
 from benchmarks.harness import start_harness
 from benchmarks.import_latency import measure_import_latency
-from benchmarks.scenarios import set_up_company
 
 
 @pytest.mark.timeout(300)

@@ -14,7 +14,8 @@ from domain.forecasting.arrays import NEVER
 from domain.primitives.global_ids import encode_global_id
 from models.crm.deals import Deal, StageEntry
 from models.forecasting.deal_columns import STATE_CODES
-from resolvers.forecasting.forecast_engine import DealSnapshot, ForecastEngine, get_forecast_engine
+from resolvers.forecasting.deal_snapshot import DealSnapshot
+from resolvers.forecasting.forecast_engine import ForecastEngine, get_forecast_engine
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
 from tests.statement_counter import count_statements
 from tests.world import World

@@ -1,0 +1,147 @@
+"""The data that forecasts of one moment are made from, and the models that are built from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from domain.forecasting.arrays import Ints
+from domain.forecasting.cooperative import Steps
+from domain.forecasting.deal_table import DealTable, known_at, sort_canonically
+from domain.forecasting.forecast import FittedModel
+from domain.forecasting.training import ModelTrainer
+from domain.primitives.calendar import Calendar
+from models.forecasting import deal_tables
+from models.forecasting.deal_columns import DealColumns
+from models.forecasting.deal_tables import Basis, Pricing, SellerIndex, StageEntries
+from models.organization.company import ExchangeRateTable
+
+_MAX_CHANGED_DEALS: Final = 4000  # changed deals above which the past counts as changed without a comparison
+
+
+@dataclass(frozen=True)
+class DealSnapshot:
+    """The data of forecasts as of a position of the change log; immutable.
+
+    present_version   identifies the deals as they are now: the position at which they last changed
+    last_activity_id  id of the last activity that has been read; later ones name the deals to read again
+    past_version      identifies the deals as known at the end of yesterday; it changes only if those change
+    today             ordinal of the company's day
+
+    In a what-if scenario the versions are tuples that no real snapshot has, so that both share one cache.
+    """
+
+    position: int
+    present_version: Any
+    last_activity_id: int
+    past_version: Any
+    today: int
+    calendar: Calendar
+    currency: str
+    deals: DealColumns
+    all_stage_entries: StageEntries
+    sellers: SellerIndex
+    rates: ExchangeRateTable
+    pricing: Pricing
+
+    @property
+    def stage_entries(self) -> StageEntries:
+        """The stage entries, or none if no deal has ever moved: then stages carry no information."""
+        return self.all_stage_entries if self.all_stage_entries.has_moves else deal_tables.empty_stage_entries()
+
+    def build_table(self, basis: Basis) -> Steps[DealTable]:
+        table = deal_tables.build_table(self.deals, self.stage_entries, self.sellers, self.pricing, basis)
+        yield
+        return sort_canonically(table)
+
+    def differs_only_in_deals(self, before: DealSnapshot) -> bool:
+        """Return whether at most today's state of single deals differs from `before`, but not past, day or sellers."""
+        past_before = before.past_version, before.today, before.calendar, before.currency, before.pricing
+        past_now = self.past_version, self.today, self.calendar, self.currency, self.pricing
+        return past_before == past_now and self.sellers is before.sellers
+
+    def build_open_deals(self, basis: Basis) -> DealTable:
+        """Return the table of the deals that are open now."""
+        open_deals = self.deals.open_deals()
+        stage_entries = self.stage_entries.select_deals(open_deals.id)
+        table = deal_tables.build_table(open_deals, stage_entries, self.sellers, self.pricing, basis)
+        return known_at(sort_canonically(table), self.today)
+
+
+def has_same_sellers(first: SellerIndex, second: SellerIndex) -> bool:
+    return first.keys == second.keys and first.ids == second.ids and bool((first.active == second.active).all())
+
+
+def has_same_names_and_teams(first: SellerIndex, second: SellerIndex) -> bool:
+    """Return whether the sellers, their names, teams and active states are equal."""
+    return has_same_sellers(first, second) and first.names == second.names and bool((first.teams == second.teams).all())
+
+
+def has_same_past(first: DealSnapshot, second: DealSnapshot, deal_ids: Ints) -> bool:
+    """Return whether two snapshots, which differ at most in these deals, have the same past."""
+    if len(deal_ids) > _MAX_CHANGED_DEALS or first.all_stage_entries.has_moves != second.all_stage_entries.has_moves:
+        return False
+    yesterday = first.today - 1
+    return past_facts_of(first.deals, first.stage_entries, deal_ids.tolist(), yesterday) == past_facts_of(
+        second.deals, second.stage_entries, deal_ids.tolist(), yesterday
+    )
+
+
+def sellers_of(deals: DealColumns, deal_ids: Sequence[int]) -> set[int]:
+    """Return the ids of the owners and winners of these deals; unknown deals are ignored."""
+    rows = deals.indexes_of([id_ for id_, is_known in zip(deal_ids, deals.contains(deal_ids), strict=True) if is_known])
+    return {*deals.owner[rows].tolist(), *deals.winner[rows].tolist()}
+
+
+def past_facts_of(
+    deals: DealColumns, stage_entries: StageEntries, deal_ids: Sequence[int], day: int
+) -> list[tuple[Any, ...]]:
+    """Return all facts of these deals that training up to the end of `day` uses, for comparison."""
+    present_ids = np.array(
+        [id_ for id_, is_known in zip(deal_ids, deals.contains(deal_ids), strict=True) if is_known], dtype=np.int64
+    )
+    rows = deals.indexes_of(present_ids.tolist())
+    rows = rows[(deals.created[rows] <= day) & (deals.deleted[rows] > day)]
+    is_closed = deals.closed[rows] <= day
+    columns: list[Ints | Any] = [
+        deals.id[rows],
+        deals.created[rows],
+        np.where(is_closed, deals.closed[rows], 0),
+        np.where(is_closed, deals.state[rows], 0),
+        np.where(is_closed, deals.winner[rows], 0),
+        deals.owner[rows],
+        deals.product[rows],
+        np.where(is_closed, np.nan_to_num(deals.value[rows]), 0),
+        np.where(is_closed, np.nan_to_num(deals.profit[rows]), 0),
+    ]
+    entry_mask = np.isin(stage_entries.deal, present_ids) & (stage_entries.day <= day)
+    entered = sorted(
+        zip(
+            stage_entries.deal[entry_mask].tolist(),
+            stage_entries.day[entry_mask].tolist(),
+            stage_entries.stage[entry_mask].tolist(),
+            strict=True,
+        )
+    )
+    return [*zip(*(column.tolist() for column in columns), strict=True), *entered]
+
+
+def build_trainer(snapshot: DealSnapshot) -> Steps[ModelTrainer]:
+    day = snapshot.today - 1
+    table = yield from snapshot.build_table(Basis.COUNT)
+    yield
+    deals = known_at(table, day)
+    yield
+    return ModelTrainer(deals, day, snapshot.calendar, snapshot.sellers.active)
+
+
+def build_model(snapshot: DealSnapshot, trainer: ModelTrainer, basis: Basis) -> Steps[FittedModel]:
+    table = yield from snapshot.build_table(basis)
+    yield
+    model = FittedModel(trainer, known_at(table, snapshot.today - 1), snapshot.sellers.keys)
+    yield
+    _ = model.mean_amounts  # compute the cached property here, in the worker thread
+    return model
