@@ -156,8 +156,17 @@ def forecast(origin: datetime, file: Path | None) -> None:
 
 @main.command()
 @click.option("--repair", is_flag=True, help="Rebuild the totals where they differ from the ledger.")
-def reconcile(repair: bool) -> None:
+@click.option("--backfill", "metric", metavar="METRIC", default=None,
+              help="Post what older records are worth for a metric that was added later, instead of comparing.")  # fmt: skip
+def reconcile(repair: bool, metric: str | None) -> None:
     """Recompute totals and postings from the records and report every difference. Exits with 1 if there is any."""
+    if metric is not None:
+        if repair:
+            raise click.UsageError("--backfill posts to the ledger and its totals: it takes no --repair.")
+        from server.commands.backfill import backfill
+
+        click.echo(backfill(metric))
+        return
     from server.commands.reconcile import report_differences
 
     sys.exit(1 if report_differences(repair=repair) else 0)
