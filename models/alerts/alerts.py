@@ -15,7 +15,6 @@ from models.db import connection
 from models.db.columns import enum_column, foreign_key, minor_units_column
 from models.goals.goals import OwnerKind
 
-
 # Rows of any other kind are skipped: servers of a newer version write them, during an update or before it was undone.
 _KNOWN_KINDS: Final = tuple(AlertKind)
 
