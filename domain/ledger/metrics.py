@@ -135,6 +135,7 @@ def _index_by_key(*metrics: Metric) -> Mapping[str, Metric]:
 
 
 METRICS: Final = _index_by_key(
+    # won deals
     _make_win_metric(
         "deals_won",
         Unit.COUNT,
@@ -185,6 +186,7 @@ METRICS: Final = _index_by_key(
         "Total value of won deals less their cost, where the cost is known.",
         amount=lambda deal: deal.profit,
     ),
+    # other events of deals and leads
     Metric(
         "deals_created",
         Unit.COUNT,
@@ -208,6 +210,7 @@ METRICS: Final = _index_by_key(
         credit=lambda lead: lead.conversion_credit,
         day=lambda lead: lead.converted_on,
     ),
+    # the client base
     Metric(
         "contacts_added",
         Unit.COUNT,
@@ -222,6 +225,7 @@ METRICS: Final = _index_by_key(
         "New clients.",
         ClientFacts,
     ),
+    # calls
     _make_call_metric(
         "calls_made",
         Unit.COUNT,
@@ -243,6 +247,7 @@ METRICS: Final = _index_by_key(
         when=_is_answered,
         amount=lambda call: call.seconds,
     ),
+    # tasks and work time
     Metric(
         "tasks_completed",
         Unit.COUNT,
