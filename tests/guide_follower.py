@@ -6,7 +6,7 @@ Create `PATH`:                     the block is the new file
 In `PATH`, before `ANCHOR`:        the block goes in front of the only line that contains the anchor
 In `PATH`, after `ANCHOR`:         ... behind it
 In `PATH`, in place of `ANCHOR`:   ... replaces it
-Run:                               each line is a command that must succeed
+Run:                               each line is a command that must succeed; a backslash continues it
 Run, and see it fail:              ... that must fail
 
 Commands and answers that are only to be read stand in blocks of `bash`, `graphql` and `json`.
@@ -77,7 +77,7 @@ def follow(steps: list[GuideStep], project: Path) -> Iterator[tuple[str, subproc
         if step.path is not None:
             _write(step, project / step.path)
             continue
-        for line in step.code.strip().splitlines():
+        for line in step.code.replace("\\\n", "").strip().splitlines():
             process = run(line, project)
             if (process.returncode != 0) is not ("fail" in step.action):
                 raise GuideError(f"{line} ended with {process.returncode}:\n{process.stdout}\n{process.stderr}")
