@@ -21,16 +21,21 @@ from resolvers.request.client_info import ClientInfo
 from server.context_factory import ContextFactory
 from server.http import static_pages
 from server.operation_runner import OperationResult, OperationRunner, count_unparsed_operation
-from server.requests.client_info import ALLOWED_METHODS, ClientInfoReader, with_token
+from server.requests.client_info import ALLOWED_METHODS, ClientInfoReader, joined_header, with_token
+from server.requests.content_negotiation import (
+    GRAPHQL_RESPONSE_MEDIA_TYPE,
+    JSON_FORMAT,
+    JSON_MEDIA_TYPE,
+    ResponseFormat,
+    media_type_weight,
+    negotiate_response_format,
+)
 from server.requests.request_parsing import BadRequest, GraphQLRequest, parse_json, parse_request
 from server.websocket.graphql_transport_ws import SUBPROTOCOL, SUBPROTOCOL_NOT_ACCEPTABLE, GraphQLTransportConnection
 from server.websocket.handshake import PROTOCOL_EXTENSION
 from server.websocket.protocol import WebSocketProtocol
 from server.websocket.session_permissions import SessionPermissions
 from server.websocket.shared_subscriptions import SubscriptionRegistry
-
-JSON_MEDIA_TYPE: Final = "application/json"
-GRAPHQL_RESPONSE_MEDIA_TYPE: Final = "application/graphql-response+json"
 
 MAX_URL_BYTES: Final = 16_384
 BODY_TIMEOUT_SECONDS: Final = 30.0  # a body must arrive within this time
@@ -145,7 +150,7 @@ class GraphQLEndpoint:
         method = scope["method"]
         if method == "OPTIONS":
             return Response(status_code=204, headers={"allow": ALLOWED_METHODS, **cors})
-        if method == "GET" and self._query_page is not None and "text/html" in headers.get("accept", ""):
+        if method == "GET" and self._query_page is not None and _prefers_page(joined_header(headers, "accept")):
             return static_pages.make_page_response(self._query_page)
         response = await self._handle_graphql(scope, headers, receive)
         response.headers.update({"cache-control": "no-store", "vary": "Accept, Origin", **cors})
@@ -153,13 +158,10 @@ class GraphQLEndpoint:
 
     async def _handle_graphql(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
         anonymous_client = self._client_info_reader.anonymous_client(scope, headers)
+        response_format = negotiate_response_format(joined_header(headers, "accept"))
         try:
-            media_type = _negotiate_media_type(headers)
-        except BadRequest as error:
-            return _make_response(
-                self._operation_runner.make_error_result(error, anonymous_client), JSON_MEDIA_TYPE, error.status
-            )
-        try:
+            if response_format is None:
+                raise BadRequest(f"Accept one of {GRAPHQL_RESPONSE_MEDIA_TYPE} and {JSON_MEDIA_TYPE}.", 406)
             client = with_token(anonymous_client, headers.get("authorization"))
             request = await self._read_request(scope, headers, receive)
             operation = self._operation_runner.parse_operation(request)
@@ -173,11 +175,10 @@ class GraphQLEndpoint:
             count_unparsed_operation()
             return _make_response(
                 self._operation_runner.make_error_result(error, anonymous_client),
-                media_type,
+                response_format or JSON_FORMAT,
                 getattr(error, "status", None),
-                headers,
             )
-        return _make_response(await self._execute(operation, client, receive), media_type, None, headers)
+        return _make_response(await self._execute(operation, client, receive), response_format)
 
     async def _execute(self, operation: Operation, client: ClientInfo, receive: Receive) -> OperationResult:
         """Execute an operation and return its result.
@@ -282,18 +283,12 @@ async def _wait_for_disconnect(receive: Receive) -> None:
         continue
 
 
-def _negotiate_media_type(headers: Headers) -> str:
-    """Return the media type of the response, by the `Accept` header. Raises BadRequest (406) if none fits."""
-    accepted = headers.get("accept", "").lower()
-    media_types = [part.partition(";")[0].strip() for part in accepted.split(",")]
-    if GRAPHQL_RESPONSE_MEDIA_TYPE in media_types and (
-        JSON_MEDIA_TYPE not in media_types
-        or media_types.index(GRAPHQL_RESPONSE_MEDIA_TYPE) < media_types.index(JSON_MEDIA_TYPE)
-    ):
-        return GRAPHQL_RESPONSE_MEDIA_TYPE
-    if not accepted or {JSON_MEDIA_TYPE, "*/*", "application/*"} & set(media_types):
-        return JSON_MEDIA_TYPE
-    raise BadRequest(f"Accept one of {GRAPHQL_RESPONSE_MEDIA_TYPE} and {JSON_MEDIA_TYPE}.", 406)
+def _prefers_page(accept: str) -> bool:
+    """Return whether a client prefers HTML, like a browser, to a GraphQL response."""
+    page_weight = media_type_weight(accept, "text/html")
+    return (
+        "text/html" in accept.lower() and page_weight > 0 and page_weight >= media_type_weight(accept, JSON_MEDIA_TYPE)
+    )
 
 
 def _parse_query_string(params: QueryParams) -> GraphQLRequest:
@@ -307,13 +302,10 @@ def _parse_query_string(params: QueryParams) -> GraphQLRequest:
     return parse_request(body)
 
 
-def _make_response(
-    result: OperationResult, media_type: str, status: int | None, request_headers: Headers | None = None
-) -> Response:
-    status = status or _http_status(
-        result, strict=request_headers is None or JSON_MEDIA_TYPE not in request_headers.get("accept", "")
-    )
+def _make_response(result: OperationResult, response_format: ResponseFormat, status: int | None = None) -> Response:
+    status = status or _http_status(result, strict=response_format.is_strict)
     response_class = DrainingResponse if status == 413 else Response
+    media_type = response_format.media_type_of(status)
     response = response_class(orjson.dumps(result.payload), status, media_type=f"{media_type}; charset=utf-8")
     if status == 401:
         response.headers["www-authenticate"] = "Bearer"
@@ -330,8 +322,8 @@ def _make_response(
 def _http_status(result: OperationResult, *, strict: bool) -> int:
     """Return the HTTP status of a result.
 
-    strict  False for a client that accepts `application/json` by name: by the specification such clients get 200
-            for every well-formed request, also if its document is invalid.
+    strict  False for a response as `application/json`: by the specification its status is then 200 for every
+            well-formed request, also if its document is invalid.
     """
     if not result.error_codes or not result.is_empty:
         return 200
