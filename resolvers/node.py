@@ -69,7 +69,7 @@ async def find_node_of_kind(context: Context, kind: str, global_id: str) -> Any 
 
 async def find_record(context: Context, kind: str, global_id: str) -> Any | None:
     resolver = IdResolver(context)
-    await resolver.request_ids(kind, [global_id])
+    await resolver.load_by_global_ids(kind, [global_id])
     try:
         return resolver.resolve_record(kind, global_id)
     except NotFound:

@@ -80,7 +80,7 @@ def build_server(settings: Settings) -> Server:
         refresh_token_days=settings.refresh_days,
         publish_change=hub.publish,
         notification_channels=frozenset(settings.channel_addresses),
-        shared_channels=notification_channels.broadcast_channels(settings.channel_addresses),
+        shared_channels=notification_channels.shared_channels(settings.channel_addresses),
     )
     presence_reporter = PresenceReporter(utc_now, hub.notify)
     session_permissions = SessionPermissions(hub, utc_now, presence_reporter)

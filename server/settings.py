@@ -184,7 +184,9 @@ def _load_or_create_secret(database_file: Path) -> str:
             temporary_path.unlink()
     secret = path.read_text().strip()
     if len(secret.encode()) < MIN_SECRET_BYTES:
-        raise SettingsError(f"{path} holds no secret of {MIN_SECRET_BYTES} bytes: delete it, and a new one is created.")
+        raise SettingsError(
+            f"{path} needs a secret of at least {MIN_SECRET_BYTES} bytes: delete the file, and a new one is created."
+        )
     return secret
 
 

@@ -173,7 +173,7 @@ _RUSSIAN: Final = {
         "`after` неизвестен: перечитайте входящие и подпишитесь с их конца."
     ),
     # company, teams and employees
-    "This installation has its company already.": "В этой установке компания уже есть.",
+    "This installation already has a company.": "В этой установке компания уже есть.",
     "The currency can change only while nothing has been counted.": (
         "Валюту можно сменить, только пока ничего не учтено."
     ),

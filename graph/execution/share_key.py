@@ -1,4 +1,4 @@
-"""Share key of a subscription: the permissions its fields depend on, and their fingerprint for a viewer.
+"""Which permissions the answer of an operation depends on: part of the key under which subscriptions are shared.
 
 Two viewers share a running subscription when document, variables and language are equal and when everything its
 fields depend on in a viewer is equal. Each field lists the actions for which it consults the permission table, and
@@ -172,7 +172,7 @@ def permission_fingerprint(viewer: Viewer, permissions: Iterable[Action | None])
 
 def _reach_fingerprint(viewer: Viewer, action: Action | None) -> Hashable:
     if action is None:
-        return viewer.key, viewer.actor, viewer.managed_team_ids, viewer.visible_goal_team_ids()
+        return viewer.key, viewer.actor, viewer.reachable_team_ids, viewer.visible_goal_team_ids()
     reach = viewer.reach(action)
     if action is Action.VIEW_GOALS_ABOVE:
         return reach, viewer.visible_goal_team_ids()
@@ -180,7 +180,7 @@ def _reach_fingerprint(viewer: Viewer, action: Action | None) -> Hashable:
         case Reach.SELF:
             return reach, viewer.id
         case Reach.MANAGED:
-            return reach, viewer.id, viewer.managed_team_ids
+            return reach, viewer.id, viewer.reachable_team_ids
         case Reach.SCOPE:
-            return reach, viewer.managed_team_ids
+            return reach, viewer.reachable_team_ids
     return reach

@@ -1,4 +1,4 @@
-"""GraphQL types, queries and mutations of alerts: the viewer's inbox and the alert rules."""
+"""GraphQL types and queries of alerts: the viewer's inbox and the alert rules."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class _LatestRates(dict[str, Decimal | None]):
         return self[currency]
 
 
-def activity_data(deal: Deal) -> dict[str, Any]:
+def deal_activity_data(deal: Deal) -> dict[str, Any]:
     """Return the current state of a deal as the data of an activity."""
     data: dict[str, Any] = {"title": deal.title, "status": deal.status}
     if deal.amount is not None and deal.currency is not None:
@@ -113,7 +113,7 @@ def activity_data(deal: Deal) -> dict[str, Any]:
     return data
 
 
-def is_open(deal: Deal) -> bool:
+def is_existing_open_deal(deal: Deal) -> bool:
     return deal.deleted_at is None and deal.status is DealStatus.OPEN
 
 

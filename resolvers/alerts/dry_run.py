@@ -27,7 +27,7 @@ from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
 from models.organization.people import Membership
 from resolvers.alerts import rules as alert_rules
-from resolvers.alerts.candidates import activity_data, build_candidates, is_open, load_employees
+from resolvers.alerts.candidates import build_candidates, deal_activity_data, is_existing_open_deal, load_employees
 from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.inbox import get_viewer_language
 from resolvers.request.context import Context
@@ -112,10 +112,10 @@ async def _find_stalled_deals(rule: Rule, calendar: Calendar, start: datetime, n
     events = []
     for deal_id, at, last_snapshot in replay.stalled:
         snapshot = last_snapshot or replay.first_snapshot.get(deal_id)
-        if deal_id not in replay.first_snapshot and is_open(
+        if deal_id not in replay.first_snapshot and is_existing_open_deal(
             rows[deal_id]
         ):  # only calls and tasks refer to it in the time read
-            snapshot = rows[deal_id].owner_id, activity_data(rows[deal_id])
+            snapshot = rows[deal_id].owner_id, deal_activity_data(rows[deal_id])
         if snapshot is not None:
             owner_id, data = snapshot
             events.append(Event("DEAL_STALLED", ("Deal", deal_id), at, owner_id, data={**data, "days": rule.days}))

@@ -34,7 +34,7 @@ from models.organization import people
 from models.organization.people import Employee, TeamTree
 from resolvers.alerts import inactivity as inactivity_alerts
 from resolvers.alerts import notifications
-from resolvers.alerts.candidates import build_candidates, is_open, latest_by_subject, load_employees
+from resolvers.alerts.candidates import build_candidates, is_existing_open_deal, latest_by_subject, load_employees
 from resolvers.alerts.notifications import Notification
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.request.context import Context
@@ -82,7 +82,9 @@ async def _drop_closed_deals(last_activity: dict[Subject, Any], changes: Sequenc
     """
     deal_changes = {change.subject_id: change for change in changes if change.subject_kind == "Deal"}
     other_ids = [deal_id for kind, deal_id in last_activity if kind == "Deal" and deal_id not in deal_changes]
-    open_ids = {row.id for row in await Deal.filter(id__in=other_ids) if is_open(row)} if other_ids else set()
+    open_ids = (
+        {row.id for row in await Deal.filter(id__in=other_ids) if is_existing_open_deal(row)} if other_ids else set()
+    )
     closed_ids = []
     for deal_id in [deal_id for kind, deal_id in last_activity if kind == "Deal"]:
         if deal_id in open_ids or (deal_id in deal_changes and _is_open_deal(deal_changes[deal_id].after)):

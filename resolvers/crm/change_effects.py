@@ -16,7 +16,7 @@ from models.goals.goals import Goal
 from resolvers.activities.entries import RecordChange
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts import evaluation
-from resolvers.goals.affected_goals import find_moved_goals, mark_goals_moved
+from resolvers.goals.affected_goals import find_moved_goals, publish_goal_changes
 from resolvers.ledger.posting import post_score_differences
 from resolvers.request.context import Context
 
@@ -42,11 +42,11 @@ async def apply_change_effects(context: Context, changes: Sequence[RecordChange]
     moved_goals = [candidate.goal for candidate in candidates]
     context.publish(*_list_moved_topics(context, posted_scores))
     reached_values = {candidate.goal.id: candidate.value for candidate in candidates}
-    await mark_goals_moved(
+    await publish_goal_changes(
         context,
         moved_goals,
         notify=notify,
-        reached_values=reached_values,
+        current_values=reached_values,
         alerted_goal_ids={candidate.goal.id for candidate in candidates if candidate.has_open_alert},
     )
     return moved_goals

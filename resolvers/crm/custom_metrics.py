@@ -1,4 +1,4 @@
-"""Company metrics: create them, look up metrics, and record results."""
+"""Company metrics: create them and record results for them."""
 
 from __future__ import annotations
 

@@ -300,7 +300,7 @@ def _reassign_deal(edit: EditContext, change: PendingChange, input: InputFields)
     or loss itself, moves only by `moveCredit`.
     """
     deal: Deal = change.row
-    owner = edit.resolver.new_owner_for(deal, input["owner"], "input", "owner")
+    owner = edit.resolver.resolve_reassignment(deal, input["owner"], "input", "owner")
     change.move_credit = bool(input.get("moveCredit"))
     if change.move_credit and deal.won_by is not None:
         edit.resolver.ensure_can_reassign(deal.won_by, owner.id, "input", "moveCredit")

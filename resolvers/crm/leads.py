@@ -96,7 +96,7 @@ async def convert_lead(context: Context, global_id: str, deal_input: InputFields
     Return the lead, the deal and the goals that moved.
     """
     resolver = IdResolver(context)
-    await resolver.request_ids("Lead", [global_id])
+    await resolver.load_by_global_ids("Lead", [global_id])
     lead: Lead = resolver.resolve_for_change("Lead", global_id, "input", "id")
     if lead.status is LeadStatus.CONVERTED:
         raise Conflict("This lead has been converted already.", "input", "id")

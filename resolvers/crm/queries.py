@@ -1,4 +1,4 @@
-"""Queries of records, activities and wins within the viewer's reach, the node lookup, and deletion of records."""
+"""Queries of deals, leads, tasks and calls within the viewer's reach, and the deletion of any record."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def _decode_ids(kind: str, global_ids: Sequence[str]) -> list[int]:
 async def _resolve_filter_id(context: Context, kind: str, global_id: str) -> int:
     """Return the row id for an id in a filter; 0, which matches no row, if it is not visible to the viewer."""
     resolver = IdResolver(context)
-    await resolver.request_ids(kind, [global_id])
+    await resolver.load_by_global_ids(kind, [global_id])
     try:
         row = resolver.resolve_employee(global_id) if kind == "Employee" else resolver.resolve_record(kind, global_id)
     except NotFound:

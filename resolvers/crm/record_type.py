@@ -222,10 +222,10 @@ async def soft_delete_record(
 async def _load_edit_context(context: Context, record_type: RecordType, inputs: Sequence[InputFields]) -> EditContext:
     resolver = IdResolver(context)
     for name, kind in record_type.reference_fields.items():
-        await resolver.request_ids(kind, (input.get(name) for input in inputs))
-    await resolver.request_ids(record_type.kind, (input.get("id") for input in inputs))
-    await resolver.request_external_ids(record_type.kind, (input.get("externalId") for input in inputs))
-    await resolver.request_row_ids("Employee", [*record_type.required_employees(resolver), context.viewer.id])
+        await resolver.load_by_global_ids(kind, (input.get(name) for input in inputs))
+    await resolver.load_by_global_ids(record_type.kind, (input.get("id") for input in inputs))
+    await resolver.load_by_external_ids(record_type.kind, (input.get("externalId") for input in inputs))
+    await resolver.load_by_row_ids("Employee", [*record_type.required_employees(resolver), context.viewer.id])
     company = await context.company()
     first_stage = await context.first_stage() if record_type.has_stages else None
     return EditContext(
@@ -336,7 +336,7 @@ def update_created_at(edit: EditContext, change: PendingChange, input: InputFiel
 def reassign_owner(edit: EditContext, change: PendingChange, global_id: str | None, field: str) -> None:
     """Assign an existing record to a new owner."""
     if global_id is not None and not change.is_new:
-        new_owner = edit.resolver.new_owner_for(change.row, global_id, "input", field)
+        new_owner = edit.resolver.resolve_reassignment(change.row, global_id, "input", field)
         setattr(change.row, f"{OWNER_FIELDS[type(change.row).__name__]}_id", new_owner.id)
 
 

@@ -21,7 +21,7 @@ from models.ledger import scores
 from models.organization.people import Employee
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
-from resolvers.goals.affected_goals import make_goal_entry, mark_goals_moved
+from resolvers.goals.affected_goals import make_goal_entry, publish_goal_changes
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.goal_visibility import filter_visible
@@ -135,7 +135,7 @@ async def update_goal(context: Context, input: InputFields) -> Goal:
         context, [make_goal_entry(context, goal, ActivityKind.GOAL_CHANGED, changed=formatted_changes)]
     )
     _mark_moved(context, goal)
-    await mark_goals_moved(context, [goal])
+    await publish_goal_changes(context, [goal])
     return goal
 
 

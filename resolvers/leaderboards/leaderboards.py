@@ -237,7 +237,7 @@ async def _resolve_around(context: Context, global_id: str | None) -> int | None
     if global_id is None:
         return None
     resolver = IdResolver(context)
-    await resolver.request_ids("Employee", [global_id])
+    await resolver.load_by_global_ids("Employee", [global_id])
     try:
         return resolver.resolve_employee(global_id, "around").id
     except UserError as error:

@@ -270,7 +270,7 @@ def ledger_differences(
 
     facts  of the present record; None if it is deleted or does not exist, so that nothing is expected
 
-    If a posting of a metric is late, the metric is compared over all days together.
+    A metric with a late posting is compared in total, not by day: its postings carry other days than the record.
     """
     late_metrics = {posted_sum.metric for posted_sum in posted_sums if posted_sum.late}
     expected: Counter[_SumKey] = Counter()

@@ -35,7 +35,7 @@ async def set_up(
     Raises Conflict if the installation has a company already.
     """
     if await find_company() is not None:
-        raise Conflict("This installation has its company already.", "company")
+        raise Conflict("This installation already has a company.", "company")
     company = Company(id=1, name=validation.clean_name(name, "name"), created_at=now)
     company.currency = validation.clean_currency(currency, "currency")
     company.time_zone = _validate_time_zone(zone, "zone")
@@ -54,7 +54,7 @@ async def set_up(
 
 
 async def update_company(context: Context, input: InputFields) -> Company:
-    """Change the company's settings. Amounts already counted do not change."""
+    """Change the company's settings. Amounts already posted keep their values."""
     _require_admin(context)
     company = await find_company() or await context.company()
     if input.get("name") is not None:

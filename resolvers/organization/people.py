@@ -10,6 +10,7 @@ from typing import Any
 from tortoise.queryset import QuerySet
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange
+from domain.i18n.languages import LANGUAGES
 from domain.permissions import Action, Reach, Role
 from domain.primitives.text import is_image_address
 from models.alerts import inactivity
@@ -22,14 +23,13 @@ from models.organization import people
 from models.organization.people import Employee, Team
 from resolvers.alerts import evaluation
 from resolvers.auth import passwords
-from resolvers.goals.affected_goals import mark_goals_moved
+from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
 from resolvers.request.scopes import ScopeArgument
 
 InputFields = Mapping[str, Any]
-LANGUAGES = ("en", "ru")
 _MINUTES_PER_DAY = 24 * 60
 
 
@@ -45,7 +45,7 @@ async def create_employee(context: Context, input: InputFields) -> Employee:
 
 async def update_employee(context: Context, input: InputFields) -> Employee:
     resolver = IdResolver(context)
-    await resolver.request_ids("Employee", [input["id"]])
+    await resolver.load_by_global_ids("Employee", [input["id"]])
     employee = resolver.resolve_employee(input["id"], "input", "id")
     _require_admin(context)
     return await _apply_employee_input(context, employee, input)
@@ -53,8 +53,8 @@ async def update_employee(context: Context, input: InputFields) -> Employee:
 
 async def _apply_employee_input(context: Context, employee: Employee, input: InputFields) -> Employee:
     resolver = IdResolver(context)
-    await resolver.request_ids("Employee", [input.get("manager")])
-    await resolver.request_ids("Team", [input.get("team")])
+    await resolver.load_by_global_ids("Employee", [input.get("manager")])
+    await resolver.load_by_global_ids("Team", [input.get("team")])
     original = {name: getattr(employee, name) for name in employee._meta.fields_db_projection}
     if input.get("name") is not None:
         employee.set_name(validation.clean_name(input["name"], "input", "name"))
@@ -158,7 +158,7 @@ async def create_team(context: Context, input: InputFields) -> Team:
 
 async def update_team(context: Context, input: InputFields) -> Team:
     resolver = IdResolver(context)
-    await resolver.request_ids("Team", [input["id"]])
+    await resolver.load_by_global_ids("Team", [input["id"]])
     team = resolver.resolve_team(input["id"], "input", "id")
     _require_admin(context)
     return await _apply_team_input(context, team, input)
@@ -166,8 +166,8 @@ async def update_team(context: Context, input: InputFields) -> Team:
 
 async def _apply_team_input(context: Context, team: Team, input: InputFields) -> Team:
     resolver = IdResolver(context)
-    await resolver.request_ids("Team", [input.get("parent")])
-    await resolver.request_ids("Employee", [input.get("manager")])
+    await resolver.load_by_global_ids("Team", [input.get("parent")])
+    await resolver.load_by_global_ids("Employee", [input.get("manager")])
     original_parent_id, affected_team_ids = team.parent_id, set[int]()
     if input.get("name") is not None:
         team.name = validation.clean_name(input["name"], "input", "name")
@@ -194,7 +194,7 @@ async def _apply_team_input(context: Context, team: Team, input: InputFields) ->
     )  # the rest of this unit of work sees the team
     context.publish("people")
     if affected_team_ids:
-        await mark_goals_moved(context, await goals.owned_by_teams(affected_team_ids))
+        await publish_goal_changes(context, await goals.owned_by_teams(affected_team_ids))
     return team
 
 
@@ -269,7 +269,7 @@ async def search_employees(
     team_id = None
     if team_global_id is not None:
         resolver = IdResolver(context)
-        await resolver.request_ids("Team", [team_global_id])
+        await resolver.load_by_global_ids("Team", [team_global_id])
         try:
             team_id = resolver.resolve_team(team_global_id).id
         except NotFound:
@@ -279,7 +279,7 @@ async def search_employees(
         case Reach.COMPANY:
             return query
         case Reach.SCOPE:
-            return query.filter(team_id__in=list(context.viewer.managed_team_ids) or [0])
+            return query.filter(team_id__in=list(context.viewer.reachable_team_ids) or [0])
     return query.filter(id=0)
 
 

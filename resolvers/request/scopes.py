@@ -16,7 +16,7 @@ from models.goals.goals import OwnerKind
 from models.organization.company import Company
 from models.organization.people import Employee, Team
 from resolvers.request.context import Context
-from resolvers.request.viewer import field_equals
+from resolvers.request.viewer import lookup_filter
 
 Row = TypeVar("Row", bound=Model)
 
@@ -143,9 +143,9 @@ def owner_filter(context: Context, scope: Scope, field: str) -> Q:
     """Return the filter for rows whose employee in `field` belongs to the scope."""
     match scope.kind:
         case OwnerKind.EMPLOYEE:
-            return field_equals(f"{field}_id", scope.id)
+            return lookup_filter(f"{field}_id", scope.id)
         case OwnerKind.TEAM:
-            return field_equals(f"{field}__team_id__in", list(context.tree.subtree_ids(scope.id)))
+            return lookup_filter(f"{field}__team_id__in", list(context.tree.subtree_ids(scope.id)))
     return Q()
 
 

@@ -1,4 +1,4 @@
-"""Services that the process lends to each operation, as protocols."""
+"""Services that the process lends to each operation: settings, caches, rate limiter, notification of changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from domain.ledger.metrics import Metric
 from models.goals.goals import Goal
-from models.organization import reference_data as offices
+from models.organization import reference_data as reference_models
 from models.organization.company import Company
 from models.organization.people import Employee
 from models.organization.reference_data import ReferenceData
@@ -77,13 +77,13 @@ class Services:
     reference_data: ReferenceData | None = None
     inactivity_basis: Any = None
 
-    async def reference_data_at(self, position: offices.ChangeLogPosition) -> ReferenceData:
+    async def reference_data_at(self, position: reference_models.ChangeLogPosition) -> ReferenceData:
         """Return the reference data as of a position of the change log, which the caller has just read.
 
         The cached data is current exactly when its position is that one. Without a company nothing is cached.
         """
         cached = self.reference_data
         if cached is None or cached.position != position:
-            cached = await offices.load_reference_data()
+            cached = await reference_models.load_reference_data()
             self.reference_data = cached if cached.company else None
         return cached

@@ -20,7 +20,7 @@ from models.organization.people import Employee, TeamTree
 from models.organization.reference_data import ReferenceData
 
 
-def field_equals(lookup: str, value: Any) -> Q:
+def lookup_filter(lookup: str, value: Any) -> Q:
     """Return the filter for a lookup with a computed name, such as "owner_id" or "team_id__in"."""
     conditions: dict[str, Any] = {lookup: value}
     return Q(**conditions)
@@ -30,8 +30,8 @@ def field_equals(lookup: str, value: Any) -> Q:
 class Viewer:
     """An employee, a device or the scheduler, with the current team tree.
 
-    managed_team_ids  the teams an employee manages and all teams below them; for a device its scope
-    reference_data    the company's data as read together with the viewer
+    reachable_team_ids  the teams an employee manages and all teams below them; for a device its scope
+    reference_data      the company's data as read together with the viewer
     """
 
     actor: Actor
@@ -40,7 +40,7 @@ class Viewer:
     device: Device | None = None
     session_id: int | None = None
     expires_at: datetime | None = None
-    managed_team_ids: frozenset[int] = frozenset()
+    reachable_team_ids: frozenset[int] = frozenset()
     reference_data: ReferenceData | None = None
 
     @staticmethod
@@ -71,7 +71,7 @@ class Viewer:
     @staticmethod
     def for_device(device: Device, tree: TeamTree) -> Viewer:
         managed_team_ids = frozenset(tree.teams) if device.team_id is None else tree.subtree_ids(device.team_id)
-        return Viewer(device.kind, tree, None, device, managed_team_ids=managed_team_ids)
+        return Viewer(device.kind, tree, None, device, reachable_team_ids=managed_team_ids)
 
     @staticmethod
     def for_scheduler(tree: TeamTree) -> Viewer:
@@ -104,11 +104,11 @@ class Viewer:
             case Reach.MANAGED:
                 return employee.id == self.id or self.is_manager_of(employee)
             case Reach.SCOPE:
-                return employee.team_id in self.managed_team_ids
+                return employee.team_id in self.reachable_team_ids
         return False
 
     def is_manager_of(self, employee: Employee) -> bool:
-        return self.id is not None and (employee.manager_id == self.id or employee.team_id in self.managed_team_ids)
+        return self.id is not None and (employee.manager_id == self.id or employee.team_id in self.reachable_team_ids)
 
     def can_on_team(self, action: Action, team_id: int) -> bool:
         """Return whether the action reaches the whole team."""
@@ -116,13 +116,13 @@ class Viewer:
             case Reach.COMPANY:
                 return True
             case Reach.MANAGED | Reach.SCOPE:
-                return team_id in self.managed_team_ids
+                return team_id in self.reachable_team_ids
         return False
 
     @property
     def visible_team_ids(self) -> frozenset[int]:
         """Teams that the viewer knows of: all, or those in the scope of a device."""
-        return self.managed_team_ids if self.device else frozenset(self.tree.teams)
+        return self.reachable_team_ids if self.device else frozenset(self.tree.teams)
 
     def can_company_wide(self, action: Action) -> bool:
         return self.reach(action) is Reach.COMPANY
@@ -133,17 +133,17 @@ class Viewer:
             case Reach.COMPANY:
                 return Q()
             case Reach.SELF:
-                return field_equals(f"{field}_id", self.id)
+                return lookup_filter(f"{field}_id", self.id)
             case Reach.MANAGED:
-                own_or_reports = field_equals(f"{field}_id", self.id) | field_equals(f"{field}__manager_id", self.id)
+                own_or_reports = lookup_filter(f"{field}_id", self.id) | lookup_filter(f"{field}__manager_id", self.id)
                 return (
-                    own_or_reports | field_equals(f"{field}__team_id__in", list(self.managed_team_ids))
-                    if self.managed_team_ids
+                    own_or_reports | lookup_filter(f"{field}__team_id__in", list(self.reachable_team_ids))
+                    if self.reachable_team_ids
                     else own_or_reports
                 )
             case Reach.SCOPE:
-                return field_equals(f"{field}__team_id__in", list(self.managed_team_ids) or [0])
-        return field_equals(f"{field}_id", 0)
+                return lookup_filter(f"{field}__team_id__in", list(self.reachable_team_ids) or [0])
+        return lookup_filter(f"{field}_id", 0)
 
     # goals
 
@@ -161,7 +161,7 @@ class Viewer:
         For a device these are the teams in its scope.
         """
         if self.device is not None:
-            return self.managed_team_ids if self.reach(Action.VIEW_GOALS_ABOVE) is not Reach.NONE else frozenset()
+            return self.reachable_team_ids if self.reach(Action.VIEW_GOALS_ABOVE) is not Reach.NONE else frozenset()
         if self.can_company_wide(Action.VIEW_GOALS):
             return frozenset(self.tree.teams)
         ancestor_ids = self.tree.path_to_root(self.employee.team_id) if self.employee else ()
@@ -173,7 +173,7 @@ class Viewer:
         return (
             frozenset(ancestor_ids)
             | frozenset(managed_ancestor_ids)
-            | (self.managed_team_ids if self.actor is not Role.EMPLOYEE else frozenset())
+            | (self.reachable_team_ids if self.actor is not Role.EMPLOYEE else frozenset())
         )
 
     def goal_filter(self, employee_ids: Iterable[int]) -> Q:

@@ -91,7 +91,7 @@ def create_channels(addresses: Mapping[str, str], clock: Callable[[], datetime])
     }
 
 
-def broadcast_channels(addresses: Mapping[str, str]) -> frozenset[str]:
+def shared_channels(addresses: Mapping[str, str]) -> frozenset[str]:
     """Return the names of channels that are one place shared by all recipients.
 
     That is all but webhooks (their payload names the recipient) and mail that is addressed to each recipient.

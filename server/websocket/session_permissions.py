@@ -1,4 +1,4 @@
-"""Keeps the permissions of open sockets current.
+"""Permissions of open sockets: after a change, sockets are marked unverified and re-authorized in one batch.
 
 News that may change what a viewer sees, or end their session, device or token, marks the socket unverified at once.
 One task re-checks all unverified sockets in one batch, with few queries however many they are. Shared subscriptions

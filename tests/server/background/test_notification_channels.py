@@ -20,9 +20,9 @@ from server.background.notification_channels import (
     AppriseChannel,
     DeliveryError,
     WebhookChannel,
-    broadcast_channels,
     create_channels,
     parse_channels,
+    shared_channels,
 )
 from server.settings import SettingsError, load
 from tests.backing_services import free_port
@@ -258,7 +258,7 @@ def test_broadcast_channels_are_recognized_by_their_address():
         "team-chat": "slack://TokenA/TokenB/TokenC",
     }
 
-    assert broadcast_channels(addresses) == {"list", "box", "team-chat"}
+    assert shared_channels(addresses) == {"list", "box", "team-chat"}
 
 
 def test_unknown_apprise_address_is_reported_at_startup_by_channel_name(monkeypatch):
