@@ -29,7 +29,6 @@ from server.websocket import close_codes
 from server.websocket.authentication import authenticate
 from server.websocket.close_codes import CloseConnection
 from server.websocket.protocol import PreparedText, WebSocketProtocol
-from server.websocket.read_first_timer import ReadFirstTimer
 from server.websocket.send_queue import SendQueue
 from server.websocket.shared_subscriptions import Subscriber, SubscriptionRegistry
 from server.websocket.token_bucket import TokenBucket
@@ -90,7 +89,7 @@ class GraphQLTransportConnection:
         self._queue_drained: asyncio.Event | None = None
         self._current_task: asyncio.Task[None] | None = None
         self._init_received = self._initialized = self._closed = False
-        self._timer: ReadFirstTimer | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.viewer: Viewer
         prometheus.OPEN_SOCKETS.inc()
         self._set_timer(self._on_init_timeout)
@@ -191,7 +190,7 @@ class GraphQLTransportConnection:
         """Call `callback` after the timeout, in place of the previous one; None only cancels that."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = ReadFirstTimer(self._timeout, callback) if callback else None
+        self._timer = asyncio.get_running_loop().call_later(self._timeout, callback) if callback else None
 
     def _on_init_timeout(self) -> None:
         self.close(close_codes.INIT_TIMEOUT, "Connection initialisation timeout")
