@@ -13,7 +13,7 @@ from domain.permissions import Action, Reach
 from domain.primitives.global_ids import decode_global_id
 from models.alerts import alerts
 from models.alerts.alerts import Alert
-from models.db.keyset_pagination import decode_cursor as decode_cursor
+from models.db.keyset_pagination import decode_cursor
 from resolvers.request.context import Context
 
 

@@ -5,7 +5,7 @@ Every company starts with one default rule for each kind of alert.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -30,8 +30,8 @@ from models.goals.goals import OwnerKind
 from models.organization.people import Employee, TeamTree
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
+from resolvers.request.validation import InputFields
 
-InputFields = Mapping[str, Any]
 _MAX_DAYS: Final = 365
 _MAX_HOURS: Final = 365 * 24
 

@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from domain.analytics import funnel as arithmetic
 from domain.analytics.funnel import StayGroup
-from domain.errors.operation_errors import BadInput, ResourceNotFound
-from domain.errors.user_errors import UserError
+from domain.errors.operation_errors import ResourceNotFound
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id
 from domain.primitives.money import convert
@@ -28,7 +26,7 @@ from models.goals.goals import OwnerKind
 from models.organization.company import ExchangeRateTable
 from resolvers.request import scopes
 from resolvers.request.context import Context
-from resolvers.request.periods import resolve_period as resolve_period
+from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope, ScopeArgument
 
 
@@ -36,7 +34,7 @@ from resolvers.request.scopes import Scope, ScopeArgument
 class FunnelQuery:
     """The arguments of a funnel; the period as sorted pairs of a PeriodInput, the pipeline as a global id."""
 
-    period: tuple[tuple[str, Any], ...] | None = None
+    period: PeriodKey | None = None
     pipeline: str | None = None
 
 
@@ -85,10 +83,7 @@ async def load_funnels(context: Context, requests: Sequence[tuple[Scope, FunnelQ
 
 
 async def _load_for_query(context: Context, query_scopes: Sequence[Scope], query: FunnelQuery) -> list[Funnel]:
-    try:
-        period = await resolve_period(context, dict(query.period) if query.period else None, "period")
-    except UserError as error:
-        raise BadInput(error.message, field=".".join(error.path)) from error
+    period = await resolve_query_period(context, query.period)
     company, today = await context.company(), await context.today()
     stages, open_deals = await funnels.stages_with_open_deals(
         [(scope.kind, scope.id) for scope in query_scopes], _decode_pipeline_id(query.pipeline)

@@ -14,7 +14,6 @@ from models.crm.clients import Client, Contact
 from models.goals.goals import Goal
 from resolvers.crm.record_type import (
     EditContext,
-    InputFields,
     PendingChange,
     RecordType,
     reassign_owner,
@@ -28,6 +27,7 @@ from resolvers.crm.record_type import (
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.scopes import ScopeArgument, filter_records_in_scope
+from resolvers.request.validation import InputFields
 
 
 class ClientType(RecordType):

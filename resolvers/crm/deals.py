@@ -19,7 +19,6 @@ from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm import stage_history
 from resolvers.crm.record_type import (
     EditContext,
-    InputFields,
     PendingChange,
     RecordType,
     edit_record,
@@ -35,6 +34,7 @@ from resolvers.leaderboards.wins import WinAnnouncement, announce_win
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
+from resolvers.request.validation import InputFields
 
 _HISTORY_COLUMNS: Final = (
     "title", "amount", "currency", "cost", "owner_id", "client_id", "product", "expected_close_on", "closed_at",

@@ -15,7 +15,6 @@ from resolvers.activities.entries import ActivityEntry
 from resolvers.crm.deals import DealType
 from resolvers.crm.record_type import (
     EditContext,
-    InputFields,
     PendingChange,
     RecordType,
     edit_record,
@@ -30,6 +29,7 @@ from resolvers.crm.record_type import (
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
+from resolvers.request.validation import InputFields
 
 
 class LeadType(RecordType):

@@ -9,8 +9,7 @@ from typing import Any, Final
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from domain.errors.operation_errors import BadInput
-from domain.errors.user_errors import Conflict, NotFound, UserError
+from domain.errors.user_errors import Conflict, NotFound
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.global_ids import decode_global_id, encode_global_id, parse_external_id
 from domain.primitives.text import search_key
@@ -33,8 +32,7 @@ from resolvers.request import periods, scopes
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
 from resolvers.request.scopes import ScopeArgument
-
-InputFields = Mapping[str, Any]
+from resolvers.request.validation import InputFields, raise_bad_input
 
 _RECORD_TYPES: Final[Mapping[str, Callable[[], RecordType]]] = {
     "Deal": DealType,
@@ -143,10 +141,8 @@ async def _resolve_days(context: Context, input: InputFields) -> tuple[date, dat
     """Return the first and the last day of the filter's period; None without a period."""
     if not input.get("period"):
         return None
-    try:
+    with raise_bad_input():
         period = await periods.resolve_period(context, input["period"], "period")
-    except UserError as error:
-        raise BadInput(error.message, field=".".join(error.path)) from error
     return period.start, period.end
 
 

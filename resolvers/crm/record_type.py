@@ -30,8 +30,7 @@ from resolvers.crm.change_effects import apply_change_effects
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import OWNER_FIELDS, RECORD_MODELS, IdResolver, owner_id_of
-
-InputFields = Mapping[str, Any]  # by GraphQL field name; a field that is absent stays unchanged
+from resolvers.request.validation import InputFields
 
 
 @dataclass

@@ -14,7 +14,6 @@ from models.goals.goals import Goal
 from resolvers.activities.entries import ActivityEntry
 from resolvers.crm.record_type import (
     EditContext,
-    InputFields,
     PendingChange,
     RecordType,
     edit_record,
@@ -24,6 +23,7 @@ from resolvers.crm.record_type import (
 )
 from resolvers.request import validation
 from resolvers.request.context import Context
+from resolvers.request.validation import InputFields
 
 
 class TaskType(RecordType):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -25,11 +25,10 @@ from resolvers.goals.affected_goals import make_goal_entry, publish_goal_changes
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.goal_visibility import filter_visible
-from resolvers.request.metric_lookup import find_metric as find_metric
+from resolvers.request.metric_lookup import find_metric
 from resolvers.request.periods import resolve_period
 from resolvers.request.scopes import Scope
-
-InputFields = Mapping[str, Any]
+from resolvers.request.validation import InputFields
 
 
 async def set_goal(context: Context, input: InputFields) -> Goal:

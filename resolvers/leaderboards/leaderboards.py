@@ -8,7 +8,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
 
 from domain.errors.operation_errors import BadInput, ResourceNotFound
 from domain.errors.user_errors import UserError
@@ -28,8 +27,8 @@ from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, Leaderboa
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
-from resolvers.request.metric_lookup import find_metric as find_metric
-from resolvers.request.periods import resolve_period as resolve_period
+from resolvers.request.metric_lookup import find_metric
+from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope
 
 
@@ -43,7 +42,7 @@ class LeaderboardQuery:
     """The arguments of a leaderboard; the period is resolved at each read, since "this month" changes."""
 
     metric: str = "deals_won_amount"
-    period: tuple[tuple[str, Any], ...] | None = None  # a PeriodInput as sorted pairs
+    period: PeriodKey | None = None
     scope_global_id: str | None = None
     rank_by: RankBy = RankBy.VALUE
     first: int = 100  # rows, nearest to that of `around_global_id`
@@ -143,12 +142,10 @@ class _ResolvedQuery:
 
 async def _resolve_query(context: Context, query: LeaderboardQuery) -> _ResolvedQuery:
     scope = await scopes.leaderboard_scope(context, query.scope_global_id)
-    try:
+    with validation.raise_bad_input():
         metric = await find_metric(context, query.metric, "metric")
-        period = await resolve_period(context, dict(query.period) if query.period else None, "period")
+        period = await resolve_query_period(context, query.period)
         as_of = validation.clean_time(query.as_of, "asOf") if query.as_of else None
-    except UserError as error:
-        raise BadInput(error.message, field=".".join(error.path)) from error
     calendar, now = await context.calendar(), context.now()
     instant = min(as_of, now) if as_of else now
     today = calendar.day_of(instant)

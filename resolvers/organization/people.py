@@ -28,14 +28,15 @@ from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
 from resolvers.request.scopes import ScopeArgument
+from resolvers.request.validation import InputFields
 
-InputFields = Mapping[str, Any]
 _MINUTES_PER_DAY = 24 * 60
+_ADMIN_ONLY = "Only an administrator can change people and teams."
 
 
 async def create_employee(context: Context, input: InputFields) -> Employee:
     """Create an employee, or update the employee with the same `externalId`."""
-    _require_admin(context)
+    context.viewer.require_admin(_ADMIN_ONLY)
     external_id = validation.clean_external_id(input.get("externalId"), "input", "externalId")
     if external_id and (existing := await Employee.get_or_none(external_id=external_id)):
         return await _apply_employee_input(context, existing, input)
@@ -47,7 +48,7 @@ async def update_employee(context: Context, input: InputFields) -> Employee:
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Employee", [input["id"]])
     employee = resolver.resolve_employee(input["id"], "input", "id")
-    _require_admin(context)
+    context.viewer.require_admin(_ADMIN_ONLY)
     return await _apply_employee_input(context, employee, input)
 
 
@@ -151,7 +152,7 @@ async def update_profile(context: Context, input: InputFields) -> Employee:
 
 
 async def create_team(context: Context, input: InputFields) -> Team:
-    _require_admin(context)
+    context.viewer.require_admin(_ADMIN_ONLY)
     team = Team(created_at=context.now())
     return await _apply_team_input(context, team, input)
 
@@ -160,7 +161,7 @@ async def update_team(context: Context, input: InputFields) -> Team:
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Team", [input["id"]])
     team = resolver.resolve_team(input["id"], "input", "id")
-    _require_admin(context)
+    context.viewer.require_admin(_ADMIN_ONLY)
     return await _apply_team_input(context, team, input)
 
 
@@ -196,11 +197,6 @@ async def _apply_team_input(context: Context, team: Team, input: InputFields) ->
     if affected_team_ids:
         await publish_goal_changes(context, await goals.owned_by_teams(affected_team_ids))
     return team
-
-
-def _require_admin(context: Context) -> None:
-    if not context.viewer.can_company_wide(Action.ADMINISTER):
-        raise Forbidden("Only an administrator can change people and teams.", "input")
 
 
 async def check_online(context: Context, employee_ids: Sequence[int]) -> list[bool]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tortoise.expressions import Q
 
+from domain.errors.user_errors import Forbidden
 from domain.permissions import Action, Actor, Reach, Role, reach
 from models.auth.sessions import Device
 from models.goals.goals import Goal, OwnerKind
@@ -126,6 +127,11 @@ class Viewer:
 
     def can_company_wide(self, action: Action) -> bool:
         return self.reach(action) is Reach.COMPANY
+
+    def require_admin(self, message: str) -> None:
+        """Raise Forbidden with the message unless the viewer is an administrator."""
+        if not self.can_company_wide(Action.ADMINISTER):
+            raise Forbidden(message, "input")
 
     def scope_filter(self, action: Action, field: str) -> Q:
         """Return the filter for rows whose employee in a field (e.g. "owner") the action reaches."""

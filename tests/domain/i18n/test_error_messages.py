@@ -17,6 +17,7 @@ FOLDERS = ("domain", "models", "resolvers", "subscriptions", "graph", "server")
 MESSAGE_CLASSES = {  # classes whose first argument is a sentence for users; their subclasses are found in the source
     "OperationError", "UserError", "GraphQLError", "InvalidAmount", "InvalidPeriod", "InvalidText",
 }  # fmt: skip
+MESSAGE_FUNCTIONS = {"require_admin"}  # functions of which the same is true
 MESSAGE_CONSTANTS = {
     "_INTERNAL_MESSAGE",
     "_DATABASE_DOWN_MESSAGE",
@@ -42,8 +43,8 @@ def parse_modules() -> Iterator[ast.Module]:
 
 
 def find_message_classes(trees: list[ast.Module]) -> set[str]:
-    """Return the names of all classes with a sentence for users, subclasses of subclasses included."""
-    names = set(MESSAGE_CLASSES)
+    """Return the names of all classes and functions with a sentence for users, subclasses of subclasses included."""
+    names = MESSAGE_CLASSES | MESSAGE_FUNCTIONS
     bases = {
         node.name: {ast.unparse(base).rpartition(".")[2] for base in node.bases}
         for tree in trees

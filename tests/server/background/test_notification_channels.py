@@ -180,7 +180,7 @@ async def test_apprise_service_receives_title_and_text(chat):
 
 
 async def test_apprise_channel_fails_when_the_service_refuses_or_is_down(chat):
-    chat.answer = lambda number: 500
+    chat.status_for = lambda number: 500
     with pytest.raises(DeliveryError, match="refused"):
         await apprise_channel(chat).send(MESSAGE)
     await chat.stop()
