@@ -20,12 +20,10 @@ INIT_TIMEOUT: Final = 4408
 SUBSCRIBER_EXISTS: Final = 4409
 TOO_MANY_INITS: Final = 4429
 
-_MAX_REASON_BYTES: Final = 123  # RFC 6455, 5.5
-
 
 class CloseConnection(Exception):
     """Raised to close the socket with this code and reason."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
-        self.code, self.reason = code, reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
+        self.code, self.reason = code, reason

@@ -260,7 +260,7 @@ class GraphQLTransportConnection:
         if not self._initialized:
             raise CloseConnection(close_codes.UNAUTHORIZED, "Unauthorized")
         if message.id in self._operation_tasks or message.id in self._subscribers:
-            raise CloseConnection(close_codes.SUBSCRIBER_EXISTS, f"Subscriber for {message.id} already exists"[:120])
+            raise CloseConnection(close_codes.SUBSCRIBER_EXISTS, f"Subscriber for {message.id} already exists")
         with log_setup.start_request() as request:
             client = replace(self.client, request_id=request.id)
             try:

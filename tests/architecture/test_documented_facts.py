@@ -18,6 +18,7 @@ from graph.execution.share_key import FIELD_PERMISSIONS
 from graph.subscriptions import EVENT_FIELDS
 from imports.importer import BATCH_ROWS
 from models.db import query_batch, retention
+from models.live import change_log
 from models.live.presence import PRESENCE_TTL
 from resolvers import scheduled_jobs
 from resolvers.auth.sessions import CLOCK_LEEWAY
@@ -26,7 +27,10 @@ from resolvers.request import idempotency
 from server.background import notification_channels, scheduler
 from server.commands.cli import main
 from server.observability import prometheus
+from server.observability.scheduler_status import SchedulerStatus
 from server.settings import Settings
+from subscriptions.core.hub import Hub
+from subscriptions.core.redis_broadcast import create_broadcast
 from tests import forecast_chart
 from tests.generated_docs import EXAMPLE_SELLERS, ROOT, list_documents
 
@@ -138,8 +142,11 @@ def test_live_page_names_the_subscriptions_that_depend_on_the_whole_viewer() -> 
 
 
 def test_documented_prometheus_metrics_exist() -> None:
-    exported = set(re.findall(r"^(\w+)(?:\{| )", prometheus.render_metrics().decode(), re.MULTILINE))
-    counters = set(re.findall(r"^# TYPE (\w+) ", prometheus.render_metrics().decode(), re.MULTILINE))
+    hub = Hub(create_broadcast(None), change_log.read_after, change_log.last_position)
+    collector = prometheus.StatusCollector(hub, lambda: SchedulerStatus(False, None, 0, 0))
+    text = prometheus.render_metrics(collector).decode()
+    exported = set(re.findall(r"^(\w+)(?:\{| )", text, re.MULTILINE))
+    counters = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
     named = {name for page in PAGES.values() for name in re.findall(r"\bscoreline_\w+", page)}
 
     assert named <= exported | counters
