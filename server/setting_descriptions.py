@@ -88,7 +88,7 @@ DESCRIPTIONS: Final = {
         "a number of bytes from 1000000 to 10000000000",
     ),
     "sockets_per_viewer": SettingDescription(
-        500, "How many WebSockets one employee or device may open per process.", "a number from 1 to 100000"
+        1_000, "How many WebSockets one employee or device may open per process.", "a number from 1 to 100000"
     ),
     "sockets_per_address": SettingDescription(
         5_000,

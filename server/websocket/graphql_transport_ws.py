@@ -29,7 +29,7 @@ from server.websocket import close_codes
 from server.websocket.authentication import authenticate
 from server.websocket.close_codes import CloseConnection
 from server.websocket.protocol import PreparedText, WebSocketProtocol
-from server.websocket.send_queue import SendQueue
+from server.websocket.send_queue import TEXT_OVERHEAD_BYTES, SendQueue, size_of_text
 from server.websocket.shared_subscriptions import Subscriber, SubscriptionRegistry
 from server.websocket.token_bucket import TokenBucket
 from subscriptions.core.tasks import cancel_and_wait
@@ -327,15 +327,19 @@ class GraphQLTransportConnection:
 
     # Sending
 
-    def send_state(self, operation_id: str, state_key: Hashable, prefix: bytes, text: PreparedText) -> None:
+    def send_state(
+        self, operation_id: str, state_key: Hashable, prefix: bytes, text: PreparedText, *, is_stored: bool = False
+    ) -> None:
         """Send a text of a subscription, or queue it while the client does not read.
 
         state_key  a queued text of the same operation and key is replaced. An event has its position as the key.
+        is_stored  whether the text is the last one of a state, which the shared subscription keeps in any case
         """
         if self._closed:
             return
         if self._protocol.write_paused:
-            self._enqueue((operation_id, state_key), prefix, text)
+            size = TEXT_OVERHEAD_BYTES if is_stored else size_of_text(text)
+            self._enqueue((operation_id, state_key), prefix, text, size)
         else:
             self._protocol.send_prepared(prefix, text)
 
@@ -344,12 +348,12 @@ class GraphQLTransportConnection:
         if self._closed:
             return
         if self._protocol.write_paused:
-            self._enqueue(object(), b"", PreparedText(text))
+            self._enqueue(object(), b"", PreparedText(text), len(text) + TEXT_OVERHEAD_BYTES)
         else:
             self._protocol.send_text(text)
 
-    def _enqueue(self, slot: Hashable, prefix: bytes, text: PreparedText) -> None:
-        if not self._get_send_queue().put(slot, prefix, text):
+    def _enqueue(self, slot: Hashable, prefix: bytes, text: PreparedText, size: int) -> None:
+        if not self._get_send_queue().put(slot, prefix, text, size):
             self.close_slow_consumer()
 
     def _get_send_queue(self) -> SendQueue:

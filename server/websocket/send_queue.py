@@ -61,21 +61,21 @@ class SendQueue:
 
     def __init__(self, budget: MemoryBudget, max_bytes: int, release_memory: Callable[[], None]) -> None:
         self._budget, self.max_bytes, self.release_memory = budget, max_bytes, release_memory
-        self._texts: dict[Hashable, tuple[bytes, PreparedText]] = {}
+        self._texts: dict[Hashable, tuple[bytes, PreparedText, int]] = {}  # prefix, text and size by slot
         self._reserved_bytes = 0
         self.size = 0
 
     def __len__(self) -> int:
         return len(self._texts)
 
-    def put(self, slot: Hashable, prefix: bytes, text: PreparedText) -> bool:
-        """Queue a text; return False if it does not fit."""
+    def put(self, slot: Hashable, prefix: bytes, text: PreparedText, size: int) -> bool:
+        """Queue a text; return False if it does not fit. `size` is what it adds to the memory of the process."""
         replaced_text = self._texts.get(slot)
-        difference = size_of_text(text) - (size_of_text(replaced_text[1]) if replaced_text else 0)
+        difference = size - (replaced_text[2] if replaced_text else 0)
         is_alone = len(self._texts) == (replaced_text is not None) and not self._reserved_bytes
         if self.size + difference > self.max_bytes and difference > 0 and not is_alone:
             return False
-        self._texts[slot] = prefix, text
+        self._texts[slot] = prefix, text, size
         self._resize(difference)
         return True
 
@@ -89,14 +89,14 @@ class SendQueue:
 
     def pop(self) -> tuple[bytes, PreparedText]:
         """Remove and return the text that waits the longest, with its prefix."""
-        prefix, text = self._texts.pop(next(iter(self._texts)))
-        self._resize(-size_of_text(text))
+        prefix, text, size = self._texts.pop(next(iter(self._texts)))
+        self._resize(-size)
         return prefix, text
 
     def discard(self, operation_id: str) -> None:
         """Remove the texts of an operation: those in slots that begin with its id."""
         for slot in [slot for slot in self._texts if isinstance(slot, tuple) and slot[0] == operation_id]:
-            self._resize(-size_of_text(self._texts.pop(slot)[1]))
+            self._resize(-self._texts.pop(slot)[2])
 
     def clear(self) -> None:
         self._texts.clear()

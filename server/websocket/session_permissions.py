@@ -55,7 +55,7 @@ class SessionPermissions:
         hub: Hub,
         clock: Callable[[], datetime],
         presence_reporter: PresenceReporter,
-        max_sockets: int = 500,
+        max_sockets: int = 1_000,
     ) -> None:
         self._hub, self._clock, self._presence_reporter = hub, clock, presence_reporter
         self._max_sockets, self._socket_limit = max_sockets, SocketLimit(max_sockets)

@@ -50,7 +50,9 @@ class SubscriberConnection(Protocol):
     client: ClientInfo
     viewer: Viewer
 
-    def send_state(self, operation_id: str, state_key: Hashable, prefix: bytes, text: PreparedText) -> None:
+    def send_state(
+        self, operation_id: str, state_key: Hashable, prefix: bytes, text: PreparedText, *, is_stored: bool = False
+    ) -> None:
         """Send a result; while the client does not read, keep only the newest result of each `state_key`."""
 
     def fail_subscription(self, subscriber: Subscriber, result: OperationResult) -> None:
@@ -96,7 +98,7 @@ class Subscriber:
         """Send a state, unless a newer version was sent before the subscriber moved here."""
         if self.last_versions is not None and version < self.last_versions.get(state, 0):
             return
-        self.connection.send_state(self.id, state, self.prefix, text)
+        self.connection.send_state(self.id, state, self.prefix, text, is_stored=True)
 
     def on_event(self, position: int, text: PreparedText) -> None:
         """Send an event, or buffer it during a replay."""

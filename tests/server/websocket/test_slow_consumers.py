@@ -144,6 +144,18 @@ async def test_waiting_state_is_counted_once_however_often_it_is_replaced() -> N
     assert protocol.closed is None
 
 
+async def test_states_that_the_subscription_stores_anyway_count_little() -> None:
+    protocol = FakeProtocol()
+    connection = await open_connection(protocol, max_queued_bytes=10_000)
+    protocol.write_paused = True
+    for state in range(10_000 // TEXT_OVERHEAD_BYTES):
+        connection.send_state("1", state, b"", PreparedText(b"x" * 5_000), is_stored=True)
+    closed_when_full = protocol.closed
+    connection.send_state("1", "one more", b"", PreparedText(b"x"), is_stored=True)
+
+    assert (closed_when_full, protocol.closed) == (None, SLOW_CLOSE)
+
+
 async def test_text_over_the_limit_is_sent_if_it_waits_alone() -> None:
     protocol = FakeProtocol()
     connection = await open_connection(protocol, max_queued_bytes=10_000)
