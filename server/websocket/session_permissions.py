@@ -24,7 +24,7 @@ from server.websocket.socket_limit import SocketLimit
 from subscriptions.core.hub import Hub, TopicListener
 
 _RETRY_SECONDS: Final = 1.0  # pause after a check failed because the database was down
-_EXPIRY_CHECK_SECONDS: Final = 1.0
+_EXPIRY_CHECK_SECONDS: Final = 0.5
 
 log = logging.getLogger(__name__)
 
