@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graph.execution.operations import Operations
 from graph.execution.query_limits import QueryLimits
 from graph.schema import create_schema
 from models import migrator
@@ -30,9 +31,14 @@ from server.http import static_pages
 from server.http.graphql_endpoint import GraphQLEndpoint
 from server.http.rate_limit import RateLimiter, create_rate_limiter
 from server.observability import health, logging, prometheus
+from server.operation_runner import OperationRunner
+from server.requests.client_info import ClientInfoReader
 from server.settings import Settings, load
 from server.websocket.presence_reporter import PresenceReporter
+from server.websocket.send_queue import MemoryBudget
 from server.websocket.session_permissions import SessionPermissions
+from server.websocket.shared_subscriptions import SubscriptionRegistry
+from server.websocket.socket_endpoint import SocketEndpoint
 from subscriptions.core.hub import Hub
 from subscriptions.core.redis_broadcast import create_broadcast
 from subscriptions.core.reference_cache import ReferenceCache
@@ -55,6 +61,7 @@ class Server:
     session_permissions: SessionPermissions
     goal_probability_watcher: GoalProbabilityWatcher
     endpoint: GraphQLEndpoint
+    socket_endpoint: SocketEndpoint
     draining: bool = False
 
 
@@ -83,21 +90,29 @@ def build_server(settings: Settings) -> Server:
         shared_channels=notification_channels.shared_channels(settings.channel_addresses),
     )
     presence_reporter = PresenceReporter(utc_now, hub.notify)
-    session_permissions = SessionPermissions(hub, utc_now, presence_reporter)
+    session_permissions = SessionPermissions(hub, utc_now, presence_reporter, settings.sockets_per_viewer)
     context_factory = ContextFactory(services, utc_now)
     notification_worker = NotificationWorker(
         notification_channels.create_channels(settings.channel_addresses, utc_now), utc_now
     )
     scheduler = Scheduler(context_factory.create_for_scheduler, utc_now, notification_worker)
+    limits = QueryLimits(deadline_seconds=settings.deadline_seconds, body_bytes=settings.body_limit)
+    operations = Operations(create_schema(allow_suggestions=settings.demo), limits, expose_schema=settings.demo)
+    operation_runner = OperationRunner(operations, context_factory)
+    client_info_reader = ClientInfoReader(settings.origins, settings.trusted_proxies)
     endpoint = GraphQLEndpoint(
-        create_schema(allow_suggestions=settings.demo),
-        context_factory,
-        session_permissions,
-        origins=settings.origins,
-        allow_introspection=settings.demo,
-        limits=QueryLimits(deadline_seconds=settings.deadline_seconds, body_bytes=settings.body_limit),
+        operation_runner,
+        client_info_reader,
+        max_body_bytes=limits.body_bytes,
         query_page=static_pages.read_query_page() if settings.demo else None,
-        trusted_proxies=settings.trusted_proxies,
+    )
+    socket_endpoint = SocketEndpoint(
+        operation_runner,
+        client_info_reader,
+        SubscriptionRegistry(operation_runner, session_permissions, MemoryBudget(settings.socket_memory_bytes)),
+        ping_seconds=settings.ping_seconds,
+        max_queued_bytes=settings.socket_queue_bytes,
+        max_sockets_per_address=settings.sockets_per_address,
     )
     goal_probability_watcher = GoalProbabilityWatcher(hub, context_factory.create_for_streams)
     return Server(
@@ -110,6 +125,7 @@ def build_server(settings: Settings) -> Server:
         session_permissions,
         goal_probability_watcher,
         endpoint,
+        socket_endpoint,
     )
 
 
@@ -127,8 +143,9 @@ async def run_server(server: Server) -> AsyncIterator[None]:
             {
                 "presence reporter": server.presence_reporter.run,
                 "session permissions": server.session_permissions.run,
+                "token expiry": server.session_permissions.close_expired,
                 "goal probabilities": server.goal_probability_watcher.run,
-                "websocket keepalive": server.endpoint.run_keepalive,
+                "websocket keepalive": server.socket_endpoint.run_keepalive,
             }
         )
         gc.collect()
@@ -137,7 +154,7 @@ async def run_server(server: Server) -> AsyncIterator[None]:
             yield
         finally:
             server.draining = True
-            await server.endpoint.close_all()
+            await server.socket_endpoint.close_all()
             await background_tasks.stop()
             await server.scheduler.stop()
             await server.hub.stop()
@@ -199,11 +216,11 @@ def create_app(settings: Settings) -> ASGIApp:
         await (server.endpoint if is_graphql else starlette_app)(scope, receive, send)
 
     request_log = logging.RequestLogMiddleware(dispatch, prometheus.count_request)
-    server.endpoint.on_socket_closed = request_log.log_finished
+    server.socket_endpoint.on_socket_closed = request_log.log_finished
 
     async def asgi_app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and scope["path"] in GRAPHQL_PATHS:
-            await server.endpoint.handle_websocket(scope, receive, send)
+            await server.socket_endpoint.handle_websocket(scope, receive, send)
         else:
             await request_log(scope, receive, send)
 

@@ -72,6 +72,29 @@ DESCRIPTIONS: Final = {
     "push_window_ms": SettingDescription(
         30, "How long changes of a state are collected into one push.", "a number of milliseconds from 25 to 100"
     ),
+    "ping_seconds": SettingDescription(
+        20,
+        "How often a WebSocket is pinged; one that has sent nothing since the last ping is closed.",
+        "a number of seconds from 1 to 120",
+    ),
+    "socket_queue_bytes": SettingDescription(
+        4_000_000,
+        "How much may wait for one WebSocket whose client reads too slowly, before it is closed.",
+        "a number of bytes from 100000 to 100000000",
+    ),
+    "socket_memory_bytes": SettingDescription(
+        128_000_000,
+        "How much a process may hold for all WebSockets: what waits for slow clients, and the last states of subscriptions.",
+        "a number of bytes from 1000000 to 10000000000",
+    ),
+    "sockets_per_viewer": SettingDescription(
+        1_000, "How many WebSockets one employee or device may open per process.", "a number from 1 to 100000"
+    ),
+    "sockets_per_address": SettingDescription(
+        5_000,
+        "How many WebSockets one IP address (of IPv6, one /64 network) may open per process.",
+        "a number from 1 to 100000",
+    ),
     "compress": SettingDescription(
         False,
         "Compress WebSocket messages: for slow connections, at several times the CPU and memory per socket.",

@@ -36,7 +36,6 @@ from server.http import graphql_endpoint, header_limit, rate_limit
 from server.operation_runner import OperationResult
 from server.requests.request_parsing import BadRequest
 from server.uvicorn_runner import server_config
-from server.websocket import graphql_transport_ws
 from server.websocket.graphql_transport_ws import GraphQLTransportConnection
 from tests import empty_database
 from tests.world import World, open_world
@@ -125,7 +124,8 @@ def connection_limits_table() -> str:
         {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
         for call in find_calls("TokenBucket", ROOT / "server" / "websocket")
     ]
-    max_message_bytes = server_config(settings.Settings(), app_factory="unused").ws_max_size
+    product_settings = settings.Settings()
+    max_message_bytes = server_config(product_settings, app_factory="unused").ws_max_size
     return format_table(
         ["Of connections and clients", "At most"],
         [
@@ -139,8 +139,27 @@ def connection_limits_table() -> str:
             ["seconds until `connection_init`", defaults["timeout"]],
             ["frames of a client", f"{bucket['burst']} at once, then {bucket['rate']} per second"],
             ["operations running at once on a WebSocket", defaults["max_operations"]],
-            ["seconds in which a client reads nothing", defaults["timeout"]],
-            ["results queued for a client that does not read", f"{graphql_transport_ws.MAX_QUEUED_TEXTS:,}"],
+            ["seconds in which a client of a WebSocket reads nothing", defaults["timeout"]],
+            [
+                "bytes that wait for a client (`SCORELINE_SOCKET_QUEUE_BYTES`)",
+                f"{product_settings.socket_queue_bytes:,}",
+            ],
+            [
+                "bytes held for all WebSockets of a process (`SCORELINE_SOCKET_MEMORY_BYTES`)",
+                f"{product_settings.socket_memory_bytes:,}",
+            ],
+            [
+                "WebSockets of one viewer per process (`SCORELINE_SOCKETS_PER_VIEWER`)",
+                f"{product_settings.sockets_per_viewer:,}",
+            ],
+            [
+                "WebSockets of one address per process (`SCORELINE_SOCKETS_PER_ADDRESS`)",
+                f"{product_settings.sockets_per_address:,}",
+            ],
+            [
+                "seconds in which a client of HTTP reads nothing of its response",
+                f"{header_limit.SLOW_READER_SECONDS:.0f}",
+            ],
         ],
     )
 

@@ -210,6 +210,9 @@ RUSSIAN_ERRORS: Final = {
     "Sign in first: send an access token as `Authorization: Bearer …`.": (
         "Сначала войдите: передайте токен доступа как `Authorization: Bearer …`."
     ),
+    "The results of this subscription take too much memory: select fewer fields, or a smaller scope.": (
+        "Результаты этой подписки занимают слишком много памяти: выберите меньше полей или меньший охват."
+    ),
     "Send an access token as `Authorization: Bearer …`.": "Передайте токен доступа как `Authorization: Bearer …`.",
     "The access token has expired: refresh the session.": "Срок токена доступа истёк: обновите сессию.",
     "This refresh token is not valid: sign in again.": "Этот токен обновления не действует: войдите снова.",

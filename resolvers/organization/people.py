@@ -12,6 +12,7 @@ from tortoise.queryset import QuerySet
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange
 from domain.i18n.languages import LANGUAGES
 from domain.permissions import Action, Reach, Role
+from domain.primitives.text import is_image_address
 from models.alerts import inactivity
 from models.auth import sessions
 from models.db import connection
@@ -117,7 +118,7 @@ async def _ensure_admin_remains(employee: Employee, original: Mapping[str, Any])
 
 def _validate_avatar_url(value: str | None) -> str | None:
     url = validation.clean_optional_line(value, "input", "avatarUrl", limit=500)
-    if url is not None and not url.startswith(("https://", "http://", "/")):
+    if url is not None and not is_image_address(url):
         raise Invalid("Give a web address that begins with https://.", "input", "avatarUrl")
     return url
 

@@ -21,15 +21,14 @@ from models.db import query_batch, retention
 from models.live import change_log
 from models.live.presence import PRESENCE_TTL
 from resolvers import scheduled_jobs
+from resolvers.auth.sessions import CLOCK_LEEWAY
 from resolvers.leaderboards import leaderboard_cache
 from resolvers.request import idempotency
 from server.background import notification_channels, scheduler
 from server.commands.cli import main
-from server.http.graphql_endpoint import KEEPALIVE_ROUND_SECONDS
 from server.observability import prometheus
 from server.observability.scheduler_status import SchedulerStatus
 from server.settings import Settings
-from server.websocket.graphql_transport_ws import MAX_QUEUED_TEXTS
 from subscriptions.core.hub import Hub
 from subscriptions.core.redis_broadcast import create_broadcast
 from tests import forecast_chart
@@ -82,8 +81,10 @@ STATED_FACTS = [
     ("docs/funnel.md", f"who have {funnel._MIN_DECIDED_PER_SELLER} decided deals"),
     ("docs/import.md", f"in batches of {BATCH_ROWS} rows"),
     ("docs/live.md", f"batching window** of {SETTINGS.push_window_ms} ms (`SCORELINE_PUSH_WINDOW_MS`)"),
-    ("docs/live.md", f"more than {MAX_QUEUED_TEXTS:,} texts are queued"),
-    ("docs/live.md", f"a ping every {KEEPALIVE_ROUND_SECONDS} seconds"),
+    ("docs/live.md", f"more than {SETTINGS.socket_queue_bytes // 1_000_000} MB wait"),
+    ("docs/live.md", f"more than {SETTINGS.socket_memory_bytes // 1_000_000} MB"),
+    ("docs/live.md", f"a ping every {SETTINGS.ping_seconds} seconds"),
+    ("docs/api.md", f"{CLOCK_LEEWAY.seconds} seconds of leeway"),
     ("docs/live.md", f"has more than {leaderboard_cache._MAX_STALE_SCORES} stale scores"),
     ("docs/live.md", f"at most {leaderboard_cache._MAX_CACHED_ROWS:,} rows"),
     ("docs/live.md", f"joins up to {query_batch._MAX_QUERIES_PER_STATEMENT} of them"),
