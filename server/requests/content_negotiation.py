@@ -94,4 +94,4 @@ def negotiate_language(accept_language: str) -> str:
             weights[language] = max(weights[language], weight)
     if not any(weights.values()):
         return ""
-    return "ru" if weights["ru"] > weights["en"] else "en"
+    return max(weights, key=lambda code: weights[code])
