@@ -34,13 +34,6 @@ from resolvers.request.context import Context
 
 _MAX_DAYS: Final = 3700
 _MAX_EXAMPLES: Final = 5
-_ACTIVITY_KINDS: Final[Mapping[AlertKind, tuple[str, ...]]] = {
-    AlertKind.DEAL_LOST: ("DEAL_LOST",),
-    AlertKind.DEAL_HAS_PROBLEMS: ("DEAL_FLAGGED",),
-    AlertKind.TASK_OVERDUE: ("TASK_OVERDUE",),
-    AlertKind.ASSIGNMENT_OVERDUE: ("TASK_OVERDUE",),
-    AlertKind.GOAL_ACHIEVED: ("GOAL_ACHIEVED",),
-}
 _CLOSING_KINDS: Final = frozenset({"DEAL_WON", "DEAL_LOST", "DEAL_DELETED"})
 
 
@@ -92,7 +85,8 @@ async def _find_events(context: Context, rule: Rule, start: datetime, now: datet
         case AlertKind.GOAL_BEHIND:
             events = await _find_goals_behind(context, rule, calendar, start, now)
         case kind:
-            events = [event async for event in activities.stream_events(start, now, _ACTIVITY_KINDS[kind])]
+            activity = rules.ALERT_DEFINITIONS[kind].activity
+            events = [event async for event in activities.stream_events(start, now, [activity])] if activity else []
     return sorted(events, key=lambda event: event.at)
 
 

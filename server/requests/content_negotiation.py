@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from domain.i18n.languages import LANGUAGES
+
 JSON_MEDIA_TYPE: Final = "application/json"
 GRAPHQL_RESPONSE_MEDIA_TYPE: Final = "application/graphql-response+json"
 MAX_HEADER_LENGTH: Final = 2_000  # of an `Accept` or `Accept-Language` header; the rest is ignored
@@ -84,12 +86,12 @@ def negotiate_response_format(accept: str) -> ResponseFormat | None:
 
 
 def negotiate_language(accept_language: str) -> str:
-    """Return the language that an `Accept-Language` header prefers: "ru", "en", or "" for neither."""
-    weights = {"en": 0.0, "ru": 0.0}
+    """Return the code of the supported language that an `Accept-Language` header prefers; "" for none."""
+    weights = dict.fromkeys(LANGUAGES, 0.0)
     for name, weight in _parse_weights(accept_language):
-        language = name.partition("-")[0]
-        if language in weights:
-            weights[language] = max(weights[language], weight)
+        code = name.partition("-")[0]
+        if code in weights:
+            weights[code] = max(weights[code], weight)
     if not any(weights.values()):
         return ""
-    return "ru" if weights["ru"] > weights["en"] else "en"
+    return max(weights, key=lambda code: weights[code])

@@ -10,7 +10,7 @@ import pytest
 from graphql import FieldNode, OperationDefinitionNode, build_schema, parse
 
 from domain.alerts import delivery_policy
-from domain.alerts.rules import DEFAULT_DAYS, DEFAULT_PERCENT, AlertKind
+from domain.alerts.rules import ALERT_DEFINITIONS, AlertKind
 from domain.analytics import funnel
 from domain.forecasting import count_model, deal_value_model, forecast, training
 from domain.forecasting.random_variates import DRAWS
@@ -39,9 +39,15 @@ SETTINGS = Settings()
 SUBSCRIPTIONS = build_schema((ROOT / "graph" / "schema.graphql").read_text()).subscription_type.fields
 
 STATED_FACTS = [
-    ("docs/alerts.md", f"for `days` times 24 hours ({DEFAULT_DAYS[AlertKind.DEAL_STALLED]} by default)"),
-    ("docs/alerts.md", f"for `days` working days ({DEFAULT_DAYS[AlertKind.NO_ACTIVITY]} by default)"),
-    ("docs/alerts.md", f"more than `percent` percentage points ({DEFAULT_PERCENT:.0f} by default)"),
+    (
+        "docs/alerts.md",
+        f"for `days` times 24 hours ({ALERT_DEFINITIONS[AlertKind.DEAL_STALLED].default_days} by default)",
+    ),
+    ("docs/alerts.md", f"for `days` working days ({ALERT_DEFINITIONS[AlertKind.NO_ACTIVITY].default_days} by default)"),
+    (
+        "docs/alerts.md",
+        f"more than `percent` percentage points ({ALERT_DEFINITIONS[AlertKind.GOAL_BEHIND].default_percent:.0f} by default)",
+    ),
     ("docs/alerts.md", f"a heartbeat every {scheduler.HEARTBEAT_SECONDS:.0f} seconds"),
     ("docs/alerts.md", f"after {scheduler.LEASE_SECONDS:.0f} seconds without a heartbeat"),
     ("docs/alerts.md", f"{scheduled_jobs._BATCH_SIZE} per transaction"),
