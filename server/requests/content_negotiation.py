@@ -86,12 +86,12 @@ def negotiate_response_format(accept: str) -> ResponseFormat | None:
 
 
 def negotiate_language(accept_language: str) -> str:
-    """Return the language that an `Accept-Language` header prefers; "" for none of the supported ones."""
+    """Return the code of the supported language that an `Accept-Language` header prefers; "" for none."""
     weights = dict.fromkeys(LANGUAGES, 0.0)
     for name, weight in _parse_weights(accept_language):
-        language = name.partition("-")[0]
-        if language in weights:
-            weights[language] = max(weights[language], weight)
+        code = name.partition("-")[0]
+        if code in weights:
+            weights[code] = max(weights[code], weight)
     if not any(weights.values()):
         return ""
     return max(weights, key=lambda code: weights[code])

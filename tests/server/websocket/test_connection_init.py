@@ -8,19 +8,25 @@ import time
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 import uvloop
 from websockets.frames import Close, Frame, Opcode
 
 from resolvers.request.client_info import ClientInfo
+from server.clock import utc_now
 from server.websocket.graphql_transport_ws import GraphQLTransportConnection
+from server.websocket.presence_reporter import PresenceReporter
 from server.websocket.protocol import WebSocketProtocol
 from server.websocket.send_queue import MemoryBudget
+from server.websocket.session_permissions import SessionPermissions
+from subscriptions.core.hub import Hub
+from subscriptions.core.redis_broadcast import create_broadcast
 from tests.server.websocket.test_slow_consumers import ACK, read_frames
 
 INIT = b'{"type":"connection_init"}'
-VIEWER = SimpleNamespace(key="employee:1", expires_at=None)
+VIEWER = SimpleNamespace(key="device:1", id=None, employee=None, device=None, expires_at=None)
 
 
 class FakePermissions:
@@ -121,3 +127,30 @@ async def test_token_stays_in_use_when_the_database_is_away_as_a_new_one_arrives
     assert texts == [pong]
     transport.abort()
     client_end.close()
+
+
+async def test_internal_error_closes_with_a_code_after_which_client_libraries_connect_again() -> None:
+    async def fail() -> None:
+        raise RuntimeError("a bug")
+
+    transport, client_end = await open_socket(fail, timeout=5)
+    client_end.send(frame(INIT))
+    texts = await read_frames(client_end)
+
+    assert texts == [Close(1013, "Internal error: connect again after a pause").serialize()]
+    transport.abort()
+    client_end.close()
+
+
+async def test_viewer_is_checked_again_when_news_arrived_while_the_token_was_checked() -> None:
+    hub = Hub(create_broadcast(None), AsyncMock(return_value=[]), AsyncMock(return_value=0))
+    permissions = SessionPermissions(hub, utc_now, PresenceReporter(utc_now))
+    handlers = [Mock(viewer=VIEWER), Mock(viewer=VIEWER)]
+    permissions.register(handlers[0], permissions.position)
+    verified_without_news = not permissions._unverified
+    position = permissions.position
+    hub._position = 7
+    permissions.register(handlers[1], position)
+
+    assert verified_without_news
+    assert permissions._unverified == {handlers[1]}
