@@ -13,6 +13,7 @@ from typing import Any
 
 from tortoise.expressions import Q
 
+from domain.ledger.metrics import PRIVATE_METRICS
 from domain.permissions import Action, Actor, Reach, Role, reach
 from models.auth.sessions import Device
 from models.goals.goals import Goal, OwnerKind
@@ -119,6 +120,23 @@ class Viewer:
                 return team_id in self.managed_team_ids
         return False
 
+    def can_in_scope(self, action: Action, kind: OwnerKind, scope_id: int, employee: Employee | None) -> bool:
+        """Return whether the action reaches the whole scope; `employee` is the employee of an employee's scope."""
+        match kind:
+            case OwnerKind.EMPLOYEE:
+                return employee is not None and self.can(action, employee)
+            case OwnerKind.TEAM:
+                return self.can_on_team(action, scope_id)
+        return self.can_company_wide(action)
+
+    def can_see_total(self, metric: str, kind: OwnerKind, scope_id: int, employee: Employee | None) -> bool:
+        """Return whether the viewer may see every part of a metric's total in a scope: only then is it told as a whole.
+
+        What was credited to a team is the team's, also after an employee has left it.
+        """
+        action = PRIVATE_METRICS.get(metric)
+        return action is None or self.can_in_scope(action, kind, scope_id, employee)
+
     @property
     def visible_team_ids(self) -> frozenset[int]:
         """Teams that the viewer knows of: all, or those in the scope of a device."""
@@ -148,11 +166,20 @@ class Viewer:
     # goals
 
     def can_see_goal(self, goal: Goal, owner: Employee | None) -> bool:
-        """Return whether the viewer may see the goal; `owner` is the employee of an employee's goal."""
-        if goal.owner_kind is OwnerKind.EMPLOYEE:
+        """Return whether the viewer may see the goal; `owner` is the employee of an employee's goal.
+
+        The progress of a goal is the total of its metric, so a goal is visible only if that total is.
+        """
+        return self.can_see_goals_of(goal.owner_kind, goal.owner_id, owner) and self.can_see_total(
+            goal.metric, goal.owner_kind, goal.owner_id, owner
+        )
+
+    def can_see_goals_of(self, kind: OwnerKind, owner_id: int, owner: Employee | None) -> bool:
+        """Return whether the viewer may see the owner's goals of metrics that are not private."""
+        if kind is OwnerKind.EMPLOYEE:
             return owner is not None and self.can(Action.VIEW_GOALS, owner)
-        if goal.owner_kind is OwnerKind.TEAM:
-            return goal.owner_id in self.visible_goal_team_ids() or self.can_on_team(Action.VIEW_GOALS, goal.owner_id)
+        if kind is OwnerKind.TEAM:
+            return owner_id in self.visible_goal_team_ids() or self.can_on_team(Action.VIEW_GOALS, owner_id)
         return self.can_company_wide(Action.VIEW_GOALS_ABOVE)
 
     def visible_goal_team_ids(self) -> frozenset[int]:
@@ -178,8 +205,20 @@ class Viewer:
 
     def goal_filter(self, employee_ids: Iterable[int]) -> Q:
         """Return the filter for visible goals; `employee_ids` are the employees with visible goals of their own."""
-        condition = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employee_ids) or [0])
-        condition |= Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(self.visible_goal_team_ids()) or [0])
+        condition = Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(self.visible_goal_team_ids()) or [0])
         if self.can_company_wide(Action.VIEW_GOALS_ABOVE):
             condition |= Q(owner_kind=OwnerKind.COMPANY)
-        return condition
+        for metric, team_ids in self.restricted_totals().items():
+            condition &= ~Q(metric=metric) | Q(owner_kind=OwnerKind.TEAM, owner_id__in=team_ids)
+        return condition | Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employee_ids) or [0])
+
+    def restricted_totals(self) -> dict[str, list[int]]:
+        """Return the private metrics of which not every total is visible, each with the teams whose total is.
+
+        The list of teams is never empty, so that it can stand in a filter.
+        """
+        return {
+            metric: [team for team in self.tree.teams if self.can_see_total(metric, OwnerKind.TEAM, team, None)] or [-1]
+            for metric in PRIVATE_METRICS
+            if not self.can_see_total(metric, OwnerKind.COMPANY, 0, None)
+        }
