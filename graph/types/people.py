@@ -151,7 +151,7 @@ class Employee(Scope):
 
     @strawberry.field(
         graphql_type=StandingRef | None,
-        description="The employee's row on the company leaderboard; null when not ranked.",
+        description="The employee's row on the company leaderboard; null when not ranked or not visible.",
     )
     @staticmethod
     async def standing(

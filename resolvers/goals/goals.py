@@ -23,7 +23,7 @@ from models.ledger import scores
 from models.organization.people import Employee
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
-from resolvers.goals.affected_goals import make_goal_entry, publish_goal_changes
+from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.goal_visibility import filter_visible
@@ -180,7 +180,7 @@ def _activity_data(goal: Goal, unit: Unit, currency: str) -> dict[str, Any]:
 def _mark_moved(context: Context, goal: Goal) -> None:
     assert context.current_unit_of_work is not None
     context.current_unit_of_work.moved_goals[goal.id] = goal
-    context.publish("goals", f"goal:{goal.id}")
+    context.publish(f"goal:{goal.id}", *goal_list_topics([goal]))
 
 
 async def _find_editable(context: Context, global_id: str, *path: str) -> Goal:
@@ -238,22 +238,13 @@ async def goals_of_scope(
     context: Context, scope: Scope, period_input: InputFields | None, *, include_archived: bool
 ) -> list[Goal]:
     """Return the scope's own goals of periods that overlap the input period (None: that contain today)."""
-    if not can_view_goals(context, scope):
+    if not context.viewer.can_see_goals_of(scope.kind, scope.id, scope.employee):
         return []
-    return await _list_matching(
-        context, Q(owner_kind=scope.kind, owner_id=scope.id), period_input, None, include_archived
-    )
-
-
-def can_view_goals(context: Context, scope: Scope) -> bool:
-    viewer = context.viewer
-    if isinstance(scope.row, Employee):
-        return viewer.can(Action.VIEW_GOALS, scope.row)
-    return (
-        scope.id in viewer.visible_goal_team_ids()
-        if scope.kind is OwnerKind.TEAM
-        else viewer.can_company_wide(Action.VIEW_GOALS_ABOVE)
-    )
+    if scope.employee is not None:
+        context.loaded_employees[scope.id] = scope.employee  # other fields of these goals check its rights, too
+    condition = Q(owner_kind=scope.kind, owner_id=scope.id)
+    rows = await _list_matching(context, condition, period_input, None, include_archived)
+    return [row for row in rows if context.viewer.can_see_goal(row, scope.employee)]
 
 
 async def list_goals(

@@ -39,6 +39,7 @@ async def refresh_viewer(context: Context) -> None:
     A shared stream has a `refresh_viewer` of its own, which takes the viewer from the permission checks of the sockets
     instead of querying for each stream.
     """
+    context.loaded_employees.clear()  # whom the viewer may see follows the employees as they are now
     if context.refresh_viewer is None:
         await sessions.reauthenticate(context)
     else:
