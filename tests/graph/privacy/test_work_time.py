@@ -25,7 +25,7 @@ from tests.graph.privacy.company import (
     open_privacy_company,
     work,
 )
-from tests.graph.test_subscriptions import SubscriptionRecorder, subscribe
+from tests.subscription_recorder import SubscriptionRecorder, subscribe
 from tests.world import World
 
 MINUTES: Final = {seller: 2**power for power, seller in enumerate(SELLERS)}
