@@ -223,6 +223,8 @@ class GraphQLTransportConnection:
             self.client = replace(self.client, language=context.language)
         except Unauthenticated as error:
             raise CloseConnection(FORBIDDEN, f"{error.code}: {error.message}"[:120]) from None
+        except Throttled as error:
+            raise CloseConnection(TRY_AGAIN_LATER, error.message[:120]) from None
         except DATABASE_DOWN_ERRORS as error:
             log.warning("A WebSocket was refused: the database is away (%r).", error)
             raise CloseConnection(TRY_AGAIN_LATER, "The database cannot be reached at the moment") from None
