@@ -60,8 +60,8 @@ async def use_link(link_id: int, now: datetime) -> bool:
 
 
 async def void_links(employee_id: int, now: datetime) -> None:
-    """Mark all links of the employee as used: the password was set in another way."""
-    await PasswordLink.filter(employee_id=employee_id, used_at=None).update(used_at=now)
+    """End all unused links of the employee."""
+    await PasswordLink.filter(employee_id=employee_id, used_at=None, expires_at__gt=now).update(expires_at=now)
 
 
 async def claim_due_mail(now: datetime) -> PasswordMail | None:
