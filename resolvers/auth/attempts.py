@@ -12,6 +12,7 @@ time; wrong ones count for their network.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -28,6 +29,7 @@ PER_ACCOUNT: Final = RateLimit("account", 100, timedelta(hours=24))  # the limit
 PER_DEVICE: Final = RateLimit("device", 10, timedelta(minutes=15))
 _SAME_TOKEN: Final = RateLimit("same token", 1, timedelta(minutes=15))
 _UNLOCKED_FOR: Final = timedelta(hours=1)  # how long an unlocked account is accepted from a network over its limit
+_SHARED_NAMES: Final = 1 << 18
 _KNOWN, _UNKNOWN = "known", "unknown"
 
 
@@ -74,12 +76,23 @@ def _select_counts(email: str, account: Account, network: str, device_id: str | 
     if device_id is not None:
         return [_Count(PER_DEVICE, (email, device_id), is_reset=True)]
     generation = "" if account.unlocked_at is None else account.unlocked_at.isoformat()
-    counts = [_Count(PER_ACCOUNT_AND_NETWORK, (email, generation, network), is_reset=True)]
-    if not account.is_known_network:
-        counts.append(_Count(PER_ACCOUNT, (email, generation)))
+    counts = list[_Count]()
     if account.unlocked_at is None or now - account.unlocked_at >= _UNLOCKED_FOR:
+        # first, so that a network over its limit does not add a count for each address that it makes up
         counts.append(_Count(PER_NETWORK, (network, _KNOWN if account.is_known_network else _UNKNOWN)))
+    counts.append(_Count(PER_ACCOUNT_AND_NETWORK, (email, generation, network), is_reset=True))
+    if not account.is_known_network:
+        counts.append(_Count(PER_ACCOUNT, (_shared_name(email) if account.employee is None else email, generation)))
     return counts
+
+
+def _shared_name(email: str) -> str:
+    """Return the name under which an address without an account is counted for a day.
+
+    Some share a name, so that made-up addresses take bounded memory. They are so many that filling all names, to see
+    which addresses are not refused, takes longer than a day: passwords cannot be hashed that fast.
+    """
+    return f"no account {zlib.crc32(email.encode('utf-8', 'surrogatepass')) % _SHARED_NAMES}"
 
 
 async def _take_back(limiter: RateLimiterProtocol, counts: list[_Count]) -> None:

@@ -1,9 +1,11 @@
 import asyncio
+import time
 from datetime import timedelta
 
 import pytest
 
 from resolvers.request.rate_limits import RateLimit
+from server.http import rate_limit
 from server.http.rate_limit import RateLimiter
 
 WINDOW_SECONDS = 15 * 60
@@ -68,6 +70,32 @@ async def test_refused_attempts_do_not_prolong_the_window(limiter):
     await asyncio.sleep(1)
 
     assert await limiter.hit(BRIEF, "a") == 0
+
+
+async def test_local_counts_are_bounded_and_running_ones_are_kept(monkeypatch):
+    monkeypatch.setattr(rate_limit, "MAX_LOCAL_COUNTS", 20_000)
+    limiter = RateLimiter()
+    long_limit = RateLimit("long", 10, timedelta(days=1))
+    assert await count_accepted(limiter, "a@example.com", times=10, limit=long_limit) == 10
+    sizes = []
+    for number in range(50_000):
+        await limiter.hit(TEN, f"seller{number}@example.com")
+        sizes.append(len(limiter._local_storage._counts))
+
+    assert max(sizes) <= 20_001
+    assert await limiter.hit(long_limit, "a@example.com") > 0
+
+
+async def test_ended_local_counts_are_dropped(monkeypatch):
+    now = time.time()
+    monkeypatch.setattr(rate_limit.time, "time", lambda: now)
+    limiter = RateLimiter()
+    for number in range(rate_limit._MIN_SWEEP_SIZE):
+        await limiter.hit(TEN, f"seller{number}@example.com")
+    now += WINDOW_SECONDS
+    await limiter.hit(TEN, "a@example.com")
+
+    assert len(limiter._local_storage._counts) == 1
 
 
 @pytest.mark.parametrize("email", ["", "\ud800", "x" * 10_000, "a:b/c\0d"])

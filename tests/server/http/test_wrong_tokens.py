@@ -1,4 +1,4 @@
-"""Wrong tokens for /metrics are limited together with all other wrong secrets."""
+"""Wrong tokens for /metrics and for GraphQL are limited together, over HTTP and WebSocket."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from resolvers.auth import attempts
-from tests.http_server import ADMIN, RunningServer, run_test_server
+from tests.http_server import ADMIN, RunningServer, run_test_server, send_message, wait_closed
 
 TOKEN = "a token for scraping"
 
@@ -53,3 +53,19 @@ async def test_scrapes_with_right_one_wrong_or_no_token_are_not_limited(server: 
 
     assert (statuses, wrong_statuses, missing_statuses) == ({200}, {404}, {404})
     assert await scrape(server, TOKEN) == 200
+
+
+async def test_wrong_tokens_are_throttled_over_http_and_websocket(server: RunningServer) -> None:
+    forwarded = {"x-forwarded-for": "192.0.2.9"}
+    statuses = [
+        (await server.post("{ company { id } }", token=f"sld_guess{number}", headers=forwarded)).status_code
+        for number in range(attempts.PER_NETWORK.amount + 1)
+    ]
+    async with server.open_socket(additional_headers=forwarded) as socket:
+        await send_message(socket, type="connection_init", payload={"Authorization": "Bearer sld_another"})
+        close_code, reason = await wait_closed(socket)
+    valid = await server.post("{ company { id } }", headers=forwarded)
+
+    assert statuses == [401] * attempts.PER_NETWORK.amount + [429]
+    assert (close_code, reason) == (1013, "Too many wrong passwords or tokens: wait and try again.")
+    assert valid.status_code == 200
