@@ -24,11 +24,13 @@ from models.live import change_log
 from resolvers.request.services import Services
 from server.background import notification_channels
 from server.background.notification_worker import NotificationWorker
+from server.background.password_mail_worker import PasswordMailWorker
 from server.background.scheduler import Scheduler
 from server.clock import utc_now
 from server.context_factory import ContextFactory
 from server.http import static_pages
 from server.http.graphql_endpoint import GraphQLEndpoint
+from server.http.metrics_endpoint import answer_metrics
 from server.http.rate_limit import RateLimiter, create_rate_limiter
 from server.observability import health, logging, prometheus
 from server.operation_runner import OperationRunner
@@ -76,8 +78,11 @@ def build_server(settings: Settings) -> Server:
         window_seconds=settings.push_window_ms / 1000,
     )
     rate_limiter = create_rate_limiter(settings.redis_url)
+    channels = notification_channels.create_channels(settings.channel_addresses, utc_now)
+    mail_channel = notification_channels.find_mail_channel(settings.channel_addresses)
+    signing_secret, *old_secrets = settings.signing_secrets
     services = Services(
-        settings.secret_text,
+        signing_secret,
         rate_limiter,
         hub.notify,
         hub,
@@ -88,14 +93,21 @@ def build_server(settings: Settings) -> Server:
         publish_change=hub.publish,
         notification_channels=frozenset(settings.channel_addresses),
         shared_channels=notification_channels.shared_channels(settings.channel_addresses),
+        old_secrets=tuple(old_secrets),
+        public_url=settings.public_url,
+        mails_links=mail_channel is not None and settings.public_url is not None,
     )
     presence_reporter = PresenceReporter(utc_now, hub.notify)
     session_permissions = SessionPermissions(hub, utc_now, presence_reporter, settings.sockets_per_viewer)
     context_factory = ContextFactory(services, utc_now)
-    notification_worker = NotificationWorker(
-        notification_channels.create_channels(settings.channel_addresses, utc_now), utc_now
+    scheduler = Scheduler(
+        context_factory.create_for_scheduler,
+        utc_now,
+        NotificationWorker(channels, utc_now),
+        password_mail_worker=PasswordMailWorker(channels[mail_channel], settings.public_url, utc_now)
+        if mail_channel is not None and settings.public_url is not None
+        else None,
     )
-    scheduler = Scheduler(context_factory.create_for_scheduler, utc_now, notification_worker)
     limits = QueryLimits(deadline_seconds=settings.deadline_seconds, body_bytes=settings.body_limit)
     operations = Operations(create_schema(allow_suggestions=settings.demo), limits, expose_schema=settings.demo)
     operation_runner = OperationRunner(operations, context_factory)
@@ -175,7 +187,8 @@ def create_app(settings: Settings) -> ASGIApp:
     and they stay open, so each layer would cost memory; the endpoint reports a closed one to the log itself.
     """
     server = build_server(settings)
-    wallboard_page = static_pages.read_wallboard_page()
+    wallboard_page, password_page = static_pages.read_wallboard_page(), static_pages.read_password_page()
+    client_info_reader = ClientInfoReader(settings.origins, settings.trusted_proxies)
     status_collector = prometheus.StatusCollector(server.hub, lambda: server.scheduler.status)
 
     async def handle_liveness(request: Request) -> Response:
@@ -191,10 +204,15 @@ def create_app(settings: Settings) -> ASGIApp:
         return JSONResponse(state.body, status_code=state.http_status)
 
     async def handle_metrics(request: Request) -> Response:
-        return prometheus.make_metrics_response(request, settings.metrics_token, status_collector)
+        return await answer_metrics(
+            request, settings.metrics_token, server.rate_limiter, client_info_reader, status_collector
+        )
 
     async def handle_wallboard(request: Request) -> Response:
         return static_pages.make_page_response(wallboard_page)
+
+    async def handle_password(request: Request) -> Response:
+        return static_pages.make_page_response(password_page)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -207,6 +225,7 @@ def create_app(settings: Settings) -> ASGIApp:
             Route("/health/ready", handle_readiness),
             Route("/metrics", handle_metrics),
             Route("/wallboard", handle_wallboard),
+            Route("/password", handle_password),
         ],
         lifespan=lifespan,
     )

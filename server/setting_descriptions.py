@@ -34,9 +34,9 @@ DESCRIPTIONS: Final = {
     ),
     "secret": SettingDescription(
         None,
-        "Signs access tokens; must be the same in every process. With SQLite, a secret is created beside the database "
-        "by default.",
-        f"at least {MIN_SECRET_BYTES} random bytes",
+        "Signs access tokens; must be the same in every process. Of several, the first signs and all are accepted. "
+        "With SQLite, a secret is created beside the database by default.",
+        f"at least {MIN_SECRET_BYTES} random bytes without commas, or several such secrets separated by commas or lines",
     ),
     "host": SettingDescription("127.0.0.1", "The address to listen on.", "an address, like `127.0.0.1` or `0.0.0.0`"),
     "port": SettingDescription(8000, "The port to listen on.", "a number from 0 (any free one) to 65535"),
@@ -52,6 +52,12 @@ DESCRIPTIONS: Final = {
         (),
         "Other web origins whose pages may use this server.",
         "origins separated by commas, like `https://board.example.com`",
+    ),
+    "public_url": SettingDescription(
+        None,
+        "The address at which people reach this server, for links to set a password. Without it, such links are not "
+        "sent by mail.",
+        "an address without a path, like `https://sales.example.com`",
     ),
     "access_minutes": SettingDescription(
         15, "How long an access token is valid.", "a number of minutes from 1 to 1440"

@@ -14,8 +14,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from limits import RateLimitItem
-
 from domain import permissions
 from domain.analytics.funnel import StayGroup, analyze_stages, estimate_beta_prior
 from domain.analytics.special_functions import beta_cdf
@@ -30,9 +28,11 @@ from graph.execution.variable_checks import MAX_VALUES
 from graph.mutations.deals import MAX_BATCH_SIZE
 from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
 from models.db.keyset_pagination import MAX_PAGE_SIZE
+from resolvers.auth import attempts, password_links
+from resolvers.request.rate_limits import RateLimit
 from resolvers.scheduled_jobs import SCHEDULED_JOBS, ScheduledJob
 from server import setting_descriptions, settings
-from server.http import graphql_endpoint, header_limit, rate_limit
+from server.http import graphql_endpoint, header_limit
 from server.operation_runner import OperationResult
 from server.requests.request_parsing import BadRequest
 from server.uvicorn_runner import server_config
@@ -133,8 +133,20 @@ def connection_limits_table() -> str:
             ["bytes of address and headers together", f"{header_limit.MAX_HEAD_BYTES:,}"],
             ["seconds for the body of a request to arrive", f"{graphql_endpoint.BODY_TIMEOUT_SECONDS:.0f}"],
             ["deals of one `recordDeals`", MAX_BATCH_SIZE],
-            ["sign-in attempts per e-mail address; a success resets them", _format_rate(rate_limit.PER_EMAIL_LIMIT)],
-            ["sign-in attempts per IP address", _format_rate(rate_limit.PER_ADDRESS_LIMIT)],
+            *(
+                [description, _format_rate(limit)]
+                for description, limit in (
+                    (
+                        "wrong passwords per e-mail address and network; a right one resets them",
+                        attempts.PER_ACCOUNT_AND_NETWORK,
+                    ),
+                    ("wrong passwords per e-mail address from all unknown networks", attempts.PER_ACCOUNT),
+                    ("wrong passwords of a device with a trust token", attempts.PER_DEVICE),
+                    ("wrong passwords and tokens per network", attempts.PER_NETWORK),
+                    ("requests for a new password per network", password_links.RESETS_PER_NETWORK),
+                    ("mails with a new password per e-mail address", password_links.RESETS_PER_ACCOUNT),
+                )
+            ),
             ["bytes of a WebSocket message", f"{max_message_bytes:,}"],
             ["seconds until `connection_init`", defaults["timeout"]],
             ["frames of a client", f"{bucket['burst']} at once, then {bucket['rate']} per second"],
@@ -164,8 +176,9 @@ def connection_limits_table() -> str:
     )
 
 
-def _format_rate(limit: RateLimitItem) -> str:
-    return f"{limit.amount} in {limit.get_expiry() // 60} minutes"
+def _format_rate(limit: RateLimit) -> str:
+    minutes = int(limit.window.total_seconds()) // 60
+    return f"{limit.amount} in {minutes} minutes" if minutes < 60 else f"{limit.amount} in {minutes // 60} h"
 
 
 def find_calls(function_name: str, folder: Path) -> Iterator[ast.Call]:

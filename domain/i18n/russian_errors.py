@@ -206,7 +206,25 @@ RUSSIAN_ERRORS: Final = {
     "The e-mail or the password is wrong.": "Неверный адрес почты или пароль.",
     "The current password is wrong.": "Текущий пароль неверен.",
     "A password has {least} to {most} characters.": "В пароле от {least} до {most} знаков.",
-    "Too many attempts to sign in: wait and try again.": "Слишком много попыток входа: подождите и повторите.",
+    "Too many wrong passwords or tokens: wait and try again.": (
+        "Слишком много неверных паролей или токенов: подождите и повторите."
+    ),
+    "Too many wrong passwords for this account: sign in on a device or in a network that was used before, or ask an "
+    "administrator to unlock it.": (
+        "Слишком много неверных паролей для этой учётной записи: войдите с устройства или из сети, откуда уже входили, "
+        "или попросите администратора разблокировать вход."
+    ),
+    "Too many requests for a new password: wait and try again.": (
+        "Слишком много запросов нового пароля: подождите и повторите."
+    ),
+    "This link is not valid any more: ask for a new one.": "Ссылка больше не действует: запросите новую.",
+    "This server sends no mail: ask an administrator for a link.": (
+        "Этот сервер не отправляет почту: попросите ссылку у администратора."
+    ),
+    "This employee is not active: activate them first.": "Этот сотрудник не активен: сначала активируйте его.",
+    "Give the employee an e-mail address first: they sign in with it.": (
+        "Сначала укажите адрес почты сотрудника: с ним он входит."
+    ),
     "Sign in first: send an access token as `Authorization: Bearer …`.": (
         "Сначала войдите: передайте токен доступа как `Authorization: Bearer …`."
     ),

@@ -37,7 +37,7 @@ def make_error_payload(payload: type, error: UserError, language: str) -> Any:
 
 
 class _UserErrorsExtension(FieldExtension):
-    """Returns a `UserError` in the payload. Used alone for signing in and out, which need no unit of work."""
+    """Returns a `UserError` in the payload. Used alone where passwords are hashed, outside of a unit of work."""
 
     def apply(self, field: StrawberryField) -> None:
         self.field = field
@@ -83,7 +83,7 @@ def mutation(description: str) -> Any:
 
 
 def session_mutation(description: str) -> Any:
-    """Return the decorator for a mutation of sessions, which runs without a unit of work."""
+    """Return the decorator for a mutation of sessions and passwords; its resolver opens the unit of work itself."""
     return strawberry.mutation(description=description, extensions=[_UserErrorsExtension()])
 
 

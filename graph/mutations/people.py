@@ -7,7 +7,7 @@ from strawberry import ID, UNSET
 
 from graph.base.enums import Role
 from graph.base.input_mapping import to_input_fields
-from graph.base.mutations import mutation, payload
+from graph.base.mutations import mutation, payload, session_mutation
 from graph.base.row_types import Info
 from graph.types.people import Employee, Team
 from resolvers.organization import people
@@ -90,7 +90,7 @@ class PeopleMutation:
     async def update_employee(self, info: Info, input: UpdateEmployeeInput) -> EmployeePayload:
         return EmployeePayload(employee=await people.update_employee(info.context, to_input_fields(input)))  # type: ignore[arg-type]
 
-    @mutation("Change the viewer's language, quiet hours, digest and password.")
+    @session_mutation("Change the viewer's language, quiet hours, digest and password.")
     async def update_profile(self, info: Info, input: UpdateProfileInput) -> EmployeePayload:
         return EmployeePayload(employee=await people.update_profile(info.context, to_input_fields(input)))  # type: ignore[arg-type]
 

@@ -40,6 +40,8 @@ MODEL_MODULES: Final = (
     "models.crm.activities",
     "models.live.change_log",
     "models.auth.sessions",
+    "models.auth.sign_ins",
+    "models.auth.password_links",
     "models.live.presence",
     "models.analytics.worktime",
     "models.alerts.alerts",
@@ -158,6 +160,13 @@ async def write_transaction() -> AsyncIterator[None]:
     async with in_transaction() as connection:
         if connection.capabilities.dialect == "postgres":
             await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [LEDGER_LOCK_ID])
+        yield
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[None]:
+    """Run a transaction that changes nothing that the ledger's lock protects, without waiting for it on PostgreSQL."""
+    async with in_transaction():
         yield
 
 

@@ -10,8 +10,13 @@ get it.
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import sqlite3
+import stat
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
@@ -19,8 +24,11 @@ from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionConte
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 _RETRY_SECONDS: Final = 0.02
+_PERMISSIONS_OF_OTHERS: Final = 0o077
 
 Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
 
 
 async def _retry_while_locked(timeout_seconds: float, attempt: Callable[[], Awaitable[Result]]) -> Result:
@@ -42,6 +50,22 @@ async def _retry_while_locked(timeout_seconds: float, attempt: Callable[[], Awai
 def _is_busy(error: OperationalError) -> bool:
     cause = error.args[0] if error.args else None
     return isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _make_private(filename: str) -> None:
+    """Create the database file for its owner only, and take the permissions of others from an existing one.
+
+    The same for the files beside it: SQLite gives them the permissions of the database only when it creates them.
+    """
+    with suppress(OSError):  # SQLite opens it next, and says why it cannot
+        os.close(os.open(filename, os.O_RDWR | os.O_CREAT, 0o600))
+    for path in (Path(filename), Path(f"{filename}-wal"), Path(f"{filename}-shm")):
+        try:
+            mode = path.stat().st_mode if path.is_file() else 0
+            if mode & _PERMISSIONS_OF_OTHERS:
+                path.chmod(stat.S_IMODE(mode) & ~_PERMISSIONS_OF_OTHERS)
+        except OSError as error:  # the file of another user
+            log.warning("%s is open to others, and its permissions cannot be changed (%s).", path, error)
 
 
 class _ImmediateTransaction(SqliteTransactionWrapper):
@@ -110,6 +134,8 @@ class ImmediateSqliteClient(SqliteClient):
         if self._connection:
             return
         try:
+            if self.filename != ":memory:":
+                _make_private(self.filename)
             # Opened here first: if it fails in the thread of aiosqlite, that may outlive the event loop and print a
             # traceback.
             sqlite3.connect(self.filename).close()

@@ -13,6 +13,7 @@ from models.organization import reference_data as reference_models
 from models.organization.company import Company
 from models.organization.people import Employee
 from models.organization.reference_data import ReferenceData
+from resolvers.request.rate_limits import RateLimiterProtocol
 
 
 class ReferenceCacheProtocol(Protocol):
@@ -36,19 +37,12 @@ class ReferenceCacheProtocol(Protocol):
     async def goals(self, goal_ids: Sequence[int]) -> dict[int, tuple[Goal, int]]: ...
 
 
-class RateLimiterProtocol(Protocol):
-    """Counts attempts by key; `hit` returns the seconds to wait after too many attempts, otherwise 0."""
-
-    async def hit(self, *key: str) -> float: ...
-
-    async def clear(self, *key: str) -> None: ...
-
-
 @dataclass
 class Services:
     """Objects and settings of the process that every operation uses.
 
     signing_secret         signs access tokens
+    old_secrets            earlier signing secrets, whose tokens are still accepted
     notify_change_log      makes the hub read the change log; called after each commit, returns at once
     publish_change         replaces it where the change is known: takes its position and topics
     hub                    subscriptions.hub.Hub; resolvers never use it
@@ -58,6 +52,8 @@ class Services:
     notification_channels  names of the channels through which alerts may be sent
     shared_channels        those of them that reach one place for all recipients, such as a chat
     reference_data         as last read
+    public_url             the address at which people reach the server, for links; None if it is not configured
+    mails_links            whether password links can be sent by mail
     inactivity_basis       rules and calendar for which the scheduler last rescheduled all inactivity timers
     """
 
@@ -76,6 +72,13 @@ class Services:
     shared_channels: frozenset[str] = frozenset()
     reference_data: ReferenceData | None = None
     inactivity_basis: Any = None
+    old_secrets: tuple[str, ...] = ()
+    public_url: str | None = None
+    mails_links: bool = False
+
+    @property
+    def verifying_secrets(self) -> tuple[str, ...]:
+        return (self.signing_secret, *self.old_secrets)
 
     async def reference_data_at(self, position: reference_models.ChangeLogPosition) -> ReferenceData:
         """Return the reference data as of a position of the change log, which the caller has just read.

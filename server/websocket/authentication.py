@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from domain.errors.operation_errors import Unauthenticated
+from domain.errors.operation_errors import Throttled, Unauthenticated
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.viewer import Viewer
 from server.context_factory import ContextFactory
@@ -25,6 +25,8 @@ async def authenticate(
         context = await context_factory.create_for_request(with_token(client, authorization))
     except Unauthenticated as error:
         raise CloseConnection(close_codes.FORBIDDEN, f"{error.code}: {error.message}") from None
+    except Throttled as error:
+        raise CloseConnection(close_codes.TRY_AGAIN_LATER, error.message) from None
     if context.current_viewer is None:
         raise CloseConnection(
             close_codes.FORBIDDEN, "UNAUTHENTICATED: send an access token as `Authorization` of connection_init"

@@ -12,6 +12,7 @@ from graphql import FieldNode, OperationDefinitionNode, build_schema, parse
 from domain.alerts import delivery_policy
 from domain.alerts.rules import ALERT_DEFINITIONS, AlertKind
 from domain.analytics import funnel
+from domain.auth.password_links import LINK_LIFETIMES, LinkPurpose
 from domain.forecasting import count_model, deal_value_model, forecast, training
 from domain.forecasting.random_variates import DRAWS
 from graph.execution.share_key import FIELD_PERMISSIONS
@@ -21,7 +22,8 @@ from models.db import query_batch, retention
 from models.live import change_log
 from models.live.presence import PRESENCE_TTL
 from resolvers import scheduled_jobs
-from resolvers.auth.sessions import CLOCK_LEEWAY
+from resolvers.auth import password_links
+from resolvers.auth.sessions import CLOCK_LEEWAY, REPEAT_WINDOW
 from resolvers.leaderboards import leaderboard_cache
 from resolvers.request import idempotency
 from server.background import notification_channels, scheduler
@@ -58,6 +60,10 @@ STATED_FACTS = [
     ("docs/alerts.md", f"are deleted after {retention._OUTBOX_TTL.days} days"),
     ("docs/api.md", f"valid for {SETTINGS.access_minutes} minutes (`SCORELINE_ACCESS_MINUTES`)"),
     ("docs/api.md", f"until {SETTINGS.refresh_days} days after the sign-in (`SCORELINE_REFRESH_DAYS`)"),
+    ("docs/api.md", f"within {REPEAT_WINDOW.seconds} seconds it returns the same new one"),
+    ("docs/api.md", f"for {LINK_LIFETIMES[LinkPurpose.INVITATION].days} days if the employee has no password yet"),
+    ("docs/api.md", f"at most {password_links.RESETS_PER_ACCOUNT.amount} mails in an hour"),
+    ("docs/decisions/tokens.md", f"again within {REPEAT_WINDOW.seconds} seconds"),
     ("docs/api.md", f"a text of 1 to {idempotency._MAX_KEY_LENGTH} characters"),
     ("docs/api.md", f"Keys are kept for {retention.IDEMPOTENCY_TTL.days} days"),
     ("docs/api.md", f"within about {SETTINGS.push_window_ms} ms"),
