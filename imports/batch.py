@@ -40,12 +40,12 @@ _RECORD_TYPES: Final[dict[str, Callable[[], RecordType]]] = {
 
 @dataclass
 class Batch:
-    """Imports batches of rows of one file.
+    """Imports one batch of rows of a file.
 
     occurrences  how often equal rows without an id have occurred in the file, to give each its own external id
     """
 
-    importer: ImportRun
+    run: ImportRun
     file_name: str
     file_map: FileMap
     reader: RowReader
@@ -54,24 +54,24 @@ class Batch:
 
     async def import_rows(self, rows: Sequence[CsvRow]) -> None:
         """Import the rows in one unit of work, count their outcomes and report the rejected ones."""
-        async with self.importer.context.unit_of_work(is_batch=True):
+        async with self.run.context.unit_of_work(is_batch=True):
             row_outcomes = await self._process_rows(rows)
         for row, row_outcome in zip(rows, row_outcomes, strict=True):
-            self.importer.result.count(self.file_map.kind, "read")
+            self.run.result.count(self.file_map.kind, "read")
             if isinstance(row_outcome, ImportOutcome):
-                self.importer.result.count(self.file_map.kind, row_outcome.value)
+                self.run.result.count(self.file_map.kind, row_outcome.value)
             else:
                 self._reject(row, row_outcome)
 
     async def _process_rows(self, rows: Sequence[CsvRow]) -> list[RowOutcome]:
-        if self.file_map.kind in _ORGANIZATION_IMPORTERS:
+        if self.file_map.kind in _ONE_BY_ONE_IMPORTERS:
             return await self._import_one_by_one(rows)
         return await (
             self._import_stage_history(rows) if self.file_map.kind == "visits" else self._import_records(rows)
         )
 
     def _reject(self, row: CsvRow, error: UserError | CellError) -> None:
-        self.importer.result.count(self.file_map.kind, "rejected")
+        self.run.result.count(self.file_map.kind, "rejected")
         if isinstance(error, CellError):
             reason, field_name = error.reason, error.column
         else:
@@ -82,7 +82,7 @@ class Batch:
             if field_name in FIELDS_BY_KIND[self.file_map.kind]
             else field_name
         )
-        self.importer.rejected_rows.add_row(self.file_name, row.line, column, reason, row.cells)
+        self.run.rejected_rows.add_row(self.file_name, row.line, column, reason, row.cells)
 
     def _read_values(self, row: CsvRow) -> RowValues:
         if row.error:
@@ -108,18 +108,16 @@ class Batch:
             try:
                 stage_entries[index] = self._stage_entries(values, external_id, rows[index])
                 input = await self._build_input(values, external_id in existing_ids, rows[index])
-                self.importer.register_record(self.file_map.kind, external_id, self.file_name, rows[index].line)
+                self.run.register_record(self.file_map.kind, external_id, self.file_name, rows[index].line)
                 inputs[index] = {**input, "externalId": external_id}
             except (CellError, UserError) as error:
                 row_outcomes[index] = error
         await self._import_new_clients()
-        outcomes = await import_records(
-            self.importer.context, _RECORD_TYPES[self.file_map.kind](), list(inputs.values())
-        )
+        outcomes = await import_records(self.run.context, _RECORD_TYPES[self.file_map.kind](), list(inputs.values()))
         row_outcomes.update(zip(inputs, outcomes, strict=True))
         imported = [index for index in inputs if not isinstance(row_outcomes[index], UserError)]
         await stage_history.import_stage_entries(
-            self.importer.context, [visit for index in imported for visit in stage_entries[index]]
+            self.run.context, [visit for index in imported for visit in stage_entries[index]]
         )
         if self.file_map.kind == "clients":
             self._add_to_lookup(list(inputs.values()), outcomes)
@@ -150,7 +148,7 @@ class Batch:
         match self.file_map.kind:
             case "deals":
                 has_stage_history = (
-                    self.importer.import_map.has_stage_history or self.reader.stage_entries(row.cells) is not None
+                    self.run.import_map.has_stage_history or self.reader.stage_entries(row.cells) is not None
                 )
                 return await self.input_builder.deal_input(values, exists=exists, has_stage_history=has_stage_history)
             case "clients":
@@ -167,19 +165,19 @@ class Batch:
         """Record the clients that rows of this batch name and that do not exist yet."""
         inputs = list(self.input_builder.new_clients.values())
         self.input_builder.new_clients.clear()
-        outcomes = await import_records(self.importer.context, ClientType(), inputs)
+        outcomes = await import_records(self.run.context, ClientType(), inputs)
         self._add_to_lookup(inputs, outcomes)
         new_names = [
             input["name"] for input, outcome in zip(inputs, outcomes, strict=True) if outcome is ImportOutcome.NEW
         ]
         if new_names:
-            self.importer.lookup.note_created("clients", *new_names)
+            self.run.lookup.note_created("clients", *new_names)
 
     def _add_to_lookup(self, inputs: Sequence[InputDict], outcomes: Sequence[ImportOutcome | UserError]) -> None:
         for input, outcome in zip(inputs, outcomes, strict=True):
             if outcome is ImportOutcome.NEW:
                 external_id = input["externalId"]
-                self.importer.lookup.clients.add(external_reference(external_id), external_id, input["name"])
+                self.run.lookup.clients.add(external_reference(external_id), external_id, input["name"])
 
     def _external_id(self, values: RowValues, row: CsvRow) -> str:
         """Return the external id of a row's record: from its id column, else derived from its cells.
@@ -229,7 +227,7 @@ class Batch:
         row_outcomes.update(
             zip(
                 stage_visits,
-                await stage_history.import_stage_entries(self.importer.context, list(stage_visits.values())),
+                await stage_history.import_stage_entries(self.run.context, list(stage_visits.values())),
                 strict=True,
             )
         )
@@ -242,39 +240,39 @@ class Batch:
         for row in rows:
             try:
                 values = self._read_values(row)
-                row_outcomes.append(await _ORGANIZATION_IMPORTERS[self.file_map.kind](self, values, row))
+                row_outcomes.append(await _ONE_BY_ONE_IMPORTERS[self.file_map.kind](self, values, row))
             except (CellError, UserError) as error:
                 row_outcomes.append(error)
         return row_outcomes
 
     async def _import_person(self, values: RowValues, row: CsvRow) -> ImportOutcome:
-        lookup, name = self.importer.lookup, str(values["name"])
+        lookup, name = self.run.lookup, str(values["name"])
         external_id = f"{self.file_map.prefix}{values.get('id', name)}"
-        self.importer.register_record("people", external_id, self.file_name, row.line)
+        self.run.register_record("people", external_id, self.file_name, row.line)
         existing_id = lookup.find_employee(str(values.get("email") or values.get("id") or name), self.file_map.prefix)
         existing_id = existing_id or lookup.find_employee(name, self.file_map.prefix)
         input = await self.input_builder.employee_input(values)
         return await lookup.upsert_employee(existing_id, {**input, "externalId": derive_external_id(external_id)})
 
     async def _import_team(self, values: RowValues, row: CsvRow) -> ImportOutcome:
-        lookup, name = self.importer.lookup, str(values["name"])
+        lookup, name = self.run.lookup, str(values["name"])
         external_id = f"{self.file_map.prefix}{values.get('id', name)}"
-        self.importer.register_record("teams", external_id, self.file_name, row.line)
+        self.run.register_record("teams", external_id, self.file_name, row.line)
         existing_id = lookup.teams.find(str(values.get("id", name)), "teams", self.file_map.prefix)
         existing_id = existing_id or lookup.teams.find(name, "teams", self.file_map.prefix)
         input = await self.input_builder.team_input(values)
         return (await lookup.upsert_team(existing_id, {**input, "externalId": derive_external_id(external_id)}))[1]
 
     async def _import_product(self, values: RowValues, row: CsvRow) -> ImportOutcome:
-        self.importer.register_record("products", str(values["name"]), self.file_name, row.line)
+        self.run.register_record("products", str(values["name"]), self.file_name, row.line)
         input = {"name": values["name"], **self.input_builder.money_input(values, "price")}
-        outcome = await products.save_product(self.importer.context, input)
+        outcome = await products.save_product(self.run.context, input)
         if outcome is ImportOutcome.NEW:
-            self.importer.lookup.products.add(str(values["name"]), None, str(values["name"]))
+            self.run.lookup.products.add(str(values["name"]), None, str(values["name"]))
         return outcome
 
 
-_ORGANIZATION_IMPORTERS: Final = {
+_ONE_BY_ONE_IMPORTERS: Final = {
     "people": Batch._import_person,
     "teams": Batch._import_team,
     "products": Batch._import_product,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 
 from domain.errors.operation_errors import CursorUnknown
 from models.crm.activities import AnnouncedWin
@@ -10,16 +11,16 @@ from resolvers.leaderboards import leaderboards, wins
 from resolvers.leaderboards.leaderboards import Leaderboard, LeaderboardQuery
 from resolvers.request.context import Context
 from subscriptions.core.stream_context import (
-    FROM_NOW,
+    FEED_BATCH_SIZE,
     RETRYABLE_ERRORS,
+    feed_stream,
     get_hub,
-    history_check,
     reference_version,
     refresh_viewer,
     seconds_until_tomorrow,
     with_viewer_topics,
 )
-from subscriptions.core.streams import StateSnapshot, event_stream, state_stream
+from subscriptions.core.streams import StateSnapshot, state_stream
 
 
 async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerator[Leaderboard, None]:
@@ -55,32 +56,18 @@ async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerat
         yield leaderboard
 
 
-async def deal_won(
-    context: Context, scope_global_id: str | None, after: str | None
-) -> AsyncGenerator[AnnouncedWin, None]:
+def deal_won(context: Context, scope_global_id: str | None, after: str | None) -> AsyncGenerator[AnnouncedWin, None]:
     """Yield each announced and each revoked win. Raises CursorUnknown if `after` is no cursor or id of a win."""
-    if context.start_position is None:
-        position = await wins.fetch_newest_win_id() if after is None else await wins.find_win_position(context, after)
-    else:
-        position = await wins.fetch_newest_win_id() if context.start_position == FROM_NOW else context.start_position
-    if position is None:
-        raise CursorUnknown("`after` is unknown: subscribe without it.", field="after")
-    await wins.fetch_wins_after(
-        context, scope_global_id, position, 1
-    )  # raises at once if the viewer may not see the scope
 
     async def read_after(position: int) -> Sequence[AnnouncedWin]:
-        await refresh_viewer(context)
-        return await wins.fetch_wins_after(context, scope_global_id, position, 100)
+        return await wins.fetch_wins_after(context, scope_global_id, position, FEED_BATCH_SIZE)
 
-    async for announcement in event_stream(
-        get_hub(context),
-        with_viewer_topics(context, ("wins",)),
+    return feed_stream(
+        context,
+        ("wins",),
         read_after,
-        position,
-        position_of=lambda announcement: announcement.id,
-        retryable_errors=RETRYABLE_ERRORS,
-        on_caught_up=context.on_caught_up,
-        check=history_check(context),
-    ):
-        yield announcement
+        after=after,
+        find_newest=wins.fetch_newest_win_id,
+        find_position=partial(wins.find_win_position, context),
+        unknown_cursor=CursorUnknown("`after` is unknown: subscribe without it.", field="after"),
+    )

@@ -14,8 +14,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from limits import RateLimitItem
-
 from domain import permissions
 from domain.analytics.funnel import StayGroup, analyze_stages, estimate_beta_prior
 from domain.analytics.special_functions import beta_cdf
@@ -32,13 +30,14 @@ from graph.mutations.deals import MAX_BATCH_SIZE
 from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
 from models.db.keyset_pagination import MAX_PAGE_SIZE
 from models.db.write_queue import SERVER_LIMITS
+from resolvers.auth import attempts, password_links
+from resolvers.request.rate_limits import RateLimit
 from resolvers.scheduled_jobs import SCHEDULED_JOBS, ScheduledJob
 from server import setting_descriptions, settings
-from server.http import graphql_endpoint, header_limit, rate_limit
+from server.http import graphql_endpoint, header_limit
 from server.operation_runner import OperationResult
 from server.requests.request_parsing import BadRequest
 from server.uvicorn_runner import server_config
-from server.websocket import graphql_transport_ws
 from server.websocket.graphql_transport_ws import GraphQLTransportConnection
 from tests import empty_database
 from tests.world import World, open_world
@@ -127,7 +126,8 @@ def connection_limits_table() -> str:
         {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
         for call in find_calls("TokenBucket", ROOT / "server" / "websocket")
     ]
-    max_message_bytes = server_config(settings.Settings(), app_factory="unused").ws_max_size
+    product_settings = settings.Settings()
+    max_message_bytes = server_config(product_settings, app_factory="unused").ws_max_size
     return format_table(
         ["Of connections and clients", "At most"],
         [
@@ -136,20 +136,52 @@ def connection_limits_table() -> str:
             ["seconds for the body of a request to arrive", f"{graphql_endpoint.BODY_TIMEOUT_SECONDS:.0f}"],
             ["deals of one `recordDeals`", MAX_BATCH_SIZE],
             [f"seconds that a `recordDeals` of {LARGE_BATCH_SIZE} or more waits for others", SERVER_LIMITS.batch],
-            ["sign-in attempts per e-mail address; a success resets them", _format_rate(rate_limit.PER_EMAIL_LIMIT)],
-            ["sign-in attempts per IP address", _format_rate(rate_limit.PER_ADDRESS_LIMIT)],
+            *(
+                [description, _format_rate(limit)]
+                for description, limit in (
+                    (
+                        "wrong passwords per e-mail address and network; a right one resets them",
+                        attempts.PER_ACCOUNT_AND_NETWORK,
+                    ),
+                    ("wrong passwords per e-mail address from all unknown networks", attempts.PER_ACCOUNT),
+                    ("wrong passwords of a device with a trust token", attempts.PER_DEVICE),
+                    ("wrong passwords and tokens per network", attempts.PER_NETWORK),
+                    ("requests for a new password per network", password_links.RESETS_PER_NETWORK),
+                    ("mails with a new password per e-mail address", password_links.RESETS_PER_ACCOUNT),
+                )
+            ),
             ["bytes of a WebSocket message", f"{max_message_bytes:,}"],
             ["seconds until `connection_init`", defaults["timeout"]],
             ["frames of a client", f"{bucket['burst']} at once, then {bucket['rate']} per second"],
             ["operations running at once on a WebSocket", defaults["max_operations"]],
-            ["seconds in which a client reads nothing", defaults["timeout"]],
-            ["results queued for a client that does not read", f"{graphql_transport_ws.MAX_QUEUED_TEXTS:,}"],
+            ["seconds in which a client of a WebSocket reads nothing", defaults["timeout"]],
+            [
+                "bytes that wait for a client (`SCORELINE_SOCKET_QUEUE_BYTES`)",
+                f"{product_settings.socket_queue_bytes:,}",
+            ],
+            [
+                "bytes held for all WebSockets of a process (`SCORELINE_SOCKET_MEMORY_BYTES`)",
+                f"{product_settings.socket_memory_bytes:,}",
+            ],
+            [
+                "WebSockets of one viewer per process (`SCORELINE_SOCKETS_PER_VIEWER`)",
+                f"{product_settings.sockets_per_viewer:,}",
+            ],
+            [
+                "WebSockets of one address per process (`SCORELINE_SOCKETS_PER_ADDRESS`)",
+                f"{product_settings.sockets_per_address:,}",
+            ],
+            [
+                "seconds in which a client of HTTP reads nothing of its response",
+                f"{header_limit.SLOW_READER_SECONDS:.0f}",
+            ],
         ],
     )
 
 
-def _format_rate(limit: RateLimitItem) -> str:
-    return f"{limit.amount} in {limit.get_expiry() // 60} minutes"
+def _format_rate(limit: RateLimit) -> str:
+    minutes = int(limit.window.total_seconds()) // 60
+    return f"{limit.amount} in {minutes} minutes" if minutes < 60 else f"{limit.amount} in {minutes // 60} h"
 
 
 def find_calls(function_name: str, folder: Path) -> Iterator[ast.Call]:

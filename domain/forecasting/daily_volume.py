@@ -1,4 +1,4 @@
-"""Daily volume model: forecasts how many events a window of days brings and which share of them each seller has.
+"""Events (wins, calls, hours …) by day and seller, and forecasts of their number by month.
 
 It serves deals won, deals created, calls made and hours worked alike. A forecast as of a day uses only events up to
 that day.

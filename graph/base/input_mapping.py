@@ -13,6 +13,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from graph.base.enums import MoneyBasis, PeriodKind
 from resolvers.forecasting.forecasts import ForecastQuery
+from resolvers.request.periods import PeriodKey
 
 
 @strawberry.input(description="An amount of money.")
@@ -65,7 +66,7 @@ def to_input_fields(value: Any) -> Any:
     return {name: to_input_fields(inner) for name, inner in fields if inner is not strawberry.UNSET}
 
 
-def period_key(period: PeriodInput | None) -> tuple[tuple[str, Any], ...] | None:
+def period_key(period: PeriodInput | None) -> PeriodKey | None:
     """Return a period as a hashable key, as the queries of leaderboards, statistics, funnels and forecasts hold it."""
     return tuple(sorted(to_input_fields(period).items())) if period else None
 

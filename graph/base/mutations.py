@@ -15,7 +15,7 @@ from strawberry.types.field import StrawberryField
 
 from domain.errors.operation_errors import Unauthenticated
 from domain.errors.user_errors import UserError, UserErrorCode
-from domain.i18n.error_messages import translate
+from domain.i18n.error_translation import translate
 from graph.base.input_mapping import to_input_fields
 from graph.base.row_types import Info
 from resolvers.auth import sessions
@@ -42,7 +42,7 @@ def make_error_payload(payload: type, error: UserError, language: str) -> Any:
 
 
 class _UserErrorsExtension(FieldExtension):
-    """Returns a `UserError` in the payload. Used alone for signing in and out, which need no unit of work."""
+    """Returns a `UserError` in the payload. Used alone where passwords are hashed, outside of a unit of work."""
 
     def apply(self, field: StrawberryField) -> None:
         self.field = field
@@ -113,7 +113,7 @@ def mutation(description: str, *, batch_argument: str | None = None) -> Any:
 
 
 def session_mutation(description: str) -> Any:
-    """Return the decorator for a mutation of sessions, which runs without a unit of work."""
+    """Return the decorator for a mutation of sessions and passwords; its resolver opens the unit of work itself."""
     return strawberry.mutation(description=description, extensions=[_UserErrorsExtension()])
 
 

@@ -16,7 +16,7 @@ from graphql import GraphQLError
 
 from domain.errors.operation_errors import OperationError
 from domain.errors.user_errors import UserError
-from domain.i18n.error_messages import translate
+from domain.i18n.error_translation import translate
 from models.db.errors import UNSTORABLE_ERRORS, DatabaseUnavailable, StorageFull
 from models.db.write_queue import BatchQueueFull
 

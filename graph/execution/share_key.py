@@ -1,4 +1,4 @@
-"""Share key of a subscription: the permissions its fields depend on, and their fingerprint for a viewer.
+"""Which permissions the answer of an operation depends on: part of the key under which subscriptions are shared.
 
 Two viewers share a running subscription when document, variables and language are equal and when everything its
 fields depend on in a viewer is equal. Each field lists the actions for which it consults the permission table, and
@@ -24,7 +24,7 @@ from graphql import (
     get_named_type,
 )
 
-from domain.ledger.metrics import HOURS_WORKED
+from domain.ledger.metrics import PRIVATE_METRICS
 from domain.permissions import Action, Reach
 from resolvers.request.viewer import Viewer
 
@@ -33,11 +33,14 @@ PermissionSet = frozenset[Action | None]  # None: the result depends on the iden
 _NO_PERMISSIONS: Final[PermissionSet] = frozenset()
 VIEWER_DEPENDENT: Final[PermissionSet] = frozenset({None})
 _CARD: Final[PermissionSet] = frozenset({Action.VIEW_CARD})
-_GOALS: Final[PermissionSet] = frozenset({Action.VIEW_GOALS, Action.VIEW_GOALS_ABOVE})
+_GOALS: Final[PermissionSet] = frozenset(
+    {Action.VIEW_GOALS, Action.VIEW_GOALS_ABOVE, *PRIVATE_METRICS.values()}  # a goal of any metric
+)
+_FORECASTS: Final[PermissionSet] = frozenset({Action.VIEW_FORECAST, Action.VIEW_FORECAST_TOTALS})
 _LEADERBOARD: Final[PermissionSet] = frozenset({Action.VIEW_LEADERBOARD})
 _PEOPLE: Final[PermissionSet] = frozenset({Action.VIEW_PEOPLE})
 
-PUBLIC_TYPES: Final = frozenset(  # types whose fields are the same for all viewers who may see the object
+PUBLIC_TYPES: Final = frozenset(  # types whose unlisted fields are the same for all viewers who may see the object
     {
         "Leaderboard",
         "Standing",
@@ -70,9 +73,14 @@ FIELD_PERMISSIONS: Final[Mapping[str, PermissionSet]] = {
     **dict.fromkeys(
         ("Goal.id", "Goal.name", "Goal.recurring", "Goal.createdAt", "Goal.archivedAt", "Goal.owner"), _NO_PERMISSIONS
     ),
-    **dict.fromkeys(("Goal.metric", "Goal.target", "Goal.period", "Goal.progress", "Goal.allocated"), _NO_PERMISSIONS),
+    **dict.fromkeys(("Goal.metric", "Goal.target", "Goal.period", "Goal.progress"), _NO_PERMISSIONS),
+    "Goal.allocated": _GOALS | _LEADERBOARD,
     "Goal.changes": _NO_PERMISSIONS,
     "Goal.createdBy": _PEOPLE,
+    **dict.fromkeys(
+        ("GoalProgress.projected", "GoalProgress.projectedPercent", "GoalProgress.attainmentProbability"),
+        _FORECASTS | frozenset(PRIVATE_METRICS.values()),
+    ),
     **dict.fromkeys(("GoalChange.at", "GoalChange.field", "GoalChange.before", "GoalChange.after"), _NO_PERMISSIONS),
     "GoalChange.by": _PEOPLE,
     **dict.fromkeys(
@@ -89,7 +97,7 @@ FIELD_PERMISSIONS: Final[Mapping[str, PermissionSet]] = {
     "Subscription.activities": _CARD | _GOALS,
     "Subscription.goalProgress": _GOALS,
 }
-_METRIC_FIELDS: Final = frozenset({"leaderboard", "standing"})  # need VIEW_WORK_TIME with the metric of hours
+_METRIC_FIELDS: Final = frozenset({"leaderboard", "standing"})  # need the action of a private metric
 _VIEWER_UNLESS_GIVEN: Final = {"goalProgress": ("goals", "scope")}  # without these arguments, a field about the viewer
 
 
@@ -126,13 +134,12 @@ class _SelectionWalker:
         name = node.name.value
         if name.startswith("__"):
             return set()
-        permissions = set(
-            _NO_PERMISSIONS
-            if type_name in PUBLIC_TYPES
-            else FIELD_PERMISSIONS.get(f"{type_name}.{name}", VIEWER_DEPENDENT)
-        )
-        if name in _METRIC_FIELDS and self._may_equal(node, "metric", HOURS_WORKED):
-            permissions.add(Action.VIEW_WORK_TIME)
+        unlisted = _NO_PERMISSIONS if type_name in PUBLIC_TYPES else VIEWER_DEPENDENT
+        permissions = set(FIELD_PERMISSIONS.get(f"{type_name}.{name}", unlisted))
+        if name in _METRIC_FIELDS:
+            permissions |= {
+                action for metric, action in PRIVATE_METRICS.items() if self._may_equal(node, "metric", metric)
+            }
         if (
             type_name == "Subscription"
             and name in _VIEWER_UNLESS_GIVEN
@@ -172,7 +179,7 @@ def permission_fingerprint(viewer: Viewer, permissions: Iterable[Action | None])
 
 def _reach_fingerprint(viewer: Viewer, action: Action | None) -> Hashable:
     if action is None:
-        return viewer.key, viewer.actor, viewer.managed_team_ids, viewer.visible_goal_team_ids()
+        return viewer.key, viewer.actor, viewer.reachable_team_ids, viewer.visible_goal_team_ids()
     reach = viewer.reach(action)
     if action is Action.VIEW_GOALS_ABOVE:
         return reach, viewer.visible_goal_team_ids()
@@ -180,7 +187,7 @@ def _reach_fingerprint(viewer: Viewer, action: Action | None) -> Hashable:
         case Reach.SELF:
             return reach, viewer.id
         case Reach.MANAGED:
-            return reach, viewer.id, viewer.managed_team_ids
+            return reach, viewer.id, viewer.reachable_team_ids
         case Reach.SCOPE:
-            return reach, viewer.managed_team_ids
+            return reach, viewer.reachable_team_ids
     return reach

@@ -7,18 +7,16 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import strawberry
-from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import SaleKind
 from domain.permissions import Action
 from domain.primitives.money import from_minor
-from graph.base.connections import Connection, paginate
+from graph.base.connections import paged_field
 from graph.base.enums import DealStatus
 from graph.base.input_mapping import PeriodInput
 from graph.base.row_types import Info, Node, by_own_id, row_type, to_one, viewer_field, visible_to_one
 from models.crm import activities, clients, pipelines
 from models.crm import deals as rows
-from models.db.keyset_pagination import PageArguments
 from models.organization import people
 from resolvers.crm import clients as client_resolvers
 from resolvers.forecasting import forecasts
@@ -89,7 +87,7 @@ class Deal(Node):
             return SaleKind.FIRST
         return (
             SaleKind.REPEAT
-            if (await info.context.load(rows.fetch_client_wins, root.client_id)).count
+            if (await info.context.load(rows.fetch_client_wins, root.client_id)).value_by_owner
             else SaleKind.FIRST
         )
 
@@ -108,18 +106,13 @@ history to estimate it."""
     def has_problems(root: strawberry.Parent[rows.Deal]) -> bool:
         return root.problem is not None
 
-    @strawberry.field(graphql_type=Connection[ActivityRef], description="Its activities, the newest first.")
+    @paged_field(ActivityRef, "-id", description="Its activities, the newest first.", are_events=True)
     @staticmethod
     async def activities(
         root: strawberry.Parent[rows.Deal],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = activities.Activity.filter(subject_kind="Deal", subject_id=root.id)
-        return await paginate(info, query, ("-id",), PageArguments(first, after, last, before), are_events=True)
+        return activities.Activity.filter(subject_kind="Deal", subject_id=root.id)
 
 
 @row_type(clients.Client, description="A client: a buyer, with contacts and deals.")
@@ -130,33 +123,29 @@ class Client(Node):
     email: str | None
     phone: str | None
     created_at: datetime
-    last_activity_at: datetime | None = by_own_id(
-        activities.fetch_last_activity_times, "Time of the last recorded activity with the client."
+    last_activity_at: datetime | None = viewer_field(
+        client_resolvers.fetch_visible_activity_times,
+        description="Time of the last recorded activity with the client that the viewer may see.",
     )
     contacts: list[Contact] = viewer_field(
         client_resolvers.fetch_visible_contacts, description="Those visible to the viewer, in name order."
     )
 
-    @strawberry.field(description="Total value of the client's won deals, in the company's currency.")
+    @strawberry.field(
+        description="Total value of the client's won deals that the viewer may see, in the company's currency."
+    )
     @staticmethod
     async def won_amount(root: strawberry.Parent[clients.Client], info: Info) -> Decimal:
         wins = await info.context.load(rows.fetch_client_wins, root.id)
-        return from_minor(wins.value, (await info.context.company()).currency)
+        return await client_resolvers.sum_visible_wins(info.context, wins)
 
-    @strawberry.field(graphql_type=Connection[Deal], description="Deals visible to the viewer, the newest first.")
+    @paged_field(Deal, "-created_at", "-id", description="Deals visible to the viewer, the newest first.")
     @staticmethod
     async def deals(
         root: strawberry.Parent[clients.Client],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query: QuerySet[Any] = rows.select_for_client(root.id).filter(
-            info.context.viewer.scope_filter(Action.VIEW_CARD, "owner")
-        )
-        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
+        return rows.select_for_client(root.id).filter(info.context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
 
 
 @row_type(clients.Contact, description="A person in the client base.")

@@ -36,7 +36,10 @@ class Standing:
     )
 
 
-@strawberry.type(description="Employees of a scope ranked by a metric over a period.")
+@strawberry.type(
+    description="""Employees of a scope ranked by a metric over a period. A board of hours_worked consists of the
+employees whose work time the viewer may see, ranked among themselves; without any it reads as absent."""
+)
 class Leaderboard:
     metric: Metric
     rank_by: RankBy

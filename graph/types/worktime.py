@@ -1,4 +1,4 @@
-"""GraphQL types of work time and the heartbeat mutation; visible to the employee and their managers."""
+"""GraphQL types of work time."""
 
 from __future__ import annotations
 

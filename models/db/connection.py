@@ -43,6 +43,8 @@ MODEL_MODULES: Final = (
     "models.live.change_log",
     "models.live.epoch",
     "models.auth.sessions",
+    "models.auth.sign_ins",
+    "models.auth.password_links",
     "models.live.presence",
     "models.analytics.worktime",
     "models.alerts.alerts",
@@ -192,6 +194,13 @@ async def _wait_for_other_batches(
     except LockTimeout as error:
         raise BatchQueueFull(str(error)) from error
     await transaction.execute_query(_SET_LOCK_TIMEOUT_SQL, [_to_milliseconds(limits.lock)])
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[None]:
+    """Run a transaction that changes nothing that the ledger's lock protects, without waiting for it on PostgreSQL."""
+    async with in_transaction():
+        yield
 
 
 def is_outside_transaction() -> bool:

@@ -1,4 +1,4 @@
-"""Fetches many rows as column-wise JSON arrays, in chunks of some thousand rows.
+"""Fetches rows as column-wise JSON arrays, by default in chunks.
 
 A database driver creates an object for every value and does so on the event loop. A JSON text is passed on unchanged
 and can be parsed in a thread; chunks of different tables fit into one result.

@@ -10,8 +10,13 @@ get it.
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import sqlite3
+import stat
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
@@ -22,8 +27,11 @@ from models.db.errors import DatabaseUnavailable, LockTimeout, translated_errors
 from models.db.write_queue import WriteQueue
 
 _RETRY_SECONDS: Final = 0.02
+_PERMISSIONS_OF_OTHERS: Final = 0o077
 
 Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
 
 
 async def _retry_while_locked(timeout_seconds: float, attempt: Callable[[], Awaitable[Result]]) -> Result:
@@ -60,6 +68,22 @@ class _StatementErrors:
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
         with translated_errors():
             return await super().execute_query_dict(query, values)  # type: ignore[misc]
+
+
+def _make_private(filename: str) -> None:
+    """Create the database file for its owner only, and take the permissions of others from an existing one.
+
+    The same for the files beside it: SQLite gives them the permissions of the database only when it creates them.
+    """
+    with suppress(OSError):  # SQLite opens it next, and says why it cannot
+        os.close(os.open(filename, os.O_RDWR | os.O_CREAT, 0o600))
+    for path in (Path(filename), Path(f"{filename}-wal"), Path(f"{filename}-shm")):
+        try:
+            mode = path.stat().st_mode if path.is_file() else 0
+            if mode & _PERMISSIONS_OF_OTHERS:
+                path.chmod(stat.S_IMODE(mode) & ~_PERMISSIONS_OF_OTHERS)
+        except OSError as error:  # the file of another user
+            log.warning("%s is open to others, and its permissions cannot be changed (%s).", path, error)
 
 
 class _ImmediateTransaction(_StatementErrors, SqliteTransactionWrapper):
@@ -135,6 +159,8 @@ class ImmediateSqliteClient(_StatementErrors, SqliteClient):
             return
         try:
             with translated_errors():
+                if self.filename != ":memory:":
+                    _make_private(self.filename)
                 # Opened here first: if it fails in the thread of aiosqlite, that may outlive the event loop and print
                 # a traceback.
                 sqlite3.connect(self.filename).close()

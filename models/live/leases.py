@@ -1,4 +1,4 @@
-"""Database leases: elect one process for work that only one should do at a time.
+"""Leases in the database: read, acquire or renew, release; `LeaseHolder` decides when one has expired.
 
 The holder increments a heartbeat counter. A process that sees the same counter for long enough, by
 its own monotonic clock, takes the lease over; no clocks of different machines are compared.

@@ -5,7 +5,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0010_recorded_since")]
+    dependencies = [("models", "0011_sign_ins")]
 
     operations = [
         ops.CreateModel(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
 
 from domain.permissions import Action
 from models.crm.activities import Activity, ActivityKind
-from models.goals.goals import OwnerKind
+from models.goals.goals import Goal, OwnerKind
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.event_cursors import parse_event_cursor
@@ -38,7 +38,11 @@ async def select_activities(
             team_ids &= context.tree.subtree_ids(scope.id)
         else:
             team_ids.add(0)
-        condition = condition | Q(employee_id__isnull=True, team_id__in=list(team_ids) or [-1])
+        is_about_goal = Q(employee_id__isnull=True, team_id__in=list(team_ids) or [-1])
+        for metric, visible_team_ids in viewer.restricted_totals().items():
+            goal_ids = Subquery(Goal.filter(metric=metric).values("id"))
+            is_about_goal &= ~Q(subject_kind="Goal", subject_id__in=goal_ids) | Q(team_id__in=visible_team_ids)
+        condition = condition | is_about_goal
     if viewer.device is not None:
         condition = condition & ~Q(subject_kind="Goal")  # devices, such as integrations, cannot see goals
     query = Activity.filter(condition)

@@ -27,20 +27,13 @@ from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
 from models.organization.people import Membership
 from resolvers.alerts import rules as alert_rules
-from resolvers.alerts.candidates import activity_data, build_candidates, is_open, load_employees
+from resolvers.alerts.candidates import build_candidates, deal_activity_data, is_existing_open_deal, load_employees
 from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.inbox import get_viewer_language
 from resolvers.request.context import Context
 
 _MAX_DAYS: Final = 3700
 _MAX_EXAMPLES: Final = 5
-_ACTIVITY_KINDS: Final[Mapping[AlertKind, tuple[str, ...]]] = {
-    AlertKind.DEAL_LOST: ("DEAL_LOST",),
-    AlertKind.DEAL_HAS_PROBLEMS: ("DEAL_FLAGGED",),
-    AlertKind.TASK_OVERDUE: ("TASK_OVERDUE",),
-    AlertKind.ASSIGNMENT_OVERDUE: ("TASK_OVERDUE",),
-    AlertKind.GOAL_ACHIEVED: ("GOAL_ACHIEVED",),
-}
 _CLOSING_KINDS: Final = frozenset({"DEAL_WON", "DEAL_LOST", "DEAL_DELETED"})
 
 
@@ -92,7 +85,8 @@ async def _find_events(context: Context, rule: Rule, start: datetime, now: datet
         case AlertKind.GOAL_BEHIND:
             events = await _find_goals_behind(context, rule, calendar, start, now)
         case kind:
-            events = [event async for event in activities.stream_events(start, now, _ACTIVITY_KINDS[kind])]
+            activity = rules.ALERT_DEFINITIONS[kind].activity
+            events = [event async for event in activities.stream_events(start, now, [activity])] if activity else []
     return sorted(events, key=lambda event: event.at)
 
 
@@ -112,10 +106,10 @@ async def _find_stalled_deals(rule: Rule, calendar: Calendar, start: datetime, n
     events = []
     for deal_id, at, last_snapshot in replay.stalled:
         snapshot = last_snapshot or replay.first_snapshot.get(deal_id)
-        if deal_id not in replay.first_snapshot and is_open(
+        if deal_id not in replay.first_snapshot and is_existing_open_deal(
             rows[deal_id]
         ):  # only calls and tasks refer to it in the time read
-            snapshot = rows[deal_id].owner_id, activity_data(rows[deal_id])
+            snapshot = rows[deal_id].owner_id, deal_activity_data(rows[deal_id])
         if snapshot is not None:
             owner_id, data = snapshot
             events.append(Event("DEAL_STALLED", ("Deal", deal_id), at, owner_id, data={**data, "days": rule.days}))

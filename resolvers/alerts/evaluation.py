@@ -34,7 +34,7 @@ from models.organization import people
 from models.organization.people import Employee, TeamTree
 from resolvers.alerts import inactivity as inactivity_alerts
 from resolvers.alerts import notifications
-from resolvers.alerts.candidates import build_candidates, is_open, latest_by_subject, load_employees
+from resolvers.alerts.candidates import build_candidates, is_existing_open_deal, latest_by_subject, load_employees
 from resolvers.alerts.notifications import Notification
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.request.context import Context
@@ -82,7 +82,9 @@ async def _drop_closed_deals(last_activity: dict[Subject, Any], changes: Sequenc
     """
     deal_changes = {change.subject_id: change for change in changes if change.subject_kind == "Deal"}
     other_ids = [deal_id for kind, deal_id in last_activity if kind == "Deal" and deal_id not in deal_changes]
-    open_ids = {row.id for row in await Deal.filter(id__in=other_ids) if is_open(row)} if other_ids else set()
+    open_ids = (
+        {row.id for row in await Deal.filter(id__in=other_ids) if is_existing_open_deal(row)} if other_ids else set()
+    )
     closed_ids = []
     for deal_id in [deal_id for kind, deal_id in last_activity if kind == "Deal"]:
         if deal_id in open_ids or (deal_id in deal_changes and _is_open_deal(deal_changes[deal_id].after)):
@@ -238,22 +240,22 @@ class _RecipientLookup:
 async def _resolve_stale(
     context: Context, active_subjects: Collection[Subject], changes: Sequence[RecordChange]
 ) -> None:
-    """Resolve inactivity alerts of active subjects, and other alerts that the changed records no longer justify.
+    """Resolve inactivity alerts of active subjects, and other alerts whose condition no longer holds.
 
-    A change without alert conditions (None) says nothing about its record and resolves none of the others.
+    A change without the condition of a kind says nothing about it and resolves no alert of that kind.
     """
-    reasons = {
+    conditions = {
         (change.subject_kind, change.subject_id): change.alert_conditions
         for change in changes
-        if change.alert_conditions is not None
+        if change.alert_conditions
     }
     stale_alerts = [
         row
-        for row in await alerts.find_active({*active_subjects, *reasons})
+        for row in await alerts.find_active({*active_subjects, *conditions})
         if (
             row.subject in active_subjects
             if row.kind in INACTIVITY_KINDS
-            else row.kind not in reasons.get(row.subject, {row.kind})
+            else not conditions.get(row.subject, {}).get(row.kind, True)
         )
     ]
     await alerts.resolve(stale_alerts, context.now())
@@ -278,12 +280,11 @@ async def resolve_goal_alerts(
     for row in active_alerts:
         goal, value = by_id[row.subject_id]
         goal_progress = progress.calculate_progress(value, goal.target, goal.period, today=today, calendar=calendar)
-        still_holds = (
-            value >= goal.target
-            if row.kind is AlertKind.GOAL_ACHIEVED
-            else alert_rules.is_behind(goal_progress, row.data.get("limit"))
-        )
-        if not still_holds:
+        is_stale = {
+            AlertKind.GOAL_ACHIEVED: value < goal.target,
+            AlertKind.GOAL_BEHIND: not alert_rules.is_behind(goal_progress, row.data.get("limit")),
+        }
+        if is_stale.get(row.kind):
             stale_alerts.append(row)
     await alerts.resolve(stale_alerts, context.now())
 

@@ -16,7 +16,7 @@ from domain.permissions import Role
 from models.alerts import alerts, inactivity
 from models.alerts.inactivity import MIN_INACTIVITY, InactiveEmployee, InactivityTimer
 from models.crm.deals import Deal
-from resolvers.alerts.candidates import activity_data, build_candidates
+from resolvers.alerts.candidates import build_candidates, deal_activity_data
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.request.context import Context
 
@@ -78,7 +78,7 @@ async def find_inactive_deals(
     for row in await Deal.filter(id__in=list(deadlines)) if deadlines else ():
         for name in _DEAL_COLUMNS if row.id in originals else ():
             setattr(row, name, originals[row.id][name])
-        data = {**activity_data(row), "days": active_rule.rule.days}
+        data = {**deal_activity_data(row), "days": active_rule.rule.days}
         events.append(Event("DEAL_STALLED", ("Deal", row.id), deadlines[row.id], row.owner_id, data=data))
     return await _build_matching_candidates(context, active_rule, events)
 

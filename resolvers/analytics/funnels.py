@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from domain.analytics import funnel as arithmetic
 from domain.analytics.funnel import StayGroup
-from domain.errors.operation_errors import BadInput, ResourceNotFound
-from domain.errors.user_errors import UserError
+from domain.errors.operation_errors import ResourceNotFound
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id
 from domain.primitives.money import convert
@@ -28,7 +26,8 @@ from models.goals.goals import OwnerKind
 from models.organization.company import ExchangeRateTable
 from resolvers.request import scopes
 from resolvers.request.context import Context
-from resolvers.request.periods import resolve_period as resolve_period
+from resolvers.request.employee_reach import filter_reached
+from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope, ScopeArgument
 
 
@@ -36,7 +35,7 @@ from resolvers.request.scopes import Scope, ScopeArgument
 class FunnelQuery:
     """The arguments of a funnel; the period as sorted pairs of a PeriodInput, the pipeline as a global id."""
 
-    period: tuple[tuple[str, Any], ...] | None = None
+    period: PeriodKey | None = None
     pipeline: str | None = None
 
 
@@ -85,17 +84,14 @@ async def load_funnels(context: Context, requests: Sequence[tuple[Scope, FunnelQ
 
 
 async def _load_for_query(context: Context, query_scopes: Sequence[Scope], query: FunnelQuery) -> list[Funnel]:
-    try:
-        period = await resolve_period(context, dict(query.period) if query.period else None, "period")
-    except UserError as error:
-        raise BadInput(error.message, field=".".join(error.path)) from error
+    period = await resolve_query_period(context, query.period)
     company, today = await context.company(), await context.today()
     stages, open_deals = await funnels.stages_with_open_deals(
         [(scope.kind, scope.id) for scope in query_scopes], _decode_pipeline_id(query.pipeline)
     )
     if not stages and query.pipeline is not None:
         raise _pipeline_not_found()
-    groups = await _load_stay_groups(stages, period, today)
+    groups = await _filter_visible(context, await _load_stay_groups(stages, period, today))
     currencies = {
         currency
         for by_stage in open_deals.values()
@@ -129,6 +125,16 @@ async def _load_stay_groups(stages: Sequence[Stage], period: Period, today: date
     return await funnels.stay_groups(pipeline_id, days, today) or await funnels.created_deal_groups(
         pipeline_id, stages[0].id, days, today
     )
+
+
+async def _filter_visible(context: Context, groups: Sequence[StayGroup]) -> Sequence[StayGroup]:
+    """Return the groups of sellers and teams with visible cards: a benchmark of others would tell what they do."""
+    visible_ids = await filter_reached(context, Action.VIEW_CARD, {group.seller_id for group in groups})
+    return [
+        group
+        for group in groups
+        if group.seller_id in visible_ids or context.viewer.can_on_team(Action.VIEW_CARD, group.team_id)
+    ]
 
 
 def _build_funnel(

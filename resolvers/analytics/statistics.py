@@ -10,21 +10,21 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from domain.analytics.time_series import ClosedDeals, Interval, Point, build_points, max_point_count
 from domain.errors.operation_errors import BadInput
-from domain.errors.user_errors import UserError
-from domain.ledger.metrics import HOURS_WORKED, Metric
+from domain.ledger.metrics import Metric
 from domain.permissions import Action
 from domain.primitives.periods import Period, previous_comparable_period
 from domain.primitives.units import Unit, from_smallest
 from models.analytics import statistics
 from resolvers.request import scopes
 from resolvers.request.context import Context
-from resolvers.request.metric_lookup import find_metric as find_metric
-from resolvers.request.periods import resolve_period as resolve_period
+from resolvers.request.metric_lookup import find_metric
+from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope, ScopeArgument
+from resolvers.request.validation import raise_bad_input
 
 MAX_POINTS: Final = 10_000  # of all series of a scope; five times as many of all scopes and queries loaded together
 
@@ -33,7 +33,7 @@ MAX_POINTS: Final = 10_000  # of all series of a scope; five times as many of al
 class StatisticsQuery:
     """The arguments of statistics; the period as sorted pairs of a PeriodInput, metrics None for all."""
 
-    period: tuple[tuple[str, Any], ...] | None = None
+    period: PeriodKey | None = None
     interval: Interval = Interval.DAY
     metrics: tuple[str, ...] | None = None
 
@@ -115,7 +115,11 @@ async def _load_for_query(
     return {
         (scope, query): Statistics(
             period,
-            [build_series(scope, metric) for metric in metrics if _can_view_metric(context, scope, metric)],
+            [
+                build_series(scope, metric)
+                for metric in metrics
+                if context.viewer.can_see_total(metric.key, scope.kind, scope.id, scope.employee)
+            ],
             statistics_by_owner[scope.kind, scope.id].closed,
             company.currency,
         )
@@ -124,15 +128,11 @@ async def _load_for_query(
 
 
 async def _resolve_query(context: Context, query: StatisticsQuery) -> tuple[Period, list[Metric]]:
-    try:
-        period = await resolve_period(context, dict(query.period) if query.period else None, "period")
-        if query.metrics is None:
-            metrics = list((await context.metrics()).values())
-        else:
-            metrics = [await find_metric(context, key, "metrics") for key in dict.fromkeys(query.metrics)]
-    except UserError as error:
-        raise BadInput(error.message, field=".".join(error.path)) from error
-    return period, metrics
+    period = await resolve_query_period(context, query.period)
+    if query.metrics is None:
+        return period, list((await context.metrics()).values())
+    with raise_bad_input():
+        return period, [await find_metric(context, key, "metrics") for key in dict.fromkeys(query.metrics)]
 
 
 def _check_size(query_points: int, total_points: int) -> None:
@@ -141,7 +141,3 @@ def _check_size(query_points: int, total_points: int) -> None:
             f"These are more than {MAX_POINTS} points: ask for a longer interval, fewer metrics or a shorter period.",
             field="interval",
         )
-
-
-def _can_view_metric(context: Context, scope: Scope, metric: Metric) -> bool:
-    return metric.key != HOURS_WORKED or scopes.can_act_on(context, Action.VIEW_WORK_TIME, scope)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from domain.analytics.worktime import heartbeat_intervals
 from domain.errors.operation_errors import BadInput
-from domain.errors.user_errors import Forbidden, UserError
+from domain.errors.user_errors import Forbidden
 from domain.permissions import Action
 from domain.primitives.periods import Period
 from models.analytics import worktime
@@ -24,14 +24,12 @@ from models.organization.people import Employee
 from resolvers.activities.entries import RecordChange
 from resolvers.crm.change_effects import apply_change_effects
 from resolvers.request.context import Context
-from resolvers.request.periods import resolve_period as resolve_period
+from resolvers.request.periods import PeriodKey, resolve_query_period
 
 _POST_INTERVAL: Final = timedelta(minutes=1)
 _BATCH_SIZE: Final = 200
 _MAX_DAYS: Final = 10_000  # of all employees loaded together
 _MICROSECONDS_PER_HOUR: Final = 3_600_000_000  # microseconds
-
-PeriodKey = tuple[tuple[str, Any], ...]  # a PeriodInput as sorted pairs
 
 
 @dataclass(frozen=True)
@@ -127,10 +125,7 @@ async def load_work_times(context: Context, requests: Sequence[tuple[Employee, P
     """
     results: dict[tuple[Employee, PeriodKey | None], WorkTime] = {}
     for period_key in {period_key for _, period_key in requests}:
-        try:
-            period = await resolve_period(context, dict(period_key) if period_key else None, "period")
-        except UserError as error:
-            raise BadInput(error.message, field=".".join(error.path)) from error
+        period = await resolve_query_period(context, period_key)
         employees = [employee for employee, other in requests if other == period_key]
         if period.days * len(employees) > _MAX_DAYS:
             raise BadInput(f"These are more than {_MAX_DAYS} days: ask for a shorter period.", field="period")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from domain.errors.user_errors import Forbidden, Invalid, NotFound
+from domain.errors.user_errors import Invalid, NotFound
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id
 from models.auth.sessions import Device
@@ -13,13 +10,12 @@ from models.goals.goals import OwnerKind
 from resolvers.auth import sessions
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
-
-InputFields = Mapping[str, Any]
+from resolvers.request.validation import InputFields
 
 
 async def create_device(context: Context, input: InputFields) -> tuple[Device, str]:
     """Create a device and return it with its token, which is not stored and cannot be shown again."""
-    _require_admin(context)
+    context.viewer.require_admin("Only an administrator can make and revoke devices.")
     team_id = None
     if input.get("scope") is not None:
         scope = await scopes.find_scope(context, input["scope"])
@@ -57,8 +53,3 @@ async def list_devices(context: Context) -> list[Device]:
     if not context.viewer.can_company_wide(Action.ADMINISTER):
         return []
     return await Device.all().order_by("-id")
-
-
-def _require_admin(context: Context) -> None:
-    if not context.viewer.can_company_wide(Action.ADMINISTER):
-        raise Forbidden("Only an administrator can make and revoke devices.", "input")

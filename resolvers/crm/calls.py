@@ -14,7 +14,6 @@ from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
 from resolvers.crm.record_type import (
     EditContext,
-    InputFields,
     PendingChange,
     RecordType,
     reassign_owner,
@@ -23,6 +22,7 @@ from resolvers.crm.record_type import (
 )
 from resolvers.request import validation
 from resolvers.request.context import Context
+from resolvers.request.validation import InputFields
 
 MAX_CALL_SECONDS = 86_400
 

@@ -16,7 +16,7 @@ from models.goals.goals import Goal
 from resolvers.activities.entries import RecordChange
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts import evaluation
-from resolvers.goals.affected_goals import find_moved_goals, mark_goals_moved
+from resolvers.goals.affected_goals import find_moved_goals, publish_goal_changes
 from resolvers.ledger.posting import post_score_differences
 from resolvers.request.context import Context
 
@@ -36,17 +36,25 @@ async def apply_change_effects(context: Context, changes: Sequence[RecordChange]
     await evaluation.process_changes(context, changes, notify=notify)
     if any(change.subject_kind == "Deal" for change in changes):
         context.publish("deals")
+    return await publish_posted_scores(context, posted_scores, notify=notify)
+
+
+async def publish_posted_scores(context: Context, posted_scores: Sequence[Score], *, notify: bool) -> list[Goal]:
+    """Publish the topics of posted scores, mark the goals that they moved, and return these goals.
+
+    notify  as in `apply_change_effects`
+    """
     if not posted_scores:
         return []
     candidates = await find_moved_goals(context, posted_scores)
     moved_goals = [candidate.goal for candidate in candidates]
     context.publish(*_list_moved_topics(context, posted_scores))
     reached_values = {candidate.goal.id: candidate.value for candidate in candidates}
-    await mark_goals_moved(
+    await publish_goal_changes(
         context,
         moved_goals,
         notify=notify,
-        reached_values=reached_values,
+        current_values=reached_values,
         alerted_goal_ids={candidate.goal.id for candidate in candidates if candidate.has_open_alert},
     )
     return moved_goals

@@ -1,4 +1,4 @@
-"""Company metrics: create them, look up metrics, and record results."""
+"""Company metrics: create them and record results for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
 from resolvers.crm.record_type import (
     EditContext,
-    InputFields,
     PendingChange,
     RecordType,
     reassign_owner,
@@ -26,6 +25,7 @@ from resolvers.crm.record_type import (
 )
 from resolvers.request import validation
 from resolvers.request.context import Context
+from resolvers.request.validation import InputFields
 
 _KEY_PATTERN = re.compile(r"[a-z][a-z0-9_]{1,39}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -19,7 +19,6 @@ from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm import stage_history
 from resolvers.crm.record_type import (
     EditContext,
-    InputFields,
     PendingChange,
     RecordType,
     edit_record,
@@ -35,6 +34,7 @@ from resolvers.leaderboards.wins import WinAnnouncement, announce_win
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
+from resolvers.request.validation import InputFields
 
 _HISTORY_COLUMNS: Final = (
     "title", "amount", "currency", "cost", "owner_id", "client_id", "product", "expected_close_on", "closed_at",
@@ -159,9 +159,11 @@ class DealType(RecordType):
             await Deal.filter(id__in=ids).update(sale_kind=kind)
         return record_changes
 
-    def alert_conditions(self, edit: EditContext, row: Deal) -> frozenset[AlertKind]:
-        conditions = {AlertKind.DEAL_LOST: row.status is DealStatus.LOST, AlertKind.DEAL_HAS_PROBLEMS: row.problem}
-        return frozenset(kind for kind, holds in conditions.items() if holds)
+    def alert_conditions(self, edit: EditContext, row: Deal) -> Mapping[AlertKind, bool]:
+        return {
+            AlertKind.DEAL_LOST: row.status is DealStatus.LOST,
+            AlertKind.DEAL_HAS_PROBLEMS: bool(row.problem),
+        }
 
     def make_entry(self, change: PendingChange, kind: ActivityKind, at: datetime, /, **data: Any) -> ActivityEntry:
         """Add amount, currency and status to every entry: the dry run of alert rules (`testAlertRule`) reads them."""
@@ -300,7 +302,7 @@ def _reassign_deal(edit: EditContext, change: PendingChange, input: InputFields)
     or loss itself, moves only by `moveCredit`.
     """
     deal: Deal = change.row
-    owner = edit.resolver.new_owner_for(deal, input["owner"], "input", "owner")
+    owner = edit.resolver.resolve_reassignment(deal, input["owner"], "input", "owner")
     change.move_credit = bool(input.get("moveCredit"))
     if change.move_credit and deal.won_by is not None:
         edit.resolver.ensure_can_reassign(deal.won_by, owner.id, "input", "moveCredit")

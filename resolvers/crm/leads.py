@@ -15,7 +15,6 @@ from resolvers.activities.entries import ActivityEntry
 from resolvers.crm.deals import DealType
 from resolvers.crm.record_type import (
     EditContext,
-    InputFields,
     PendingChange,
     RecordType,
     edit_record,
@@ -30,6 +29,7 @@ from resolvers.crm.record_type import (
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
+from resolvers.request.validation import InputFields
 
 
 class LeadType(RecordType):
@@ -96,7 +96,7 @@ async def convert_lead(context: Context, global_id: str, deal_input: InputFields
     Return the lead, the deal and the goals that moved.
     """
     resolver = IdResolver(context)
-    await resolver.request_ids("Lead", [global_id])
+    await resolver.load_by_global_ids("Lead", [global_id])
     lead: Lead = resolver.resolve_for_change("Lead", global_id, "input", "id")
     if lead.status is LeadStatus.CONVERTED:
         raise Conflict("This lead has been converted already.", "input", "id")

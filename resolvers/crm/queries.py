@@ -1,4 +1,4 @@
-"""Queries of records, activities and wins within the viewer's reach, the node lookup, and deletion of records."""
+"""Queries of deals, leads, tasks and calls within the viewer's reach, and the deletion of any record."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any, Final
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from domain.errors.operation_errors import BadInput
-from domain.errors.user_errors import Conflict, NotFound, UserError
+from domain.errors.user_errors import Conflict, NotFound
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.global_ids import decode_global_id, encode_global_id, parse_external_id
 from domain.primitives.text import search_key
@@ -33,8 +32,7 @@ from resolvers.request import periods, scopes
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
 from resolvers.request.scopes import ScopeArgument
-
-InputFields = Mapping[str, Any]
+from resolvers.request.validation import InputFields, raise_bad_input
 
 _RECORD_TYPES: Final[Mapping[str, Callable[[], RecordType]]] = {
     "Deal": DealType,
@@ -152,10 +150,8 @@ async def _resolve_days(context: Context, input: InputFields) -> tuple[date, dat
     """Return the first and the last day of the filter's period; None without a period."""
     if not input.get("period"):
         return None
-    try:
+    with raise_bad_input():
         period = await periods.resolve_period(context, input["period"], "period")
-    except UserError as error:
-        raise BadInput(error.message, field=".".join(error.path)) from error
     return period.start, period.end
 
 
@@ -167,7 +163,7 @@ def _decode_ids(kind: str, global_ids: Sequence[str]) -> list[int]:
 async def _resolve_filter_id(context: Context, kind: str, global_id: str) -> int:
     """Return the row id for an id in a filter; 0, which matches no row, if it is not visible to the viewer."""
     resolver = IdResolver(context)
-    await resolver.request_ids(kind, [global_id])
+    await resolver.load_by_global_ids(kind, [global_id])
     try:
         row = resolver.resolve_employee(global_id) if kind == "Employee" else resolver.resolve_record(kind, global_id)
     except NotFound:

@@ -30,8 +30,7 @@ from resolvers.crm.change_effects import apply_change_effects
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import OWNER_FIELDS, RECORD_MODELS, IdResolver, owner_id_of
-
-InputFields = Mapping[str, Any]  # by GraphQL field name; a field that is absent stays unchanged
+from resolvers.request.validation import InputFields
 
 
 @dataclass
@@ -100,9 +99,13 @@ class RecordType:
             else []
         )
 
-    def alert_conditions(self, edit: EditContext, row: Any) -> frozenset[AlertKind]:
-        """Return the kinds of alert with a condition that holds for the record in its current state."""
-        return frozenset()
+    def alert_conditions(self, edit: EditContext, row: Any) -> Mapping[AlertKind, bool]:
+        """Return whether the condition of each kind of alert holds for the record in its current state.
+
+        An alert whose condition no longer holds is resolved; one of a kind that is not returned stays until
+        the record is deleted.
+        """
+        return {}
 
     async def after_save(self, edit: EditContext, changes: Sequence[PendingChange]) -> list[RecordChange]:
         """Update dependent rows after the records are saved and before anything is posted; return their changes."""
@@ -222,10 +225,10 @@ async def soft_delete_record(
 async def _load_edit_context(context: Context, record_type: RecordType, inputs: Sequence[InputFields]) -> EditContext:
     resolver = IdResolver(context)
     for name, kind in record_type.reference_fields.items():
-        await resolver.request_ids(kind, (input.get(name) for input in inputs))
-    await resolver.request_ids(record_type.kind, (input.get("id") for input in inputs))
-    await resolver.request_external_ids(record_type.kind, (input.get("externalId") for input in inputs))
-    await resolver.request_row_ids("Employee", [*record_type.required_employees(resolver), context.viewer.id])
+        await resolver.load_by_global_ids(kind, (input.get(name) for input in inputs))
+    await resolver.load_by_global_ids(record_type.kind, (input.get("id") for input in inputs))
+    await resolver.load_by_external_ids(record_type.kind, (input.get("externalId") for input in inputs))
+    await resolver.load_by_row_ids("Employee", [*record_type.required_employees(resolver), context.viewer.id])
     company = await context.company()
     first_stage = await context.first_stage() if record_type.has_stages else None
     return EditContext(
@@ -301,7 +304,7 @@ def _build_record_change(edit: EditContext, record_type: RecordType, change: Pen
     if row.deleted_at is not None:
         kind = ActivityKind.DEAL_DELETED if record_type.kind == "Deal" else ActivityKind.RECORD_DELETED
         entries: Sequence[ActivityEntry] = [record_type.make_entry(change, kind, edit.now, record=record_type.kind)]
-        alert_conditions: frozenset[AlertKind] = frozenset()
+        alert_conditions: Mapping[AlertKind, bool] = dict.fromkeys(AlertKind, False)
     else:
         entries, alert_conditions = record_type.activity_entries(edit, change), record_type.alert_conditions(edit, row)
     return RecordChange(
@@ -336,7 +339,7 @@ def update_created_at(edit: EditContext, change: PendingChange, input: InputFiel
 def reassign_owner(edit: EditContext, change: PendingChange, global_id: str | None, field: str) -> None:
     """Assign an existing record to a new owner."""
     if global_id is not None and not change.is_new:
-        new_owner = edit.resolver.new_owner_for(change.row, global_id, "input", field)
+        new_owner = edit.resolver.resolve_reassignment(change.row, global_id, "input", field)
         setattr(change.row, f"{OWNER_FIELDS[type(change.row).__name__]}_id", new_owner.id)
 
 

@@ -57,7 +57,7 @@ async def import_stage_entries(
     returns  outcome or error of each entry, in their order: NEW, or UNCHANGED if the same entry exists already
     """
     resolver = IdResolver(context)
-    await resolver.request_ids("Deal", (entry.deal_global_id for entry in imported_entries))
+    await resolver.load_by_global_ids("Deal", (entry.deal_global_id for entry in imported_entries))
     stored_entries = await StageEntry.filter(deal_id__in=list(resolver.loaded_ids("Deal")) or [0])
     existing_keys = {(entry.deal_id, entry.stage_id, entry.entered_at) for entry in stored_entries}
     calendar, now = await context.calendar(), context.now()

@@ -19,7 +19,6 @@ from typing import Any, Final
 import numpy as np
 
 from domain.errors.operation_errors import BadInput, ResourceNotFound
-from domain.errors.user_errors import UserError
 from domain.forecasting.arrays import Bools
 from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, SellerForecasts, is_too_wide
 from domain.permissions import Action
@@ -37,7 +36,7 @@ from resolvers.forecasting.deal_snapshot import DealSnapshot
 from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.request import scopes
 from resolvers.request.context import Context
-from resolvers.request.periods import resolve_period as period_of
+from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope, ScopeArgument
 
 BOOKED_METRICS: Final[Mapping[Basis, str]] = {Basis.REVENUE: "deals_won_amount", Basis.PROFIT: "deals_won_profit"}
@@ -55,7 +54,7 @@ class ForecastQuery:
     win, lose  global ids of deals to be taken as won within the period, and as lost
     """
 
-    period: tuple[tuple[str, Any], ...] | None = None  # the fields of the PeriodInput as sorted pairs
+    period: PeriodKey | None = None
     money: MoneyBasis = MoneyBasis.REVENUE
     win: tuple[str, ...] = ()
     lose: tuple[str, ...] = ()
@@ -222,7 +221,7 @@ async def _load_owner_rows(
 
 
 async def _prepare_builder(context: Context, snapshot: DealSnapshot, query: ForecastQuery) -> _ForecastBuilder:
-    period = await _resolve_period(context, query)
+    period = await resolve_query_period(context, query.period)
     today, company = await context.today(), await context.company()
     metric = BOOKED_METRICS[query.basis]
     booked = await scores.totals_by_employee_and_team(metric=metric, first_day=period.start, last_day=period.end)
@@ -253,13 +252,6 @@ async def _forecast_sellers(
     if model.confidence is Confidence.NONE or last - snapshot.today > MAX_HORIZON_DAYS:
         return None, Confidence.NONE
     return await engine.forecast_sellers(snapshot, basis, first, last), model.confidence
-
-
-async def _resolve_period(context: Context, query: ForecastQuery) -> Period:
-    try:
-        return await period_of(context, dict(query.period) if query.period else None, "period")
-    except UserError as error:
-        raise BadInput(error.message, field=".".join(error.path)) from error
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ async def apply_what_if(
     if not win and not lose:
         return WhatIfScenario(snapshot, {})
     resolver = IdResolver(context)
-    await resolver.request_ids("Deal", [*win, *lose])
+    await resolver.load_by_global_ids("Deal", [*win, *lose])
     won, lost = _resolve_deals(resolver, win, "whatIf.win"), _resolve_deals(resolver, lose, "whatIf.lose")
     if in_both := won.keys() & lost.keys():
         raise BadInput(f"A deal cannot be won and lost: {won[min(in_both)].title}.", field="whatIf")

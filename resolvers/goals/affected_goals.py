@@ -1,8 +1,8 @@
-"""Finds the goals that postings move, bumps their versions and announces goals that were reached."""
+"""Finds the goals that postings affect, publishes changed goals, and announces those achieved for the first time."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from domain.ledger.metrics import Score
@@ -16,12 +16,12 @@ from resolvers.alerts import evaluation
 from resolvers.request.context import Context
 
 
-async def mark_goals_moved(
+async def publish_goal_changes(
     context: Context,
     moved_goals: Sequence[Goal],
     *,
     notify: bool = True,
-    reached_values: Mapping[int, int] | None = None,
+    current_values: Mapping[int, int] | None = None,
     alerted_goal_ids: Collection[int] | None = None,
 ) -> None:
     """Publish that goals have moved, and announce those achieved for the first time with their current target.
@@ -35,7 +35,7 @@ async def mark_goals_moved(
     assert context.current_unit_of_work is not None
     context.current_unit_of_work.moved_goals.update((goal.id, goal) for goal in moved_goals)
     context.publish(*(f"goal:{goal.id}" for goal in moved_goals))
-    values = await _load_reached_values(moved_goals, reached_values or {})
+    values = await _load_current_values(moved_goals, current_values or {})
     context.goal_values.update((goal.id, value) for goal, value in zip(moved_goals, values, strict=True))
     await evaluation.resolve_goal_alerts(context, list(zip(moved_goals, values, strict=True)), alerted_goal_ids)
     achieved_entries = []
@@ -52,6 +52,12 @@ async def mark_goals_moved(
         )
 
 
+def goal_list_topics(rows: Iterable[Goal]) -> set[str]:
+    """Return the topics of goals that are new, changed or archived; leaderboards show the targets of employees."""
+    employee_goals = (goal for goal in rows if goal.owner_kind is OwnerKind.EMPLOYEE)
+    return {"goals", *(f"target:{goal.metric}:employee:{goal.owner_id}" for goal in employee_goals)}
+
+
 def make_goal_entry(context: Context, goal: Goal, kind: ActivityKind, **data: Any) -> ActivityEntry:
     return ActivityEntry(
         kind,
@@ -64,11 +70,11 @@ def make_goal_entry(context: Context, goal: Goal, kind: ActivityKind, **data: An
     )
 
 
-async def _load_reached_values(moved_goals: Sequence[Goal], reached_values: Mapping[int, int]) -> list[int]:
+async def _load_current_values(moved_goals: Sequence[Goal], current_values: Mapping[int, int]) -> list[int]:
     """Return the current value of each goal, loading those not in `reached_values`."""
-    unknown_goals = [goal for goal in moved_goals if goal.id not in reached_values]
+    unknown_goals = [goal for goal in moved_goals if goal.id not in current_values]
     loaded_values = dict(zip((goal.id for goal in unknown_goals), await scores.goal_values(unknown_goals), strict=True))
-    return [reached_values[goal.id] if goal.id in reached_values else loaded_values[goal.id] for goal in moved_goals]
+    return [current_values[goal.id] if goal.id in current_values else loaded_values[goal.id] for goal in moved_goals]
 
 
 async def find_moved_goals(context: Context, posted_scores: Sequence[Score]) -> list[goals.AffectedGoal]:

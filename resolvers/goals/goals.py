@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from tortoise.expressions import Q
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange
+from domain.i18n.metric_names import metric_name
+from domain.i18n.period_labels import format_period
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id
 from domain.primitives.periods import PeriodKind
@@ -21,15 +23,14 @@ from models.ledger import scores
 from models.organization.people import Employee
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
-from resolvers.goals.affected_goals import make_goal_entry, mark_goals_moved
+from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.goal_visibility import filter_visible
-from resolvers.request.metric_lookup import find_metric as find_metric
+from resolvers.request.metric_lookup import find_metric
 from resolvers.request.periods import resolve_period
 from resolvers.request.scopes import Scope
-
-InputFields = Mapping[str, Any]
+from resolvers.request.validation import InputFields
 
 
 async def set_goal(context: Context, input: InputFields) -> Goal:
@@ -64,7 +65,7 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
         if (existing.target, existing.recurring) == (target, recurring) and given_name in (None, existing.name):
             return existing  # a repetition
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
-    name = given_name or f"{metric.localize_name(context.language)}, {goal_period.label(context.language)}"
+    name = given_name or f"{metric_name(metric, context.language)}, {format_period(goal_period, context.language)}"
     goal = await Goal.create(
         name=name[:200],
         owner_kind=scope.kind,
@@ -142,7 +143,7 @@ async def update_goal(context: Context, input: InputFields) -> Goal:
         context, [make_goal_entry(context, goal, ActivityKind.GOAL_CHANGED, changed=formatted_changes)]
     )
     _mark_moved(context, goal)
-    await mark_goals_moved(context, [goal])
+    await publish_goal_changes(context, [goal])
     return goal
 
 
@@ -186,7 +187,7 @@ def _activity_data(goal: Goal, unit: Unit, currency: str) -> dict[str, Any]:
 def _mark_moved(context: Context, goal: Goal) -> None:
     assert context.current_unit_of_work is not None
     context.current_unit_of_work.moved_goals[goal.id] = goal
-    context.publish("goals", f"goal:{goal.id}")
+    context.publish(f"goal:{goal.id}", *goal_list_topics([goal]))
 
 
 async def _find_editable(context: Context, global_id: str, *path: str) -> Goal:
@@ -244,22 +245,13 @@ async def goals_of_scope(
     context: Context, scope: Scope, period_input: InputFields | None, *, include_archived: bool
 ) -> list[Goal]:
     """Return the scope's own goals of periods that overlap the input period (None: that contain today)."""
-    if not can_view_goals(context, scope):
+    if not context.viewer.can_see_goals_of(scope.kind, scope.id, scope.employee):
         return []
-    return await _list_matching(
-        context, Q(owner_kind=scope.kind, owner_id=scope.id), period_input, None, include_archived
-    )
-
-
-def can_view_goals(context: Context, scope: Scope) -> bool:
-    viewer = context.viewer
-    if isinstance(scope.row, Employee):
-        return viewer.can(Action.VIEW_GOALS, scope.row)
-    return (
-        scope.id in viewer.visible_goal_team_ids()
-        if scope.kind is OwnerKind.TEAM
-        else viewer.can_company_wide(Action.VIEW_GOALS_ABOVE)
-    )
+    if scope.employee is not None:
+        context.loaded_employees[scope.id] = scope.employee  # other fields of these goals check its rights, too
+    condition = Q(owner_kind=scope.kind, owner_id=scope.id)
+    rows = await _list_matching(context, condition, period_input, None, include_archived)
+    return [row for row in rows if context.viewer.can_see_goal(row, scope.employee)]
 
 
 async def list_goals(

@@ -17,7 +17,7 @@ from resolvers.alerts.candidates import build_candidates
 from resolvers.alerts.evaluation import raise_alerts
 from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.rules import ActiveRule, active_rules
-from resolvers.goals.affected_goals import mark_goals_moved
+from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.request.context import Context
 
 _BATCH_SIZE: Final = 200
@@ -43,7 +43,7 @@ async def check_next_goals(context: Context, after_id: int) -> int | None:
         reached = [
             row for row, current in goal_progress if current.value >= row.target and row.target not in row.announced
         ]
-        await mark_goals_moved(
+        await publish_goal_changes(
             context, reached
         )  # e.g. a team was moved below another, whose goal now includes its wins
     return rows[-1].id if len(rows) == _BATCH_SIZE else None

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
+from domain.i18n.languages import LANGUAGES
+from domain.i18n.period_labels import format_period
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import Period, shift_period
 from domain.primitives.units import format_decimal, from_smallest
@@ -20,12 +22,11 @@ from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.organization import people
 from resolvers.activities.log import write_activity_entries
-from resolvers.goals.affected_goals import make_goal_entry, mark_goals_moved
+from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
 from resolvers.request.context import Context
 
 _BATCH_SIZE: Final = 100
 _RECURRENCE_ENDED: Final = date.max  # another goal continues the recurrence, or the owner has left
-_LANGUAGES: Final = ("en", "ru")
 
 
 async def renew_goals(context: Context) -> bool:
@@ -114,12 +115,12 @@ async def _publish_created(context: Context, created: Sequence[Goal]) -> None:
         }
         entries.append(make_goal_entry(context, goal, ActivityKind.GOAL_SET, metric=goal.metric, **activity_data))
     await write_activity_entries(context, entries)
-    context.publish("goals")
-    await mark_goals_moved(context, created)
+    context.publish(*goal_list_topics(created))
+    await publish_goal_changes(context, created)
 
 
 def replace_period_in_name(name: str, old: Period, new: Period) -> str:
     """Return the goal's name with the label of the old period, if it contains it, replaced by that of the new one."""
-    for language in _LANGUAGES:
-        name = name.replace(old.label(language), new.label(language))
+    for language in LANGUAGES:
+        name = name.replace(format_period(old, language), format_period(new, language))
     return name[:200]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
-from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange, Required
-from domain.permissions import Action, Role
+from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Required
+from domain.permissions import Role
 from domain.primitives.calendar import is_known_country, is_known_zone
 from domain.primitives.global_ids import decode_global_id
 from models.crm.deals import Deal, StageEntry
@@ -21,10 +20,11 @@ from resolvers.alerts import rules
 from resolvers.auth import passwords
 from resolvers.request import validation
 from resolvers.request.context import Context
+from resolvers.request.validation import InputFields
 
-InputFields = Mapping[str, Any]
 _MAX_RATE = Decimal(10) ** 9
 _MAX_STAGES = 50
+_ADMIN_ONLY = "Only an administrator can change the company and its pipelines."
 
 
 async def set_up(
@@ -35,7 +35,7 @@ async def set_up(
     Raises Conflict if the installation has a company already.
     """
     if await find_company() is not None:
-        raise Conflict("This installation has its company already.", "company")
+        raise Conflict("This installation already has a company.", "company")
     company = Company(id=1, name=validation.clean_name(name, "name"), created_at=now)
     company.currency = validation.clean_currency(currency, "currency")
     company.time_zone = _validate_time_zone(zone, "zone")
@@ -54,8 +54,8 @@ async def set_up(
 
 
 async def update_company(context: Context, input: InputFields) -> Company:
-    """Change the company's settings. Amounts already counted do not change."""
-    _require_admin(context)
+    """Change the company's settings. Amounts already posted keep their values."""
+    context.viewer.require_admin(_ADMIN_ONLY)
     company = await find_company() or await context.company()
     if input.get("name") is not None:
         company.name = validation.clean_name(input["name"], "input", "name")
@@ -105,7 +105,7 @@ def _validate_country(value: str | None, *path: str) -> str | None:
 
 async def set_exchange_rate(context: Context, *, currency: str, rate: Decimal, valid_from: date | None) -> Company:
     """Set the value of one unit of a currency in the company's currency, valid from a day (default: today)."""
-    _require_admin(context)
+    context.viewer.require_admin(_ADMIN_ONLY)
     company = await context.company()
     code = validation.clean_currency(currency, "input", "currency")
     if code == company.currency:
@@ -126,7 +126,7 @@ async def save_pipeline(context: Context, input: InputFields) -> Pipeline:
 
     Raises Conflict for the removal of a stage that deals are or have been in.
     """
-    _require_admin(context)
+    context.viewer.require_admin(_ADMIN_ONLY)
     name = validation.clean_name(input["name"], "input", "name")
     stage_inputs: Sequence[InputFields] = input["stages"]
     if not 1 <= len(stage_inputs) <= _MAX_STAGES:
@@ -166,8 +166,3 @@ def _take_existing_stage(existing_stages: dict[int, Stage], global_id: str | Non
     if not decoded_id or decoded_id[0] != "Stage" or decoded_id[1] not in existing_stages:
         raise NotFound("This pipeline has no such stage.", "input", "stages", str(position), "id")
     return existing_stages.pop(decoded_id[1])
-
-
-def _require_admin(context: Context) -> None:
-    if not context.viewer.can_company_wide(Action.ADMINISTER):
-        raise Forbidden("Only an administrator can change the company and its pipelines.", "input")

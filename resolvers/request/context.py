@@ -19,6 +19,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.errors.operation_errors import ServiceUnavailable, Unauthenticated
+from domain.i18n.languages import DEFAULT_LANGUAGE
 from domain.ledger.metrics import Metric
 from domain.permissions import Action, Reach
 from domain.primitives.calendar import Calendar
@@ -97,13 +98,13 @@ class Context:
 
     @property
     def language(self) -> str:
-        """Language of messages to the viewer, "en" or "ru": the client's, else that of the viewer's profile."""
+        """Code of the language of messages to the viewer: the client's, else that of the viewer's profile."""
         profile_language = (
             self.current_viewer.employee.language
             if self.current_viewer is not None and self.current_viewer.employee is not None
             else None
         )
-        return self.client.language or profile_language or "en"
+        return self.client.language or profile_language or DEFAULT_LANGUAGE
 
     @property
     def tree(self) -> TeamTree:

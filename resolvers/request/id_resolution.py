@@ -1,4 +1,4 @@
-"""Resolves ids in inputs to rows the viewer may access, in batches.
+"""Resolves the ids in inputs to rows that the viewer may access, in batches; checks changes of owner.
 
 An id is a global id, or `ext:` and the record's id in another system. A row that does not
 exist, is of another type or out of reach raises NotFound in each case; a row that the viewer
@@ -62,30 +62,30 @@ class IdResolver:
         self._rows_by_external_id: dict[tuple[str, str], Any] = {}
         self.memberships = TeamMembershipHistory()  # of the loaded employees
 
-    async def request_ids(self, kind: str, global_ids: Iterable[str | None]) -> None:
+    async def load_by_global_ids(self, kind: str, global_ids: Iterable[str | None]) -> None:
         """Load the rows of one type with these ids in one query, and the owners of the records."""
         requested_ids = {global_id for global_id in global_ids if global_id}
         external_ids = {external_id for global_id in requested_ids if (external_id := parse_external_id(global_id))}
         types_and_ids = (decode_global_id(global_id) for global_id in requested_ids)
         row_ids = {type_and_id[1] for type_and_id in types_and_ids if type_and_id and type_and_id[0] == kind}
         await self._fetch(kind, row_ids, external_ids if kind != "Stage" else set())
-        await self.request_owners()
+        await self.load_owners()
 
-    async def request_row_ids(self, kind: str, row_ids: Iterable[int | None]) -> None:
+    async def load_by_row_ids(self, kind: str, row_ids: Iterable[int | None]) -> None:
         """Load the rows of one type with these database ids, without the owners of the records."""
         await self._fetch(kind, {row_id for row_id in row_ids if row_id} - self.loaded_ids(kind), set())
 
-    async def request_external_ids(self, kind: str, external_ids: Iterable[str | None]) -> None:
+    async def load_by_external_ids(self, kind: str, external_ids: Iterable[str | None]) -> None:
         await self._fetch(
             kind,
             set(),
             {external_id for external_id in external_ids if external_id and len(external_id) <= MAX_EXTERNAL_ID_LENGTH},
         )
-        await self.request_owners()
+        await self.load_owners()
 
-    async def request_owners(self) -> None:
+    async def load_owners(self) -> None:
         """Load the owners of all loaded records, in one query for all types."""
-        await self.request_row_ids(
+        await self.load_by_row_ids(
             "Employee", [owner_id_of(row) for (kind, _), row in self._rows.items() if kind in RECORD_MODELS]
         )
 
@@ -137,10 +137,10 @@ class IdResolver:
         """Return a loaded row; it must have been requested and exist."""
         return self._rows[kind, row_id]
 
-    def get_loaded(self, kind: str, row_id: int) -> Any | None:
+    def find_loaded(self, kind: str, row_id: int) -> Any | None:
         return self._rows.get((kind, row_id))
 
-    def get_by_external_id(self, kind: str, external_id: str) -> Any | None:
+    def find_by_external_id(self, kind: str, external_id: str) -> Any | None:
         """Return the loaded row with this id in another system, even if deleted or out of reach."""
         return self._rows_by_external_id.get((kind, external_id))
 
@@ -202,7 +202,7 @@ class IdResolver:
         """
         if global_id is not None:
             return self.resolve_for_change(kind, global_id, "input", "id")
-        row = self.get_by_external_id(kind, external_id) if external_id else None
+        row = self.find_by_external_id(kind, external_id) if external_id else None
         if row is None:
             return None
         if not self.can_see(row):
@@ -223,7 +223,7 @@ class IdResolver:
             raise Forbidden("You can record only for yourself and for those below you.", *path)
         return employee
 
-    def new_owner_for(self, row: Any, global_id: str, *path: str) -> Employee:
+    def resolve_reassignment(self, row: Any, global_id: str, *path: str) -> Employee:
         """Return the new owner of a record; the viewer needs the right to reassign over both owners."""
         new_owner = self.resolve_employee(global_id, *path)
         self.ensure_can_reassign(owner_id_of(row), new_owner.id, *path)

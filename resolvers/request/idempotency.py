@@ -26,7 +26,7 @@ from resolvers.request.id_resolution import RECORD_MODELS, IdResolver
 
 _MAX_KEY_LENGTH: Final = 200
 _PASSWORD_FIELDS: Final = frozenset({"password", "currentPassword"})
-_SECRET_PAYLOAD_FIELDS: Final = frozenset({"token"})  # shown once, and never stored
+_SECRET_PAYLOAD_FIELDS: Final = frozenset({"token", "link"})  # shown once, and never stored
 _MODELS: Final[dict[str, type[Model]]] = {
     **RECORD_MODELS,
     "Employee": Employee,
@@ -238,8 +238,8 @@ async def _load_visible_rows(context: Context, references: Sequence[tuple[str, i
     for kind, row_ids in ids_by_kind.items():
         for row in await _MODELS[kind].filter(pk__in=row_ids):
             resolver.add_row(kind, row)
-    await resolver.request_owners()
-    loaded_rows = [resolver.get_loaded(kind, row_id) for kind, row_id in references]
+    await resolver.load_owners()
+    loaded_rows = [resolver.find_loaded(kind, row_id) for kind, row_id in references]
     rows: list[Model] = [row for row in loaded_rows if row is not None]
     visible_goal_ids = {
         goal.id for goal in await filter_visible(context, [row for row in rows if isinstance(row, Goal)])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from domain.errors.user_errors import Invalid
 from domain.primitives.periods import InvalidPeriod, Period, PeriodKind, select_period
 from resolvers.request.context import Context
+from resolvers.request.validation import InputFields, raise_bad_input
 
-InputFields = Mapping[str, Any]
+PeriodKey = tuple[tuple[str, Any], ...]  # the fields of a PeriodInput as sorted pairs, which can be hashed
 
 
 async def resolve_period(context: Context, input: InputFields | None, *path: str) -> Period:
@@ -27,3 +27,9 @@ async def resolve_period(context: Context, input: InputFields | None, *path: str
         )
     except InvalidPeriod as error:
         raise Invalid(str(error), *path, *([error.field] if error.field else [])) from error
+
+
+async def resolve_query_period(context: Context, period: PeriodKey | None) -> Period:
+    """Resolve the period of a query; None is the current month. Raises BadInput."""
+    with raise_bad_input():
+        return await resolve_period(context, dict(period) if period else None, "period")

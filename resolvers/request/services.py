@@ -1,4 +1,4 @@
-"""Services that the process lends to each operation, as protocols."""
+"""Services that the process lends to each operation: settings, caches, rate limiter, notification of changes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any, Protocol
 
 from domain.ledger.metrics import Metric
 from models.goals.goals import Goal
-from models.organization import reference_data as offices
+from models.organization import reference_data as reference_models
 from models.organization.company import Company
 from models.organization.people import Employee
 from models.organization.reference_data import ReferenceData
+from resolvers.request.rate_limits import RateLimiterProtocol
 
 
 class ReferenceCacheProtocol(Protocol):
@@ -36,19 +37,12 @@ class ReferenceCacheProtocol(Protocol):
     async def goals(self, goal_ids: Sequence[int]) -> dict[int, tuple[Goal, int]]: ...
 
 
-class RateLimiterProtocol(Protocol):
-    """Counts attempts by key; `hit` returns the seconds to wait after too many attempts, otherwise 0."""
-
-    async def hit(self, *key: str) -> float: ...
-
-    async def clear(self, *key: str) -> None: ...
-
-
 @dataclass
 class Services:
     """Objects and settings of the process that every operation uses.
 
     signing_secret         signs access tokens
+    old_secrets            earlier signing secrets, whose tokens are still accepted
     notify_change_log      makes the hub read the change log; called after each commit, returns at once
     publish_change         replaces it where the change is known: takes its position and topics
     hub                    subscriptions.hub.Hub; resolvers never use it
@@ -61,6 +55,8 @@ class Services:
     committed_position     returns a position of the change log that is known to be committed
     epoch                  epoch of the database's history, a part of cursors; empty until it has been read
     rewind_count           how often the epoch has changed: how often the database has gone back in time
+    public_url             the address at which people reach the server, for links; None if it is not configured
+    mails_links            whether password links can be sent by mail
     inactivity_basis       rules and calendar for which the scheduler last rescheduled all inactivity timers
     """
 
@@ -79,6 +75,9 @@ class Services:
     shared_channels: frozenset[str] = frozenset()
     reference_data: ReferenceData | None = None
     inactivity_basis: Any = None
+    old_secrets: tuple[str, ...] = ()
+    public_url: str | None = None
+    mails_links: bool = False
     committed_position: Callable[[], int] = lambda: 0
     epoch: str = ""
     rewind_count: int = 0
@@ -90,13 +89,17 @@ class Services:
             self.forecast_engine = self.leaderboard_cache = self.reference_data = self.inactivity_basis = None
         self.epoch = epoch
 
-    async def reference_data_at(self, position: offices.ChangeLogPosition) -> ReferenceData:
+    @property
+    def verifying_secrets(self) -> tuple[str, ...]:
+        return (self.signing_secret, *self.old_secrets)
+
+    async def reference_data_at(self, position: reference_models.ChangeLogPosition) -> ReferenceData:
         """Return the reference data as of a position of the change log, which the caller has just read.
 
         The cached data is current exactly when its position is that one. Without a company nothing is cached.
         """
         cached = self.reference_data
         if cached is None or cached.position != position:
-            cached = await offices.load_reference_data()
+            cached = await reference_models.load_reference_data()
             self.reference_data = cached if cached.company else None
         return cached

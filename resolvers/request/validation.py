@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypedDict
 
-from domain.errors.user_errors import Invalid, OutOfRange, Required
+from domain.errors.operation_errors import BadInput
+from domain.errors.user_errors import Invalid, OutOfRange, Required, UserError
 from domain.primitives import text
 from domain.primitives.money import InvalidAmount, is_known_currency, to_minor
 from domain.primitives.units import Unit, to_smallest
@@ -17,9 +19,21 @@ _LATEST_DAY = date(2200, 12, 31)
 _CLOCK_SKEW_TOLERANCE = timedelta(seconds=60)
 
 
+InputFields = Mapping[str, Any]  # by GraphQL field name; a field that is absent stays unchanged
+
+
 class MoneyFields(TypedDict):
     amount: Decimal
     currency: str | None
+
+
+@contextmanager
+def raise_bad_input() -> Iterator[None]:
+    """Raise the user errors of the block as BadInput: a query has no `userErrors` to return them in."""
+    try:
+        yield
+    except UserError as error:
+        raise BadInput(error.message, field=".".join(error.path)) from error
 
 
 def _clean_text(check: Callable[..., str], value: str | None, path: tuple[str, ...], **limits: Any) -> str:

@@ -91,7 +91,7 @@ def create_channels(addresses: Mapping[str, str], clock: Callable[[], datetime])
     }
 
 
-def broadcast_channels(addresses: Mapping[str, str]) -> frozenset[str]:
+def shared_channels(addresses: Mapping[str, str]) -> frozenset[str]:
     """Return the names of channels that are one place shared by all recipients.
 
     That is all but webhooks (their payload names the recipient) and mail that is addressed to each recipient.
@@ -101,6 +101,11 @@ def broadcast_channels(addresses: Mapping[str, str]) -> frozenset[str]:
         for name, address in addresses.items()
         if urlsplit(address).scheme.lower() not in _WEBHOOK_SCHEMES and not _lacks_recipient(address)
     )
+
+
+def find_mail_channel(addresses: Mapping[str, str]) -> str | None:
+    """Return the name of the first channel that sends mail to the recipient's own address, or None."""
+    return next((name for name, address in addresses.items() if _lacks_recipient(address)), None)
 
 
 def find_misconfigured(addresses: Mapping[str, str]) -> str | None:

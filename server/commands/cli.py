@@ -1,4 +1,4 @@
-"""Command-line interface: setup, serve, migrate, restored, import, backtest, forecast, reconcile, settings, schema, demo.
+"""Command-line interface: the commands of `./run`, from `setup` to `demo`.
 
 Each command is declared here and implemented in a module of its own, which is imported when the command is called. So
 `--help` and `settings` answer without loading the server, which takes seconds.
@@ -14,6 +14,8 @@ from typing import Any
 import click
 
 from server import setting_descriptions
+
+_BUILT_IN_MAPS = sorted(path.stem for path in (Path(__file__).parents[2] / "imports" / "maps").glob("*.toml"))
 
 
 class _CommandGroup(click.Group):
@@ -99,6 +101,33 @@ def setup(**options: Any) -> None:
 
 
 @main.command()
+@click.argument("email")
+@click.option("--link", is_flag=True, help="Print a one-time link instead, with which the employee sets it.")
+@click.option(
+    "--password", default=None, envvar="SCORELINE_NEW_PASSWORD",
+    help="The new password; asked for by default, or taken from SCORELINE_NEW_PASSWORD.",
+)  # fmt: skip
+def password(email: str, link: bool, password: str | None) -> None:
+    """Set the password of the employee with this e-mail address, e.g. of an administrator who has forgotten it."""
+    from server.commands import accounts
+
+    if link:
+        click.echo(accounts.make_link(email))
+        return
+    password = password or click.prompt("New password", hide_input=True, confirmation_prompt=True)
+    click.echo(accounts.set_password(email, password))
+
+
+@main.command()
+@click.argument("email")
+def unlock(email: str) -> None:
+    """Let the employee with this e-mail address sign in again at once after too many wrong passwords."""
+    from server.commands import accounts
+
+    click.echo(accounts.unlock(email))
+
+
+@main.command()
 @click.option("--host", default=None, help="Address to listen on [SCORELINE_HOST].")
 @click.option("--port", type=int, default=None, help="Port to listen on [SCORELINE_PORT].")
 def serve(host: str | None, port: int | None) -> None:
@@ -110,9 +139,7 @@ def serve(host: str | None, port: int | None) -> None:
 
 @main.command("import")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--map", "map_", required=True, help="A built-in map (maven, bitrix24, amocrm, hubspot, pipedrive) or a TOML file."
-)
+@click.option("--map", "map_", required=True, help=f"A built-in map ({', '.join(_BUILT_IN_MAPS)}) or a TOML file.")
 @click.option("--dry-run", is_flag=True, help="Read and check everything, change nothing.")
 @click.option("--rejects", type=click.Path(path_type=Path), default=Path("rejects.csv"), show_default=True,
               help="The CSV file to write rejected rows to.")  # fmt: skip
@@ -168,8 +195,17 @@ def forecast(origin: datetime, file: Path | None) -> None:
 
 @main.command()
 @click.option("--repair", is_flag=True, help="Rebuild the totals where they differ from the ledger.")
-def reconcile(repair: bool) -> None:
+@click.option("--backfill", "metric", metavar="METRIC", default=None,
+              help="Post what older records are worth for a metric that was added later, instead of comparing.")  # fmt: skip
+def reconcile(repair: bool, metric: str | None) -> None:
     """Recompute totals and postings from the records and report every difference. Exits with 1 if there is any."""
+    if metric is not None:
+        if repair:
+            raise click.UsageError("--backfill posts to the ledger and its totals: it takes no --repair.")
+        from server.commands.backfill import backfill
+
+        click.echo(backfill(metric))
+        return
     from server.commands.reconcile import report_differences
 
     sys.exit(1 if report_differences(repair=repair) else 0)

@@ -130,7 +130,7 @@ async def _fill_database(settings: Settings) -> str:
 
 
 async def _create_company(settings: Settings, history: CompanyHistory) -> DeviceTokens:
-    services = Services(settings.secret_text, create_rate_limiter(), notify_change_log=lambda: None)
+    services = Services(settings.signing_secrets[0], create_rate_limiter(), notify_change_log=lambda: None)
     with (
         click.progressbar(length=100, label="Creating a company with a year of history") as progress_bar,
         _gc_disabled(),

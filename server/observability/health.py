@@ -27,7 +27,7 @@ ReadinessStatus = Literal["ready", "degraded", "unavailable", "draining"]
 class ReadinessState:
     """Readiness of the process.
 
-    checks  state of each part, in words without addresses, versions or error texts: the endpoint is public.
+    checks  state of each part; without addresses, versions or error texts, since the endpoint is public
     """
 
     status: ReadinessStatus
@@ -39,7 +39,7 @@ class ReadinessState:
 
     @property
     def http_status(self) -> int:
-        """The HTTP status: 200 while requests should be sent here, else 503."""
+        """200 while a load balancer should send requests here, else 503."""
         return 200 if self.is_ready else 503
 
     @property

@@ -1,20 +1,31 @@
-"""Helpers for streams: re-authenticate before each read, topics of the viewer, waking at midnight."""
+"""Helpers for streams: re-authenticate before each read, topics of the viewer, waking at midnight, streams of a feed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Final, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from domain.errors.operation_errors import CursorUnknown, ServiceUnavailable
 from models.db.errors import DatabaseUnavailable
 from resolvers.auth import sessions
 from resolvers.request.context import Context
 from subscriptions.core.hub import Hub
-from subscriptions.core.streams import RetryableErrors
+from subscriptions.core.streams import RetryableErrors, event_stream
 
 FROM_NOW: Final = -1  # start position of an event stream that begins with the next event
+FEED_BATCH_SIZE: Final = 100  # rows of a feed read at once
 RETRYABLE_ERRORS: RetryableErrors = (DatabaseUnavailable, ServiceUnavailable)
+
+
+class FeedRow(Protocol):
+    """A row of a feed; ids ascend in the order of the commits."""
+
+    @property
+    def pk(self) -> Any: ...
+
+
+Row = TypeVar("Row", bound=FeedRow)
 
 
 def get_hub(context: Context) -> Hub:
@@ -28,6 +39,7 @@ async def refresh_viewer(context: Context) -> None:
     A shared stream has a `refresh_viewer` of its own, which takes the viewer from the permission checks of the sockets
     instead of querying for each stream.
     """
+    context.loaded_employees.clear()  # whom the viewer may see follows the employees as they are now
     if context.refresh_viewer is None:
         await sessions.reauthenticate(context)
     else:
@@ -67,3 +79,45 @@ async def seconds_until_tomorrow(context: Context) -> float:
     calendar, now = await context.calendar(), context.now()
     next_day_start = calendar.start_of(calendar.day_of(now) + timedelta(days=1))
     return max(0.05, (next_day_start - now).total_seconds())
+
+
+async def feed_stream(
+    context: Context,
+    topics: Iterable[str],
+    read_after: Callable[[int], Awaitable[Sequence[Row]]],
+    *,
+    after: str | None,
+    find_newest: Callable[[], Awaitable[int]],
+    find_position: Callable[[str], Awaitable[int | None]],
+    unknown_cursor: CursorUnknown,
+) -> AsyncGenerator[Row, None]:
+    """Yield each row of a feed after the cursor `after` (default: from now on), in order and once.
+
+    read_after      returns at most `FEED_BATCH_SIZE` rows that the viewer may see with larger ids, in their order.
+    find_newest     returns the id of the newest row, 0 if there is none.
+    find_position   returns the id that a cursor stands for; None if there is none, which raises `unknown_cursor`.
+    """
+    check = history_check(context)
+    position = context.start_position
+    if position is None and after is not None:
+        position = await find_position(after)
+        if position is None:
+            raise unknown_cursor
+    elif position is None or position == FROM_NOW:
+        position = await find_newest()
+
+    async def read_as_viewer(position: int) -> Sequence[Row]:
+        await refresh_viewer(context)
+        return await read_after(position)
+
+    async for row in event_stream(
+        get_hub(context),
+        with_viewer_topics(context, topics),
+        read_as_viewer,
+        position,
+        position_of=lambda row: row.pk,
+        retryable_errors=RETRYABLE_ERRORS,
+        on_caught_up=context.on_caught_up,
+        check=check,
+    ):
+        yield row

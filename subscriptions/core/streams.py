@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Generic, TypeVar
 
 from subscriptions.core.coalescing import CoalescingEvent, CoalescingWindow
@@ -76,39 +77,30 @@ async def event_stream(
     position: int,
     *,
     position_of: Callable[[T], int],
-    overlap: int = 0,
     retryable_errors: RetryableErrors = (),
     on_caught_up: Callable[[int], None] = lambda position: None,
     check: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[T, None]:
     """Yield every row after `position` once, in order, without end.
 
+    Positions must be taken under a lock that is held until the commit, so that no row becomes visible after a later one.
+
     read_after        returns the rows after a position, in order, in batches of any size; empty at the end.
     position_of       returns the position of a row.
-    overlap           number of positions to look back for rows that were committed late; they come after the rows that
-                      overtook them. 0 is enough if positions are taken under a lock that is held until the commit.
     retryable_errors  as in `state_stream`.
     on_caught_up      called with the last position whenever there are no more rows for now.
     check             called before each read; raises to end the stream, when positions have lost their meaning.
     """
-    last_position, sent_positions = position, set[int]()
     with hub.listen(topics) as signal:
         while True:
             signal.clear()
-            read_from = max(position, last_position - overlap)
             check()
-            while rows := await _retrying(lambda: read_after(read_from), signal, retryable_errors):  # noqa: B023 - called at once
+            while rows := await _retrying(partial(read_after, position), signal, retryable_errors):
                 check()
-                read_from = position_of(rows[-1])
                 for row in rows:
-                    if position_of(row) not in sent_positions:
-                        sent_positions.add(position_of(row))
-                        last_position = max(last_position, position_of(row))
-                        yield row
-                sent_positions = {
-                    sent_position for sent_position in sent_positions if sent_position > last_position - overlap
-                }
-            on_caught_up(max(position, last_position))
+                    position = position_of(row)
+                    yield row
+            on_caught_up(position)
             await signal.wait()
 
 

@@ -10,8 +10,9 @@ import pytest
 from graphql import FieldNode, OperationDefinitionNode, build_schema, parse
 
 from domain.alerts import delivery_policy
-from domain.alerts.rules import DEFAULT_DAYS, DEFAULT_PERCENT, AlertKind
+from domain.alerts.rules import ALERT_DEFINITIONS, AlertKind
 from domain.analytics import funnel
+from domain.auth.password_links import LINK_LIFETIMES, LinkPurpose
 from domain.forecasting import count_model, deal_value_model, forecast, training
 from domain.forecasting.random_variates import DRAWS
 from graph.execution.share_key import FIELD_PERMISSIONS
@@ -19,16 +20,21 @@ from graph.subscriptions import EVENT_FIELDS
 from imports.importer import BATCH_ROWS
 from models.db import query_batch, retention
 from models.db.write_queue import MAX_WAITING_BATCHES, SERVER_LIMITS
+from models.live import change_log
 from models.live.presence import PRESENCE_TTL
 from resolvers import scheduled_jobs
+from resolvers.auth import password_links
+from resolvers.auth.sessions import CLOCK_LEEWAY, REPEAT_WINDOW
 from resolvers.leaderboards import leaderboard_cache
 from resolvers.request import idempotency
 from server.background import notification_channels, scheduler
 from server.commands.cli import main
-from server.http.graphql_endpoint import KEEPALIVE_ROUND_SECONDS
 from server.observability import prometheus
+from server.observability.scheduler_status import SchedulerStatus
 from server.settings import Settings
-from server.websocket.graphql_transport_ws import MAX_QUEUED_TEXTS
+from subscriptions.core.hub import Hub
+from subscriptions.core.redis_broadcast import create_broadcast
+from subscriptions.core.tasks import TaskSupervisor
 from tests import forecast_chart
 from tests.generated_docs import EXAMPLE_SELLERS, ROOT, list_documents
 
@@ -37,9 +43,15 @@ SETTINGS = Settings()
 SUBSCRIPTIONS = build_schema((ROOT / "graph" / "schema.graphql").read_text()).subscription_type.fields
 
 STATED_FACTS = [
-    ("docs/alerts.md", f"for `days` times 24 hours ({DEFAULT_DAYS[AlertKind.DEAL_STALLED]} by default)"),
-    ("docs/alerts.md", f"for `days` working days ({DEFAULT_DAYS[AlertKind.NO_ACTIVITY]} by default)"),
-    ("docs/alerts.md", f"more than `percent` percentage points ({DEFAULT_PERCENT:.0f} by default)"),
+    (
+        "docs/alerts.md",
+        f"for `days` times 24 hours ({ALERT_DEFINITIONS[AlertKind.DEAL_STALLED].default_days} by default)",
+    ),
+    ("docs/alerts.md", f"for `days` working days ({ALERT_DEFINITIONS[AlertKind.NO_ACTIVITY].default_days} by default)"),
+    (
+        "docs/alerts.md",
+        f"more than `percent` percentage points ({ALERT_DEFINITIONS[AlertKind.GOAL_BEHIND].default_percent:.0f} by default)",
+    ),
     ("docs/alerts.md", f"a heartbeat every {scheduler.HEARTBEAT_SECONDS:.0f} seconds"),
     ("docs/alerts.md", f"after {scheduler.LEASE_SECONDS:.0f} seconds without a heartbeat"),
     ("docs/alerts.md", f"{scheduled_jobs._BATCH_SIZE} per transaction"),
@@ -50,6 +62,10 @@ STATED_FACTS = [
     ("docs/alerts.md", f"are deleted after {retention._OUTBOX_TTL.days} days"),
     ("docs/api.md", f"valid for {SETTINGS.access_minutes} minutes (`SCORELINE_ACCESS_MINUTES`)"),
     ("docs/api.md", f"until {SETTINGS.refresh_days} days after the sign-in (`SCORELINE_REFRESH_DAYS`)"),
+    ("docs/api.md", f"within {REPEAT_WINDOW.seconds} seconds it returns the same new one"),
+    ("docs/api.md", f"for {LINK_LIFETIMES[LinkPurpose.INVITATION].days} days if the employee has no password yet"),
+    ("docs/api.md", f"at most {password_links.RESETS_PER_ACCOUNT.amount} mails in an hour"),
+    ("docs/decisions/tokens.md", f"again within {REPEAT_WINDOW.seconds} seconds"),
     ("docs/api.md", f"a text of 1 to {idempotency._MAX_KEY_LENGTH} characters"),
     ("docs/api.md", f"Keys are kept for {retention.IDEMPOTENCY_TTL.days} days"),
     ("docs/api.md", f"within about {SETTINGS.push_window_ms} ms"),
@@ -77,8 +93,10 @@ STATED_FACTS = [
     ("docs/funnel.md", f"who have {funnel._MIN_DECIDED_PER_SELLER} decided deals"),
     ("docs/import.md", f"in batches of {BATCH_ROWS} rows"),
     ("docs/live.md", f"batching window** of {SETTINGS.push_window_ms} ms (`SCORELINE_PUSH_WINDOW_MS`)"),
-    ("docs/live.md", f"more than {MAX_QUEUED_TEXTS:,} texts are queued"),
-    ("docs/live.md", f"a ping every {KEEPALIVE_ROUND_SECONDS} seconds"),
+    ("docs/live.md", f"more than {SETTINGS.socket_queue_bytes // 1_000_000} MB wait"),
+    ("docs/live.md", f"more than {SETTINGS.socket_memory_bytes // 1_000_000} MB"),
+    ("docs/live.md", f"a ping every {SETTINGS.ping_seconds} seconds"),
+    ("docs/api.md", f"{CLOCK_LEEWAY.seconds} seconds of leeway"),
     ("docs/live.md", f"has more than {leaderboard_cache._MAX_STALE_SCORES} stale scores"),
     ("docs/live.md", f"at most {leaderboard_cache._MAX_CACHED_ROWS:,} rows"),
     ("docs/live.md", f"joins up to {query_batch._MAX_QUERIES_PER_STATEMENT} of them"),
@@ -142,8 +160,11 @@ def test_live_page_names_the_subscriptions_that_depend_on_the_whole_viewer() -> 
 
 
 def test_documented_prometheus_metrics_exist() -> None:
-    exported = set(re.findall(r"^(\w+)(?:\{| )", prometheus.render_metrics().decode(), re.MULTILINE))
-    counters = set(re.findall(r"^# TYPE (\w+) ", prometheus.render_metrics().decode(), re.MULTILINE))
+    hub = Hub(create_broadcast(None), change_log.read_after, change_log.last_position)
+    collector = prometheus.StatusCollector(hub, lambda: SchedulerStatus(False, None, 0, 0), TaskSupervisor("server"))
+    text = prometheus.render_metrics(collector).decode()
+    exported = set(re.findall(r"^(\w+)(?:\{| )", text, re.MULTILINE))
+    counters = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
     named = {name for page in PAGES.values() for name in re.findall(r"\bscoreline_\w+", page)}
 
     assert named <= exported | counters

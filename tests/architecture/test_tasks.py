@@ -33,6 +33,7 @@ SUPERVISED_LOOPS = {
     "scheduler": {"lease", "job loop", "slow job loop"},  # and one for each channel
     "server": {
         "presence reporter",
+        "token expiry",
         "session permissions",
         "goal probabilities",
         "websocket keepalive",
@@ -81,10 +82,11 @@ def test_endless_loops_are_supervised() -> None:
         "models/db/monitor.py:run",
         "server/background/scheduler.py:_hold_lease",
         "server/background/scheduler.py:_run_loop",
-        "server/background/scheduler.py:_send_notifications",
-        "server/http/graphql_endpoint.py:run_keepalive",
+        "server/background/scheduler.py:_send_messages",
         "server/websocket/presence_reporter.py:run",
+        "server/websocket/session_permissions.py:close_expired",
         "server/websocket/session_permissions.py:run",
+        "server/websocket/socket_endpoint.py:run_keepalive",
         "subscriptions/core/hub.py:_poll_loop",
         "subscriptions/core/hub.py:_publish_loop",
         "subscriptions/core/hub.py:_receive_loop",

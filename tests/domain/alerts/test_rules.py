@@ -14,12 +14,12 @@ from domain.alerts.rules import (
     Recipient,
     Rule,
     alert_kind_of,
+    inactivity_deadline,
     is_behind,
     matches,
     select_recipients,
     subjects_of,
 )
-from domain.alerts.rules import inactivity_deadline as inactivity_deadline
 from domain.goals.progress import calculate_progress
 from domain.primitives.calendar import Calendar, Weekday
 from domain.primitives.periods import Period, PeriodKind

@@ -42,7 +42,9 @@ async def create_company_records(world: World) -> None:
     ids["pipeline"], ids["stage"] = pipelines[0]["id"], pipelines[0]["stages"][1]["id"]
     ids["stages"] = " ".join(stage["id"] for stage in pipelines[0]["stages"])
     tokens = await world.try_mutation("signIn", None, email="ann@example.com", password=PASSWORD)
-    ids["refresh"] = tokens["refreshToken"]
+    ids["refresh"], ids["trust"] = tokens["refreshToken"], tokens["trustToken"]
+    link = (await world.mutate("inviteEmployee", employee=world.global_ids["Bob"]))["link"]
+    ids["link"] = link.partition("#token=")[2]
 
 
 async def create_alert(world: World) -> None:
@@ -77,7 +79,9 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
     }  # fmt: skip
     inputs: dict[str, Arguments] = {
         "createAlertRule": rule,
-        "signIn": {"email": "ann@example.com", "password": PASSWORD},
+        "signIn": {"email": "ann@example.com", "password": PASSWORD, "trustToken": ids["trust"]},
+        "inviteEmployee": {"employee": ids["Ann"], "send": False, **key},
+        "setPassword": {"token": ids["link"], "password": PASSWORD},
         "createEmployee": {
             "name": "Eve", "email": "eve@example.com", "password": PASSWORD, "role": "EMPLOYEE", "team": ids["North"],
             "manager": ids["Bob"], "avatarUrl": "https://example.com/eve.png", "externalId": "eve", **key,
@@ -155,6 +159,8 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "heartbeat": {**key},
         "refreshSession": {"refreshToken": ids["refresh"]},
         "signOut": {"refreshToken": ids["refresh"]},
+        "requestPasswordReset": {"email": "ann@example.com"},
+        "unlockSignIn": {"employee": ids["Ann"], **key},
         "revokeDevice": {"id": ids["device"], **key},
         "archiveGoal": {"id": ids["goal"], **key},
         "deleteDeal": {"id": ids["deal"], **key},

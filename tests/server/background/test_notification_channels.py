@@ -20,9 +20,9 @@ from server.background.notification_channels import (
     AppriseChannel,
     DeliveryError,
     WebhookChannel,
-    broadcast_channels,
     create_channels,
     parse_channels,
+    shared_channels,
 )
 from server.settings import SettingsError, load
 from tests.backing_services import free_port
@@ -180,7 +180,7 @@ async def test_apprise_service_receives_title_and_text(chat):
 
 
 async def test_apprise_channel_fails_when_the_service_refuses_or_is_down(chat):
-    chat.answer = lambda number: 500
+    chat.status_for = lambda number: 500
     with pytest.raises(DeliveryError, match="refused"):
         await apprise_channel(chat).send(MESSAGE)
     await chat.stop()
@@ -258,7 +258,7 @@ def test_broadcast_channels_are_recognized_by_their_address():
         "team-chat": "slack://TokenA/TokenB/TokenC",
     }
 
-    assert broadcast_channels(addresses) == {"list", "box", "team-chat"}
+    assert shared_channels(addresses) == {"list", "box", "team-chat"}
 
 
 def test_unknown_apprise_address_is_reported_at_startup_by_channel_name(monkeypatch):

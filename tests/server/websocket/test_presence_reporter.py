@@ -105,7 +105,7 @@ async def test_presence_is_reported_again_after_the_write_lock_was_held_for_long
             await wait_for_tasks_state(server, "ok")
             metrics = (await server.http.get("/metrics")).text
 
-    restarts = next(line for line in metrics.splitlines() if line.startswith("scoreline_task_deaths "))
+    restarts = next(line for line in metrics.splitlines() if line.startswith("scoreline_server_task_restarts_total "))
     assert float(restarts.split()[1]) >= 1
 
 

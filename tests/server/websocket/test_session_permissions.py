@@ -19,7 +19,7 @@ from subscriptions.core.hub import Hub
 from subscriptions.core.tasks import TaskSupervisor
 from tests.world import START
 
-ReloadViewers = Callable[[list[Any], Any], Any]
+ReloadViewers = Callable[[list[Any]], Any]
 
 
 class FakeSocket:
@@ -31,6 +31,7 @@ class FakeSocket:
             employee=SimpleNamespace(id=employee_id),
             session_id=employee_id,
             device=None,
+            key=f"employee:{employee_id}",
             expires_at=START + timedelta(hours=1),
         )
         self.fails = fails
@@ -43,6 +44,11 @@ class FakeSocket:
 
     def on_session_ended(self) -> None:
         self.calls.append("ended")
+
+    def on_token_expired(self) -> None:
+        if self.fails:
+            raise KeyError("a bug")
+        self.calls.append("expired")
 
 
 @asynccontextmanager
@@ -59,14 +65,14 @@ async def running_permissions(
     hub = Hub(Broadcast("memory://"), read_nothing, read_zero)
     permissions = SessionPermissions(hub, lambda: START, PresenceReporter(lambda: START))
     supervisor = TaskSupervisor("server", initial_delay=0.001)
-    supervisor.start({"session permissions": permissions.run})
+    supervisor.start({"session permissions": permissions.run, "token expiry": permissions.close_expired})
     try:
         yield hub, permissions
     finally:
         await supervisor.stop()
 
 
-async def reload_same(viewers: list[Any], _: Any) -> list[Any]:
+async def reload_same(viewers: list[Any]) -> list[Any]:
     return viewers
 
 
@@ -80,7 +86,7 @@ async def test_failed_check_is_repeated_and_sockets_stay_unverified(
 ) -> None:
     attempts = 0
 
-    async def fail_twice(viewers: list[Any], _: Any) -> list[Any]:
+    async def fail_twice(viewers: list[Any]) -> list[Any]:
         nonlocal attempts
         attempts += 1
         if attempts <= 2:
@@ -89,7 +95,7 @@ async def test_failed_check_is_repeated_and_sockets_stay_unverified(
 
     async with running_permissions(monkeypatch, fail_twice) as (hub, permissions):
         socket = FakeSocket(1)
-        permissions.register(socket)
+        permissions.register(socket, permissions.position)
         hub.publish_local(["employee:1"])
         await wait_until_verified(permissions)
 
@@ -100,13 +106,13 @@ async def test_failed_check_is_repeated_and_sockets_stay_unverified(
 async def test_socket_stays_unverified_during_its_check(monkeypatch: pytest.MonkeyPatch) -> None:
     checking, answer = asyncio.Event(), asyncio.Event()
 
-    async def reload_slowly(viewers: list[Any], _: Any) -> list[Any]:
+    async def reload_slowly(viewers: list[Any]) -> list[Any]:
         checking.set()
         await answer.wait()
         return viewers
 
     async with running_permissions(monkeypatch, reload_slowly) as (hub, permissions):
-        permissions.register(FakeSocket(1))
+        permissions.register(FakeSocket(1), permissions.position)
         hub.publish_local(["employee:1"])
         await checking.wait()
         waiter = asyncio.create_task(permissions.wait_until_verified())
@@ -120,7 +126,7 @@ async def test_socket_stays_unverified_during_its_check(monkeypatch: pytest.Monk
 async def test_news_during_a_check_causes_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
     checks = 0
 
-    async def publish_once(viewers: list[Any], _: Any) -> list[Any]:
+    async def publish_once(viewers: list[Any]) -> list[Any]:
         nonlocal checks
         checks += 1
         if checks == 1:
@@ -129,7 +135,7 @@ async def test_news_during_a_check_causes_another_one(monkeypatch: pytest.Monkey
 
     async with running_permissions(monkeypatch, publish_once) as (hub, permissions):
         socket = FakeSocket(1)
-        permissions.register(socket)
+        permissions.register(socket, permissions.position)
         hub.publish_local(["employee:1"])
         await wait_until_verified(permissions)
 
@@ -140,7 +146,7 @@ async def test_news_during_a_check_causes_another_one(monkeypatch: pytest.Monkey
 async def test_socket_that_leaves_before_its_check_holds_up_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_permissions(monkeypatch, reload_same) as (hub, permissions):
         socket = FakeSocket(1)
-        permissions.register(socket)
+        permissions.register(socket, permissions.position)
         hub.publish_local(["employee:1"])
         waiter = asyncio.create_task(permissions.wait_until_verified())
         await asyncio.sleep(0)
@@ -152,8 +158,21 @@ async def test_socket_that_fails_is_closed_and_the_others_go_on(monkeypatch: pyt
     async with running_permissions(monkeypatch, reload_same) as (hub, permissions):
         sockets = [FakeSocket(1, fails=True), FakeSocket(2)]
         for socket in sockets:
-            permissions.register(socket)
+            permissions.register(socket, permissions.position)
         hub.publish_local(["people"])
         await wait_until_verified(permissions)
 
     assert [socket.calls for socket in sockets] == [["ended"], ["changed"]]
+
+
+async def test_socket_that_cannot_be_closed_keeps_no_other_open_after_its_expiry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running_permissions(monkeypatch, reload_same) as (_, permissions):
+        sockets = [FakeSocket(1, fails=True), FakeSocket(2)]
+        for socket in sockets:
+            socket.viewer.expires_at = START - sessions.CLOCK_LEEWAY
+            permissions.register(socket, permissions.position)
+        async with asyncio.timeout(10):
+            while "expired" not in sockets[1].calls:
+                await asyncio.sleep(0.01)

@@ -1,16 +1,13 @@
-"""Russian translations of error messages.
+"""Russian error messages, keyed by the English sentence, which stands where the error is raised.
 
-The code that raises an error holds its English sentence; this catalogue is keyed by that sentence.
 A variable part is written `{name}` in both languages. A test checks that no sentence is missing.
 """
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from typing import Final
 
-_RUSSIAN: Final = {
+RUSSIAN_ERRORS: Final = {
     # numbers, days and text
     "Give a number.": "Укажите число.",
     "Give a number from {least} to {most}.": "Укажите число от {least} до {most}.",
@@ -173,7 +170,7 @@ _RUSSIAN: Final = {
         "`after` неизвестен: перечитайте входящие и подпишитесь с их конца."
     ),
     # company, teams and employees
-    "This installation has its company already.": "В этой установке компания уже есть.",
+    "This installation already has a company.": "В этой установке компания уже есть.",
     "The currency can change only while nothing has been counted.": (
         "Валюту можно сменить, только пока ничего не учтено."
     ),
@@ -203,15 +200,36 @@ _RUSSIAN: Final = {
         "Никто не может быть руководителем самого себя, даже через других."
     ),
     "Give a web address that begins with https://.": "Укажите веб-адрес, который начинается с https://.",
-    'Choose "en" or "ru".': "Укажите «en» или «ru».",
+    "Choose a language: {languages}.": "Выберите язык: {languages}.",
     "Give a minute of the day, 0 to 1439.": "Укажите минуту суток, от 0 до 1439.",
     # sign-in and idempotency keys
     "The e-mail or the password is wrong.": "Неверный адрес почты или пароль.",
     "The current password is wrong.": "Текущий пароль неверен.",
     "A password has {least} to {most} characters.": "В пароле от {least} до {most} знаков.",
-    "Too many attempts to sign in: wait and try again.": "Слишком много попыток входа: подождите и повторите.",
+    "Too many wrong passwords or tokens: wait and try again.": (
+        "Слишком много неверных паролей или токенов: подождите и повторите."
+    ),
+    "Too many wrong passwords for this account: sign in on a device or in a network that was used before, or ask an "
+    "administrator to unlock it.": (
+        "Слишком много неверных паролей для этой учётной записи: войдите с устройства или из сети, откуда уже входили, "
+        "или попросите администратора разблокировать вход."
+    ),
+    "Too many requests for a new password: wait and try again.": (
+        "Слишком много запросов нового пароля: подождите и повторите."
+    ),
+    "This link is not valid any more: ask for a new one.": "Ссылка больше не действует: запросите новую.",
+    "This server sends no mail: ask an administrator for a link.": (
+        "Этот сервер не отправляет почту: попросите ссылку у администратора."
+    ),
+    "This employee is not active: activate them first.": "Этот сотрудник не активен: сначала активируйте его.",
+    "Give the employee an e-mail address first: they sign in with it.": (
+        "Сначала укажите адрес почты сотрудника: с ним он входит."
+    ),
     "Sign in first: send an access token as `Authorization: Bearer …`.": (
         "Сначала войдите: передайте токен доступа как `Authorization: Bearer …`."
+    ),
+    "The results of this subscription take too much memory: select fewer fields, or a smaller scope.": (
+        "Результаты этой подписки занимают слишком много памяти: выберите меньше полей или меньший охват."
     ),
     "Send an access token as `Authorization: Bearer …`.": "Передайте токен доступа как `Authorization: Bearer …`.",
     "The access token has expired: refresh the session.": "Срок токена доступа истёк: обновите сессию.",
@@ -331,30 +349,3 @@ _RUSSIAN: Final = {
         "Места для записи не осталось: сообщите администратору сервера."
     ),
 }
-_PLACEHOLDER: Final = re.compile(r"\\\{(\w+)\\\}")
-
-
-def _compile_template(sentence: str) -> re.Pattern[str]:
-    return re.compile(_PLACEHOLDER.sub(r"(?P<\1>.+?)", re.escape(sentence)), re.DOTALL)
-
-
-_TEMPLATES: Final = [(_compile_template(english), russian) for english, russian in _RUSSIAN.items() if "{" in english]
-
-
-@lru_cache(maxsize=512)
-def translate(message: str, language: str) -> str:
-    """Return the sentence in the language; in English for any but "ru", and if there is no translation.
-
-    A sentence with variable parts is matched against the templates; its parts are translated too, since
-    some of them are phrases of the catalogue themselves.
-    """
-    if language != "ru":
-        return message
-    exact = _RUSSIAN.get(message)
-    if exact is not None:
-        return exact
-    for pattern, russian in _TEMPLATES:
-        match = pattern.fullmatch(message)
-        if match:
-            return russian.format(**{name: translate(part, language) for name, part in match.groupdict().items()})
-    return message
