@@ -120,6 +120,7 @@ class Rig:
     servers                       the workload uses those that are listed
     postgres, valkey              None with SQLite
     database_link, valkey_link    between the second server and these
+    goal_ids, quiet_goal_id       goals that wins move, and one that they do not
     """
 
     store: Store
@@ -135,6 +136,7 @@ class Rig:
     integration_tokens: list[str] = field(default_factory=list)
     seller_ids: list[str] = field(default_factory=list)
     goal_ids: list[str] = field(default_factory=list)
+    quiet_goal_id: str = ""
     run_count: int = 0
 
     @property
@@ -262,9 +264,13 @@ async def _create_company(rig: Rig) -> None:
     for number in range(1, SELLER_COUNT + 1):
         input = {"name": f"Seller {number}", "email": f"seller{number}@example.com"}
         rig.seller_ids.append((await execute(_CREATE_SELLER, input))["employee"]["id"])
-    for seller_id in rig.seller_ids:
-        goal = {"owner": seller_id, "metric": "deals_won_amount", "target": "1000000000", "period": {"kind": "YEAR"}}
-        rig.goal_ids.append((await execute(_SET_GOAL, goal))["goal"]["id"])
+
+    async def set_goal(owner: str, metric: str) -> str:
+        input = {"owner": owner, "metric": metric, "target": "1000000000", "period": {"kind": "YEAR"}}
+        return str((await execute(_SET_GOAL, input))["goal"]["id"])
+
+    rig.goal_ids = [await set_goal(seller_id, "deals_won_amount") for seller_id in rig.seller_ids]
+    rig.quiet_goal_id = await set_goal(rig.seller_ids[0], "leads_converted")
     rig.wallboard_token = (await execute(_CREATE_DEVICE, {"name": "Office", "kind": "WALLBOARD"}))["token"]
     for number in range(8):
         device = {"name": f"CRM {number + 1}", "kind": "INTEGRATION"}

@@ -123,7 +123,7 @@ async def play_round(fault_scene: FaultScene, run: SceneRun) -> Verdict:
     return Verdict(
         fault_scene.name,
         fault_scene.allowed_codes,
-        writes=sum(write.acknowledged_at is not None for write in journal.writes),
+        writes=workload.count_acknowledged(),
         unanswered=sum(write.acknowledged_at is None and not write.is_excused for write in journal.writes),
         findings=await audit(run.rig, journal, workload.name),
         converge_seconds=converge_seconds,

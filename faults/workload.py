@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from faults.journal import Journal
-from faults.rig import Rig, Store
+from faults.rig import Rig, ServerUnderTest, Store
 from faults.watchers import ActivityWatcher, EventWatcher, StateWatcher, Watcher, WinWatcher
 from faults.writers import PATIENCE_SECONDS, LoadWriter
 
@@ -50,19 +50,25 @@ class Workload:
         """Return a random generator for one client, which does not depend on what the others do."""
         return random.Random(self.dice.random())
 
-    def start_writers(self, count: int = WRITER_COUNT) -> None:
+    def start_writers(self, count: int = WRITER_COUNT, servers: Sequence[ServerUnderTest] = ()) -> None:
+        """Start more writers, to these servers or, by default, to all."""
         run_number = self.rig.next_run_number()
-        self.writers = [
-            LoadWriter(f"{self.name}-{run_number}-{number}", self.rig, self.journal, self.spawn_dice())
+        new_writers = [
+            LoadWriter(f"{self.name}-{run_number}-{number}", self.rig, self.journal, self.spawn_dice(), servers)
             for number in range(count)
         ]
-        self._writer_tasks = [asyncio.create_task(writer.run()) for writer in self.writers]
+        self.writers += new_writers
+        self._writer_tasks += [asyncio.create_task(writer.run()) for writer in new_writers]
 
     async def stop_writers(self) -> None:
         """Stop the writers, each after its current write was acknowledged."""
         for writer in self.writers:
             writer.stop()
         await asyncio.wait_for(asyncio.gather(*self._writer_tasks), PATIENCE_SECONDS + 30)
+        self.writers, self._writer_tasks = [], []
+
+    def count_acknowledged(self) -> int:
+        return sum(write.acknowledged_at is not None for write in self.journal.writes)
 
     def add_watchers(self, count_per_kind: int = WATCHERS_PER_KIND) -> None:
         rig, journal = self.rig, self.journal

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from faults.journal import Journal, WriteKind, WriteRecord
@@ -26,10 +27,13 @@ class LoadWriter:
     impatience_seconds  close the connection at a random moment within this time without waiting for the answer, in
                         half of the attempts; 0: never
     takes_back          whether some wins are reopened later
+    servers             to which it writes; empty: all of the rig
     """
 
-    def __init__(self, name: str, rig: Rig, journal: Journal, dice: random.Random) -> None:
-        self.impatience_seconds, self.takes_back = 0.0, True
+    def __init__(
+        self, name: str, rig: Rig, journal: Journal, dice: random.Random, servers: Sequence[ServerUnderTest] = ()
+    ) -> None:
+        self.impatience_seconds, self.takes_back, self.servers = 0.0, True, servers
         self._name, self._rig, self._journal, self._dice = name, rig, journal, dice
         self._count = 0
         self._open_wins: list[WriteRecord] = []
@@ -74,7 +78,7 @@ class LoadWriter:
         deadline = time.monotonic() + PATIENCE_SECONDS
         backoff_seconds = 0.05
         while time.monotonic() < deadline:
-            if await self._attempt(self._dice.choice(self._rig.servers), write, input):
+            if await self._attempt(self._dice.choice(self.servers or self._rig.servers), write, input):
                 write.acknowledged_at = time.monotonic()
                 return
             await asyncio.sleep(self._dice.uniform(0, backoff_seconds))  # full jitter

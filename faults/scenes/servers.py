@@ -12,6 +12,8 @@ from faults.rig import make_server, seconds_since
 from faults.runner import SceneRun, scene
 
 MAX_STOP_SECONDS: Final = 15.0  # from SIGTERM to the end of the process
+LOCK_SECONDS: Final = 3.5  # for which a frozen server may hold the lock of the ledger
+MAX_FROZEN_SECONDS: Final = 9.0
 MAX_ORPHAN_SECONDS: Final = 5.0  # within which workers end after their supervisor
 
 
@@ -60,12 +62,17 @@ async def freeze_server(run: SceneRun) -> None:
     (other,) = (candidate for candidate in run.rig.servers if candidate is not server)
     server.pause()
     run.report(f"{server.name} is frozen")
-    frozen_at, seconds = time.monotonic(), run.dice.uniform(7, 9)
-    await asyncio.sleep(4.5)
-    before = await _count_records(run)
+    frozen_at = time.monotonic()
+    await asyncio.sleep(LOCK_SECONDS)
+    run.workload.start_writers(4, [other])  # those from before wait for the frozen server by now
     run.expect(await other.client.read_readiness() != "away", f"{other.name} was away while {server.name} was frozen.")
-    await asyncio.sleep(max(0.0, seconds - seconds_since(frozen_at)))
-    run.expect(await _count_records(run) > before, "No write was stored while one server was frozen.")
+    before = run.workload.count_acknowledged()
+    while seconds_since(frozen_at) < MAX_FROZEN_SECONDS and run.workload.count_acknowledged() < before + 8:
+        await asyncio.sleep(0.05)
+    run.expect(
+        run.workload.count_acknowledged() >= before + 8, f"{other.name} did not write while {server.name} was frozen."
+    )
+    run.report(f"{other.name} writes after {seconds_since(frozen_at):.1f} s")
     server.resume()
     run.report(f"{server.name} goes on")
     await asyncio.sleep(0.5)
