@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from domain.primitives.global_ids import decode_global_id
@@ -26,18 +26,29 @@ UNION ALL SELECT title, 'lead', id, false, 0, 0 FROM lead WHERE title LIKE '{pre
 
 @dataclass
 class Findings:
-    """Numbers of faults; all zero if nothing is wrong."""
+    """Numbers of faults; all zero if nothing is wrong.
+
+    details  of the faults, a line each
+    """
 
     lost: int = 0
     doubled: int = 0
     phantom: int = 0
     out_of_order: int = 0
+    details: list[str] = field(default_factory=list)
+
+    def note(self, kind: str, detail: str, count: int = 1) -> None:
+        """Count a fault `count` times, if at all; `kind` is the name of a field."""
+        if count:
+            setattr(self, kind, getattr(self, kind) + count)
+            self.details.append(f"{kind.replace('_', ' ')}: {detail}")
 
     def add(self, other: Findings) -> None:
         self.lost += other.lost
         self.doubled += other.doubled
         self.phantom += other.phantom
         self.out_of_order += other.out_of_order
+        self.details += other.details
 
     @property
     def is_clean(self) -> bool:
@@ -68,34 +79,38 @@ def compare_writes(writes: Iterable[WriteRecord], records: Iterable[StoredRecord
     records_by_marker: dict[str, list[StoredRecord]] = {}
     for record in records:
         records_by_marker.setdefault(record.marker, []).append(record)
-    written: dict[str, list[WriteRecord]] = {}
+    writes_by_marker: dict[str, list[WriteRecord]] = {}
     for write in writes:
-        written.setdefault(write.marker, []).append(write)
+        writes_by_marker.setdefault(write.marker, []).append(write)
 
-    for marker, writes_of_record in written.items():
+    for marker, writes_of_record in writes_by_marker.items():
         rows = records_by_marker.pop(marker, [])
-        if not rows:
-            findings.lost += any(write.acknowledged_at is not None for write in writes_of_record)
-            continue
-        findings.doubled += len(rows) - 1
-        findings.add(_compare_record(writes_of_record, rows[0]))
-    findings.phantom += sum(map(len, records_by_marker.values()))
+        if rows:
+            findings.note("doubled", f"{marker} has {len(rows)} rows", len(rows) - 1)
+            findings.add(_compare_record(writes_of_record, rows[0]))
+        elif any(write.acknowledged_at is not None for write in writes_of_record):
+            findings.note("lost", f"{marker} was acknowledged and is not stored")
+    for marker, rows in records_by_marker.items():
+        findings.note("phantom", f"{marker} is stored and was never sent", len(rows))
     return findings
 
 
 def _compare_record(writes: Sequence[WriteRecord], row: StoredRecord) -> Findings:
     findings = Findings()
     told_ids = {decode_global_id(global_id) for write in writes for global_id in write.record_ids}
-    findings.doubled += sum(told is None or told[1] != row.row_id for told in told_ids)
+    for told_id in told_ids:
+        if told_id is None or told_id[1] != row.row_id:
+            findings.note("doubled", f"{row.marker} was acknowledged with an id that is not {row.row_id}")
     if row.kind == "lead" or writes[0].kind is WriteKind.OPEN_DEAL:
         return findings
     reopening = next((write for write in writes if write.kind is WriteKind.REOPENING), None)
-    findings.doubled += max(row.announcements - 1, 0) + max(row.revocations - 1, 0)
-    findings.lost += row.announcements == 0
+    findings.note("doubled", f"{row.marker} was announced {row.announcements} times", max(row.announcements - 1, 0))
+    findings.note("doubled", f"{row.marker} was revoked {row.revocations} times", max(row.revocations - 1, 0))
+    findings.note("lost", f"{row.marker} was never announced", int(row.announcements == 0))
     if reopening is None:
-        findings.phantom += (not row.is_won) + row.revocations
+        findings.note("phantom", f"{row.marker} was taken back by nobody", int(not row.is_won or row.revocations > 0))
     elif reopening.acknowledged_at is not None:
-        findings.lost += row.is_won or row.revocations == 0
+        findings.note("lost", f"{row.marker} was taken back in vain", int(row.is_won or row.revocations == 0))
     return findings
 
 
@@ -109,14 +124,19 @@ def compare_stream(stream: StreamRecord, rows: Mapping[int, tuple[Any, ...]]) ->
     newest = 0
     for event in stream.events:
         counts[event.position] += 1
-        if event.position < newest and counts[event.position] == 1:
-            findings.out_of_order += 1
+        event_name = f"{stream.table} {event.position}"
+        if counts[event.position] > 1:
+            findings.note("doubled", f"{event_name} was sent again")
+        elif event.position < newest:
+            findings.note("out_of_order", f"{event_name} was sent after {newest}")
+        if rows.get(event.position) != event.content:
+            findings.note("phantom", f"{event_name} was sent as {event.content}, stored is {rows.get(event.position)}")
         newest = max(newest, event.position)
-        findings.phantom += rows.get(event.position) != event.content
-    findings.doubled = sum(count - 1 for count in counts.values())
     if stream.events:
         first = stream.events[0].position
-        findings.lost = sum(position >= first and position not in counts for position in rows)
+        for position in rows:
+            if position >= first and position not in counts:
+                findings.note("lost", f"{stream.table} {position} was never sent")
     return findings
 
 
@@ -125,7 +145,8 @@ async def audit(rig: Rig, journal: Journal, prefix: str) -> Findings:
 
     prefix  of the markers of all its writes
     """
-    findings = Findings(out_of_order=journal.regressions)
+    findings = Findings()
+    findings.note("out_of_order", "states were sent with a lower version than before", journal.regressions)
     records = await rig.fetch_rows(_RECORDS_SQL.format(prefix=prefix))
     findings.add(compare_writes(journal.writes, (StoredRecord(*record) for record in records)))
     for table, sql in CONTENT_SQL.items():

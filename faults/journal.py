@@ -26,13 +26,15 @@ class WriteRecord:
     """One write of a client, repeated with the same idempotency key until it is acknowledged.
 
     marker           the title of the record; of a reopening that of the win
-    acknowledged_at  on the monotonic clock; None while it is not
+    sent_at          when the last attempt began, on the monotonic clock
+    acknowledged_at  None while it is not
     record_ids       ids of the record in all acknowledgements; more than one is a doubled write
     is_excused       the database may have lost it with the newest part of its history
     """
 
     kind: WriteKind
     marker: str
+    sent_at: float = 0.0
     acknowledged_at: float | None = None
     record_ids: set[str] = field(default_factory=set)
     is_excused: bool = False
@@ -85,10 +87,14 @@ class Journal:
         for stream in self.streams:
             del stream.events[:-1]
 
-    def excuse_writes_since(self, copied_at: float) -> None:
-        """Excuse the writes acknowledged since a copy of the database was made, which is going to replace it."""
+    def excuse_writes(self, copied_at: float, restored_at: float) -> None:
+        """Excuse the writes that a copy of the database made at one time has undone when it was restored at another."""
         for write in self.writes:
-            if write.acknowledged_at is not None and write.acknowledged_at >= copied_at:
+            if (
+                write.acknowledged_at is not None
+                and write.acknowledged_at >= copied_at
+                and write.sent_at <= restored_at
+            ):
                 write.acknowledged_at, write.is_excused = None, True
 
 

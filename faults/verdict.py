@@ -9,6 +9,7 @@ from typing import Final
 from faults.auditor import Findings
 from faults.journal import CONNECTION_LOST, NO_ANSWER
 
+MAX_DETAILS: Final = 5  # of lost, doubled, invented and disordered things, in words
 TOLERATED_CODES: Final = frozenset({CONNECTION_LOST, NO_ANSWER})
 
 _COLUMNS: Final = (
@@ -44,7 +45,7 @@ class Verdict:
 
     def list_faults(self) -> list[str]:
         """Return everything that is wrong, a sentence each."""
-        faults = list(self.faults)
+        faults = [*self.findings.details[:MAX_DETAILS], *self.faults]
         faults += [f"{code}: {self.messages.get(code, '')}" for code in self.unexpected_codes]
         if self.unanswered:
             faults.append(f"{self.unanswered} writes were never acknowledged.")

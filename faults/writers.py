@@ -78,6 +78,7 @@ class LoadWriter:
         deadline = time.monotonic() + PATIENCE_SECONDS
         backoff_seconds = 0.05
         while time.monotonic() < deadline:
+            write.sent_at = time.monotonic()
             if await self._attempt(self._dice.choice(self.servers or self._rig.servers), write, input):
                 write.acknowledged_at = time.monotonic()
                 return

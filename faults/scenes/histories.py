@@ -47,7 +47,7 @@ async def _go_back_in_time(run: SceneRun) -> None:
     streams = {id(watcher): watcher.stream for watcher in _event_watchers(run)}
     journal.streams.clear()
     await _restore(restore)
-    journal.excuse_writes_since(copied_at)
+    restored_at = time.monotonic()
     run.report("the copy has replaced the database")
     async with asyncio.timeout(20):
         while deaf_count := sum(watcher.stream is streams[id(watcher)] for watcher in _event_watchers(run)):
@@ -55,6 +55,7 @@ async def _go_back_in_time(run: SceneRun) -> None:
     run.expect(not deaf_count, f"{deaf_count} streams of events were not told.")
     run.report("all streams of events have begun anew")
     await _wait_for_events(run)
+    journal.excuse_writes(copied_at, restored_at)
 
 
 def _event_watchers(run: SceneRun) -> list[EventWatcher]:
