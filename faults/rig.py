@@ -171,6 +171,11 @@ class Rig:
         with closing(sqlite3.connect(self.database_file, timeout=10)) as connection:
             return connection.execute(sql).fetchall()
 
+    async def execute(self, sql: str) -> None:
+        """Run a statement directly in the SQLite file."""
+        with closing(sqlite3.connect(self.database_file, timeout=10)) as connection, connection:
+            connection.execute(sql)
+
     async def run_command(self, *arguments: str) -> tuple[int, str]:
         """Run a command of the product, connected directly; return its exit code and what it has written."""
         process = Workspace(self.folder / f"command {self.next_run_number()}", database_url=self.url).start(*arguments)

@@ -51,15 +51,17 @@ async def _back_up_postgres(url: str) -> Restore:
 
     async def restore() -> None:
         connection = await asyncpg.connect(url)
-        await connection.execute("SET session_replication_role = replica")  # no checks of foreign keys meanwhile
-        async with connection.transaction():
-            await connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
-            for table in tables:
-                await connection.execute(f"INSERT INTO public.{table} SELECT * FROM backup.{table}")
-            for sequence, last_value in sequences.items():
-                await connection.fetchval(
-                    "SELECT setval($1, $2, $3)", sequence, last_value or 1, last_value is not None
-                )
-        await connection.close()
+        try:
+            await connection.execute("SET session_replication_role = replica")  # no checks of foreign keys meanwhile
+            async with connection.transaction():
+                await connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
+                for table in tables:
+                    await connection.execute(f"INSERT INTO public.{table} SELECT * FROM backup.{table}")
+                for sequence, last_value in sequences.items():
+                    await connection.fetchval(
+                        "SELECT setval($1, $2, $3)", sequence, last_value or 1, last_value is not None
+                    )
+        finally:
+            await connection.close()
 
     return restore

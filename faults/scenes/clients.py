@@ -17,7 +17,7 @@ STORM_WATCHERS_PER_KIND = 25
 async def cut_answers(run: SceneRun) -> None:
     for writer in run.workload.writers:
         writer.impatience_seconds = 0.04
-    await asyncio.sleep(4)
+    await asyncio.sleep(3)
     for writer in run.workload.writers:
         writer.impatience_seconds = 0.0
 

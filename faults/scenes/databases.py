@@ -94,7 +94,7 @@ async def lock_ledger(run: SceneRun) -> None:
     await asyncio.sleep(1)
 
 
-@scene("rows-locked", "somebody else locks the totals, in the opposite order of the servers", is_short=True)
+@scene("rows-locked", "somebody else locks the totals, in the opposite order of the servers")
 async def lock_rows(run: SceneRun) -> None:
     connection = await asyncpg.connect(run.rig.url)
     try:

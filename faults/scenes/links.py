@@ -28,7 +28,7 @@ async def cut_commits(run: SceneRun) -> None:
     run.report(f"{cuts.count(CommitCut.BEFORE)} cuts before, {cuts.count(CommitCut.AFTER)} after the COMMIT")
 
 
-@scene("link-cut", "all connections of one server to PostgreSQL and Valkey are cut, again and again", is_short=True)
+@scene("link-cut", "all connections of one server to PostgreSQL and Valkey are cut, again and again")
 async def cut_links(run: SceneRun) -> None:
     for _ in range(8):
         run.rig.database_link.cut()

@@ -97,17 +97,17 @@ async def _count_rows(rig: Rig, prefix: str) -> int:
 
 
 @scene(
-    "same-rows", "eight clients change the same deals in different orders, and one goal that only one of them may change",
+    "same-rows", "six clients change the same deals in different orders, and one goal that only one of them may change",
     allowed_codes=frozenset(), is_short=True,
 )  # fmt: skip
 async def change_same_rows(run: SceneRun) -> None:
     deals: list[str] = []
-    while len(deals) < 4:
+    while len(deals) < 3:
         await asyncio.sleep(0.05)
-        deals = [next(iter(write.record_ids)) for write in run.workload.journal.writes if _is_stored_win(write)][:4]
+        deals = [next(iter(write.record_ids)) for write in run.workload.journal.writes if _is_stored_win(write)][:3]
     goal = run.rig.quiet_goal_id
     target, _ = await _read_goal(run, goal)
-    attempts = await asyncio.gather(*(_change(run, deals, goal) for _ in range(8)))
+    attempts = await asyncio.gather(*(_change(run, deals, goal) for _ in range(6)))
     new_target, _ = await _read_goal(run, goal)
     raises = len(attempts) * len(deals)
     run.report(f"{raises} raises of the goal needed {sum(attempts)} attempts")

@@ -76,7 +76,6 @@ async def limit_pages(run: SceneRun) -> None:
     "sqlite-read-only",
     "the server may only read (PRAGMA query_only), until a restart",
     store=Store.SQLITE,
-    is_short=True,
 )
 async def make_read_only(run: SceneRun) -> None:
     await _restart_with(run, "query_only=1")
