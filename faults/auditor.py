@@ -25,7 +25,7 @@ UNION ALL SELECT title, 'lead', id, false, 0, 0 FROM lead WHERE title LIKE '{pre
 
 
 @dataclass
-class Findings:
+class AuditFindings:
     """Numbers of faults; all zero if nothing is wrong.
 
     details  of the faults, a line each
@@ -43,7 +43,7 @@ class Findings:
             setattr(self, kind, getattr(self, kind) + count)
             self.details.append(f"{kind.replace('_', ' ')}: {detail}")
 
-    def add(self, other: Findings) -> None:
+    def add(self, other: AuditFindings) -> None:
         self.lost += other.lost
         self.doubled += other.doubled
         self.phantom += other.phantom
@@ -70,12 +70,12 @@ class StoredRecord:
     revocations: int
 
 
-def compare_writes(writes: Iterable[WriteRecord], records: Iterable[StoredRecord]) -> Findings:
+def compare_writes(writes: Iterable[WriteRecord], records: Iterable[StoredRecord]) -> AuditFindings:
     """Compare writes with the records that have their markers.
 
     A write that was never acknowledged may be stored or not. A win is announced once, also if it was sent repeatedly.
     """
-    findings = Findings()
+    findings = AuditFindings()
     records_by_marker: dict[str, list[StoredRecord]] = {}
     for record in records:
         records_by_marker.setdefault(record.marker, []).append(record)
@@ -95,8 +95,8 @@ def compare_writes(writes: Iterable[WriteRecord], records: Iterable[StoredRecord
     return findings
 
 
-def _compare_record(writes: Sequence[WriteRecord], row: StoredRecord) -> Findings:
-    findings = Findings()
+def _compare_record(writes: Sequence[WriteRecord], row: StoredRecord) -> AuditFindings:
+    findings = AuditFindings()
     told_ids = {decode_global_id(global_id) for write in writes for global_id in write.record_ids}
     for told_id in told_ids:
         if told_id is None or told_id[1] != row.row_id:
@@ -114,12 +114,12 @@ def _compare_record(writes: Sequence[WriteRecord], row: StoredRecord) -> Finding
     return findings
 
 
-def compare_stream(stream: StreamRecord, rows: Mapping[int, tuple[Any, ...]]) -> Findings:
+def compare_stream(stream: StreamRecord, rows: Mapping[int, tuple[Any, ...]]) -> AuditFindings:
     """Compare the events that a watcher has received with the rows of its table, from its first event on.
 
     rows  by position, in order
     """
-    findings = Findings()
+    findings = AuditFindings()
     counts: Counter[int] = Counter()
     newest = 0
     for event in stream.events:
@@ -140,12 +140,12 @@ def compare_stream(stream: StreamRecord, rows: Mapping[int, tuple[Any, ...]]) ->
     return findings
 
 
-async def audit(rig: Rig, journal: Journal, prefix: str) -> Findings:
+async def audit(rig: Rig, journal: Journal, prefix: str) -> AuditFindings:
     """Compare the whole journal with the database.
 
     prefix  of the markers of all its writes
     """
-    findings = Findings()
+    findings = AuditFindings()
     findings.note("out_of_order", "states were sent with a lower version than before", journal.regressions)
     records = await rig.fetch_rows(_RECORDS_SQL.format(prefix=prefix))
     findings.add(compare_writes(journal.writes, (StoredRecord(*record) for record in records)))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from faults.auditor import Findings
+from faults.auditor import AuditFindings
 from faults.journal import CONNECTION_LOST, NO_ANSWER
 
 MAX_DETAILS: Final = 5  # of lost, doubled, invented and disordered things, in words
@@ -31,7 +31,7 @@ class Verdict:
     allowed_codes: Collection[str]
     writes: int = 0
     unanswered: int = 0
-    findings: Findings = field(default_factory=Findings)
+    findings: AuditFindings = field(default_factory=AuditFindings)
     converge_seconds: float | None = None
     max_converge_seconds: float = 0.0
     slowest_answer: float = 0.0

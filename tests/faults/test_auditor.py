@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.primitives.global_ids import encode_global_id
-from faults.auditor import Findings, StoredRecord, compare_stream, compare_writes
+from faults.auditor import AuditFindings, StoredRecord, compare_stream, compare_writes
 from faults.journal import Journal, ReceivedEvent, StreamRecord, WriteKind, WriteRecord
 
 STORED_WIN = StoredRecord("w", "deal", 7, is_won=True, announcements=1, revocations=0)
@@ -21,7 +21,7 @@ def make_write(kind: WriteKind = WriteKind.WIN, row_id: int = 7, acknowledged_at
     return WriteRecord(kind, "w", acknowledged_at=acknowledged_at, record_ids=ids)
 
 
-def count(findings: Findings) -> tuple[int, int, int, int]:
+def count(findings: AuditFindings) -> tuple[int, int, int, int]:
     return findings.lost, findings.doubled, findings.phantom, findings.out_of_order
 
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import faults.__main__ as command
-from faults.auditor import Findings
+from faults.auditor import AuditFindings
 from faults.runner import SCENES
 from faults.verdict import Verdict, format_table
 from tests.source_tree import ROOT
@@ -22,10 +22,10 @@ def make_verdict(**values: object) -> Verdict:
 @pytest.mark.parametrize(
     "values",
     [
-        pytest.param({"findings": Findings(lost=1)}, id="lost"),
-        pytest.param({"findings": Findings(doubled=1)}, id="doubled"),
-        pytest.param({"findings": Findings(phantom=1)}, id="phantom"),
-        pytest.param({"findings": Findings(out_of_order=1)}, id="out of order"),
+        pytest.param({"findings": AuditFindings(lost=1)}, id="lost"),
+        pytest.param({"findings": AuditFindings(doubled=1)}, id="doubled"),
+        pytest.param({"findings": AuditFindings(phantom=1)}, id="phantom"),
+        pytest.param({"findings": AuditFindings(out_of_order=1)}, id="out of order"),
         pytest.param({"codes": {"INTERNAL": 1}}, id="internal error"),
         pytest.param({"codes": {"THROTTLED": 1}}, id="code that the scene does not allow"),
         pytest.param({"unanswered": 1}, id="write never acknowledged"),
@@ -66,7 +66,7 @@ def run_command(monkeypatch: pytest.MonkeyPatch, verdict: Verdict, *arguments: s
 
 def test_exit_code_is_1_when_a_scene_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     code, output = run_command(
-        monkeypatch, make_verdict(findings=Findings(lost=1, details=["lost: a-1"])), "--seed", "5"
+        monkeypatch, make_verdict(findings=AuditFindings(lost=1, details=["lost: a-1"])), "--seed", "5"
     )
 
     assert code == 1
