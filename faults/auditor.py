@@ -97,9 +97,9 @@ def compare_writes(writes: Iterable[WriteRecord], records: Iterable[StoredRecord
 
 def _compare_record(writes: Sequence[WriteRecord], row: StoredRecord) -> AuditFindings:
     findings = AuditFindings()
-    told_ids = {decode_global_id(global_id) for write in writes for global_id in write.record_ids}
-    for told_id in told_ids:
-        if told_id is None or told_id[1] != row.row_id:
+    acknowledged_ids = {decode_global_id(global_id) for write in writes for global_id in write.record_ids}
+    for acknowledged_id in acknowledged_ids:
+        if acknowledged_id is None or acknowledged_id[1] != row.row_id:
             findings.note("doubled", f"{row.marker} was acknowledged with an id that is not {row.row_id}")
     if row.kind == "lead" or writes[0].kind is WriteKind.OPEN_DEAL:
         return findings

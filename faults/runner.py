@@ -14,21 +14,21 @@ from faults.verdict import Verdict
 from faults.workload import Workload, run_workload
 
 Report = Callable[[str], None]
-STORAGE_CODES: Final = frozenset({"UNAVAILABLE", "TIMEOUT"})
+TRANSIENT_CODES: Final = frozenset({"UNAVAILABLE", "TIMEOUT"})
 
 
 @dataclass
 class SceneRun:
     """One run of a scene: what its function gets.
 
-    dice    decides everything that is left to chance
+    rng     decides everything that is left to chance
     report  shows a line to the person who waits
     faults  a scene adds a sentence for each expectation of its own that was not met
     """
 
     rig: Rig
     workload: Workload
-    dice: random.Random
+    rng: random.Random
     report: Report
     faults: list[str] = field(default_factory=list)
 
@@ -69,7 +69,7 @@ def scene(
     description: str,
     *,
     store: Store = Store.POSTGRES,
-    allowed_codes: frozenset[str] = STORAGE_CODES,
+    allowed_codes: frozenset[str] = TRANSIENT_CODES,
     max_converge_seconds: float = 10,
     max_answer_seconds: float = 11,
     is_short: bool = False,
@@ -92,9 +92,9 @@ async def play(fault_scene: FaultScene, rig: Rig, seed: int, report: Report, *, 
 
     reconciles  whether to recompute the ledger afterwards
     """
-    dice = random.Random(f"{seed} {fault_scene.name}")
-    async with run_workload(rig, f"{fault_scene.name}-{rig.next_run_number()}", dice) as workload:
-        verdict = await play_round(fault_scene, SceneRun(rig, workload, dice, report))
+    rng = random.Random(f"{seed} {fault_scene.name}")
+    async with run_workload(rig, f"{fault_scene.name}-{rig.next_run_number()}", rng) as workload:
+        verdict = await play_round(fault_scene, SceneRun(rig, workload, rng, report))
     if reconciles:
         verdict.faults += await reconcile(rig)
     return verdict

@@ -18,20 +18,20 @@ CALM_SECONDS: Final = (3.0, 8.0)  # between two faults
 
 async def soak(scenes: Sequence[FaultScene], rig: Rig, seed: int, seconds: float, report: Report) -> list[Verdict]:
     """Inject one fault after the other while the same watchers stay subscribed; return a verdict for each."""
-    dice = random.Random(f"{seed} soak")
+    rng = random.Random(f"{seed} soak")
     started_at = time.monotonic()
     verdicts: list[Verdict] = []
-    async with run_workload(rig, "soak-0", dice) as workload:
+    async with run_workload(rig, "soak-0", rng) as workload:
         usage_before = _describe_usage(rig)
         while seconds_since(started_at) < seconds:
             if verdicts:
                 workload.name = f"soak-{len(verdicts)}"
                 workload.journal.begin_round()
                 workload.start_writers()
-            await asyncio.sleep(dice.uniform(*CALM_SECONDS))
-            fault_scene = dice.choice(scenes)
+            await asyncio.sleep(rng.uniform(*CALM_SECONDS))
+            fault_scene = rng.choice(scenes)
             report(f"after {seconds_since(started_at) / 60:.1f} minutes, {fault_scene.name}: {fault_scene.description}")
-            verdict = await play_round(fault_scene, SceneRun(rig, workload, dice, report))
+            verdict = await play_round(fault_scene, SceneRun(rig, workload, rng, report))
             report(verdict.summary())
             verdicts.append(verdict)
         report(f"at the start: {usage_before}")

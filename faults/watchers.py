@@ -32,19 +32,19 @@ class SubscriptionEnded(Exception):
 class Watcher(ABC):
     """Follows one subscription until it is cancelled; each connection goes to any of the servers."""
 
-    def __init__(self, rig: Rig, journal: Journal, dice: random.Random, token: str) -> None:
+    def __init__(self, rig: Rig, journal: Journal, rng: random.Random, token: str) -> None:
         self.rig, self.journal = rig, journal
         self.reading = asyncio.Event()  # cleared: the client does not read, like one that is frozen
         self.reading.set()
         self.connection_count = 0
-        self._dice, self._token = dice, token
+        self._rng, self._token = rng, token
         self._socket: ClientConnection | None = None
 
     async def run(self) -> None:
         backoff_seconds = 0.1
         while True:
             received_count = self.message_count
-            server = self._dice.choice(self.rig.servers)
+            server = self._rng.choice(self.rig.servers)
             try:
                 await self._follow(server)
             except (OSError, WebSocketException, TimeoutError):
@@ -58,7 +58,7 @@ class Watcher(ABC):
             backoff_seconds = (
                 0.1 if self.message_count > received_count else min(2 * backoff_seconds, MAX_BACKOFF_SECONDS)
             )
-            await asyncio.sleep(self._dice.uniform(0, backoff_seconds))  # full jitter
+            await asyncio.sleep(self._rng.uniform(0, backoff_seconds))  # full jitter
 
     def drop_connection(self) -> None:
         """Cut the connection, as a network does that changes."""
@@ -128,8 +128,8 @@ class EventWatcher(Watcher):
     table: ClassVar[str]
     query: ClassVar[str]
 
-    def __init__(self, rig: Rig, journal: Journal, dice: random.Random, token: str) -> None:
-        super().__init__(rig, journal, dice, token)
+    def __init__(self, rig: Rig, journal: Journal, rng: random.Random, token: str) -> None:
+        super().__init__(rig, journal, rng, token)
         self._cursor: str | None = None
         self._count = 0
         self.begin_anew()
@@ -191,7 +191,7 @@ class StateWatcher(Watcher):
         self,
         rig: Rig,
         journal: Journal,
-        dice: random.Random,
+        rng: random.Random,
         token: str,
         *,
         query: str,
@@ -201,7 +201,7 @@ class StateWatcher(Watcher):
 
         read_state  returns key, version and the rest of a state
         """
-        super().__init__(rig, journal, dice, token)
+        super().__init__(rig, journal, rng, token)
         self.states: dict[str, Any] = {}
         self._versions: dict[str, int] = {}
         self._versions_of_connection: dict[str, int] = {}

@@ -39,22 +39,22 @@ class Workload:
 
     rig: Rig
     name: str
-    dice: random.Random
+    rng: random.Random
     journal: Journal = field(default_factory=Journal)
     writers: list[LoadWriter] = field(default_factory=list)
     watchers: list[Watcher] = field(default_factory=list)
     _writer_tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _watcher_tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def spawn_dice(self) -> random.Random:
+    def spawn_rng(self) -> random.Random:
         """Return a random generator for one client, which does not depend on what the others do."""
-        return random.Random(self.dice.random())
+        return random.Random(self.rng.random())
 
     def start_writers(self, count: int = WRITER_COUNT, servers: Sequence[ServerUnderTest] = ()) -> None:
         """Start more writers, to these servers or, by default, to all."""
         run_number = self.rig.next_run_number()
         new_writers = [
-            LoadWriter(f"{self.name}-{run_number}-{number}", self.rig, self.journal, self.spawn_dice(), servers)
+            LoadWriter(f"{self.name}-{run_number}-{number}", self.rig, self.journal, self.spawn_rng(), servers)
             for number in range(count)
         ]
         self.writers += new_writers
@@ -74,14 +74,14 @@ class Workload:
         rig, journal = self.rig, self.journal
         goal_variables = json_list(rig.goal_ids)
         makers: Sequence[Callable[[], Watcher]] = (
-            lambda: ActivityWatcher(rig, journal, self.spawn_dice(), rig.admin_token),
-            lambda: WinWatcher(rig, journal, self.spawn_dice(), rig.wallboard_token),
+            lambda: ActivityWatcher(rig, journal, self.spawn_rng(), rig.admin_token),
+            lambda: WinWatcher(rig, journal, self.spawn_rng(), rig.wallboard_token),
             lambda: StateWatcher(
-                rig, journal, self.spawn_dice(), rig.wallboard_token,
+                rig, journal, self.spawn_rng(), rig.wallboard_token,
                 query=f"subscription {{ {_LEADERBOARD} }}", read_state=read_leaderboard,
             ),
             lambda: StateWatcher(
-                rig, journal, self.spawn_dice(), rig.admin_token,
+                rig, journal, self.spawn_rng(), rig.admin_token,
                 query=f"subscription {{ goalProgress(goals: {goal_variables}) {{ {_GOAL_FIELDS} }} }}", read_state=read_goal,
             ),
         )  # fmt: skip
@@ -153,9 +153,9 @@ def json_list(ids: Sequence[str]) -> str:
 
 
 @asynccontextmanager
-async def run_workload(rig: Rig, name: str, dice: random.Random) -> AsyncIterator[Workload]:
+async def run_workload(rig: Rig, name: str, rng: random.Random) -> AsyncIterator[Workload]:
     """Run writers and watchers until the end of the block; the block begins when all of them are under way."""
-    workload = Workload(rig, name, dice)
+    workload = Workload(rig, name, rng)
     try:
         workload.add_watchers(WATCHERS_PER_KIND if rig.store is Store.POSTGRES else 1)
         workload.start_writers()

@@ -31,10 +31,10 @@ class LoadWriter:
     """
 
     def __init__(
-        self, name: str, rig: Rig, journal: Journal, dice: random.Random, servers: Sequence[ServerUnderTest] = ()
+        self, name: str, rig: Rig, journal: Journal, rng: random.Random, servers: Sequence[ServerUnderTest] = ()
     ) -> None:
         self.impatience_seconds, self.takes_back, self.servers = 0.0, True, servers
-        self._name, self._rig, self._journal, self._dice = name, rig, journal, dice
+        self._name, self._rig, self._journal, self._rng = name, rig, journal, rng
         self._count = 0
         self._open_wins: list[WriteRecord] = []
         self._stopping = False
@@ -42,7 +42,7 @@ class LoadWriter:
     async def run(self) -> None:
         while not self._stopping:
             await self._write_once()
-            await asyncio.sleep(self._dice.uniform(*_PAUSE_SECONDS))
+            await asyncio.sleep(self._rng.uniform(*_PAUSE_SECONDS))
 
     def stop(self) -> None:
         """End after the current write."""
@@ -50,9 +50,9 @@ class LoadWriter:
 
     async def _write_once(self) -> None:
         """Record a win or a lead, or take a win back; repeat until it is acknowledged."""
-        choice = self._dice.random()
+        choice = self._rng.random()
         if choice < 0.15 and self._open_wins and self.takes_back:
-            win = self._open_wins.pop(self._dice.randrange(len(self._open_wins)))
+            win = self._open_wins.pop(self._rng.randrange(len(self._open_wins)))
             write = WriteRecord(WriteKind.REOPENING, win.marker)
             input: dict[str, Any] = {"id": next(iter(win.record_ids)), "idempotencyKey": f"{win.marker} reopened"}
         else:
@@ -68,10 +68,10 @@ class LoadWriter:
         input: dict[str, Any] = {
             "title": marker,
             "idempotencyKey": marker,
-            "owner": self._dice.choice(self._rig.seller_ids),
+            "owner": self._rng.choice(self._rig.seller_ids),
         }
         if kind is WriteKind.WIN:
-            input |= {"status": "WON", "amount": {"amount": str(self._dice.randint(1, 900))}}
+            input |= {"status": "WON", "amount": {"amount": str(self._rng.randint(1, 900))}}
         return WriteRecord(kind, marker), input
 
     async def _repeat_until_acknowledged(self, write: WriteRecord, input: dict[str, Any]) -> None:
@@ -79,10 +79,10 @@ class LoadWriter:
         backoff_seconds = 0.05
         while time.monotonic() < deadline:
             write.sent_at = time.monotonic()
-            if await self._attempt(self._dice.choice(self.servers or self._rig.servers), write, input):
+            if await self._attempt(self._rng.choice(self.servers or self._rig.servers), write, input):
                 write.acknowledged_at = time.monotonic()
                 return
-            await asyncio.sleep(self._dice.uniform(0, backoff_seconds))  # full jitter
+            await asyncio.sleep(self._rng.uniform(0, backoff_seconds))  # full jitter
             backoff_seconds = min(2 * backoff_seconds, _MAX_BACKOFF_SECONDS)
 
     async def _attempt(self, server: ServerUnderTest, write: WriteRecord, input: dict[str, Any]) -> bool:
@@ -91,9 +91,9 @@ class LoadWriter:
         document = f"""mutation($input: {input_type}!) {{
           {mutation}(input: $input) {{ {record_name} {{ id }} userErrors {{ path code message }} }} }}"""
         request = server.client.execute(self._journal, self._rig.admin_token, document, {"input": input})
-        if self.impatience_seconds and self._dice.random() < 0.5:
+        if self.impatience_seconds and self._rng.random() < 0.5:
             try:
-                async with asyncio.timeout(self._dice.uniform(0, self.impatience_seconds)):
+                async with asyncio.timeout(self._rng.uniform(0, self.impatience_seconds)):
                     data = await request
             except TimeoutError:
                 return False

@@ -37,9 +37,9 @@ async def freeze_watchers(run: SceneRun) -> None:
 
 @scene(
     "reconnect-storm", "a hundred more subscribers; all lose their connections at once and come back, three times",
-    allowed_codes=frozenset(), max_converge_seconds=20, fits_soak=False,
+    max_converge_seconds=20, fits_soak=False,
 )  # fmt: skip
-async def storm(run: SceneRun) -> None:
+async def reconnect_all(run: SceneRun) -> None:
     run.workload.add_watchers(STORM_WATCHERS_PER_KIND)
     await run.workload.warm_up()
     for _ in range(3):

@@ -19,7 +19,7 @@ MAX_REFUSAL_SECONDS: Final = 2.0  # for an answer once readiness knows that the 
 async def kill_postgres(run: SceneRun) -> None:
     run.rig.postgres.kill()
     run.report("PostgreSQL is killed")
-    await asyncio.sleep(run.dice.uniform(0.5, 1.5))
+    await asyncio.sleep(run.rng.uniform(0.5, 1.5))
     await asyncio.to_thread(run.rig.postgres.start)
     run.report("PostgreSQL is back")
     await asyncio.sleep(1)
@@ -76,7 +76,7 @@ async def terminate_connections(run: SceneRun) -> None:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE pid <> pg_backend_pid() AND application_name = 'scoreline'"
             )
-            await asyncio.sleep(run.dice.uniform(0.1, 0.4))
+            await asyncio.sleep(run.rng.uniform(0.1, 0.4))
     finally:
         await connection.close()
 
@@ -102,7 +102,7 @@ async def lock_rows(run: SceneRun) -> None:
             try:
                 async with connection.transaction():
                     await connection.execute("LOCK TABLE bell IN EXCLUSIVE MODE")
-                    await asyncio.sleep(run.dice.uniform(0.2, 0.6))
+                    await asyncio.sleep(run.rng.uniform(0.2, 0.6))
                     await connection.execute("LOCK TABLE deal, score_entry IN EXCLUSIVE MODE")  # a deadlock, often
             except asyncpg.DeadlockDetectedError:
                 run.report("a deadlock was resolved against the intruder")
@@ -119,7 +119,7 @@ async def make_postgres_read_only(run: SceneRun) -> None:
     try:
         await _set_read_only(connection, "on")
         run.report("PostgreSQL is read-only")
-        await asyncio.sleep(run.dice.uniform(1.5, 2.5))
+        await asyncio.sleep(run.rng.uniform(1.5, 2.5))
     finally:
         await _set_read_only(connection, "off")
         await connection.close()

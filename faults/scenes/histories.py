@@ -8,11 +8,11 @@ import time
 import asyncpg
 
 from faults.rig import Store
-from faults.runner import STORAGE_CODES, SceneRun, scene
+from faults.runner import TRANSIENT_CODES, SceneRun, scene
 from faults.watchers import CURSOR_UNKNOWN, EventWatcher
 from tests import database_restore
 
-RESTORE_CODES = STORAGE_CODES | {CURSOR_UNKNOWN}
+RESTORE_CODES = TRANSIENT_CODES | {CURSOR_UNKNOWN}
 
 
 @scene(
@@ -43,7 +43,7 @@ async def _go_back_in_time(run: SceneRun) -> None:
     copied_at = time.monotonic()
     restore = await database_restore.back_up(run.rig.url, run.rig.folder)
     run.report("a copy is made")
-    await asyncio.sleep(run.dice.uniform(2, 3))
+    await asyncio.sleep(run.rng.uniform(2, 3))
     streams = {id(watcher): watcher.stream for watcher in _event_watchers(run)}
     journal.streams.clear()
     await _restore(restore)

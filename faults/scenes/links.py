@@ -13,9 +13,9 @@ async def cut_commits(run: SceneRun) -> None:
     cuts: list[CommitCut] = []
 
     def decide_on_commit() -> CommitCut | None:
-        if run.dice.random() < 0.5:
+        if run.rng.random() < 0.5:
             return None
-        cuts.append(run.dice.choice(list(CommitCut)))
+        cuts.append(run.rng.choice(list(CommitCut)))
         return cuts[-1]
 
     run.rig.database_link.decide_on_commit = decide_on_commit
@@ -32,16 +32,16 @@ async def cut_commits(run: SceneRun) -> None:
 async def cut_links(run: SceneRun) -> None:
     for _ in range(8):
         run.rig.database_link.cut()
-        if run.dice.random() < 0.5:
+        if run.rng.random() < 0.5:
             run.rig.valkey_link.cut()
-        await asyncio.sleep(run.dice.uniform(0.05, 0.5))
+        await asyncio.sleep(run.rng.uniform(0.05, 0.5))
 
 
 @scene("link-down", "one server reaches neither PostgreSQL nor Valkey for some seconds")
 async def take_links_down(run: SceneRun) -> None:
     with run.rig.database_link.down(), run.rig.valkey_link.down():
         run.report("server 2 is cut off")
-        await asyncio.sleep(run.dice.uniform(4, 6))
+        await asyncio.sleep(run.rng.uniform(4, 6))
     run.report("server 2 is connected again")
     await asyncio.sleep(1)
 
@@ -50,7 +50,7 @@ async def take_links_down(run: SceneRun) -> None:
 async def stall_database_link(run: SceneRun) -> None:
     with run.rig.database_link.stalled():
         run.report("the link stalls")
-        await asyncio.sleep(run.dice.uniform(6, 8))
+        await asyncio.sleep(run.rng.uniform(6, 8))
     run.report("the link flows again")
     await asyncio.sleep(1)
 
@@ -63,7 +63,7 @@ async def stall_database_link(run: SceneRun) -> None:
 async def delay_links(run: SceneRun) -> None:
     try:
         for _ in range(4):
-            run.rig.database_link.delay_seconds = run.dice.uniform(0.05, 0.15)
+            run.rig.database_link.delay_seconds = run.rng.uniform(0.05, 0.15)
             run.report(f"{run.rig.database_link.delay_seconds * 1000:.0f} ms each way")
             await asyncio.sleep(2)
     finally:

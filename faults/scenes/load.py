@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from faults.journal import WriteKind, WriteRecord
 from faults.rig import Rig
-from faults.runner import SceneRun, scene
+from faults.runner import TRANSIENT_CODES, SceneRun, scene
 from faults.writers import PATIENCE_SECONDS
 from tests.processes import Workspace
 
@@ -26,7 +26,7 @@ _UPDATE_DEAL: Final = """mutation($input: UpdateDealInput!) {
 
 @scene(
     "batches", "eight integrations send recordDeals of 500 at once, while single wins go on",
-    allowed_codes=frozenset({"THROTTLED"}), max_converge_seconds=30, fits_soak=False,
+    allowed_codes=TRANSIENT_CODES | {"THROTTLED"}, max_converge_seconds=30, fits_soak=False,
 )  # fmt: skip
 async def send_batches(run: SceneRun) -> None:
     tasks = [_send_batch(run, number, token) for number, token in enumerate(run.rig.integration_tokens)]
@@ -51,9 +51,9 @@ async def _send_batch(run: SceneRun, number: int, token: str) -> None:
     acknowledgements = 0
     deadline = time.monotonic() + 2 * PATIENCE_SECONDS
     while acknowledgements < 2 and time.monotonic() < deadline:
-        data = await run.dice.choice(rig.servers).client.execute(journal, token, _RECORD_DEALS, {"inputs": inputs})
+        data = await run.rng.choice(rig.servers).client.execute(journal, token, _RECORD_DEALS, {"inputs": inputs})
         if data is None:
-            await asyncio.sleep(run.dice.uniform(0.5, 3))
+            await asyncio.sleep(run.rng.uniform(0.5, 3))
             continue
         for error in data["recordDeals"]["userErrors"]:
             journal.note_code(f"user error {error['code']}", error["message"])
@@ -75,7 +75,7 @@ async def kill_import(run: SceneRun) -> None:
     arguments = ("import", str(file), "--map", "pipedrive")
 
     process = workspace.start(*arguments)
-    share = run.dice.uniform(0.1, 0.8)
+    share = run.rng.uniform(0.1, 0.8)
     async with asyncio.timeout(PATIENCE_SECONDS):
         while process.code is None and await _count_rows(run.rig, run.workload.name) < share * IMPORT_ROWS:
             await asyncio.sleep(0.02)
@@ -124,8 +124,8 @@ def _is_stored_win(write: WriteRecord) -> bool:
 async def _change(run: SceneRun, deals: list[str], goal: str) -> int:
     """Change each deal, in random order, and raise the goal after each; return the number of attempts for that."""
     attempts = 0
-    for deal in run.dice.sample(deals, len(deals)):
-        input = {"amount": {"amount": str(run.dice.randint(1, 900))}, "owner": run.dice.choice(run.rig.seller_ids)}
+    for deal in run.rng.sample(deals, len(deals)):
+        input = {"amount": {"amount": str(run.rng.randint(1, 900))}, "owner": run.rng.choice(run.rig.seller_ids)}
         errors = await _mutate(run, _UPDATE_DEAL, {"id": deal, **input})
         run.expect(errors == [], f"updateDeal says {errors}.")
         errors = ["CONFLICT"]
@@ -150,7 +150,7 @@ async def _read_goal(run: SceneRun, goal: str) -> tuple[int, int]:
 
 
 async def _execute(run: SceneRun, document: str, variables: dict[str, Any]) -> dict[str, Any]:
-    server = run.dice.choice(run.rig.servers)
+    server = run.rng.choice(run.rig.servers)
     data = await server.client.execute(run.workload.journal, run.rig.admin_token, document, variables)
     if data is None:
         raise RuntimeError(f"{server.name} has answered with {run.workload.journal.messages}")

@@ -12,7 +12,7 @@ from faults.runner import SceneRun, scene
 from faults.workload import WRITER_COUNT
 
 NO_CODES: Final[frozenset[str]] = frozenset()
-MAX_WRITE_SECONDS: Final = 3.0  # a write that waited for Valkey would take longer
+MAX_WRITE_SECONDS: Final = 5.0  # a write that waited for a frozen Valkey would take longer; usually 0.5
 
 
 @scene(
@@ -22,7 +22,7 @@ MAX_WRITE_SECONDS: Final = 3.0  # a write that waited for Valkey would take long
 async def kill_valkey(run: SceneRun) -> None:
     run.rig.valkey.kill()
     run.report("Valkey is killed")
-    await asyncio.sleep(run.dice.uniform(1.5, 2.5))
+    await asyncio.sleep(run.rng.uniform(1.5, 2.5))
     await asyncio.to_thread(run.rig.valkey.start)
     run.report("Valkey is back, empty")
     await asyncio.sleep(1)
@@ -43,7 +43,7 @@ async def flush_valkey(run: SceneRun) -> None:
     async with redis.asyncio.Redis.from_url(run.rig.valkey.url) as client:
         for _ in range(3):
             await client.flushall()
-            await asyncio.sleep(run.dice.uniform(0.5, 2))
+            await asyncio.sleep(run.rng.uniform(0.5, 2))
 
 
 @scene(

@@ -19,10 +19,10 @@ MAX_ORPHAN_SECONDS: Final = 5.0  # within which workers end after their supervis
 
 @scene("server-killed", "kill -9 of a server, which is started again", is_short=True)
 async def kill_server(run: SceneRun) -> None:
-    server = run.dice.choice(run.rig.servers)
+    server = run.rng.choice(run.rig.servers)
     run.report(f"{server.name} is killed")
     server.kill()
-    await asyncio.sleep(run.dice.uniform(0.5, 1.5))
+    await asyncio.sleep(run.rng.uniform(0.5, 1.5))
     await server.start()
     run.report(f"{server.name} is back")
     await asyncio.sleep(0.5)
@@ -43,7 +43,7 @@ async def kill_server_after_commit(run: SceneRun) -> None:
     server.kill()
     run.rig.valkey.resume()
     run.report(f"{server.name} is killed, Valkey goes on")
-    await asyncio.sleep(run.dice.uniform(1, 2))
+    await asyncio.sleep(run.rng.uniform(1, 2))
     await server.start()
 
 
@@ -58,7 +58,7 @@ async def _count_records(run: SceneRun) -> int:
     max_answer_seconds=15,  # of the frozen server, after it goes on
 )
 async def freeze_server(run: SceneRun) -> None:
-    server = run.dice.choice(run.rig.servers)
+    server = run.rng.choice(run.rig.servers)
     (other,) = (candidate for candidate in run.rig.servers if candidate is not server)
     server.pause()
     run.report(f"{server.name} is frozen")

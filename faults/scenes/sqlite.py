@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from faults.rig import Store
-from faults.runner import STORAGE_CODES, SceneRun, scene
+from faults.runner import TRANSIENT_CODES, SceneRun, scene
 
-FULL_CODES: Final = STORAGE_CODES | {"STORAGE_FULL"}
+FULL_CODES: Final = TRANSIENT_CODES | {"STORAGE_FULL"}
 _ROOM_BYTES: Final = 60_000  # that are left when the disk gets full
 
 
@@ -23,7 +23,7 @@ async def kill_server(run: SceneRun) -> None:
     for _ in range(2):
         server.kill()
         await server.start()
-        await asyncio.sleep(run.dice.uniform(0.3, 0.8))
+        await asyncio.sleep(run.rng.uniform(0.3, 0.8))
     await _expect_intact_file(run)
 
 
