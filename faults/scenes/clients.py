@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from faults.runner import SceneRun, scene
-from faults.watchers import EventWatcher
 
 STORM_WATCHERS_PER_KIND = 25
 
@@ -49,8 +48,6 @@ async def reconnect_all(run: SceneRun) -> None:
         run.report(f"{len(run.workload.watchers)} connections are cut")
         async with asyncio.timeout(60):
             while any(
-                watcher.message_count == count
-                for watcher, count in zip(run.workload.watchers, counts, strict=True)
-                if not isinstance(watcher, EventWatcher) or run.workload.writers
+                watcher.message_count == count for watcher, count in zip(run.workload.watchers, counts, strict=True)
             ):
                 await asyncio.sleep(0.1)

@@ -81,7 +81,7 @@ async def terminate_connections(run: SceneRun) -> None:
         await connection.close()
 
 
-@scene("ledger-locked", "somebody else holds the lock of the ledger for 8 seconds")
+@scene("ledger-locked", "another session holds the lock of the ledger for 8 seconds")
 async def lock_ledger(run: SceneRun) -> None:
     connection = await asyncpg.connect(run.rig.url)
     try:
@@ -94,7 +94,7 @@ async def lock_ledger(run: SceneRun) -> None:
     await asyncio.sleep(1)
 
 
-@scene("rows-locked", "somebody else locks the totals, in the opposite order of the servers")
+@scene("rows-locked", "another session locks the tables of records, in the opposite order of the servers")
 async def lock_rows(run: SceneRun) -> None:
     connection = await asyncpg.connect(run.rig.url)
     try:
