@@ -34,29 +34,34 @@ async def _back_up_sqlite(path: str, copy: Path) -> Restore:
 
 async def _back_up_postgres(url: str) -> Restore:
     connection = await asyncpg.connect(url)
-    tables = [
-        row["tablename"]
-        for row in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    ]
-    sequences = dict(
-        await connection.fetch("SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'")
-    )
-    await connection.execute("CREATE SCHEMA backup")
-    for table in tables:
-        await connection.execute(f"CREATE TABLE backup.{table} AS TABLE public.{table}")
+    async with connection.transaction(isolation="repeatable_read"):  # one snapshot, also while others write
+        tables = [
+            row["tablename"]
+            for row in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        ]
+        await connection.execute("DROP SCHEMA IF EXISTS backup CASCADE")
+        await connection.execute("CREATE SCHEMA backup")
+        for table in tables:
+            await connection.execute(f"CREATE TABLE backup.{table} AS TABLE public.{table}")
+        # Sequences are read last, since they belong to no snapshot: their values must not be below those of the rows.
+        sequences = dict(
+            await connection.fetch("SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'")
+        )
     await connection.close()
 
     async def restore() -> None:
         connection = await asyncpg.connect(url)
-        await connection.execute("SET session_replication_role = replica")  # no checks of foreign keys meanwhile
-        async with connection.transaction():
-            await connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
-            for table in tables:
-                await connection.execute(f"INSERT INTO public.{table} SELECT * FROM backup.{table}")
-            for sequence, last_value in sequences.items():
-                await connection.fetchval(
-                    "SELECT setval($1, $2, $3)", sequence, last_value or 1, last_value is not None
-                )
-        await connection.close()
+        try:
+            await connection.execute("SET session_replication_role = replica")  # no checks of foreign keys meanwhile
+            async with connection.transaction():
+                await connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
+                for table in tables:
+                    await connection.execute(f"INSERT INTO public.{table} SELECT * FROM backup.{table}")
+                for sequence, last_value in sequences.items():
+                    await connection.fetchval(
+                        "SELECT setval($1, $2, $3)", sequence, last_value or 1, last_value is not None
+                    )
+        finally:
+            await connection.close()
 
     return restore

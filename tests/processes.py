@@ -25,6 +25,7 @@ from models import migrator
 from models.db import connection
 from resolvers.organization import company
 from server.clock import utc_now
+from server.setting_descriptions import DESCRIPTIONS, PREFIX, variable_name
 from tests.backing_services import free_port
 from tests.empty_database import run_in_thread
 from tests.http_server import ADMIN, RunningServer
@@ -126,7 +127,10 @@ class Workspace:
 
     def environment(self, **more: Any) -> dict[str, str]:
         settings = {name: value for name, value in {**self.settings, **more}.items() if value is not None}
-        variables = {f"SCORELINE_{name.upper()}": str(value) for name, value in settings.items()}
+        variables = {
+            variable_name(name) if name in DESCRIPTIONS else f"{PREFIX}{name.upper()}": str(value)
+            for name, value in settings.items()
+        }
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
         return {**inherited, **variables, "PYTHONPATH": str(ROOT)}
 

@@ -74,6 +74,7 @@ class _PooledConnection(asyncpg.Connection):  # type: ignore[misc]
         await self._reset()
 
 
+APPLICATION_NAME: Final = "scoreline"  # of our sessions on PostgreSQL
 LEDGER_LOCK_ID: Final = 0x5C0E_0001
 BATCH_LOCK_ID: Final = 0x5C0E_0003
 
@@ -108,7 +109,7 @@ def tortoise_config(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVE
         credentials["command_timeout"] = limits.statement
         credentials["connection_class"] = _PooledConnection
         credentials["server_settings"] = {
-            "application_name": "scoreline",
+            "application_name": APPLICATION_NAME,
             "statement_timeout": _to_milliseconds(limits.statement),  # also ends the statement of a frozen process
             "lock_timeout": _to_milliseconds(limits.lock),
             "idle_in_transaction_session_timeout": _to_milliseconds(limits.idle_in_transaction),

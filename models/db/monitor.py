@@ -13,11 +13,20 @@ from models.db import connection
 from models.db.availability import Availability
 from models.db.connection import DeadlineExceeded
 from models.db.postgres_backend import PostgresClient
+from models.db.write_queue import SERVER_LIMITS
 
 INTERVAL_SECONDS: Final = 0.5  # between two probes
 ANSWER_SECONDS: Final = 0.75  # within which a probe is answered
 MAX_LAG_SECONDS: Final = 0.25  # a probe that ended later was not answered because this process was busy or paused
 MAX_FAILURES: Final = 2  # in a row, after which the database counts as away
+# The probe also ends the sessions of other servers that have been frozen in the middle of a statement: those wait for a
+# client inside a transaction, perhaps with the lock of the ledger, and do not count as idle.
+_PROBE_SQL: Final = f"""
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE application_name = '{connection.APPLICATION_NAME}' AND datname = current_database() AND usename = current_user
+    AND state = 'active' AND wait_event = 'ClientRead'
+    AND state_change < now() - make_interval(secs => {SERVER_LIMITS.idle_in_transaction})
+"""  # noqa: S608 - constants
 
 log = logging.getLogger(__name__)
 
@@ -60,11 +69,13 @@ class DatabaseMonitor:
         loop = asyncio.get_running_loop()
         latest_end = loop.time() + ANSWER_SECONDS + MAX_LAG_SECONDS
         try:
-            await connection.with_deadline(ANSWER_SECONDS, client.execute_query("SELECT 1"))
+            _, ended_sessions = await connection.with_deadline(ANSWER_SECONDS, client.execute_query(_PROBE_SQL))
         except DeadlineExceeded:
             return loop.time() > latest_end
         except Exception as error:  # noqa: BLE001 - whatever the reason is, there was no answer
             log.debug("A probe of the database failed (%r).", error)
             await asyncio.sleep(INTERVAL_SECONDS)  # it failed at once: the database may just be restarting
             return False
+        if ended_sessions:
+            log.warning("%d sessions of a server that does not go on were ended.", len(ended_sessions))
         return True

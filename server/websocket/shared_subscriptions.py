@@ -202,6 +202,9 @@ class SharedSubscription:
     async def _publish(self, event: Any, result: OperationResult, active_state_ids: set[int] | None) -> None:
         """Send a result to all subscribers; an unchanged state is not sent.
 
+        A state with a lower version than before was read after the database had gone back in time and before that was
+        discovered. It is not sent either: the new epoch gives it a higher version.
+
         active_state_ids  states that still belong to the subscription; None if it has no such list.
         """
         text = _prepare_text(result)
@@ -209,8 +212,8 @@ class SharedSubscription:
         if self.is_event_stream:
             self.position = key
         else:
-            is_unchanged = self._store_state(key, version, text)
-            if is_unchanged:
+            is_older = key in self.latest_states and version < self.latest_states[key][0]
+            if is_older or self._store_state(key, version, text):
                 self._drop_inactive_states(active_state_ids)
                 return
         for sent_count, subscriber in enumerate(list(self.subscribers), 1):

@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection
 
 from models.db import connection
 from models.db.errors import DatabaseUnavailable
+from models.live import change_log, epoch
 from tests.database_restore import back_up
 from tests.http_server import RunningServer, receive_message, run_test_server, send_message
 from tests.world import START, World, open_world
@@ -105,8 +106,6 @@ async def test_streams_begin_anew_and_old_cursors_are_unknown_after_a_restore(
 async def test_new_epoch_of_another_process_reaches_open_streams(
     server: RunningServer, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from models.live import epoch
-
     async with server.connect() as socket:
         subscriptions = Subscriptions(socket)
         await subscriptions.start("activities", "activities { id cursor }")
@@ -127,6 +126,29 @@ async def test_new_epoch_of_another_process_reaches_open_streams(
         await subscriptions.start("resumed", f'activities(after: "{cursor}") {{ id cursor }}')
         await subscriptions.receive_until(lambda: "resumed" in subscriptions.error_codes)
         assert subscriptions.error_codes == {"activities": "CURSOR_UNKNOWN", "resumed": "CURSOR_UNKNOWN"}
+
+
+async def test_state_of_an_earlier_time_is_held_back_until_the_new_epoch(server: RunningServer) -> None:
+    company_id = (await server.execute("{ company { id } }"))["company"]["id"]
+    await server.execute(
+        """mutation($input: SetGoalInput!) { setGoal(input: $input) { goal { id } userErrors { message } } }""",
+        input={"owner": company_id, "metric": "deals_won", "target": "9", "period": {"kind": "YEAR"}},
+    )
+    await record_win(server)
+    async with server.connect() as socket:
+        subscriptions = Subscriptions(socket)
+        await subscriptions.start("goal", f'goalProgress(scope: "{company_id}") {{ id progress {{ version }} }}')
+        await subscriptions.receive_until(lambda: bool(subscriptions.payloads["goal"]))
+        version = subscriptions.newest("goal")["progress"]["version"]
+
+        async with connection.write_transaction():
+            await connection.execute("UPDATE goal SET version = 1")
+            await change_log.append(["goals"], START)
+        await asyncio.sleep(1.5)  # the hub has read the row, and the stream the goal
+        await epoch.renew(START)
+        await subscriptions.receive_until(lambda: subscriptions.newest("goal")["progress"]["version"] > version + 1000)
+
+    assert [state["progress"]["version"] for state in subscriptions.payloads["goal"][:-1]] == [version]
 
 
 async def test_page_is_continued_by_the_cursor_of_an_earlier_epoch(database_url: str) -> None:

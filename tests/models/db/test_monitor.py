@@ -7,9 +7,11 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import asyncpg
 import pytest
 
 from models.db import connection
+from models.db.connection import LEDGER_LOCK_ID
 from models.db.errors import DatabaseUnavailable
 from models.db.monitor import DatabaseMonitor
 from subscriptions.core.tasks import cancel_and_wait
@@ -88,3 +90,30 @@ async def test_busy_pool_does_not_count_as_no_answer(postgres: Postgres) -> None
         await connection.fetch_rows("SELECT pg_sleep(4)")
         assert connection.current_connection().availability.is_answering
         await cancel_and_wait(monitor)
+
+
+async def test_session_frozen_in_the_middle_of_a_statement_is_ended(monitored: Postgres) -> None:
+    other = await asyncpg.connect(monitored.url, server_settings={"application_name": connection.APPLICATION_NAME})
+    await other.execute("BEGIN")
+    await other.execute("SELECT pg_advisory_xact_lock($1::bigint)", LEDGER_LOCK_ID)
+    await other.prepare("SELECT 2")  # is parsed, and not executed: PostgreSQL waits for the rest of the statement
+
+    started_at = time.monotonic()
+    await write()
+
+    assert 2 < time.monotonic() - started_at < 4.4  # the limit on waiting for the lock
+    with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.InterfaceError)):
+        await other.execute("SELECT 3")
+
+
+async def test_sessions_that_wait_or_work_are_not_ended(monitored: Postgres) -> None:
+    idle, working = [
+        await asyncpg.connect(monitored.url, server_settings={"application_name": connection.APPLICATION_NAME})
+        for _ in range(2)
+    ]
+
+    await working.execute("SELECT pg_sleep(4.5)")
+
+    assert await working.fetchval("SELECT 1") == await idle.fetchval("SELECT 1") == 1
+    await idle.close()
+    await working.close()
