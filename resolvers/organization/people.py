@@ -35,25 +35,52 @@ _MINUTES_PER_DAY = 24 * 60
 _ADMIN_ONLY = "Only an administrator can change people and teams."
 
 
-async def create_employee(context: Context, input: InputFields) -> Employee:
-    """Create an employee, or update the employee with the same `externalId`."""
+async def hash_new_password(context: Context, input: InputFields) -> str | None:
+    """Return the hash of the password in the input of an employee; None if it has none.
+
+    Call it before the unit of work, since hashing takes long. Nothing is hashed for a viewer who may not set a
+    password, nor for an employee who does not exist: the unit of work refuses these.
+    """
+    if input.get("password") is None or not context.viewer.can_company_wide(Action.ADMINISTER):
+        return None
+    name, email = input.get("name"), input.get("email")
+    if "id" in input:
+        resolver = IdResolver(context)
+        await resolver.load_by_global_ids("Employee", [input["id"]])
+        try:
+            employee = resolver.resolve_employee(input["id"], "input", "id")
+        except NotFound:
+            return None
+        name, email = name or employee.name, email or employee.email
+    company = await context.company()
+    return await passwords.hash_password(input["password"], "input", "password", names=(company.name, name, email))
+
+
+async def create_employee(context: Context, input: InputFields, password_hash: str | None = None) -> Employee:
+    """Create an employee, or update the employee with the same `externalId`.
+
+    password_hash  of the password in the input, by `hash_new_password`
+    """
     context.viewer.require_admin(_ADMIN_ONLY)
     external_id = validation.clean_external_id(input.get("externalId"), "input", "externalId")
     if external_id and (existing := await Employee.get_or_none(external_id=external_id)):
-        return await _apply_employee_input(context, existing, input)
+        return await _apply_employee_input(context, existing, input, password_hash)
     employee = Employee(external_id=external_id, created_at=context.now(), active=True)
-    return await _apply_employee_input(context, employee, input)
+    return await _apply_employee_input(context, employee, input, password_hash)
 
 
-async def update_employee(context: Context, input: InputFields) -> Employee:
+async def update_employee(context: Context, input: InputFields, password_hash: str | None = None) -> Employee:
+    """Change an employee; `password_hash` as in `create_employee`."""
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Employee", [input["id"]])
     employee = resolver.resolve_employee(input["id"], "input", "id")
     context.viewer.require_admin(_ADMIN_ONLY)
-    return await _apply_employee_input(context, employee, input)
+    return await _apply_employee_input(context, employee, input, password_hash)
 
 
-async def _apply_employee_input(context: Context, employee: Employee, input: InputFields) -> Employee:
+async def _apply_employee_input(
+    context: Context, employee: Employee, input: InputFields, password_hash: str | None
+) -> Employee:
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Employee", [input.get("manager")])
     await resolver.load_by_global_ids("Team", [input.get("team")])
@@ -79,8 +106,8 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
         employee.avatar_url = _validate_avatar_url(input["avatarUrl"])
     if input.get("active") is not None:
         employee.active = input["active"]
-    if input.get("password") is not None:
-        employee.password_hash = await passwords.hash_password(input["password"], "input", "password")
+    if password_hash is not None:
+        employee.password_hash = password_hash
     await _ensure_admin_remains(employee, original)
     changed_fields = [name for name, old in original.items() if getattr(employee, name) != old]
     if not changed_fields:
@@ -145,7 +172,8 @@ async def update_profile(context: Context, input: InputFields, request: Idempote
     employee_id, password_hash = viewer.employee.id, None
     if input.get("password") is not None:
         current_hash = await _check_current_password(context, employee_id, input.get("currentPassword") or "")
-        password_hash = await passwords.hash_password(input["password"], "input", "password")
+        names = ((await context.company()).name, viewer.employee.name, viewer.employee.email)
+        password_hash = await passwords.hash_password(input["password"], "input", "password", names=names)
     async with context.unit_of_work():
         employee = await Employee.get(id=employee_id)
         if request and await idempotency.find_saved_response(context, request) is not None:
