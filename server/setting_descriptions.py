@@ -59,6 +59,11 @@ DESCRIPTIONS: Final = {
         "sent by mail.",
         "an address without a path, like `https://sales.example.com`",
     ),
+    "hsts": SettingDescription(
+        False,
+        "Tell browsers to use only HTTPS for this host and all its subdomains, for a year (HSTS).",
+        "`true` or `false`",
+    ),
     "access_minutes": SettingDescription(
         15, "How long an access token is valid.", "a number of minutes from 1 to 1440"
     ),

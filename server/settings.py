@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     trusted_proxies: StringTuple = _setting("trusted_proxies")
     origins: StringTuple = _setting("origins")
     public_url: str | None = _setting("public_url")
+    hsts: bool = _setting("hsts")
     access_minutes: int = _setting("access_minutes", ge=1, le=1440)
     refresh_days: int = _setting("refresh_days", ge=1, le=365)
     deadline_seconds: int = _setting("deadline_seconds", ge=1, le=120)
