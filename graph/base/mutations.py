@@ -14,11 +14,11 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from domain.errors.operation_errors import Unauthenticated
-from domain.errors.user_errors import UserError, UserErrorCode
+from domain.errors.user_errors import Forbidden, UserError, UserErrorCode
 from domain.i18n.error_translation import translate
 from graph.base.input_mapping import to_input_fields
 from graph.base.row_types import Info
-from resolvers.auth import sessions
+from resolvers.auth import audit, sessions
 from resolvers.request import goal_visibility, idempotency
 
 _KEY_ARGUMENT: Final = "idempotency_key"
@@ -51,6 +51,8 @@ class _UserErrorsExtension(FieldExtension):
         try:
             return await self.run(next_, source, info, arguments)
         except UserError as error:
+            if isinstance(error, Forbidden):
+                audit.record_refusal(info.context, "action forbidden", mutation=info.field_name)
             return make_error_payload(self.field.type, error, info.context.language)  # type: ignore[arg-type]
 
     async def run(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:

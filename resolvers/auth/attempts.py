@@ -124,6 +124,7 @@ async def count_wrong_token(limiter: RateLimiterProtocol, network: str, token: s
     if await limiter.hit(_SAME_TOKEN, network, digest):
         return
     wait = await limiter.hit(PER_NETWORK, network, _UNKNOWN)
+    audit.log.warning("wrong token throttled" if wait else "wrong token", address=network)
     if wait:
         await limiter.undo(_SAME_TOKEN, network, digest)
         raise _throttled(wait)

@@ -148,6 +148,7 @@ async def sign_out(context: Context, token: str) -> None:
     row = await RefreshToken.get_or_none(digest=_digest(token))
     if row is not None:
         await _end_session(context, row.session_id)
+        audit.record(context, "signed out", session=row.session_id)
 
 
 async def _end_session(context: Context, session_id: int) -> None:

@@ -32,6 +32,7 @@ from resolvers.request.scopes import ScopeArgument
 from resolvers.request.validation import InputFields
 
 _MINUTES_PER_DAY = 24 * 60
+_ACCOUNT_FIELDS: Final = frozenset({"email", "role", "team_id", "manager_id", "active"})  # decide who may do what
 _ADMIN_ONLY = "Only an administrator can change people and teams."
 
 
@@ -124,7 +125,19 @@ async def _apply_employee_input(
         await password_links.void_links(employee.id, context.now())
     if has_new_password:
         await sign_ins.unlock(employee.id, context.now())
+    if "password_hash" in changed_fields:
         audit.record(context, "password set", employee=employee.id)
+    if original["id"] is None:
+        audit.record(context, "employee created", employee=employee.id, role=employee.role)
+    elif account_fields := sorted(_ACCOUNT_FIELDS.intersection(changed_fields)):
+        audit.record(
+            context,
+            "employee changed",
+            employee=employee.id,
+            fields=account_fields,
+            role=employee.role,
+            active=employee.active,
+        )
     context.publish("people", f"employee:{employee.id}")
     return employee
 
@@ -234,7 +247,7 @@ async def _apply_team_input(context: Context, team: Team, input: InputFields) ->
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Team", [input.get("parent")])
     await resolver.load_by_global_ids("Employee", [input.get("manager")])
-    original_parent_id, affected_team_ids = team.parent_id, set[int]()
+    original_parent_id, original_manager_id, affected_team_ids = team.parent_id, team.manager_id, set[int]()
     if input.get("name") is not None:
         team.name = validation.clean_name(input["name"], "input", "name")
     if input.get("externalId") is not None:  # only imports set it
@@ -255,6 +268,8 @@ async def _apply_team_input(context: Context, team: Team, input: InputFields) ->
         await scores.move_team_totals(team.id, old_ancestor_ids, new_ancestor_ids)
         affected_team_ids = set(old_ancestor_ids) ^ set(new_ancestor_ids)
     await team.save()
+    if (team.parent_id, team.manager_id) != (original_parent_id, original_manager_id):
+        audit.record(context, "team changed", team=team.id, parent=team.parent_id, manager=team.manager_id)
     context.current_viewer = replace(
         context.viewer, tree=await people.load_team_tree()
     )  # the rest of this unit of work sees the team

@@ -82,6 +82,18 @@ async def test_request_id_is_equal_in_all_lines_and_in_response(read_lines):
     assert log_setup.current_request_id() == ""
 
 
+@pytest.mark.parametrize("log_format", ["console", "json"])
+async def test_client_cannot_forge_a_line(stream, log_format):
+    log_setup.configure_logging(FakeLogSettings(log_format), stream)
+    forged = "/a\r\n2026-11-29 [info] signed in\x1b[2J\u2028"
+
+    await run_asgi(log_setup.RequestLogMiddleware(respond), HTTP_SCOPE | {"path": forged})
+    logging.getLogger("some.library").warning("refused %s", forged)
+
+    assert len(stream.getvalue().splitlines()) == 3
+    assert "\x1b" not in stream.getvalue()
+
+
 async def test_failed_request_is_logged(read_lines):
     async def fail(scope, receive, send):
         raise RuntimeError
