@@ -96,6 +96,7 @@ def build_server(settings: Settings) -> Server:
         idle_timeout=timedelta(minutes=settings.idle_minutes),
         access_token_seconds=settings.access_minutes * 60,
         refresh_token_days=settings.refresh_days,
+        session_idle_days=settings.session_idle_days,
         publish_change=hub.publish,
         notification_channels=frozenset(settings.channel_addresses),
         shared_channels=notification_channels.shared_channels(settings.channel_addresses),

@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     hsts: bool = _setting("hsts")
     access_minutes: int = _setting("access_minutes", ge=1, le=1440)
     refresh_days: int = _setting("refresh_days", ge=1, le=365)
+    session_idle_days: int = _setting("session_idle_days", ge=1, le=365)
     deadline_seconds: int = _setting("deadline_seconds", ge=1, le=120)
     idle_minutes: int = _setting("idle_minutes", ge=2, le=60)
     body_limit: int = _setting("body_limit", ge=10_000, le=20_000_000)

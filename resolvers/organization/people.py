@@ -184,7 +184,7 @@ async def update_profile(context: Context, input: InputFields, request: Idempote
         return await Employee.get(id=viewer.employee.id)
     employee_id, password_hash = viewer.employee.id, None
     if input.get("password") is not None:
-        current_hash = await _check_current_password(context, employee_id, input.get("currentPassword") or "")
+        current_hash = await attempts.check_current_password(context, employee_id, input.get("currentPassword") or "")
         names = ((await context.company()).name, viewer.employee.name, viewer.employee.email)
         password_hash = await passwords.hash_password(input["password"], "input", "password", names=names)
     async with context.unit_of_work():
@@ -206,7 +206,7 @@ async def update_profile(context: Context, input: InputFields, request: Idempote
         await employee.save()
         if password_hash is not None:
             if employee.password_hash != current_hash:  # it was changed meanwhile
-                raise Invalid(_WRONG_CURRENT_PASSWORD, "input", "currentPassword")
+                raise attempts.wrong_current_password()
             await accounts.set_password(employee, password_hash, context.now(), kept_session_id=viewer.session_id)
             context.publish(f"employee:{employee.id}")
         if request:
@@ -214,19 +214,6 @@ async def update_profile(context: Context, input: InputFields, request: Idempote
     if password_hash is not None:
         audit.record(context, "password changed")
     return employee
-
-
-_WRONG_CURRENT_PASSWORD: Final = "The current password is wrong."
-
-
-async def _check_current_password(context: Context, employee_id: int, password: str) -> str | None:
-    """Return the hash of the employee's password, which must be this one; wrong ones are counted as at a sign-in."""
-    employee = await Employee.get(id=employee_id)
-    email = employee.email or f"employee:{employee_id}"
-    account = await accounts.find_account(email, context.client.network)
-    if not await attempts.check_password(context, email, account, password):
-        raise Invalid(_WRONG_CURRENT_PASSWORD, "input", "currentPassword")
-    return account.password_hash
 
 
 async def create_team(context: Context, input: InputFields) -> Team:

@@ -61,6 +61,10 @@ STATED_FACTS = [
     ("docs/alerts.md", f"delays of at most {delivery_policy.MAX_RETRY_DELAY.seconds // 60} minutes"),
     ("docs/alerts.md", f"are deleted after {retention._OUTBOX_TTL.days} days"),
     ("docs/api.md", f"valid for {SETTINGS.access_minutes} minutes (`SCORELINE_ACCESS_MINUTES`)"),
+    (
+        "docs/api.md",
+        f"or until the session was not refreshed for {SETTINGS.session_idle_days} days (`SCORELINE_SESSION_IDLE_DAYS`)",
+    ),
     ("docs/api.md", f"until {SETTINGS.refresh_days} days after the sign-in (`SCORELINE_REFRESH_DAYS`)"),
     ("docs/api.md", f"within {REPEAT_WINDOW.seconds} seconds it returns the same new one"),
     ("docs/api.md", f"for {LINK_LIFETIMES[LinkPurpose.INVITATION].days} days if the employee has no password yet"),
