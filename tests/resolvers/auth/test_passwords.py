@@ -114,6 +114,12 @@ async def test_password_is_compared_exactly(world: World, password: str) -> None
         assert not await can_sign_in(other)
 
 
+async def test_password_does_not_expire(world: World) -> None:
+    world.advance(days=3650)
+
+    assert (await world.mutate("signIn", None, email="ann@example.com", password=PASSWORD))["accessToken"]
+
+
 async def test_verify_password_is_false_without_account() -> None:
     assert not await passwords.verify_password(None, "nobody has this password")
 

@@ -2,6 +2,7 @@ import io
 import json
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
@@ -92,6 +93,16 @@ async def test_client_cannot_forge_a_line(stream, log_format):
 
     assert len(stream.getvalue().splitlines()) == 3
     assert "\x1b" not in stream.getvalue()
+
+
+async def test_lines_have_their_time_in_utc(read_lines):
+    earliest = datetime.now(UTC)
+    await run_asgi(log_setup.RequestLogMiddleware(respond), HTTP_SCOPE)
+    latest = datetime.now(UTC)
+
+    times = [datetime.fromisoformat(line["timestamp"]) for line in read_lines()]
+    assert {time.utcoffset() for time in times} == {timedelta(0)}
+    assert all(earliest <= time <= latest for time in times)
 
 
 async def test_failed_request_is_logged(read_lines):
