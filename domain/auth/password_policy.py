@@ -62,4 +62,13 @@ def _consists_of_names(password: str, names: Iterable[str | None]) -> bool:
         parts = re.findall(r"[^\W\d_]+", (name or "").casefold())
         words |= {part for part in (*parts, "".join(parts)) if len(part) >= _MIN_WORD_LENGTH}
     letters = "".join(re.findall(r"[^\W\d_]+", password.casefold()))
-    return re.fullmatch("(?:" + "|".join(map(re.escape, words)) + ")+", letters) is not None
+    return bool(letters) and _is_concatenation(letters, words)
+
+
+def _is_concatenation(text: str, words: Iterable[str]) -> bool:
+    """Return whether a text is made of the words. A regular expression could take exponential time for it."""
+    ends = {0}
+    for start in range(len(text)):
+        if start in ends:
+            ends.update(start + len(word) for word in words if text.startswith(word, start))
+    return len(text) in ends

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
@@ -62,6 +64,14 @@ def test_other_password_is_accepted_whatever_its_characters(password: str) -> No
 def test_documented_word_with_digits_is_refused(word: str) -> None:
     with pytest.raises(Invalid):
         check_new_password(f"{word.upper()}20261129", ())
+
+
+def test_check_takes_little_time_for_names_that_repeat() -> None:
+    started_at = time.perf_counter()
+
+    check_new_password("a" * (MAX_LENGTH - 1) + "b", ["aaa aaaa aaaaa"])
+
+    assert time.perf_counter() - started_at < 1  # all ways to split it would take longer than the universe is old
 
 
 @for_all(st.text(max_size=MAX_LENGTH + 5))
