@@ -18,8 +18,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_START_SECONDS: Final = 30.0
-_WAIT_SECONDS: Final = 20.0
+_START_SECONDS: Final = 60.0
+_WAIT_SECONDS: Final = 60.0
 
 
 @dataclass
