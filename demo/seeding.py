@@ -34,7 +34,7 @@ from resolvers.request.context import Context
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
 
-PASSWORD: Final = "snowflake"  # of all employees; not a secret, since the demo prints it at start
+PASSWORD: Final = "quiet snowflake"  # of all employees; not a secret, since the demo prints it at start
 _CLOSE_AFTER_WORKDAYS: Final = 5  # of the next month
 _BATCH_FRACTION: Final = 5  # a batch covers a fifth of the time between its start and now, within the limits below
 _MIN_BATCH, _MAX_BATCH = timedelta(hours=12), timedelta(days=14)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -33,6 +34,7 @@ from server.http import static_pages
 from server.http.graphql_endpoint import GraphQLEndpoint
 from server.http.metrics_endpoint import answer_metrics
 from server.http.rate_limit import RateLimiter, create_rate_limiter
+from server.http.security_headers import DataHeadersMiddleware
 from server.observability import health, logging, prometheus
 from server.operation_runner import OperationRunner
 from server.parent_watch import end_with_parent
@@ -94,6 +96,7 @@ def build_server(settings: Settings) -> Server:
         idle_timeout=timedelta(minutes=settings.idle_minutes),
         access_token_seconds=settings.access_minutes * 60,
         refresh_token_days=settings.refresh_days,
+        session_idle_days=settings.session_idle_days,
         publish_change=hub.publish,
         notification_channels=frozenset(settings.channel_addresses),
         shared_channels=notification_channels.shared_channels(settings.channel_addresses),
@@ -236,6 +239,7 @@ def create_app(settings: Settings) -> ASGIApp:
             Route("/wallboard", handle_wallboard),
             Route("/password", handle_password),
         ],
+        middleware=[Middleware(DataHeadersMiddleware)],
         lifespan=lifespan,
     )
 

@@ -17,6 +17,7 @@ from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
+from server.observability import logging
 
 
 class ContextFactory:
@@ -45,6 +46,7 @@ class ContextFactory:
         context = self.create_context(client)
         if client.token is not None:
             context.current_viewer = await sessions.authenticate_client(client, self.services, self.clock())
+            logging.set_viewer(context.current_viewer.key)
         return context
 
     async def create_for_scheduler(self) -> Context:

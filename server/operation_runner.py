@@ -13,6 +13,7 @@ from graphql import ExecutionResult
 
 from graph.execution import error_formatting
 from graph.execution.operations import InvalidDocument, Operation, Operations
+from resolvers.auth import audit
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from server.context_factory import ContextFactory
@@ -25,6 +26,8 @@ _CLIENT_ERROR_CODES: Final = frozenset(
         "QUERY_TOO_COMPLEX", error_formatting.PARSE_FAILED, error_formatting.VALIDATION_FAILED, error_formatting.BAD_USER_INPUT,
     }
 )  # fmt: skip
+
+_LOGGED_REFUSALS: Final = frozenset({"UNAUTHENTICATED", "FORBIDDEN", "THROTTLED", "QUERY_TOO_COMPLEX"})
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,12 @@ class OperationRunner:
     def _format_error(
         self, error: Exception, client: ClientInfo, code: str = error_formatting.BAD_USER_INPUT
     ) -> dict[str, Any]:
-        return error_formatting.format_error(
+        entry = error_formatting.format_error(
             error, language=client.language, request_id=logging.current_request_id(), default_code=code
         )
+        if entry["extensions"]["code"] in _LOGGED_REFUSALS:
+            audit.log.warning("operation refused", code=entry["extensions"]["code"], address=client.address)
+        return entry
 
     def parse_operation(self, request: GraphQLRequest) -> Operation:
         """Parse, validate and prepare a request. Raises errors that `make_error_result` turns into a result."""

@@ -59,10 +59,18 @@ DESCRIPTIONS: Final = {
         "sent by mail.",
         "an address without a path, like `https://sales.example.com`",
     ),
+    "hsts": SettingDescription(
+        False,
+        "Tell browsers to use only HTTPS for this host and all its subdomains, for a year (HSTS).",
+        "`true` or `false`",
+    ),
     "access_minutes": SettingDescription(
         15, "How long an access token is valid.", "a number of minutes from 1 to 1440"
     ),
     "refresh_days": SettingDescription(30, "How long a session lasts after sign-in.", "a number of days from 1 to 365"),
+    "session_idle_days": SettingDescription(
+        14, "How long a session lasts without being refreshed.", "a number of days from 1 to 365"
+    ),
     "deadline_seconds": SettingDescription(
         10, "How long an operation may take before it is cancelled.", "a number of seconds from 1 to 120"
     ),

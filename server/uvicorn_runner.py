@@ -9,6 +9,7 @@ import uvicorn
 
 from server.app import create_app
 from server.http.header_limit import LimitedHttpProtocol
+from server.http.security_headers import list_common_headers
 from server.settings import Settings
 from server.websocket.protocol import WebSocketProtocol
 
@@ -35,6 +36,7 @@ def server_config(settings: Settings, app_factory: str | None = None) -> uvicorn
         port=settings.port,
         http=LimitedHttpProtocol,
         ws=WebSocketProtocol,
+        headers=list_common_headers(hsts=settings.hsts),
         proxy_headers=False,  # ClientInfoReader reads them, from trusted proxies only
         ws_max_size=65_536,
         ws_per_message_deflate=settings.compress,

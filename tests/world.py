@@ -209,6 +209,7 @@ async def open_world(url: str, currency: str = "EUR") -> AsyncIterator[World]:
                 hub,
                 access_token_seconds=400 * 86_400,
                 refresh_token_days=400,
+                session_idle_days=400,
             )
             world = World(services, create_schema(allow_suggestions=True))
             await company.set_up(

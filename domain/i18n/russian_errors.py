@@ -205,7 +205,15 @@ RUSSIAN_ERRORS: Final = {
     # sign-in and idempotency keys
     "The e-mail or the password is wrong.": "Неверный адрес почты или пароль.",
     "The current password is wrong.": "Текущий пароль неверен.",
+    "A device has no sessions: revoke it.": "У устройства нет сеансов: отзовите его.",
+    "There is no such session.": "Такого сеанса нет.",
     "A password has {least} to {most} characters.": "В пароле от {least} до {most} знаков.",
+    "This is one of the most common passwords: choose another, such as several words.": (
+        "Это один из самых частых паролей: выберите другой, например из нескольких слов."
+    ),
+    "This password consists of names that others can guess: choose another, such as several words.": (
+        "Пароль состоит из имён и названий, которые легко угадать: выберите другой, например из нескольких слов."
+    ),
     "Too many wrong passwords or tokens: wait and try again.": (
         "Слишком много неверных паролей или токенов: подождите и повторите."
     ),

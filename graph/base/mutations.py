@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, dataclass_transform
 
@@ -14,11 +14,11 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from domain.errors.operation_errors import Unauthenticated
-from domain.errors.user_errors import UserError, UserErrorCode
+from domain.errors.user_errors import Forbidden, UserError, UserErrorCode
 from domain.i18n.error_translation import translate
 from graph.base.input_mapping import to_input_fields
 from graph.base.row_types import Info
-from resolvers.auth import sessions
+from resolvers.auth import audit, sessions
 from resolvers.request import goal_visibility, idempotency
 
 _KEY_ARGUMENT: Final = "idempotency_key"
@@ -51,6 +51,8 @@ class _UserErrorsExtension(FieldExtension):
         try:
             return await self.run(next_, source, info, arguments)
         except UserError as error:
+            if isinstance(error, Forbidden):
+                audit.record_refusal(info.context, "action forbidden", mutation=info.field_name)
             return make_error_payload(self.field.type, error, info.context.language)  # type: ignore[arg-type]
 
     async def run(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
@@ -81,27 +83,51 @@ class _UnitOfWorkExtension(_UserErrorsExtension):
             )
 
     async def run(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
-        context = info.context
-        context.viewer  # noqa: B018 - an anonymous client is refused before it takes the writers' lock
         key = arguments.pop(_KEY_ARGUMENT, None)
-        request = idempotency.identify_request(info.field_name, arguments, to_input_fields, key)
         is_batch = self._batch_argument is not None and len(arguments[self._batch_argument]) >= LARGE_BATCH_SIZE
-        async with context.unit_of_work(is_batch=is_batch) as unit_of_work:
-            saved_response = await idempotency.find_saved_response(context, request) if request else None
-            if saved_response is None:
-                payload = await next_(source, info, **arguments)
-                if request:
-                    fields = {field.name: getattr(payload, field.name) for field in dataclasses.fields(payload)}
-                    await idempotency.save_response(context, request, fields)
-            else:
-                payload = self.field.type(**saved_response)  # type: ignore[operator]
-        # the fields of the payload are resolved with the permissions as they are after the mutation
-        if {"people", "company"} & unit_of_work.topics:
-            with suppress(Unauthenticated):  # viewers who have just ended their own session still get the payload
-                await sessions.reauthenticate(context)
-        if getattr(payload, "goals", None):
-            payload.goals = await goal_visibility.filter_visible(context, payload.goals)
-        return payload
+        return await run_in_unit_of_work(
+            info,
+            self.field.type,  # type: ignore[arg-type]
+            arguments,
+            lambda: next_(source, info, **arguments),
+            key=key,
+            is_batch=is_batch,
+        )
+
+
+async def run_in_unit_of_work(
+    info: Info,
+    payload_type: type[Any],
+    arguments: dict[str, Any],
+    execute: Callable[[], Awaitable[Any]],
+    *,
+    key: str | None = None,
+    is_batch: bool = False,
+) -> Any:
+    """Run a mutation in one unit of work, once for each idempotency key, and return its payload.
+
+    arguments  of the mutation, which identify the call
+    key        the idempotency key if the mutation takes it as an argument of its own
+    """
+    context = info.context
+    context.viewer  # noqa: B018 - an anonymous client is refused before it takes the writers' lock
+    request = idempotency.identify_request(info.field_name, arguments, to_input_fields, key)
+    async with context.unit_of_work(is_batch=is_batch) as unit_of_work:
+        saved_response = await idempotency.find_saved_response(context, request) if request else None
+        if saved_response is None:
+            payload = await execute()
+            if request:
+                fields = {field.name: getattr(payload, field.name) for field in dataclasses.fields(payload)}
+                await idempotency.save_response(context, request, fields)
+        else:
+            payload = payload_type(**saved_response)
+    # the fields of the payload are resolved with the permissions as they are after the mutation
+    if {"people", "company"} & unit_of_work.topics:
+        with suppress(Unauthenticated):  # viewers who have just ended their own session still get the payload
+            await sessions.reauthenticate(context)
+    if getattr(payload, "goals", None):
+        payload.goals = await goal_visibility.filter_visible(context, payload.goals)
+    return payload
 
 
 def mutation(description: str, *, batch_argument: str | None = None) -> Any:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import Role
 from graph.base.input_mapping import to_input_fields
-from graph.base.mutations import mutation, payload, session_mutation
+from graph.base.mutations import mutation, payload, run_in_unit_of_work, session_mutation
 from graph.base.row_types import Info
 from graph.types.people import Employee, Team
+from models.organization.people import Employee as EmployeeRow
 from resolvers.organization import people
 from resolvers.request import idempotency
+from resolvers.request.context import Context
+from resolvers.request.validation import InputFields
 
 
 @strawberry.input
@@ -82,15 +87,31 @@ class TeamPayload:
     team: Team | None
 
 
+async def _save_employee(
+    info: Info,
+    input: CreateEmployeeInput | UpdateEmployeeInput,
+    save: Callable[[Context, InputFields, str | None], Awaitable[EmployeeRow]],
+) -> EmployeePayload:
+    """Hash the password, which takes long, and then run the unit of work, in which other writers wait."""
+    fields = to_input_fields(input)
+    password_hash = await people.hash_new_password(info.context, fields)
+
+    async def execute() -> EmployeePayload:
+        return EmployeePayload(employee=await save(info.context, fields, password_hash))  # type: ignore[arg-type]
+
+    payload: EmployeePayload = await run_in_unit_of_work(info, EmployeePayload, {"input": input}, execute)
+    return payload
+
+
 @strawberry.type
 class PeopleMutation:
-    @mutation("Create an employee, or update the one with the same `externalId`.")
+    @session_mutation("Create an employee, or update the one with the same `externalId`.")
     async def create_employee(self, info: Info, input: CreateEmployeeInput) -> EmployeePayload:
-        return EmployeePayload(employee=await people.create_employee(info.context, to_input_fields(input)))  # type: ignore[arg-type]
+        return await _save_employee(info, input, people.create_employee)
 
-    @mutation("Change an employee; `active: false` ends their sessions and removes them from leaderboards.")
+    @session_mutation("Change an employee; `active: false` ends their sessions and removes them from leaderboards.")
     async def update_employee(self, info: Info, input: UpdateEmployeeInput) -> EmployeePayload:
-        return EmployeePayload(employee=await people.update_employee(info.context, to_input_fields(input)))  # type: ignore[arg-type]
+        return await _save_employee(info, input, people.update_employee)
 
     @session_mutation("Change the viewer's language, quiet hours, digest and password.")
     async def update_profile(self, info: Info, input: UpdateProfileInput) -> EmployeePayload:

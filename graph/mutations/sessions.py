@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
-from strawberry import UNSET
+from strawberry import ID, UNSET
 
+from graph.base.input_mapping import to_input_fields
 from graph.base.mutations import payload, session_mutation
 from graph.base.row_types import Info
 from graph.types.sessions import Viewer
-from resolvers.auth import sessions
+from resolvers.auth import own_sessions, sessions
 
 
 @strawberry.input(description="`trustToken`: from an earlier sign-in on the same device.")
@@ -30,6 +31,17 @@ class SignInPayload:
     expires_at: datetime | None
     trust_token: str | None
     viewer: Viewer | None
+
+
+@strawberry.input(description="`session`: the one to end; without it, all others than the one in use.")
+class EndSessionsInput:
+    current_password: str
+    session: ID | None = UNSET
+
+
+@payload("`ended`: how many sessions have ended.")
+class EndSessionsPayload:
+    ended: int | None
 
 
 @payload("Only the user errors.")
@@ -64,3 +76,7 @@ refresh token, in case the answer was lost; later, or from another network, it e
     async def sign_out(self, info: Info, refresh_token: str) -> SignOutPayload:
         await sessions.sign_out(info.context, refresh_token)
         return SignOutPayload()
+
+    @session_mutation("End a session of the viewer, or all but the one in use. Open sockets of ended sessions close.")
+    async def end_sessions(self, info: Info, input: EndSessionsInput) -> EndSessionsPayload:
+        return EndSessionsPayload(ended=await own_sessions.end_sessions(info.context, to_input_fields(input)))

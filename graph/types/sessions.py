@@ -13,6 +13,7 @@ from graph.base.scopes import Scope
 from graph.types.people import Employee
 from models.auth import sessions
 from resolvers.alerts import inbox
+from resolvers.auth import own_sessions
 from resolvers.request import viewer as viewers
 
 
@@ -32,6 +33,14 @@ class Device(Node):
         return await info.context.company()
 
 
+@strawberry.type(description="A sign-in of the viewer that has not ended.")
+class Session:
+    id: strawberry.ID
+    started_at: datetime
+    expires_at: datetime = strawberry.field(description="When it ends unless it is refreshed before.")
+    current: bool = strawberry.field(description="Whether this request belongs to it.")
+
+
 @strawberry.type(description="The signed-in employee or device.")
 class Viewer:
     employee: Employee | None = strawberry.field(description="Null for a device.")
@@ -46,3 +55,10 @@ class Viewer:
     @staticmethod
     async def unread_alerts(info: Info) -> int:
         return await inbox.count_unread(info.context)
+
+    @strawberry.field(
+        graphql_type=list[Session], description="The newest 100 sessions of the employee; empty for a device."
+    )
+    @staticmethod
+    async def sessions(info: Info) -> Any:
+        return await own_sessions.list_sessions(info.context)

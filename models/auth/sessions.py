@@ -15,10 +15,13 @@ from domain.permissions import DeviceKind
 from models.db import connection
 from models.db.columns import enum_column, foreign_key, short_text_column
 
+_MAX_LISTED: Final = 100
+
 
 class Session(Model):
     """A sign-in with its chain of refresh tokens. Using a refresh token again later revokes the session.
 
+    expires_at       when it ends unless it is refreshed before
     active_token_id  the newest refresh token that was issued with an access token that has been used
     """
 
@@ -87,11 +90,23 @@ class IdempotencyRecord(Model):
         indexes = (("at",),)
 
 
-async def revoke_sessions(employee_id: int, at: datetime, *, kept_session_id: int | None = None) -> None:
-    """Revoke the employee's sessions, except `kept_session_id`."""
-    await (
-        Session.filter(employee_id=employee_id, revoked_at=None).exclude(id=kept_session_id or 0).update(revoked_at=at)
-    )
+async def revoke_sessions(
+    employee_id: int, at: datetime, *, session_id: int | None = None, kept_session_id: int | None = None
+) -> int:
+    """Revoke one session of the employee, or all except `kept_session_id`; return how many."""
+    active = Session.filter(employee_id=employee_id, revoked_at=None).exclude(id=kept_session_id or 0)
+    return await (active if session_id is None else active.filter(id=session_id)).update(revoked_at=at)
+
+
+async def belongs_to(session_id: int, employee_id: int) -> bool:
+    """Return whether this is a session of the employee, also one that has ended."""
+    return await Session.exists(id=session_id, employee_id=employee_id)
+
+
+async def list_active(employee_id: int, now: datetime) -> list[Session]:
+    """Return the newest sessions of the employee that have not ended, newest first."""
+    active = Session.filter(employee_id=employee_id, revoked_at=None, expires_at__gt=now)
+    return await active.order_by("-id").limit(_MAX_LISTED)
 
 
 async def use_refresh_token(token_id: int, now: datetime, network: str, successor_salt: str) -> bool:

@@ -18,7 +18,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from domain.errors.operation_errors import Throttled
+from domain.errors.user_errors import Invalid
+from models.organization import accounts
 from models.organization.accounts import Account
+from models.organization.people import Employee
 from resolvers.auth import audit, passwords
 from resolvers.request.context import Context
 from resolvers.request.rate_limits import RateLimit, RateLimiterProtocol
@@ -70,6 +73,20 @@ async def check_password(
         if count.is_reset:
             await limiter.clear(count.limit, *count.key)
     return True
+
+
+async def check_current_password(context: Context, employee_id: int, password: str) -> str | None:
+    """Return the hash of the employee's password, which must be this one; wrong ones are counted as at a sign-in."""
+    employee = await Employee.get(id=employee_id)
+    email = employee.email or f"employee:{employee_id}"
+    account = await accounts.find_account(email, context.client.network)
+    if not await check_password(context, email, account, password):
+        raise wrong_current_password()
+    return account.password_hash
+
+
+def wrong_current_password() -> Invalid:
+    return Invalid("The current password is wrong.", "input", "currentPassword")
 
 
 def _select_counts(email: str, account: Account, network: str, device_id: str | None, now: datetime) -> list[_Count]:
@@ -124,6 +141,7 @@ async def count_wrong_token(limiter: RateLimiterProtocol, network: str, token: s
     if await limiter.hit(_SAME_TOKEN, network, digest):
         return
     wait = await limiter.hit(PER_NETWORK, network, _UNKNOWN)
+    audit.log.warning("wrong token throttled" if wait else "wrong token", address=network)
     if wait:
         await limiter.undo(_SAME_TOKEN, network, digest)
         raise _throttled(wait)

@@ -7,7 +7,7 @@ from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id
 from models.auth.sessions import Device
 from models.goals.goals import OwnerKind
-from resolvers.auth import sessions
+from resolvers.auth import audit, sessions
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.validation import InputFields
@@ -32,6 +32,7 @@ async def create_device(context: Context, input: InputFields) -> tuple[Device, s
         digest=digest,
         created_at=context.now(),
     )
+    audit.record(context, "device created", device=device.id, kind=device.kind, team=team_id)
     return device, token
 
 
@@ -45,6 +46,7 @@ async def revoke_device(context: Context, global_id: str) -> Device:
         device.revoked_at = context.now()
         await device.save(update_fields=["revoked_at"])
         context.publish(f"device:{device.id}")
+        audit.record(context, "device revoked", device=device.id)
     return device
 
 

@@ -132,7 +132,8 @@ async def set_password(context: Context, token: str, password: str) -> str:
         if not await _is_repeated(context, link, email, password):
             raise Invalid(_INVALID_LINK, "input", "token")
         return email
-    password_hash = await passwords.hash_password(password, "input", "password")
+    names = ((await context.company()).name, employee.name, email)
+    password_hash = await passwords.hash_password(password, "input", "password", names=names)
     async with context.unit_of_work():
         if not await password_links.use_link(link.id, context.now()):
             raise Invalid(_INVALID_LINK, "input", "token")

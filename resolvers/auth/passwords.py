@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from domain.errors.user_errors import OutOfRange
+from domain.auth.password_policy import MAX_LENGTH, check_new_password
 
-MIN_LENGTH, MAX_LENGTH = 8, 200
 _HASHER: Final = PasswordHasher()
 _THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="argon2")  # few, since each hash takes 64 MiB of memory
 # Compared with where there is no account, so that an unknown e-mail takes as long as a wrong password (no user
@@ -19,10 +19,19 @@ _THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="argon2")  # few, sin
 _DUMMY_HASH: Final = "$argon2id$v=19$m=65536,t=3,p=4$daG1+COGsrIOTzlmHqOpqQ$MpYg5GRoOof5VxjKtMCDzMQNWf3CwgK08mos2dQSEXY"
 
 
-async def hash_password(password: str, *path: str) -> str:
-    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise OutOfRange(f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.", *path)
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, _HASHER.hash, password)
+async def hash_password(password: str, *path: str, names: Iterable[str | None]) -> str:
+    """Return the hash of a new password. Takes long, so call it outside of a unit of work.
+
+    names  of the company and the employee, of which the password must not consist
+
+    Raises OutOfRange or Invalid for a password that is not accepted.
+    """
+
+    def check_and_hash() -> str:
+        check_new_password(password, names, *path)
+        return _HASHER.hash(password)
+
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, check_and_hash)
 
 
 async def verify_password(password_hash: str | None, password: str) -> bool:

@@ -79,13 +79,19 @@ async def sign_in(context: Context, email: str, password: str, trust_token: str 
         raise Invalid("The e-mail or the password is wrong.", "input", "password")
     refresh_token = secrets.token_urlsafe(32)
     async with connection.transaction():
-        expires_at = now + timedelta(days=services.refresh_token_days)
+        expires_at = _compute_expiry(now, now, services)
         session = await Session.create(employee_id=account.employee.id, started_at=now, expires_at=expires_at)
         await RefreshToken.create(session_id=session.id, digest=_digest(refresh_token))
         await sign_ins.remember_network(account.employee.id, network, now)
     result = await _issue_access_token(context, session.id, refresh_token, account.employee)
     audit.record(context, "signed in", session=session.id)
     return replace(result, trust_token=trust_tokens.create_trust_token(account.employee.id, services, now))
+
+
+def _compute_expiry(started_at: datetime, now: datetime, services: Services) -> datetime:
+    """Return when a session that is used now ends: it lasts for a limited time in all, and less without being used."""
+    end = started_at + timedelta(days=services.refresh_token_days)
+    return min(end, now + timedelta(days=services.session_idle_days))
 
 
 def normalize_email(email: str) -> str:
@@ -110,6 +116,8 @@ async def refresh(context: Context, token: str) -> SignInResult:
     async with connection.transaction():
         successor = await _issue_successor(row, token, network, now)
         if successor is not None:
+            expires_at = _compute_expiry(session.started_at, now, context.services)
+            await Session.filter(id=session.id).update(expires_at=expires_at)
             await sign_ins.remember_network(session.employee_id, network, now)
     if successor is None:
         audit.record_refusal(context, "refresh token reused", session=session.id, employee=session.employee_id)
@@ -148,6 +156,7 @@ async def sign_out(context: Context, token: str) -> None:
     row = await RefreshToken.get_or_none(digest=_digest(token))
     if row is not None:
         await _end_session(context, row.session_id)
+        audit.record(context, "signed out", session=row.session_id)
 
 
 async def _end_session(context: Context, session_id: int) -> None:

@@ -32,28 +32,56 @@ from resolvers.request.scopes import ScopeArgument
 from resolvers.request.validation import InputFields
 
 _MINUTES_PER_DAY = 24 * 60
+_ACCOUNT_FIELDS: Final = frozenset({"email", "role", "team_id", "manager_id", "active"})  # decide who may do what
 _ADMIN_ONLY = "Only an administrator can change people and teams."
 
 
-async def create_employee(context: Context, input: InputFields) -> Employee:
-    """Create an employee, or update the employee with the same `externalId`."""
+async def hash_new_password(context: Context, input: InputFields) -> str | None:
+    """Return the hash of the password in the input of an employee; None if it has none.
+
+    Call it before the unit of work, since hashing takes long. Nothing is hashed for a viewer who may not set a
+    password, nor for an employee who does not exist: the unit of work refuses these.
+    """
+    if input.get("password") is None or not context.viewer.can_company_wide(Action.ADMINISTER):
+        return None
+    name, email = input.get("name"), input.get("email")
+    if "id" in input:
+        resolver = IdResolver(context)
+        await resolver.load_by_global_ids("Employee", [input["id"]])
+        try:
+            employee = resolver.resolve_employee(input["id"], "input", "id")
+        except NotFound:
+            return None
+        name, email = name or employee.name, email or employee.email
+    company = await context.company()
+    return await passwords.hash_password(input["password"], "input", "password", names=(company.name, name, email))
+
+
+async def create_employee(context: Context, input: InputFields, password_hash: str | None = None) -> Employee:
+    """Create an employee, or update the employee with the same `externalId`.
+
+    password_hash  of the password in the input, by `hash_new_password`
+    """
     context.viewer.require_admin(_ADMIN_ONLY)
     external_id = validation.clean_external_id(input.get("externalId"), "input", "externalId")
     if external_id and (existing := await Employee.get_or_none(external_id=external_id)):
-        return await _apply_employee_input(context, existing, input)
+        return await _apply_employee_input(context, existing, input, password_hash)
     employee = Employee(external_id=external_id, created_at=context.now(), active=True)
-    return await _apply_employee_input(context, employee, input)
+    return await _apply_employee_input(context, employee, input, password_hash)
 
 
-async def update_employee(context: Context, input: InputFields) -> Employee:
+async def update_employee(context: Context, input: InputFields, password_hash: str | None = None) -> Employee:
+    """Change an employee; `password_hash` as in `create_employee`."""
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Employee", [input["id"]])
     employee = resolver.resolve_employee(input["id"], "input", "id")
     context.viewer.require_admin(_ADMIN_ONLY)
-    return await _apply_employee_input(context, employee, input)
+    return await _apply_employee_input(context, employee, input, password_hash)
 
 
-async def _apply_employee_input(context: Context, employee: Employee, input: InputFields) -> Employee:
+async def _apply_employee_input(
+    context: Context, employee: Employee, input: InputFields, password_hash: str | None
+) -> Employee:
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Employee", [input.get("manager")])
     await resolver.load_by_global_ids("Team", [input.get("team")])
@@ -79,8 +107,8 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
         employee.avatar_url = _validate_avatar_url(input["avatarUrl"])
     if input.get("active") is not None:
         employee.active = input["active"]
-    if input.get("password") is not None:
-        employee.password_hash = await passwords.hash_password(input["password"], "input", "password")
+    if password_hash is not None:
+        employee.password_hash = password_hash
     await _ensure_admin_remains(employee, original)
     changed_fields = [name for name, old in original.items() if getattr(employee, name) != old]
     if not changed_fields:
@@ -97,7 +125,19 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
         await password_links.void_links(employee.id, context.now())
     if has_new_password:
         await sign_ins.unlock(employee.id, context.now())
+    if "password_hash" in changed_fields:
         audit.record(context, "password set", employee=employee.id)
+    if original["id"] is None:
+        audit.record(context, "employee created", employee=employee.id, role=employee.role)
+    elif account_fields := sorted(_ACCOUNT_FIELDS.intersection(changed_fields)):
+        audit.record(
+            context,
+            "employee changed",
+            employee=employee.id,
+            fields=account_fields,
+            role=employee.role,
+            active=employee.active,
+        )
     context.publish("people", f"employee:{employee.id}")
     return employee
 
@@ -144,8 +184,9 @@ async def update_profile(context: Context, input: InputFields, request: Idempote
         return await Employee.get(id=viewer.employee.id)
     employee_id, password_hash = viewer.employee.id, None
     if input.get("password") is not None:
-        current_hash = await _check_current_password(context, employee_id, input.get("currentPassword") or "")
-        password_hash = await passwords.hash_password(input["password"], "input", "password")
+        current_hash = await attempts.check_current_password(context, employee_id, input.get("currentPassword") or "")
+        names = ((await context.company()).name, viewer.employee.name, viewer.employee.email)
+        password_hash = await passwords.hash_password(input["password"], "input", "password", names=names)
     async with context.unit_of_work():
         employee = await Employee.get(id=employee_id)
         if request and await idempotency.find_saved_response(context, request) is not None:
@@ -165,7 +206,7 @@ async def update_profile(context: Context, input: InputFields, request: Idempote
         await employee.save()
         if password_hash is not None:
             if employee.password_hash != current_hash:  # it was changed meanwhile
-                raise Invalid(_WRONG_CURRENT_PASSWORD, "input", "currentPassword")
+                raise attempts.wrong_current_password()
             await accounts.set_password(employee, password_hash, context.now(), kept_session_id=viewer.session_id)
             context.publish(f"employee:{employee.id}")
         if request:
@@ -173,19 +214,6 @@ async def update_profile(context: Context, input: InputFields, request: Idempote
     if password_hash is not None:
         audit.record(context, "password changed")
     return employee
-
-
-_WRONG_CURRENT_PASSWORD: Final = "The current password is wrong."
-
-
-async def _check_current_password(context: Context, employee_id: int, password: str) -> str | None:
-    """Return the hash of the employee's password, which must be this one; wrong ones are counted as at a sign-in."""
-    employee = await Employee.get(id=employee_id)
-    email = employee.email or f"employee:{employee_id}"
-    account = await accounts.find_account(email, context.client.network)
-    if not await attempts.check_password(context, email, account, password):
-        raise Invalid(_WRONG_CURRENT_PASSWORD, "input", "currentPassword")
-    return account.password_hash
 
 
 async def create_team(context: Context, input: InputFields) -> Team:
@@ -206,7 +234,7 @@ async def _apply_team_input(context: Context, team: Team, input: InputFields) ->
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Team", [input.get("parent")])
     await resolver.load_by_global_ids("Employee", [input.get("manager")])
-    original_parent_id, affected_team_ids = team.parent_id, set[int]()
+    original_parent_id, original_manager_id, affected_team_ids = team.parent_id, team.manager_id, set[int]()
     if input.get("name") is not None:
         team.name = validation.clean_name(input["name"], "input", "name")
     if input.get("externalId") is not None:  # only imports set it
@@ -227,6 +255,8 @@ async def _apply_team_input(context: Context, team: Team, input: InputFields) ->
         await scores.move_team_totals(team.id, old_ancestor_ids, new_ancestor_ids)
         affected_team_ids = set(old_ancestor_ids) ^ set(new_ancestor_ids)
     await team.save()
+    if (team.parent_id, team.manager_id) != (original_parent_id, original_manager_id):
+        audit.record(context, "team changed", team=team.id, parent=team.parent_id, manager=team.manager_id)
     context.current_viewer = replace(
         context.viewer, tree=await people.load_team_tree()
     )  # the rest of this unit of work sees the team

@@ -28,6 +28,14 @@ class ClientInfo:
     @property
     def network(self) -> str:
         """The network of the address, under which attempts are counted: its /24, or its /64 of IPv6."""
+        return self._cut_address(_IPV4_NETWORK_BITS)
+
+    @property
+    def host(self) -> str:
+        """The address without what a client can choose of it: all of it, or its /64 of IPv6."""
+        return self._cut_address(32)
+
+    def _cut_address(self, ipv4_bits: int) -> str:
         try:
             address = ipaddress.ip_address(self.address)
         except ValueError:  # the scheduler, a command
@@ -36,4 +44,4 @@ class ClientInfo:
             if address.ipv4_mapped is None:
                 return str(ipaddress.IPv6Network((int(address), _IPV6_NETWORK_BITS), strict=False))
             address = address.ipv4_mapped
-        return str(ipaddress.IPv4Network((int(address), _IPV4_NETWORK_BITS), strict=False))
+        return str(ipaddress.IPv4Network((int(address), ipv4_bits), strict=False))

@@ -46,6 +46,8 @@ class Services:
     notify_change_log      makes the hub read the change log; called after each commit, returns at once
     publish_change         replaces it where the change is known: takes its position and topics
     hub                    subscriptions.hub.Hub; resolvers never use it
+    refresh_token_days     how long a session lasts
+    session_idle_days      how long it lasts without being refreshed
     idle_timeout           time without a heartbeat after which an employee is no longer at work
     forecast_engine        created on first use
     leaderboard_cache      created on first use
@@ -70,6 +72,7 @@ class Services:
     leaderboard_cache: Any = None
     access_token_seconds: int = 900
     refresh_token_days: int = 30
+    session_idle_days: int = 14
     publish_change: Callable[[int, Collection[str]], None] | None = None
     notification_channels: frozenset[str] = frozenset()
     shared_channels: frozenset[str] = frozenset()

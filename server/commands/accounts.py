@@ -32,7 +32,8 @@ def set_password(email: str, password: str) -> str:
     async def run() -> str:
         context, employee = _create_context(settings), await _find_employee(email)
         try:
-            password_hash = await passwords.hash_password(password, "password")
+            names = ((await context.company()).name, employee.name, employee.email)
+            password_hash = await passwords.hash_password(password, "password", names=names)
         except UserError as error:
             raise click.ClickException(error.message) from error
         async with context.unit_of_work():

@@ -15,6 +15,7 @@ from graph.execution import error_formatting
 from graph.execution.operations import Operation
 from resolvers.request.client_info import ClientInfo
 from server.http import static_pages
+from server.http.security_headers import DATA_POLICY
 from server.operation_runner import OperationResult, OperationRunner, count_unparsed_operation
 from server.requests.client_info import ALLOWED_METHODS, ClientInfoReader, joined_header, with_token
 from server.requests.content_negotiation import (
@@ -91,7 +92,7 @@ class GraphQLEndpoint:
             response = await self._handle_http(scope, Headers(scope=scope), receive)
         except ClientDisconnected:
             return
-        response.headers["x-content-type-options"] = "nosniff"
+        response.headers.setdefault("content-security-policy", DATA_POLICY)
         await response(scope, receive, send)
 
     async def _handle_http(self, scope: Scope, headers: Headers, receive: Receive) -> Response:

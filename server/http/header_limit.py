@@ -13,6 +13,8 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from server.http.security_headers import DATA_POLICY
+
 MAX_HEAD_BYTES: Final = 32_768  # each header counts with 32 bytes of overhead, as in RFC 9113, 6.5.2
 _CHUNK_BYTES: Final = 16_384  # data is parsed in chunks of this size, counted after each
 SLOW_READER_SECONDS: Final = 30.0  # how long a client may read nothing of a response
@@ -79,13 +81,21 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._non_body_bytes > MAX_HEAD_BYTES:
             self._send_431()
         else:
-            super().send_400_response(str(self._head_error or msg))
+            self._refuse(b"400 Bad Request", str(self._head_error or msg).encode())
 
     def _send_431(self) -> None:
-        response_head = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
-        self.transport.write(
-            response_head + b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_TOO_LONG_BODY), _TOO_LONG_BODY)
-        )
+        self._refuse(b"431 Request Header Fields Too Large", _TOO_LONG_BODY)
+
+    def _refuse(self, status: bytes, text: bytes) -> None:
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-security-policy", DATA_POLICY.encode()),
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(text)),
+            (b"connection", b"close"),
+        ]
+        lines = [b"HTTP/1.1 " + status, *(b"%b: %b" % header for header in headers), b"", text]
+        self.transport.write(b"\r\n".join(lines))
         self.transport.close()
 
     def pause_writing(self) -> None:

@@ -34,8 +34,6 @@ def make_page_response(page: bytes) -> HTMLResponse:
         page,
         headers={
             "content-security-policy": build_content_security_policy(page),
-            "x-content-type-options": "nosniff",
-            "referrer-policy": "no-referrer",
             "cache-control": "no-cache",
         },
     )

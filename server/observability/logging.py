@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REDACTED: Final = "[hidden]"
 QUIET_PATHS: Final = ("/health/", "/metrics")  # polled every few seconds: logged at level DEBUG only
+_CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SECRET_KEY: Final = re.compile(r"secret|password|passwd|token|authorization|cookie|api_?key", re.IGNORECASE)
 _SECRET_TEXT: Final = re.compile(
     r"(?P<user>://[^\s:/@]*:)[^\s@/]+(?=@)"  # a password in a URL
@@ -50,10 +51,12 @@ class RequestInfo:
     """The current HTTP request, socket, or operation on a socket.
 
     operation  name of the operation in its document, for the log
+    viewer     key of the signed-in viewer, for the log
     """
 
     id: str
     operation: str | None = None
+    viewer: str | None = None
 
 
 _current_request: ContextVar[RequestInfo | None] = ContextVar("request", default=None)
@@ -83,6 +86,7 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 redact,
+                *(() if as_json else (escape_control_characters,)),
                 renderer,
             ],
         )
@@ -101,6 +105,15 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = name != "uvicorn.access"  # its lines contain query strings; the middleware logs requests
+
+
+def escape_control_characters(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escape control characters in the text of a line, so that what a client sends cannot pass for another line.
+
+    The renderer does the same with all other values.
+    """
+    text = _CONTROL_CHARACTER.sub(lambda match: match[0].encode("unicode_escape").decode(), str(event["event"]))
+    return {**event, "event": text}
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -147,6 +160,13 @@ def set_operation_name(name: str | None) -> None:
         current.operation = name[:100]
 
 
+def set_viewer(key: str) -> None:
+    """Set the viewer in the current request's log line."""
+    current = _current_request.get()
+    if current is not None:
+        current.viewer = key
+
+
 class RequestLogMiddleware:
     """ASGI middleware: one log line for each HTTP request and each socket, without the query string.
 
@@ -183,9 +203,18 @@ class RequestLogMiddleware:
             try:
                 await self._app(scope, logged_receive, logged_send)
             finally:
-                self.log_finished(method, scope["path"], status, time.perf_counter() - started_at, current.operation)
+                seconds = time.perf_counter() - started_at
+                self.log_finished(method, scope["path"], status, seconds, current.operation, current.viewer)
 
-    def log_finished(self, method: str, path: str, status: int, seconds: float, operation: str | None = None) -> None:
+    def log_finished(
+        self,
+        method: str,
+        path: str,
+        status: int,
+        seconds: float,
+        operation: str | None = None,
+        viewer: str | None = None,
+    ) -> None:
         """Log a finished request and report it to `on_finished`."""
         if self._on_finished:
             self._on_finished(method, status, seconds)
@@ -197,4 +226,5 @@ class RequestLogMiddleware:
             status=status,
             ms=round(seconds * 1000, 1),
             operation=operation,
+            viewer=viewer,
         )

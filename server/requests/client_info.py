@@ -76,17 +76,6 @@ class ClientInfoReader:
         }
 
 
-def client_network(address: str) -> str:
-    """Return what to count an address under: of IPv6 its /64 network, since a client usually has a whole one."""
-    try:
-        parsed_address = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed_address, ipaddress.IPv4Address):
-        return address
-    return str(parsed_address.ipv4_mapped or ipaddress.ip_network((int(parsed_address), 64), strict=False))
-
-
 def joined_header(headers: Headers, name: str) -> str:
     """Return a header with a list as its value. It may be sent in several lines, which mean the same as one."""
     return ", ".join(headers.getlist(name))

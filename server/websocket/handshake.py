@@ -18,7 +18,7 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 from websockets.extensions.base import Extension
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from server.websocket import close_codes
@@ -78,6 +78,7 @@ class WebSocketHandshake:
         if request is None or self._response is None:
             self._finish_refused()  # the library could not parse the request and has queued a response by itself
         elif self._response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            self._add_default_headers(self._response)
             self._server_protocol.send_response(self._response)
             self._finish_refused()
         else:
@@ -136,9 +137,7 @@ class WebSocketHandshake:
 
     def _accept(self, subprotocol: str | None) -> None:
         assert self._response is not None
-        del self._response.headers["Date"]  # uvicorn's default headers contain it
-        for name, value in self._server_state.default_headers:
-            self._response.headers[name.decode("latin-1")] = value.decode("latin-1")
+        self._add_default_headers(self._response)
         if subprotocol:
             self._response.headers["Sec-WebSocket-Protocol"] = subprotocol
         self._server_protocol.send_response(self._response)
@@ -147,8 +146,15 @@ class WebSocketHandshake:
         self._protocol.finish_handshake(self._server_protocol.extensions)
 
     def _reject(self, status: HTTPStatus) -> None:
-        self._server_protocol.send_response(self._server_protocol.reject(status, ""))
+        response = self._server_protocol.reject(status, "")
+        self._add_default_headers(response)
+        self._server_protocol.send_response(response)
         self._finish_refused()
+
+    def _add_default_headers(self, response: Response) -> None:
+        del response.headers["Date"]  # uvicorn's default headers contain it
+        for name, value in self._server_state.default_headers:
+            response.headers[name.decode("latin-1")] = value.decode("latin-1")
 
     def _finish_refused(self) -> None:
         self._flush()

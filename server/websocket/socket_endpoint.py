@@ -11,8 +11,9 @@ from typing import NoReturn
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
+from resolvers.auth import audit
 from server.operation_runner import OperationRunner
-from server.requests.client_info import ClientInfoReader, client_network
+from server.requests.client_info import ClientInfoReader
 from server.websocket import close_codes
 from server.websocket.graphql_transport_ws import SUBPROTOCOL, GraphQLTransportConnection
 from server.websocket.handshake import PROTOCOL_EXTENSION
@@ -60,7 +61,10 @@ class SocketEndpoint:
         """
         await receive()  # websocket.connect
         headers = Headers(scope=scope)
+        client = self._client_info_reader.anonymous_client(scope, headers)
         if not self._client_info_reader.is_origin_allowed(headers):
+            origin = headers.get("origin", "")[:200]
+            audit.log.warning("socket of another origin refused", origin=origin, address=client.address)
             await send({"type": "websocket.close"})  # closing before accepting answers HTTP 403
             return
         if SUBPROTOCOL not in scope["subprotocols"]:
@@ -68,8 +72,8 @@ class SocketEndpoint:
                 send, None, close_codes.SUBPROTOCOL_NOT_ACCEPTABLE, f"Use the subprotocol {SUBPROTOCOL}"
             )
             return
-        client = self._client_info_reader.anonymous_client(scope, headers)
-        if not self._socket_limit.acquire(client_network(client.address)):
+        if not self._socket_limit.acquire(client.host):
+            audit.log.warning("socket over the limit refused", address=client.address)
             reason = f"{self._max_sockets_per_address} connections from this address: close one, or connect again later"
             await _accept_and_close(send, SUBPROTOCOL, close_codes.TRY_AGAIN_LATER, reason)
             return
@@ -88,7 +92,7 @@ class SocketEndpoint:
         protocol.attach(connection)
 
     def _remove_connection(self, connection: GraphQLTransportConnection, code: int) -> None:
-        self._socket_limit.release(client_network(connection.client.address))
+        self._socket_limit.release(connection.client.host)
         self.on_socket_closed("WS", "/graphql", code, time.perf_counter() - self._connections.pop(connection))
         if not self._connections:
             self._all_closed.set()

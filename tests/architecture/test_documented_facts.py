@@ -12,6 +12,7 @@ from graphql import FieldNode, OperationDefinitionNode, build_schema, parse
 from domain.alerts import delivery_policy
 from domain.alerts.rules import ALERT_DEFINITIONS, AlertKind
 from domain.analytics import funnel
+from domain.auth import password_policy
 from domain.auth.password_links import LINK_LIFETIMES, LinkPurpose
 from domain.forecasting import count_model, deal_value_model, forecast, training
 from domain.forecasting.random_variates import DRAWS
@@ -23,7 +24,7 @@ from models.db.write_queue import MAX_WAITING_BATCHES, SERVER_LIMITS
 from models.live import change_log
 from models.live.presence import PRESENCE_TTL
 from resolvers import scheduled_jobs
-from resolvers.auth import password_links
+from resolvers.auth import password_links, trust_tokens
 from resolvers.auth.sessions import CLOCK_LEEWAY, REPEAT_WINDOW
 from resolvers.leaderboards import leaderboard_cache
 from resolvers.request import idempotency
@@ -31,6 +32,7 @@ from server.background import notification_channels, scheduler
 from server.commands.cli import main
 from server.observability import prometheus
 from server.observability.scheduler_status import SchedulerStatus
+from server.setting_descriptions import MIN_SECRET_BYTES
 from server.settings import Settings
 from subscriptions.core.hub import Hub
 from subscriptions.core.redis_broadcast import create_broadcast
@@ -61,6 +63,29 @@ STATED_FACTS = [
     ("docs/alerts.md", f"delays of at most {delivery_policy.MAX_RETRY_DELAY.seconds // 60} minutes"),
     ("docs/alerts.md", f"are deleted after {retention._OUTBOX_TTL.days} days"),
     ("docs/api.md", f"valid for {SETTINGS.access_minutes} minutes (`SCORELINE_ACCESS_MINUTES`)"),
+    (
+        "docs/api.md",
+        f"or until the session was not refreshed for {SETTINGS.session_idle_days} days (`SCORELINE_SESSION_IDLE_DAYS`)",
+    ),
+    (
+        "docs/security.md",
+        f"the session ends {SETTINGS.session_idle_days} days after the last (`SCORELINE_SESSION_IDLE_DAYS`) and "
+        f"{SETTINGS.refresh_days} days after the sign-in (`SCORELINE_REFRESH_DAYS`)",
+    ),
+    ("docs/security.md", f"{SETTINGS.access_minutes} minutes (`SCORELINE_ACCESS_MINUTES`)"),
+    ("docs/security.md", f"{trust_tokens._LIFETIME.days} days; signs nobody in"),
+    (
+        "docs/security.md",
+        f"{LINK_LIFETIMES[LinkPurpose.RESET].seconds // 3600} hour, an invitation "
+        f"{LINK_LIFETIMES[LinkPurpose.INVITATION].days} days",
+    ),
+    ("docs/security.md", f"at least {MIN_SECRET_BYTES} random bytes"),
+    ("docs/security.md", f"A new password needs {password_policy.MIN_LENGTH} characters"),
+    ("docs/security.md", f"{len(password_policy.load_common_passwords()) // 100 * 100:,} of `zxcvbn`"),
+    (
+        "docs/api.md",
+        f"A password has {password_policy.MIN_LENGTH} to {password_policy.MAX_LENGTH} characters of any kind",
+    ),
     ("docs/api.md", f"until {SETTINGS.refresh_days} days after the sign-in (`SCORELINE_REFRESH_DAYS`)"),
     ("docs/api.md", f"within {REPEAT_WINDOW.seconds} seconds it returns the same new one"),
     ("docs/api.md", f"for {LINK_LIFETIMES[LinkPurpose.INVITATION].days} days if the employee has no password yet"),

@@ -109,6 +109,13 @@ MUTATIONS: Final = [
         expected_permissions.EMPLOYEE_SETTINGS,
     ),
     MatrixOperation(
+        "endSessions",
+        _write_mutation("endSessions", 'currentPassword: "correct horse"'),
+        None,
+        SubjectKind.VIEWER,
+        expected_permissions.PROFILE,
+    ),
+    MatrixOperation(
         "unlockSignIn",
         'unlockSignIn(employee: "$who") { userErrors { code } }',
         Action.ADMINISTER,

@@ -78,3 +78,40 @@ def test_cost_is_checked_again_for_other_variables() -> None:
         with pytest.raises(QueryTooComplex):
             operations.parse_operation(text, None, variables)
     operations.parse_operation(text, None, {"n": 1, "m": None})
+
+
+def write_operation(limit: str, amount: int) -> str:
+    """Return an operation with this amount of what the limit counts."""
+    match limit:
+        case "depth":
+            return "{ a " * amount + "}" * amount
+        case "fields":
+            return "{ company { " + " ".join(f"f{number}" for number in range(amount - 1)) + " } }"
+        case "aliases":
+            return "{ company { " + " ".join(f"a{number}: name" for number in range(amount)) + " } }"
+        case "directives":
+            return "{ company { name " + "@d " * amount + "} }"
+        case "operations":
+            return " ".join(f"query Q{number} {{ a }}" for number in range(amount))
+    return "{ a }" + "#" * (amount - 5)
+
+
+@pytest.mark.parametrize("limit", ["depth", "fields", "aliases", "directives", "operations", "document_bytes"])
+def test_operation_is_refused_above_each_limit(limit: str) -> None:
+    limits = QueryLimits()
+    most = getattr(limits, limit)
+
+    parse_document(write_operation(limit, most), limits)
+    with pytest.raises(QueryTooComplex) as refusal:
+        parse_document(write_operation(limit, most + 1), limits)
+
+    assert (refusal.value.extensions["limit"], refusal.value.extensions["actual"]) == (most, most + 1)
+
+
+def test_nested_pages_are_refused_by_the_product_of_their_sizes() -> None:
+    operations = Operations(create_schema(), QueryLimits())
+    query = "{ employees(first: 50) { edges { node { deals(first: %d) { edges { node { title } } } } } } }"
+
+    operations.parse_operation(query % 40, None, None)
+    with pytest.raises(QueryTooComplex, match="rows"):
+        operations.parse_operation(query % 100, None, None)

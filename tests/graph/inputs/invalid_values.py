@@ -150,7 +150,7 @@ KIND_BY_NAME: Final = {
     "recipients": "recipients", "channels": "channels",
     # ids, by type
     "owner": "Employee", "employee": "Employee", "assignee": "Employee", "manager": "Employee", "team": "Team",
-    "parent": "Team", "scope": "Team", "client": "Client", "deal": "Deal", "stage": "Stage",
+    "parent": "Team", "scope": "Team", "client": "Client", "session": "Session", "deal": "Deal", "stage": "Stage",
 }  # fmt: skip
 KIND_BY_PATH: Final = {  # for names that have several kinds
     "recordLead id": "Lead", "convertLead id": "Lead", "rejectLead id": "Lead", "recordClient id": "Client",
@@ -178,6 +178,7 @@ INVALID_BY_PATH: Final = {  # for fields with rules of their own
         *(InvalidValue(token, "UNAUTHENTICATED", other_path="") for token in ("", "nonsense", "a\u202eb", BIG_TEXT)),
     ],
     "signOut refreshToken": _NOT_TEXT,  # an unknown token is accepted and ends no session
+    "endSessions currentPassword": [*_NOT_TEXT, *_with_code(INVALID, "", "wrong", BIG_TEXT)],
     "updateProfile currentPassword": [*_NOT_TEXT, *_with_code(INVALID, "", "wrong", BIG_TEXT)],
     "createEmployee email": [*INVALID_BY_KIND["e-mail"], *_with_code(REQUIRED, "", "  "), *_with_code(CONFLICT, "Ann@example.com", "bob@example.com")],
     "updateEmployee email": [*INVALID_BY_KIND["e-mail"], *_with_code(CONFLICT, "bob@example.com")],
@@ -192,7 +193,7 @@ INVALID_BY_PATH: Final = {  # for fields with rules of their own
     "updateCompany currency": [*INVALID_BY_KIND["currency"], *_with_code(CONFLICT, "USD")],
 }  # fmt: skip
 _ID_KINDS: Final = ("Employee", "Team", "Client", "Deal", "Stage", "Lead", "Contact", "Call", "Result", "Task", "Goal",
-               "Device", "Pipeline", "Scope", "AlertRule")  # fmt: skip
+               "Device", "Pipeline", "Scope", "AlertRule", "Session")  # fmt: skip
 
 
 def _invalid_ids(kind: str) -> list[InvalidValue]:

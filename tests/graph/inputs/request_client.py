@@ -102,6 +102,7 @@ async def open_copy(template: CompanyTemplate, url: str) -> AsyncIterator[Reques
             hub,
             access_token_seconds=400 * 86_400,
             refresh_token_days=400,
+            session_idle_days=400,
             mails_links=True,
         )
         context_factory = ContextFactory(services, lambda: START)

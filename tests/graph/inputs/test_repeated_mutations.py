@@ -12,6 +12,7 @@ from tests.graph.inputs import valid_inputs
 from tests.graph.inputs.request_client import SCHEMA, RequestClient, read_all_rows
 
 SESSION_MUTATIONS: Final = {
+    "endSessions",
     "refreshSession",
     "requestPasswordReset",
     "setPassword",

@@ -43,6 +43,9 @@ async def create_company_records(world: World) -> None:
     ids["stages"] = " ".join(stage["id"] for stage in pipelines[0]["stages"])
     tokens = await world.try_mutation("signIn", None, email="ann@example.com", password=PASSWORD)
     ids["refresh"], ids["trust"] = tokens["refreshToken"], tokens["trustToken"]
+    await world.try_mutation("signIn", None, email="admin@example.com", password=PASSWORD)
+    sessions = (await world.query("{ viewer { sessions { id current } } }"))["viewer"]["sessions"]
+    ids["session"] = next(session["id"] for session in sessions if not session["current"])
     link = (await world.mutate("inviteEmployee", employee=world.global_ids["Bob"]))["link"]
     ids["link"] = link.partition("#token=")[2]
 
@@ -81,6 +84,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "createAlertRule": rule,
         "signIn": {"email": "ann@example.com", "password": PASSWORD, "trustToken": ids["trust"]},
         "inviteEmployee": {"employee": ids["Ann"], "send": False, **key},
+        "endSessions": {"currentPassword": PASSWORD, "session": ids["session"]},
         "setPassword": {"token": ids["link"], "password": PASSWORD},
         "createEmployee": {
             "name": "Eve", "email": "eve@example.com", "password": PASSWORD, "role": "EMPLOYEE", "team": ids["North"],

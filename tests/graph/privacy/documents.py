@@ -97,6 +97,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         # `saleKind` says how the deal counts for its owner, and so depends on every earlier win of the client
         "Deal": "status createdAt expectedCloseOn closedAt hasProblems saleKind",
         "DealWon": "revoked at",
+        "Session": "startedAt expiresAt current",  # only the viewer's own
         "Device": "kind createdAt lastSeenAt revokedAt",
         "Employee": "role active online",  # the public part of a card
         "ExchangeRate": "rate from",
@@ -122,10 +123,11 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
 )
 # Learnt from the deals of the whole company, like every estimate of the forecast: the win rates of stages.
 ESTIMATES: Final = frozenset({"ForecastAccuracy.weightedPipelineWape"})
-# Of payloads: the tokens of the session, and the caller's own work time and inbox.
+# Of payloads: the tokens and number of the viewer's sessions, and the caller's own work time and inbox.
 PAYLOAD_ATTRIBUTES: Final = frozenset(
     {
         "SignInPayload.expiresAt",
+        "EndSessionsPayload.ended",
         "HeartbeatPayload.online",
         "HeartbeatPayload.todayHours",
         "MarkAlertsReadPayload.unreadAlerts",

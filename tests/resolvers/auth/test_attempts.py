@@ -317,3 +317,16 @@ async def test_ended_sessions_and_revoked_devices_are_no_guesses(world: World) -
 )
 def test_network_of_client_is_prefix_of_its_address(address: str, network: str) -> None:
     assert ClientInfo(address=address).network == network
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("203.0.113.20", "203.0.113.20/32"),
+        ("::ffff:203.0.113.20", "203.0.113.20/32"),
+        ("2001:db8::5", "2001:db8::/64"),
+        ("clock", "clock"),
+    ],
+)
+def test_host_of_client_is_its_address_without_what_it_chooses(address: str, host: str) -> None:
+    assert ClientInfo(address=address).host == host

@@ -94,6 +94,31 @@ async def test_request_without_a_single_valid_host_gets_400(server: RunningServe
     assert b"Send the header" in response
 
 
+POST = b"POST /graphql HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\n"
+SECOND_REQUEST = b"0\r\n\r\nGET /health/live HTTP/1.1\r\nhost: here\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"content-length: 4\r\ntransfer-encoding: chunked\r\n",
+        b"transfer-encoding: chunked\r\ncontent-length: 4\r\n",
+        b"content-length: 4\r\ncontent-length: 5\r\n",
+        b"content-length: +4\r\n",
+        b"transfer-encoding: xchunked\r\n",
+        b"transfer-encoding: chunked, identity\r\n",
+        b"transfer-encoding : chunked\r\n",
+        b"x: a\r\n transfer-encoding: chunked\r\n",
+    ],
+)
+async def test_request_whose_end_is_ambiguous_gets_400(server: RunningServer, head: bytes) -> None:
+    """A proxy might see another end of the request, and so another sender of what follows."""
+    response = await send_raw(server, [POST + head + b"\r\n" + SECOND_REQUEST])
+
+    assert response.startswith(b"HTTP/1.1 400")
+    assert response.count(b"HTTP/1.1") == 1
+
+
 @pytest.mark.parametrize("host", [b"here", b"127.0.0.1:8000", b"[::1]:8000", b"a-b.example.com", b"here:"])
 async def test_request_with_a_valid_host_is_answered(server: RunningServer, host: bytes) -> None:
     assert (await send_raw(server, [START + b"host: %b\r\n\r\n" % host])).startswith(b"HTTP/1.1 200")

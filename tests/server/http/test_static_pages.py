@@ -37,6 +37,12 @@ def test_page_inserts_no_html_and_stores_nothing(page):
 
 
 @for_each_page
+def test_page_sets_no_property_by_a_computed_name(page):
+    """A name out of an answer, such as `__proto__`, could change all objects of the page."""
+    assert not re.search(rb"[\w)\]]\[[^\]\n]*[a-zA-Z$][^\]\n]*\]\s*[-+*/|&?]*=(?!=)|Object\.assign|__proto__", page)
+
+
+@for_each_page
 def test_policy_allows_own_script_and_style_only(page):
     script = re.search(rb"<script>(.*)</script>", page, re.DOTALL)[1]
     digest = base64.b64encode(hashlib.sha256(script).digest()).decode()

@@ -2,6 +2,7 @@ import io
 import json
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
@@ -80,6 +81,28 @@ async def test_request_id_is_equal_in_all_lines_and_in_response(read_lines):
     ids = {line["request_id"] for line in read_lines()}
     assert ids == {dict(start["headers"])[b"x-request-id"].decode()} == {body["body"].decode()}
     assert log_setup.current_request_id() == ""
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+async def test_client_cannot_forge_a_line(stream, log_format):
+    log_setup.configure_logging(FakeLogSettings(log_format), stream)
+    forged = "/a\r\n2026-11-29 [info] signed in\x1b[2J\u2028"
+
+    await run_asgi(log_setup.RequestLogMiddleware(respond), HTTP_SCOPE | {"path": forged})
+    logging.getLogger("some.library").warning("refused %s", forged)
+
+    assert len(stream.getvalue().splitlines()) == 3
+    assert "\x1b" not in stream.getvalue()
+
+
+async def test_lines_have_their_time_in_utc(read_lines):
+    earliest = datetime.now(UTC)
+    await run_asgi(log_setup.RequestLogMiddleware(respond), HTTP_SCOPE)
+    latest = datetime.now(UTC)
+
+    times = [datetime.fromisoformat(line["timestamp"]) for line in read_lines()]
+    assert {time.utcoffset() for time in times} == {timedelta(0)}
+    assert all(earliest <= time <= latest for time in times)
 
 
 async def test_failed_request_is_logged(read_lines):
