@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -12,12 +13,23 @@ from resolvers.request.context import Context
 log: Final = structlog.stdlib.get_logger("scoreline.audit")
 
 
-def record(context: Context, event: str, *, level: int = logging.INFO, **fields: Any) -> None:
-    """Write a line with the viewer, the client's address, and further fields such as the id of an employee."""
-    viewer = context.current_viewer
-    log.log(level, event, by=viewer.key if viewer else None, address=context.client.address, **fields)
+def record(context: Context, event: str, **fields: Any) -> None:
+    """Write a line with the viewer, the client's address, and further fields such as the id of an employee.
+
+    In a unit of work it is written after the commit, so that the log has nothing that was rolled back.
+    """
+    write = _prepare_line(context, logging.INFO, event, fields)
+    if context.current_unit_of_work is None:
+        write()
+    else:
+        context.current_unit_of_work.on_commit.append(write)
 
 
 def record_refusal(context: Context, event: str, **fields: Any) -> None:
-    """Do the same for something that was refused and may be an attack."""
-    record(context, event, level=logging.WARNING, **fields)
+    """Write such a line, as a warning and at once, for something that was refused and may be an attack."""
+    _prepare_line(context, logging.WARNING, event, fields)()
+
+
+def _prepare_line(context: Context, level: int, event: str, fields: dict[str, Any]) -> partial[None]:
+    viewer = context.current_viewer
+    return partial(log.log, level, event, by=viewer.key if viewer else None, address=context.client.address, **fields)

@@ -260,6 +260,9 @@ class Context:
                             goal.version = position
             finally:
                 self.current_unit_of_work = None
+        if connection.is_outside_transaction():  # not in a dry run, which is rolled back
+            for report in unit_of_work.on_commit:
+                report()
         if not unit_of_work.topics:
             return
         if self.services.publish_change is not None and connection.is_outside_transaction():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,8 +16,10 @@ class UnitOfWork:
     started_at   the time of all changes in it
     topics       topics of the change log that have changed
     moved_goals  goals with changed progress; their version becomes the position of the change
+    on_commit    called after the commit, for lines of the log about what was done
     """
 
     started_at: datetime
     topics: set[str] = field(default_factory=set)
     moved_goals: dict[int, Goal] = field(default_factory=dict)
+    on_commit: list[Callable[[], None]] = field(default_factory=list)

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from models.db import connection
 from resolvers.auth.attempts import PER_NETWORK
+from resolvers.organization import people
+from resolvers.request.context import Context
 from server.http.rate_limit import RateLimiter
 from tests.http_server import run_test_server
 from tests.world import PASSWORD, World, open_world
@@ -95,6 +98,26 @@ async def test_changes_of_accounts_and_devices_are_logged(world: World) -> None:
 async def test_other_changes_of_employees_are_not_logged(world: World) -> None:
     with capture_logs() as logs:
         await world.mutate("updateEmployee", id=world.global_ids["Ann"], name="Anna", role="EMPLOYEE")
+
+    assert logs == []
+
+
+async def create_and_roll_back(context: Context, *, outer: bool) -> None:
+    """Create an employee in a unit of work, and raise RuntimeError in it, or in the transaction around it."""
+    async with connection.write_transaction():
+        async with context.unit_of_work():
+            await people.create_employee(context, {"name": "Bob", "email": "bob@example.com"})
+            if not outer:
+                raise RuntimeError
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("outer", [False, True], ids=["by an error", "in a dry run"])
+async def test_change_that_is_rolled_back_is_not_logged(world: World, outer: bool) -> None:
+    context = await world.authenticated_context("admin")
+
+    with capture_logs() as logs, pytest.raises(RuntimeError):
+        await create_and_roll_back(context, outer=outer)
 
     assert logs == []
 
