@@ -23,9 +23,11 @@ class ScoreEntry(Model):
     """One signed posting to an employee's score. Rows are only added, never updated.
 
     `amount` is in the metric's smallest unit (a deal, a cent, a second), so that sums
-    are exact; `effective_on` is a day of the company's calendar, `recorded_at` the
-    instant of posting. `team_id` is the employee's team at that time (0 for none); it keeps
-    the credit when they move to another team.
+    are exact; `effective_on` is the day of the company's calendar that it counts for and
+    `effective_at` the instant, `recorded_at` the instant of posting. `effective_at` is null
+    where a server of an older version has posted: such a posting counts from `recorded_at`.
+    `team_id` is the employee's team at that time (0 for none); it keeps the credit when
+    they move to another team.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -35,6 +37,7 @@ class ScoreEntry(Model):
     team_id: int = fields.IntField(default=0)
     amount: int = fields.BigIntField()
     effective_on: date = fields.DateField()
+    effective_at: datetime | None = fields.DatetimeField(null=True)
     late: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
     recorded_at: datetime = fields.DatetimeField()
     source_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
@@ -86,7 +89,7 @@ class TeamTotal(Model):
 
 _INSERT_ENTRIES_SQL = """
 INSERT INTO score_entry
-    (metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind, source_id)
+    (metric, employee_id, team_id, amount, effective_on, effective_at, late, recorded_at, source_kind, source_id)
 VALUES {rows}
 """
 _ADD_TO_DAILY_TOTALS_SQL = """
@@ -126,7 +129,18 @@ async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
     await connection.execute_with_rows(
         _INSERT_ENTRIES_SQL,
         [
-            (score.metric, score.employee_id, score.team_id, score.amount, score.day, late, recorded_at, kind, source)
+            (
+                score.metric,
+                score.employee_id,
+                score.team_id,
+                score.amount,
+                score.day,
+                score.at,
+                late,
+                recorded_at,
+                kind,
+                source,
+            )
             for score, late, kind, source in postings
         ],
     )
