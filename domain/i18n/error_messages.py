@@ -10,7 +10,10 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from domain.i18n import calendar_error_messages
+
 _RUSSIAN: Final = {
+    **calendar_error_messages.RUSSIAN,
     # numbers, days and text
     "Give a number.": "Укажите число.",
     "Give a number from {least} to {most}.": "Укажите число от {least} до {most}.",
@@ -177,15 +180,8 @@ _RUSSIAN: Final = {
     "The currency can change only while nothing has been counted.": (
         "Валюту можно сменить, только пока ничего не учтено."
     ),
-    "A week has at least one working day.": "В неделе должен быть хотя бы один рабочий день.",
     "Give 0 to 250 working days, or null to leave periods open.": (
         "Укажите от 0 до 250 рабочих дней или null, чтобы не закрывать периоды."
-    ),
-    'Give the time zone by its IANA name, e.g. "{example}".': (
-        "Укажите часовой пояс именем IANA, например «{example}»."
-    ),
-    'Give the country by its ISO 3166 code, e.g. "{example}", or null for none.': (
-        "Укажите страну кодом ISO 3166, например «{example}», или null, если её нет."
     ),
     "This is the company's own currency: its rate is 1.": "Это валюта самой компании: её курс 1.",
     "A rate is above zero, at most 1000000000, with at most 12 digits after the point.": (
