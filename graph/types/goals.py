@@ -32,6 +32,8 @@ EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # ty
 
 PROJECTION_FIELDS: Final = frozenset({"projected", "projectedPercent", "attainmentProbability"})  # need the projection
 
+EXPECTATION_FIELDS: Final = frozenset({"expectedByNow"})  # change with each quarter of an hour of the working day
+
 
 @strawberry.type(description="Progress, pace and projection of a goal; all amounts in the metric's unit.")
 class GoalProgress:
@@ -55,7 +57,10 @@ class GoalProgress:
     def remaining(root: strawberry.Parent[GoalState]) -> Decimal:
         return root.in_metric_unit(root.progress.remaining)
 
-    @strawberry.field(description="The value by now at an even pace over the period's working days.")
+    @strawberry.field(
+        description="""The value by now at an even pace over the owner's working time in the period, in quarters of an hour. An
+employee's is less their absences, and only between joining and leaving; a team's is the sum of its members'."""
+    )
     @staticmethod
     def expected_by_now(root: strawberry.Parent[GoalState]) -> Decimal:
         return root.in_metric_unit(root.progress.expected_by_now)
@@ -68,7 +73,7 @@ class GoalProgress:
     @strawberry.field(
         graphql_type=Decimal,
         description="""Expected value at the end of the period: for won deals from the deal forecast, for other
-metrics from a model of their history; at the pace so far while there is too little history.""",
+metrics from a model of their history; at the pace so far, from a first half day on, while there is too little history.""",
     )
     @staticmethod
     def projected(root: strawberry.Parent[GoalState], info: Info) -> Any:

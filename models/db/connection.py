@@ -28,6 +28,7 @@ from tortoise.transactions import in_transaction
 MODEL_MODULES: Final = (
     "models.organization.company",
     "models.organization.people",
+    "models.organization.absences",
     "models.crm.pipelines",
     "models.crm.clients",
     "models.crm.deals",

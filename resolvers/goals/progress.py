@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from domain.goals import progress as arithmetic
 from domain.goals.progress import Progress
 from domain.permissions import Action
 from domain.primitives.units import Unit, format_decimal, from_smallest
@@ -19,6 +18,7 @@ from models.ledger import scores
 from models.organization.people import Employee
 from resolvers.request import scopes
 from resolvers.request.context import Context
+from resolvers.request.goal_progress import calculate_goal_progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,7 @@ class GoalState:
     unit: Unit
     currency: str
     as_of: datetime
+    today: date
 
     def in_metric_unit(self, amount: int | Fraction) -> Decimal:
         """Convert an amount of the smallest unit to the metric's unit."""
@@ -54,14 +55,8 @@ async def goal_states(context: Context, rows: Sequence[Goal], values: Sequence[i
     """Return the state of each goal, given their values in the smallest unit."""
     company, metrics, today = await context.company(), await context.metrics(), await context.today()
     return [
-        GoalState(
-            goal,
-            arithmetic.calculate_progress(value, goal.target, goal.period, today=today, calendar=company.calendar),
-            metrics[goal.metric].unit,
-            company.currency,
-            context.now(),
-        )
-        for goal, value in zip(rows, values, strict=True)
+        GoalState(goal, current, metrics[goal.metric].unit, company.currency, context.now(), today)
+        for goal, current in zip(rows, await calculate_goal_progress(context, rows, values), strict=True)
     ]
 
 

@@ -48,11 +48,13 @@ class GoalProjection:
     value        expected final value, in the metric's smallest unit
     percent      100 × value / target
     probability  that the target is reached, 0 to 1; None while there is too little history
+    is_by_pace   whether the pace so far is continued, so that the projection changes with the elapsed working time
     """
 
     value: Fraction
     percent: float
     probability: float | None
+    is_by_pace: bool = False
 
 
 def projection_topics(context: Context, rows: Sequence[Goal]) -> set[str]:
@@ -110,7 +112,7 @@ async def _project_goal(
     source = await _forecast_source(context, snapshot, histories, row, first, last)
     if source is None:
         probability = 1.0 if progress.value >= progress.target else None
-        return GoalProjection(progress.projected, progress.projected_percent, probability)
+        return GoalProjection(progress.projected, progress.projected_percent, probability, is_by_pace=True)
     key = first, last, id(snapshot.sellers)
     cached = cache.get(goal.id)
     if cached is not None and cached[0] is source and cached[1] == key:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from tortoise.queryset import QuerySet
@@ -22,6 +22,7 @@ from models.organization import people
 from models.organization.people import Employee, Team
 from resolvers.alerts import evaluation
 from resolvers.auth import passwords
+from resolvers.goals import pace_check
 from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
@@ -75,6 +76,11 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
         await _check_no_management_cycle(employee)
     if "avatarUrl" in input:
         employee.avatar_url = _validate_avatar_url(input["avatarUrl"])
+    if "joinedOn" in input:
+        joined_on = input["joinedOn"]
+        employee.joined_on = None if joined_on is None else validation.clean_day(joined_on, "input", "joinedOn")
+    elif original["id"] is None:
+        employee.joined_on = await _default_joining_day(context)
     if input.get("active") is not None:
         employee.active = input["active"]
     if input.get("password") is not None:
@@ -91,7 +97,16 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
     if not employee.active or (original["password_hash"] and "password_hash" in changed_fields):
         await sessions.revoke_sessions(employee.id, context.now())
     context.publish("people", f"employee:{employee.id}")
+    if "joined_on" in changed_fields and original["id"] is not None:
+        context.invalidate()
+        await pace_check.resolve_unfounded_alerts(context)
     return employee
+
+
+async def _default_joining_day(context: Context) -> date | None:
+    """Return today; None, which is not known, on the day of the company's set-up, when everybody is entered."""
+    today, company = await context.today(), await context.company()
+    return None if company.calendar.day_of(company.created_at) == today else today
 
 
 async def _check_no_management_cycle(employee: Employee) -> None:

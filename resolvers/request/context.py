@@ -19,6 +19,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.errors.operation_errors import ServiceUnavailable, Unauthenticated
+from domain.goals.roster import Roster
 from domain.ledger.metrics import Metric
 from domain.permissions import Action, Reach
 from domain.primitives.calendar import Calendar
@@ -28,7 +29,7 @@ from models.db import connection
 from models.db.query_batch import CountQuery, fetch_all_batched
 from models.goals import goals
 from models.live import change_log
-from models.organization import company, people
+from models.organization import absences, company, people
 from models.organization import reference_data as reference_models
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamTree
@@ -85,6 +86,7 @@ class Context:
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None
     _rates: ExchangeRateTable | None = None
+    _roster: Roster | None = None
     _stale_viewer: Viewer | None = None
 
     @property
@@ -155,9 +157,22 @@ class Context:
                 )
             return self._rates
 
+    async def roster(self) -> Roster:
+        """Return the roster of the company's employees by its calendar."""
+        calendar = await self.calendar()
+        async with self._load_lock:
+            if self._roster is None:
+                if self.reference_cache is not None:
+                    self._roster = await self.reference_cache.roster(calendar)
+                elif self._reference_data is not None:
+                    self._roster = await self.services.roster_at(self._reference_data.position, calendar)
+                else:
+                    self._roster = await absences.load_roster(calendar)
+            return self._roster
+
     def invalidate(self) -> None:
         """Drop the data read for this operation, because something has changed or the next event begins."""
-        self._company = self._metrics = self._rates = None
+        self._company = self._metrics = self._rates = self._roster = None
         self._stale_viewer = self.current_viewer
 
     async def first_stage(self) -> Stage | None:
@@ -249,6 +264,7 @@ class Context:
                     position = await change_log.append(unit_of_work.topics, started_at)
                     if not reference_models.REFERENCE_TOPICS.isdisjoint(unit_of_work.topics):
                         await reference_models.set_position(position)
+                        self._roster = None
                     if unit_of_work.moved_goals:
                         await goals.set_version(unit_of_work.moved_goals, position)
                         for goal in unit_of_work.moved_goals.values():

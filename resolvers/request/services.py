@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Protocol
 
+from domain.goals.roster import Roster
 from domain.ledger.metrics import Metric
+from domain.primitives.calendar import Calendar
 from models.goals.goals import Goal
+from models.organization import absences
 from models.organization import reference_data as reference_models
 from models.organization.company import Company
 from models.organization.people import Employee
@@ -28,6 +31,8 @@ class ReferenceCacheProtocol(Protocol):
     async def company(self) -> Company | None: ...
 
     async def metrics(self) -> dict[str, Metric]: ...
+
+    async def roster(self, calendar: Calendar) -> Roster: ...
 
     def employee(self, employee_id: int) -> Employee | None: ...
 
@@ -58,7 +63,9 @@ class Services:
     notification_channels  names of the channels through which alerts may be sent
     shared_channels        those of them that reach one place for all recipients, such as a chat
     reference_data         as last read
+    roster                 as last loaded, with the position of the reference data it belongs to
     inactivity_basis       rules and calendar for which the scheduler last rescheduled all inactivity timers
+    day_goals_checked_on   the day for which the scheduler last checked the goals of one day
     """
 
     signing_secret: str
@@ -75,7 +82,9 @@ class Services:
     notification_channels: frozenset[str] = frozenset()
     shared_channels: frozenset[str] = frozenset()
     reference_data: ReferenceData | None = None
+    roster: tuple[reference_models.ChangeLogPosition, Roster] | None = None
     inactivity_basis: Any = None
+    day_goals_checked_on: date | None = None
 
     async def reference_data_at(self, position: reference_models.ChangeLogPosition) -> ReferenceData:
         """Return the reference data as of a position of the change log, which the caller has just read.
@@ -87,3 +96,9 @@ class Services:
             cached = await reference_models.load_reference_data()
             self.reference_data = cached if cached.company else None
         return cached
+
+    async def roster_at(self, position: reference_models.ChangeLogPosition, calendar: Calendar) -> Roster:
+        """Return the roster as of a position of the reference data, whose calendar is given."""
+        if self.roster is None or self.roster[0] != position:
+            self.roster = position, await absences.load_roster(calendar)
+        return self.roster[1]
