@@ -14,9 +14,9 @@ from subscriptions.core.stream_context import (
     RETRYABLE_ERRORS,
     feed_stream,
     get_hub,
+    next_day_start,
     reference_version,
     refresh_viewer,
-    seconds_until_tomorrow,
     with_viewer_topics,
 )
 from subscriptions.core.streams import StateSnapshot, state_stream
@@ -41,7 +41,7 @@ async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerat
             leaderboard,
             topics,
             (leaderboard.period.start, leaderboard.period.end),
-            await seconds_until_tomorrow(context),
+            await next_day_start(context),
         )
 
     topics = with_viewer_topics(context, ("goals",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from domain.errors.operation_errors import CursorUnknown, ServiceUnavailable
@@ -60,11 +60,10 @@ def reference_version(context: Context) -> int:
     return context.reference_cache.version if context.reference_cache else 0
 
 
-async def seconds_until_tomorrow(context: Context) -> float:
-    """Return the seconds until the company's next day begins, when "today" and "this month" may change."""
-    calendar, now = await context.calendar(), context.now()
-    next_day_start = calendar.start_of(calendar.day_of(now) + timedelta(days=1))
-    return max(0.05, (next_day_start - now).total_seconds())
+async def next_day_start(context: Context) -> datetime:
+    """Return the instant at which the company's next day begins, when "today" and "this month" may change."""
+    calendar = await context.calendar()
+    return calendar.start_of(calendar.day_of(context.now()) + timedelta(days=1))
 
 
 async def feed_stream(
