@@ -7,7 +7,7 @@ from typing import Any
 
 import strawberry
 
-from graph.base.connections import Connection, paginate
+from graph.base.connections import paged_field
 from graph.base.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordKind
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_input_fields
 from graph.base.row_types import Info, Node
@@ -27,7 +27,6 @@ from graph.types.sessions import Device, Viewer
 from graph.types.statistics import Statistics
 from graph.types.tasks import Task, TaskFilter
 from models.crm import pipelines
-from models.db.keyset_pagination import PageArguments
 from resolvers import node as node_lookup
 from resolvers.activities import queries as activity_queries
 from resolvers.analytics import funnels, statistics
@@ -70,8 +69,10 @@ class Query(AlertQuery):
     async def employee(self, info: Info, id: strawberry.ID) -> Any:
         return await node_lookup.find_node_of_kind(_require_sign_in(info), "Employee", id)
 
-    @strawberry.field(
-        graphql_type=Connection[Employee],
+    @paged_field(
+        Employee,
+        "search_key",
+        "id",
         description="In name order. `search`: a part of the name, in any case; `active: null`: former employees too.",
     )
     async def employees(
@@ -80,13 +81,8 @@ class Query(AlertQuery):
         search: str | None = None,
         team: strawberry.ID | None = None,
         active: bool | None = True,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = await people.search_employees(_require_sign_in(info), search, team, active)
-        return await paginate(info, query, ("search_key", "id"), PageArguments(first, after, last, before))
+        return await people.search_employees(_require_sign_in(info), search, team, active)
 
     @strawberry.field(graphql_type=Team | None, description="Null if absent or not visible to the viewer.")
     async def team(self, info: Info, id: strawberry.ID) -> Any:
@@ -185,91 +181,59 @@ was at that time. Ranks are always those of the whole scope.""",
     ) -> Any:
         return await funnels.resolve_funnel(_require_sign_in(info), scope, funnel_query(period, pipeline))
 
-    @strawberry.field(graphql_type=Connection[Activity], description="The activity history, newest first.")
+    @paged_field(Activity, "-id", description="The activity history, newest first.")
     async def activities(
         self,
         info: Info,
         scope: strawberry.ID | None = None,
         kinds: list[ActivityKind] | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = await activity_queries.select_activities(_require_sign_in(info), scope, kinds)
-        return await paginate(info, query, ("-id",), PageArguments(first, after, last, before))
+        return await activity_queries.select_activities(_require_sign_in(info), scope, kinds)
 
-    @strawberry.field(graphql_type=Connection[Deal], description="Newest first.")
+    @paged_field(Deal, "-created_at", "-id", description="Newest first.")
     async def deals(
         self,
         info: Info,
         scope: strawberry.ID | None = None,
         filter: DealFilter | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = await queries.select_deals(_require_sign_in(info), scope, to_input_fields(filter))
-        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
+        return await queries.select_deals(_require_sign_in(info), scope, to_input_fields(filter))
 
-    @strawberry.field(
-        graphql_type=Connection[Task], description="Open tasks in order of their due time, then completed ones."
-    )
+    @paged_field(Task, "place", "id", description="Open tasks in order of their due time, then completed ones.")
     async def tasks(
         self,
         info: Info,
         scope: strawberry.ID | None = None,
         filter: TaskFilter | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = await queries.select_tasks(_require_sign_in(info), scope, to_input_fields(filter))
-        return await paginate(info, query, ("place", "id"), PageArguments(first, after, last, before))
+        return await queries.select_tasks(_require_sign_in(info), scope, to_input_fields(filter))
 
-    @strawberry.field(graphql_type=Connection[Lead], description="Newest first.")
+    @paged_field(Lead, "-created_at", "-id", description="Newest first.")
     async def leads(
         self,
         info: Info,
         scope: strawberry.ID | None = None,
         filter: LeadFilter | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = await queries.select_leads(_require_sign_in(info), scope, to_input_fields(filter))
-        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
+        return await queries.select_leads(_require_sign_in(info), scope, to_input_fields(filter))
 
-    @strawberry.field(graphql_type=Connection[Call], description="Newest first.")
+    @paged_field(Call, "-started_at", "-id", description="Newest first.")
     async def calls(
         self,
         info: Info,
         scope: strawberry.ID | None = None,
         period: PeriodInput | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = await queries.select_calls(_require_sign_in(info), scope, to_input_fields(period))
-        return await paginate(info, query, ("-started_at", "-id"), PageArguments(first, after, last, before))
+        return await queries.select_calls(_require_sign_in(info), scope, to_input_fields(period))
 
-    @strawberry.field(graphql_type=Connection[Client], description="Newest first.")
+    @paged_field(Client, "-created_at", "-id", description="Newest first.")
     async def clients(
         self,
         info: Info,
         scope: strawberry.ID | None = None,
         search: str | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = await clients.select_clients(_require_sign_in(info), scope, search)
-        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
+        return await clients.select_clients(_require_sign_in(info), scope, search)
 
     @strawberry.field(graphql_type=list[Device], description="Newest first; for administrators.")
     async def devices(self, info: Info) -> Any:

@@ -160,6 +160,7 @@ def create_app(settings: Settings) -> ASGIApp:
     """
     server = build_server(settings)
     wallboard_page = static_pages.read_wallboard_page()
+    status_collector = prometheus.StatusCollector(server.hub, lambda: server.scheduler.status)
 
     async def handle_liveness(request: Request) -> Response:
         return JSONResponse(health.check_liveness())
@@ -174,9 +175,7 @@ def create_app(settings: Settings) -> ASGIApp:
         return JSONResponse(state.body, status_code=state.http_status)
 
     async def handle_metrics(request: Request) -> Response:
-        return prometheus.make_metrics_response(
-            request, settings.metrics_token, server.hub, scheduler_status=server.scheduler.status
-        )
+        return prometheus.make_metrics_response(request, settings.metrics_token, status_collector)
 
     async def handle_wallboard(request: Request) -> Response:
         return static_pages.make_page_response(wallboard_page)

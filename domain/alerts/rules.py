@@ -22,6 +22,8 @@ Subject = tuple[str, int]  # the type of a record, "Goal" or "Employee", and its
 
 
 class AlertKind(StrEnum):
+    """Kinds of alert; each has its definition in `ALERT_DEFINITIONS`. The database holds at most 20 characters."""
+
     DEAL_LOST = "DEAL_LOST"
     DEAL_HAS_PROBLEMS = "DEAL_HAS_PROBLEMS"
     DEAL_STALLED = "DEAL_STALLED"
@@ -38,13 +40,53 @@ class Recipient(StrEnum):
     DIRECTORS = "DIRECTORS"
 
 
-INACTIVITY_KINDS: Final = frozenset({AlertKind.DEAL_STALLED, AlertKind.NO_ACTIVITY})
-DEAL_KINDS: Final = frozenset({AlertKind.DEAL_LOST, AlertKind.DEAL_HAS_PROBLEMS, AlertKind.DEAL_STALLED})
-DEFAULT_DAYS: Final[Mapping[AlertKind, int]] = MappingProxyType({AlertKind.DEAL_STALLED: 14, AlertKind.NO_ACTIVITY: 3})
-DEFAULT_PERCENT: Final = 10.0  # percentage points, for GOAL_BEHIND
-DEFAULT_COOL_DOWN_HOURS: Final[Mapping[AlertKind, int]] = MappingProxyType(
-    {AlertKind.GOAL_BEHIND: 7 * 24}
-)  # default rules
+@dataclass(frozen=True, slots=True)
+class AlertDefinition:
+    """How the alerts of a kind arise, and which settings its rules have.
+
+    activity                 the kind of activity that may raise an alert; None: only the passage of time does, and
+                             its event has the name of the alert kind
+    condition                what else must hold of the data of the activity
+    about_deals              whether a rule may have a minimum amount
+    default_days             for a kind of inactivity: the days after which it is too long
+    default_percent          for a goal behind its pace: percentage points of the target
+    default_cool_down_hours  the cool-down of a new company's rule
+    """
+
+    activity: str | None = None
+    condition: Callable[[Mapping[str, Any]], Any] = lambda data: True
+    about_deals: bool = False
+    default_days: int | None = None
+    default_percent: float | None = None
+    default_cool_down_hours: int | None = None
+
+
+ALERT_DEFINITIONS: Final[Mapping[AlertKind, AlertDefinition]] = {
+    AlertKind.DEAL_LOST: AlertDefinition("DEAL_LOST", about_deals=True),
+    AlertKind.DEAL_HAS_PROBLEMS: AlertDefinition(
+        "DEAL_FLAGGED",
+        condition=lambda data: data.get("problem") and not data.get("was"),  # a reworded problem was alerted already
+        about_deals=True,
+    ),
+    AlertKind.DEAL_STALLED: AlertDefinition(about_deals=True, default_days=14),
+    AlertKind.TASK_OVERDUE: AlertDefinition("TASK_OVERDUE", condition=lambda data: data.get("kind") != "ASSIGNMENT"),
+    AlertKind.ASSIGNMENT_OVERDUE: AlertDefinition(
+        "TASK_OVERDUE", condition=lambda data: data.get("kind") == "ASSIGNMENT"
+    ),
+    AlertKind.GOAL_BEHIND: AlertDefinition(default_percent=10.0, default_cool_down_hours=7 * 24),
+    AlertKind.GOAL_ACHIEVED: AlertDefinition("GOAL_ACHIEVED"),
+    AlertKind.NO_ACTIVITY: AlertDefinition(default_days=3),
+}
+if undefined_kinds := AlertKind.__members__.keys() - ALERT_DEFINITIONS.keys():
+    raise LookupError(f"domain/alerts/rules.py: add {', '.join(undefined_kinds)} to ALERT_DEFINITIONS")
+INACTIVITY_KINDS: Final = frozenset(
+    kind for kind, definition in ALERT_DEFINITIONS.items() if definition.default_days is not None
+)
+_KINDS_BY_EVENT: Final[Mapping[str, list[AlertKind]]] = {
+    event_kind: [kind for kind, definition in ALERT_DEFINITIONS.items() if (definition.activity or kind) == event_kind]
+    for event_kind in {definition.activity or kind for kind, definition in ALERT_DEFINITIONS.items()}
+}
+_DEFAULT_PERCENT: Final = ALERT_DEFINITIONS[AlertKind.GOAL_BEHIND].default_percent or 0
 _NON_WORK_EVENTS: Final = frozenset({"GOAL_SET", "GOAL_CHANGED", "GOAL_ACHIEVED", "GOAL_ARCHIVED"})
 
 
@@ -109,16 +151,9 @@ class AlertCandidate:
 
 def alert_kind_of(event: Event) -> AlertKind | None:
     """Return the kind of alert that the event may raise, or None (most events raise none)."""
-    match event.kind:
-        case "DEAL_LOST":
-            return AlertKind.DEAL_LOST
-        case "DEAL_FLAGGED" if event.data.get("problem") and not event.data.get("was"):
-            return AlertKind.DEAL_HAS_PROBLEMS  # a reworded problem was alerted already
-        case "TASK_OVERDUE":
-            is_assignment = event.data.get("kind") == "ASSIGNMENT"
-            return AlertKind.ASSIGNMENT_OVERDUE if is_assignment else AlertKind.TASK_OVERDUE
-        case "GOAL_ACHIEVED" | "GOAL_BEHIND" | "DEAL_STALLED" | "NO_ACTIVITY" as kind:
-            return AlertKind(kind)
+    for kind in _KINDS_BY_EVENT.get(event.kind, ()):
+        if ALERT_DEFINITIONS[kind].condition(event.data):
+            return kind
     return None
 
 
@@ -153,7 +188,7 @@ def inactivity_deadline(
 
     is_absent  whether the employee has an absence on a day
     """
-    days = rule.days or DEFAULT_DAYS[rule.kind]
+    days = rule.days or ALERT_DEFINITIONS[rule.kind].default_days or 1
     if rule.kind is AlertKind.DEAL_STALLED:
         return since + timedelta(days=days)
     first = calendar.day_of(since)
@@ -170,7 +205,7 @@ def is_behind(progress: Progress, percent: float | None) -> bool:
     """Return whether a running goal is more than `percent` points of its target below the even pace."""
     if progress.pace in (Pace.ACHIEVED, Pace.MISSED):
         return False
-    return (progress.expected_by_now - progress.value) * 100 > Fraction(percent or DEFAULT_PERCENT) * progress.target
+    return (progress.expected_by_now - progress.value) * 100 > Fraction(percent or _DEFAULT_PERCENT) * progress.target
 
 
 def matches(rule: Rule, candidate: AlertCandidate) -> bool:

@@ -52,7 +52,6 @@ class Metric:
     credit            employee and team that are credited
     day               day of the company's calendar it counts on
     amount            in the smallest unit: a piece, a cent, a second; None contributes nothing
-    russian_texts     name and description in Russian; None for a company metric, shown as the company wrote it
     posts_increments  the amount grows every minute: only the increase is posted, no earlier score is withdrawn
     """
 
@@ -65,16 +64,7 @@ class Metric:
     credit: Callable[[Any], Credit | None] = lambda record: record.creation_credit
     day: Callable[[Any], date | None] = lambda record: record.created_on
     amount: Callable[[Any], int | None] = lambda record: 1
-    russian_texts: tuple[str, str] | None = None
     posts_increments: bool = False
-
-    def localize_name(self, language: str) -> str:
-        """Return the display name in the language."""
-        return self.russian_texts[0] if self.russian_texts and language == "ru" else self.name
-
-    def localize_description(self, language: str) -> str:
-        """Return the description in the language, one sentence."""
-        return self.russian_texts[1] if self.russian_texts and language == "ru" else self.description
 
     def score(self, record: RecordFacts | None) -> Score | None:
         """Return the score of the record in its current state, or None when it does not count."""
@@ -145,12 +135,12 @@ def _index_by_key(*metrics: Metric) -> Mapping[str, Metric]:
 
 
 METRICS: Final = _index_by_key(
+    # won deals
     _make_win_metric(
         "deals_won",
         Unit.COUNT,
         "Deals won",
         "Won deals, on the day of the win.",
-        russian_texts=("Выигранные сделки", "Выигранные сделки, в день выигрыша."),
     ),
     _make_win_metric(
         "deals_won_amount",
@@ -158,7 +148,6 @@ METRICS: Final = _index_by_key(
         "Deals won, amount",
         "Total value of won deals.",
         amount=_get_value,
-        russian_texts=("Сумма выигранных сделок", "Сколько приносят выигранные сделки."),
     ),
     _make_win_metric(
         "first_deals_won",
@@ -166,7 +155,6 @@ METRICS: Final = _index_by_key(
         "First sales",
         "Wins that are the client's first.",
         when=_is_first_sale,
-        russian_texts=("Первые продажи", "Выигранные сделки, первые у клиента."),
     ),
     _make_win_metric(
         "first_deals_won_amount",
@@ -175,7 +163,6 @@ METRICS: Final = _index_by_key(
         "Total value of the clients' first wins.",
         when=_is_first_sale,
         amount=_get_value,
-        russian_texts=("Сумма первых продаж", "Сколько приносят первые выигранные сделки клиентов."),
     ),
     _make_win_metric(
         "repeat_deals_won",
@@ -183,7 +170,6 @@ METRICS: Final = _index_by_key(
         "Repeat sales",
         "Wins after the client's first.",
         when=_is_repeat_sale,
-        russian_texts=("Повторные продажи", "Выигранные сделки после первой у клиента."),
     ),
     _make_win_metric(
         "repeat_deals_won_amount",
@@ -192,7 +178,6 @@ METRICS: Final = _index_by_key(
         "Total value of wins after the clients' first.",
         when=_is_repeat_sale,
         amount=_get_value,
-        russian_texts=("Сумма повторных продаж", "Сколько приносят выигранные сделки после первой у клиента."),
     ),
     _make_win_metric(
         "deals_won_profit",
@@ -200,18 +185,14 @@ METRICS: Final = _index_by_key(
         "Deals won, profit",
         "Total value of won deals less their cost, where the cost is known.",
         amount=lambda deal: deal.profit,
-        russian_texts=(
-            "Прибыль выигранных сделок",
-            "Сколько приносят выигранные сделки за вычетом себестоимости, где она известна.",
-        ),
     ),
+    # other events of deals and leads
     Metric(
         "deals_created",
         Unit.COUNT,
         "Deals created",
         "New deals, on the day of their creation.",
         DealFacts,
-        russian_texts=("Новые сделки", "Сделки, в день их создания."),
     ),
     Metric(
         "leads_created",
@@ -219,7 +200,6 @@ METRICS: Final = _index_by_key(
         "New leads",
         "Incoming requests, on the day of their creation.",
         LeadFacts,
-        russian_texts=("Новые заявки", "Входящие заявки, в день их создания."),
     ),
     Metric(
         "leads_converted",
@@ -229,15 +209,14 @@ METRICS: Final = _index_by_key(
         LeadFacts,
         credit=lambda lead: lead.conversion_credit,
         day=lambda lead: lead.converted_on,
-        russian_texts=("Заявки, ставшие сделками", "Заявки, ставшие сделкой, в этот день."),
     ),
+    # the client base
     Metric(
         "contacts_added",
         Unit.COUNT,
         "Contacts added",
         "New people in the client base.",
         ContactFacts,
-        russian_texts=("Новые контакты", "Новые люди в клиентской базе."),
     ),
     Metric(
         "clients_added",
@@ -245,14 +224,13 @@ METRICS: Final = _index_by_key(
         "Clients added",
         "New clients.",
         ClientFacts,
-        russian_texts=("Новые клиенты", "Новые клиенты."),
     ),
+    # calls
     _make_call_metric(
         "calls_made",
         Unit.COUNT,
         "Calls made",
         "Every call, answered or not.",
-        russian_texts=("Звонки", "Все звонки, с ответом и без."),
     ),
     _make_call_metric(
         "calls_answered",
@@ -260,7 +238,6 @@ METRICS: Final = _index_by_key(
         "Calls answered",
         "Calls that were answered.",
         when=_is_answered,
-        russian_texts=("Звонки с ответом", "Звонки, на которые ответили."),
     ),
     _make_call_metric(
         "call_hours",
@@ -269,8 +246,8 @@ METRICS: Final = _index_by_key(
         "Time on answered calls.",
         when=_is_answered,
         amount=lambda call: call.seconds,
-        russian_texts=("Часы разговоров", "Время звонков с ответом."),
     ),
+    # tasks and work time
     Metric(
         "tasks_completed",
         Unit.COUNT,
@@ -279,7 +256,6 @@ METRICS: Final = _index_by_key(
         TaskFacts,
         credit=lambda task: task.completion_credit,
         day=lambda task: task.completed_on,
-        russian_texts=("Выполненные задачи", "Выполненные задачи и поручения, в день выполнения."),
     ),
     Metric(
         "hours_worked",
@@ -291,7 +267,6 @@ METRICS: Final = _index_by_key(
         day=lambda work: work.worked_on,
         amount=lambda work: work.seconds,
         posts_increments=True,
-        russian_texts=("Отработанные часы", "Время за работой: пока программой сотрудника пользуются."),
     ),
 )
 

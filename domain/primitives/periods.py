@@ -20,21 +20,6 @@ _MAX_OFFSET: Final = 1200
 _MAX_CUSTOM_DAYS: Final = 3700  # ten years
 _SUPPORTED_YEARS: Final = range(1900, 2201)
 
-# fmt: off
-_ENGLISH_MONTHS: Final = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)
-_RUSSIAN_MONTHS: Final = (
-    "Январь", "Февраль", "Март", "Апрель", "Май", "Июнь",
-    "Июль", "Август", "Сентябрь", "Октябрь", "Ноябрь", "Декабрь",
-)
-_RUSSIAN_MONTHS_GENITIVE: Final = (
-    "января", "февраля", "марта", "апреля", "мая", "июня",
-    "июля", "августа", "сентября", "октября", "ноября", "декабря",
-)
-# fmt: on
-
 
 class PeriodKind(StrEnum):
     DAY = "DAY"
@@ -71,29 +56,6 @@ class Period:
 
     def contains(self, day: date) -> bool:
         return self.start <= day <= self.end
-
-    def label(self, language: str = "en") -> str:
-        """Return the period's name in English or Russian; in English for any other language."""
-        is_russian = language.lower().partition("-")[0] == "ru"
-        start, year = _format_day(self.start, is_russian), self.start.year
-        match self.kind:
-            case PeriodKind.DAY:
-                return start
-            case PeriodKind.WEEK:
-                return f"Неделя с {start}" if is_russian else f"Week of {start}"
-            case PeriodKind.MONTH:
-                return f"{(_RUSSIAN_MONTHS if is_russian else _ENGLISH_MONTHS)[self.start.month - 1]} {year}"
-            case PeriodKind.QUARTER:
-                number = (self.start.month + 2) // 3
-                return f"{number}-й квартал {year}" if is_russian else f"Q{number} {year}"
-            case PeriodKind.YEAR:
-                return f"{year} год" if is_russian else f"{year}"
-            case PeriodKind.CUSTOM:
-                return f"{start} – {_format_day(self.end, is_russian)}"
-
-
-def _format_day(day: date, is_russian: bool) -> str:
-    return f"{day.day} {(_RUSSIAN_MONTHS_GENITIVE if is_russian else _ENGLISH_MONTHS)[day.month - 1]} {day.year}"
 
 
 def period_containing(kind: PeriodKind, day: date, calendar: Calendar) -> Period:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Generic, TypeVar
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
+from typing import Any, Final, Generic, TypeVar
 
 import strawberry
 from graphql import FieldNode, FragmentSpreadNode, SelectionNode, SelectionSetNode
@@ -41,13 +43,53 @@ class Connection(Generic[Item]):
         return await info.context.count(self.paged_query.query)
 
 
-async def paginate(info: Info, query: QuerySet[Any], order: tuple[str, ...], page_arguments: PageArguments) -> Any:
+_PAGE_PARAMETERS: Final = [
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+    for name, annotation in (("first", int | None), ("after", str | None), ("last", int | None), ("before", str | None))
+]
+
+
+def paged_field(item: Any, *order: str, description: str) -> Callable[[Any], Any]:
+    """Return the decorator that turns an async function, which returns the query of a list, into a paged field.
+
+    The function declares the list's own arguments; `first`, `after`, `last` and `before` are added after them.
+
+    item   the GraphQL type of a row.
+    order  columns, "-" in front for descending; together unique.
+    """
+
+    def decorate(function: Any) -> Any:
+        select_rows = function.__func__ if isinstance(function, staticmethod) else function
+
+        @wraps(select_rows)
+        async def resolve(
+            *args: Any,
+            info: Info,
+            first: int | None = None,
+            after: str | None = None,
+            last: int | None = None,
+            before: str | None = None,
+            **arguments: Any,
+        ) -> Any:
+            query = await select_rows(*args, info=info, **arguments)
+            return await _paginate(info, query, order, PageArguments(first, after, last, before))
+
+        signature = inspect.signature(select_rows)
+        parameters = [*signature.parameters.values(), *_PAGE_PARAMETERS]
+        resolver: Any = resolve
+        resolver.__signature__ = signature.replace(parameters=parameters, return_annotation=Any)  # read by Strawberry
+        if isinstance(function, staticmethod):
+            resolver = staticmethod(resolver)
+        return strawberry.field(resolver, graphql_type=Connection[item], description=description)
+
+    return decorate
+
+
+async def _paginate(info: Info, query: QuerySet[Any], order: tuple[str, ...], page_arguments: PageArguments) -> Any:
     """Return the requested page of a list as a connection. Raises BadInput for an invalid cursor.
 
     Lists requested in the same tick of the event loop are fetched in one statement. Rows that the client selects
     through references are joined in the same statement.
-
-    order  columns, "-" in front for descending; together unique
     """
     paged_query = PagedQuery(query, order, page_arguments)
     page = paged_query.build_page(

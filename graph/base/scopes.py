@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import strawberry
 
+from domain.i18n.period_labels import format_period
 from domain.primitives import periods
 from domain.primitives.calendar import Calendar
 from graph.base.enums import Interval, MoneyBasis, PeriodKind
@@ -65,7 +66,7 @@ class Period:
     @strawberry.field(description='Display name: "November 2026", "Q4 2026".')
     @staticmethod
     def label(root: strawberry.Parent[CalendarPeriod]) -> str:
-        return root.period.label(root.language)
+        return format_period(root.period, root.language)
 
     @strawberry.field(description="Working days by the company's working week and holidays.")
     @staticmethod

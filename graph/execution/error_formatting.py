@@ -15,7 +15,7 @@ from graphql import GraphQLError
 
 from domain.errors.operation_errors import OperationError
 from domain.errors.user_errors import UserError
-from domain.i18n.error_messages import translate
+from domain.i18n.error_translation import translate
 from models.db.connection import DATABASE_DOWN_ERRORS, is_full
 
 PARSE_FAILED: Final = "GRAPHQL_PARSE_FAILED"

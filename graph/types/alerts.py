@@ -10,14 +10,13 @@ import strawberry
 from strawberry import ID, UNSET
 
 from domain.primitives.money import from_minor
-from graph.base.connections import Connection, paginate
+from graph.base.connections import paged_field
 from graph.base.enums import AlertKind, Recipient
 from graph.base.input_mapping import to_input_fields
 from graph.base.row_types import Info, Node, row_type
 from graph.base.scopes import Scope
 from graph.types.activities import ActivitySubject
 from models.alerts import alerts as rows
-from models.db.keyset_pagination import PageArguments
 from models.organization import people
 from resolvers import node
 from resolvers.alerts import dry_run, inbox, rules
@@ -133,22 +132,13 @@ class AlertRuleInput:
 
 @strawberry.type
 class AlertQuery:
-    @strawberry.field(graphql_type=Connection[Alert], description="The viewer's inbox, the newest first.")
+    @paged_field(Alert, "-id", description="The viewer's inbox, the newest first.")
     async def alerts(
         self,
         info: Info,
         unread_only: bool = False,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        return await paginate(
-            info,
-            inbox.query_inbox(info.context, unread_only=unread_only),
-            ("-id",),
-            PageArguments(first, after, last, before),
-        )
+        return inbox.query_inbox(info.context, unread_only=unread_only)
 
     @strawberry.field(graphql_type=list[AlertRule], description="For administrators; others see none.")
     async def alert_rules(self, info: Info) -> Any:

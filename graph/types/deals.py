@@ -7,18 +7,16 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import strawberry
-from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import SaleKind
 from domain.permissions import Action
 from domain.primitives.money import from_minor
-from graph.base.connections import Connection, paginate
+from graph.base.connections import paged_field
 from graph.base.enums import DealStatus
 from graph.base.input_mapping import PeriodInput
 from graph.base.row_types import Info, Node, by_own_id, row_type, to_one, viewer_field, visible_to_one
 from models.crm import activities, clients, pipelines
 from models.crm import deals as rows
-from models.db.keyset_pagination import PageArguments
 from models.organization import people
 from resolvers.crm import clients as client_resolvers
 from resolvers.forecasting import forecasts
@@ -108,18 +106,13 @@ history to estimate it."""
     def has_problems(root: strawberry.Parent[rows.Deal]) -> bool:
         return root.problem is not None
 
-    @strawberry.field(graphql_type=Connection[ActivityRef], description="Its activities, the newest first.")
+    @paged_field(ActivityRef, "-id", description="Its activities, the newest first.")
     @staticmethod
     async def activities(
         root: strawberry.Parent[rows.Deal],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = activities.Activity.filter(subject_kind="Deal", subject_id=root.id)
-        return await paginate(info, query, ("-id",), PageArguments(first, after, last, before))
+        return activities.Activity.filter(subject_kind="Deal", subject_id=root.id)
 
 
 @row_type(clients.Client, description="A client: a buyer, with contacts and deals.")
@@ -143,20 +136,13 @@ class Client(Node):
         wins = await info.context.load(rows.fetch_client_wins, root.id)
         return from_minor(wins.value, (await info.context.company()).currency)
 
-    @strawberry.field(graphql_type=Connection[Deal], description="Deals visible to the viewer, the newest first.")
+    @paged_field(Deal, "-created_at", "-id", description="Deals visible to the viewer, the newest first.")
     @staticmethod
     async def deals(
         root: strawberry.Parent[clients.Client],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query: QuerySet[Any] = rows.select_for_client(root.id).filter(
-            info.context.viewer.scope_filter(Action.VIEW_CARD, "owner")
-        )
-        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
+        return rows.select_for_client(root.id).filter(info.context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
 
 
 @row_type(clients.Contact, description="A person in the client base.")

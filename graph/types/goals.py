@@ -11,13 +11,12 @@ import strawberry
 
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.units import from_smallest
-from graph.base.connections import Connection, paginate
+from graph.base.connections import paged_field
 from graph.base.enums import Pace
 from graph.base.row_types import Info, Node, employee_ref, row_type, to_one
 from graph.base.scopes import Period, Scope, to_calendar_period
 from graph.types.activities import ActivitySubject
 from graph.types.metrics import Metric
-from models.db.keyset_pagination import PageArguments
 from models.goals import goals as rows
 from models.ledger import scores
 from models.organization import people
@@ -209,22 +208,17 @@ subteams); null for an employee's goal. It may be more or less than the target."
             return None
         return from_smallest(total, (await context.metrics())[root.metric].unit, (await context.company()).currency)
 
-    @strawberry.field(
-        graphql_type=Connection[ScoreEntry],
+    @paged_field(
+        ScoreEntry,
+        "-id",
         description="Every posting that adds up to the progress, newest first.",
     )
     @staticmethod
     async def entries(
         root: strawberry.Parent[rows.Goal],
         info: Info,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        return await paginate(
-            info, await progress.ledger_entries(info.context, root), ("-id",), PageArguments(first, after, last, before)
-        )
+        return await progress.ledger_entries(info.context, root)
 
     @strawberry.field(
         graphql_type=list[GoalChange], description="Changes with author, time, old and new value, newest first."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from domain.i18n.metric_names import metric_description, metric_name
 from domain.ledger import metrics
 from domain.primitives.units import Unit
 from graph.base.row_types import Info, row_type
@@ -20,12 +21,12 @@ class Metric:
     @strawberry.field(description="Display name, in the viewer's language.")
     @staticmethod
     def name(root: strawberry.Parent[metrics.Metric], info: Info) -> str:
-        return root.localize_name(info.context.language)
+        return metric_name(root, info.context.language)
 
     @strawberry.field(description="A sentence that defines it, in the viewer's language.")
     @staticmethod
     def description(root: strawberry.Parent[metrics.Metric], info: Info) -> str:
-        return root.localize_description(info.context.language)
+        return metric_description(root, info.context.language)
 
     @strawberry.field(description="False for a metric of the company's own.")
     @staticmethod

@@ -10,7 +10,7 @@ import strawberry
 
 from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
-from graph.base.connections import Connection, paginate
+from graph.base.connections import paged_field
 from graph.base.enums import AbsenceKind, ActivityKind, CompanyDayKind, RankBy, Role, Weekday
 from graph.base.input_mapping import PeriodInput, period_key, to_input_fields
 from graph.base.row_types import Info, by_own_id, employee_ref, row_type, to_one
@@ -31,7 +31,6 @@ from graph.types.deals import Client, Deal, DealFilter
 from graph.types.leads import Lead, LeadFilter
 from graph.types.tasks import Task, TaskFilter
 from graph.types.worktime import WorkTime
-from models.db.keyset_pagination import PageArguments
 from models.organization import absences as absence_rows
 from models.organization import company as companies
 from models.organization import people as rows
@@ -197,75 +196,50 @@ class Employee(Scope):
         query = LeaderboardQuery(metric=metric, period=period_key(period), rank_by=rank_by)
         return await info.context.load_for_viewer(load_standings, StandingKey(root.id, query))
 
-    @strawberry.field(graphql_type=Connection[Activity], description="The employee's history, newest first.")
+    @paged_field(Activity, "-id", description="The employee's history, newest first.")
     @staticmethod
     async def activities(
         root: strawberry.Parent[rows.Employee],
         info: Info,
         kinds: list[ActivityKind] | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = await activity_queries.select_activities(info.context, to_scope(root), kinds)
-        return await paginate(info, query, ("-id",), PageArguments(first, after, last, before))
+        return await activity_queries.select_activities(info.context, to_scope(root), kinds)
 
-    @strawberry.field(graphql_type=Connection[Task], description="Open tasks by due time, then completed ones.")
+    @paged_field(Task, "place", "id", description="Open tasks by due time, then completed ones.")
     @staticmethod
     async def tasks(
         root: strawberry.Parent[rows.Employee],
         info: Info,
         filter: TaskFilter | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = await queries.select_tasks(info.context, to_scope(root), to_input_fields(filter))
-        return await paginate(info, query, ("place", "id"), PageArguments(first, after, last, before))
+        return await queries.select_tasks(info.context, to_scope(root), to_input_fields(filter))
 
-    @strawberry.field(graphql_type=Connection[Call], description="Newest first.")
+    @paged_field(Call, "-started_at", "-id", description="Newest first.")
     @staticmethod
     async def calls(
         root: strawberry.Parent[rows.Employee],
         info: Info,
         period: PeriodInput | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = await queries.select_calls(info.context, to_scope(root), to_input_fields(period))
-        return await paginate(info, query, ("-started_at", "-id"), PageArguments(first, after, last, before))
+        return await queries.select_calls(info.context, to_scope(root), to_input_fields(period))
 
-    @strawberry.field(graphql_type=Connection[Lead], description="Newest first.")
+    @paged_field(Lead, "-created_at", "-id", description="Newest first.")
     @staticmethod
     async def leads(
         root: strawberry.Parent[rows.Employee],
         info: Info,
         filter: LeadFilter | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = await queries.select_leads(info.context, to_scope(root), to_input_fields(filter))
-        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
+        return await queries.select_leads(info.context, to_scope(root), to_input_fields(filter))
 
-    @strawberry.field(graphql_type=Connection[Client], description="Newest first.")
+    @paged_field(Client, "-created_at", "-id", description="Newest first.")
     @staticmethod
     async def clients(
         root: strawberry.Parent[rows.Employee],
         info: Info,
         search: str | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = await clients.select_clients(info.context, to_scope(root), search)
-        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
+        return await clients.select_clients(info.context, to_scope(root), search)
 
     @strawberry.field(
         graphql_type=list[Absence],
@@ -290,16 +264,11 @@ class Employee(Scope):
     async def work_time(root: strawberry.Parent[rows.Employee], info: Info, period: PeriodInput | None = None) -> Any:
         return await worktime.work_time_of(info.context, root, period_key(period))
 
-    @strawberry.field(graphql_type=Connection[Deal], description="Newest first.")
+    @paged_field(Deal, "-created_at", "-id", description="Newest first.")
     @staticmethod
     async def deals(
         root: strawberry.Parent[rows.Employee],
         info: Info,
         filter: DealFilter | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
     ) -> Any:
-        query = await queries.select_deals(info.context, to_scope(root), to_input_fields(filter))
-        return await paginate(info, query, ("-created_at", "-id"), PageArguments(first, after, last, before))
+        return await queries.select_deals(info.context, to_scope(root), to_input_fields(filter))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from tortoise import fields
 from tortoise.models import Model
@@ -14,6 +14,9 @@ from domain.alerts.rules import AlertKind, Subject
 from models.db import connection
 from models.db.columns import enum_column, foreign_key, minor_units_column
 from models.goals.goals import OwnerKind
+
+# Rows of any other kind are skipped: servers of a newer version write them, during an update or before it was undone.
+_KNOWN_KINDS: Final = tuple(AlertKind)
 
 
 class AlertRule(Model):
@@ -88,7 +91,7 @@ class Alert(Model):
 
 def query_rules() -> QuerySet[AlertRule]:
     """Return a query of the rules that are not deleted."""
-    return AlertRule.filter(deleted_at=None)
+    return AlertRule.filter(deleted_at=None, kind__in=_KNOWN_KINDS)
 
 
 async def fetch_rules(ids: Sequence[int]) -> list[AlertRule | None]:
@@ -98,12 +101,13 @@ async def fetch_rules(ids: Sequence[int]) -> list[AlertRule | None]:
 
 def query_inbox(recipient_id: int | None) -> QuerySet[Alert]:
     """Return a query of a recipient's inbox, with the raised alerts. Empty for a device (None)."""
-    return Alert.filter(recipient_id=recipient_id or 0).select_related("raised")
+    return Alert.filter(recipient_id=recipient_id or 0, raised__kind__in=_KNOWN_KINDS).select_related("raised")
 
 
 async def fetch_alerts(ids: Collection[int]) -> list[Alert]:
     """Return inbox alerts with their raised alerts, ordered by id."""
-    return await Alert.filter(id__in=list(ids)).select_related("raised").order_by("id")
+    query = Alert.filter(id__in=list(ids), raised__kind__in=_KNOWN_KINDS)
+    return await query.select_related("raised").order_by("id")
 
 
 async def fetch_newest_id() -> int:
@@ -116,9 +120,10 @@ async def find_active(subjects: Collection[Subject]) -> list[RaisedAlert]:
     if not subjects:
         return []
     condition, values = _subject_condition(subjects)
+    known_kinds = connection.placeholders(_KNOWN_KINDS)
     rows = await connection.fetch_rows(
-        f"SELECT * FROM raised_alert WHERE resolved_at IS NULL AND ({condition})",  # noqa: S608
-        values,
+        f"SELECT * FROM raised_alert WHERE resolved_at IS NULL AND kind IN ({known_kinds}) AND ({condition})",  # noqa: S608
+        [*_KNOWN_KINDS, *values],
     )
     return [RaisedAlert._init_from_db(**row) for row in rows]
 

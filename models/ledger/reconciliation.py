@@ -124,8 +124,10 @@ async def source_kinds() -> list[str]:
     return [row["source_kind"] for row in rows]
 
 
-async def id_windows(source_kind: str, model: type[Model] | None) -> AsyncIterator[tuple[int, int]]:
-    """Yield ranges of ids, ends included, that cover all records of the kind and all sources of its postings.
+async def id_windows(
+    source_kind: str, model: type[Model] | None, *, window_ids: int = _WINDOW_IDS
+) -> AsyncIterator[tuple[int, int]]:
+    """Yield ranges of at most `window_ids` ids, ends included, that cover all records of the kind and its postings.
 
     Gaps without records or postings are skipped, so that one stray id far away does not cause many empty windows.
     """
@@ -142,20 +144,22 @@ async def id_windows(source_kind: str, model: type[Model] | None) -> AsyncIterat
         if not firsts:
             return
         first = min(firsts)
-        last = min(first + _WINDOW_IDS - 1, _MAX_ID)
+        last = min(first + window_ids - 1, _MAX_ID)
         yield first, last
 
 
 _POSTED_SUMS_SQL: Final = """
 SELECT source_id, metric, employee_id, team_id, effective_on AS day, SUM(amount) AS amount,
     MAX(CASE WHEN late THEN 1 ELSE 0 END) AS late, COUNT(*) AS entries
-FROM score_entry WHERE source_kind = ? AND source_id BETWEEN ? AND ?
+FROM score_entry WHERE source_kind = ? AND source_id BETWEEN ? AND ? {metric_condition}
 GROUP BY source_id, metric, employee_id, team_id, effective_on
 """
 
 
-async def posted_sums(source_kind: str, first_id: int, last_id: int) -> list[PostedSum]:
-    """Return the ledger's sums of the records of a kind within a range of ids, ends included."""
+async def posted_sums(source_kind: str, first_id: int, last_id: int, *, metric: str | None = None) -> list[PostedSum]:
+    """Return the ledger's sums of the records of a kind within a range of ids, ends included; of one metric or all."""
+    sql = _POSTED_SUMS_SQL.format(metric_condition="AND metric = ?" if metric else "")
+    values = [source_kind, first_id, last_id, *([metric] if metric else [])]
     return [
         PostedSum(
             row["metric"],
@@ -167,7 +171,7 @@ async def posted_sums(source_kind: str, first_id: int, last_id: int) -> list[Pos
             bool(row["late"]),
             row["entries"],
         )
-        for row in await db_connection.fetch_rows(_POSTED_SUMS_SQL, [source_kind, first_id, last_id])
+        for row in await db_connection.fetch_rows(sql, values)
     ]
 
 

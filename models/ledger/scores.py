@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tortoise import fields
 from tortoise.functions import Sum
@@ -112,19 +112,25 @@ GROUP BY metric, holding.id, day HAVING SUM(amount) <> 0 {_ADD_ON_CONFLICT_SQL}
 _CREDITED_COLUMN_TYPES: Final = ("VARCHAR", "INTEGER", "DATE", "BIGINT")
 
 
-async def post(scores: Sequence[tuple[Score, bool, str, int]], recorded_at: datetime) -> None:
-    """Write postings to the ledger and add them to the totals.
+class Posting(NamedTuple):
+    """A score to be written to the ledger, and the record that it comes from."""
 
-    scores  tuples of score, whether it is late, and kind and id of the source record
-    """
+    score: Score
+    late: bool
+    source_kind: str
+    source_id: int
+
+
+async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
+    """Write postings to the ledger and add them to the totals."""
     await connection.execute_with_rows(
         _INSERT_ENTRIES_SQL,
         [
             (score.metric, score.employee_id, score.team_id, score.amount, score.day, late, recorded_at, kind, source)
-            for score, late, kind, source in scores
+            for score, late, kind, source in postings
         ],
     )
-    await add_to_totals(score for score, *_ in scores)
+    await add_to_totals(posting.score for posting in postings)
 
 
 async def add_to_totals(scores: Iterable[Score]) -> None:

@@ -1,4 +1,4 @@
-"""Absences of employees, and the roster that follows from memberships and absences."""
+"""Absences of employees, and the work schedule that follows from memberships and absences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 from tortoise import fields
 from tortoise.models import Model
 
-from domain.goals.roster import Assignment, DayRange, Roster
+from domain.goals.work_schedule import Assignment, DayRange, WorkSchedule
 from domain.primitives.calendar import Calendar
 from models.db import connection
 from models.db.columns import enum_column, external_id_column, foreign_key
@@ -59,7 +59,7 @@ async def load_of_employees(employee_ids: Collection[int]) -> list[Absence]:
 
 
 # memberships, with the day of joining as first_day, and absences, which have a last_day
-_ROSTER_SQL: Final = """
+_WORK_SCHEDULE_SQL: Final = """
 SELECT membership.employee_id, membership.id, membership.team_id, membership.active, membership.since, membership.until,
     employee.joined_on AS first_day, NULL AS last_day
 FROM membership JOIN employee ON employee.id = membership.employee_id
@@ -68,11 +68,13 @@ ORDER BY 1, 5, 2
 """
 
 
-async def load_roster(calendar: Calendar) -> Roster:
-    """Return the roster of all employees, with the days of their memberships by the calendar."""
+async def load_work_schedule(calendar: Calendar) -> WorkSchedule:
+    """Return the work schedule of all employees, with the days of their memberships by the calendar."""
     assignments: list[Assignment] = []
     absences: dict[int, list[DayRange]] = {}
-    for employee_id, rows in groupby(await connection.fetch_rows(_ROSTER_SQL), key=lambda row: row["employee_id"]):
+    for employee_id, rows in groupby(
+        await connection.fetch_rows(_WORK_SCHEDULE_SQL), key=lambda row: row["employee_id"]
+    ):
         memberships: list[dict[str, Any]] = []
         for row in rows:
             if row["last_day"] is None:
@@ -81,7 +83,7 @@ async def load_roster(calendar: Calendar) -> Roster:
                 day_range = connection.to_date(row["first_day"]), connection.to_date(row["last_day"])
                 absences.setdefault(employee_id, []).append(day_range)
         assignments += _assign_days(memberships, calendar)
-    return Roster(calendar, assignments, absences)
+    return WorkSchedule(calendar, assignments, absences)
 
 
 def _assign_days(memberships: Sequence[Any], calendar: Calendar) -> Iterator[Assignment]:

@@ -36,4 +36,6 @@ class RecordChange:
     after: RecordFacts | None
     entries: tuple[ActivityEntry, ...] = ()
     original: Mapping[str, Any] = field(default_factory=dict)  # columns before the edit; empty for a new record
-    alert_conditions: frozenset[AlertKind] | None = None  # kinds of alert whose condition holds now; None: unchanged
+    alert_conditions: Mapping[AlertKind, bool] = field(
+        default_factory=dict
+    )  # whether that of a kind of alert holds now

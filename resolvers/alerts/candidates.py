@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from domain.ledger.record_facts import DealStatus
 from domain.primitives.money import convert, from_minor, to_minor
 from models.crm.deals import Deal
 from models.organization import people
-from models.organization.company import Company
+from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamMembershipHistory
 from resolvers.request.context import Context
 
@@ -96,7 +96,7 @@ class CurrencyConverter:
 
 
 class _LatestRates(dict[str, Decimal | None]):
-    def __init__(self, rates: Any, today: Any) -> None:
+    def __init__(self, rates: ExchangeRateTable, today: date) -> None:
         super().__init__()
         self.rates, self.today = rates, today
 

@@ -18,7 +18,7 @@ from domain.alerts.rules import AlertCandidate, AlertDeduplicator, AlertKind, Ev
 from domain.errors.operation_errors import ForbiddenOperation as OperationForbidden
 from domain.errors.user_errors import Forbidden, OutOfRange
 from domain.goals.progress import Progress, calculate_progress, pace_check_time
-from domain.goals.roster import Roster
+from domain.goals.work_schedule import WorkSchedule
 from domain.i18n.alert_messages import format_alert
 from domain.permissions import Role
 from domain.primitives.calendar import Calendar
@@ -37,13 +37,6 @@ from resolvers.request.goal_progress import has_owner_on, owner_working_time
 
 _MAX_DAYS: Final = 3700
 _MAX_EXAMPLES: Final = 5
-_ACTIVITY_KINDS: Final[Mapping[AlertKind, tuple[str, ...]]] = {
-    AlertKind.DEAL_LOST: ("DEAL_LOST",),
-    AlertKind.DEAL_HAS_PROBLEMS: ("DEAL_FLAGGED",),
-    AlertKind.TASK_OVERDUE: ("TASK_OVERDUE",),
-    AlertKind.ASSIGNMENT_OVERDUE: ("TASK_OVERDUE",),
-    AlertKind.GOAL_ACHIEVED: ("GOAL_ACHIEVED",),
-}
 _CLOSING_KINDS: Final = frozenset({"DEAL_WON", "DEAL_LOST", "DEAL_DELETED"})
 
 
@@ -91,11 +84,12 @@ async def _find_events(context: Context, rule: Rule, start: datetime, now: datet
         case AlertKind.DEAL_STALLED:
             events = await _find_stalled_deals(rule, calendar, start, now)
         case AlertKind.NO_ACTIVITY:
-            events = await _find_inactive_employees(rule, await context.roster(), start, now)
+            events = await _find_inactive_employees(rule, await context.work_schedule(), start, now)
         case AlertKind.GOAL_BEHIND:
             events = await _find_goals_behind(context, rule, start, now)
         case kind:
-            events = [event async for event in activities.stream_events(start, now, _ACTIVITY_KINDS[kind])]
+            activity = rules.ALERT_DEFINITIONS[kind].activity
+            events = [event async for event in activities.stream_events(start, now, [activity])] if activity else []
     return sorted(events, key=lambda event: event.at)
 
 
@@ -167,10 +161,10 @@ class _DealReplay:
             self.stalled.append((deal_id, deadline, self.last_snapshot.get(deal_id)))
 
 
-async def _find_inactive_employees(rule: Rule, roster: Roster, start: datetime, now: datetime) -> list[Event]:
+async def _find_inactive_employees(rule: Rule, schedule: WorkSchedule, start: datetime, now: datetime) -> list[Event]:
     """Return the events of employees that became inactive for too long during an active membership."""
     # calendar days that surely contain `days` working days of each employee
-    lead_time = timedelta(days=3 * (rule.days or 0) + 30 + roster.most_absent_days())
+    lead_time = timedelta(days=3 * (rule.days or 0) + 30 + schedule.most_absent_days())
     memberships = await Membership.filter(active=True).select_related("employee").order_by("since", "id")
     covered = [
         membership
@@ -189,14 +183,14 @@ async def _find_inactive_employees(rule: Rule, roster: Roster, start: datetime, 
     events = []
     for membership in covered:
         end = min(membership.until or now, now)
-        is_absent = partial(roster.is_absent, membership.employee_id)
+        is_absent = partial(schedule.is_absent, membership.employee_id)
         active_at = [
             active_time
             for active_time in activity_times[membership.employee_id]
             if membership.since <= active_time < end
         ]
         for since, until in zip([membership.since, *active_at], [*active_at, end], strict=True):
-            deadline = rules.inactivity_deadline(rule, since, roster.calendar, is_absent)
+            deadline = rules.inactivity_deadline(rule, since, schedule.calendar, is_absent)
             if start <= deadline < until:
                 member_id = membership.employee_id
                 events.append(
@@ -207,13 +201,13 @@ async def _find_inactive_employees(rule: Rule, roster: Roster, start: datetime, 
 
 async def _find_goals_behind(context: Context, rule: Rule, start: datetime, now: datetime) -> list[Event]:
     """Return the events of goals that were behind when they were checked, having been on pace before."""
-    roster = await context.roster()
-    first, last = roster.calendar.day_of(start), roster.calendar.day_of(now)
+    schedule = await context.work_schedule()
+    first, last = schedule.calendar.day_of(start), schedule.calendar.day_of(now)
     rows = await goals.overlapping(first, last)
     changes = dict(zip([row.id for row in rows], await goals.change_histories([row.id for row in rows]), strict=True))
     events = []
     for goal in rows:
-        replay = _GoalReplay(goal, await _load_postings(context, goal), changes[goal.id], roster, context.tree)
+        replay = _GoalReplay(goal, await _load_postings(context, goal), changes[goal.id], schedule, context.tree)
         events += replay.find_falls_behind(rule, min(goal.last_day, last), min(goal.archived_at or now, now))
     return [event for event in events if event.at >= start]
 
@@ -240,11 +234,11 @@ class _GoalReplay:
         goal: Goal,
         postings: Sequence[tuple[datetime, int]],
         changes: Sequence[Any],
-        roster: Roster,
+        schedule: WorkSchedule,
         tree: TeamTree,
     ) -> None:
         target_changes = [change for change in reversed(changes) if change.field == "target"]
-        self.goal, self.value, self.roster, self.tree = goal, 0, roster, tree
+        self.goal, self.value, self.work_schedule, self.tree = goal, 0, schedule, tree
         self.target = int(target_changes[0].before) if target_changes else goal.target
         self.pending = sorted(
             [(at, amount, None) for at, amount in postings]
@@ -255,10 +249,10 @@ class _GoalReplay:
     def find_falls_behind(self, rule: Rule, last: date, until: datetime) -> list[Event]:
         events, was_behind = [], False
         day = self.goal.first_day
-        while day <= last and (at := pace_check_time(self.goal.period, day, self.roster.calendar)) < until:
+        while day <= last and (at := pace_check_time(self.goal.period, day, self.work_schedule.calendar)) < until:
             was_behind = self._stays_behind(rule, at, was_behind)
             goal_progress = self._progress_at(at)
-            is_due = self.goal.created_at < at and has_owner_on(self.roster, self.goal, day)
+            is_due = self.goal.created_at < at and has_owner_on(self.work_schedule, self.goal, day)
             is_behind = is_due and rules.is_behind(goal_progress, rule.percent)
             if is_behind and not was_behind:
                 events.append(build_goal_behind_event(self.goal, goal_progress, rule, at))
@@ -275,6 +269,6 @@ class _GoalReplay:
         return is_behind
 
     def _progress_at(self, at: datetime) -> Progress:
-        time = owner_working_time(self.roster, self.tree, self.goal, at)
-        today = self.roster.calendar.day_of(at)
+        time = owner_working_time(self.work_schedule, self.tree, self.goal, at)
+        today = self.work_schedule.calendar.day_of(at)
         return calculate_progress(self.value, self.target, self.goal.period, time, today=today)

@@ -241,22 +241,22 @@ class _RecipientLookup:
 async def _resolve_stale(
     context: Context, active_subjects: Collection[Subject], changes: Sequence[RecordChange]
 ) -> None:
-    """Resolve inactivity alerts of active subjects, and other alerts that the changed records no longer justify.
+    """Resolve inactivity alerts of active subjects, and other alerts whose condition no longer holds.
 
-    A change without alert conditions (None) says nothing about its record and resolves none of the others.
+    A change without the condition of a kind says nothing about it and resolves no alert of that kind.
     """
-    reasons = {
+    conditions = {
         (change.subject_kind, change.subject_id): change.alert_conditions
         for change in changes
-        if change.alert_conditions is not None
+        if change.alert_conditions
     }
     stale_alerts = [
         row
-        for row in await alerts.find_active({*active_subjects, *reasons})
+        for row in await alerts.find_active({*active_subjects, *conditions})
         if (
             row.subject in active_subjects
             if row.kind in INACTIVITY_KINDS
-            else row.kind not in reasons.get(row.subject, {row.kind})
+            else not conditions.get(row.subject, {}).get(row.kind, True)
         )
     ]
     await alerts.resolve(stale_alerts, context.now())
@@ -280,12 +280,11 @@ async def resolve_goal_alerts(
     stale_alerts = []
     for row in active_alerts:
         goal_progress = progress_by_id[row.subject_id]
-        still_holds = (
-            goal_progress.value >= goal_progress.target
-            if row.kind is AlertKind.GOAL_ACHIEVED
-            else alert_rules.is_behind(goal_progress, row.data.get("limit"))
-        )
-        if not still_holds:
+        is_stale = {
+            AlertKind.GOAL_ACHIEVED: goal_progress.value < goal_progress.target,
+            AlertKind.GOAL_BEHIND: not alert_rules.is_behind(goal_progress, row.data.get("limit")),
+        }
+        if is_stale.get(row.kind):
             stale_alerts.append(row)
     await alerts.resolve(stale_alerts, context.now())
 

@@ -164,10 +164,10 @@ async def _split_deadlines(
     timer_times  when the inactivity began, and the time of the import that recorded that (else None);
                  a deadline that had passed by the import is history and in neither result
     """
-    roster, now = await context.roster(), context.now()
+    schedule, now = await context.work_schedule(), context.now()
     deadlines = {
         subject_id: alert_rules.inactivity_deadline(
-            active_rule.rule, since, roster.calendar, partial(roster.is_absent, subject_id)
+            active_rule.rule, since, schedule.calendar, partial(schedule.is_absent, subject_id)
         )
         for subject_id, (since, _) in timer_times.items()
     }

@@ -19,6 +19,7 @@ from uuid import uuid4
 from domain.alerts.delivery_policy import GIVE_UP_AFTER, MAX_SEPARATE_MESSAGES, compute_retry_delay, compute_send_time
 from domain.alerts.rules import AlertKind, Subject
 from domain.i18n.alert_messages import append_resolved_note, format_alert, format_title, join_sentences
+from domain.i18n.languages import DEFAULT_LANGUAGE
 from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
 from models.alerts import alerts, outbox
@@ -152,7 +153,7 @@ async def render(delivery: Delivery) -> NotificationMessage | None:
     if not readers:
         return None
     employee = readers[0][0]
-    language = employee.language or "en"
+    language = employee.language or DEFAULT_LANGUAGE
     sentences, alert_payloads = [], []
     for _, alert in sorted({alert.id: alert for _, visible in readers for alert in visible}.items()):
         row = alert.raised

@@ -12,10 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from domain.alerts.rules import (
-    DEAL_KINDS,
-    DEFAULT_COOL_DOWN_HOURS,
-    DEFAULT_DAYS,
-    DEFAULT_PERCENT,
+    ALERT_DEFINITIONS,
     AlertKind,
     Recipient,
     Rule,
@@ -76,14 +73,14 @@ async def create_default_rules(now: datetime) -> None:
         [
             AlertRule(
                 kind=kind,
-                days=DEFAULT_DAYS.get(kind),
-                percent=DEFAULT_PERCENT if kind is AlertKind.GOAL_BEHIND else None,
+                days=definition.default_days,
+                percent=definition.default_percent,
                 recipients=[Recipient.MANAGER],
                 channels=[],
-                cool_down_hours=DEFAULT_COOL_DOWN_HOURS.get(kind),
+                cool_down_hours=definition.default_cool_down_hours,
                 created_at=now,
             )
-            for kind in AlertKind
+            for kind, definition in ALERT_DEFINITIONS.items()
         ]
     )
 
@@ -152,14 +149,15 @@ async def build_rule(context: Context, input: InputFields) -> AlertRule:
     recipients = list(dict.fromkeys(Recipient(name) for name in input["recipients"]))
     if not recipients:
         raise Required("Choose the recipients: the manager, the employee or the directors.", "input", "recipients")
+    definition = ALERT_DEFINITIONS[kind]
     return AlertRule(
         kind=kind,
         enabled=input.get("enabled", True),
         scope_kind=scope.kind,
         scope_id=scope.id,
-        min_amount=await _parse_min_amount(context, input) if kind in DEAL_KINDS else None,
-        days=_parse_whole_number(input, "days", 1, _MAX_DAYS) or DEFAULT_DAYS[kind] if kind in DEFAULT_DAYS else None,
-        percent=_parse_percent(input) if kind is AlertKind.GOAL_BEHIND else None,
+        min_amount=await _parse_min_amount(context, input) if definition.about_deals else None,
+        days=_parse_days(input, definition.default_days),
+        percent=_parse_percent(input, definition.default_percent),
         recipients=recipients,
         channels=_parse_channels(context, input),
         cool_down_hours=_parse_whole_number(input, "coolDownHours", 0, _MAX_HOURS),
@@ -185,10 +183,14 @@ def _parse_whole_number(input: InputFields, field: str, minimum: int, maximum: i
     return number
 
 
-def _parse_percent(input: InputFields) -> float:
+def _parse_days(input: InputFields, default: int | None) -> int | None:
+    return None if default is None else _parse_whole_number(input, "days", 1, _MAX_DAYS) or default
+
+
+def _parse_percent(input: InputFields, default: float | None) -> float | None:
     percent = input.get("percent")
-    if percent is None:
-        return DEFAULT_PERCENT
+    if default is None or percent is None:
+        return default
     if not 0 < percent <= 100:
         raise OutOfRange("Give more than 0 and at most 100 percentage points.", "input", "percent")
     return float(percent)

@@ -36,6 +36,14 @@ async def apply_change_effects(context: Context, changes: Sequence[RecordChange]
     await evaluation.process_changes(context, changes, notify=notify)
     if any(change.subject_kind == "Deal" for change in changes):
         context.publish("deals")
+    return await publish_posted_scores(context, posted_scores, notify=notify)
+
+
+async def publish_posted_scores(context: Context, posted_scores: Sequence[Score], *, notify: bool) -> list[Goal]:
+    """Publish the topics of posted scores, mark the goals that they moved, and return these goals.
+
+    notify  as in `apply_change_effects`
+    """
     if not posted_scores:
         return []
     candidates = await find_moved_goals(context, posted_scores)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -159,9 +159,11 @@ class DealType(RecordType):
             await Deal.filter(id__in=ids).update(sale_kind=kind)
         return record_changes
 
-    def alert_conditions(self, edit: EditContext, row: Deal) -> frozenset[AlertKind]:
-        conditions = {AlertKind.DEAL_LOST: row.status is DealStatus.LOST, AlertKind.DEAL_HAS_PROBLEMS: row.problem}
-        return frozenset(kind for kind, holds in conditions.items() if holds)
+    def alert_conditions(self, edit: EditContext, row: Deal) -> Mapping[AlertKind, bool]:
+        return {
+            AlertKind.DEAL_LOST: row.status is DealStatus.LOST,
+            AlertKind.DEAL_HAS_PROBLEMS: bool(row.problem),
+        }
 
     def make_entry(self, change: PendingChange, kind: ActivityKind, at: datetime, /, **data: Any) -> ActivityEntry:
         """Add amount, currency and status to every entry: the dry run of alert rules (`testAlertRule`) reads them."""

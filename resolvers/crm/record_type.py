@@ -99,9 +99,13 @@ class RecordType:
             else []
         )
 
-    def alert_conditions(self, edit: EditContext, row: Any) -> frozenset[AlertKind]:
-        """Return the kinds of alert with a condition that holds for the record in its current state."""
-        return frozenset()
+    def alert_conditions(self, edit: EditContext, row: Any) -> Mapping[AlertKind, bool]:
+        """Return whether the condition of each kind of alert holds for the record in its current state.
+
+        An alert whose condition no longer holds is resolved; one of a kind that is not returned stays until
+        the record is deleted.
+        """
+        return {}
 
     async def after_save(self, edit: EditContext, changes: Sequence[PendingChange]) -> list[RecordChange]:
         """Update dependent rows after the records are saved and before anything is posted; return their changes."""
@@ -300,7 +304,7 @@ def _build_record_change(edit: EditContext, record_type: RecordType, change: Pen
     if row.deleted_at is not None:
         kind = ActivityKind.DEAL_DELETED if record_type.kind == "Deal" else ActivityKind.RECORD_DELETED
         entries: Sequence[ActivityEntry] = [record_type.make_entry(change, kind, edit.now, record=record_type.kind)]
-        alert_conditions: frozenset[AlertKind] = frozenset()
+        alert_conditions: Mapping[AlertKind, bool] = dict.fromkeys(AlertKind, False)
     else:
         entries, alert_conditions = record_type.activity_entries(edit, change), record_type.alert_conditions(edit, row)
     return RecordChange(

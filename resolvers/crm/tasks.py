@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from domain.alerts.rules import AlertKind
@@ -67,9 +67,8 @@ class TaskType(RecordType):
         is_past_due = task.due_at is not None and task.due_at <= (task.completed_at or edit.now)
         task.overdue_at = task.due_at if is_past_due else None
 
-    def alert_conditions(self, edit: EditContext, row: Task) -> frozenset[AlertKind]:
-        is_overdue = row.is_overdue(edit.now)
-        return frozenset({AlertKind.TASK_OVERDUE, AlertKind.ASSIGNMENT_OVERDUE}) if is_overdue else frozenset()
+    def alert_conditions(self, edit: EditContext, row: Task) -> Mapping[AlertKind, bool]:
+        return dict.fromkeys((AlertKind.TASK_OVERDUE, AlertKind.ASSIGNMENT_OVERDUE), row.is_overdue(edit.now))
 
     def activity_entries(self, edit: EditContext, change: PendingChange) -> Sequence[ActivityEntry]:
         task: Task = change.row

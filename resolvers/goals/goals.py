@@ -10,6 +10,8 @@ from typing import Any
 from tortoise.expressions import Q
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange
+from domain.i18n.metric_names import metric_name
+from domain.i18n.period_labels import format_period
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id
 from domain.primitives.periods import PeriodKind
@@ -55,7 +57,7 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
     name = (
         validation.clean_optional_line(input.get("name"), "input", "name")
-        or f"{metric.localize_name(context.language)}, {goal_period.label(context.language)}"
+        or f"{metric_name(metric, context.language)}, {format_period(goal_period, context.language)}"
     )
     goal = await Goal.create(
         name=name[:200],

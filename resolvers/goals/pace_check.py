@@ -52,13 +52,13 @@ async def _raise_goals_behind(
     context: Context, active_rules: Sequence[ActiveRule], goal_progress: Sequence[tuple[Goal, Progress]]
 ) -> None:
     """Raise the alerts of the goals that are behind, except those of employees who have left."""
-    today, roster = await context.today(), await context.roster()
-    current = [(goal, progress) for goal, progress in goal_progress if has_owner_on(roster, goal, today)]
+    today, schedule = await context.today(), await context.work_schedule()
+    current = [(goal, progress) for goal, progress in goal_progress if has_owner_on(schedule, goal, today)]
     pairs = []
     for active_rule in active_rules:
         rule = active_rule.rule
         events = [
-            build_goal_behind_event(goal, progress, rule, pace_check_time(goal.period, today, roster.calendar))
+            build_goal_behind_event(goal, progress, rule, pace_check_time(goal.period, today, schedule.calendar))
             for goal, progress in current
             if alert_rules.is_behind(progress, rule.percent)
         ]

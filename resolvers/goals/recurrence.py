@@ -13,6 +13,7 @@ from datetime import date
 from typing import Final
 
 from domain.i18n.languages import LANGUAGES
+from domain.i18n.period_labels import format_period
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import Period, shift_period
 from domain.primitives.units import format_decimal, from_smallest
@@ -121,5 +122,5 @@ async def _publish_created(context: Context, created: Sequence[Goal]) -> None:
 def replace_period_in_name(name: str, old: Period, new: Period) -> str:
     """Return the goal's name with the label of the old period, if it contains it, replaced by that of the new one."""
     for language in LANGUAGES:
-        name = name.replace(old.label(language), new.label(language))
+        name = name.replace(format_period(old, language), format_period(new, language))
     return name[:200]

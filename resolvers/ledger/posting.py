@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from domain.ledger.metrics import Score, compute_all_postings
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import is_month_closed
 from models.ledger import scores
+from models.ledger.scores import Posting
 from resolvers.activities.entries import RecordChange
 from resolvers.request.context import Context
 
 
 async def post_score_differences(context: Context, changes: Sequence[RecordChange]) -> list[Score]:
-    """Post the score differences of the changes, and return the posted scores.
+    """Post the score differences of the changes, and return the posted scores."""
+    postings = await post_differences(
+        context,
+        [
+            RecordDifferences(change.subject_kind, change.subject_id, compute_all_postings(change.before, change.after))
+            for change in changes
+        ],
+    )
+    return [posting.score for posting in postings]
+
+
+@dataclass(frozen=True)
+class RecordDifferences:
+    """The scores to post for one record; those of a metric in `late_metrics` are late whatever their day."""
+
+    source_kind: str
+    source_id: int
+    scores: Sequence[Score]
+    late_metrics: Collection[str] = ()
+
+
+async def post_differences(context: Context, differences: Sequence[RecordDifferences]) -> list[Posting]:
+    """Post the differences and return the postings.
 
     A closed day must not change. If any score of a metric falls on a closed day, the whole difference of
     that metric (withdrawal and new score) is posted for today and marked as late.
     """
     company, today = await context.company(), await context.today()
     closed_periods = ClosedPeriods(company.calendar, today, company.close_after_workdays)
-    rows: list[tuple[Score, bool, str, int]] = []
-    for change in changes:
-        differences = compute_all_postings(change.before, change.after)
-        late_metrics = {score.metric for score in differences if closed_periods.contains(score.day)}
-        for score in differences:
+    postings: list[Posting] = []
+    for record in differences:
+        late_metrics = {score.metric for score in record.scores if closed_periods.contains(score.day)}
+        late_metrics.update(record.late_metrics)
+        for score in record.scores:
             is_late = score.metric in late_metrics
-            rows.append(
-                (replace(score, day=today) if is_late else score, is_late, change.subject_kind, change.subject_id)
+            postings.append(
+                Posting(replace(score, day=today) if is_late else score, is_late, record.source_kind, record.source_id)
             )
-    await scores.post(rows, context.now())
-    return [score for score, *_ in rows]
+    await scores.post(postings, context.now())
+    return postings
 
 
 class ClosedPeriods:

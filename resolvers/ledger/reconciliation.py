@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from tortoise.models import Model
 
-from domain.ledger.metrics import Score, compute_all_postings
+from domain.ledger.metrics import METRICS, Score, compute_all_postings
 from domain.ledger.record_facts import DealFacts, RecordFacts, SaleKind
 from domain.primitives.money import convert
 from domain.primitives.units import Unit, from_smallest
@@ -34,8 +34,9 @@ from models.organization.company import find_company
 from models.organization.people import Employee, Team
 from resolvers.request.id_resolution import RECORD_MODELS
 
-_SOURCE_MODELS: Final[dict[str, type[Model]]] = {**RECORD_MODELS, "WorkDay": WorkDay}
+SOURCE_MODELS: Final[dict[str, type[Model]]] = {**RECORD_MODELS, "WorkDay": WorkDay}
 _SumKey = tuple[str, int | None, int, date | None]  # metric, employee, team, day; None: all together
+_LedgerKey = tuple[str, int, int, date | None]  # the same of one employee
 
 
 class DifferenceLocation(StrEnum):
@@ -88,14 +89,20 @@ class Difference:
 
 @dataclass(frozen=True)
 class Findings:
+    """The result of a reconciliation.
+
+    uncounted_metrics  metrics of which nothing is posted for some records that they count
+    """
+
     differences: Sequence[Difference]
     records: int
     postings: int
+    uncounted_metrics: Collection[str] = ()
 
     @property
     def summary(self) -> str:
         """A sentence that says what was compared and whether everything agrees."""
-        postings, records = _pluralize(self.postings, "posting"), _pluralize(self.records, "record")
+        postings, records = pluralize(self.postings, "posting"), pluralize(self.records, "record")
         compared = f"Compared the daily totals with {postings}, and these with {records}"
         if not self.differences:
             return f"{compared}: all agree."
@@ -105,7 +112,9 @@ class Findings:
         )
         repaired = sum(difference.repaired for difference in self.differences)
         end = f", {repaired} repaired" if repaired else ""
-        return f"{compared}: {_pluralize(len(self.differences), 'difference')} ({places}){end}."
+        commands = ", ".join(f"`./run reconcile --backfill {metric}`" for metric in sorted(self.uncounted_metrics))
+        hint = f" Records older than their metric are counted by {commands}." if commands else ""
+        return f"{compared}: {pluralize(len(self.differences), 'difference')} ({places}){end}.{hint}"
 
 
 async def reconcile(*, repair_clock: Callable[[], datetime] | None = None) -> Findings:
@@ -122,10 +131,10 @@ async def reconcile(*, repair_clock: Callable[[], datetime] | None = None) -> Fi
         await run.rebuild_totals(repair_clock)
     async with reconciliation.snapshot():
         await run.compare_totals()
-        for kind in sorted({*_SOURCE_MODELS, *await reconciliation.source_kinds()}):
+        for kind in sorted({*SOURCE_MODELS, *await reconciliation.source_kinds()}):
             await run.compare_ledger(kind)
         await run.compare_sale_kinds()
-    return Findings(run.differences, run.records, run.postings)
+    return Findings(run.differences, run.records, run.postings, run.uncounted_metrics)
 
 
 class _DifferenceBuilder:
@@ -164,6 +173,7 @@ class _Reconciliation:
         self.builder = builder
         self.differences: list[Difference] = []
         self.records = self.postings = 0
+        self.uncounted_metrics: set[str] = set()
 
     async def rebuild_totals(self, clock: Callable[[], datetime]) -> None:
         """Correct the totals that differ from the ledger, one metric per transaction to keep the write lock short."""
@@ -209,7 +219,7 @@ class _Reconciliation:
 
     async def compare_ledger(self, source_kind: str) -> None:
         """Compare the postings of all records of a kind, including those that no longer exist, with their scores."""
-        model = _SOURCE_MODELS.get(source_kind)
+        model = SOURCE_MODELS.get(source_kind)
         async for first_id, last_id in reconciliation.id_windows(source_kind, model):
             rows: list[Any] = await model.filter(id__gte=first_id, id__lte=last_id).order_by("id") if model else []
             sums_by_source: dict[int, list[PostedSum]] = defaultdict(list)
@@ -218,8 +228,10 @@ class _Reconciliation:
                 self.postings += posted_sum.entries
             facts = {row.id: row.facts() for row in rows}
             for source_id in sorted(facts.keys() | sums_by_source.keys()):
+                posted_metrics = {posted_sum.metric for posted_sum in sums_by_source[source_id]}
                 for key, actual, expected in ledger_differences(facts.get(source_id), sums_by_source[source_id]):
                     record = f"{source_kind} {source_id}"
+                    self.uncounted_metrics.update({key[0]} & METRICS.keys() - posted_metrics)
                     self.differences.append(
                         self.builder.build(DifferenceLocation.LEDGER, key, actual, expected, record)
                     )
@@ -265,7 +277,7 @@ class _Reconciliation:
 
 def ledger_differences(
     facts: RecordFacts | None, posted_sums: Sequence[PostedSum]
-) -> Iterator[tuple[_SumKey, int, int]]:
+) -> Iterator[tuple[_LedgerKey, int, int]]:
     """Yield key, actual and expected amount wherever a record's postings differ from its score.
 
     facts  of the present record; None if it is deleted or does not exist, so that nothing is expected
@@ -273,10 +285,10 @@ def ledger_differences(
     A metric with a late posting is compared in total, not by day: its postings carry other days than the record.
     """
     late_metrics = {posted_sum.metric for posted_sum in posted_sums if posted_sum.late}
-    expected: Counter[_SumKey] = Counter()
+    expected: Counter[_LedgerKey] = Counter()
     for score in compute_all_postings(None, facts):
         expected[_sum_key(score, late_metrics)] += score.amount
-    actual: Counter[_SumKey] = Counter()
+    actual: Counter[_LedgerKey] = Counter()
     for posted_sum in posted_sums:
         actual[_sum_key(posted_sum, late_metrics)] += posted_sum.amount
     for key in sorted(expected.keys() | actual.keys(), key=str):
@@ -284,9 +296,10 @@ def ledger_differences(
             yield key, actual[key], expected[key]
 
 
-def _sum_key(score: Score | PostedSum, late_metrics: Collection[str]) -> _SumKey:
+def _sum_key(score: Score | PostedSum, late_metrics: Collection[str]) -> _LedgerKey:
     return score.metric, score.employee_id, score.team_id, None if score.metric in late_metrics else score.day
 
 
-def _pluralize(count: int, noun: str) -> str:
+def pluralize(count: int, noun: str) -> str:
+    """Return the number with its English noun."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

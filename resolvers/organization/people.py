@@ -146,7 +146,7 @@ async def update_profile(context: Context, input: InputFields) -> Employee:
     if "language" in input:
         language = input["language"]
         if language is not None and language not in LANGUAGES:
-            raise Invalid('Choose "en" or "ru".', "input", "language")
+            raise Invalid(f"Choose a language: {', '.join(LANGUAGES)}.", "input", "language")
         employee.language = language
         context.publish(f"employee:{employee.id}")  # live streams send texts in the employee's language
     for field, column in (("quietFrom", "quiet_from"), ("quietTo", "quiet_to"), ("digestAt", "digest_at")):

@@ -10,7 +10,7 @@ class ClientInfo:
     """Client information.
 
     token       bearer token; None for a client that is not signed in
-    language    "en" or "ru"; empty if the client states none: then the viewer's profile decides
+    language    code of a language of `LANGUAGES`; empty if the client states none: then the viewer's profile decides
     address     IP address of the client, for rate limits
     request_id  id of the HTTP request or operation, for errors and logs
     """

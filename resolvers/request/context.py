@@ -19,7 +19,8 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.errors.operation_errors import ServiceUnavailable, Unauthenticated
-from domain.goals.roster import Roster
+from domain.goals.work_schedule import WorkSchedule
+from domain.i18n.languages import DEFAULT_LANGUAGE
 from domain.ledger.metrics import Metric
 from domain.permissions import Action, Reach
 from domain.primitives.calendar import Calendar
@@ -86,7 +87,7 @@ class Context:
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None
     _rates: ExchangeRateTable | None = None
-    _roster: Roster | None = None
+    _work_schedule: WorkSchedule | None = None
     _stale_viewer: Viewer | None = None
 
     @property
@@ -98,13 +99,13 @@ class Context:
 
     @property
     def language(self) -> str:
-        """Language of messages to the viewer, "en" or "ru": the client's, else that of the viewer's profile."""
+        """Code of the language of messages to the viewer: the client's, else that of the viewer's profile."""
         profile_language = (
             self.current_viewer.employee.language
             if self.current_viewer is not None and self.current_viewer.employee is not None
             else None
         )
-        return self.client.language or profile_language or "en"
+        return self.client.language or profile_language or DEFAULT_LANGUAGE
 
     @property
     def tree(self) -> TeamTree:
@@ -157,22 +158,22 @@ class Context:
                 )
             return self._rates
 
-    async def roster(self) -> Roster:
-        """Return the roster of the company's employees by its calendar."""
+    async def work_schedule(self) -> WorkSchedule:
+        """Return the work schedule of the company's employees by its calendar."""
         calendar = await self.calendar()
         async with self._load_lock:
-            if self._roster is None:
+            if self._work_schedule is None:
                 if self.reference_cache is not None:
-                    self._roster = await self.reference_cache.roster(calendar)
+                    self._work_schedule = await self.reference_cache.work_schedule(calendar)
                 elif self._reference_data is not None:
-                    self._roster = await self.services.roster_at(self._reference_data.position, calendar)
+                    self._work_schedule = await self.services.work_schedule_at(self._reference_data.position, calendar)
                 else:
-                    self._roster = await absences.load_roster(calendar)
-            return self._roster
+                    self._work_schedule = await absences.load_work_schedule(calendar)
+            return self._work_schedule
 
     def invalidate(self) -> None:
         """Drop the data read for this operation, because something has changed or the next event begins."""
-        self._company = self._metrics = self._rates = self._roster = None
+        self._company = self._metrics = self._rates = self._work_schedule = None
         self._stale_viewer = self.current_viewer
 
     async def first_stage(self) -> Stage | None:
@@ -264,7 +265,7 @@ class Context:
                     position = await change_log.append(unit_of_work.topics, started_at)
                     if not reference_models.REFERENCE_TOPICS.isdisjoint(unit_of_work.topics):
                         await reference_models.set_position(position)
-                        self._roster = None
+                        self._work_schedule = None
                     if unit_of_work.moved_goals:
                         await goals.set_version(unit_of_work.moved_goals, position)
                         for goal in unit_of_work.moved_goals.values():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Protocol
 
-from domain.goals.roster import Roster
+from domain.goals.work_schedule import WorkSchedule
 from domain.ledger.metrics import Metric
 from domain.primitives.calendar import Calendar
 from models.goals.goals import Goal
@@ -32,7 +32,7 @@ class ReferenceCacheProtocol(Protocol):
 
     async def metrics(self) -> dict[str, Metric]: ...
 
-    async def roster(self, calendar: Calendar) -> Roster: ...
+    async def work_schedule(self, calendar: Calendar) -> WorkSchedule: ...
 
     def employee(self, employee_id: int) -> Employee | None: ...
 
@@ -63,7 +63,7 @@ class Services:
     notification_channels  names of the channels through which alerts may be sent
     shared_channels        those of them that reach one place for all recipients, such as a chat
     reference_data         as last read
-    roster                 as last loaded, with the position of the reference data it belongs to
+    work_schedule          as last loaded, with the position of the reference data it belongs to
     inactivity_basis       rules and calendar for which the scheduler last rescheduled all inactivity timers
     day_goals_checked_on   the day for which the scheduler last checked the goals of one day
     """
@@ -82,7 +82,7 @@ class Services:
     notification_channels: frozenset[str] = frozenset()
     shared_channels: frozenset[str] = frozenset()
     reference_data: ReferenceData | None = None
-    roster: tuple[reference_models.ChangeLogPosition, Roster] | None = None
+    work_schedule: tuple[reference_models.ChangeLogPosition, WorkSchedule] | None = None
     inactivity_basis: Any = None
     day_goals_checked_on: date | None = None
 
@@ -97,8 +97,8 @@ class Services:
             self.reference_data = cached if cached.company else None
         return cached
 
-    async def roster_at(self, position: reference_models.ChangeLogPosition, calendar: Calendar) -> Roster:
-        """Return the roster as of a position of the reference data, whose calendar is given."""
-        if self.roster is None or self.roster[0] != position:
-            self.roster = position, await absences.load_roster(calendar)
-        return self.roster[1]
+    async def work_schedule_at(self, position: reference_models.ChangeLogPosition, calendar: Calendar) -> WorkSchedule:
+        """Return the work schedule as of a position of the reference data, whose calendar is given."""
+        if self.work_schedule is None or self.work_schedule[0] != position:
+            self.work_schedule = position, await absences.load_work_schedule(calendar)
+        return self.work_schedule[1]

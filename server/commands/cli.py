@@ -15,6 +15,8 @@ import click
 
 from server import setting_descriptions
 
+_BUILT_IN_MAPS = sorted(path.stem for path in (Path(__file__).parents[2] / "imports" / "maps").glob("*.toml"))
+
 
 class _CommandGroup(click.Group):
     """A command group that reports settings and database errors as one sentence instead of a traceback."""
@@ -98,9 +100,7 @@ def serve(host: str | None, port: int | None) -> None:
 
 @main.command("import")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--map", "map_", required=True, help="A built-in map (maven, bitrix24, amocrm, hubspot, pipedrive) or a TOML file."
-)
+@click.option("--map", "map_", required=True, help=f"A built-in map ({', '.join(_BUILT_IN_MAPS)}) or a TOML file.")
 @click.option("--dry-run", is_flag=True, help="Read and check everything, change nothing.")
 @click.option("--rejects", type=click.Path(path_type=Path), default=Path("rejects.csv"), show_default=True,
               help="The CSV file to write rejected rows to.")  # fmt: skip
@@ -156,8 +156,17 @@ def forecast(origin: datetime, file: Path | None) -> None:
 
 @main.command()
 @click.option("--repair", is_flag=True, help="Rebuild the totals where they differ from the ledger.")
-def reconcile(repair: bool) -> None:
+@click.option("--backfill", "metric", metavar="METRIC", default=None,
+              help="Post what older records are worth for a metric that was added later, instead of comparing.")  # fmt: skip
+def reconcile(repair: bool, metric: str | None) -> None:
     """Recompute totals and postings from the records and report every difference. Exits with 1 if there is any."""
+    if metric is not None:
+        if repair:
+            raise click.UsageError("--backfill posts to the ledger and its totals: it takes no --repair.")
+        from server.commands.backfill import backfill
+
+        click.echo(backfill(metric))
+        return
     from server.commands.reconcile import report_differences
 
     sys.exit(1 if report_differences(repair=repair) else 0)

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import math
+from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -54,22 +58,47 @@ OPEN_SOCKETS: Final = _make_gauge("sockets_open", "Open WebSockets.")
 OPEN_SUBSCRIPTIONS: Final = _make_gauge("subscriptions_open", "Running subscriptions.")
 PUSHES: Final = _make_counter("pushes", "Results sent to subscribers.")
 DELIVERIES: Final = _make_counter("deliveries", "Attempts to send to an external channel.", "channel", "outcome")
-_HUB_LISTENERS: Final = _make_gauge("hub_listeners", "Listeners waiting for news; equal subscriptions share one.")
-_CHANGE_LOG_READ_AGE: Final = _make_gauge(
-    "change_log_looked_seconds", "Seconds since the change log was last read: the most that news may be late."
-)
-_CHANGE_LOG_POSITION: Final = _make_gauge("change_log_position", "Last change-log position delivered to listeners.")
-_BROADCAST_UP: Final = _make_gauge("hub_doorbell_up", "Whether Redis is connected; if not, the process polls.")
-_BROADCAST_CONNECTS: Final = _make_gauge(
-    "hub_connects", "Connections made to Redis: each after the first followed a gap."
-)
-_HUB_RESTARTS: Final = _make_gauge("hub_deaths", "Restarts of the hub's tasks.")
-_DATABASE_UP: Final = _make_gauge("database_up", "Whether the change log was read recently.")
-_SCHEDULER_IS_LEADER: Final = _make_gauge("clock_held", "1 on the server that runs the scheduled jobs, else 0.")
-_SCHEDULER_RUN_AGE: Final = _make_gauge("clock_turned_seconds", "Seconds since the scheduler last ran, on any server.")
-_SCHEDULER_RESTARTS: Final = _make_gauge("clock_deaths", "Restarts of the scheduler's tasks.")
-_SCHEDULER_JOB_FAILURES: Final = _make_gauge("clock_failures", "Failed scheduled jobs.")
-_LEDGER_ENTRIES: Final = _make_gauge("ledger_entries", "Entries of the score ledger.")
+
+
+class StatusCollector(Collector):
+    """Reads the state of the hub and the scheduler at each scrape."""
+
+    def __init__(self, hub: Hub, read_scheduler_status: Callable[[], SchedulerStatus]) -> None:
+        self._hub, self._read_scheduler_status = hub, read_scheduler_status
+
+    def collect(self) -> Iterator[Metric]:
+        hub, scheduler = self._hub.status, self._read_scheduler_status()
+        gauges: list[tuple[str, str, float | None]] = [
+            ("hub_listeners", "Listeners waiting for news; equal subscriptions share one.", hub.listeners),
+            (
+                "change_log_read_age_seconds",
+                "Seconds since the change log was last read: the most that news may be late.",
+                hub.last_read_age,
+            ),
+            ("change_log_position", "Last change-log position delivered to listeners.", hub.position),
+            ("broadcast_up", "Whether Redis is connected; if not, the process polls.", hub.broadcast_connected),
+            ("database_up", "Whether the change log was read recently.", self._hub.healthy),
+            ("scheduler_leader", "1 on the server that runs the scheduled jobs, else 0.", scheduler.is_leader),
+            (
+                "scheduler_run_age_seconds",
+                "Seconds since the scheduler last ran, on any server.",
+                scheduler.last_run_age,
+            ),
+        ]
+        counters = [
+            (
+                "broadcast_connects",
+                "Connections made to Redis: each after the first followed a gap.",
+                hub.connect_count,
+            ),
+            ("hub_task_restarts", "Restarts of the hub's tasks.", hub.restarts),
+            ("scheduler_task_restarts", "Restarts of the scheduler's tasks.", scheduler.restarts),
+            ("scheduler_job_failures", "Failed scheduled jobs.", scheduler.job_failures),
+        ]
+        for name, description, value in gauges:
+            yield GaugeMetricFamily(f"scoreline_{name}", description, math.inf if value is None else value)
+        for name, description, count in counters:
+            yield CounterMetricFamily(f"scoreline_{name}", description, count)
 
 
 def count_request(method: str, status: int, seconds: float) -> None:
@@ -94,27 +123,9 @@ def count_operation(
         OPERATION_SECONDS.labels(kind).observe(seconds)
 
 
-def render_metrics(
-    hub: Hub | None = None, ledger_entries: int | None = None, scheduler_status: SchedulerStatus | None = None
-) -> bytes:
-    """Return all metrics, with the current state of the hub and the scheduler, in the Prometheus text format."""
-    if scheduler_status is not None:
-        _SCHEDULER_IS_LEADER.set(scheduler_status.is_leader)
-        _SCHEDULER_RUN_AGE.set(float("inf") if scheduler_status.last_run_age is None else scheduler_status.last_run_age)
-        _SCHEDULER_RESTARTS.set(scheduler_status.restarts)
-        _SCHEDULER_JOB_FAILURES.set(scheduler_status.job_failures)
-    if hub is not None:
-        hub_status = hub.status
-        _HUB_LISTENERS.set(hub_status.listeners)
-        _CHANGE_LOG_READ_AGE.set(float("inf") if hub_status.last_read_age is None else hub_status.last_read_age)
-        _CHANGE_LOG_POSITION.set(hub_status.position)
-        _BROADCAST_UP.set(hub_status.broadcast_connected)
-        _BROADCAST_CONNECTS.set(hub_status.connect_count)
-        _HUB_RESTARTS.set(hub_status.restarts)
-        _DATABASE_UP.set(hub.healthy)
-    if ledger_entries is not None:
-        _LEDGER_ENTRIES.set(ledger_entries)
-    return generate_latest(REGISTRY)
+def render_metrics(*collectors: Collector) -> bytes:
+    """Return all metrics, with those of further collectors, in the Prometheus text format."""
+    return b"".join(generate_latest(collector) for collector in (REGISTRY, *collectors))
 
 
 def is_allowed(request: Request, token: SecretStr | None) -> bool:
@@ -133,16 +144,8 @@ def is_allowed(request: Request, token: SecretStr | None) -> bool:
         return False
 
 
-def make_metrics_response(
-    request: Request,
-    token: SecretStr | None,
-    hub: Hub | None = None,
-    ledger_entries: int | None = None,
-    scheduler_status: SchedulerStatus | None = None,
-) -> Response:
+def make_metrics_response(request: Request, token: SecretStr | None, *collectors: Collector) -> Response:
     """Answer `/metrics`: 404 for requests that are not allowed, so that the path looks absent."""
     if not is_allowed(request, token):
         return PlainTextResponse("Not Found", status_code=404)
-    return Response(
-        render_metrics(hub, ledger_entries, scheduler_status), headers={"content-type": CONTENT_TYPE_LATEST}
-    )
+    return Response(render_metrics(*collectors), headers={"content-type": CONTENT_TYPE_LATEST})

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from domain.errors.operation_errors import Unauthenticated
+from domain.i18n.languages import LANGUAGES
 from resolvers.request.client_info import ClientInfo
 from server.observability import logging
 
@@ -90,8 +91,8 @@ def with_token(client: ClientInfo, authorization: Any) -> ClientInfo:
 
 
 def negotiate_language(accept_language: str) -> str:
-    """Return the language that an `Accept-Language` value prefers: "ru", "en", or "" for neither."""
-    weights = {"en": 0.0, "ru": 0.0}
+    """Return the code of the supported language that an `Accept-Language` value prefers; "" for none."""
+    weights = dict.fromkeys(LANGUAGES, 0.0)
     for part in accept_language[:500].split(","):
         name, _, parameter = part.strip().lower().partition(";")
         name = name.partition("-")[0].strip()
@@ -103,7 +104,7 @@ def negotiate_language(accept_language: str) -> str:
                 continue
     if not any(weights.values()):
         return ""
-    return "ru" if weights["ru"] > weights["en"] else "en"
+    return max(weights, key=lambda code: weights[code])
 
 
 def with_language(client: ClientInfo, payload: Mapping[str, Any]) -> ClientInfo:

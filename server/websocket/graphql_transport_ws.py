@@ -222,7 +222,7 @@ class GraphQLTransportConnection:
             context = await self._operation_runner.context_factory.create_for_request(self.client)
             self.client = replace(self.client, language=context.language)
         except Unauthenticated as error:
-            raise CloseConnection(FORBIDDEN, f"{error.code}: {error.message}"[:120]) from None
+            raise CloseConnection(FORBIDDEN, f"{error.code}: {error.message}") from None
         except DATABASE_DOWN_ERRORS as error:
             log.warning("A WebSocket was refused: the database is away (%r).", error)
             raise CloseConnection(TRY_AGAIN_LATER, "The database cannot be reached at the moment") from None
@@ -258,7 +258,7 @@ class GraphQLTransportConnection:
         if not self._initialized:
             raise CloseConnection(UNAUTHORIZED, "Unauthorized")
         if message.id in self._operation_tasks or message.id in self._subscribers:
-            raise CloseConnection(SUBSCRIBER_EXISTS, f"Subscriber for {message.id} already exists"[:120])
+            raise CloseConnection(SUBSCRIBER_EXISTS, f"Subscriber for {message.id} already exists")
         with log_setup.start_request() as request:
             client = replace(self.client, request_id=request.id)
             try:

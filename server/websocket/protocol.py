@@ -25,6 +25,7 @@ CLOSE_TIMEOUT_SECONDS: Final = 10.0  # how long a close handshake may take befor
 ABORT_TIMEOUT_SECONDS: Final = (
     1.0  # the same if the client's answer could not be read anyway, and when the server stops
 )
+MAX_REASON_BYTES: Final = 123  # RFC 6455, section 5.5: a control frame has at most 125 bytes, of which 2 are the code
 _PING_FRAME: Final = Frame(Opcode.PING, b"").serialize(mask=False)
 
 
@@ -205,12 +206,16 @@ class WebSocketProtocol(asyncio.Protocol):
         return True
 
     def close(self, code: int, reason: str) -> None:
-        """Start the close handshake; abort the connection if the client does not answer in time."""
+        """Start the close handshake; abort the connection if the client does not answer in time.
+
+        reason  shortened if it does not fit into the frame.
+        """
         if self._closing or self._transport.is_closing():
             return
         self._closing = True
         self._handler = self._handler or NullHandler()
-        self._transport.write(Frame(Opcode.CLOSE, Close(code, reason).serialize()).serialize(mask=False))
+        close_frame = Frame(Opcode.CLOSE, Close(code, _shorten_reason(reason)).serialize())
+        self._transport.write(close_frame.serialize(mask=False))
         self._abort_after(ABORT_TIMEOUT_SECONDS if self._failed else CLOSE_TIMEOUT_SECONDS)
         self._loop.call_soon(self.resume_reading)  # the client's close frame may be buffered behind messages
 
@@ -364,3 +369,8 @@ class WebSocketProtocol(asyncio.Protocol):
             handler.on_disconnect(int(code))
         self._abort_after(ABORT_TIMEOUT_SECONDS)  # abort if the client does not read the rest of the write buffer
         self._transport.close()
+
+
+def _shorten_reason(reason: str) -> str:
+    """Return the characters of a close reason that fit into its frame as a whole."""
+    return reason.encode(errors="replace")[:MAX_REASON_BYTES].decode(errors="ignore")

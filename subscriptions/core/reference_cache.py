@@ -1,4 +1,4 @@
-"""Cache of reference data (company, metrics, employees, roster) for live streams, dropped on news that it changed.
+"""Cache of reference data (company, metrics, employees, work schedule) for live streams, dropped on news that it changed.
 
 Without it, a subscription to a thousand goals would read company, metrics and people again for each goal. The cache is
 dropped by the same news that wakes the streams, so no stream is left with an old value. Queries and mutations do not
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from domain.goals.roster import Roster
+from domain.goals.work_schedule import WorkSchedule
 from domain.ledger.metrics import Metric
 from domain.primitives.calendar import Calendar
 from models.crm import custom_metrics
@@ -59,8 +59,8 @@ class ReferenceCache:
     async def metrics(self) -> dict[str, Metric]:
         return await self._get_or_read("metrics", custom_metrics.fetch_metrics)
 
-    async def roster(self, calendar: Calendar) -> Roster:
-        return await self._get_or_read("roster", partial(absences.load_roster, calendar))
+    async def work_schedule(self, calendar: Calendar) -> WorkSchedule:
+        return await self._get_or_read("work schedule", partial(absences.load_work_schedule, calendar))
 
     async def _get_or_read(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
         """Return the cached value, reading it if necessary."""

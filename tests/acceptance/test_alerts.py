@@ -78,7 +78,7 @@ class AlertCompany:
                 for index, server in enumerate(self.servers):
                     if server.process and server.process.code is None:
                         text = (await server.http.get("/metrics")).text
-                        if "scoreline_clock_held 1.0" in text:
+                        if "scoreline_scheduler_leader 1.0" in text:
                             return index
                 await asyncio.sleep(0.2)
 

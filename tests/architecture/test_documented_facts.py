@@ -10,7 +10,7 @@ import pytest
 from graphql import FieldNode, OperationDefinitionNode, build_schema, parse
 
 from domain.alerts import delivery_policy
-from domain.alerts.rules import DEFAULT_DAYS, DEFAULT_PERCENT, AlertKind
+from domain.alerts.rules import ALERT_DEFINITIONS, AlertKind
 from domain.analytics import funnel
 from domain.forecasting import count_model, deal_value_model, forecast, training
 from domain.forecasting.random_variates import DRAWS
@@ -18,6 +18,7 @@ from graph.execution.share_key import FIELD_PERMISSIONS
 from graph.subscriptions import EVENT_FIELDS
 from imports.importer import BATCH_ROWS
 from models.db import query_batch, retention
+from models.live import change_log
 from models.live.presence import PRESENCE_TTL
 from resolvers import scheduled_jobs
 from resolvers.leaderboards import leaderboard_cache
@@ -26,8 +27,11 @@ from server.background import notification_channels, scheduler
 from server.commands.cli import main
 from server.http.graphql_endpoint import KEEPALIVE_ROUND_SECONDS
 from server.observability import prometheus
+from server.observability.scheduler_status import SchedulerStatus
 from server.settings import Settings
 from server.websocket.graphql_transport_ws import MAX_QUEUED_TEXTS
+from subscriptions.core.hub import Hub
+from subscriptions.core.redis_broadcast import create_broadcast
 from tests import forecast_chart
 from tests.generated_docs import EXAMPLE_SELLERS, ROOT, list_documents
 
@@ -36,9 +40,15 @@ SETTINGS = Settings()
 SUBSCRIPTIONS = build_schema((ROOT / "graph" / "schema.graphql").read_text()).subscription_type.fields
 
 STATED_FACTS = [
-    ("docs/alerts.md", f"for `days` times 24 hours ({DEFAULT_DAYS[AlertKind.DEAL_STALLED]} by default)"),
-    ("docs/alerts.md", f"for `days` working days ({DEFAULT_DAYS[AlertKind.NO_ACTIVITY]} by default)"),
-    ("docs/alerts.md", f"more than `percent` percentage points ({DEFAULT_PERCENT:.0f} by default)"),
+    (
+        "docs/alerts.md",
+        f"for `days` times 24 hours ({ALERT_DEFINITIONS[AlertKind.DEAL_STALLED].default_days} by default)",
+    ),
+    ("docs/alerts.md", f"for `days` working days ({ALERT_DEFINITIONS[AlertKind.NO_ACTIVITY].default_days} by default)"),
+    (
+        "docs/alerts.md",
+        f"more than `percent` percentage points ({ALERT_DEFINITIONS[AlertKind.GOAL_BEHIND].default_percent:.0f} by default)",
+    ),
     ("docs/alerts.md", f"a heartbeat every {scheduler.HEARTBEAT_SECONDS:.0f} seconds"),
     ("docs/alerts.md", f"after {scheduler.LEASE_SECONDS:.0f} seconds without a heartbeat"),
     ("docs/alerts.md", f"{scheduled_jobs._BATCH_SIZE} per transaction"),
@@ -137,8 +147,11 @@ def test_live_page_names_the_subscriptions_that_depend_on_the_whole_viewer() -> 
 
 
 def test_documented_prometheus_metrics_exist() -> None:
-    exported = set(re.findall(r"^(\w+)(?:\{| )", prometheus.render_metrics().decode(), re.MULTILINE))
-    counters = set(re.findall(r"^# TYPE (\w+) ", prometheus.render_metrics().decode(), re.MULTILINE))
+    hub = Hub(create_broadcast(None), change_log.read_after, change_log.last_position)
+    collector = prometheus.StatusCollector(hub, lambda: SchedulerStatus(False, None, 0, 0))
+    text = prometheus.render_metrics(collector).decode()
+    exported = set(re.findall(r"^(\w+)(?:\{| )", text, re.MULTILINE))
+    counters = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
     named = {name for page in PAGES.values() for name in re.findall(r"\bscoreline_\w+", page)}
 
     assert named <= exported | counters

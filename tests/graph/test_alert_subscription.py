@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.graph.test_subscriptions import subscribe
 from tests.resolvers.alerts.alert_company import fetch_inbox, lose_deal, open_company
+from tests.subscription_recorder import subscribe
 from tests.world import World
 
 ALERTS_SUBSCRIPTION = "subscription($after: String) { alerts(after: $after) { id kind message readAt employee { name } subject { __typename } } }"

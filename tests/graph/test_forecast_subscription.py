@@ -16,9 +16,9 @@ from models.ledger import scores
 from resolvers.request.context import Context
 from subscriptions.core.reference_cache import ReferenceCache
 from subscriptions.goal_probabilities import GoalProbabilityWatcher
-from tests.graph.test_subscriptions import subscribe
 from tests.resolvers.forecasting.half_year_company import seasoned_company
 from tests.resolvers.two_sellers import record_won_deal, set_goal
+from tests.subscription_recorder import subscribe
 from tests.world import World
 
 FORECAST = "forecast { booked pipeline newBusiness expected low median high target attainmentProbability confidence }"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from resolvers.organization import people
-from tests.graph.test_subscriptions import SubscriptionRecorder, subscribe
+from tests.subscription_recorder import SubscriptionRecorder, subscribe
 from tests.world import World, open_world
 
 PRESENCE_SUBSCRIPTION = "subscription($scope: ID) { presence(scope: $scope) { name online active } }"

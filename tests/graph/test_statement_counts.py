@@ -27,7 +27,7 @@ MAX_STATEMENTS = {
     LEADERBOARD: 8,
     GOALS: 11,
     FORECASTS: 8,
-}  # including the reference data, roster and deals, which have changed and are read again
+}  # including the reference data, schedule and deals, which have changed and are read again
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def test_sqlite_secret_is_created_once_beside_the_database(tmp_path):
 def test_stored_secret_is_rejected_when_too_short(tmp_path):
     (tmp_path / "a.db.secret").write_text("short")
 
-    with pytest.raises(SettingsError, match="delete it"):
+    with pytest.raises(SettingsError, match="delete the file"):
         _ = load(database_url=f"sqlite://{tmp_path}/a.db").secret_text
 
 

@@ -6,17 +6,11 @@ import re
 
 import pytest
 
-from domain.i18n.activity_summaries import (
-    format_count,
-    format_duration,
-    format_money,
-    format_number,
-    pluralize_russian,
-    summarize_activity,
-)
+from domain.i18n.activity_summaries import summarize_activity
+from domain.i18n.english import ENGLISH
+from domain.i18n.russian import RUSSIAN
 from models.crm.activities import ActivityKind
 
-CALLS = ("звонок", "звонка", "звонков")
 SUBJECTS = {"DEAL": "Deal", "CALL": "Call", "TASK": "Task", "LEAD": "Lead", "CONT": "Contact", "CLIE": "Client"}
 DATA = {
     "title": "Стулья", "amount": "1250000.50", "currency": "RUB", "stage": "Договор", "reason": "дорого",
@@ -28,20 +22,19 @@ DATA = {
 @pytest.mark.parametrize(
     ("count", "expected"),
     [
-        (0, "0 звонков"), (1, "1 звонок"), (2, "2 звонка"), (4, "4 звонка"), (5, "5 звонков"), (11, "11 звонков"),
-        (12, "12 звонков"), (14, "14 звонков"), (21, "21 звонок"), (22, "22 звонка"), (25, "25 звонков"),
-        (100, "100 звонков"), (101, "101 звонок"), (111, "111 звонков"), (112, "112 звонков"), (1001, "1001 звонок"),
-        (1_000_004, "1000004 звонка"), (-1, "-1 звонок"), (-12, "-12 звонков"),
+        (0, "0 минут"), (1, "1 минута"), (2, "2 минуты"), (4, "4 минуты"), (5, "5 минут"), (11, "11 минут"),
+        (12, "12 минут"), (14, "14 минут"), (21, "21 минута"), (22, "22 минуты"), (25, "25 минут"),
+        (100, "100 минут"), (101, "101 минута"), (111, "111 минут"), (112, "112 минут"), (1001, "1001 минута"),
+        (1_000_004, "1000004 минуты"), (-1, "-1 минута"), (-12, "-12 минут"),
     ],
 )  # fmt: skip
 def test_russian_count_uses_three_plural_forms(count, expected):
-    assert format_count(count, ("call", "calls"), CALLS, True) == expected
-    assert pluralize_russian(count, *CALLS) == expected.partition(" ")[2]
+    assert RUSSIAN.count(count, "minute") == expected
 
 
-@pytest.mark.parametrize(("count", "expected"), [(0, "0 calls"), (1, "1 call"), (2, "2 calls"), (21, "21 calls")])
+@pytest.mark.parametrize(("count", "expected"), [(0, "0 days"), (1, "1 day"), (2, "2 days"), (21, "21 days")])
 def test_english_count_uses_two_plural_forms(count, expected):
-    assert format_count(count, ("call", "calls"), CALLS, False) == expected
+    assert ENGLISH.count(count, "day") == expected
 
 
 @pytest.mark.parametrize(
@@ -58,13 +51,13 @@ def test_english_count_uses_two_plural_forms(count, expected):
     ],
 )
 def test_duration_is_formatted_in_both_languages(seconds, english, russian):
-    assert (format_duration(seconds, False), format_duration(seconds, True)) == (english, russian)
+    assert (ENGLISH.duration(seconds), RUSSIAN.duration(seconds)) == (english, russian)
 
 
 def test_numbers_use_separators_of_each_language():
-    assert format_money("1250000.50", "RUB", False) == "1,250,000.50 RUB"
-    assert format_money("1250000.50", "RUB", True) == "1\u00a0250\u00a0000,50 RUB"
-    assert (format_number("0", True), format_number("-1234.5", False), format_number("many", True)) == (
+    assert ENGLISH.money("1250000.50", "RUB") == "1,250,000.50 RUB"
+    assert RUSSIAN.money("1250000.50", "RUB") == "1\u00a0250\u00a0000,50 RUB"
+    assert (RUSSIAN.number("0"), ENGLISH.number("-1234.5"), RUSSIAN.number("many")) == (
         "0",
         "-1,234.5",
         "many",
@@ -115,4 +108,4 @@ def test_activity_summary_has_expected_wording(kind, data, english, russian):
 
 
 def test_other_language_falls_back_to_english():
-    assert summarize_activity("LEAD_CREATED", "Lead", {"title": "x"}, "de") == "New lead “x”"
+    assert summarize_activity("LEAD_CREATED", "Lead", {"title": "x"}, "xx") == "New lead “x”"

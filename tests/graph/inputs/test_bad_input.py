@@ -68,8 +68,9 @@ def test_valid_call_sets_every_input_field(mutation: str) -> None:
 
     for path, type_ in find_input_paths(mutation):
         container, name = locate(arguments, path)
-        assert name in container, f"{format_path(mutation, path)}: {type_}"
-        assert list(invalid_values.invalid_values_for(format_path(mutation, path), type_))
+        field = format_path(mutation, path)
+        assert name in container, f"tests/graph/inputs/valid_inputs.py: add a value for {field}, {type_}"
+        assert list(invalid_values.invalid_values_for(field, type_))
 
 
 class _AnyId(dict[str, str]):

@@ -13,7 +13,7 @@ from domain.primitives.global_ids import encode_global_id
 from domain.primitives.periods import PeriodKind
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import reconciliation, scores
-from models.ledger.scores import ScoreEntry
+from models.ledger.scores import Posting, ScoreEntry
 from models.organization import people
 from models.organization.people import Employee, Team
 from resolvers.organization.people import update_team
@@ -63,11 +63,11 @@ async def test_goal_values_equal_ledger_sums_after_postings_and_team_moves(world
     goals = await create_goals(team_ids)
     [seller_id] = await Employee.all().values_list("id", flat=True)
 
-    def random_posting() -> tuple[Score, bool, str, int]:
+    def random_posting() -> Posting:
         day = FIRST + timedelta(days=dice.randint(-5, 35))
         amount = dice.choice((-7, -1, 1, 7, 10**12))
         score = Score(dice.choice((DEMOS, TRIALS)), seller_id, dice.choice((0, *team_ids)), day, amount)
-        return score, dice.random() < 0.2, "Result", dice.randint(1, 9)
+        return Posting(score, dice.random() < 0.2, "Result", dice.randint(1, 9))
 
     async def move_random_team() -> None:
         """Move a random team below another one, or to the top."""

@@ -92,7 +92,7 @@ async def test_socket_language_is_that_of_connection_init_else_of_profile(
         await send_message(socket, id="2", type="subscribe", payload={"query": wrong})
         message = (await receive_message(socket))["payload"][0]["message"]
 
-    assert message.startswith("`after` неизвестен" if expected is RUSSIAN else "`after` is not known")
+    assert message.startswith("`after` неизвестен" if expected is RUSSIAN else "`after` is unknown")
 
 
 async def test_socket_language_is_that_of_handshake_when_connection_init_has_none(server: RunningServer) -> None:

@@ -5,6 +5,7 @@ import re
 import pytest
 from graphql import parse, validate
 
+from domain.i18n.languages import LANGUAGES
 from graph.schema import create_schema
 from server.http.static_pages import build_content_security_policy, read_query_page, read_wallboard_page
 from tests.http_server import receive_message, run_test_server, send_message
@@ -124,3 +125,17 @@ def data_by_id(message):
     assert message["type"] == "next", message
     assert "errors" not in message["payload"], message
     return {message["id"]: message["payload"]["data"]}
+
+
+def test_wallboard_has_the_same_words_in_every_language():
+    script = read_wallboard_page().decode()
+    [block] = re.findall(r"^const WORDS = \{\n(.*?)^\};$", script, re.MULTILINE | re.DOTALL)
+    words = {
+        code: set(re.findall(r"\b(\w+): \"", text))
+        for code, text in re.findall(r"^  (\w\w): \{\n(.*?)^  \},$", block, re.M | re.S)
+    }
+
+    missing = {code: words["en"] ^ words.get(code, set()) for code in LANGUAGES}
+
+    assert len(words["en"]) > 30
+    assert {code: names for code, names in missing.items() if names} == {}, "server/assets/wallboard.html: add to WORDS"

@@ -140,6 +140,18 @@ async def test_operation_id_in_use_closes_with_4409(server: RunningServer) -> No
         assert await wait_closed(socket) == (4409, "Subscriber for 1 already exists")
 
 
+@pytest.mark.parametrize("operation_id", ["ж" * 100, "€" * 60, "x" * 200, "😀" * 40])
+async def test_close_reason_is_cut_to_whole_characters_of_123_bytes(server: RunningServer, operation_id: str) -> None:
+    async with server.connect() as socket:
+        for _ in range(2):
+            await send_message(socket, id=operation_id, type="subscribe", payload={"query": WINS})
+        code, reason = await wait_closed(socket)
+
+    assert code == 4409
+    assert f"Subscriber for {operation_id}".startswith(reason)
+    assert 123 - len(operation_id[0].encode()) < len(reason.encode()) <= 123
+
+
 @pytest.mark.parametrize(
     "payload", [None, {}, {"Authorization": "Bearer x"}, {"Authorization": 5}, {"Authorization": "Basic eDp5"}, {"Authorization": None}]
 )  # fmt: skip

@@ -1,19 +1,16 @@
-"""Russian translations of error messages.
+"""Russian error messages, keyed by the English sentence, which stands where the error is raised.
 
-The code that raises an error holds its English sentence; this catalogue is keyed by that sentence.
 A variable part is written `{name}` in both languages. A test checks that no sentence is missing.
 """
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from typing import Final
 
-from domain.i18n import calendar_error_messages
+from domain.i18n import russian_calendar_errors
 
-_RUSSIAN: Final = {
-    **calendar_error_messages.RUSSIAN,
+RUSSIAN_ERRORS: Final = {
+    **russian_calendar_errors.RUSSIAN_CALENDAR_ERRORS,
     # numbers, days and text
     "Give a number.": "Укажите число.",
     "Give a number from {least} to {most}.": "Укажите число от {least} до {most}.",
@@ -199,7 +196,7 @@ _RUSSIAN: Final = {
         "Никто не может быть руководителем самого себя, даже через других."
     ),
     "Give a web address that begins with https://.": "Укажите веб-адрес, который начинается с https://.",
-    'Choose "en" or "ru".': "Укажите «en» или «ru».",
+    "Choose a language: {languages}.": "Выберите язык: {languages}.",
     "Give a minute of the day, 0 to 1439.": "Укажите минуту суток, от 0 до 1439.",
     # sign-in and idempotency keys
     "The e-mail or the password is wrong.": "Неверный адрес почты или пароль.",
@@ -320,30 +317,3 @@ _RUSSIAN: Final = {
         "Места для записи не осталось: сообщите администратору сервера."
     ),
 }
-_PLACEHOLDER: Final = re.compile(r"\\\{(\w+)\\\}")
-
-
-def _compile_template(sentence: str) -> re.Pattern[str]:
-    return re.compile(_PLACEHOLDER.sub(r"(?P<\1>.+?)", re.escape(sentence)), re.DOTALL)
-
-
-_TEMPLATES: Final = [(_compile_template(english), russian) for english, russian in _RUSSIAN.items() if "{" in english]
-
-
-@lru_cache(maxsize=512)
-def translate(message: str, language: str) -> str:
-    """Return the sentence in the language; in English for any but "ru", and if there is no translation.
-
-    A sentence with variable parts is matched against the templates; its parts are translated too, since
-    some of them are phrases of the catalogue themselves.
-    """
-    if language != "ru":
-        return message
-    exact = _RUSSIAN.get(message)
-    if exact is not None:
-        return exact
-    for pattern, russian in _TEMPLATES:
-        match = pattern.fullmatch(message)
-        if match:
-            return russian.format(**{name: translate(part, language) for name, part in match.groupdict().items()})
-    return message

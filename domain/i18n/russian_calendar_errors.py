@@ -1,10 +1,10 @@
-"""Russian translations of error messages about the calendar and absences, a part of the catalogue in `error_messages`."""
+"""Russian translations of error messages about the calendar and absences, a part of the catalogue in `russian_errors`."""
 
 from __future__ import annotations
 
 from typing import Final
 
-RUSSIAN: Final = {
+RUSSIAN_CALENDAR_ERRORS: Final = {
     "A week has at least one working day.": "В неделе должен быть хотя бы один рабочий день.",
     'Give the time zone by its IANA name, e.g. "{example}".': (
         "Укажите часовой пояс по имени из базы IANA, например «{example}»."

@@ -1,4 +1,4 @@
-"""The roster: which employees work in which team on which days, and the working time that follows from it.
+"""The work schedule: which employees work in which team on which days, and the working time that follows from it.
 
 An employee works on the company's working days from joining to leaving, except during absences. The working
 time of a team is the sum of that of its members, each day by the members of that day, and likewise that of the company.
@@ -30,7 +30,7 @@ class Assignment:
     last: date
 
 
-class Roster:
+class WorkSchedule:
     """Assignments and absences of the employees of a company with this calendar.
 
     An instance is never modified, so the sums over the employees of a scope are kept.

@@ -1,4 +1,4 @@
-"""The roster: own working time of employees, less absences and between joining and leaving; of teams their members' sum."""
+"""The schedule: own working time of employees, less absences and between joining and leaving; of teams their members' sum."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from domain.goals.roster import Assignment, Roster
+from domain.goals.work_schedule import Assignment, WorkSchedule
 from domain.primitives.calendar import Calendar, Weekday
 from domain.primitives.periods import Period, PeriodKind
 from domain.primitives.working_time import WorkingTime, company_working_time
@@ -29,29 +29,29 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(f"2026-11-{text}+01:00")
 
 
-def roster_of(*assignments: tuple[int, int, date, date], absences=()) -> Roster:
+def schedule_of(*assignments: tuple[int, int, date, date], absences=()) -> WorkSchedule:
     ranges: dict[int, list[tuple[date, date]]] = {}
     for employee, first, last in absences:
         ranges.setdefault(employee, []).append((first, last))
-    return Roster(CALENDAR, [Assignment(*assignment) for assignment in assignments], ranges)
+    return WorkSchedule(CALENDAR, [Assignment(*assignment) for assignment in assignments], ranges)
 
 
 ALWAYS = (date.min, date.max)
 
 
 def test_employee_without_absences_has_the_working_time_of_the_company():
-    roster = roster_of((ANN, NORTH, *ALWAYS))
+    schedule = schedule_of((ANN, NORTH, *ALWAYS))
 
     for moment in ("01T00:00", "18T13:00", "21T12:00", "30T18:00"):
-        own = roster.employee_time(ANN, NOVEMBER, at(moment))
+        own = schedule.employee_time(ANN, NOVEMBER, at(moment))
         assert own == company_working_time(NOVEMBER, at(moment), CALENDAR)
 
 
 def test_absence_over_a_weekend_takes_only_its_working_days():
-    roster = roster_of((ANN, NORTH, *ALWAYS), absences=[(ANN, november(13), november(17))])  # Friday to Tuesday
+    schedule = schedule_of((ANN, NORTH, *ALWAYS), absences=[(ANN, november(13), november(17))])  # Friday to Tuesday
 
     before, during, after = (
-        roster.employee_time(ANN, NOVEMBER, at(moment)) for moment in ("13T00:00", "16T15:00", "18T13:30")
+        schedule.employee_time(ANN, NOVEMBER, at(moment)) for moment in ("13T00:00", "16T15:00", "18T13:30")
     )
 
     assert before == WorkingTime(elapsed=9 * 36, total=18 * 36, workdays=18, workdays_left=9, staff=0)
@@ -60,24 +60,24 @@ def test_absence_over_a_weekend_takes_only_its_working_days():
 
 
 def test_employee_who_joins_within_the_month_is_expected_from_then_on():
-    roster = roster_of((ANN, NORTH, november(16), date.max))
+    schedule = schedule_of((ANN, NORTH, november(16), date.max))
 
-    assert roster.employee_time(ANN, NOVEMBER, at("12T12:00")).elapsed == 0
-    assert roster.employee_time(ANN, NOVEMBER, at("17T09:00")) == WorkingTime(36, 11 * 36, 11, 10, 1)
+    assert schedule.employee_time(ANN, NOVEMBER, at("12T12:00")).elapsed == 0
+    assert schedule.employee_time(ANN, NOVEMBER, at("17T09:00")) == WorkingTime(36, 11 * 36, 11, 10, 1)
 
 
 def test_employee_who_leaves_within_the_month_works_the_last_day():
-    roster = roster_of((ANN, NORTH, date.min, november(10)))
+    schedule = schedule_of((ANN, NORTH, date.min, november(10)))
 
-    assert roster.employee_time(ANN, NOVEMBER, at("30T12:00")) == WorkingTime(7 * 36, 7 * 36, 7, 0, 0)
-    assert roster.is_employed(ANN, november(10))
-    assert not roster.is_employed(ANN, november(11))
+    assert schedule.employee_time(ANN, NOVEMBER, at("30T12:00")) == WorkingTime(7 * 36, 7 * 36, 7, 0, 0)
+    assert schedule.is_employed(ANN, november(10))
+    assert not schedule.is_employed(ANN, november(11))
 
 
 def test_nothing_is_expected_of_who_is_absent_all_along():
-    roster = roster_of((ANN, NORTH, *ALWAYS), absences=[(ANN, november(14), november(25))])
+    schedule = schedule_of((ANN, NORTH, *ALWAYS), absences=[(ANN, november(14), november(25))])
 
-    running, over = (roster.employee_time(ANN, WEEK, at(moment)) for moment in ("19T12:00", "23T00:00"))
+    running, over = (schedule.employee_time(ANN, WEEK, at(moment)) for moment in ("19T12:00", "23T00:00"))
 
     assert (running.elapsed, running.workdays_left) == (0, 0)
     assert running.total > 0
@@ -86,14 +86,14 @@ def test_nothing_is_expected_of_who_is_absent_all_along():
 
 def test_weekend_without_working_time_counts_calendar_days_for_everybody():
     weekend = Period(november(21), november(22), PeriodKind.CUSTOM)
-    roster = roster_of((ANN, NORTH, *ALWAYS))
+    schedule = schedule_of((ANN, NORTH, *ALWAYS))
 
-    assert roster.employee_time(ANN, weekend, at("22T12:00")) == WorkingTime(1, 2, 2, 1)
-    assert roster.team_time(None, weekend, at("22T12:00")) == WorkingTime(1, 2, 2, 1)
+    assert schedule.employee_time(ANN, weekend, at("22T12:00")) == WorkingTime(1, 2, 2, 1)
+    assert schedule.team_time(None, weekend, at("22T12:00")) == WorkingTime(1, 2, 2, 1)
 
 
 def test_team_time_is_the_sum_over_members_by_day():
-    roster = roster_of(
+    schedule = schedule_of(
         (ANN, NORTH, date.min, november(15)),
         (ANN, SOUTH, november(16), date.max),
         (BOB, NORTH, *ALWAYS),
@@ -102,7 +102,7 @@ def test_team_time_is_the_sum_over_members_by_day():
     )
 
     north, south, company = (
-        roster.team_time(teams, NOVEMBER, at("18T12:00")) for teams in (frozenset({NORTH}), frozenset({SOUTH}), None)
+        schedule.team_time(teams, NOVEMBER, at("18T12:00")) for teams in (frozenset({NORTH}), frozenset({SOUTH}), None)
     )
 
     assert north == WorkingTime((10 + 12) * 36, (10 + 20) * 36, 20, 8, 0)
@@ -111,9 +111,9 @@ def test_team_time_is_the_sum_over_members_by_day():
 
 
 def test_team_without_members_has_the_working_time_of_the_company():
-    roster = roster_of((ANN, NORTH, *ALWAYS))
+    schedule = schedule_of((ANN, NORTH, *ALWAYS))
 
-    empty = roster.team_time(frozenset({SOUTH}), NOVEMBER, at("18T12:00"))
+    empty = schedule.team_time(frozenset({SOUTH}), NOVEMBER, at("18T12:00"))
 
     assert empty == company_working_time(NOVEMBER, at("18T12:00"), CALENDAR)
 
@@ -121,8 +121,8 @@ def test_team_without_members_has_the_working_time_of_the_company():
 def test_absent_days_of_who_has_most_are_counted():
     absences = [(ANN, november(1), november(3)), (ANN, november(9), november(9)), (BOB, november(1), november(2))]
 
-    assert roster_of((ANN, NORTH, *ALWAYS), absences=absences).most_absent_days() == 4
-    assert roster_of((ANN, NORTH, *ALWAYS)).most_absent_days() == 0
+    assert schedule_of((ANN, NORTH, *ALWAYS), absences=absences).most_absent_days() == 4
+    assert schedule_of((ANN, NORTH, *ALWAYS)).most_absent_days() == 0
 
 
 november_days = st.integers(-5, 36).map(lambda n: date(2026, 11, 1) + n * DAY)
@@ -131,7 +131,7 @@ instants = st.datetimes(datetime(2026, 10, 25), datetime(2026, 12, 6), timezones
 
 
 @st.composite
-def rosters(draw) -> Roster:
+def schedules(draw) -> WorkSchedule:
     """Employees in one to three teams one after another, with absences that may overlap."""
     assignments, absences = [], []
     for employee in (ANN, BOB, CID):
@@ -139,18 +139,21 @@ def rosters(draw) -> Roster:
         for first, next_first in itertools.pairwise(days):
             assignments.append((employee, draw(st.sampled_from([NORTH, SOUTH])), first, next_first - DAY))
         absences += [(employee, *day_range) for day_range in draw(st.lists(day_ranges, max_size=3))]
-    return roster_of(*assignments, absences=absences)
+    return schedule_of(*assignments, absences=absences)
 
 
 periods = day_ranges.map(lambda days: Period(days[0], days[1], PeriodKind.CUSTOM))
 
 
-@for_all(rosters(), periods, instants, st.timedeltas(timedelta(0), timedelta(days=9)))
-def test_own_time_begins_with_zero_never_falls_and_ends_whole(roster, period, instant, step):
+@for_all(schedules(), periods, instants, st.timedeltas(timedelta(0), timedelta(days=9)))
+def test_own_time_begins_with_zero_never_falls_and_ends_whole(schedule, period, instant, step):
     for owner_time in (
-        *(lambda moment, employee=employee: roster.employee_time(employee, period, moment) for employee in (ANN, BOB)),
-        lambda moment: roster.team_time(frozenset({NORTH}), period, moment),
-        lambda moment: roster.team_time(None, period, moment),
+        *(
+            lambda moment, employee=employee: schedule.employee_time(employee, period, moment)
+            for employee in (ANN, BOB)
+        ),
+        lambda moment: schedule.team_time(frozenset({NORTH}), period, moment),
+        lambda moment: schedule.team_time(None, period, moment),
     ):
         start, now, later, end = (
             owner_time(moment)
@@ -164,27 +167,27 @@ def test_own_time_begins_with_zero_never_falls_and_ends_whole(roster, period, in
         assert now.workdays_left >= later.workdays_left >= end.workdays_left == 0
 
 
-@for_all(rosters(), periods, instants)
-def test_company_time_is_the_sum_of_its_employees_and_of_its_teams(roster, period, instant):
+@for_all(schedules(), periods, instants)
+def test_company_time_is_the_sum_of_its_employees_and_of_its_teams(schedule, period, instant):
     def quarters(times):
         worked = [time for time in times if time.workdays]
         return sum(time.elapsed for time in worked), sum(time.total for time in worked)
 
     if not CALENDAR.count_workdays(period.start, period.end):
         return  # counts calendar days
-    company = roster.team_time(None, period, instant)
-    employees = [roster.employee_time(employee, period, instant) for employee in (ANN, BOB, CID)]
+    company = schedule.team_time(None, period, instant)
+    employees = [schedule.employee_time(employee, period, instant) for employee in (ANN, BOB, CID)]
 
     if any(time.workdays for time in employees):
         assert (company.elapsed, company.total) == quarters(employees)
 
 
-@for_all(rosters(), periods, instants)
-def test_time_of_an_employee_is_the_sum_of_its_days(roster, period, instant):
+@for_all(schedules(), periods, instants)
+def test_time_of_an_employee_is_the_sum_of_its_days(schedule, period, instant):
     days = [period.start + n * DAY for n in range(period.days)]
-    whole = roster.employee_time(ANN, period, instant)
+    whole = schedule.employee_time(ANN, period, instant)
 
-    single_days = [roster.employee_time(ANN, Period(day, day, PeriodKind.DAY), instant) for day in days]
+    single_days = [schedule.employee_time(ANN, Period(day, day, PeriodKind.DAY), instant) for day in days]
     worked = [time for day, time in zip(days, single_days, strict=True) if CALENDAR.is_workday(day) and time.workdays]
 
     if worked:

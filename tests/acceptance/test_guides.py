@@ -1,0 +1,55 @@
+"""The guides work when they are followed word for word: their code is applied to a copy of the project and tested."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from graphql import build_schema, parse, validate
+
+from tests.guide_follower import GUIDES, ROOT, GuideError, copy_project, follow, read_steps, run
+
+GRAPHQL_BLOCK = re.compile(r"^```graphql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(params=sorted(path.name for path in GUIDES.glob("add-*.md")))
+def guide(request: pytest.FixtureRequest) -> Path:
+    return GUIDES / str(request.param)
+
+
+def test_guide_works_when_followed_word_for_word(guide: Path, tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+
+    commands = [command for command, _ in follow(read_steps(guide), project)]
+
+    assert any("./run test" in command for command in commands)
+    schema = build_schema((project / "graph" / "schema.graphql").read_text())
+    for query in GRAPHQL_BLOCK.findall(guide.read_text()):
+        assert validate(schema, parse(query)) == []
+    for check in (".venv/bin/ruff format --check --no-cache .", ".venv/bin/ruff check --no-cache ."):
+        process = run(check, project)
+        assert process.returncode == 0, process.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("In `run`, after `no such line`:\n\n```python\nx\n```\n", "0 lines contain no such line"),
+        ("In `run`, after `import`:\n\n```python\nx\n```\n", "lines contain import; the anchor must name one"),
+        ("Create `run`:\n\n```python\nx\n```\n", "run exists already"),
+        ("```python\nx\n```\n", "this block needs a line like"),
+        ("Run:\n\n```sh\nrm -rf x\n```\n", "rm -rf x is neither"),
+        ("Run:\n\n```sh\n./run settings --no-such\n```\n", "./run settings --no-such ended with 2"),
+        ("Run, and see it fail:\n\n```sh\n./run settings\n```\n", "./run settings ended with 0"),
+    ],
+)
+def test_step_that_cannot_be_followed_fails_with_its_reason(text: str, reason: str, tmp_path: Path) -> None:
+    guide, project = tmp_path / "guide.md", tmp_path / "project"
+    guide.write_text(text)
+    shutil.copytree(ROOT / "server", project / "server")
+    shutil.copy(ROOT / "run", project / "run")
+
+    with pytest.raises(GuideError, match=re.escape(reason)):
+        list(follow(read_steps(guide), project))
