@@ -106,6 +106,11 @@ def calculate_progress(value: int, target: int, period: Period, time: WorkingTim
     return Progress(value, target, _determine_pace(value, target, time, period, today), time, today > period.end)
 
 
+def pro_rate(full_target: int, share: Fraction) -> int:
+    """Return the part of a target for a share of its working time: rounded half up, and at least one unit."""
+    return max(1, math.floor(full_target * share + Fraction(1, 2)))
+
+
 def pace_check_time(period: Period, day: date, calendar: Calendar) -> datetime:
     """Return when the goal of a period is checked on a day for being behind.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from typing import Final
 
 from domain.primitives.calendar import Calendar
@@ -66,6 +67,14 @@ class WorkSchedule:
         if not self.calendar.count_workdays(period.start, period.end):
             return calendar_days(period, today)
         return WorkingTime(int(today > period.end), 1, 0, 0)
+
+    def own_share(self, employee_id: int, period: Period) -> Fraction:
+        """Return the employee's working time in the period divided by the company's; 1 if that has none."""
+        whole = self.calendar.count_quarters(period.start, period.end)
+        if not whole or employee_id not in self._employment:
+            return Fraction(1)
+        ranges = self._ranges_by_employee.get(employee_id, ())
+        return Fraction(_sum_days(self.calendar, ranges, period, period.start).total, whole)
 
     def team_time(self, team_ids: frozenset[int] | None, period: Period, instant: datetime) -> WorkingTime:
         """Return the working time of the members of these teams together; None for the company.

@@ -64,14 +64,17 @@ FIELD_PERMISSIONS: Final[Mapping[str, PermissionSet]] = {
     **dict.fromkeys(
         ("Company.id", "Company.name", "Company.currency", "Company.timeZone", "Company.weekStart"), _NO_PERMISSIONS
     ),
-    **dict.fromkeys(("Company.workingDays", "Company.holidayCountry", "Company.closeAfterWorkdays"), _NO_PERMISSIONS),
+    **dict.fromkeys(("Company.workingDays", "Company.holidayCountry", "Company.holidayRegion"), _NO_PERMISSIONS),
+    **dict.fromkeys(("Company.workdayStart", "Company.workdayEnd", "Company.days"), _NO_PERMISSIONS),
+    **dict.fromkeys(("CompanyDay.date", "CompanyDay.kind", "CompanyDay.name"), _NO_PERMISSIONS),
+    **dict.fromkeys(("Company.closeAfterWorkdays", "Company.employeesSetAbsences"), _NO_PERMISSIONS),
     "Company.exchangeRates": _NO_PERMISSIONS,
     **dict.fromkeys(("Scope.id", "Scope.name", "Node.id"), _NO_PERMISSIONS),
     **dict.fromkeys(
         ("Goal.id", "Goal.name", "Goal.recurring", "Goal.createdAt", "Goal.archivedAt", "Goal.owner"), _NO_PERMISSIONS
     ),
     **dict.fromkeys(("Goal.metric", "Goal.target", "Goal.period", "Goal.progress", "Goal.allocated"), _NO_PERMISSIONS),
-    "Goal.changes": _NO_PERMISSIONS,
+    **dict.fromkeys(("Goal.changes", "Goal.fullTarget", "Goal.proRated"), _NO_PERMISSIONS),
     "Goal.createdBy": _PEOPLE,
     **dict.fromkeys(("GoalChange.at", "GoalChange.field", "GoalChange.before", "GoalChange.after"), _NO_PERMISSIONS),
     "GoalChange.by": _PEOPLE,

@@ -186,6 +186,25 @@ class Goal(Node):
         state = info.context.prefetched.get(progress.load_goal_states, {}).get(root)
         return state.in_metric_unit(root.target) if state else _target_in_metric_unit(root, info.context)
 
+    @strawberry.field(
+        graphql_type=Decimal | None,
+        description="""Of a pro-rated goal: the target that was set. `target` is the part of it that the employee's working
+time is of the period's whole working time. Null for other goals.""",
+    )
+    @staticmethod
+    async def full_target(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        if root.full_target is None:
+            return None
+        unit = (await info.context.metrics())[root.metric].unit
+        return from_smallest(root.full_target, unit, (await info.context.company()).currency)
+
+    @strawberry.field(
+        description="Whether the target follows the employee's own working time: less absences, from joining to leaving."
+    )
+    @staticmethod
+    def pro_rated(root: strawberry.Parent[rows.Goal]) -> bool:
+        return root.full_target is not None
+
     @strawberry.field(graphql_type=Period)
     @staticmethod
     async def period(root: strawberry.Parent[rows.Goal], info: Info) -> Any:

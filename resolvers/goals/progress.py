@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from domain.goals.progress import Progress
 from domain.permissions import Action
@@ -16,9 +16,12 @@ from models.goals import goals
 from models.goals.goals import Goal, GoalChange, OwnerKind
 from models.ledger import scores
 from models.organization.people import Employee
+from resolvers.goals.goal_edits import AMOUNT_COLUMNS
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.goal_progress import calculate_goal_progress
+
+_FIELD_NAMES: Final = {"full_target": "fullTarget"}  # of columns, where the API has another name
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +118,7 @@ async def change_histories(context: Context, rows: Sequence[Goal]) -> list[list[
     metrics, currency = await context.metrics(), (await context.company()).currency
 
     def format_value(goal: Goal, change: GoalChange, value: str | None) -> str | None:
-        if value is None or change.field != "target":
+        if value is None or change.field not in AMOUNT_COLUMNS:
             return value
         return format_decimal(from_smallest(int(value), metrics[goal.metric].unit, currency))
 
@@ -125,7 +128,7 @@ async def change_histories(context: Context, rows: Sequence[Goal]) -> list[list[
             GoalFieldChange(
                 change.at,
                 change.by_id,
-                change.field,
+                _FIELD_NAMES.get(change.field, change.field),
                 format_value(goal, change, change.before),
                 format_value(goal, change, change.after),
             )

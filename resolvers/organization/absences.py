@@ -131,10 +131,9 @@ def _clean_days(input: InputFields) -> tuple[date, date]:
 
 async def _apply_change(context: Context, employee_id: int) -> None:
     """Publish the change, and bring what depends on the working time of the employee up to date."""
-    context.invalidate()
     context.publish("absences", f"absences:{employee_id}")
     await inactivity.reschedule({employee_id: context.now()})
-    await calendar.resolve_unfounded_alerts(context)
+    await calendar.follow_working_time(context, [employee_id])
 
 
 async def absences_of(context: Context, employees: Sequence[Employee]) -> list[list[Absence]]:

@@ -6,7 +6,7 @@ days that are over can no longer be set.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Required
@@ -15,7 +15,7 @@ from domain.primitives.public_holidays import is_known_country, list_regions
 from models.ledger import scores
 from models.organization.company import Company, CompanyDay, CompanyDayKind, EarlierCalendar, find_company
 from resolvers.alerts import inactivity as inactivity_alerts
-from resolvers.goals import pace_check
+from resolvers.goals import pace_check, pro_rating
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.validation import InputFields
@@ -152,15 +152,19 @@ def _check_open(day: date, first_open_day: date, *path: str) -> None:
 
 
 async def _publish_days(context: Context) -> Company:
-    context.invalidate()
     context.publish("company")
-    await resolve_unfounded_alerts(context)
+    await follow_working_time(context)
     company = await find_company()
     assert company is not None
     return company
 
 
-async def resolve_unfounded_alerts(context: Context) -> None:
-    """Resolve the alerts whose reason is gone by the calendar as it is now."""
+async def follow_working_time(context: Context, employee_ids: Collection[int] | None = None) -> None:
+    """Bring up to date what depends on the working time of employees (None: of all), which has just changed.
+
+    These are the pro-rated targets, and the alerts whose reason is gone.
+    """
+    context.invalidate()
+    await pro_rating.refresh_targets(context, employee_ids)
     await inactivity_alerts.resolve_unfounded_alerts(context)
     await pace_check.resolve_unfounded_alerts(context)

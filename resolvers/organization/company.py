@@ -75,9 +75,8 @@ async def update_company(context: Context, input: InputFields) -> Company:
         company.employees_set_absences = input["employeesSetAbsences"]
     await calendar.change_settings(context, company, input)
     await company.save()
-    context.invalidate()
     context.publish("company", "*")
-    await calendar.resolve_unfounded_alerts(context)
+    await calendar.follow_working_time(context)
     return await find_company() or company
 
 

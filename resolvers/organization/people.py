@@ -22,8 +22,8 @@ from models.organization import people
 from models.organization.people import Employee, Team
 from resolvers.alerts import evaluation
 from resolvers.auth import passwords
-from resolvers.goals import pace_check
 from resolvers.goals.affected_goals import publish_goal_changes
+from resolvers.organization import calendar
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
@@ -97,9 +97,8 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
     if not employee.active or (original["password_hash"] and "password_hash" in changed_fields):
         await sessions.revoke_sessions(employee.id, context.now())
     context.publish("people", f"employee:{employee.id}")
-    if "joined_on" in changed_fields and original["id"] is not None:
-        context.invalidate()
-        await pace_check.resolve_unfounded_alerts(context)
+    if {"joined_on", "active"} & set(changed_fields) and original["id"] is not None:
+        await calendar.follow_working_time(context, [employee.id])
     return employee
 
 

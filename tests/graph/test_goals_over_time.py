@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.graph.test_subscriptions import SubscriptionRecorder, subscribe
 from tests.statement_counter import count_statements
+from tests.subscription_recorder import SubscriptionRecorder, subscribe
 from tests.world import World, open_world
 
 PACE = "subscription($goals: [ID!]) { goalProgress(goals: $goals) { id progress { value pace } } }"

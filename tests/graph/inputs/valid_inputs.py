@@ -119,9 +119,9 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "createMetric": {"key": "demos_held", "name": "Demos held", "description": "Shown live", "unit": "COUNT"},
         "setGoal": {
             "owner": ids["Ann"], "metric": "calls_made", "target": 9, "period": {"kind": "MONTH"}, "name": "Calls",
-            "recurring": True, **key,
+            "recurring": True, "proRated": True, **key,
         },
-        "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, **key},
+        "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, "proRated": True, **key},
         "recordDeal": {**deal, **key},
         "updateDeal": {
             "id": ids["won"], "title": "Armchairs", "amount": {**money}, "cost": {**money}, "owner": ids["Bob"],
