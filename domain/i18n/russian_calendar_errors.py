@@ -49,6 +49,9 @@ RUSSIAN_CALENDAR_ERRORS: Final = {
     "This overlaps the absence from {first} to {last}: change that one.": (
         "Это пересекается с отсутствием с {first} по {last}: измените его."
     ),
+    "Another absence has this externalId: leave it out, or give its `id`.": (
+        "Этот externalId у другого отсутствия: уберите его или укажите `id` того отсутствия."
+    ),
     "Only the goal of an employee can be pro-rated: leave `proRated` out, or set it for each member.": (
         "Пересчитать по рабочему времени можно только цель сотрудника: уберите `proRated` или задайте цель каждому."
     ),

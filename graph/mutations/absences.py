@@ -26,6 +26,7 @@ class SetAbsenceInput:
     last_day: date = strawberry.field(name="to")
     kind: AbsenceKind
     external_id: str | None = UNSET
+    idempotency_key: str | None = UNSET
 
 
 @payload("The absence.")

@@ -30,22 +30,20 @@ async def set_absence(context: Context, input: InputFields) -> Absence:
 
 async def save_absence(context: Context, input: InputFields) -> tuple[Absence, Literal["new", "changed", "unchanged"]]:
     """Do the same, and return what has become of the absence, too."""
-    existing = await _find_existing(context, input)
+    external_id = validation.clean_external_id(input.get("externalId"), "input", "externalId")
+    existing = await _find_existing(context, input.get("id"), external_id)
     employee = await _resolve_employee(context, input, existing)
-    absence = existing or Absence(
-        employee_id=employee.id,
-        external_id=validation.clean_external_id(input.get("externalId"), "input", "externalId"),
-        created_by_id=context.viewer.id,
-        created_at=context.now(),
-    )
-    first_day, last_day, kind = *_clean_days(input), AbsenceKind(input["kind"])
-    if existing is not None and (existing.first_day, existing.last_day, existing.kind) == (first_day, last_day, kind):
-        return existing, "unchanged"
-    absence.first_day, absence.last_day, absence.kind = first_day, last_day, kind
+    absence = existing or Absence(employee_id=employee.id, created_by_id=context.viewer.id, created_at=context.now())
+    before = _values_of(existing)
+    absence.external_id = external_id or absence.external_id
+    absence.first_day, absence.last_day = _clean_days(input)
+    absence.kind = AbsenceKind(input["kind"])
+    if _values_of(absence) == before:
+        return absence, "unchanged"
     overlapping = await absences.find_overlapping(absence)
     if overlapping is not None:
-        is_repeat = (overlapping.first_day, overlapping.last_day, overlapping.kind) == (first_day, last_day, kind)
-        if existing is None and is_repeat:
+        absence.external_id = external_id or overlapping.external_id
+        if existing is None and _values_of(absence) == _values_of(overlapping):
             return overlapping, "unchanged"
         raise Conflict(
             f"This overlaps the absence from {overlapping.first_day} to {overlapping.last_day}: change that one.",
@@ -67,13 +65,21 @@ async def remove_absence(context: Context, global_id: str) -> Employee:
     return employee
 
 
-async def _find_existing(context: Context, input: InputFields) -> Absence | None:
-    if input.get("id") is not None:
-        return await _find_visible(context, input["id"], "input", "id")
-    external_id = validation.clean_external_id(input.get("externalId"), "input", "externalId")
-    absence = await Absence.get_or_none(external_id=external_id) if external_id else None
-    if absence is not None and not await _can_see(context, absence):
-        raise Conflict("This externalId is taken by a record out of your reach.", "input", "externalId")
+def _values_of(absence: Absence | None) -> object:
+    """Return what `setAbsence` can change of an absence."""
+    return absence and (absence.external_id, absence.first_day, absence.last_day, absence.kind)
+
+
+async def _find_existing(context: Context, global_id: str | None, external_id: str | None) -> Absence | None:
+    """Return the absence that an input with `id` or `externalId` changes; None if it sets a new one."""
+    same_external_id = await Absence.get_or_none(external_id=external_id) if external_id else None
+    if global_id is None:
+        if same_external_id is not None and not await _can_see(context, same_external_id):
+            raise Conflict("This externalId is taken by a record out of your reach.", "input", "externalId")
+        return same_external_id
+    absence = await _find_visible(context, global_id, "input", "id")
+    if same_external_id is not None and same_external_id.id != absence.id:
+        raise Conflict("Another absence has this externalId: leave it out, or give its `id`.", "input", "externalId")
     return absence
 
 

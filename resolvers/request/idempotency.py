@@ -18,6 +18,7 @@ from models.alerts.alerts import AlertRule
 from models.auth.sessions import Device, IdempotencyRecord
 from models.crm.pipelines import Pipeline
 from models.goals.goals import Goal
+from models.organization.absences import Absence
 from models.organization.people import Employee, Team
 from resolvers.request.context import Context
 from resolvers.request.goal_visibility import filter_visible
@@ -26,6 +27,7 @@ from resolvers.request.id_resolution import RECORD_MODELS, IdResolver
 _MAX_KEY_LENGTH: Final = 200
 _MODELS: Final[dict[str, type[Model]]] = {
     **RECORD_MODELS,
+    "Absence": Absence,
     "Employee": Employee,
     "Team": Team,
     "Goal": Goal,
@@ -212,6 +214,7 @@ async def _load_visible_rows(context: Context, references: Sequence[tuple[str, i
         for row in await _MODELS[kind].filter(pk__in=row_ids):
             resolver.add_row(kind, row)
     await resolver.load_owners()
+    await resolver.load_by_row_ids("Employee", [row.employee_id for row in resolver.loaded_rows("Absence")])
     loaded_rows = [resolver.find_loaded(kind, row_id) for kind, row_id in references]
     rows: list[Model] = [row for row in loaded_rows if row is not None]
     visible_goal_ids = {
@@ -225,6 +228,8 @@ async def _load_visible_rows(context: Context, references: Sequence[tuple[str, i
                 return row.id in visible_goal_ids
             case Employee():
                 return viewer.can(Action.VIEW_PEOPLE, row)
+            case Absence():
+                return viewer.can(Action.VIEW_WORK_TIME, resolver.get_row("Employee", row.employee_id))
             case Team():
                 return row.id in viewer.visible_team_ids
             case Device():

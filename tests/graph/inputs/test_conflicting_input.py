@@ -63,6 +63,9 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, expected 
     "an absence of another employee": (
         "setAbsence", {"id": "$absence", "employee": "$Bob", "from": "2026-11-19", "to": "2026-11-20", "kind": "SICK"},
         CONFLICT, "employee"),
+    "an externalId of another absence": (
+        "setAbsence", {"id": "$absence", "from": "2026-11-19", "to": "2026-11-20", "kind": "SICK", "externalId": "taken"},
+        CONFLICT, "externalId"),
     "no days off": ("setCompanyDays", {"days": []}, RANGE, "days"),
     "a new password without the old": ("updateProfile", {"password": "correct horses"}, INVALID, "currentPassword"),
     "a won deal without an amount": ("recordDeal", {"title": "A", "status": "WON"}, REQUIRED, "amount"),
@@ -96,6 +99,10 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, expected 
 }
 # fmt: on
 PRECEDING_CALLS: Final = {  # calls to make before the contradictory one
+    "an externalId of another absence": (
+        "setAbsence",
+        {"employee": "$Bob", "from": "2026-11-19", "to": "2026-11-20", "kind": "SICK", "externalId": "taken"},
+    ),
     "more than can be counted at that rate": ("setExchangeRate", {"currency": "BHD", "rate": "1e9"}),
     "yen with a fraction": ("setExchangeRate", {"currency": "JPY", "rate": "0.006"}),
     "a lead that is a deal already": ("convertLead", {"id": "$lead", "deal": {"title": "A"}}),

@@ -101,7 +101,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         },
         "setAbsence": {
             "id": ids["absence"], "employee": ids["Ann"], "from": "2026-11-23", "to": "2026-11-27", "kind": "SICK",
-            "externalId": "sick",
+            "externalId": "sick", **key,
         },
         "createTeam": {"name": "East", "parent": ids["Sales"], "manager": ids["Ann"], **key},
         "updateTeam": {"id": ids["North"], "name": "Far north", "parent": ids["South"], "manager": ids["Ann"], **key},

@@ -112,6 +112,14 @@ async def test_absence_is_changed_by_id_and_by_external_id(world: World) -> None
     assert [error["code"] for error in of_another["userErrors"]] == ["CONFLICT"]
 
 
+async def test_absence_is_set_once_for_an_idempotency_key(world: World) -> None:
+    first = await set_absence(world, "Ann", "2026-11-23", "2026-11-27", idempotencyKey="k")
+    second = await set_absence(world, "Ann", "2026-11-23", "2026-11-27", idempotencyKey="k")
+
+    assert second == first
+    assert len(await read_absences(world, "Ann", "Ann")) == 1
+
+
 async def test_own_working_time_enters_expected_value_of_employee_and_team(world: World) -> None:
     goals = {owner: await set_goal(world, owner, "42") for owner in ("Ann", "Bob", "Sales")}
     world.now = datetime(2026, 11, 18, 23, 30, tzinfo=UTC)  # Thursday in Berlin: 13 of 21 working days are over
