@@ -22,8 +22,9 @@ async def forecast(context: Context, scope: str | None, query: ForecastQuery) ->
 
     async def read() -> StateSnapshot[Forecast]:
         await refresh_viewer(context)
+        tomorrow = await next_day_start(context)
         current = await forecasts.get_forecast(context, scope, query)
-        return StateSnapshot(current, wake_at=await next_day_start(context))
+        return StateSnapshot(current, wake_at=tomorrow)
 
     topics = with_viewer_topics(context, ("deals", "goals", "people"))
     async for current in state_stream(

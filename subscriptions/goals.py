@@ -57,19 +57,19 @@ async def goal_progress(
             reference_version(context),
         )
 
-    async def next_change(goal_states: Sequence[GoalState]) -> datetime:
-        """Return when a goal changes next because time passes: at the latest when the next day begins."""
-        now, calendar = context.now(), await context.calendar()
-        instants = []
+    async def time_changes(goal_states: Sequence[GoalState]) -> list[datetime]:
+        """Return when each goal changes next because time passes, as far as it does on this day."""
+        calendar, instants = await context.calendar(), []
         for goal_state in goal_states:
             projection = projections_by_goal.get(goal_state.goal.id)
             follows_clock = with_expected or (projection is not None and projection.is_by_pace)
             find_next = next_elapsed_change if follows_clock else next_pace_change
-            instants.append(find_next(goal_state.progress, now, calendar))
-        return min([await next_day_start(context), *(instant for instant in instants if instant is not None)])
+            instants.append(find_next(goal_state.progress, goal_state.as_of, calendar))
+        return [instant for instant in instants if instant is not None]
 
     async def read() -> StateSnapshot[list[GoalState]]:
         await refresh_viewer(context)
+        tomorrow = await next_day_start(context)
         if global_ids is not None:
             goal_values = await goals.visible_goals_with_values(context, goal_ids)
             goal_states = await progress.goal_states(context, list(goal_values), list(goal_values.values()))
@@ -97,7 +97,7 @@ async def goal_progress(
                 for goal_state, projection in zip(goal_states, projections, strict=True)
             )
             topics |= projection.projection_topics(context, [goal_state.goal for goal_state in goal_states])
-        return StateSnapshot(goal_states, topics, wake_at=await next_change(goal_states))
+        return StateSnapshot(goal_states, topics, wake_at=min([tomorrow, *await time_changes(goal_states)]))
 
     async for goal_states in state_stream(
         get_hub(context),

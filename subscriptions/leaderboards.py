@@ -30,6 +30,7 @@ async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerat
     async def read() -> StateSnapshot[Leaderboard]:
         nonlocal has_read
         await refresh_viewer(context)
+        tomorrow = await next_day_start(context)
         # Later reads need only the changes that the hub has reported. The first one reads up to the newest commit,
         # since a new subscriber may just have written a change that the hub has not seen yet.
         leaderboard = await leaderboards.load_leaderboard(
@@ -41,7 +42,7 @@ async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerat
             leaderboard,
             topics,
             (leaderboard.period.start, leaderboard.period.end),
-            await next_day_start(context),
+            tomorrow,
         )
 
     topics = with_viewer_topics(context, ("goals",))

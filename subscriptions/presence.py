@@ -31,9 +31,10 @@ async def presence(context: Context, scope_global_id: str | None) -> AsyncGenera
 
     async def read() -> StateSnapshot[ScopePresence]:
         await refresh_viewer(context)
+        tomorrow = await next_day_start(context)
         snapshot = await people.load_presence(context, scope_global_id, sent_states)
         expiries = (at + _EXPIRY_MARGIN for at in snapshot.online_until.values())
-        return StateSnapshot(snapshot, wake_at=min([await next_day_start(context), *expiries]))
+        return StateSnapshot(snapshot, wake_at=min([tomorrow, *expiries]))
 
     async for snapshot in state_stream(
         get_hub(context),

@@ -45,9 +45,8 @@ class GoalState:
 
 async def load_goal_states(context: Context, rows: Sequence[Goal]) -> list[GoalState]:
     """Load the state of each goal, in one query for all."""
-    cached_values = (
-        context.goal_values
-    )  # of a mutation: must match the goal's version, which later changes by others do not
+    # Values of a mutation must match the goal's version, which later changes by others do not.
+    cached_values = context.goal_values
     is_cached = cached_values.keys() >= {goal.id for goal in rows}
     return await goal_states(
         context, rows, [cached_values[goal.id] for goal in rows] if is_cached else await scores.goal_values(rows)
@@ -56,10 +55,10 @@ async def load_goal_states(context: Context, rows: Sequence[Goal]) -> list[GoalS
 
 async def goal_states(context: Context, rows: Sequence[Goal], values: Sequence[int]) -> list[GoalState]:
     """Return the state of each goal, given their values in the smallest unit."""
-    company, metrics, today = await context.company(), await context.metrics(), await context.today()
+    company, metrics, now = await context.company(), await context.metrics(), context.now()
     return [
-        GoalState(goal, current, metrics[goal.metric].unit, company.currency, context.now(), today)
-        for goal, current in zip(rows, await calculate_goal_progress(context, rows, values), strict=True)
+        GoalState(goal, current, metrics[goal.metric].unit, company.currency, now, company.calendar.day_of(now))
+        for goal, current in zip(rows, await calculate_goal_progress(context, rows, values, now), strict=True)
     ]
 
 

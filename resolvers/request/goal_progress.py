@@ -13,9 +13,12 @@ from models.organization.people import TeamTree
 from resolvers.request.context import Context
 
 
-async def calculate_goal_progress(context: Context, rows: Sequence[Goal], values: Sequence[int]) -> list[Progress]:
-    """Return the present progress of each goal, given their values in the smallest unit."""
-    now, today, calendar = context.now(), await context.today(), await context.calendar()
+async def calculate_goal_progress(
+    context: Context, rows: Sequence[Goal], values: Sequence[int], at: datetime | None = None
+) -> list[Progress]:
+    """Return the progress of each goal, given their values in the smallest unit; `at`: the instant, by default now."""
+    now, calendar = at or context.now(), await context.calendar()
+    today = calendar.day_of(now)
     if all(goal.last_day < today for goal in rows):  # all their working time is over, whatever it was
         times = [company_working_time(goal.period, now, calendar) for goal in rows]
     else:

@@ -61,7 +61,10 @@ def reference_version(context: Context) -> int:
 
 
 async def next_day_start(context: Context) -> datetime:
-    """Return the instant at which the company's next day begins, when "today" and "this month" may change."""
+    """Return the instant at which the company's next day begins, when "today" and "this month" may change.
+
+    Call it before a read: a midnight that passes during the read then causes another one.
+    """
     calendar = await context.calendar()
     return calendar.start_of(calendar.day_of(context.now()) + timedelta(days=1))
 
