@@ -94,6 +94,7 @@ class Harness:
             "SCORELINE_SECRET": SECRET,
             "SCORELINE_LOG_LEVEL": "error",
             "SCORELINE_ACCESS_MINUTES": "1440",
+            "SCORELINE_SOCKETS_PER_VIEWER": "10000",
         }
 
     def run_command(self, *arguments: str) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from demo import company_data
 from demo.api_client import ApiError, ApiSession, Transport
@@ -237,7 +237,7 @@ async def simulate_activity(
     *,
     seed: int | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> None:
+) -> NoReturn:
     """Let these employees work until cancelled.
 
     Errors are logged; after each one the pause doubles, up to a minute, until an action succeeds.

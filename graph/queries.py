@@ -125,7 +125,8 @@ overlaps the given one (null: includes today), by their last day, at most 1000. 
     @strawberry.field(
         graphql_type=Leaderboard,
         description="""`around` returns the `first` rows nearest to that employee; `asOf` returns the leaderboard as it
-was at that time. Ranks are always those of the whole scope.""",
+was at that time. Ranks are always those of the whole scope; of hours_worked, among those whose work time the viewer may
+see.""",
     )
     async def leaderboard(
         self,
@@ -181,7 +182,7 @@ was at that time. Ranks are always those of the whole scope.""",
     ) -> Any:
         return await funnels.resolve_funnel(_require_sign_in(info), scope, funnel_query(period, pipeline))
 
-    @paged_field(Activity, "-id", description="The activity history, newest first.")
+    @paged_field(Activity, "-id", description="The activity history, newest first.", are_events=True)
     async def activities(
         self,
         info: Info,

@@ -18,6 +18,7 @@ from graph.mutations.devices import DeviceMutation
 from graph.mutations.goals import GoalMutation
 from graph.mutations.leads import LeadMutation
 from graph.mutations.metrics import MetricMutation
+from graph.mutations.passwords import PasswordMutation
 from graph.mutations.people import PeopleMutation
 from graph.mutations.pipelines import PipelineMutation
 from graph.mutations.records import RecordMutation
@@ -35,6 +36,7 @@ Mutation = merge_types(
     "Mutation",
     (
         SessionMutation,
+        PasswordMutation,
         PeopleMutation,
         AbsenceMutation,
         CompanyMutation,

@@ -67,14 +67,15 @@ next period begins, the goals of that period.""",
     @strawberry.subscription(
         graphql_type=AsyncGenerator[DealWon, None],
         description="""Wins as they happen, to be announced in the sales office. Imports and wins dated more than a day
-back are not sent. `after`, the id of the last win received, first sends all wins since.""",
+back are not sent. `after`, the `cursor` of the last win received, first sends all wins and revocations since; an
+unknown cursor ends the subscription with the error CURSOR_UNKNOWN.""",
     )
     def deal_won(self, info: Info, scope: strawberry.ID | None = None, after: strawberry.ID | None = None) -> Any:
         return leaderboards.deal_won(info.context, scope, after)
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[Activity, None],
-        description="""`after`, a cursor of the `activities` query or the id of the last activity received, first sends
+        description="""`after`, the `cursor` of the last activity received or one of the `activities` query, first sends
 all activities recorded since, in order of recording, so that none is missed between two connections. An unknown cursor
 ends the subscription with the error CURSOR_UNKNOWN.""",
     )
@@ -89,8 +90,8 @@ ends the subscription with the error CURSOR_UNKNOWN.""",
 
     @strawberry.subscription(
         graphql_type=AsyncGenerator[Alert, None],
-        description="""New alerts of the viewer's own inbox. `after`, a cursor of the `alerts` query or the id of the
-last alert received, first sends all alerts since; an unknown cursor ends the subscription with CURSOR_UNKNOWN.""",
+        description="""New alerts of the viewer's own inbox. `after`, the `cursor` of the last alert received or one
+of the `alerts` query, first sends all alerts since; an unknown cursor ends the subscription with CURSOR_UNKNOWN.""",
     )
     def alerts(self, info: Info, after: str | None = None) -> Any:
         return alerts.stream_inbox(info.context, after)

@@ -55,7 +55,7 @@ class Batch:
 
     async def import_rows(self, rows: Sequence[CsvRow]) -> None:
         """Import the rows in one unit of work, count their outcomes and report the rejected ones."""
-        async with self.run.context.unit_of_work():
+        async with self.run.context.unit_of_work(is_batch=True):
             row_outcomes = await self._process_rows(rows)
         for row, row_outcome in zip(rows, row_outcomes, strict=True):
             self.run.result.count(self.file_map.kind, "read")

@@ -62,7 +62,7 @@ class Importer(ImportRun):
             raise MapError("as_of", "this day lies ahead: give one that has come")
         await self.lookup.load()
         if self.import_map.pipeline:
-            async with self.context.unit_of_work():
+            async with self.context.unit_of_work(is_batch=True):
                 await self.lookup.ensure_pipeline(self.import_map.pipeline, self.import_map.stages)
         zone = ZoneInfo(self.import_map.zone or company.time_zone)
         for path, file_map in files:
@@ -72,7 +72,7 @@ class Importer(ImportRun):
                 0,
             )
             if file_map.kind in ("deals", "visits"):
-                async with self.context.unit_of_work():
+                async with self.context.unit_of_work(is_batch=True):
                     await stage_resolver.create_missing(
                         reader, (row.cells for row in read_rows(path, file_map) if not row.error)
                     )

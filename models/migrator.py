@@ -19,6 +19,7 @@ from tortoise.transactions import in_transaction
 
 from models import migrations
 from models.db import connection as db_connection
+from models.db.write_queue import COMMAND_LIMITS
 
 _MIGRATION_TABLE: Final = "tortoise_migrations"  # Tortoise's own table
 _MIGRATION_LOCK_ID: Final = 0x5C0E_0002
@@ -30,7 +31,7 @@ class IntegrityCheckFailed(Exception):
 
 async def migrate(url: str) -> list[str]:
     """Apply the pending migrations to the database at a URL and return their names."""
-    config = db_connection.tortoise_config(url)
+    config = db_connection.tortoise_config(url, limits=COMMAND_LIMITS)
     if db_connection.is_sqlite(url):
         db_connection.create_parent_directory(url)
         config["connections"]["sqlite"]["credentials"]["foreign_keys"] = "OFF"  # a table may have to be rebuilt

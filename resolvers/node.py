@@ -67,11 +67,12 @@ async def find_node_of_kind(context: Context, kind: str, global_id: str) -> Any 
     return await find_node(context, global_id) if type_and_id and type_and_id[0] == kind else None
 
 
-async def find_record(context: Context, kind: str, global_id: str) -> Any | None:
+async def find_record(context: Context, kind: str, global_id: str, *, with_deleted: bool = False) -> Any | None:
+    """Return the record of that type, or None if it does not exist or is not visible to the viewer."""
     resolver = IdResolver(context)
     await resolver.load_by_global_ids(kind, [global_id])
     try:
-        return resolver.resolve_record(kind, global_id)
+        return resolver.resolve_record(kind, global_id, with_deleted=with_deleted)
     except NotFound:
         return None
 

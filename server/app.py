@@ -15,24 +15,34 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from graph.execution.operations import Operations
 from graph.execution.query_limits import QueryLimits
 from graph.schema import create_schema
 from models import migrator
 from models.db import connection
-from models.live import change_log
+from models.db.monitor import DatabaseMonitor
+from models.live import change_log, epoch
 from resolvers.request.services import Services
 from server.background import notification_channels
 from server.background.notification_worker import NotificationWorker
+from server.background.password_mail_worker import PasswordMailWorker
 from server.background.scheduler import Scheduler
 from server.clock import utc_now
 from server.context_factory import ContextFactory
 from server.http import static_pages
 from server.http.graphql_endpoint import GraphQLEndpoint
+from server.http.metrics_endpoint import answer_metrics
 from server.http.rate_limit import RateLimiter, create_rate_limiter
 from server.observability import health, logging, prometheus
+from server.operation_runner import OperationRunner
+from server.parent_watch import end_with_parent
+from server.requests.client_info import ClientInfoReader
 from server.settings import Settings, load
 from server.websocket.presence_reporter import PresenceReporter
+from server.websocket.send_queue import MemoryBudget
 from server.websocket.session_permissions import SessionPermissions
+from server.websocket.shared_subscriptions import SubscriptionRegistry
+from server.websocket.socket_endpoint import SocketEndpoint
 from subscriptions.core.hub import Hub
 from subscriptions.core.redis_broadcast import create_broadcast
 from subscriptions.core.reference_cache import ReferenceCache
@@ -55,6 +65,8 @@ class Server:
     session_permissions: SessionPermissions
     goal_probability_watcher: GoalProbabilityWatcher
     endpoint: GraphQLEndpoint
+    socket_endpoint: SocketEndpoint
+    background_tasks: TaskSupervisor
     draining: bool = False
 
 
@@ -68,10 +80,14 @@ def build_server(settings: Settings) -> Server:
         full_batch_size=change_log.READ_BATCH_SIZE,
         window_seconds=settings.push_window_ms / 1000,
         clock=utc_now,
+        check_history=lambda known_position: epoch.check(known_position, utc_now()),
     )
     rate_limiter = create_rate_limiter(settings.redis_url)
+    channels = notification_channels.create_channels(settings.channel_addresses, utc_now)
+    mail_channel = notification_channels.find_mail_channel(settings.channel_addresses)
+    signing_secret, *old_secrets = settings.signing_secrets
     services = Services(
-        settings.secret_text,
+        signing_secret,
         rate_limiter,
         hub.notify,
         hub,
@@ -82,23 +98,40 @@ def build_server(settings: Settings) -> Server:
         publish_change=hub.publish,
         notification_channels=frozenset(settings.channel_addresses),
         shared_channels=notification_channels.shared_channels(settings.channel_addresses),
+        committed_position=lambda: hub.committed_position,
+        old_secrets=tuple(old_secrets),
+        public_url=settings.public_url,
+        mails_links=mail_channel is not None and settings.public_url is not None,
     )
+    hub.on_epoch = services.set_epoch
     presence_reporter = PresenceReporter(utc_now, hub.notify)
-    session_permissions = SessionPermissions(hub, utc_now, presence_reporter)
+    session_permissions = SessionPermissions(hub, utc_now, presence_reporter, settings.sockets_per_viewer)
     context_factory = ContextFactory(services, utc_now)
-    notification_worker = NotificationWorker(
-        notification_channels.create_channels(settings.channel_addresses, utc_now), utc_now
+    scheduler = Scheduler(
+        context_factory.create_for_scheduler,
+        utc_now,
+        NotificationWorker(channels, utc_now),
+        password_mail_worker=PasswordMailWorker(channels[mail_channel], settings.public_url, utc_now)
+        if mail_channel is not None and settings.public_url is not None
+        else None,
     )
-    scheduler = Scheduler(context_factory.create_for_scheduler, utc_now, notification_worker)
+    limits = QueryLimits(deadline_seconds=settings.deadline_seconds, body_bytes=settings.body_limit)
+    operations = Operations(create_schema(allow_suggestions=settings.demo), limits, expose_schema=settings.demo)
+    operation_runner = OperationRunner(operations, context_factory)
+    client_info_reader = ClientInfoReader(settings.origins, settings.trusted_proxies)
     endpoint = GraphQLEndpoint(
-        create_schema(allow_suggestions=settings.demo),
-        context_factory,
-        session_permissions,
-        origins=settings.origins,
-        allow_introspection=settings.demo,
-        limits=QueryLimits(deadline_seconds=settings.deadline_seconds, body_bytes=settings.body_limit),
+        operation_runner,
+        client_info_reader,
+        max_body_bytes=limits.body_bytes,
         query_page=static_pages.read_query_page() if settings.demo else None,
-        trusted_proxies=settings.trusted_proxies,
+    )
+    socket_endpoint = SocketEndpoint(
+        operation_runner,
+        client_info_reader,
+        SubscriptionRegistry(operation_runner, session_permissions, MemoryBudget(settings.socket_memory_bytes)),
+        ping_seconds=settings.ping_seconds,
+        max_queued_bytes=settings.socket_queue_bytes,
+        max_sockets_per_address=settings.sockets_per_address,
     )
     goal_probability_watcher = GoalProbabilityWatcher(hub, context_factory.create_for_streams)
     return Server(
@@ -111,6 +144,8 @@ def build_server(settings: Settings) -> Server:
         session_permissions,
         goal_probability_watcher,
         endpoint,
+        socket_endpoint,
+        TaskSupervisor("server"),
     )
 
 
@@ -123,13 +158,14 @@ async def run_server(server: Server) -> AsyncIterator[None]:
     async with connection.connect(server.settings.database_url, pool_size=server.settings.pool_size):
         await server.hub.start()
         await server.scheduler.start()
-        background_tasks = TaskSupervisor("server")
-        background_tasks.start(
+        server.background_tasks.start(
             {
                 "presence reporter": server.presence_reporter.run,
                 "session permissions": server.session_permissions.run,
+                "token expiry": server.session_permissions.close_expired,
                 "goal probabilities": server.goal_probability_watcher.run,
-                "websocket keepalive": server.endpoint.run_keepalive,
+                "websocket keepalive": server.socket_endpoint.run_keepalive,
+                "database monitor": DatabaseMonitor(server.settings.database_url).run,
             }
         )
         gc.collect()
@@ -138,8 +174,8 @@ async def run_server(server: Server) -> AsyncIterator[None]:
             yield
         finally:
             server.draining = True
-            await server.endpoint.close_all()
-            await background_tasks.stop()
+            await server.socket_endpoint.close_all()
+            await server.background_tasks.stop()
             await server.scheduler.stop()
             await server.hub.stop()
             await server.rate_limiter.close()
@@ -149,6 +185,7 @@ def create_app_from_environment() -> ASGIApp:
     """Return the application of a worker process, which loads the settings and configures logging by itself."""
     settings = load()
     logging.configure_logging(settings)
+    end_with_parent()
     return create_app(settings)
 
 
@@ -159,8 +196,9 @@ def create_app(settings: Settings) -> ASGIApp:
     and they stay open, so each layer would cost memory; the endpoint reports a closed one to the log itself.
     """
     server = build_server(settings)
-    wallboard_page = static_pages.read_wallboard_page()
-    status_collector = prometheus.StatusCollector(server.hub, lambda: server.scheduler.status)
+    wallboard_page, password_page = static_pages.read_wallboard_page(), static_pages.read_password_page()
+    client_info_reader = ClientInfoReader(settings.origins, settings.trusted_proxies)
+    status_collector = prometheus.StatusCollector(server.hub, lambda: server.scheduler.status, server.background_tasks)
 
     async def handle_liveness(request: Request) -> Response:
         return JSONResponse(health.check_liveness())
@@ -171,14 +209,20 @@ def create_app(settings: Settings) -> ASGIApp:
             pending_migrations=migrator.list_pending,
             hub=server.hub,
             scheduler_healthy=server.scheduler.is_healthy,
+            tasks_running=server.background_tasks.all_running,
         )
         return JSONResponse(state.body, status_code=state.http_status)
 
     async def handle_metrics(request: Request) -> Response:
-        return prometheus.make_metrics_response(request, settings.metrics_token, status_collector)
+        return await answer_metrics(
+            request, settings.metrics_token, server.rate_limiter, client_info_reader, status_collector
+        )
 
     async def handle_wallboard(request: Request) -> Response:
         return static_pages.make_page_response(wallboard_page)
+
+    async def handle_password(request: Request) -> Response:
+        return static_pages.make_page_response(password_page)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -191,6 +235,7 @@ def create_app(settings: Settings) -> ASGIApp:
             Route("/health/ready", handle_readiness),
             Route("/metrics", handle_metrics),
             Route("/wallboard", handle_wallboard),
+            Route("/password", handle_password),
         ],
         lifespan=lifespan,
     )
@@ -200,11 +245,11 @@ def create_app(settings: Settings) -> ASGIApp:
         await (server.endpoint if is_graphql else starlette_app)(scope, receive, send)
 
     request_log = logging.RequestLogMiddleware(dispatch, prometheus.count_request)
-    server.endpoint.on_socket_closed = request_log.log_finished
+    server.socket_endpoint.on_socket_closed = request_log.log_finished
 
     async def asgi_app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and scope["path"] in GRAPHQL_PATHS:
-            await server.endpoint.handle_websocket(scope, receive, send)
+            await server.socket_endpoint.handle_websocket(scope, receive, send)
         else:
             await request_log(scope, receive, send)
 

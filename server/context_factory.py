@@ -40,11 +40,11 @@ class ContextFactory:
     async def create_for_request(self, client: ClientInfo) -> Context:
         """Return the context of one operation, with the viewer of the client's token (none without a token).
 
-        raises  Unauthenticated if the token is not valid.
+        raises  Unauthenticated if the token is not valid, Throttled after too many wrong ones.
         """
         context = self.create_context(client)
         if client.token is not None:
-            context.current_viewer = await sessions.authenticate(client.token, self.services, self.clock())
+            context.current_viewer = await sessions.authenticate_client(client, self.services, self.clock())
         return context
 
     async def create_for_scheduler(self) -> Context:

@@ -34,9 +34,9 @@ DESCRIPTIONS: Final = {
     ),
     "secret": SettingDescription(
         None,
-        "Signs access tokens; must be the same in every process. With SQLite, a secret is created beside the database "
-        "by default.",
-        f"at least {MIN_SECRET_BYTES} random bytes",
+        "Signs access tokens; must be the same in every process. Of several, the first signs and all are accepted. "
+        "With SQLite, a secret is created beside the database by default.",
+        f"at least {MIN_SECRET_BYTES} random bytes without commas, or several such secrets separated by commas or lines",
     ),
     "host": SettingDescription("127.0.0.1", "The address to listen on.", "an address, like `127.0.0.1` or `0.0.0.0`"),
     "port": SettingDescription(8000, "The port to listen on.", "a number from 0 (any free one) to 65535"),
@@ -52,6 +52,12 @@ DESCRIPTIONS: Final = {
         (),
         "Other web origins whose pages may use this server.",
         "origins separated by commas, like `https://board.example.com`",
+    ),
+    "public_url": SettingDescription(
+        None,
+        "The address at which people reach this server, for links to set a password. Without it, such links are not "
+        "sent by mail.",
+        "an address without a path, like `https://sales.example.com`",
     ),
     "access_minutes": SettingDescription(
         15, "How long an access token is valid.", "a number of minutes from 1 to 1440"
@@ -71,6 +77,29 @@ DESCRIPTIONS: Final = {
     ),
     "push_window_ms": SettingDescription(
         30, "How long changes of a state are collected into one push.", "a number of milliseconds from 25 to 100"
+    ),
+    "ping_seconds": SettingDescription(
+        20,
+        "How often a WebSocket is pinged; one that has sent nothing since the last ping is closed.",
+        "a number of seconds from 1 to 120",
+    ),
+    "socket_queue_bytes": SettingDescription(
+        4_000_000,
+        "How much may wait for one WebSocket whose client reads too slowly, before it is closed.",
+        "a number of bytes from 100000 to 100000000",
+    ),
+    "socket_memory_bytes": SettingDescription(
+        128_000_000,
+        "How much a process may hold for all WebSockets: what waits for slow clients, and the last states of subscriptions.",
+        "a number of bytes from 1000000 to 10000000000",
+    ),
+    "sockets_per_viewer": SettingDescription(
+        1_000, "How many WebSockets one employee or device may open per process.", "a number from 1 to 100000"
+    ),
+    "sockets_per_address": SettingDescription(
+        5_000,
+        "How many WebSockets one IP address (of IPv6, one /64 network) may open per process.",
+        "a number from 1 to 100000",
     ),
     "compress": SettingDescription(
         False,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -22,7 +23,9 @@ from models.db.connection import is_sqlite
 from server.background import notification_channels
 from server.setting_descriptions import DESCRIPTIONS, MIN_SECRET_BYTES, PREFIX, variable_name
 
-COMMAND_VARIABLES: Final = frozenset({"SCORELINE_ADMIN_PASSWORD"})  # read by the `setup` command, not a setting
+COMMAND_VARIABLES: Final = frozenset(
+    {"SCORELINE_ADMIN_PASSWORD", "SCORELINE_NEW_PASSWORD"}
+)  # read by the commands `setup` and `password`, not settings
 
 StringTuple = Annotated[tuple[str, ...], NoDecode]
 
@@ -51,6 +54,7 @@ class Settings(BaseSettings):
     workers: int = _setting("workers", ge=1, le=64)
     trusted_proxies: StringTuple = _setting("trusted_proxies")
     origins: StringTuple = _setting("origins")
+    public_url: str | None = _setting("public_url")
     access_minutes: int = _setting("access_minutes", ge=1, le=1440)
     refresh_days: int = _setting("refresh_days", ge=1, le=365)
     deadline_seconds: int = _setting("deadline_seconds", ge=1, le=120)
@@ -58,6 +62,11 @@ class Settings(BaseSettings):
     body_limit: int = _setting("body_limit", ge=10_000, le=20_000_000)
     pool_size: int = _setting("pool_size", ge=2, le=200)
     push_window_ms: int = _setting("push_window_ms", ge=25, le=100)
+    ping_seconds: int = _setting("ping_seconds", ge=1, le=120)
+    socket_queue_bytes: int = _setting("socket_queue_bytes", ge=100_000, le=100_000_000)
+    socket_memory_bytes: int = _setting("socket_memory_bytes", ge=1_000_000, le=10_000_000_000)
+    sockets_per_viewer: int = _setting("sockets_per_viewer", ge=1, le=100_000)
+    sockets_per_address: int = _setting("sockets_per_address", ge=1, le=100_000)
     compress: bool = _setting("compress")
     log_format: Literal["console", "json"] = _setting("log_format")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("log_level")
@@ -80,15 +89,16 @@ class Settings(BaseSettings):
     @field_validator("origins")
     @classmethod
     def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            parts = urlsplit(origin)
-            if (
-                parts.scheme not in ("http", "https")
-                or not parts.netloc
-                or origin != f"{parts.scheme}://{parts.netloc}"
-            ):
-                raise ValueError("not an origin")
+        if not all(_is_origin(origin) for origin in value):
+            raise ValueError("not an origin")
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str) -> str:
+        if not _is_origin(value.rstrip("/")):
+            raise ValueError("not an origin")
+        return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
@@ -106,10 +116,16 @@ class Settings(BaseSettings):
             raise ValueError("not a Redis")
         return value
 
-    @field_validator("secret", "metrics_token")
+    @field_validator("secret")
     @classmethod
-    def _check_length(cls, value: SecretStr, info: Any) -> SecretStr:
-        if len(value.get_secret_value().encode()) < (MIN_SECRET_BYTES if info.field_name == "secret" else 16):
+    def _check_secrets(cls, value: SecretStr) -> SecretStr:
+        _parse_secrets(value.get_secret_value())
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _check_metrics_token(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value().encode()) < 16:
             raise ValueError("too short")
         return value
 
@@ -131,16 +147,16 @@ class Settings(BaseSettings):
         return Path(path) if is_sqlite(self.database_url) and path != ":memory:" else None
 
     @property
-    def secret_text(self) -> str:
-        """The secret that signs access tokens. Raises SettingsError if it must be set and is not."""
+    def signing_secrets(self) -> tuple[str, ...]:
+        """The secrets of access tokens: the first signs, all verify. Raises SettingsError if they must be set."""
         if self.secret is not None:
-            return self.secret.get_secret_value()
+            return _parse_secrets(self.secret.get_secret_value())
         if not is_sqlite(self.database_url):
             raise SettingsError(
                 f"{PREFIX}SECRET is missing: with PostgreSQL every process needs the same secret. "
                 f"Write {DESCRIPTIONS['secret'].accepted}."
             )
-        return secrets.token_hex(32) if self.database_file is None else _load_or_create_secret(self.database_file)
+        return (secrets.token_hex(32),) if self.database_file is None else _load_or_create_secrets(self.database_file)
 
     def check_fit_to_serve(self) -> None:
         """Raise SettingsError if a server with these settings would not work correctly; create the SQLite secret."""
@@ -161,11 +177,24 @@ class Settings(BaseSettings):
             raise SettingsError("\n".join(problems))
         if self.database_file is not None:
             self.database_file.parent.mkdir(parents=True, exist_ok=True)
-        _ = self.secret_text
+        _ = self.signing_secrets
 
 
-def _load_or_create_secret(database_file: Path) -> str:
-    """Return the secret stored beside the SQLite database, creating it on first use.
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and text == f"{parts.scheme}://{parts.netloc}"
+
+
+def _parse_secrets(text: str) -> tuple[str, ...]:
+    """Return the secrets of a list that is separated by commas or lines. Raises ValueError if one is too short."""
+    parts = tuple(part.strip() for part in re.split(r"[,\r\n]", text) if part.strip())
+    if not parts or any(len(part.encode()) < MIN_SECRET_BYTES for part in parts):
+        raise ValueError("too short")
+    return parts
+
+
+def _load_or_create_secrets(database_file: Path) -> tuple[str, ...]:
+    """Return the secrets stored beside the SQLite database; create the first one if there is none.
 
     Several processes may start at once: each writes a temporary file and links it to the final name, which is atomic
     and fails where the name exists. So no process ever reads a half-written secret, and all use the same one.
@@ -179,15 +208,15 @@ def _load_or_create_secret(database_file: Path) -> str:
         try:
             os.link(temporary_path, path)  # fails if another process was first
         except FileExistsError:
-            return _load_or_create_secret(database_file)
+            return _load_or_create_secrets(database_file)
         finally:
             temporary_path.unlink()
-    secret = path.read_text().strip()
-    if len(secret.encode()) < MIN_SECRET_BYTES:
+    try:
+        return _parse_secrets(path.read_text())
+    except ValueError:
         raise SettingsError(
             f"{path} needs a secret of at least {MIN_SECRET_BYTES} bytes: delete the file, and a new one is created."
-        )
-    return secret
+        ) from None
 
 
 def load(**overrides: Any) -> Settings:

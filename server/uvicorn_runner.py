@@ -35,6 +35,7 @@ def server_config(settings: Settings, app_factory: str | None = None) -> uvicorn
         port=settings.port,
         http=LimitedHttpProtocol,
         ws=WebSocketProtocol,
+        proxy_headers=False,  # ClientInfoReader reads them, from trusted proxies only
         ws_max_size=65_536,
         ws_per_message_deflate=settings.compress,
         log_config=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 
 from domain.errors.operation_errors import CursorUnknown
 from models.crm.activities import Activity, ActivityKind, fetch_newest_id
@@ -29,7 +30,7 @@ def stream_activities(
         read_after,
         after=after,
         find_newest=fetch_newest_id,
-        find_position=queries.find_activity_position,
+        find_position=partial(queries.find_activity_position, context),
         unknown_cursor=CursorUnknown(
             "`after` is unknown: read the feed again and subscribe from its end.", field="after"
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 
 from domain.errors.operation_errors import CursorUnknown
 from models.crm.activities import AnnouncedWin
@@ -57,7 +58,7 @@ async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerat
 
 
 def deal_won(context: Context, scope_global_id: str | None, after: str | None) -> AsyncGenerator[AnnouncedWin, None]:
-    """Yield each announced and each revoked win. Raises CursorUnknown if `after` is not the id of a win."""
+    """Yield each announced and each revoked win. Raises CursorUnknown if `after` is no cursor or id of a win."""
 
     async def read_after(position: int) -> Sequence[AnnouncedWin]:
         return await wins.fetch_wins_after(context, scope_global_id, position, FEED_BATCH_SIZE)
@@ -68,6 +69,6 @@ def deal_won(context: Context, scope_global_id: str | None, after: str | None) -
         read_after,
         after=after,
         find_newest=wins.fetch_newest_win_id,
-        find_position=wins.find_win_position,
-        unknown_cursor=CursorUnknown("`after` is not the id of a known win: subscribe without it.", field="after"),
+        find_position=partial(wins.find_win_position, context),
+        unknown_cursor=CursorUnknown("`after` is unknown: subscribe without it.", field="after"),
     )

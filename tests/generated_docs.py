@@ -14,8 +14,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from limits import RateLimitItem
-
 from domain import permissions
 from domain.analytics.funnel import StayGroup, analyze_stages, estimate_beta_prior
 from domain.analytics.special_functions import beta_cdf
@@ -24,19 +22,22 @@ from domain.errors.user_errors import UserErrorCode
 from domain.ledger.metrics import METRICS
 from domain.ledger.record_facts import DealStatus
 from domain.permissions import Action, DeviceKind, Reach, Role
+from graph.base.mutations import LARGE_BATCH_SIZE
 from graph.execution import error_formatting
 from graph.execution.query_limits import QueryLimits
 from graph.execution.variable_checks import MAX_VALUES
 from graph.mutations.deals import MAX_BATCH_SIZE
 from imports.field_specs import FIELDS_BY_KIND, REQUIRED_FIELDS
 from models.db.keyset_pagination import MAX_PAGE_SIZE
+from models.db.write_queue import SERVER_LIMITS
+from resolvers.auth import attempts, password_links
+from resolvers.request.rate_limits import RateLimit
 from resolvers.scheduled_jobs import SCHEDULED_JOBS, ScheduledJob
 from server import setting_descriptions, settings
-from server.http import graphql_endpoint, header_limit, rate_limit
+from server.http import graphql_endpoint, header_limit
 from server.operation_runner import OperationResult
 from server.requests.request_parsing import BadRequest
 from server.uvicorn_runner import server_config
-from server.websocket import graphql_transport_ws
 from server.websocket.graphql_transport_ws import GraphQLTransportConnection
 from tests import empty_database
 from tests.world import World, open_world
@@ -125,7 +126,8 @@ def connection_limits_table() -> str:
         {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
         for call in find_calls("TokenBucket", ROOT / "server" / "websocket")
     ]
-    max_message_bytes = server_config(settings.Settings(), app_factory="unused").ws_max_size
+    product_settings = settings.Settings()
+    max_message_bytes = server_config(product_settings, app_factory="unused").ws_max_size
     return format_table(
         ["Of connections and clients", "At most"],
         [
@@ -133,20 +135,53 @@ def connection_limits_table() -> str:
             ["bytes of address and headers together", f"{header_limit.MAX_HEAD_BYTES:,}"],
             ["seconds for the body of a request to arrive", f"{graphql_endpoint.BODY_TIMEOUT_SECONDS:.0f}"],
             ["deals of one `recordDeals`", MAX_BATCH_SIZE],
-            ["sign-in attempts per e-mail address; a success resets them", _format_rate(rate_limit.PER_EMAIL_LIMIT)],
-            ["sign-in attempts per IP address", _format_rate(rate_limit.PER_ADDRESS_LIMIT)],
+            [f"seconds that a `recordDeals` of {LARGE_BATCH_SIZE} or more waits for others", SERVER_LIMITS.batch],
+            *(
+                [description, _format_rate(limit)]
+                for description, limit in (
+                    (
+                        "wrong passwords per e-mail address and network; a right one resets them",
+                        attempts.PER_ACCOUNT_AND_NETWORK,
+                    ),
+                    ("wrong passwords per e-mail address from all unknown networks", attempts.PER_ACCOUNT),
+                    ("wrong passwords of a device with a trust token", attempts.PER_DEVICE),
+                    ("wrong passwords and tokens per network", attempts.PER_NETWORK),
+                    ("requests for a new password per network", password_links.RESETS_PER_NETWORK),
+                    ("mails with a new password per e-mail address", password_links.RESETS_PER_ACCOUNT),
+                )
+            ),
             ["bytes of a WebSocket message", f"{max_message_bytes:,}"],
             ["seconds until `connection_init`", defaults["timeout"]],
             ["frames of a client", f"{bucket['burst']} at once, then {bucket['rate']} per second"],
             ["operations running at once on a WebSocket", defaults["max_operations"]],
-            ["seconds in which a client reads nothing", defaults["timeout"]],
-            ["results queued for a client that does not read", f"{graphql_transport_ws.MAX_QUEUED_TEXTS:,}"],
+            ["seconds in which a client of a WebSocket reads nothing", defaults["timeout"]],
+            [
+                "bytes that wait for a client (`SCORELINE_SOCKET_QUEUE_BYTES`)",
+                f"{product_settings.socket_queue_bytes:,}",
+            ],
+            [
+                "bytes held for all WebSockets of a process (`SCORELINE_SOCKET_MEMORY_BYTES`)",
+                f"{product_settings.socket_memory_bytes:,}",
+            ],
+            [
+                "WebSockets of one viewer per process (`SCORELINE_SOCKETS_PER_VIEWER`)",
+                f"{product_settings.sockets_per_viewer:,}",
+            ],
+            [
+                "WebSockets of one address per process (`SCORELINE_SOCKETS_PER_ADDRESS`)",
+                f"{product_settings.sockets_per_address:,}",
+            ],
+            [
+                "seconds in which a client of HTTP reads nothing of its response",
+                f"{header_limit.SLOW_READER_SECONDS:.0f}",
+            ],
         ],
     )
 
 
-def _format_rate(limit: RateLimitItem) -> str:
-    return f"{limit.amount} in {limit.get_expiry() // 60} minutes"
+def _format_rate(limit: RateLimit) -> str:
+    minutes = int(limit.window.total_seconds()) // 60
+    return f"{limit.amount} in {minutes} minutes" if minutes < 60 else f"{limit.amount} in {minutes // 60} h"
 
 
 def find_calls(function_name: str, folder: Path) -> Iterator[ast.Call]:
@@ -170,7 +205,10 @@ ERROR_MEANINGS: Final = {
     "CURSOR_UNKNOWN": "The `after` of a subscription is unknown.",
     "THROTTLED": "Too many requests: try again after `retryAfterMs`, or after the seconds in the header `Retry-After`.",
     "TIMEOUT": "The operation took too long and was cancelled.",
-    "UNAVAILABLE": "The database cannot be reached, or there is no company yet: try again later.",
+    "UNAVAILABLE": (
+        "The database is away or busy with other writes, or there is no company yet: try again after `retryAfterMs`, "
+        "a mutation with its idempotency key."
+    ),
     "STORAGE_FULL": "The database has no space left.",
     error_formatting.INTERNAL: "An internal error; the log of the server contains the details.",
 }
@@ -188,7 +226,7 @@ def list_error_codes() -> set[str]:
         error_formatting.BAD_USER_INPUT,
         error_formatting.INTERNAL,
     }
-    return operation_codes | formatting_codes | {"TOKEN_EXPIRED"}
+    return operation_codes | formatting_codes | {"TOKEN_EXPIRED", "STORAGE_FULL"}
 
 
 def _with_subclasses(error_class: type[OperationError]) -> Iterator[type[OperationError]]:

@@ -22,6 +22,7 @@ from resolvers.auth import sessions
 from resolvers.organization import company
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
+from resolvers.request.rate_limits import RateLimit
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
 from subscriptions.core.hub import Hub
@@ -32,10 +33,16 @@ START = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)  # a Wednesday
 
 
 class UnlimitedRateLimiter:
-    async def hit(self, *key: str) -> float:
+    async def hit(self, limit: RateLimit, *key: str) -> float:
         return 0.0
 
-    async def clear(self, *key: str) -> None:
+    async def peek(self, limit: RateLimit, *key: str) -> float:
+        return 0.0
+
+    async def undo(self, limit: RateLimit, *key: str) -> None:
+        return None
+
+    async def clear(self, limit: RateLimit, *key: str) -> None:
         return None
 
 
@@ -44,6 +51,7 @@ class World:
     """A company in an empty database, with its schema and clock.
 
     now         the current time of every operation
+    address     the IP address of the client of every operation
     tokens      access tokens, by name of the employee or device
     global_ids  ids in the API, by name
     stage_ids   ids of the stages of the pipeline, where a test has filled them in
@@ -54,6 +62,7 @@ class World:
     services: Services
     schema: strawberry.Schema
     now: datetime = START
+    address: str = "127.0.0.1"
     tokens: dict[str, str] = field(default_factory=dict)
     global_ids: dict[str, str] = field(default_factory=dict)
     stage_ids: list[str] = field(default_factory=list)
@@ -61,7 +70,7 @@ class World:
     def build_context(self, actor: str | None = None, language: str = "en") -> Context:
         token = self.tokens[actor] if actor else None
         return Context(
-            ClientInfo(token, language, "127.0.0.1", "test"),
+            ClientInfo(token, language, self.address, "test"),
             self.services,
             lambda: self.now,
             lambda by_keys: DataLoader(load_fn=by_keys, cache=False),
@@ -150,7 +159,9 @@ _ERROR_FIELDS = "userErrors { path code message }"
 _INPUT_TYPES = {"setExchangeRate": "ExchangeRateInput", "createAlertRule": "AlertRuleInput"}
 _RECORD_PAYLOAD = "{{ {0} {{ id }} {1} {2} }}"
 _PAYLOAD_FIELDS = {
-    "signIn": f"{{ accessToken refreshToken expiresAt viewer {{ role employee {{ id }} }} {_ERROR_FIELDS} }}",
+    "signIn": f"{{ accessToken refreshToken expiresAt trustToken viewer {{ role employee {{ id }} }} {_ERROR_FIELDS} }}",
+    "inviteEmployee": f"{{ employee {{ id }} link {_ERROR_FIELDS} }}",
+    "setPassword": f"{{ email {_ERROR_FIELDS} }}",
     "createDevice": f"{{ device {{ id }} token {_ERROR_FIELDS} }}",
     "convertLead": f"{{ lead {{ id status }} deal {{ id }} {_GOAL_FIELDS} {_ERROR_FIELDS} }}",
     "createAlertRule": f"{{ rule {{ id }} {_ERROR_FIELDS} }}",

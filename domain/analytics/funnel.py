@@ -123,7 +123,7 @@ def analyze_stages(
     """Analyze each stage of a pipeline for a scope.
 
     stage_ids  in the pipeline's order
-    groups     the stays of the whole company
+    groups     the stays of the whole company, as far as the viewer may see them
     is_own     whether a group belongs to the scope
     compared   False for the company, which has no other sellers to be compared with
     """

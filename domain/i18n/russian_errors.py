@@ -202,9 +202,30 @@ RUSSIAN_ERRORS: Final = {
     "The e-mail or the password is wrong.": "Неверный адрес почты или пароль.",
     "The current password is wrong.": "Текущий пароль неверен.",
     "A password has {least} to {most} characters.": "В пароле от {least} до {most} знаков.",
-    "Too many attempts to sign in: wait and try again.": "Слишком много попыток входа: подождите и повторите.",
+    "Too many wrong passwords or tokens: wait and try again.": (
+        "Слишком много неверных паролей или токенов: подождите и повторите."
+    ),
+    "Too many wrong passwords for this account: sign in on a device or in a network that was used before, or ask an "
+    "administrator to unlock it.": (
+        "Слишком много неверных паролей для этой учётной записи: войдите с устройства или из сети, откуда уже входили, "
+        "или попросите администратора разблокировать вход."
+    ),
+    "Too many requests for a new password: wait and try again.": (
+        "Слишком много запросов нового пароля: подождите и повторите."
+    ),
+    "This link is not valid any more: ask for a new one.": "Ссылка больше не действует: запросите новую.",
+    "This server sends no mail: ask an administrator for a link.": (
+        "Этот сервер не отправляет почту: попросите ссылку у администратора."
+    ),
+    "This employee is not active: activate them first.": "Этот сотрудник не активен: сначала активируйте его.",
+    "Give the employee an e-mail address first: they sign in with it.": (
+        "Сначала укажите адрес почты сотрудника: с ним он входит."
+    ),
     "Sign in first: send an access token as `Authorization: Bearer …`.": (
         "Сначала войдите: передайте токен доступа как `Authorization: Bearer …`."
+    ),
+    "The results of this subscription take too much memory: select fewer fields, or a smaller scope.": (
+        "Результаты этой подписки занимают слишком много памяти: выберите меньше полей или меньший охват."
     ),
     "Send an access token as `Authorization: Bearer …`.": "Передайте токен доступа как `Authorization: Bearer …`.",
     "The access token has expired: refresh the session.": "Срок токена доступа истёк: обновите сессию.",
@@ -222,8 +243,9 @@ RUSSIAN_ERRORS: Final = {
     "`after` is unknown: read the feed again and subscribe from its end.": (
         "`after` неизвестен: перечитайте историю и подпишитесь с её конца."
     ),
-    "`after` is not the id of a known win: subscribe without it.": (
-        "`after` — не id выигранной сделки, о которой сообщалось: подпишитесь без него."
+    "`after` is unknown: subscribe without it.": "`after` неизвестен: подпишитесь без него.",
+    "The database was restored from an earlier time: read the list again and subscribe without `after`.": (
+        "База данных восстановлена на более раннее время: перечитайте список и подпишитесь без `after`."
     ),
     "This contains characters that cannot be stored: take out null characters and halves of emoji.": (
         "Здесь символы, которые нельзя сохранить: уберите нулевые символы и половинки эмодзи."
@@ -312,6 +334,12 @@ RUSSIAN_ERRORS: Final = {
     ),
     "The database cannot be reached at the moment: try again in a few seconds.": (
         "База данных сейчас недоступна: повторите через несколько секунд."
+    ),
+    "Too many batches are being recorded: send this one again later.": (
+        "Сейчас записывается слишком много пакетов: пришлите этот позже."
+    ),
+    "A value is too large or too long to be stored: shorten it.": (
+        "Значение слишком большое или слишком длинное, чтобы его сохранить: сократите его."
     ),
     "There is no room left to store anything: tell the administrator of the server.": (
         "Места для записи не осталось: сообщите администратору сервера."

@@ -7,7 +7,7 @@ order, then by id, so that the order of a leaderboard is stable.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Self
@@ -74,6 +74,14 @@ class RankedList:
         duplicate.roster, duplicate.values, duplicate.targets = self.roster, dict(self.values), self.targets
         duplicate.total, duplicate._entries = self.total, self._entries[:]
         return duplicate
+
+    def restrict_to(self, employee_ids: Container[int]) -> Self:
+        """Return an independent ranking of these employees alone, as if there were no others."""
+        return self.__class__(
+            Roster({id_: self.roster.names[place] for id_, place in self.roster.places.items() if id_ in employee_ids}),
+            {id_: value for id_, value in self.values.items() if id_ in employee_ids},
+            self.targets,
+        )
 
     def set_value(self, employee_id: int, value: int) -> bool:
         """Set the value of an employee; return whether it has changed."""

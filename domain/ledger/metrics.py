@@ -29,6 +29,7 @@ from domain.ledger.record_facts import (
     TaskFacts,
     WorkFacts,
 )
+from domain.permissions import Action
 from domain.primitives.units import Unit
 
 
@@ -53,6 +54,8 @@ class Metric:
     day               day of the company's calendar it counts on
     amount            in the smallest unit: a piece, a cent, a second; None contributes nothing
     posts_increments  the amount grows every minute: only the increase is posted, no earlier score is withdrawn
+    private_action    the action that has to reach an employee for their part to be told; None: everyone who may see
+                      leaderboards may see it
     """
 
     key: str
@@ -65,6 +68,7 @@ class Metric:
     day: Callable[[Any], date | None] = lambda record: record.created_on
     amount: Callable[[Any], int | None] = lambda record: 1
     posts_increments: bool = False
+    private_action: Action | None = None
 
     def score(self, record: RecordFacts | None) -> Score | None:
         """Return the score of the record in its current state, or None when it does not count."""
@@ -267,10 +271,13 @@ METRICS: Final = _index_by_key(
         day=lambda work: work.worked_on,
         amount=lambda work: work.seconds,
         posts_increments=True,
+        private_action=Action.VIEW_WORK_TIME,
     ),
 )
 
-HOURS_WORKED: Final = "hours_worked"  # unlike all other metrics, visible only to the employee and the managers above
+PRIVATE_METRICS: Final[Mapping[str, Action]] = MappingProxyType(
+    {metric.key: metric.private_action for metric in METRICS.values() if metric.private_action is not None}
+)  # by key, the action that reaches an employee's part of the metric
 
 _METRICS_BY_FACTS_TYPE: Final = {
     facts_type: tuple(metric for metric in METRICS.values() if metric.facts_type is facts_type)

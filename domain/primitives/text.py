@@ -23,6 +23,10 @@ _MAX_EMAIL_LENGTH: Final = 254
 _DOMAIN_LABEL: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _EMAIL_PATTERN: Final = re.compile(rf"[^\s@<>()\[\],;:\\\"]{{1,64}}@(?:{_DOMAIN_LABEL}\.)+{_DOMAIN_LABEL}")
 
+_IMAGE_ADDRESS: Final = re.compile(
+    r"(?:https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?=[/?#]|$)|/(?!/))[^\s\\]*"
+)
+
 
 class InvalidText(ValueError):
     """A text that cannot be stored; the message says what to do, `constraint` names the violated rule."""
@@ -60,6 +64,15 @@ def clean_email(text: str) -> str:
     ):
         raise InvalidText('Give an e-mail address like "anna@example.com".', "CHARACTERS")
     return address
+
+
+def is_image_address(text: str) -> bool:
+    """Return whether a text is a path on the site of the page ("/anna.png"), or an http(s) address with a host.
+
+    Refused is what a browser reads as an address on another site without naming one: `//host`, and the same with a
+    backslash, which browsers take for a slash. So are addresses with a user name, which look like those of another host.
+    """
+    return _IMAGE_ADDRESS.fullmatch(text) is not None
 
 
 def search_key(text: str) -> str:

@@ -49,13 +49,14 @@ _PAGE_PARAMETERS: Final = [
 ]
 
 
-def paged_field(item: Any, *order: str, description: str) -> Callable[[Any], Any]:
+def paged_field(item: Any, *order: str, description: str, are_events: bool = False) -> Callable[[Any], Any]:
     """Return the decorator that turns an async function, which returns the query of a list, into a paged field.
 
     The function declares the list's own arguments; `first`, `after`, `last` and `before` are added after them.
 
-    item   the GraphQL type of a row.
-    order  columns, "-" in front for descending; together unique.
+    item        the GraphQL type of a row.
+    order       columns, "-" in front for descending; together unique.
+    are_events  whether a subscription streams the same rows and takes the cursors of the page.
     """
 
     def decorate(function: Any) -> Any:
@@ -72,7 +73,9 @@ def paged_field(item: Any, *order: str, description: str) -> Callable[[Any], Any
             **arguments: Any,
         ) -> Any:
             query = await select_rows(*args, info=info, **arguments)
-            return await _paginate(info, query, order, PageArguments(first, after, last, before))
+            page_arguments = PageArguments(first, after, last, before)
+            epoch = info.context.services.epoch if are_events else None
+            return await _paginate(info, PagedQuery(query, order, page_arguments, epoch))
 
         signature = inspect.signature(select_rows)
         parameters = [*signature.parameters.values(), *_PAGE_PARAMETERS]
@@ -85,16 +88,14 @@ def paged_field(item: Any, *order: str, description: str) -> Callable[[Any], Any
     return decorate
 
 
-async def _paginate(info: Info, query: QuerySet[Any], order: tuple[str, ...], page_arguments: PageArguments) -> Any:
+async def _paginate(info: Info, paged_query: PagedQuery[Any]) -> Any:
     """Return the requested page of a list as a connection. Raises BadInput for an invalid cursor.
 
     Lists requested in the same tick of the event loop are fetched in one statement. Rows that the client selects
     through references are joined in the same statement.
     """
-    paged_query = PagedQuery(query, order, page_arguments)
-    page = paged_query.build_page(
-        await info.context.fetch(paged_query.build_query().select_related(*_requested_relations(info, query)))
-    )
+    relations = _requested_relations(info, paged_query.query)
+    page = paged_query.build_page(await info.context.fetch(paged_query.build_query().select_related(*relations)))
     cursors = page.cursors
     return Connection(
         edges=[Edge(cursor=cursor, node=row) for cursor, row in zip(cursors, page.rows, strict=True)],

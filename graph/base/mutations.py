@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, dataclass_transform
+from typing import Any, Final, dataclass_transform
 
 import strawberry
+from strawberry.annotation import StrawberryAnnotation
 from strawberry.extensions import FieldExtension
+from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from domain.errors.operation_errors import Unauthenticated
@@ -18,6 +20,9 @@ from graph.base.input_mapping import to_input_fields
 from graph.base.row_types import Info
 from resolvers.auth import sessions
 from resolvers.request import goal_visibility, idempotency
+
+_KEY_ARGUMENT: Final = "idempotency_key"
+LARGE_BATCH_SIZE: Final = 50  # inputs from which on a batch holds the lock of the ledger for a noticeable time
 
 
 @strawberry.type(
@@ -37,7 +42,7 @@ def make_error_payload(payload: type, error: UserError, language: str) -> Any:
 
 
 class _UserErrorsExtension(FieldExtension):
-    """Returns a `UserError` in the payload. Used alone for signing in and out, which need no unit of work."""
+    """Returns a `UserError` in the payload. Used alone where passwords are hashed, outside of a unit of work."""
 
     def apply(self, field: StrawberryField) -> None:
         self.field = field
@@ -53,13 +58,35 @@ class _UserErrorsExtension(FieldExtension):
 
 
 class _UnitOfWorkExtension(_UserErrorsExtension):
-    """Runs the mutation in one unit of work, once for each idempotency key."""
+    """Runs the mutation in one unit of work, once for each idempotency key.
+
+    batch_argument  name of the argument with the inputs of a batch; a large one gives way to other writers
+    """
+
+    def __init__(self, batch_argument: str | None = None) -> None:
+        self._batch_argument = batch_argument
+
+    def apply(self, field: StrawberryField) -> None:
+        """Give the mutation an argument for the key, unless its inputs hold their own."""
+        super().apply(field)
+        if not any(argument.python_name in ("input", self._batch_argument) for argument in field.arguments):
+            field.arguments.append(
+                StrawberryArgument(
+                    _KEY_ARGUMENT,
+                    None,
+                    StrawberryAnnotation(str | None),
+                    default=None,
+                    description="A repetition with the same key returns the first response again.",
+                )
+            )
 
     async def run(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
         context = info.context
         context.viewer  # noqa: B018 - an anonymous client is refused before it takes the writers' lock
-        request = idempotency.identify_request(info.field_name, arguments, to_input_fields)
-        async with context.unit_of_work() as unit_of_work:
+        key = arguments.pop(_KEY_ARGUMENT, None)
+        request = idempotency.identify_request(info.field_name, arguments, to_input_fields, key)
+        is_batch = self._batch_argument is not None and len(arguments[self._batch_argument]) >= LARGE_BATCH_SIZE
+        async with context.unit_of_work(is_batch=is_batch) as unit_of_work:
             saved_response = await idempotency.find_saved_response(context, request) if request else None
             if saved_response is None:
                 payload = await next_(source, info, **arguments)
@@ -77,13 +104,16 @@ class _UnitOfWorkExtension(_UserErrorsExtension):
         return payload
 
 
-def mutation(description: str) -> Any:
-    """Return the decorator for a mutation that runs in a unit of work; its resolver returns the payload."""
-    return strawberry.mutation(description=description, extensions=[_UnitOfWorkExtension()])
+def mutation(description: str, *, batch_argument: str | None = None) -> Any:
+    """Return the decorator for a mutation that runs in a unit of work; its resolver returns the payload.
+
+    batch_argument  name of the argument with the inputs of a batch
+    """
+    return strawberry.mutation(description=description, extensions=[_UnitOfWorkExtension(batch_argument)])
 
 
 def session_mutation(description: str) -> Any:
-    """Return the decorator for a mutation of sessions, which runs without a unit of work."""
+    """Return the decorator for a mutation of sessions and passwords; its resolver opens the unit of work itself."""
     return strawberry.mutation(description=description, extensions=[_UserErrorsExtension()])
 
 

@@ -16,6 +16,7 @@ from domain.primitives.global_ids import encode_global_id
 from resolvers import node
 from resolvers.organization import people
 from resolvers.request.context import Context
+from resolvers.request.event_cursors import encode_event_cursor
 from resolvers.request.id_resolution import owner_id_of
 
 Info = strawberry.Info[Context, None]
@@ -124,6 +125,18 @@ def viewer_field(load_values: ViewerBatchLoader, column: str = "id", description
         return None if row_id is None else info.context.load_for_viewer(load_values, row_id)
 
     return strawberry.field(resolver=resolve, description=description)
+
+
+def event_cursor() -> Any:
+    """Return the field with the cursor of an event, for the argument `after` of its subscription."""
+
+    def resolve(root: Any, info: Info) -> str:
+        return encode_event_cursor(info.context, root.id)
+
+    return strawberry.field(
+        resolver=resolve,
+        description="Of this event alone: the argument `after` of the subscription sends all events behind it.",
+    )
 
 
 def by_own_id(load_rows: BatchLoader, description: str | None = None) -> Any:

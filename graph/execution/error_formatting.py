@@ -7,6 +7,7 @@ and the client gets a generic sentence.
 from __future__ import annotations
 
 import logging
+import random
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,7 +17,8 @@ from graphql import GraphQLError
 from domain.errors.operation_errors import OperationError
 from domain.errors.user_errors import UserError
 from domain.i18n.error_translation import translate
-from models.db.connection import DATABASE_DOWN_ERRORS, is_full
+from models.db.errors import UNSTORABLE_ERRORS, DatabaseUnavailable, StorageFull
+from models.db.write_queue import BatchQueueFull
 
 PARSE_FAILED: Final = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
@@ -27,6 +29,8 @@ MAX_ERRORS: Final = 10  # in one response
 _INTERNAL_MESSAGE: Final = "Something failed on our side. It is in the log under this request id."
 _DATABASE_DOWN_MESSAGE: Final = "The database cannot be reached at the moment: try again in a few seconds."
 _STORAGE_FULL_MESSAGE: Final = "There is no room left to store anything: tell the administrator of the server."
+_BATCH_QUEUE_FULL_MESSAGE: Final = "Too many batches are being recorded: send this one again later."
+_UNSTORABLE_MESSAGE: Final = "A value is too large or too long to be stored: shorten it."
 _INVALID_VARIABLE: Final = re.compile(
     r"Variable '\$(?P<name>\w+)' has invalid value(?: at (?P<inner>[\w.\[\]]{1,100}))?: "
 )
@@ -78,12 +82,17 @@ def _describe(cause: Exception, default_code: str, *, is_input_error: bool) -> t
         return cause.message, cause.code, cause.extensions
     if isinstance(cause, UserError):
         return cause.message, BAD_USER_INPUT, {"field": ".".join(cause.path), "constraint": cause.code}
-    if is_full(cause):
+    if isinstance(cause, StorageFull):
         log.error("The database has no room left: %s", cause)
         return _STORAGE_FULL_MESSAGE, "STORAGE_FULL", {}
-    if isinstance(cause, DATABASE_DOWN_ERRORS):
-        log.warning("The database failed.", exc_info=cause)
+    if isinstance(cause, BatchQueueFull):
+        return _BATCH_QUEUE_FULL_MESSAGE, "THROTTLED", {"retryAfterMs": random.randint(1000, 3000)}  # noqa: S311
+    if isinstance(cause, DatabaseUnavailable):  # one line: while the database is away, every request ends here
+        log.warning("The database failed: %s", cause)
         return _DATABASE_DOWN_MESSAGE, "UNAVAILABLE", {"retryAfterMs": 1000}
+    if isinstance(cause, UNSTORABLE_ERRORS):
+        log.error("An input that cannot be stored was not refused before it reached the database.", exc_info=cause)
+        return _UNSTORABLE_MESSAGE, BAD_USER_INPUT, {}
     if isinstance(cause, GraphQLError) and is_input_error:
         match = _INVALID_VARIABLE.match(cause.message)
         field = f"{match['name']}{match['inner'] or ''}" if match else None

@@ -232,7 +232,9 @@ class Operations:
         The deadline includes authentication, which creates the context.
         """
         try:
-            return await with_deadline(self.limits.deadline_seconds, self._execute_document(operation, pending_context))
+            return await with_deadline(
+                self.limits.deadline_seconds, self._execute_document(operation, pending_context), while_available=True
+            )
         except DeadlineExceeded:
             raise OperationTimeout("This took too long and was given up: ask for less, or try again later.") from None
 

@@ -24,7 +24,7 @@ from graphql import (
     get_named_type,
 )
 
-from domain.ledger.metrics import HOURS_WORKED
+from domain.ledger.metrics import PRIVATE_METRICS
 from domain.permissions import Action, Reach
 from resolvers.request.viewer import Viewer
 
@@ -33,11 +33,14 @@ PermissionSet = frozenset[Action | None]  # None: the result depends on the iden
 _NO_PERMISSIONS: Final[PermissionSet] = frozenset()
 VIEWER_DEPENDENT: Final[PermissionSet] = frozenset({None})
 _CARD: Final[PermissionSet] = frozenset({Action.VIEW_CARD})
-_GOALS: Final[PermissionSet] = frozenset({Action.VIEW_GOALS, Action.VIEW_GOALS_ABOVE})
+_GOALS: Final[PermissionSet] = frozenset(
+    {Action.VIEW_GOALS, Action.VIEW_GOALS_ABOVE, *PRIVATE_METRICS.values()}  # a goal of any metric
+)
+_FORECASTS: Final[PermissionSet] = frozenset({Action.VIEW_FORECAST, Action.VIEW_FORECAST_TOTALS})
 _LEADERBOARD: Final[PermissionSet] = frozenset({Action.VIEW_LEADERBOARD})
 _PEOPLE: Final[PermissionSet] = frozenset({Action.VIEW_PEOPLE})
 
-PUBLIC_TYPES: Final = frozenset(  # types whose fields are the same for all viewers who may see the object
+PUBLIC_TYPES: Final = frozenset(  # types whose unlisted fields are the same for all viewers who may see the object
     {
         "Leaderboard",
         "Standing",
@@ -73,26 +76,31 @@ FIELD_PERMISSIONS: Final[Mapping[str, PermissionSet]] = {
     **dict.fromkeys(
         ("Goal.id", "Goal.name", "Goal.recurring", "Goal.createdAt", "Goal.archivedAt", "Goal.owner"), _NO_PERMISSIONS
     ),
-    **dict.fromkeys(("Goal.metric", "Goal.target", "Goal.period", "Goal.progress", "Goal.allocated"), _NO_PERMISSIONS),
+    **dict.fromkeys(("Goal.metric", "Goal.target", "Goal.period", "Goal.progress"), _NO_PERMISSIONS),
+    "Goal.allocated": _GOALS | _LEADERBOARD,
     **dict.fromkeys(("Goal.changes", "Goal.fullTarget", "Goal.proRated"), _NO_PERMISSIONS),
     "Goal.createdBy": _PEOPLE,
+    **dict.fromkeys(
+        ("GoalProgress.projected", "GoalProgress.projectedPercent", "GoalProgress.attainmentProbability"),
+        _FORECASTS | frozenset(PRIVATE_METRICS.values()),
+    ),
     **dict.fromkeys(("GoalChange.at", "GoalChange.field", "GoalChange.before", "GoalChange.after"), _NO_PERMISSIONS),
     "GoalChange.by": _PEOPLE,
     **dict.fromkeys(
         ("DealWon.id", "DealWon.revoked", "DealWon.employee", "DealWon.title", "DealWon.amount"), _NO_PERMISSIONS
     ),
-    "DealWon.at": _NO_PERMISSIONS,
+    **dict.fromkeys(("DealWon.at", "DealWon.cursor"), _NO_PERMISSIONS),
     "DealWon.standing": _LEADERBOARD,
     **dict.fromkeys(("Activity.id", "Activity.kind", "Activity.at"), _NO_PERMISSIONS),
     **dict.fromkeys(("Activity.employee", "Activity.actor"), _PEOPLE),
-    **dict.fromkeys(("Activity.recordedAt", "Activity.summary"), _NO_PERMISSIONS),
+    **dict.fromkeys(("Activity.recordedAt", "Activity.summary", "Activity.cursor"), _NO_PERMISSIONS),
     "Activity.subject": _CARD | _GOALS,
     "Subscription.leaderboard": _LEADERBOARD,
     "Subscription.dealWon": frozenset({Action.VIEW_WINS}),
     "Subscription.activities": _CARD | _GOALS,
     "Subscription.goalProgress": _GOALS,
 }
-_METRIC_FIELDS: Final = frozenset({"leaderboard", "standing"})  # need VIEW_WORK_TIME with the metric of hours
+_METRIC_FIELDS: Final = frozenset({"leaderboard", "standing"})  # need the action of a private metric
 _VIEWER_UNLESS_GIVEN: Final = {"goalProgress": ("goals", "scope")}  # without these arguments, a field about the viewer
 
 
@@ -129,13 +137,12 @@ class _SelectionWalker:
         name = node.name.value
         if name.startswith("__"):
             return set()
-        permissions = set(
-            _NO_PERMISSIONS
-            if type_name in PUBLIC_TYPES
-            else FIELD_PERMISSIONS.get(f"{type_name}.{name}", VIEWER_DEPENDENT)
-        )
-        if name in _METRIC_FIELDS and self._may_equal(node, "metric", HOURS_WORKED):
-            permissions.add(Action.VIEW_WORK_TIME)
+        unlisted = _NO_PERMISSIONS if type_name in PUBLIC_TYPES else VIEWER_DEPENDENT
+        permissions = set(FIELD_PERMISSIONS.get(f"{type_name}.{name}", unlisted))
+        if name in _METRIC_FIELDS:
+            permissions |= {
+                action for metric, action in PRIVATE_METRICS.items() if self._may_equal(node, "metric", metric)
+            }
         if (
             type_name == "Subscription"
             and name in _VIEWER_UNLESS_GIVEN

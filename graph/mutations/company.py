@@ -34,6 +34,7 @@ class UpdateCompanyInput:
     workday_end: LocalTime | None = UNSET
     close_after_workdays: int | None = UNSET
     employees_set_absences: bool | None = UNSET
+    idempotency_key: str | None = UNSET
 
 
 @strawberry.input(
@@ -43,6 +44,7 @@ class ExchangeRateInput:
     currency: str
     rate: Decimal
     valid_from: date | None = strawberry.field(default=UNSET, name="from")
+    idempotency_key: str | None = UNSET
 
 
 @strawberry.input(description='`name`: what the day is, such as "Company anniversary".')

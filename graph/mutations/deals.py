@@ -127,7 +127,7 @@ class DealMutation:
     async def record_deal(self, info: Info, input: RecordDealInput) -> DealPayload:
         return _to_deal_payload(_unwrap_single(await deals.upsert_deals(info.context, [to_input_fields(input)])))
 
-    @mutation("Record up to 500 deals at once, all or none.")
+    @mutation("Record up to 500 deals at once, all or none.", batch_argument="inputs")
     async def record_deals(self, info: Info, inputs: list[RecordDealInput]) -> DealsPayload:
         if not 1 <= len(inputs) <= MAX_BATCH_SIZE:
             raise OutOfRange("Record 1 to 500 deals at once.", "inputs")

@@ -18,6 +18,7 @@ class CreateMetricInput:
     name: str
     description: str | None = UNSET
     unit: Unit = Unit.COUNT
+    idempotency_key: str | None = UNSET
 
 
 @payload("The metric.")

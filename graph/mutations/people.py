@@ -9,10 +9,11 @@ from strawberry import ID, UNSET
 
 from graph.base.enums import Role
 from graph.base.input_mapping import to_input_fields
-from graph.base.mutations import mutation, payload
+from graph.base.mutations import mutation, payload, session_mutation
 from graph.base.row_types import Info
 from graph.types.people import Employee, Team
 from resolvers.organization import people
+from resolvers.request import idempotency
 
 
 @strawberry.input
@@ -57,6 +58,7 @@ class UpdateProfileInput:
     digest_at: int | None = UNSET
     current_password: str | None = UNSET
     password: str | None = UNSET
+    idempotency_key: str | None = UNSET
 
 
 @strawberry.input
@@ -96,9 +98,11 @@ class PeopleMutation:
     async def update_employee(self, info: Info, input: UpdateEmployeeInput) -> EmployeePayload:
         return EmployeePayload(employee=await people.update_employee(info.context, to_input_fields(input)))  # type: ignore[arg-type]
 
-    @mutation("Change the viewer's language, quiet hours, digest and password.")
+    @session_mutation("Change the viewer's language, quiet hours, digest and password.")
     async def update_profile(self, info: Info, input: UpdateProfileInput) -> EmployeePayload:
-        return EmployeePayload(employee=await people.update_profile(info.context, to_input_fields(input)))  # type: ignore[arg-type]
+        request = idempotency.identify_request(info.field_name, {"input": input}, to_input_fields)
+        employee = await people.update_profile(info.context, to_input_fields(input), request)
+        return EmployeePayload(employee=employee)  # type: ignore[arg-type]
 
     @mutation("Create a team.")
     async def create_team(self, info: Info, input: CreateTeamInput) -> TeamPayload:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
+from strawberry import UNSET
 
 from graph.base.mutations import payload, session_mutation
 from graph.base.row_types import Info
@@ -13,17 +14,21 @@ from graph.types.sessions import Viewer
 from resolvers.auth import sessions
 
 
-@strawberry.input
+@strawberry.input(description="`trustToken`: from an earlier sign-in on the same device.")
 class SignInInput:
     email: str
     password: str
+    trust_token: str | None = UNSET
 
 
-@payload("The access token for the header and `connection_init`, and the refresh token to get the next one.")
+@payload("""The access token for the header and `connection_init`, and the refresh token to get the next one.
+`trustToken` is returned by `signIn` only: keep it on the device, also after signing out, and send it with the next
+`signIn`; wrong passwords that were sent from elsewhere then do not lock this device out.""")
 class SignInPayload:
     access_token: str | None
     refresh_token: str | None
     expires_at: datetime | None
+    trust_token: str | None
     viewer: Viewer | None
 
 
@@ -37,6 +42,7 @@ def _sign_in_payload(result: sessions.SignInResult) -> Any:
         access_token=result.access_token,
         refresh_token=result.refresh_token,
         expires_at=result.expires_at,
+        trust_token=result.trust_token,
         viewer=result.viewer,  # type: ignore[arg-type]
     )
 
@@ -45,9 +51,12 @@ def _sign_in_payload(result: sessions.SignInResult) -> Any:
 class SessionMutation:
     @session_mutation("Start a session with e-mail and password.")
     async def sign_in(self, info: Info, input: SignInInput) -> SignInPayload:
-        return _sign_in_payload(await sessions.sign_in(info.context, input.email, input.password))  # type: ignore[no-any-return]
+        trust_token = input.trust_token or None
+        result = await sessions.sign_in(info.context, input.email, input.password, trust_token)
+        return _sign_in_payload(result)  # type: ignore[no-any-return]
 
-    @session_mutation("Exchange a refresh token for new tokens; using a refresh token twice ends the session.")
+    @session_mutation("""Exchange a refresh token for new tokens. The same token again within 30 seconds returns the same
+refresh token, in case the answer was lost; later, or from another network, it ends the session.""")
     async def refresh_session(self, info: Info, refresh_token: str) -> SignInPayload:
         return _sign_in_payload(await sessions.refresh(info.context, refresh_token))  # type: ignore[no-any-return]
 

@@ -10,7 +10,7 @@ import strawberry
 from domain.i18n.activity_summaries import summarize_activity
 from domain.i18n.languages import LANGUAGES
 from graph.base.enums import ActivityKind
-from graph.base.row_types import Info, Node, employee_ref, row_type
+from graph.base.row_types import Info, Node, employee_ref, event_cursor, row_type
 from graph.types.calls import Call
 from graph.types.deals import Client, Contact, Deal
 from graph.types.leads import Lead
@@ -37,6 +37,7 @@ class Activity(Node):
     actor: EmployeeRef | None = employee_ref("actor_id", "The employee that recorded it; null for an integration.")
     at: datetime
     recorded_at: datetime
+    cursor: str = event_cursor()
 
     @strawberry.field(graphql_type=ActivitySubject | None, description="Null when deleted or not visible.")
     @staticmethod

@@ -13,7 +13,7 @@ from domain.primitives.money import from_minor
 from graph.base.connections import paged_field
 from graph.base.enums import AlertKind, Recipient
 from graph.base.input_mapping import to_input_fields
-from graph.base.row_types import Info, Node, row_type
+from graph.base.row_types import Info, Node, event_cursor, row_type
 from graph.base.scopes import Scope
 from graph.types.activities import ActivitySubject
 from models.alerts import alerts as rows
@@ -67,6 +67,7 @@ secrets are never shown."""
 @row_type(rows.Alert, description="An alert in the viewer's inbox.")
 class Alert(Node):
     read_at: datetime | None
+    cursor: str = event_cursor()
 
     @strawberry.field
     @staticmethod
@@ -132,7 +133,7 @@ class AlertRuleInput:
 
 @strawberry.type
 class AlertQuery:
-    @paged_field(Alert, "-id", description="The viewer's inbox, the newest first.")
+    @paged_field(Alert, "-id", description="The viewer's inbox, the newest first.", are_events=True)
     async def alerts(
         self,
         info: Info,

@@ -87,7 +87,7 @@ class Deal(Node):
             return SaleKind.FIRST
         return (
             SaleKind.REPEAT
-            if (await info.context.load(rows.fetch_client_wins, root.client_id)).count
+            if (await info.context.load(rows.fetch_client_wins, root.client_id)).value_by_owner
             else SaleKind.FIRST
         )
 
@@ -106,7 +106,7 @@ history to estimate it."""
     def has_problems(root: strawberry.Parent[rows.Deal]) -> bool:
         return root.problem is not None
 
-    @paged_field(ActivityRef, "-id", description="Its activities, the newest first.")
+    @paged_field(ActivityRef, "-id", description="Its activities, the newest first.", are_events=True)
     @staticmethod
     async def activities(
         root: strawberry.Parent[rows.Deal],
@@ -123,18 +123,21 @@ class Client(Node):
     email: str | None
     phone: str | None
     created_at: datetime
-    last_activity_at: datetime | None = by_own_id(
-        activities.fetch_last_activity_times, "Time of the last recorded activity with the client."
+    last_activity_at: datetime | None = viewer_field(
+        client_resolvers.fetch_visible_activity_times,
+        description="Time of the last recorded activity with the client that the viewer may see.",
     )
     contacts: list[Contact] = viewer_field(
         client_resolvers.fetch_visible_contacts, description="Those visible to the viewer, in name order."
     )
 
-    @strawberry.field(description="Total value of the client's won deals, in the company's currency.")
+    @strawberry.field(
+        description="Total value of the client's won deals that the viewer may see, in the company's currency."
+    )
     @staticmethod
     async def won_amount(root: strawberry.Parent[clients.Client], info: Info) -> Decimal:
         wins = await info.context.load(rows.fetch_client_wins, root.id)
-        return from_minor(wins.value, (await info.context.company()).currency)
+        return await client_resolvers.sum_visible_wins(info.context, wins)
 
     @paged_field(Deal, "-created_at", "-id", description="Deals visible to the viewer, the newest first.")
     @staticmethod

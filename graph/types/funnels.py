@@ -77,7 +77,8 @@ class FunnelStage:
         return root.analysis.immature
 
     @strawberry.field(
-        description="Conversion of all other sellers of the company (for a team, all outside it); null for the company."
+        description="""Conversion of all other sellers of the company whose cards the viewer may see (for a team, all
+outside it); null for the company, and where the viewer may see no others."""
     )
     @staticmethod
     def benchmark_percent(root: strawberry.Parent[rows.FunnelStage]) -> float | None:
@@ -92,7 +93,7 @@ half are there."""
         return root.analysis.median_days
 
     @strawberry.field(
-        description="Entered deals that have been here for longer than 95 % of the company's finished stays."
+        description="Entered deals that have been here for longer than 95 % of the finished stays the viewer may see."
     )
     @staticmethod
     def stalled(root: strawberry.Parent[rows.FunnelStage]) -> int:

@@ -72,7 +72,8 @@ employee's is less their absences, and only between joining and leaving; a team'
     @strawberry.field(
         graphql_type=Decimal,
         description="""Expected value at the end of the period: for won deals from the deal forecast, for other
-metrics from a model of their history; at the pace so far, from a first half day on, while there is too little history.""",
+metrics from a model of their history; at the pace so far, from a first half day on, while there is too little history,
+and for a viewer who may not see the owner's forecast.""",
     )
     @staticmethod
     def projected(root: strawberry.Parent[GoalState], info: Info) -> Any:
@@ -85,7 +86,8 @@ metrics from a model of their history; at the pace so far, from a first half day
 
     @strawberry.field(
         graphql_type=float | None,
-        description="Probability, 0 to 1, that the target is reached; null while there is too little history.",
+        description="""Probability, 0 to 1, that the target is reached; null while there is too little history, and for a
+viewer who may not see the owner's forecast.""",
     )
     @staticmethod
     def attainment_probability(root: strawberry.Parent[GoalState], info: Info) -> Any:
@@ -217,7 +219,8 @@ time is of the period's whole working time. Null for other goals.""",
 
     @strawberry.field(
         description="""Sum of the same metric's goals for the same period one level below (a team's members and
-subteams); null for an employee's goal. It may be more or less than the target."""
+subteams); null for an employee's goal, and where the viewer may not see the goals of each subteam. It may be more or
+less than the target."""
     )
     @staticmethod
     async def allocated(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | None:

@@ -10,7 +10,7 @@ import strawberry
 
 from domain.primitives.global_ids import encode_global_id
 from graph.base.enums import RankBy
-from graph.base.row_types import Info, to_one
+from graph.base.row_types import Info, event_cursor, to_one
 from graph.base.scopes import CalendarPeriod, Period, Scope
 from graph.types.deals import Money, to_money
 from graph.types.metrics import Metric
@@ -36,7 +36,10 @@ class Standing:
     )
 
 
-@strawberry.type(description="Employees of a scope ranked by a metric over a period.")
+@strawberry.type(
+    description="""Employees of a scope ranked by a metric over a period. A board of hours_worked consists of the
+employees whose work time the viewer may see, ranked among themselves; without any it reads as absent."""
+)
 class Leaderboard:
     metric: Metric
     rank_by: RankBy
@@ -67,6 +70,7 @@ class DealWon:
     employee: Employee = to_one(people.load_by_ids, "employee_id")
     title: str
     at: datetime
+    cursor: str = event_cursor()
 
     @strawberry.field(description="The same for a win and its revocation.")
     @staticmethod

@@ -183,7 +183,7 @@ class Employee(Scope):
 
     @strawberry.field(
         graphql_type=StandingRef | None,
-        description="The employee's row on the company leaderboard; null when not ranked.",
+        description="The employee's row on the company leaderboard; null when not ranked or not visible.",
     )
     @staticmethod
     async def standing(
@@ -196,7 +196,7 @@ class Employee(Scope):
         query = LeaderboardQuery(metric=metric, period=period_key(period), rank_by=rank_by)
         return await info.context.load_for_viewer(load_standings, StandingKey(root.id, query))
 
-    @paged_field(Activity, "-id", description="The employee's history, newest first.")
+    @paged_field(Activity, "-id", description="The employee's history, newest first.", are_events=True)
     @staticmethod
     async def activities(
         root: strawberry.Parent[rows.Employee],

@@ -6,17 +6,21 @@ Secrets are never stored, only the SHA-256 digests of random tokens and argon2 h
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from tortoise import fields
 from tortoise.models import Model
 
 from domain.permissions import DeviceKind
+from models.db import connection
 from models.db.columns import enum_column, foreign_key, short_text_column
 
 
 class Session(Model):
-    """A sign-in with its chain of refresh tokens. Using a refresh token twice revokes the session."""
+    """A sign-in with its chain of refresh tokens. Using a refresh token again later revokes the session.
+
+    active_token_id  the newest refresh token that was issued with an access token that has been used
+    """
 
     id = fields.IntField(primary_key=True)
     employee = foreign_key("Employee")
@@ -24,6 +28,7 @@ class Session(Model):
     started_at: datetime = fields.DatetimeField()
     expires_at: datetime = fields.DatetimeField()
     revoked_at: datetime | None = fields.DatetimeField(null=True)
+    active_token_id: int | None = fields.IntField(null=True)
 
     class Meta:
         table = "session"
@@ -31,11 +36,19 @@ class Session(Model):
 
 
 class RefreshToken(Model):
+    """A refresh token, by its digest.
+
+    used_from       the network from which it was first used
+    successor_salt  with the token itself it gives the token issued for it, which can so be issued again
+    """
+
     id = fields.IntField(primary_key=True)
     session = foreign_key("Session")
     session_id: int
     digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
     used_at: datetime | None = fields.DatetimeField(null=True)
+    used_from: str | None = fields.CharField(max_length=100, null=True)  # type: ignore[assignment]
+    successor_salt: str | None = fields.CharField(max_length=64, null=True)  # type: ignore[assignment]
 
     class Meta:
         table = "refresh_token"
@@ -79,3 +92,20 @@ async def revoke_sessions(employee_id: int, at: datetime, *, kept_session_id: in
     await (
         Session.filter(employee_id=employee_id, revoked_at=None).exclude(id=kept_session_id or 0).update(revoked_at=at)
     )
+
+
+async def use_refresh_token(token_id: int, now: datetime, network: str, successor_salt: str) -> bool:
+    """Mark a refresh token as used; return False if it was used before.
+
+    Checked and marked in one UPDATE, so that of two concurrent calls with one token only one returns True.
+    """
+    unused = RefreshToken.filter(id=token_id, used_at=None)
+    return bool(await unused.update(used_at=now, used_from=network, successor_salt=successor_salt))
+
+
+_ACTIVATE_SQL: Final = "UPDATE session SET active_token_id = ? WHERE id = ? AND COALESCE(active_token_id, 0) < ?"
+
+
+async def mark_token_active(session_id: int, token_id: int) -> None:
+    """Store that an access token issued with this refresh token has been used."""
+    await connection.execute(_ACTIVATE_SQL, [token_id, session_id, token_id])

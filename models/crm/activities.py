@@ -147,10 +147,10 @@ async def stream_events(start: datetime, end: datetime, kinds: Sequence[str] | N
         position = Q(at__gt=rows[-1]["at"]) | Q(at=rows[-1]["at"], id__gt=rows[-1]["id"])
 
 
-async def fetch_last_activity_times(client_ids: Sequence[int]) -> list[datetime | None]:
-    """Return the time of the last activity of each client, in the order of the ids; None without any."""
+async def fetch_last_activity_times(client_ids: Sequence[int], condition: Q) -> list[datetime | None]:
+    """Return the time of each client's last activity that meets the condition, in the order of the ids."""
     rows = (
-        await Activity.filter(client_id__in=set(client_ids))
+        await Activity.filter(condition, client_id__in=set(client_ids))
         .annotate(last=Max("at"))
         .group_by("client_id")
         .values_list("client_id", "last")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
 from tortoise import fields
-from tortoise.functions import Count, Sum
+from tortoise.functions import Sum
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -166,10 +166,9 @@ async def find_wins_with_outdated_sale_kind(client_ids: Collection[int]) -> list
 
 @dataclass(frozen=True, slots=True)
 class ClientWins:
-    """Wins of a client: number of won deals, and their value in the smallest unit of the company's currency."""
+    """Wins of a client by the owner of the deals: their value in the smallest unit of the company's currency."""
 
-    count: int = 0
-    value: int = 0
+    value_by_owner: Mapping[int, int]
 
 
 async def fetch_client_wins(client_ids: Sequence[int]) -> list[ClientWins]:
@@ -177,9 +176,11 @@ async def fetch_client_wins(client_ids: Sequence[int]) -> list[ClientWins]:
     rows = (
         await select_existing()
         .filter(client_id__in=set(client_ids), status=DealStatus.WON)
-        .annotate(wins=Count("id"), total=Sum("value"))
-        .group_by("client_id")
-        .values_list("client_id", "wins", "total")
+        .annotate(total=Sum("value"))
+        .group_by("client_id", "owner_id")
+        .values_list("client_id", "owner_id", "total")
     )
-    wins_by_client = {client_id: ClientWins(int(wins), int(total or 0)) for client_id, wins, total in rows}
-    return [wins_by_client.get(client_id, ClientWins()) for client_id in client_ids]
+    values_by_client: dict[int, dict[int, int]] = {client_id: {} for client_id in client_ids}
+    for client_id, owner_id, total in rows:
+        values_by_client[client_id][owner_id] = int(total or 0)
+    return [ClientWins(values_by_client[client_id]) for client_id in client_ids]

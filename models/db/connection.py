@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,10 +20,12 @@ from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.connection import get_connection
-from tortoise.exceptions import DBConnectionError, OperationalError
 from tortoise.fields import data as field_data
 from tortoise.models import Model
 from tortoise.transactions import in_transaction
+
+from models.db.errors import LockTimeout
+from models.db.write_queue import SERVER_LIMITS, BatchQueueFull, TimeLimits, WriteQueue
 
 MODEL_MODULES: Final = (
     "models.organization.company",
@@ -40,7 +42,10 @@ MODEL_MODULES: Final = (
     "models.goals.goals",
     "models.crm.activities",
     "models.live.change_log",
+    "models.live.epoch",
     "models.auth.sessions",
+    "models.auth.sign_ins",
+    "models.auth.password_links",
     "models.live.presence",
     "models.analytics.worktime",
     "models.alerts.alerts",
@@ -70,17 +75,12 @@ class _PooledConnection(asyncpg.Connection):  # type: ignore[misc]
         await self._reset()
 
 
-DATABASE_DOWN_ERRORS: Final = (
-    DBConnectionError,
-    OperationalError,
-    OSError,  # of the network: refused, timed out, no route, unknown host
-    asyncpg.PostgresConnectionError,  # Tortoise does not wrap these while the server starts or stops
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # a connection that was closed while the driver was using it
-)
 LEDGER_LOCK_ID: Final = 0x5C0E_0001
+BATCH_LOCK_ID: Final = 0x5C0E_0003
+
+_SQLITE_COMMAND_LOCK_SECONDS: Final = 60  # how long a command waits for the writer of another process
+_TAKE_LOCK_SQL: Final = "SELECT pg_advisory_xact_lock($1)"
+_SET_LOCK_TIMEOUT_SQL: Final = "SELECT set_config('lock_timeout', $1, true)"  # until the end of the transaction
 
 Result = TypeVar("Result")
 
@@ -89,7 +89,7 @@ class DeadlineExceeded(TimeoutError):
     """Raised when awaiting something with `with_deadline` took too long."""
 
 
-def tortoise_config(url: str, *, pool_size: int = 20) -> dict[str, Any]:
+def tortoise_config(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS) -> dict[str, Any]:
     """Return Tortoise's configuration for a `sqlite://PATH` or `postgres://…` URL.
 
     The connection is named after its dialect, because Tortoise caches statements by the connection's name.
@@ -97,18 +97,22 @@ def tortoise_config(url: str, *, pool_size: int = 20) -> dict[str, Any]:
     connection_name = "sqlite" if is_sqlite(url) else "postgres"
     connection: Any = expand_db_url(url)
     credentials = connection["credentials"]
+    connection["engine"] = f"models.db.{connection_name}_backend"
     if is_sqlite(url):
-        connection["engine"] = "models.db.sqlite_backend"
-        credentials.setdefault("busy_timeout", 10_000)
+        credentials.setdefault("busy_timeout", _to_milliseconds(limits.lock or _SQLITE_COMMAND_LOCK_SECONDS))
         credentials.setdefault("synchronous", "NORMAL")
     else:
         credentials.setdefault("maxsize", pool_size)
-        credentials["command_timeout"] = 10
+        credentials.setdefault(
+            "minsize", 0
+        )  # above that the pool reconnects by itself, and logs each failure at length
+        credentials["command_timeout"] = limits.statement
         credentials["connection_class"] = _PooledConnection
         credentials["server_settings"] = {
             "application_name": "scoreline",
-            "lock_timeout": "5s",
-            "idle_in_transaction_session_timeout": "15s",  # a frozen process must not keep the ledger lock
+            "statement_timeout": _to_milliseconds(limits.statement),  # also ends the statement of a frozen process
+            "lock_timeout": _to_milliseconds(limits.lock),
+            "idle_in_transaction_session_timeout": _to_milliseconds(limits.idle_in_transaction),
         }
     return {
         "connections": {connection_name: connection},
@@ -124,9 +128,9 @@ def tortoise_config(url: str, *, pool_size: int = 20) -> dict[str, Any]:
     }
 
 
-def is_full(error: Exception) -> bool:
-    """Return whether the database could not write because the disk is full."""
-    return isinstance(error, asyncpg.DiskFullError) or "database or disk is full" in str(error)
+def _to_milliseconds(seconds: float | None) -> str:
+    """Return a duration as PostgreSQL's settings take it; 0 is no limit."""
+    return str(round((seconds or 0) * 1000))
 
 
 def is_sqlite(url: str) -> bool:
@@ -141,10 +145,11 @@ def create_parent_directory(url: str) -> None:
 
 
 @asynccontextmanager
-async def connect(url: str, *, pool_size: int = 20) -> AsyncIterator[None]:
+async def connect(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS) -> AsyncIterator[None]:
     """Connect all tasks of the process to the database, until the end of the block."""
-    await Tortoise.init(tortoise_config(url, pool_size=pool_size), _enable_global_fallback=True)
+    await Tortoise.init(tortoise_config(url, pool_size=pool_size, limits=limits), _enable_global_fallback=True)
     try:
+        current_connection().write_queue.limits = limits  # type: ignore[attr-defined]
         if is_sqlite(url):
             # open the one connection here: a task cancelled while it opens it would leave its thread behind
             await current_connection().execute_query("SELECT 1")
@@ -154,11 +159,48 @@ async def connect(url: str, *, pool_size: int = 20) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def write_transaction() -> AsyncIterator[None]:
-    """Run a transaction as the single writer of the ledger."""
-    async with in_transaction() as connection:
-        if connection.capabilities.dialect == "postgres":
-            await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [LEDGER_LOCK_ID])
+async def write_transaction(*, is_batch: bool = False) -> AsyncIterator[None]:
+    """Run a transaction as the single writer of the ledger; within another one, as a part of it.
+
+    is_batch  whether it may hold the lock for long: then it gives way to the other writers
+    raises    LockTimeout, BatchQueueFull
+    """
+    if not is_outside_transaction():
+        async with in_transaction():
+            yield
+        return
+    client: Any = current_connection()
+    queue: WriteQueue = client.write_queue
+    on_postgres = client.capabilities.dialect == "postgres"  # on SQLite a transaction takes the lock at its beginning
+    async with AsyncExitStack() as stack:
+        wait_seconds = await stack.enter_async_context(queue.batch_turn()) if is_batch else None
+        if on_postgres and not is_batch:
+            await stack.enter_async_context(queue.writer_turn())
+        transaction = await stack.enter_async_context(in_transaction())
+        if on_postgres and is_batch:
+            await _wait_for_other_batches(transaction, wait_seconds, queue.limits)
+            await stack.enter_async_context(queue.writer_turn())
+        if on_postgres:
+            await transaction.execute_query(_TAKE_LOCK_SQL, [LEDGER_LOCK_ID])
+        yield
+
+
+async def _wait_for_other_batches(
+    transaction: TransactionalDBClient, wait_seconds: float | None, limits: TimeLimits
+) -> None:
+    """Wait until no other process records a batch. Raises BatchQueueFull."""
+    try:
+        await transaction.execute_query(_SET_LOCK_TIMEOUT_SQL, [_to_milliseconds(wait_seconds)])
+        await transaction.execute_query(_TAKE_LOCK_SQL, [BATCH_LOCK_ID])
+    except LockTimeout as error:
+        raise BatchQueueFull(str(error)) from error
+    await transaction.execute_query(_SET_LOCK_TIMEOUT_SQL, [_to_milliseconds(limits.lock)])
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[None]:
+    """Run a transaction that changes nothing that the ledger's lock protects, without waiting for it on PostgreSQL."""
+    async with in_transaction():
         yield
 
 
@@ -167,18 +209,27 @@ def is_outside_transaction() -> bool:
     return not isinstance(current_connection(), TransactionalDBClient)
 
 
-async def with_deadline(seconds: float, awaitable: Awaitable[Result]) -> Result:
+async def with_deadline(seconds: float, awaitable: Awaitable[Result], *, while_available: bool = False) -> Result:
     """Return the result of an awaitable. After the time, cancel it without waiting and raise DeadlineExceeded.
 
     `asyncio.timeout` would wait for the cancelled task. The PostgreSQL driver waits in turn until the server has
     acknowledged the cancellation, which a frozen server never does.
+
+    while_available  raise DatabaseUnavailable as soon as the database is known not to answer
     """
     task = asyncio.ensure_future(awaitable)
     task.add_done_callback(
         lambda finished: finished.cancelled() or finished.exception()
     )  # marks its exception as retrieved
     try:
-        await asyncio.wait({task}, timeout=seconds)
+        if while_available:
+            client: Any = current_connection()
+            with client.availability.away_future() as away:
+                await asyncio.wait({task, away}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if away.done() and not task.done():
+                client.availability.check()
+        else:
+            await asyncio.wait({task}, timeout=seconds)
         if not task.done():
             raise DeadlineExceeded
         return task.result()

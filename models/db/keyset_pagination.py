@@ -11,10 +11,12 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import orjson
+from tortoise import fields
 from tortoise.expressions import Q
+from tortoise.fields.base import Field
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -23,6 +25,7 @@ from domain.errors.operation_errors import BadInput
 Row = TypeVar("Row", bound=Model)
 MAX_PAGE_SIZE = 100
 DEFAULT_PAGE_SIZE = 20
+_MAX_CURSOR_LENGTH: Final = 8_000  # longer than that of the longest name
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,13 @@ class PagedQuery(Generic[Row]):
     """A query with its sort order and the requested page.
 
     order  columns, "-" in front for descending, e.g. ("-created_at", "-id"); the last one is unique
+    epoch  of a list of events: added to its cursors, which streams of the same events take, too; may be empty
     """
 
     query: QuerySet[Row]
     order: tuple[str, ...]
     page_arguments: PageArguments
+    epoch: str | None = None
 
     def build_query(self) -> QuerySet[Row]:
         """Return the query for the rows of the page and one more, which tells whether there are more rows.
@@ -99,31 +104,63 @@ class PagedQuery(Generic[Row]):
 
     def encode_cursor(self, row: Row) -> str:
         values = [_to_json_value(getattr(row, field.lstrip("-"))) for field in self.order]
-        return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
+        return encode_cursor([*values, self.epoch] if self.epoch else values)
 
     def _sort_key(self, cursor: str, argument: str) -> list[Any]:
         values = decode_cursor(cursor)
-        fields = self.query.model._meta.fields_map
+        columns = self.query.model._meta.fields_map
+        if self.epoch is not None and values and len(values) == len(self.order) + 1 and isinstance(values[-1], str):
+            values.pop()  # a page of any epoch may be continued: its sort key means the same
         if values is None or len(values) != len(self.order):
             raise BadInput(f"{argument} is not a cursor of this list.", field=argument)
         try:
             return [
-                fields[name.lstrip("-")].to_python_value(value) for name, value in zip(self.order, values, strict=True)
+                _parse_column_value(columns[name.lstrip("-")], value)
+                for name, value in zip(self.order, values, strict=True)
             ]
         except (ValueError, TypeError, OverflowError) as error:
             raise BadInput(f"{argument} is not a cursor of this list.", field=argument) from error
 
 
-def decode_cursor(cursor: str) -> list[Any] | None:
-    """Return the sort key in a cursor; None if it is not a cursor."""
+def encode_cursor(values: Sequence[str | int]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> list[str | int] | None:
+    """Return the sort key in a cursor; None if it is not a cursor.
+
+    A cursor comes from a client, who may have made it up: the values are of the types of JSON that cursors have, but
+    not necessarily those of the columns.
+    """
+    if len(cursor) > _MAX_CURSOR_LENGTH:
+        return None
     try:
-        values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        values = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):
         return None
     is_valid = isinstance(values, list) and all(
-        isinstance(value, str) or (isinstance(value, int) and abs(value) < 1 << 62) for value in values
+        (type(value) is int and abs(value) < 1 << 63) or (type(value) is str and "\0" not in value) for value in values
     )
     return values if is_valid else None
+
+
+def _parse_column_value(column: Field[Any], value: str | int) -> Any:
+    """Return the value in a cursor as one of the column. Raises ValueError or TypeError if the column cannot hold it."""
+    if isinstance(column, fields.IntField):
+        limits = column.constraints
+        if type(value) is not int or not limits["ge"] <= value <= limits["le"]:
+            raise ValueError("not a number of this column")
+        return value
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    if isinstance(column, fields.DatetimeField):
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError("a time without an offset")
+        return moment.astimezone(UTC)
+    if not isinstance(column, fields.CharField):
+        raise TypeError("not a column that lists are sorted by")
+    return value
 
 
 def _to_json_value(value: Any) -> Any:

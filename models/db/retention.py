@@ -7,12 +7,15 @@ from typing import Final
 
 from models.db import connection
 
-IDEMPOTENCY_TTL: Final = timedelta(days=3)  # how long an idempotency key replays its first response
+IDEMPOTENCY_TTL: Final = timedelta(days=30)  # how long an idempotency key replays its first response
 _CHANGE_LOG_TTL: Final = timedelta(days=3)
 _MIN_CHANGE_LOG_ROWS: Final = 1000  # newest rows of the change log that stay at any age, since listeners read back
 _ENDED_SESSION_TTL: Final = timedelta(days=7)
 _PRESENCE_TTL: Final = timedelta(hours=1)
 _OUTBOX_TTL: Final = timedelta(days=30)
+_KNOWN_NETWORK_TTL: Final = timedelta(days=90)
+_PASSWORD_LINK_TTL: Final = timedelta(days=7)  # after its end
+_PASSWORD_MAIL_TTL: Final = timedelta(days=7)  # of a mail that no server sends
 _BATCH_SIZE: Final = 500
 
 _SESSION_ENDED: Final = "session.expires_at < ? OR session.revoked_at < ?"
@@ -31,6 +34,9 @@ _RETENTION_RULES: Final[tuple[tuple[str, str, tuple[timedelta, ...]], ...]] = (
     ),
     ("presence", "until < ?", (_PRESENCE_TTL,)),
     ("change", f"at < ? AND id <= (SELECT MAX(id) FROM change) - {_MIN_CHANGE_LOG_ROWS}", (_CHANGE_LOG_TTL,)),  # noqa: S608
+    ("known_network", "seen_at < ?", (_KNOWN_NETWORK_TTL,)),
+    ("password_link", "expires_at < ?", (_PASSWORD_LINK_TTL,)),
+    ("password_mail", "requested_at < ?", (_PASSWORD_MAIL_TTL,)),
     ("delivery", "due_at IS NULL AND (sent_at < ? OR dead_at < ?)", (_OUTBOX_TTL, _OUTBOX_TTL)),
 )
 

@@ -10,46 +10,89 @@ get it.
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import sqlite3
+import stat
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
+from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
-from tortoise.exceptions import DBConnectionError, OperationalError
+
+from models.db.availability import Availability
+from models.db.errors import DatabaseUnavailable, LockTimeout, translated_errors
+from models.db.write_queue import WriteQueue
 
 _RETRY_SECONDS: Final = 0.02
+_PERMISSIONS_OF_OTHERS: Final = 0o077
 
 Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
 
 
 async def _retry_while_locked(timeout_seconds: float, attempt: Callable[[], Awaitable[Result]]) -> Result:
     """Retry an attempt while another process holds the write lock; the connection is free between two attempts.
 
-    Raises the last OperationalError after `timeout_seconds`.
+    Raises the last LockTimeout after `timeout_seconds`.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
     while True:
         try:
             return await attempt()
-        except OperationalError as error:
-            if not _is_busy(error) or loop.time() > deadline:
+        except LockTimeout:
+            if loop.time() > deadline:
                 raise
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-def _is_busy(error: OperationalError) -> bool:
-    cause = error.args[0] if error.args else None
-    return isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+class _StatementErrors:
+    """Translates the errors of every statement."""
+
+    async def execute_insert(self, query: str, values: list[Any]) -> Any:
+        with translated_errors():
+            return await super().execute_insert(query, values)  # type: ignore[misc]
+
+    async def execute_many(self, query: str, values: list[list[Any]]) -> None:
+        with translated_errors():
+            await super().execute_many(query, values)  # type: ignore[misc]
+
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
+        with translated_errors():
+            return await super().execute_query(query, values)  # type: ignore[misc]
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
+        with translated_errors():
+            return await super().execute_query_dict(query, values)  # type: ignore[misc]
 
 
-class _ImmediateTransaction(SqliteTransactionWrapper):
-    async def begin(self) -> None:
+def _make_private(filename: str) -> None:
+    """Create the database file for its owner only, and take the permissions of others from an existing one.
+
+    The same for the files beside it: SQLite gives them the permissions of the database only when it creates them.
+    """
+    with suppress(OSError):  # SQLite opens it next, and says why it cannot
+        os.close(os.open(filename, os.O_RDWR | os.O_CREAT, 0o600))
+    for path in (Path(filename), Path(f"{filename}-wal"), Path(f"{filename}-shm")):
         try:
+            mode = path.stat().st_mode if path.is_file() else 0
+            if mode & _PERMISSIONS_OF_OTHERS:
+                path.chmod(stat.S_IMODE(mode) & ~_PERMISSIONS_OF_OTHERS)
+        except OSError as error:  # the file of another user
+            log.warning("%s is open to others, and its permissions cannot be changed (%s).", path, error)
+
+
+class _ImmediateTransaction(_StatementErrors, SqliteTransactionWrapper):
+    def _in_transaction(self) -> TransactionContext:
+        return NestedTransactionContext(_ImmediateTransaction(self))
+
+    async def begin(self) -> None:
+        with translated_errors():
             await self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise OperationalError(error) from error
 
     async def execute_script(self, query: str) -> None:
         """Run statements within the transaction; sqlite3's own `executescript` would commit it first."""
@@ -63,12 +106,13 @@ class _ImmediateTransaction(SqliteTransactionWrapper):
             await self._connection.execute(statement)
 
     async def commit(self) -> None:
-        try:
-            await super().commit()
-        except sqlite3.OperationalError as error:  # a full disk is reported here
-            await self._connection.rollback()
-            self._finalized = True
-            raise OperationalError(error) from error
+        with translated_errors():
+            try:
+                await super().commit()
+            except sqlite3.OperationalError:  # a full disk is reported here
+                await self._connection.rollback()
+                self._finalized = True
+                raise
 
 
 class _ImmediateTransactionContext(SqliteTransactionContext):
@@ -99,27 +143,37 @@ class _ImmediateTransactionContext(SqliteTransactionContext):
         return self.connection  # type: ignore[no-any-return]
 
 
-class ImmediateSqliteClient(SqliteClient):
+class ImmediateSqliteClient(_StatementErrors, SqliteClient):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.write_queue, self.availability = WriteQueue(), Availability()
+
     @property
     def busy_timeout_seconds(self) -> float:
         """How long to wait for a writer in another process."""
         return int(self.pragmas["busy_timeout"]) / 1000
 
     async def create_connection(self, with_db: bool) -> None:
-        """Open the file. Raises DBConnectionError if it cannot be opened or set up, OperationalError if it is locked."""
+        """Open the file. Raises DatabaseUnavailable if it cannot be opened or set up, LockTimeout if it is locked."""
         if self._connection:
             return
         try:
-            # Opened here first: if it fails in the thread of aiosqlite, that may outlive the event loop and print a
-            # traceback.
-            sqlite3.connect(self.filename).close()
-            await super().create_connection(with_db)
-        except sqlite3.OperationalError as error:
+            with translated_errors():
+                if self.filename != ":memory:":
+                    _make_private(self.filename)
+                # Opened here first: if it fails in the thread of aiosqlite, that may outlive the event loop and print
+                # a traceback.
+                sqlite3.connect(self.filename).close()
+                await super().create_connection(with_db)
+        except LockTimeout:
             await self.close()
-            wrapped = OperationalError(error)
-            if _is_busy(wrapped):
-                raise wrapped from error
-            raise DBConnectionError(f"{self.filename}: {error}") from error
+            raise
+        except DatabaseUnavailable as error:
+            await self.close()
+            raise DatabaseUnavailable(f"{self.filename}: {error.__cause__}") from error
+        except BaseException:
+            await self.close()
+            raise
 
     async def _post_connect(self) -> None:
         await super()._post_connect()

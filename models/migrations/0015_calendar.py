@@ -17,7 +17,7 @@ def _setting_columns() -> list[tuple[str, Any]]:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0010_recorded_since")]
+    dependencies = [("models", "0013_epoch")]
 
     operations = [
         *(ops.AddField(model_name="Company", name=name, field=field) for name, field in _setting_columns()),

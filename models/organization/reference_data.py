@@ -51,15 +51,20 @@ class ReferenceData:
 
 @dataclass(frozen=True)
 class AuthenticatedEmployee:
-    """The employee of a session. `has_direct_reports`: they are set as the manager of at least one employee."""
+    """The employee of a session.
+
+    has_direct_reports  whether they are set as the manager of at least one employee
+    active_token_id     the newest refresh token that was issued with an access token that has been used; 0 for none
+    """
 
     employee: Employee
     revoked: bool
     has_direct_reports: bool
+    active_token_id: int
 
 
 _SESSION_SQL: Final = f"""
-SELECT employee.*, session.revoked_at AS ended, {REFERENCE_POSITION_SQL} AS position,
+SELECT employee.*, session.revoked_at AS ended, session.active_token_id AS active_token, {REFERENCE_POSITION_SQL} AS position,
     EXISTS (SELECT 1 FROM employee below WHERE below.manager_id = employee.id) AS leads
 FROM session JOIN employee ON employee.id = session.employee_id WHERE session.id = ? AND employee.id = ?
 """  # noqa: S608 - constants only
@@ -80,9 +85,10 @@ async def find_session_employee(
     if not rows:
         return None, None
     row = rows[0]
-    return AuthenticatedEmployee(Employee._init_from_db(**row), row["ended"] is not None, bool(row["leads"])), row[
-        "position"
-    ]
+    authenticated = AuthenticatedEmployee(
+        Employee._init_from_db(**row), row["ended"] is not None, bool(row["leads"]), row["active_token"] or 0
+    )
+    return authenticated, row["position"]
 
 
 async def find_device(digest: str) -> tuple[Device | None, ChangeLogPosition]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
 
 from domain.permissions import Action
-from domain.primitives.global_ids import decode_global_id
 from models.crm.activities import Activity, ActivityKind
-from models.db.keyset_pagination import decode_cursor as cursor_key
-from models.goals.goals import OwnerKind
+from models.goals.goals import Goal, OwnerKind
 from resolvers.request import scopes
 from resolvers.request.context import Context
+from resolvers.request.event_cursors import parse_event_cursor
 from resolvers.request.scopes import ScopeArgument
 
 
@@ -39,18 +38,18 @@ async def select_activities(
             team_ids &= context.tree.subtree_ids(scope.id)
         else:
             team_ids.add(0)
-        condition = condition | Q(employee_id__isnull=True, team_id__in=list(team_ids) or [-1])
+        is_about_goal = Q(employee_id__isnull=True, team_id__in=list(team_ids) or [-1])
+        for metric, visible_team_ids in viewer.restricted_totals().items():
+            goal_ids = Subquery(Goal.filter(metric=metric).values("id"))
+            is_about_goal &= ~Q(subject_kind="Goal", subject_id__in=goal_ids) | Q(team_id__in=visible_team_ids)
+        condition = condition | is_about_goal
     if viewer.device is not None:
         condition = condition & ~Q(subject_kind="Goal")  # devices, such as integrations, cannot see goals
     query = Activity.filter(condition)
     return query.filter(kind__in=list(kinds)) if kinds else query
 
 
-async def find_activity_position(cursor: str) -> int | None:
+async def find_activity_position(context: Context, cursor: str) -> int | None:
     """Return the activity id for a cursor of the feed or a global id; None if it is neither."""
-    type_and_id = decode_global_id(cursor)
-    activity_id = type_and_id[1] if type_and_id and type_and_id[0] == "Activity" else None
-    if activity_id is None:
-        key = cursor_key(cursor)
-        activity_id = key[0] if key and len(key) == 1 and isinstance(key[0], int) else None
+    activity_id = parse_event_cursor(context, cursor, "Activity")
     return activity_id if activity_id is not None and await Activity.exists(id=activity_id) else None

@@ -13,8 +13,8 @@ from domain.permissions import Action, Reach
 from domain.primitives.global_ids import decode_global_id
 from models.alerts import alerts
 from models.alerts.alerts import Alert
-from models.db.keyset_pagination import decode_cursor
 from resolvers.request.context import Context
+from resolvers.request.event_cursors import parse_event_cursor
 
 
 def query_inbox(context: Context, *, unread_only: bool = False) -> QuerySet[Alert]:
@@ -69,9 +69,5 @@ def format_for_viewer(context: Context, alert: Alert) -> str:
 
 async def parse_position(context: Context, cursor: str) -> int | None:
     """Return the alert id of an inbox cursor or global id; None if it is neither, or not in the viewer's inbox."""
-    pair = decode_global_id(cursor)
-    alert_id = pair[1] if pair and pair[0] == "Alert" else None
-    if alert_id is None:
-        key = decode_cursor(cursor)
-        alert_id = key[0] if key and len(key) == 1 and isinstance(key[0], int) else None
+    alert_id = parse_event_cursor(context, cursor, "Alert")
     return alert_id if alert_id is not None and await find(context, alert_id) else None

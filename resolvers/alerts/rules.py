@@ -103,26 +103,27 @@ async def update(context: Context, global_id: str, input: InputFields) -> AlertR
 
 
 async def delete(context: Context, global_id: str) -> AlertRule:
-    """Delete a rule; the alerts that it raised stay."""
-    row = await _get_existing(context, global_id)
-    row.deleted_at = context.now()
-    await row.save(update_fields=["deleted_at"])
+    """Delete a rule; the alerts that it raised stay. A repetition changes nothing."""
+    row = await _get_existing(context, global_id, with_deleted=True)
+    if row.deleted_at is None:
+        row.deleted_at = context.now()
+        await row.save(update_fields=["deleted_at"])
     return row
 
 
-async def _get_existing(context: Context, global_id: str) -> AlertRule:
-    row = await find(context, global_id)
+async def _get_existing(context: Context, global_id: str, *, with_deleted: bool = False) -> AlertRule:
+    row = await find(context, global_id, with_deleted=with_deleted)
     if row is None:
         raise NotFound("There is no such alert rule.", "id")
     return row
 
 
-async def find(context: Context, global_id: str) -> AlertRule | None:
+async def find(context: Context, global_id: str, *, with_deleted: bool = False) -> AlertRule | None:
     """Return the rule with that global id; None if there is none or the viewer is not an administrator."""
     pair = decode_global_id(global_id)
     if not pair or pair[0] != "AlertRule" or not context.viewer.can_company_wide(Action.MANAGE_ALERT_RULES):
         return None
-    return await alerts.query_rules().get_or_none(id=pair[1])
+    return await (AlertRule.all() if with_deleted else alerts.query_rules()).get_or_none(id=pair[1])
 
 
 async def list_rules(context: Context) -> list[AlertRule]:

@@ -26,6 +26,7 @@ from models.goals.goals import OwnerKind
 from models.organization.company import ExchangeRateTable
 from resolvers.request import scopes
 from resolvers.request.context import Context
+from resolvers.request.employee_reach import filter_reached
 from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope, ScopeArgument
 
@@ -90,7 +91,7 @@ async def _load_for_query(context: Context, query_scopes: Sequence[Scope], query
     )
     if not stages and query.pipeline is not None:
         raise _pipeline_not_found()
-    groups = await _load_stay_groups(stages, period, today)
+    groups = await _filter_visible(context, await _load_stay_groups(stages, period, today))
     currencies = {
         currency
         for by_stage in open_deals.values()
@@ -124,6 +125,16 @@ async def _load_stay_groups(stages: Sequence[Stage], period: Period, today: date
     return await funnels.stay_groups(pipeline_id, days, today) or await funnels.created_deal_groups(
         pipeline_id, stages[0].id, days, today
     )
+
+
+async def _filter_visible(context: Context, groups: Sequence[StayGroup]) -> Sequence[StayGroup]:
+    """Return the groups of sellers and teams with visible cards: a benchmark of others would tell what they do."""
+    visible_ids = await filter_reached(context, Action.VIEW_CARD, {group.seller_id for group in groups})
+    return [
+        group
+        for group in groups
+        if group.seller_id in visible_ids or context.viewer.can_on_team(Action.VIEW_CARD, group.team_id)
+    ]
 
 
 def _build_funnel(

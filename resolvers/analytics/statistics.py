@@ -14,7 +14,7 @@ from typing import Final
 
 from domain.analytics.time_series import ClosedDeals, Interval, Point, build_points, max_point_count
 from domain.errors.operation_errors import BadInput
-from domain.ledger.metrics import HOURS_WORKED, Metric
+from domain.ledger.metrics import Metric
 from domain.permissions import Action
 from domain.primitives.periods import Period, previous_comparable_period
 from domain.primitives.units import Unit, from_smallest
@@ -115,7 +115,11 @@ async def _load_for_query(
     return {
         (scope, query): Statistics(
             period,
-            [build_series(scope, metric) for metric in metrics if _can_view_metric(context, scope, metric)],
+            [
+                build_series(scope, metric)
+                for metric in metrics
+                if context.viewer.can_see_total(metric.key, scope.kind, scope.id, scope.employee)
+            ],
             statistics_by_owner[scope.kind, scope.id].closed,
             company.currency,
         )
@@ -137,7 +141,3 @@ def _check_size(query_points: int, total_points: int) -> None:
             f"These are more than {MAX_POINTS} points: ask for a longer interval, fewer metrics or a shorter period.",
             field="interval",
         )
-
-
-def _can_view_metric(context: Context, scope: Scope, metric: Metric) -> bool:
-    return metric.key != HOURS_WORKED or scopes.can_act_on(context, Action.VIEW_WORK_TIME, scope)

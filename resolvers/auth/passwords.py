@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -12,6 +13,7 @@ from domain.errors.user_errors import OutOfRange
 
 MIN_LENGTH, MAX_LENGTH = 8, 200
 _HASHER: Final = PasswordHasher()
+_THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="argon2")  # few, since each hash takes 64 MiB of memory
 # Compared with where there is no account, so that an unknown e-mail takes as long as a wrong password (no user
 # enumeration by timing). A constant, since hashing at import would delay every start.
 _DUMMY_HASH: Final = "$argon2id$v=19$m=65536,t=3,p=4$daG1+COGsrIOTzlmHqOpqQ$MpYg5GRoOof5VxjKtMCDzMQNWf3CwgK08mos2dQSEXY"
@@ -20,7 +22,7 @@ _DUMMY_HASH: Final = "$argon2id$v=19$m=65536,t=3,p=4$daG1+COGsrIOTzlmHqOpqQ$MpYg
 async def hash_password(password: str, *path: str) -> str:
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise OutOfRange(f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.", *path)
-    return await asyncio.to_thread(_HASHER.hash, password)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _HASHER.hash, password)
 
 
 async def verify_password(password_hash: str | None, password: str) -> bool:
@@ -34,4 +36,4 @@ async def verify_password(password_hash: str | None, password: str) -> bool:
         except (VerificationError, InvalidHashError):
             return False
 
-    return await asyncio.to_thread(verify)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, verify)

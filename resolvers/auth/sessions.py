@@ -1,12 +1,17 @@
 """Authentication: short-lived access tokens, refresh tokens that are used once, and device tokens.
 
 The access token (a JWT) carries the id of the session, which is read on each use, so a revoked session ends at once.
-Each refresh issues a new refresh token. A refresh token used twice has leaked, so the whole session is revoked.
+Each refresh issues a new refresh token, its successor. The same refresh token again within `REPEAT_WINDOW` gives the
+same successor, since the first answer may have been lost. Later, or from another network while the successor is in
+use, it must have leaked, so the whole session is revoked.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,72 +21,126 @@ from typing import Final
 
 import jwt
 
-from domain.errors.operation_errors import Throttled, Unauthenticated
+from domain.errors.operation_errors import Unauthenticated
 from domain.errors.user_errors import Invalid
+from models.auth import sessions, sign_ins
 from models.auth.sessions import Device, RefreshToken, Session
-from models.organization import people
+from models.db import connection
+from models.db.errors import DatabaseUnavailable, StorageFull
+from models.organization import accounts, people
 from models.organization import reference_data as reference_models
 from models.organization.people import Employee
-from resolvers.auth import passwords
+from resolvers.auth import attempts, audit, signing, trust_tokens
+from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
 
 DEVICE_PREFIX: Final = "sld_"
-_ALGORITHM: Final = "HS256"
-CLOCK_LEEWAY: Final = timedelta(seconds=30)  # clocks differ
+CLOCK_LEEWAY: Final = timedelta(seconds=5)  # clocks differ
+REPEAT_WINDOW: Final = timedelta(seconds=30)  # in which a refresh token gives the same successor again
 _MAX_EMAIL_LENGTH: Final = 254
 _LAST_SEEN_INTERVAL: Final = timedelta(seconds=60)
 _BATCH_SIZE: Final = 500
 
+log = logging.getLogger(__name__)
+
+
+class UnknownToken(Unauthenticated):
+    """A token that this server has not issued: a guess, or one from another installation."""
+
 
 @dataclass(frozen=True)
 class SignInResult:
+    """Tokens of a session. `trust_token`: only of a sign-in with a password."""
+
     access_token: str
     refresh_token: str
     expires_at: datetime
     viewer: Viewer
+    trust_token: str | None = None
 
 
-async def sign_in(context: Context, email: str, password: str) -> SignInResult:
+async def sign_in(context: Context, email: str, password: str, trust_token: str | None = None) -> SignInResult:
     """Check e-mail and password and start a session.
 
-    Raises Throttled after too many attempts from one address or for one e-mail, and Invalid, with the same error for
-    an unknown e-mail, a wrong password and an inactive employee.
+    trust_token  from an earlier sign-in on the same device; any other is ignored
+
+    Raises Throttled after too many wrong passwords, and Invalid, with the same error for an unknown e-mail, a wrong
+    password and an inactive employee.
     """
-    email = email.strip().lower()[:_MAX_EMAIL_LENGTH]
-    throttle_keys = (("sign-in from", context.client.address), ("sign-in as", email))
-    for throttle_key in throttle_keys:
-        wait = await context.services.rate_limiter.hit(*throttle_key)
-        if wait:
-            raise Throttled("Too many attempts to sign in: wait and try again.", retry_after_ms=int(wait * 1000))
-    employee = await Employee.get_or_none(email=email)
-    password_matches = await passwords.verify_password(employee.password_hash if employee else None, password)
-    if employee is None or not password_matches or not employee.active:
+    email = normalize_email(email)
+    network, now, services = context.client.network, context.clock(), context.services
+    account = await accounts.find_account(email, network)
+    employee_id = account.employee.id if account.employee else None
+    device_id = trust_tokens.find_trusted_device(trust_token, employee_id, services, now)
+    is_right = await attempts.check_password(context, email, account, password, device_id=device_id)
+    if account.employee is None or not is_right:
         raise Invalid("The e-mail or the password is wrong.", "input", "password")
-    await context.services.rate_limiter.clear(*throttle_keys[1])
-    now = context.clock()
-    session = await Session.create(
-        employee_id=employee.id, started_at=now, expires_at=now + timedelta(days=context.services.refresh_token_days)
-    )
-    return await _issue_tokens(context, session, employee)
+    refresh_token = secrets.token_urlsafe(32)
+    async with connection.transaction():
+        expires_at = now + timedelta(days=services.refresh_token_days)
+        session = await Session.create(employee_id=account.employee.id, started_at=now, expires_at=expires_at)
+        await RefreshToken.create(session_id=session.id, digest=_digest(refresh_token))
+        await sign_ins.remember_network(account.employee.id, network, now)
+    result = await _issue_access_token(context, session.id, refresh_token, account.employee)
+    audit.record(context, "signed in", session=session.id)
+    return replace(result, trust_token=trust_tokens.create_trust_token(account.employee.id, services, now))
+
+
+def normalize_email(email: str) -> str:
+    """Return an e-mail address as accounts have it; too long a text is cut, since no account has it."""
+    return email.strip().lower()[:_MAX_EMAIL_LENGTH]
 
 
 async def refresh(context: Context, token: str) -> SignInResult:
-    """Issue new tokens for a refresh token. Raises Unauthenticated; one that was used already revokes its session."""
-    now = context.clock()
-    row = await RefreshToken.get_or_none(digest=_digest(token))
+    """Issue new tokens for a refresh token: its successor, and an access token.
+
+    All that it stores is one transaction, so after an error the token is either unused, or gives the same successor
+    again. Raises Unauthenticated; a token that must have leaked revokes its session.
+    """
+    network, now = context.client.network, context.clock()
+    row = await RefreshToken.get_or_none(digest=_digest(token)).select_related("session__employee")
     if row is None:
-        raise Unauthenticated("This refresh token is not valid: sign in again.")
-    session = await Session.get(id=row.session_id)
-    # Checked and marked in one UPDATE, so that of two concurrent calls with one token only one gets new tokens.
-    used = not await RefreshToken.filter(id=row.id, used_at=None).update(used_at=now)
-    if used and session.revoked_at is None:
+        await attempts.count_wrong_token(context.services.rate_limiter, network, token)
+        raise Unauthenticated(_INVALID_REFRESH_TOKEN)
+    session = row.session
+    if session.revoked_at is not None or session.expires_at <= now or not session.employee.active:
+        raise Unauthenticated(_INVALID_REFRESH_TOKEN)
+    async with connection.transaction():
+        successor = await _issue_successor(row, token, network, now)
+        if successor is not None:
+            await sign_ins.remember_network(session.employee_id, network, now)
+    if successor is None:
+        audit.record_refusal(context, "refresh token reused", session=session.id, employee=session.employee_id)
         await _end_session(context, session.id)
-    employee = await Employee.get(id=session.employee_id)
-    if used or session.revoked_at is not None or session.expires_at <= now or not employee.active:
-        raise Unauthenticated("This refresh token is not valid: sign in again.")
-    return await _issue_tokens(context, session, employee)
+        raise Unauthenticated(_INVALID_REFRESH_TOKEN)
+    successor_id, refresh_token = successor
+    return await _issue_access_token(context, session.id, refresh_token, session.employee, token_id=successor_id)
+
+
+_INVALID_REFRESH_TOKEN: Final = "This refresh token is not valid: sign in again."
+
+
+async def _issue_successor(row: RefreshToken, token: str, network: str, now: datetime) -> tuple[int, str] | None:
+    """Return id and text of the successor of a refresh token, the same for a repeated call; None if it has leaked."""
+    salt = secrets.token_hex(32)
+    if await sessions.use_refresh_token(row.id, now, network, salt):
+        text = _derive_successor(token, salt)
+        return (await RefreshToken.create(session_id=row.session_id, digest=_digest(text))).id, text
+    row = await RefreshToken.get(id=row.id).select_related("session")  # as another call has left it
+    if row.used_at is None or row.successor_salt is None or now - row.used_at > REPEAT_WINDOW:
+        return None
+    text = _derive_successor(token, row.successor_salt)
+    successor = await RefreshToken.get(digest=_digest(text))
+    is_in_use = successor.used_at is not None or (row.session.active_token_id or 0) >= successor.id
+    return None if is_in_use and row.used_from != network else (successor.id, text)
+
+
+def _derive_successor(token: str, salt: str) -> str:
+    """Return the refresh token that follows a token: nobody can compute it without both the token and the salt."""
+    digest = hmac.digest(salt.encode(), token.encode("utf-8", "surrogatepass"), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 async def sign_out(context: Context, token: str) -> None:
@@ -98,19 +157,19 @@ async def _end_session(context: Context, session_id: int) -> None:
         context.publish(f"session:{session_id}")
 
 
-async def _issue_tokens(context: Context, session: Session, employee: Employee) -> SignInResult:
+async def _issue_access_token(
+    context: Context, session_id: int, refresh_token: str, employee: Employee, *, token_id: int = 0
+) -> SignInResult:
+    """Return the tokens of a session with a new access token.
+
+    token_id  of the refresh token, if it has a predecessor: the first use of the access token shows that it arrived
+    """
     now, services = context.clock(), context.services
-    refresh_token = secrets.token_urlsafe(32)
-    await RefreshToken.create(session_id=session.id, digest=_digest(refresh_token))
     expires_at = now + timedelta(seconds=services.access_token_seconds)
-    access_token = jwt.encode(
-        {"sub": str(employee.id), "sid": session.id, "iat": now, "exp": expires_at},
-        services.signing_secret,
-        algorithm=_ALGORITHM,
-    )
-    viewer = await _load_viewer(employee, session.id, expires_at)
+    claims = {"sub": str(employee.id), "sid": session_id, "rid": token_id, "iat": now, "exp": expires_at}
+    viewer = await _load_viewer(employee, session_id, expires_at)
     context.current_viewer = viewer
-    return SignInResult(access_token, refresh_token, expires_at, viewer)
+    return SignInResult(signing.sign(claims, services.signing_secret), refresh_token, expires_at, viewer)
 
 
 async def _load_viewer(employee: Employee, session_id: int, expires_at: datetime) -> Viewer:
@@ -118,6 +177,19 @@ async def _load_viewer(employee: Employee, session_id: int, expires_at: datetime
     return Viewer.for_employee(
         employee, await people.load_team_tree(), session_id, expires_at, has_direct_reports=has_direct_reports
     )
+
+
+async def authenticate_client(client: ClientInfo, services: Services, now: datetime) -> Viewer:
+    """Return the viewer of a client's token, as `authenticate` does, and count a wrong token for its network.
+
+    Raises Throttled in place of Unauthenticated after too many wrong ones.
+    """
+    assert client.token is not None
+    try:
+        return await authenticate(client.token, services, now)
+    except UnknownToken:
+        await attempts.count_wrong_token(services.rate_limiter, client.network, client.token)
+        raise
 
 
 async def authenticate(token: str, services: Services, now: datetime) -> Viewer:
@@ -128,16 +200,18 @@ async def authenticate(token: str, services: Services, now: datetime) -> Viewer:
     if token.startswith(DEVICE_PREFIX):
         return await _authenticate_device(token, services, now)
     try:
-        employee_id, session_id, expires_at = _decode_access_token(token, services.signing_secret)
+        employee_id, session_id, token_id, expires_at = _decode_access_token(token, services.verifying_secrets)
     except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, OSError) as error:
-        raise Unauthenticated(_INVALID_TOKEN) from error
-    if not max(employee_id, session_id) < 1 << 31:  # beyond the id columns
-        raise Unauthenticated(_INVALID_TOKEN)
+        raise UnknownToken(_INVALID_TOKEN) from error
+    if not max(employee_id, session_id, token_id) < 1 << 31:  # beyond the id columns
+        raise UnknownToken(_INVALID_TOKEN)
     if expires_at + CLOCK_LEEWAY <= now:
         raise Unauthenticated("The access token has expired: refresh the session.", code="TOKEN_EXPIRED")
     authenticated, position = await reference_models.find_session_employee(session_id, employee_id)
     if authenticated is None or authenticated.revoked or not authenticated.employee.active:
         raise Unauthenticated(_INVALID_TOKEN)
+    if token_id > authenticated.active_token_id:
+        await _mark_token_active(session_id, token_id)
     reference_data = await services.reference_data_at(position)
     viewer = Viewer.for_employee(
         authenticated.employee,
@@ -149,20 +223,27 @@ async def authenticate(token: str, services: Services, now: datetime) -> Viewer:
     return replace(viewer, reference_data=reference_data)
 
 
+async def _mark_token_active(session_id: int, token_id: int) -> None:
+    """Store that the tokens of a refresh have arrived: from then on their predecessor is not expected again.
+
+    Reading must work where writing does not, so a database that cannot write is only logged.
+    """
+    try:
+        await sessions.mark_token_active(session_id, token_id)
+    except (DatabaseUnavailable, StorageFull) as error:
+        log.warning("The first use of an access token could not be stored (%r).", error)
+
+
 @lru_cache(maxsize=1024)
-def _decode_access_token(token: str, secret: str) -> tuple[int, int, datetime]:
-    """Return the employee id, session id and expiry of an access token; verify its signature but not its expiry.
+def _decode_access_token(token: str, verifying_secrets: tuple[str, ...]) -> tuple[int, int, int, datetime]:
+    """Return the ids of employee, session and refresh token (0: none) of an access token, and its expiry.
 
     Cached: a token's claims never change, and checking the signature costs more than the rest of authentication.
     The caller checks the expiry, which depends on the clock.
     """
-    claims = jwt.decode(
-        token,
-        secret,
-        algorithms=[_ALGORITHM],
-        options={"require": ["exp", "sub", "sid"], "verify_exp": False, "verify_iat": False},
-    )
-    return int(claims["sub"]), int(claims["sid"]), datetime.fromtimestamp(claims["exp"], UTC)
+    claims = signing.verify(token, verifying_secrets, ("exp", "sub", "sid"))
+    token_id, expires_at = int(claims.get("rid", 0)), datetime.fromtimestamp(claims["exp"], UTC)
+    return int(claims["sub"]), int(claims["sid"]), token_id, expires_at
 
 
 _INVALID_TOKEN: Final = "This token is not valid: sign in again."
@@ -170,7 +251,9 @@ _INVALID_TOKEN: Final = "This token is not valid: sign in again."
 
 async def _authenticate_device(token: str, services: Services, now: datetime) -> Viewer:
     device, position = await reference_models.find_device(_digest(token))
-    if device is None or device.revoked_at is not None:
+    if device is None:
+        raise UnknownToken(_INVALID_TOKEN)
+    if device.revoked_at is not None:
         raise Unauthenticated(_INVALID_TOKEN)
     if device.last_seen_at is None or now - device.last_seen_at >= _LAST_SEEN_INTERVAL:
         device.last_seen_at = now
@@ -179,8 +262,8 @@ async def _authenticate_device(token: str, services: Services, now: datetime) ->
     return replace(Viewer.for_device(device, reference_data.tree), reference_data=reference_data)
 
 
-async def reload_viewers(viewers: Sequence[Viewer], now: datetime) -> list[Viewer | None]:
-    """Return each viewer by the current state of the database; None where the token, session or device has ended.
+async def reload_viewers(viewers: Sequence[Viewer]) -> list[Viewer | None]:
+    """Return each viewer by the current state of the database; None where the session or device has ended.
 
     Reads sessions, devices and managers in batches, so many open sockets cost few statements.
     """
@@ -201,8 +284,7 @@ async def reload_viewers(viewers: Sequence[Viewer], now: datetime) -> list[Viewe
             device = devices.get(viewer.device.id)
             return Viewer.for_device(device, tree) if device is not None and device.revoked_at is None else None
         session = sessions.get(viewer.session_id or 0)
-        assert viewer.expires_at is not None
-        if session is None or session.revoked_at is not None or viewer.expires_at + CLOCK_LEEWAY <= now:
+        if session is None or session.revoked_at is not None:
             return None
         employee = session.employee
         if not employee.active:

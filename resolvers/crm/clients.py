@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 
 from tortoise.queryset import QuerySet
 
 from domain.permissions import Action
+from domain.primitives.money import from_minor
 from domain.primitives.text import search_key
-from models.crm import clients
+from models.crm import activities, clients
 from models.crm.activities import ActivityKind
 from models.crm.clients import Client, Contact
+from models.crm.deals import ClientWins
 from models.goals.goals import Goal
 from resolvers.crm.record_type import (
     EditContext,
@@ -26,6 +30,7 @@ from resolvers.crm.record_type import (
 )
 from resolvers.request import validation
 from resolvers.request.context import Context
+from resolvers.request.employee_reach import filter_reached
 from resolvers.request.scopes import ScopeArgument, filter_records_in_scope
 from resolvers.request.validation import InputFields
 
@@ -93,6 +98,20 @@ async def fetch_visible_contacts(context: Context, client_ids: Sequence[int]) ->
     """Return the contacts of each client that the viewer may see, in name order."""
     rows = await clients.select_contacts(client_ids).filter(context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
     return [[row for row in rows if row.client_id == client_id] for client_id in client_ids]
+
+
+async def sum_visible_wins(context: Context, wins: ClientWins) -> Decimal:
+    """Return the total value of the wins that the viewer may see, in the company's currency."""
+    visible_ids = await filter_reached(context, Action.VIEW_CARD, wins.value_by_owner)
+    total = sum(value for owner_id, value in wins.value_by_owner.items() if owner_id in visible_ids)
+    return from_minor(total, (await context.company()).currency)
+
+
+async def fetch_visible_activity_times(context: Context, client_ids: Sequence[int]) -> list[datetime | None]:
+    """Return for each client the time of the last activity of an employee with a visible card; None without any."""
+    return await activities.fetch_last_activity_times(
+        client_ids, context.viewer.scope_filter(Action.VIEW_CARD, "employee")
+    )
 
 
 async def select_clients(context: Context, scope: ScopeArgument, search: str | None) -> QuerySet[Client]:

@@ -31,22 +31,22 @@ _KEY_PATTERN = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
 
 async def create_metric(context: Context, *, key: str, name: str, description: str | None, unit: Unit) -> Metric:
-    """Create a company metric, which counts the results recorded for it."""
+    """Create a company metric, which counts the results recorded for it; return an existing one that is equal."""
     if not context.viewer.can_company_wide(Action.DEFINE_METRICS):
         raise Forbidden("Only directors and administrators can make metrics.", "input")
     if not _KEY_PATTERN.fullmatch(key):
         raise Invalid(
             "A key has 2 to 40 small Latin letters, digits and underscores, and begins with a letter.", "input", "key"
         )
-    if key in await context.metrics():
+    name = validation.clean_name(name, "input", "name")
+    description = validation.clean_note(description, "input", "description") or ""
+    existing = (await context.metrics()).get(key)
+    if existing is not None:
+        is_repetition = (existing.unit, existing.name, existing.description) == (unit, name, description)
+        if is_repetition and existing.facts_type is ResultFacts:
+            return existing
         raise Conflict("There is a metric with this key already.", "input", "key")
-    row = await CompanyMetric.create(
-        key=key,
-        name=validation.clean_name(name, "input", "name"),
-        description=validation.clean_note(description, "input", "description") or "",
-        unit=unit,
-        created_at=context.now(),
-    )
+    row = await CompanyMetric.create(key=key, name=name, description=description, unit=unit, created_at=context.now())
     context.invalidate()
     context.publish("metrics")
     return (await context.metrics())[row.key]

@@ -48,13 +48,22 @@ _RECORD_TYPES: Final[Mapping[str, Callable[[], RecordType]]] = {
 async def delete_record(context: Context, global_id: str, *kinds: str) -> tuple[Any, list[Goal]]:
     """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it.
 
+    Deleting a deleted record changes nothing.
+
     global_id  id of the record, or `ext:` and its id in another system
     kinds      record types it may be of
     """
     type_and_id = decode_global_id(global_id)
     matching_kinds = [type_and_id[0]] if type_and_id and type_and_id[0] in kinds else []
     if parse_external_id(global_id):
-        matching_kinds = [kind for kind in kinds if await find_record(context, kind, global_id) is not None]
+        rows = {
+            kind: row
+            for kind in kinds
+            if (row := await find_record(context, kind, global_id, with_deleted=True)) is not None
+        }
+        matching_kinds = [kind for kind, row in rows.items() if row.deleted_at is None]
+        if not matching_kinds and rows:
+            matching_kinds = [max(rows, key=lambda kind: rows[kind].deleted_at)]
     if len(matching_kinds) > 1:
         raise Conflict("Several records have this externalId: give the id of the one that is meant.", "id")
     if not matching_kinds:

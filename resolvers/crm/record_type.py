@@ -215,10 +215,10 @@ async def edit_record(
 async def soft_delete_record(
     context: Context, record_type: RecordType, global_id: str, *path: str
 ) -> tuple[Any, list[Goal]]:
-    """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it."""
+    """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it. A repetition changes nothing."""
     edit = await _load_edit_context(context, record_type, [{"id": global_id}])
     change = _start_change(edit.resolver.resolve_for_deletion(record_type.kind, global_id, *path))
-    change.row.deleted_at = edit.now
+    change.row.deleted_at = change.row.deleted_at or edit.now
     return change.row, await _save_changes(edit, record_type, [change], notify=True)
 
 

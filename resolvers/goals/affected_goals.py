@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from domain.ledger.metrics import Score
@@ -50,6 +50,12 @@ async def publish_goal_changes(
         await evaluation.raise_for_events(
             context, [evaluation.to_event(entry, context.viewer.id) for entry in achieved_entries]
         )
+
+
+def goal_list_topics(rows: Iterable[Goal]) -> set[str]:
+    """Return the topics of goals that are new, changed or archived; leaderboards show the targets of employees."""
+    employee_goals = (goal for goal in rows if goal.owner_kind is OwnerKind.EMPLOYEE)
+    return {"goals", *(f"target:{goal.metric}:employee:{goal.owner_id}" for goal in employee_goals)}
 
 
 def make_goal_entry(context: Context, goal: Goal, kind: ActivityKind, **data: Any) -> ActivityEntry:

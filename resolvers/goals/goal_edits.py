@@ -9,7 +9,7 @@ from domain.primitives.units import Unit, format_decimal, from_smallest
 from models.crm.activities import ActivityKind
 from models.goals.goals import Goal, GoalChange
 from resolvers.activities.log import write_activity_entries
-from resolvers.goals.affected_goals import make_goal_entry, publish_goal_changes
+from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
 from resolvers.request.context import Context
 
 AMOUNT_COLUMNS: Final = frozenset({"target", "full_target"})  # in the metric's smallest unit
@@ -63,4 +63,4 @@ def mark_moved(context: Context, goal: Goal) -> None:
     """Publish a changed or new goal; it gets a new version when the unit of work commits."""
     assert context.current_unit_of_work is not None
     context.current_unit_of_work.moved_goals[goal.id] = goal
-    context.publish("goals", f"goal:{goal.id}")
+    context.publish(f"goal:{goal.id}", *goal_list_topics([goal]))

@@ -36,7 +36,10 @@ from resolvers.request.validation import InputFields
 
 
 async def set_goal(context: Context, input: InputFields) -> Goal:
-    """Create a goal of an employee, a team or the company for a period."""
+    """Create a goal of an employee, a team or the company for a period; return an existing one that is equal.
+
+    Raises Conflict for another goal of the same metric, owner and period.
+    """
     scope = await scopes.find_scope(context, input["owner"])
     if scope is None or not scopes.can_see(context, scope):
         raise NotFound("There is no such employee, team or company.", "input", "owner")
@@ -55,19 +58,24 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
         _parse_target(input["target"], metric.unit, company.currency),
         bool(input.get("proRated")),
     )
-    duplicates = goals.unarchived().filter(
-        owner_kind=scope.kind,
-        owner_id=scope.id,
-        metric=metric.key,
-        first_day=goal_period.start,
-        last_day=goal_period.end,
+    given_name = validation.clean_optional_line(input.get("name"), "input", "name")
+    existing = (
+        await goals.unarchived()
+        .filter(
+            owner_kind=scope.kind,
+            owner_id=scope.id,
+            metric=metric.key,
+            first_day=goal_period.start,
+            last_day=goal_period.end,
+        )
+        .first()
     )
-    if await duplicates.exists():
+    if existing is not None:
+        is_repetition = (existing.target, existing.full_target, existing.recurring) == (target, full_target, recurring)
+        if is_repetition and given_name in (None, existing.name):
+            return existing
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
-    name = (
-        validation.clean_optional_line(input.get("name"), "input", "name")
-        or f"{metric_name(metric, context.language)}, {format_period(goal_period, context.language)}"
-    )
+    name = given_name or f"{metric_name(metric, context.language)}, {format_period(goal_period, context.language)}"
     goal = await Goal.create(
         name=name[:200],
         owner_kind=scope.kind,
@@ -233,22 +241,13 @@ async def goals_of_scope(
     context: Context, scope: Scope, period_input: InputFields | None, *, include_archived: bool
 ) -> list[Goal]:
     """Return the scope's own goals of periods that overlap the input period (None: that contain today)."""
-    if not can_view_goals(context, scope):
+    if not context.viewer.can_see_goals_of(scope.kind, scope.id, scope.employee):
         return []
-    return await _list_matching(
-        context, Q(owner_kind=scope.kind, owner_id=scope.id), period_input, None, include_archived
-    )
-
-
-def can_view_goals(context: Context, scope: Scope) -> bool:
-    viewer = context.viewer
-    if isinstance(scope.row, Employee):
-        return viewer.can(Action.VIEW_GOALS, scope.row)
-    return (
-        scope.id in viewer.visible_goal_team_ids()
-        if scope.kind is OwnerKind.TEAM
-        else viewer.can_company_wide(Action.VIEW_GOALS_ABOVE)
-    )
+    if scope.employee is not None:
+        context.loaded_employees[scope.id] = scope.employee  # other fields of these goals check its rights, too
+    condition = Q(owner_kind=scope.kind, owner_id=scope.id)
+    rows = await _list_matching(context, condition, period_input, None, include_archived)
+    return [row for row in rows if context.viewer.can_see_goal(row, scope.employee)]
 
 
 async def list_goals(

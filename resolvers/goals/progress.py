@@ -63,11 +63,13 @@ async def goal_states(context: Context, rows: Sequence[Goal], values: Sequence[i
 
 
 async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int | None]:
-    """Return the sum of the targets one level below for each goal of a team or the company; None for employees' goals.
+    """Return the sum of the targets one level below for each goal of a team or the company.
 
-    Counted are unarchived goals of the same metric and period, of active employees and of child teams.
+    Counted are unarchived goals of the same metric and period, of active employees and of child teams. None for
+    employees' goals, and where the viewer may not see the goals of each team below: a sum less the visible targets
+    would tell the others. The targets of employees stand on leaderboards.
     """
-    parents = [goal for goal in rows if goal.owner_kind is not OwnerKind.EMPLOYEE]
+    parents = [goal for goal in rows if _can_see_child_targets(context, goal)]
     if not parents:
         return [None] * len(rows)
     children = await goals.unarchived().filter(
@@ -89,16 +91,30 @@ async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int 
             return None
         return (OwnerKind.TEAM, parent_team_id) if parent_team_id else (OwnerKind.COMPANY, 0)
 
+    parent_ids = {goal.id for goal in parents}
     sums: dict[tuple[Any, ...], int] = {}
     for goal in children:
         key = (parent_owner(goal), goal.metric, goal.first_day, goal.last_day)
         sums[key] = sums.get(key, 0) + goal.target
     return [
-        None
-        if goal.owner_kind is OwnerKind.EMPLOYEE
-        else sums.get(((goal.owner_kind, goal.owner_id), goal.metric, goal.first_day, goal.last_day), 0)
+        sums.get(((goal.owner_kind, goal.owner_id), goal.metric, goal.first_day, goal.last_day), 0)
+        if goal.id in parent_ids
+        else None
         for goal in rows
     ]
+
+
+def _can_see_child_targets(context: Context, goal: Goal) -> bool:
+    """Return whether the viewer may see the targets of the employees and teams one level below a goal's owner."""
+    viewer = context.viewer
+    return (
+        goal.owner_kind is not OwnerKind.EMPLOYEE
+        and viewer.can_in_scope(Action.VIEW_LEADERBOARD, goal.owner_kind, goal.owner_id, None)
+        and all(
+            viewer.can_see_goals_of(OwnerKind.TEAM, team_id, None)
+            for team_id in context.tree.child_ids(goal.owner_id if goal.owner_kind is OwnerKind.TEAM else None)
+        )
+    )
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """Goal projection: the expected value at the end of the period, and the probability to reach the target.
 
 Goals of won deals use the deal forecast; every other metric has a model fitted to its own history.
-While there is too little history, the pace so far is continued, and there is no probability.
+While there is too little history, the pace so far is continued, and there is no probability. The same is shown to a
+viewer who may not see the owner's forecast, or the history that a model is fitted to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -17,6 +18,7 @@ from domain.forecasting.arrays import Bools
 from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, Distribution, SellerForecasts
 from domain.forecasting.metric_forecast import FittedMetricModel
 from domain.goals.progress import calculate_percent
+from domain.permissions import Action
 from domain.primitives.calendar import Calendar
 from domain.primitives.units import Unit
 from models.forecasting.deal_tables import Basis, SellerIndex
@@ -26,6 +28,7 @@ from resolvers.forecasting.forecast_engine import get_forecast_engine
 from resolvers.forecasting.metric_history import MetricHistory
 from resolvers.goals.progress import GoalState
 from resolvers.request.context import Context
+from resolvers.request.employee_reach import filter_reached
 
 _DEAL_METRICS: Final = {
     "deals_won": Basis.COUNT,
@@ -87,17 +90,48 @@ async def project_goals(
     snapshot = await engine.snapshot(context)
     metrics = {row.goal.metric for row in running} - _DEAL_METRICS.keys()
     histories = await engine.get_metric_histories(context, snapshot, metrics) if metrics else {}
-    return [
-        await _project_goal(context, snapshot, histories, row, projection_cache)
-        if row.goal.last_day >= today
-        else _ended_projection(row)
-        for row in rows
-    ]
+    owner_ids = {
+        row.goal.owner_id
+        for row in running
+        if row.goal.owner_kind is OwnerKind.EMPLOYEE and row.goal.metric in _DEAL_METRICS
+    }
+    forecast_ids = await filter_reached(context, Action.VIEW_FORECAST, owner_ids)
+    projections = []
+    for row in rows:
+        if row.goal.last_day < today:
+            projections.append(_ended_projection(row))
+        elif _can_see_projection(context, row.goal, forecast_ids):
+            projections.append(await _project_goal(context, snapshot, histories, row, projection_cache))
+        else:
+            projections.append(_pace_projection(row))
+    return projections
+
+
+def _can_see_projection(context: Context, goal: Goal, forecast_ids: Collection[int]) -> bool:
+    """Return whether the viewer may see what the projection of a goal is computed from.
+
+    A projection of won deals tells the owner's forecast, and so needs the right to it. Other metrics are projected
+    from the history of all employees, which leaderboards show unless the metric is private.
+
+    forecast_ids  the employees with a forecast that the viewer may see
+    """
+    if goal.metric not in _DEAL_METRICS:
+        return context.viewer.can_see_total(goal.metric, OwnerKind.COMPANY, 0, None)
+    if goal.owner_kind is OwnerKind.EMPLOYEE:
+        return goal.owner_id in forecast_ids
+    return context.viewer.can_in_scope(Action.VIEW_FORECAST_TOTALS, goal.owner_kind, goal.owner_id, None)
 
 
 def _ended_projection(row: GoalState) -> GoalProjection:
     value = Fraction(row.progress.value)
     return GoalProjection(value, row.progress.percent, float(row.progress.value >= row.progress.target))
+
+
+def _pace_projection(row: GoalState) -> GoalProjection:
+    """Return the projection that continues the pace so far, with a probability only if the target is reached."""
+    progress = row.progress
+    probability = 1.0 if progress.value >= progress.target else None
+    return GoalProjection(progress.projected, progress.projected_percent, probability, is_by_pace=True)
 
 
 async def _project_goal(
@@ -111,8 +145,7 @@ async def _project_goal(
     first, last = max(goal.first_day.toordinal(), snapshot.today), goal.last_day.toordinal()
     source = await _forecast_source(context, snapshot, histories, row, first, last)
     if source is None:
-        probability = 1.0 if progress.value >= progress.target else None
-        return GoalProjection(progress.projected, progress.projected_percent, probability, is_by_pace=True)
+        return _pace_projection(row)
     key = first, last, id(snapshot.sellers)
     cached = cache.get(goal.id)
     if cached is not None and cached[0] is source and cached[1] == key:

@@ -23,7 +23,7 @@ from models.goals.goals import Goal, OwnerKind
 from models.organization import people
 from resolvers.activities.log import write_activity_entries
 from resolvers.goals import pro_rating
-from resolvers.goals.affected_goals import make_goal_entry, publish_goal_changes
+from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
 from resolvers.request.context import Context
 
 _BATCH_SIZE: Final = 100
@@ -120,7 +120,7 @@ async def _publish_created(context: Context, created: Sequence[Goal]) -> None:
         }
         entries.append(make_goal_entry(context, goal, ActivityKind.GOAL_SET, metric=goal.metric, **activity_data))
     await write_activity_entries(context, entries)
-    context.publish("goals")
+    context.publish(*goal_list_topics(created))
     await publish_goal_changes(context, created)
 
 

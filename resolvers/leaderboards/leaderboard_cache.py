@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -55,18 +55,43 @@ class LeaderboardMoment:
 class RankedScores:
     """The ranking at a time and at the start of its day; amounts in the metric's smallest unit.
 
-    version  the change-log position of the last change of the ranking
+    base_version  the version as long as no value and no target has moved
+    moved_at      by employee id: the change-log position at which their value or target has last moved since
     """
 
     key: LeaderboardKey
     as_of: datetime | None
-    version: int
     ranking: RankedList
     day_start_ranking: RankedList
+    base_version: int
+    moved_at: dict[int, int] = field(default_factory=dict)
     # By employee id, loaded as rows are shown. A change replaces the dict, so that a read begun before the change
     # fills the old one and is not kept.
     targets: dict[int, int | None] = field(default_factory=dict)
     employees: dict[int, Employee] = field(default_factory=dict)
+
+    @property
+    def version(self) -> int:
+        """The change-log position of the last move. Only moves of the ranked employees count, so it tells no others."""
+        return max(self.moved_at.values(), default=self.base_version)
+
+    @property
+    def employee_ids(self) -> set[int]:
+        """The employees who are ranked or have a part in the total."""
+        return self.ranking.values.keys() | self.ranking.roster.places.keys()
+
+    def has_part(self, employee_id: int) -> bool:
+        """Return whether the employee is ranked or has a part in the total."""
+        return employee_id in self.ranking.values or employee_id in self.ranking.roster.places
+
+    def restrict_to(self, employee_ids: Collection[int]) -> RankedScores:
+        """Return independent ranked scores of these employees alone, as if there were no others."""
+        return replace(
+            self,
+            ranking=self.ranking.restrict_to(employee_ids),
+            day_start_ranking=self.day_start_ranking.restrict_to(employee_ids),
+            moved_at={id_: position for id_, position in self.moved_at.items() if id_ in employee_ids},
+        )
 
     async def load_targets(self, employee_ids: Iterable[int]) -> Mapping[int, int | None]:
         """Return the targets by employee id, at least of these employees; None or missing for those without one."""
@@ -88,10 +113,9 @@ class RankedScores:
         return cache
 
 
-async def ranked_scores_at(key: LeaderboardKey, moment: LeaderboardMoment) -> RankedScores:
+async def ranked_scores_at(key: LeaderboardKey, moment: LeaderboardMoment, base_version: int) -> RankedScores:
     """Return the ranked scores of a past instant; they are not cached."""
     assert moment.as_of is not None
-    position = await change_log.last_position()  # read first: the data may be newer than the position, never older
     rosters = await _load_rosters(key.score_filter, moment)
     totals, since_day_start, since_moment = await scores.score_totals(
         key.score_filter, [moment.day_start, moment.as_of]
@@ -99,7 +123,7 @@ async def ranked_scores_at(key: LeaderboardKey, moment: LeaderboardMoment) -> Ra
     return await _rank(
         key,
         moment,
-        position,
+        base_version,
         rosters,
         totals | _subtract_later(totals, since_moment),
         _subtract_later(totals, since_day_start),
@@ -130,7 +154,7 @@ async def _load_rosters(score_filter: ScoreFilter, moment: LeaderboardMoment) ->
 async def _rank(
     key: LeaderboardKey,
     moment: LeaderboardMoment,
-    position: int,
+    base_version: int,
     rosters: tuple[Roster, Roster],
     values: dict[int, int],
     day_start_values: dict[int, int],
@@ -147,13 +171,12 @@ async def _rank(
         ]
     ranking = RankedList(rosters[0], values, targets)
     if rosters[0] is not rosters[1] or targets != day_start_targets:
-        return RankedScores(
-            key, moment.as_of, position, ranking, RankedList(rosters[1], values | day_start_values, day_start_targets)
-        )
+        day_start_ranking = RankedList(rosters[1], values | day_start_values, day_start_targets)
+        return RankedScores(key, moment.as_of, ranking, day_start_ranking, base_version)
     day_start_ranking = ranking.copy()
     for employee_id, value in day_start_values.items():
         day_start_ranking.set_value(employee_id, value)
-    return RankedScores(key, moment.as_of, position, ranking, day_start_ranking)
+    return RankedScores(key, moment.as_of, ranking, day_start_ranking, base_version)
 
 
 class _CacheEntry:
@@ -175,6 +198,10 @@ class LeaderboardCache:
 
     def __init__(self) -> None:
         self._position: int | None = None  # of the change log: changes up to it are applied to all entries
+        # Versions count from the last `_clear`. A new entry takes up the moves since, and not the present position:
+        # that would tell of every change of the company, also of those that its viewer may not see.
+        self._base_version = 0
+        self._moved_at: defaultdict[str, dict[int, int]] = defaultdict(dict)  # by metric and employee id
         self._follow_lock = asyncio.Lock()
         self._entries: OrderedDict[LeaderboardKey, _CacheEntry] = OrderedDict()
         self._rosters: dict[tuple[frozenset[int] | None, int | None], tuple[Roster, Roster]] = {}
@@ -193,7 +220,7 @@ class LeaderboardCache:
         """
         while True:
             if moment.today != self._today:
-                self._clear()
+                self._clear(self._position or 0)
                 self._today = moment.today
             entry = self._entries.setdefault(key, _CacheEntry())
             self._entries.move_to_end(key)
@@ -201,7 +228,7 @@ class LeaderboardCache:
                 position = await self._follow_change_log(up_to_position)
                 while self._entries.get(key) is entry:
                     if entry.ranked is None or len(entry.stale_ids) > _MAX_STALE_SCORES:
-                        await self._build(entry, key, moment, position)
+                        await self._build(entry, key, moment)
                     elif entry.stale_ids:
                         read_at = await self._reread_stale(entry)
                         if read_at != position:  # other scores may have moved before these were read
@@ -211,11 +238,16 @@ class LeaderboardCache:
                         assert entry.ranked is not None
                         return entry.ranked
 
+    async def get_base_version(self) -> int:
+        """Return the version of a board that does not move."""
+        await self._follow_change_log(0)
+        return self._base_version
+
     async def _follow_change_log(self, up_to_position: int | None) -> int:
         """Apply new changes of the log to all entries; return the position up to which that is done."""
         async with self._follow_lock:
             if self._position is None:
-                self._position = await change_log.last_position()
+                self._position = self._base_version = await change_log.last_position()
             elif up_to_position is None or self._position < up_to_position:
                 position, topics = await change_log.topics_since(self._position)
                 self._apply_topics(topics, position)
@@ -224,15 +256,21 @@ class LeaderboardCache:
 
     def _apply_topics(self, topics: Collection[str], position: int) -> None:
         if not _RESET_TOPICS.isdisjoint(topics):
-            self._clear()
+            self._clear(position)
             return
+        moved_scores, moved_targets = _moved_scores(topics), _moved_targets(topics)
+        for metric, employee_ids in moved_targets.items():
+            self._moved_at[metric].update(dict.fromkeys(employee_ids, position))
         if "goals" in topics:
             for key, entry in list(self._entries.items()):
                 if key.by_attainment:
                     del self._entries[key]
                 elif entry.ranked is not None:
-                    entry.ranked.targets, entry.ranked.version = {}, position
-        moved_scores = _moved_scores(topics)
+                    entry.ranked.targets = {}
+                    moved_ids = filter(entry.ranked.has_part, moved_targets[key.score_filter.metric])
+                    entry.ranked.moved_at |= dict.fromkeys(moved_ids, position)
+        for metric, scores_of_metric in moved_scores.items():
+            self._moved_at[metric].update((employee_id, position) for employee_id, _ in scores_of_metric)
         for key, entry in self._entries.items():
             score_filter = key.score_filter
             entry.stale_ids.update(
@@ -242,10 +280,11 @@ class LeaderboardCache:
                 and score_filter.employee_id in (None, employee_id)
             )
 
-    def _clear(self) -> None:
+    def _clear(self, position: int) -> None:
         self._entries, self._rosters, self._employees = OrderedDict(), {}, {}
+        self._base_version, self._moved_at = position, defaultdict(dict)
 
-    async def _build(self, entry: _CacheEntry, key: LeaderboardKey, moment: LeaderboardMoment, position: int) -> None:
+    async def _build(self, entry: _CacheEntry, key: LeaderboardKey, moment: LeaderboardMoment) -> None:
         rosters, employees, roster_key = (
             self._rosters,
             self._employees,
@@ -256,11 +295,13 @@ class LeaderboardCache:
                 key.score_filter, moment
             )  # after a `_clear` meanwhile this dict is discarded too
         entry.stale_ids.clear()  # scores that move from here on are added again
+        base_version, moved_at = self._base_version, dict(self._moved_at[key.score_filter.metric])
         totals, since_day_start = await scores.score_totals(key.score_filter, [moment.day_start])
         entry.ranked = await _rank(
-            key, moment, position, rosters[roster_key], totals, _subtract_later(totals, since_day_start)
+            key, moment, base_version, rosters[roster_key], totals, _subtract_later(totals, since_day_start)
         )
         entry.ranked.employees = employees
+        entry.ranked.moved_at = {id_: moved for id_, moved in moved_at.items() if entry.ranked.has_part(id_)}
         row_count = sum(len(cached.ranked.ranking) for cached in self._entries.values() if cached.ranked is not None)
         while row_count > _MAX_CACHED_ROWS and len(self._entries) > 1:
             _, oldest = self._entries.popitem(last=False)
@@ -281,7 +322,8 @@ class LeaderboardCache:
             raise
         for employee_id, value in totals.items():
             if ranked.ranking.set_value(employee_id, value):
-                ranked.version = position
+                # For later entries as well: the position may be above the one at which the move was followed
+                ranked.moved_at[employee_id] = self._moved_at[ranked.key.score_filter.metric][employee_id] = position
         return position
 
 
@@ -294,3 +336,13 @@ def _moved_scores(topics: Iterable[str]) -> dict[str, list[tuple[int, date]]]:
             case ["score", metric, "employee", employee_id]:
                 scores_by_metric[metric].append((int(employee_id), date.fromisoformat(day)))
     return scores_by_metric
+
+
+def _moved_targets(topics: Iterable[str]) -> defaultdict[str, set[int]]:
+    """Return, by metric, the ids of the employees whose targets the topics report as moved."""
+    ids_by_metric: defaultdict[str, set[int]] = defaultdict(set)
+    for topic in topics:
+        match topic.split(":"):
+            case ["target", metric, "employee", employee_id]:
+                ids_by_metric[metric].add(int(employee_id))
+    return ids_by_metric

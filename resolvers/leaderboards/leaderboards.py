@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from itertools import pairwise
 
 from domain.errors.operation_errors import BadInput, ResourceNotFound
 from domain.errors.user_errors import UserError
 from domain.goals.progress import calculate_percent
-from domain.leaderboards.ranking import RankedRow, window_start
-from domain.ledger.metrics import HOURS_WORKED, Metric
+from domain.leaderboards.ranking import RankedRow
+from domain.ledger.metrics import PRIVATE_METRICS, Metric
 from domain.permissions import Action, Reach
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import Period
@@ -26,6 +25,7 @@ from resolvers.leaderboards import leaderboard_cache
 from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, LeaderboardMoment, RankedScores
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
+from resolvers.request.employee_reach import filter_reached
 from resolvers.request.id_resolution import IdResolver
 from resolvers.request.metric_lookup import find_metric
 from resolvers.request.periods import PeriodKey, resolve_query_period
@@ -102,12 +102,11 @@ async def load_leaderboard(context: Context, query: LeaderboardQuery, up_to_posi
         raise BadInput(f"first must be 1 to {MAX_PAGE_SIZE}.", field="first")
     resolved = await _resolve_query(context, query)
     around_id = await _resolve_around(context, query.around_global_id)
-    ranked = await _load_ranked_scores(context, resolved, up_to_position)
+    ranked = await _load_visible_scores(context, resolved, up_to_position)
+    if ranked is None:
+        raise scopes.scope_not_found()
     count, total, version = len(ranked.ranking), ranked.ranking.total, ranked.version
-    if resolved.metric.key == HOURS_WORKED:
-        rows = _rows_around(await _visible_rows(context, ranked), query.first, around_id)
-    else:
-        rows = ranked.ranking.window(query.first, around_id)
+    rows = ranked.ranking.window(query.first, around_id)
     await ranked.load_employees(
         [row.employee_id for row in rows]
     )  # all rows show their employee, so load them in one query
@@ -163,43 +162,30 @@ async def _resolve_query(context: Context, query: LeaderboardQuery) -> _Resolved
     )
 
 
+async def _load_visible_scores(
+    context: Context, resolved: _ResolvedQuery, up_to_position: int | None
+) -> RankedScores | None:
+    """Return the ranked scores as far as the viewer may see them; None if they may see no part of them.
+
+    Of a private metric these are the scores of the employees whose part the viewer may see, ranked among themselves: a
+    rank among all would tell how much the others have. They may be shared with other requests and change at the next
+    await.
+    """
+    ranked, viewer = await _load_ranked_scores(context, resolved, up_to_position), context.viewer
+    metric, scope = resolved.metric.key, resolved.scope
+    if viewer.can_see_total(metric, scope.kind, scope.id, scope.employee):
+        return ranked
+    visible_ids = await filter_reached(context, PRIVATE_METRICS[metric], ranked.employee_ids)
+    return ranked.restrict_to(visible_ids) if visible_ids else None
+
+
 async def _load_ranked_scores(context: Context, resolved: _ResolvedQuery, up_to_position: int | None) -> RankedScores:
-    """Return the ranked scores. They are shared with other requests and may change at the next await."""
-    if resolved.moment.as_of is not None:
-        return await leaderboard_cache.ranked_scores_at(resolved.key, resolved.moment)
     if context.services.leaderboard_cache is None:
         context.services.leaderboard_cache = LeaderboardCache()
     cache: LeaderboardCache = context.services.leaderboard_cache
+    if resolved.moment.as_of is not None:
+        return await leaderboard_cache.ranked_scores_at(resolved.key, resolved.moment, await cache.get_base_version())
     return await cache.get(resolved.key, resolved.moment, up_to_position)
-
-
-def _rows_around(rows: Sequence[RankedRow], first: int, around_id: int | None) -> Sequence[RankedRow]:
-    """Return the `first` filtered rows nearest to the employee, as `RankedList.window` does for all rows."""
-    start = window_start(
-        next((index for index, row in enumerate(rows) if row.employee_id == around_id), 0), first, len(rows)
-    )
-    return rows[start : start + first]
-
-
-async def _visible_rows(context: Context, ranked: RankedScores) -> list[RankedRow]:
-    """Return the rows of employees with work time that the viewer may see, with their ranks on the whole leaderboard.
-
-    The gap to the next rank up is omitted unless a visible row has that rank, since it would reveal the hours of an
-    employee that the viewer may not see.
-    """
-    rows = ranked.ranking.window(len(ranked.ranking))
-    employees = await ranked.load_employees([row.employee_id for row in rows])
-    visible_ids = {
-        row.employee_id for row in rows if context.viewer.can(Action.VIEW_WORK_TIME, employees[row.employee_id])
-    }
-    ranks = sorted({row.rank for row in rows})
-    rank_above = dict(pairwise(reversed(ranks)))
-    visible_ranks = {row.rank for row in rows if row.employee_id in visible_ids}
-    return [
-        row if rank_above.get(row.rank) in visible_ranks else replace(row, gap_to_next=None)
-        for row in rows
-        if row.employee_id in visible_ids
-    ]
 
 
 async def _to_leaderboard_rows(
@@ -257,17 +243,15 @@ async def load_standings(context: Context, keys: Sequence[StandingKey]) -> list[
     for query in {key.query for key in keys}:
         resolved = await _resolve_query(context, query)
         employee_ids = {key.employee_id for key in keys if key.query == query}
-        ranked = await _load_ranked_scores(context, resolved, None)
-        ranking = ranked.ranking
-        if resolved.metric.key == HOURS_WORKED:
-            rows = [row for row in await _visible_rows(context, ranked) if row.employee_id in employee_ids]
-        else:
-            rows = [
-                row
-                for employee_id in employee_ids
-                if employee_id in ranking.roster.places
-                for row in ranking.window(1, employee_id)
-            ]
+        ranked = await _load_visible_scores(context, resolved, None)
+        if ranked is None:
+            continue
+        rows = [
+            row
+            for employee_id in employee_ids
+            if employee_id in ranked.ranking.roster.places
+            for row in ranked.ranking.window(1, employee_id)
+        ]
         leaderboard_rows = await _to_leaderboard_rows(resolved, ranked, rows)
         rows_by_key |= {StandingKey(row.employee_id, query): row for row in leaderboard_rows}
     return [rows_by_key.get(key) for key in keys]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.permissions import Action
-from domain.primitives.global_ids import decode_global_id
 from models.crm import activities
 from models.crm.activities import AnnouncedWin
 from models.goals.goals import OwnerKind
 from resolvers.request import scopes
 from resolvers.request.context import Context
+from resolvers.request.event_cursors import parse_event_cursor
 
 
 async def fetch_wins_after(context: Context, scope_id: str | None, position: int, limit: int) -> Sequence[AnnouncedWin]:
@@ -30,12 +30,10 @@ async def fetch_newest_win_id() -> int:
     return row.id if row else 0
 
 
-async def find_win_position(global_id: str) -> int | None:
-    """Return the position of a win by its global id in the API; None if it does not exist."""
-    type_and_id = decode_global_id(global_id)
-    if not type_and_id or type_and_id[0] != "DealWon" or not await AnnouncedWin.exists(id=type_and_id[1]):
-        return None
-    return type_and_id[1]
+async def find_win_position(context: Context, cursor: str) -> int | None:
+    """Return the position of an announcement by its cursor, or of a win by its global id; None if it does not exist."""
+    position = parse_event_cursor(context, cursor, "DealWon")
+    return position if position is not None and await AnnouncedWin.exists(id=position) else None
 
 
 @dataclass(frozen=True)

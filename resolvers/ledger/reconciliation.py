@@ -178,7 +178,7 @@ class _Reconciliation:
     async def rebuild_totals(self, clock: Callable[[], datetime]) -> None:
         """Correct the totals that differ from the ledger, one metric per transaction to keep the write lock short."""
         for metric in await reconciliation.metric_keys():
-            async with connection.write_transaction():
+            async with connection.write_transaction(is_batch=True):
                 mismatches = await reconciliation.mismatched_totals(metric)
                 team_mismatches = await reconciliation.mismatched_team_totals(metric)
                 if mismatches or team_mismatches:

@@ -121,8 +121,12 @@ async def set_company_days(context: Context, inputs: Sequence[InputFields]) -> C
             raise Invalid("This date occurs twice: give each day once.", *path, "date")
         name = validation.clean_name(input["name"], *path, "name")
         rows[day] = CompanyDay(day=day, kind=CompanyDayKind(input["kind"]), name=name)
-    await CompanyDay.filter(day__in=list(rows)).delete()
-    await CompanyDay.bulk_create(list(rows.values()))
+    existing = {row.day: (row.kind, row.name) for row in await CompanyDay.filter(day__in=list(rows))}
+    changed = [row for row in rows.values() if existing.get(row.day) != (row.kind, row.name)]
+    if not changed:
+        return await context.company()
+    await CompanyDay.filter(day__in=[row.day for row in changed]).delete()
+    await CompanyDay.bulk_create(changed)
     return await _publish_days(context)
 
 

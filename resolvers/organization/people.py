@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from tortoise.queryset import QuerySet
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange
 from domain.i18n.languages import LANGUAGES
 from domain.permissions import Action, Reach, Role
+from domain.primitives.text import is_image_address
 from models.alerts import inactivity
-from models.auth import sessions
+from models.auth import password_links, sessions, sign_ins
 from models.db import connection
 from models.goals import goals
 from models.ledger import scores
 from models.live import change_log, presence
-from models.organization import people
+from models.organization import accounts, people
 from models.organization.people import Employee, Team
 from resolvers.alerts import evaluation
-from resolvers.auth import passwords
+from resolvers.auth import attempts, audit, passwords
 from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.organization import calendar
-from resolvers.request import scopes, validation
+from resolvers.request import idempotency, scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
+from resolvers.request.idempotency import IdempotentRequest
 from resolvers.request.scopes import ScopeArgument
 from resolvers.request.validation import InputFields
 
@@ -94,8 +96,14 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
     if {"team_id", "role", "active"} & set(changed_fields):  # inactivity counts anew, for another manager or none
         await evaluation.resolve_all([("Employee", employee.id)], context.now())
     await inactivity.reschedule({employee.id: context.now()})
-    if not employee.active or (original["password_hash"] and "password_hash" in changed_fields):
+    has_new_password = bool(original["password_hash"]) and "password_hash" in changed_fields
+    if not employee.active or has_new_password:
         await sessions.revoke_sessions(employee.id, context.now())
+    if {"email", "password_hash"} & set(changed_fields):  # a link may be in the mailbox of another address
+        await password_links.void_links(employee.id, context.now())
+    if has_new_password:
+        await sign_ins.unlock(employee.id, context.now())
+        audit.record(context, "password set", employee=employee.id)
     context.publish("people", f"employee:{employee.id}")
     if {"joined_on", "active"} & set(changed_fields) and original["id"] is not None:
         await calendar.follow_working_time(context, [employee.id])
@@ -131,37 +139,67 @@ async def _ensure_admin_remains(employee: Employee, original: Mapping[str, Any])
 
 def _validate_avatar_url(value: str | None) -> str | None:
     url = validation.clean_optional_line(value, "input", "avatarUrl", limit=500)
-    if url is not None and not url.startswith(("https://", "http://", "/")):
+    if url is not None and not is_image_address(url):
         raise Invalid("Give a web address that begins with https://.", "input", "avatarUrl")
     return url
 
 
-async def update_profile(context: Context, input: InputFields) -> Employee:
-    """Change the viewer's language, quiet hours, digest and password. A new password ends their other sessions."""
-    employee = context.viewer.employee
-    if employee is None:
+async def update_profile(context: Context, input: InputFields, request: IdempotentRequest | None = None) -> Employee:
+    """Change the viewer's language, quiet hours, digest and password. A new password ends their other sessions.
+
+    Passwords are checked and hashed before the unit of work begins, since that takes long.
+
+    request  the call, if it has an idempotency key: a repetition changes nothing, though its current password is old
+    """
+    viewer = context.viewer
+    if viewer.employee is None:
         raise Forbidden("A device has no profile.", "input")
-    employee = await Employee.get(id=employee.id)
-    if "language" in input:
-        language = input["language"]
-        if language is not None and language not in LANGUAGES:
-            raise Invalid(f"Choose a language: {', '.join(LANGUAGES)}.", "input", "language")
-        employee.language = language
-        context.publish(f"employee:{employee.id}")  # live streams send texts in the employee's language
-    for field, column in (("quietFrom", "quiet_from"), ("quietTo", "quiet_to"), ("digestAt", "digest_at")):
-        if field in input:
-            minute = input[field]
-            if minute is not None and not 0 <= minute < _MINUTES_PER_DAY:
-                raise OutOfRange("Give a minute of the day, 0 to 1439.", "input", field)
-            setattr(employee, column, minute)
+    if request and await idempotency.find_saved_response(context, request) is not None:
+        return await Employee.get(id=viewer.employee.id)
+    employee_id, password_hash = viewer.employee.id, None
     if input.get("password") is not None:
-        if not await passwords.verify_password(employee.password_hash, input.get("currentPassword") or ""):
-            raise Invalid("The current password is wrong.", "input", "currentPassword")
-        employee.password_hash = await passwords.hash_password(input["password"], "input", "password")
-        await sessions.revoke_sessions(employee.id, context.now(), kept_session_id=context.viewer.session_id)
-        context.publish(f"employee:{employee.id}")
-    await employee.save()
+        current_hash = await _check_current_password(context, employee_id, input.get("currentPassword") or "")
+        password_hash = await passwords.hash_password(input["password"], "input", "password")
+    async with context.unit_of_work():
+        employee = await Employee.get(id=employee_id)
+        if request and await idempotency.find_saved_response(context, request) is not None:
+            return employee  # two calls at once
+        if "language" in input:
+            language = input["language"]
+            if language is not None and language not in LANGUAGES:
+                raise Invalid(f"Choose a language: {', '.join(LANGUAGES)}.", "input", "language")
+            employee.language = language
+            context.publish(f"employee:{employee.id}")  # live streams send texts in the employee's language
+        for field, column in (("quietFrom", "quiet_from"), ("quietTo", "quiet_to"), ("digestAt", "digest_at")):
+            if field in input:
+                minute = input[field]
+                if minute is not None and not 0 <= minute < _MINUTES_PER_DAY:
+                    raise OutOfRange("Give a minute of the day, 0 to 1439.", "input", field)
+                setattr(employee, column, minute)
+        await employee.save()
+        if password_hash is not None:
+            if employee.password_hash != current_hash:  # it was changed meanwhile
+                raise Invalid(_WRONG_CURRENT_PASSWORD, "input", "currentPassword")
+            await accounts.set_password(employee, password_hash, context.now(), kept_session_id=viewer.session_id)
+            context.publish(f"employee:{employee.id}")
+        if request:
+            await idempotency.save_response(context, request, {"employee": employee})
+    if password_hash is not None:
+        audit.record(context, "password changed")
     return employee
+
+
+_WRONG_CURRENT_PASSWORD: Final = "The current password is wrong."
+
+
+async def _check_current_password(context: Context, employee_id: int, password: str) -> str | None:
+    """Return the hash of the employee's password, which must be this one; wrong ones are counted as at a sign-in."""
+    employee = await Employee.get(id=employee_id)
+    email = employee.email or f"employee:{employee_id}"
+    account = await accounts.find_account(email, context.client.network)
+    if not await attempts.check_password(context, email, account, password):
+        raise Invalid(_WRONG_CURRENT_PASSWORD, "input", "currentPassword")
+    return account.password_hash
 
 
 async def create_team(context: Context, input: InputFields) -> Team:

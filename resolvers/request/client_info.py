@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
+from typing import Final
+
+_IPV4_NETWORK_BITS: Final = 24
+_IPV6_NETWORK_BITS: Final = 64  # a client usually has a whole network of this size
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +24,16 @@ class ClientInfo:
     language: str = ""
     address: str = ""
     request_id: str = ""
+
+    @property
+    def network(self) -> str:
+        """The network of the address, under which attempts are counted: its /24, or its /64 of IPv6."""
+        try:
+            address = ipaddress.ip_address(self.address)
+        except ValueError:  # the scheduler, a command
+            return self.address
+        if isinstance(address, ipaddress.IPv6Address):
+            if address.ipv4_mapped is None:
+                return str(ipaddress.IPv6Network((int(address), _IPV6_NETWORK_BITS), strict=False))
+            address = address.ipv4_mapped
+        return str(ipaddress.IPv4Network((int(address), _IPV4_NETWORK_BITS), strict=False))

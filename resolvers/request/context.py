@@ -27,6 +27,7 @@ from domain.primitives.calendar import Calendar
 from models.crm import custom_metrics, pipelines
 from models.crm.pipelines import Stage
 from models.db import connection
+from models.db.errors import DatabaseUnavailable
 from models.db.query_batch import CountQuery, fetch_all_batched
 from models.goals import goals
 from models.live import change_log
@@ -250,19 +251,22 @@ class Context:
         self.current_unit_of_work.topics.update(topics)
 
     @asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
+    async def unit_of_work(self, *, is_batch: bool = False) -> AsyncIterator[UnitOfWork]:
         """Run one unit of work: one transaction with its entry in the change log, and a notification after the commit.
 
         The entry is written in the transaction of the change (an outbox), so a change is never committed without
         news of it; the notification afterwards only makes subscribers read the log sooner.
+
+        is_batch  whether it may take seconds: then it gives way to the other writers
         """
-        async with connection.write_transaction():
+        async with connection.write_transaction(is_batch=is_batch):
             started_at = self.clock()  # read under the lock, so that times rise with the positions of the change log
             unit_of_work = self.current_unit_of_work = UnitOfWork(started_at)
             try:
                 yield unit_of_work
                 if unit_of_work.topics:
                     position = await change_log.append(unit_of_work.topics, started_at)
+                    self._ensure_not_rewound(position)
                     if not reference_models.REFERENCE_TOPICS.isdisjoint(unit_of_work.topics):
                         await reference_models.set_position(position)
                         self._work_schedule = None
@@ -278,3 +282,12 @@ class Context:
             self.services.publish_change(position, sorted(unit_of_work.topics))
         else:
             self.services.notify_change_log()
+
+    def _ensure_not_rewound(self, position: int) -> None:
+        """Raise DatabaseUnavailable if a position is assigned again: the database has gone back in time.
+
+        A new epoch begins first, since clients may know the row that had this position before.
+        """
+        if 0 < position <= self.services.committed_position():
+            self.services.notify_change_log()
+            raise DatabaseUnavailable("The database has gone back in time.")

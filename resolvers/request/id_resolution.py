@@ -168,10 +168,10 @@ class IdResolver:
             raise NotFound("There is no such stage.", *path)
         return row
 
-    def resolve_record(self, kind: str, global_id: str, *path: str) -> Any:
+    def resolve_record(self, kind: str, global_id: str, *path: str, with_deleted: bool = False) -> Any:
         """Return a record that the viewer can see. Raises NotFound."""
         row = self._look_up(kind, global_id)
-        if row is None or row.deleted_at is not None or not self.can_see(row):
+        if row is None or (row.deleted_at is not None and not with_deleted) or not self.can_see(row):
             raise NotFound(f"There is no such {kind.lower()}.", *path)
         return row
 
@@ -186,11 +186,11 @@ class IdResolver:
         return row
 
     def resolve_for_deletion(self, kind: str, global_id: str, *path: str) -> Any:
-        """Return a record that the viewer can delete. Raises NotFound, Forbidden.
+        """Return a record that the viewer can delete, or one that is deleted already. Raises NotFound, Forbidden.
 
         The right to record does not suffice: employees must not delete tasks assigned to them.
         """
-        row = self.resolve_record(kind, global_id, *path)
+        row = self.resolve_record(kind, global_id, *path, with_deleted=True)
         if not self.context.viewer.can(Action.DELETE, self.get_row("Employee", owner_id_of(row))):
             raise Forbidden("Only a manager above the owner can delete this: ask them, or correct the record.", *path)
         return row

@@ -13,6 +13,7 @@ import orjson
 from tortoise.models import Model
 
 from domain.errors.user_errors import Conflict, Invalid, UserError
+from domain.ledger.metrics import Metric
 from domain.permissions import Action
 from models.alerts.alerts import AlertRule
 from models.auth.sessions import Device, IdempotencyRecord
@@ -25,6 +26,8 @@ from resolvers.request.goal_visibility import filter_visible
 from resolvers.request.id_resolution import RECORD_MODELS, IdResolver
 
 _MAX_KEY_LENGTH: Final = 200
+_PASSWORD_FIELDS: Final = frozenset({"password", "currentPassword"})
+_SECRET_PAYLOAD_FIELDS: Final = frozenset({"token", "link"})  # shown once, and never stored
 _MODELS: Final[dict[str, type[Model]]] = {
     **RECORD_MODELS,
     "Absence": Absence,
@@ -39,33 +42,34 @@ _MODELS: Final[dict[str, type[Model]]] = {
 
 @dataclass(frozen=True)
 class IdempotentRequest:
+    """A call with an idempotency key.
+
+    path  of the input with the key; empty for a key that is an argument
+    """
+
     key: str
     digest: str
+    path: tuple[str, ...] = ()
 
 
 def identify_request(
-    name: str, arguments: Mapping[str, Any], to_fields: Callable[[Any], Any]
+    name: str, arguments: Mapping[str, Any], to_fields: Callable[[Any], Any], key_argument: str | None = None
 ) -> IdempotentRequest | None:
     """Return the key and the input digest of a mutation; None for one without an idempotency key.
 
-    name       GraphQL name of the mutation
-    to_fields  converts an argument to a mapping by GraphQL field names, without omitted fields
+    name          GraphQL name of the mutation
+    to_fields     converts an argument to a mapping by GraphQL field names, without omitted fields
+    key_argument  the key of a mutation without `input`
     """
-    if "input" not in arguments:
-        return None
-    input = to_fields(arguments["input"])
-    if not isinstance(input, Mapping):
-        return None
-    own_key = _read_key(input, "input")
-    deal_key = (
-        _read_key(input["deal"], "input", "deal") if isinstance(input.get("deal"), Mapping) else None
-    )  # of convertLead
-    key = own_key or deal_key
-    return (
-        _build_request(name, {argument: to_fields(value) for argument, value in arguments.items()}, key)
-        if key
-        else None
-    )
+    fields = {argument: to_fields(value) for argument, value in arguments.items()}
+    input = fields.get("input")
+    if isinstance(input, Mapping):
+        deal = input.get("deal")  # of convertLead
+        deal_key = _read_key(deal, "input", "deal") if isinstance(deal, Mapping) else None
+        key = _read_key(input, "input") or deal_key
+    else:
+        key = _read_key({"idempotencyKey": key_argument})
+    return _build_request(name, fields, key, ("input",) if isinstance(input, Mapping) else ()) if key else None
 
 
 def _read_key(input: Mapping[str, Any], *path: str) -> str | None:
@@ -75,11 +79,20 @@ def _read_key(input: Mapping[str, Any], *path: str) -> str | None:
     return key
 
 
-def _build_request(name: str, arguments: Mapping[str, Any], key: str) -> IdempotentRequest:
+def _build_request(name: str, arguments: Mapping[str, Any], key: str, path: tuple[str, ...] = ()) -> IdempotentRequest:
     canonical_json = orjson.dumps(
-        [name, arguments], default=_to_json_value, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+        [name, _without_passwords(arguments)],
+        default=_to_json_value,
+        option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME,
     )
-    return IdempotentRequest(key, hashlib.sha256(canonical_json).hexdigest())
+    return IdempotentRequest(key, hashlib.sha256(canonical_json).hexdigest(), path)
+
+
+def _without_passwords(value: Any) -> Any:
+    """Return the input without passwords: they can be guessed from a digest that is stored."""
+    if isinstance(value, Mapping):
+        return {name: _without_passwords(item) for name, item in value.items() if name not in _PASSWORD_FIELDS}
+    return value
 
 
 def _to_json_value(value: Any) -> str:
@@ -96,8 +109,8 @@ async def find_saved_response(context: Context, request: IdempotentRequest) -> d
     record = await IdempotencyRecord.get_or_none(actor=context.viewer.key, key=request.key)
     if record is None:
         return None
-    _ensure_same_input(record, request, "input")
-    return {name: await _load_response_rows(context, reference) for name, reference in record.answer.items()}
+    _ensure_same_input(record, request, *request.path)
+    return {name: await _load_saved_value(context, saved_value) for name, saved_value in record.answer.items()}
 
 
 def _ensure_same_input(
@@ -108,7 +121,7 @@ def _ensure_same_input(
 
 
 async def save_response(context: Context, request: IdempotentRequest, response: Mapping[str, Any]) -> None:
-    """Save references to the rows of the response; other values, such as secrets, are not saved."""
+    """Save references to the rows of the response, and its other values except secrets."""
     await _build_record(context, request, response).save()
 
 
@@ -117,7 +130,11 @@ def _build_record(context: Context, request: IdempotentRequest, response: Mappin
         actor=context.viewer.key,
         key=request.key,
         digest=request.digest,
-        answer={name: _to_references(value) for name, value in response.items() if isinstance(value, Model | list)},
+        answer={
+            name: _to_saved_value(value)
+            for name, value in response.items()
+            if value is not None and name not in _SECRET_PAYLOAD_FIELDS
+        },
         at=context.now(),
     )
 
@@ -192,16 +209,26 @@ async def _record_new(
         raise type(error)(error.message, "inputs", str(new_indexes[int(index)]), *rest) from None
 
 
-def _to_references(value: Any) -> Any:
+def _to_saved_value(value: Any) -> Any:
+    """Return what is stored of a value: [type, id] of a row, a list of these, or an object with a metric or a value."""
     if isinstance(value, list):
-        return [_to_references(row) for row in value if isinstance(row, Model)]
-    return [type(value).__name__, value.pk]
+        return [_to_saved_value(row) for row in value if isinstance(row, Model)]
+    if isinstance(value, Metric):
+        return {"metric": value.key}
+    return [type(value).__name__, value.pk] if isinstance(value, Model) else {"value": value}
 
 
-async def _load_response_rows(context: Context, references: Any) -> Any:
-    if references and isinstance(references[0], str):
-        return next(iter(await _load_visible_rows(context, [references])), None)
-    return await _load_visible_rows(context, references)
+async def _load_saved_value(context: Context, saved_value: Any) -> Any:
+    match saved_value:
+        case {"metric": key}:
+            return (await context.metrics()).get(key)
+        case {"value": value}:
+            return value
+        case ["Company", _]:
+            return await context.company()
+        case [str(), int()]:
+            return next(iter(await _load_visible_rows(context, [saved_value])), None)
+    return await _load_visible_rows(context, saved_value)
 
 
 async def _load_visible_rows(context: Context, references: Sequence[tuple[str, int]]) -> list[Model]:

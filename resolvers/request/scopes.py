@@ -29,6 +29,11 @@ class Scope:
     id: int
     row: Company | Team | Employee
 
+    @property
+    def employee(self) -> Employee | None:
+        """The employee of an employee's scope; None for a team and the company."""
+        return self.row if isinstance(self.row, Employee) else None
+
     def team_ids(self, context: Context) -> frozenset[int] | None:
         """Return the ids of a team and all teams below it; None for the company and employees."""
         return context.tree.subtree_ids(self.id) if self.kind is OwnerKind.TEAM else None
@@ -63,10 +68,7 @@ def can_see(context: Context, scope: Scope) -> bool:
 
 def can_act_on(context: Context, action: Action, scope: Scope) -> bool:
     """Return whether the action reaches the whole scope."""
-    viewer = context.viewer
-    if isinstance(scope.row, Employee):
-        return viewer.can(action, scope.row)
-    return viewer.can_company_wide(action) if scope.kind is OwnerKind.COMPANY else viewer.can_on_team(action, scope.id)
+    return context.viewer.can_in_scope(action, scope.kind, scope.id, scope.employee)
 
 
 async def leaderboard_scope(context: Context, global_id: str | None, action: Action = Action.VIEW_LEADERBOARD) -> Scope:
@@ -76,7 +78,7 @@ async def leaderboard_scope(context: Context, global_id: str | None, action: Act
     """
     scope = await find_scope(context, global_id) if global_id is not None else await _default_leaderboard_scope(context)
     if scope is None or not can_act_on(context, action, scope):
-        raise _scope_not_found()
+        raise scope_not_found()
     return scope
 
 
@@ -119,11 +121,11 @@ async def require_scope(context: Context, scope_argument: ScopeArgument, action:
     """Return the scope of an argument. Raises ResourceNotFound unless the action reaches the whole scope."""
     scope = await resolve_scope(context, scope_argument, action)
     if scope is None or not can_act_on(context, action, scope):
-        raise _scope_not_found()
+        raise scope_not_found()
     return scope
 
 
-def _scope_not_found() -> ResourceNotFound:
+def scope_not_found() -> ResourceNotFound:
     return ResourceNotFound("There is no such scope: give the id of a team, an employee or the company.", field="scope")
 
 

@@ -16,6 +16,7 @@ from models.organization import reference_data as reference_models
 from models.organization.company import Company
 from models.organization.people import Employee
 from models.organization.reference_data import ReferenceData
+from resolvers.request.rate_limits import RateLimiterProtocol
 
 
 class ReferenceCacheProtocol(Protocol):
@@ -41,19 +42,12 @@ class ReferenceCacheProtocol(Protocol):
     async def goals(self, goal_ids: Sequence[int]) -> dict[int, tuple[Goal, int]]: ...
 
 
-class RateLimiterProtocol(Protocol):
-    """Counts attempts by key; `hit` returns the seconds to wait after too many attempts, otherwise 0."""
-
-    async def hit(self, *key: str) -> float: ...
-
-    async def clear(self, *key: str) -> None: ...
-
-
 @dataclass
 class Services:
     """Objects and settings of the process that every operation uses.
 
     signing_secret         signs access tokens
+    old_secrets            earlier signing secrets, whose tokens are still accepted
     notify_change_log      makes the hub read the change log; called after each commit, returns at once
     publish_change         replaces it where the change is known: takes its position and topics
     hub                    subscriptions.hub.Hub; resolvers never use it
@@ -64,6 +58,11 @@ class Services:
     shared_channels        those of them that reach one place for all recipients, such as a chat
     reference_data         as last read
     work_schedule          as last loaded, with the position of the reference data it belongs to
+    committed_position     returns a position of the change log that is known to be committed
+    epoch                  epoch of the database's history, a part of cursors; empty until it has been read
+    rewind_count           how often the epoch has changed: how often the database has gone back in time
+    public_url             the address at which people reach the server, for links; None if it is not configured
+    mails_links            whether password links can be sent by mail
     inactivity_basis       rules and calendar for which the scheduler last rescheduled all inactivity timers
     day_goals_checked_on   the day for which the scheduler last checked the goals of one day
     """
@@ -85,6 +84,24 @@ class Services:
     work_schedule: tuple[reference_models.ChangeLogPosition, WorkSchedule] | None = None
     inactivity_basis: Any = None
     day_goals_checked_on: date | None = None
+    old_secrets: tuple[str, ...] = ()
+    public_url: str | None = None
+    mails_links: bool = False
+    committed_position: Callable[[], int] = lambda: 0
+    epoch: str = ""
+    rewind_count: int = 0
+
+    def set_epoch(self, epoch: str) -> None:
+        """Set the epoch of the database's history; if another one was set before, drop all data read in it."""
+        if self.epoch not in ("", epoch):
+            self.rewind_count += 1
+            self.forecast_engine = self.leaderboard_cache = self.reference_data = self.inactivity_basis = None
+            self.work_schedule = self.day_goals_checked_on = None
+        self.epoch = epoch
+
+    @property
+    def verifying_secrets(self) -> tuple[str, ...]:
+        return (self.signing_secret, *self.old_secrets)
 
     async def reference_data_at(self, position: reference_models.ChangeLogPosition) -> ReferenceData:
         """Return the reference data as of a position of the change log, which the caller has just read.

@@ -14,6 +14,7 @@ from typing import Any
 from tortoise.expressions import Q
 
 from domain.errors.user_errors import Forbidden
+from domain.ledger.metrics import PRIVATE_METRICS
 from domain.permissions import Action, Actor, Reach, Role, reach
 from models.auth.sessions import Device
 from models.goals.goals import Goal, OwnerKind
@@ -61,18 +62,18 @@ class Viewer:
         has_direct_reports  whether the employee is set as the manager of another employee directly
         """
         own_team_ids = tree.team_ids_managed_by(employee.id)
-        managed_team_ids = frozenset(
+        reachable_team_ids = frozenset(
             team_id for top_team_id in own_team_ids for team_id in tree.subtree_ids(top_team_id)
         )
         actor = (
             Role.MANAGER if employee.role is Role.EMPLOYEE and (own_team_ids or has_direct_reports) else employee.role
         )
-        return Viewer(actor, tree, employee, None, session_id, expires_at, managed_team_ids)
+        return Viewer(actor, tree, employee, None, session_id, expires_at, reachable_team_ids)
 
     @staticmethod
     def for_device(device: Device, tree: TeamTree) -> Viewer:
-        managed_team_ids = frozenset(tree.teams) if device.team_id is None else tree.subtree_ids(device.team_id)
-        return Viewer(device.kind, tree, None, device, reachable_team_ids=managed_team_ids)
+        reachable_team_ids = frozenset(tree.teams) if device.team_id is None else tree.subtree_ids(device.team_id)
+        return Viewer(device.kind, tree, None, device, reachable_team_ids=reachable_team_ids)
 
     @staticmethod
     def for_scheduler(tree: TeamTree) -> Viewer:
@@ -120,6 +121,23 @@ class Viewer:
                 return team_id in self.reachable_team_ids
         return False
 
+    def can_in_scope(self, action: Action, kind: OwnerKind, scope_id: int, employee: Employee | None) -> bool:
+        """Return whether the action reaches the whole scope; `employee` is the employee of an employee's scope."""
+        match kind:
+            case OwnerKind.EMPLOYEE:
+                return employee is not None and self.can(action, employee)
+            case OwnerKind.TEAM:
+                return self.can_on_team(action, scope_id)
+        return self.can_company_wide(action)
+
+    def can_see_total(self, metric: str, kind: OwnerKind, scope_id: int, employee: Employee | None) -> bool:
+        """Return whether the viewer may see every part of a metric's total in a scope: only then is it told as a whole.
+
+        What was credited to a team is the team's, also after an employee has left it.
+        """
+        action = PRIVATE_METRICS.get(metric)
+        return action is None or self.can_in_scope(action, kind, scope_id, employee)
+
     @property
     def visible_team_ids(self) -> frozenset[int]:
         """Teams that the viewer knows of: all, or those in the scope of a device."""
@@ -154,11 +172,20 @@ class Viewer:
     # goals
 
     def can_see_goal(self, goal: Goal, owner: Employee | None) -> bool:
-        """Return whether the viewer may see the goal; `owner` is the employee of an employee's goal."""
-        if goal.owner_kind is OwnerKind.EMPLOYEE:
+        """Return whether the viewer may see the goal; `owner` is the employee of an employee's goal.
+
+        The progress of a goal is the total of its metric, so a goal is visible only if that total is.
+        """
+        return self.can_see_goals_of(goal.owner_kind, goal.owner_id, owner) and self.can_see_total(
+            goal.metric, goal.owner_kind, goal.owner_id, owner
+        )
+
+    def can_see_goals_of(self, kind: OwnerKind, owner_id: int, owner: Employee | None) -> bool:
+        """Return whether the viewer may see the owner's goals of metrics that are not private."""
+        if kind is OwnerKind.EMPLOYEE:
             return owner is not None and self.can(Action.VIEW_GOALS, owner)
-        if goal.owner_kind is OwnerKind.TEAM:
-            return goal.owner_id in self.visible_goal_team_ids() or self.can_on_team(Action.VIEW_GOALS, goal.owner_id)
+        if kind is OwnerKind.TEAM:
+            return owner_id in self.visible_goal_team_ids() or self.can_on_team(Action.VIEW_GOALS, owner_id)
         return self.can_company_wide(Action.VIEW_GOALS_ABOVE)
 
     def visible_goal_team_ids(self) -> frozenset[int]:
@@ -184,8 +211,20 @@ class Viewer:
 
     def goal_filter(self, employee_ids: Iterable[int]) -> Q:
         """Return the filter for visible goals; `employee_ids` are the employees with visible goals of their own."""
-        condition = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employee_ids) or [0])
-        condition |= Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(self.visible_goal_team_ids()) or [0])
+        condition = Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(self.visible_goal_team_ids()) or [0])
         if self.can_company_wide(Action.VIEW_GOALS_ABOVE):
             condition |= Q(owner_kind=OwnerKind.COMPANY)
-        return condition
+        for metric, team_ids in self.restricted_totals().items():
+            condition &= ~Q(metric=metric) | Q(owner_kind=OwnerKind.TEAM, owner_id__in=team_ids)
+        return condition | Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employee_ids) or [0])
+
+    def restricted_totals(self) -> dict[str, list[int]]:
+        """Return the private metrics of which not every total is visible, each with the teams whose total is.
+
+        The list of teams is never empty, so that it can stand in a filter.
+        """
+        return {
+            metric: [team for team in self.tree.teams if self.can_see_total(metric, OwnerKind.TEAM, team, None)] or [-1]
+            for metric in PRIVATE_METRICS
+            if not self.can_see_total(metric, OwnerKind.COMPANY, 0, None)
+        }

@@ -103,6 +103,11 @@ def shared_channels(addresses: Mapping[str, str]) -> frozenset[str]:
     )
 
 
+def find_mail_channel(addresses: Mapping[str, str]) -> str | None:
+    """Return the name of the first channel that sends mail to the recipient's own address, or None."""
+    return next((name for name, address in addresses.items() if _lacks_recipient(address)), None)
+
+
 def find_misconfigured(addresses: Mapping[str, str]) -> str | None:
     """Return a sentence that names the channels with an address unknown to Apprise, or None."""
     apprise_addresses = {

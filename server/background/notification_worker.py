@@ -12,6 +12,7 @@ from typing import Final
 from domain.alerts.delivery_policy import compute_retry_delay
 from models.alerts import outbox
 from models.alerts.outbox import Delivery
+from models.db.errors import DatabaseUnavailable
 from resolvers.alerts import notifications
 from server.background.notification_channels import DeliveryError, NotificationChannel
 from server.observability import prometheus
@@ -65,9 +66,15 @@ class NotificationWorker:
                 prometheus.DELIVERIES.labels(delivery.channel, "dropped").inc()
                 return True
             await self._channels[delivery.channel].send(message)
+        except DatabaseUnavailable:
+            raise
         except DeliveryError as error:
             await self._record_failure(claimed, error)
             return error.permanent  # a permanent failure is one of the message, not of the channel
+        except Exception:  # a bug in one message: the others must be sent
+            log.exception("A message through channel %s cannot be sent.", delivery.channel)
+            await self._record_failure(claimed, DeliveryError("it cannot be rendered"))
+            return True
         await notifications.mark_sent(claimed, self._clock())
         prometheus.DELIVERIES.labels(delivery.channel, "sent").inc()
         return True

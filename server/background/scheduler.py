@@ -18,11 +18,12 @@ from typing import Final, NoReturn
 from uuid import uuid4
 
 from domain.errors.operation_errors import ServiceUnavailable
-from models.db.connection import DATABASE_DOWN_ERRORS
+from models.db.errors import DatabaseUnavailable
 from models.live import leases
 from resolvers.request.context import Context
 from resolvers.scheduled_jobs import SCHEDULED_JOBS, ScheduledJob
 from server.background.notification_worker import NotificationWorker
+from server.background.password_mail_worker import PasswordMailWorker
 from server.observability.scheduler_status import SchedulerStatus
 from subscriptions.core.tasks import Loop, TaskSupervisor
 
@@ -79,11 +80,12 @@ class LeaseHolder:
 class Scheduler:
     """The scheduler of one process.
 
-    create_context       creates the context of a job
-    clock                the current time
-    notification_worker  sends the messages of the outbox
-    jobs                 run one after another if due, the slow ones apart from the others
-    interval             seconds between two checks for due jobs; for slow ones it is ten times as long
+    create_context        creates the context of a job
+    clock                 the current time
+    notification_worker   sends the messages of the outbox
+    password_mail_worker  sends password links; None if this server sends no mail
+    jobs                  run one after another if due, the slow ones apart from the others
+    interval              seconds between two checks for due jobs; for slow ones it is ten times as long
     """
 
     def __init__(
@@ -92,10 +94,12 @@ class Scheduler:
         clock: Callable[[], datetime],
         notification_worker: NotificationWorker,
         *,
+        password_mail_worker: PasswordMailWorker | None = None,
         jobs: Sequence[ScheduledJob] = SCHEDULED_JOBS,
         interval: float = 1.0,
     ) -> None:
         self._create_context, self._clock, self._notification_worker = create_context, clock, notification_worker
+        self._password_mail_worker = password_mail_worker
         self._jobs, self._interval = jobs, interval
         self._supervisor = TaskSupervisor("scheduler", initial_delay=0.5)
         self._next_runs: dict[str, datetime] = {}
@@ -112,9 +116,11 @@ class Scheduler:
             "slow job loop": partial(self._run_loop, slow=True),
         }
         loops |= {
-            f"sending to {channel}": partial(self._send_notifications, channel)
+            f"sending to {channel}": partial(self._send_messages, partial(self._notification_worker.send_next, channel))
             for channel in self._notification_worker.channel_names
         }
+        if self._password_mail_worker is not None:
+            loops["sending password links"] = partial(self._send_messages, self._password_mail_worker.send_next)
         self._supervisor.start(loops)
 
     async def stop(self) -> None:
@@ -123,7 +129,7 @@ class Scheduler:
         try:
             async with asyncio.timeout(2):
                 await self.lease_holder.release()
-        except DATABASE_DOWN_ERRORS as error:
+        except (DatabaseUnavailable, TimeoutError) as error:
             log.warning("The scheduler lease could not be released (%r) and expires by itself.", error)
 
     @property
@@ -143,7 +149,7 @@ class Scheduler:
                 await self.lease_holder.acquire_or_renew()
                 if not self.lease_holder.is_held:
                     self._last_run_at = time.monotonic()  # another server is the leader, or will be in a moment
-            except DATABASE_DOWN_ERRORS as error:
+            except DatabaseUnavailable as error:
                 self._log_database_down(error)
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
@@ -155,7 +161,7 @@ class Scheduler:
                     self._is_database_down = False
                     if not slow:
                         self._last_run_at = time.monotonic()
-                except DATABASE_DOWN_ERRORS as error:
+                except DatabaseUnavailable as error:
                     self._log_database_down(error)
             else:  # so that every job, the daily ones included, runs at once when this server becomes the leader
                 self._next_runs.clear()
@@ -198,7 +204,7 @@ class Scheduler:
                     return False
                 context = await self._create_context()
             is_finished = True
-        except DATABASE_DOWN_ERRORS:
+        except DatabaseUnavailable:
             raise
         except Exception:  # the other jobs go on; this one is retried at its next time
             self._job_failures += 1
@@ -206,11 +212,11 @@ class Scheduler:
         self._next_runs[job.name] = now + job.every
         return is_finished
 
-    async def _send_notifications(self, channel: str | None) -> NoReturn:
+    async def _send_messages(self, send_next: Callable[[], Awaitable[bool]]) -> NoReturn:
         while True:
             try:
-                while self.lease_holder.is_held and await self._notification_worker.send_next(channel):
+                while self.lease_holder.is_held and await send_next():
                     continue
-            except DATABASE_DOWN_ERRORS as error:
+            except DatabaseUnavailable as error:
                 self._log_database_down(error)
             await asyncio.sleep(self._interval)

@@ -31,7 +31,9 @@ async def _backfill(settings: Settings, key: str) -> str:
         raise click.ClickException(str(error)) from error
     if metric_backfill.is_company_metric(metric):
         return f"{key} is one of the company's own metrics: its results are posted when they are recorded."
-    services = Services(settings.secret_text, create_rate_limiter(None), lambda: None)  # servers poll the change log
+    services = Services(
+        settings.signing_secrets[0], create_rate_limiter(None), lambda: None
+    )  # servers poll the change log
     create_context = ContextFactory(services, utc_now).create_for_scheduler
     with click.progressbar(
         length=await metric_backfill.count_records(metric), label="Comparing", file=sys.stderr

@@ -102,7 +102,7 @@ def _list_origins(data: BacktestData, first: datetime | None, last: datetime | N
 async def _create_context(settings: Settings) -> Context:
     if await company.find_company() is None:
         raise click.ClickException("There is no company yet: run `./run setup` first.")
-    services = Services(settings.secret_text, create_rate_limiter(None), lambda: None)
+    services = Services(settings.signing_secrets[0], create_rate_limiter(None), lambda: None)
     context = ContextFactory(services, utc_now).create_context(ClientInfo(None, "en", "", "backtest"))
     context.current_viewer = Viewer.for_scheduler(await people.load_team_tree())
     return context

@@ -1,4 +1,4 @@
-"""Command-line interface: setup, serve, migrate, import, backtest, forecast, reconcile, settings, schema, demo.
+"""Command-line interface: the commands of `./run`, from `setup` to `demo`.
 
 Each command is declared here and implemented in a module of its own, which is imported when the command is called. So
 `--help` and `settings` answer without loading the server, which takes seconds.
@@ -59,6 +59,18 @@ def migrate() -> None:
 
 
 @main.command()
+def restored() -> None:
+    """Tell clients that the database was restored from a backup. Run it after the restore, once.
+
+    Servers notice it by themselves on PostgreSQL, and on SQLite if they keep running; running this more often does
+    no harm, apart from clients that load their data again.
+    """
+    from server.commands.restored import begin_epoch
+
+    click.echo(begin_epoch())
+
+
+@main.command()
 @click.option("--name", prompt="Company", help="The company's name.")
 @click.option(
     "--currency",
@@ -86,6 +98,33 @@ def setup(**options: Any) -> None:
     from server.commands.setup import set_up_company
 
     click.echo(set_up_company(**options))
+
+
+@main.command()
+@click.argument("email")
+@click.option("--link", is_flag=True, help="Print a one-time link instead, with which the employee sets it.")
+@click.option(
+    "--password", default=None, envvar="SCORELINE_NEW_PASSWORD",
+    help="The new password; asked for by default, or taken from SCORELINE_NEW_PASSWORD.",
+)  # fmt: skip
+def password(email: str, link: bool, password: str | None) -> None:
+    """Set the password of the employee with this e-mail address, e.g. of an administrator who has forgotten it."""
+    from server.commands import accounts
+
+    if link:
+        click.echo(accounts.make_link(email))
+        return
+    password = password or click.prompt("New password", hide_input=True, confirmation_prompt=True)
+    click.echo(accounts.set_password(email, password))
+
+
+@main.command()
+@click.argument("email")
+def unlock(email: str) -> None:
+    """Let the employee with this e-mail address sign in again at once after too many wrong passwords."""
+    from server.commands import accounts
+
+    click.echo(accounts.unlock(email))
 
 
 @main.command()

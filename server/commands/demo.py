@@ -15,6 +15,7 @@ import json
 import socket
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ from server.http.rate_limit import create_rate_limiter
 from server.observability import logging
 from server.settings import Settings
 from server.uvicorn_runner import exit_cleanly_on_sigterm, server_config
+from subscriptions.core.tasks import TaskSupervisor
 
 SEED: Final = 20
 _DATABASE: Final = Path("var/demo.db")
@@ -128,7 +130,7 @@ async def _fill_database(settings: Settings) -> str:
 
 
 async def _create_company(settings: Settings, history: CompanyHistory) -> DeviceTokens:
-    services = Services(settings.secret_text, create_rate_limiter(), notify_change_log=lambda: None)
+    services = Services(settings.signing_secrets[0], create_rate_limiter(), notify_change_log=lambda: None)
     with (
         click.progressbar(length=100, label="Creating a company with a year of history") as progress_bar,
         _gc_disabled(),
@@ -161,7 +163,7 @@ class _DemoServer(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self.address, self.transport, self.history, self.device_tokens = address, transport, history, device_tokens
-        self._activity_task: asyncio.Task[None] | None = None
+        self._tasks = TaskSupervisor("demo")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -169,14 +171,11 @@ class _DemoServer(uvicorn.Server):
             click.echo(banner.format_banner(self.address, self.history.people, self.device_tokens))
             top_sellers = sorted(self.history.sellers, key=lambda person: -person.talent)[:_ACTIVE_SELLERS]
             emails = [person.email for person in top_sellers]  # the banner suggests signing in as one of them
-            self._activity_task = asyncio.create_task(
-                activity_simulator.simulate_activity(self.transport, utc_now, emails, PASSWORD), name="living"
-            )
+            simulate = partial(activity_simulator.simulate_activity, self.transport, utc_now, emails, PASSWORD)
+            self._tasks.start({"activity": simulate})
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._activity_task is not None:
-            self._activity_task.cancel()
-            await asyncio.gather(self._activity_task, return_exceptions=True)
+        await self._tasks.stop()
         await super().shutdown(sockets)
 
 

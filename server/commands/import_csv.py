@@ -85,7 +85,9 @@ async def _create_context(settings: Settings) -> Context:
     admin = await Employee.filter(role=Role.ADMIN, active=True).order_by("id").first()
     if admin is None:
         raise click.ClickException("The company has no active administrator to act as.")
-    services = Services(settings.secret_text, create_rate_limiter(None), lambda: None)  # servers poll the change log
+    services = Services(
+        settings.signing_secrets[0], create_rate_limiter(None), lambda: None
+    )  # servers poll the change log
     context = ContextFactory(services, utc_now).create_context(ClientInfo(None, "en", "import", "import"))
     context.current_viewer = Viewer.for_employee(
         admin, await people.load_team_tree(), 0, utc_now(), has_direct_reports=False

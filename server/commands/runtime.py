@@ -10,6 +10,7 @@ import click
 
 from models import migrator
 from models.db import connection
+from models.db.write_queue import COMMAND_LIMITS
 from server import settings
 from server.observability import logging
 from server.settings import Settings
@@ -25,10 +26,13 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def run_with_database(settings: Settings, command: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """Run a coroutine with the database connected. Raises ClickException if migrations are pending."""
+    """Run a coroutine with the database connected, without a limit of time for its statements and locks.
+
+    Raises ClickException if migrations are pending.
+    """
 
     async def run_connected() -> Result:
-        async with connection.connect(settings.database_url):
+        async with connection.connect(settings.database_url, limits=COMMAND_LIMITS):
             if await migrator.list_pending():
                 raise click.ClickException("The database is not up to date: run `./run migrate` first.")
             return await command()

@@ -12,7 +12,7 @@ from uvicorn.supervisors import Multiprocess
 
 from models import migrator
 from models.db import connection
-from models.db.connection import DATABASE_DOWN_ERRORS
+from models.db.errors import DatabaseUnavailable
 from models.organization.company import find_company
 from server.commands.runtime import load_settings
 from server.settings import Settings
@@ -33,7 +33,7 @@ def serve_until_stopped(host: str | None, port: int | None) -> None:
 
     try:
         needs_migration, needs_company = asyncio.run(inspect_database())
-    except DATABASE_DOWN_ERRORS as error:
+    except DatabaseUnavailable as error:
         if settings.database_file is not None:
             raise  # a file that cannot be opened does not come back by itself, unlike a server
         click.echo(f"The database cannot be reached ({error}); serving anyway, ready once it can.", err=True)

@@ -1,42 +1,37 @@
-"""The `/graphql` endpoint: GraphQL over HTTP (by the GraphQL-over-HTTP specification) and WebSocket upgrades."""
+"""GraphQL over HTTP at `/graphql`, by the GraphQL-over-HTTP specification."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, NoReturn
+from typing import Final
 
 import orjson
-import strawberry
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graph.execution import error_formatting
-from graph.execution.operations import Operation, Operations
-from graph.execution.query_limits import QueryLimits
+from graph.execution.operations import Operation
 from resolvers.request.client_info import ClientInfo
-from server.context_factory import ContextFactory
 from server.http import static_pages
 from server.operation_runner import OperationResult, OperationRunner, count_unparsed_operation
-from server.requests.client_info import ALLOWED_METHODS, ClientInfoReader, with_token
+from server.requests.client_info import ALLOWED_METHODS, ClientInfoReader, joined_header, with_token
+from server.requests.content_negotiation import (
+    GRAPHQL_RESPONSE_MEDIA_TYPE,
+    JSON_FORMAT,
+    JSON_MEDIA_TYPE,
+    ResponseFormat,
+    media_type_weight,
+    negotiate_response_format,
+)
 from server.requests.request_parsing import BadRequest, GraphQLRequest, parse_json, parse_request
-from server.websocket.graphql_transport_ws import SUBPROTOCOL, SUBPROTOCOL_NOT_ACCEPTABLE, GraphQLTransportConnection
-from server.websocket.handshake import PROTOCOL_EXTENSION
-from server.websocket.protocol import WebSocketProtocol
-from server.websocket.session_permissions import SessionPermissions
-from server.websocket.shared_subscriptions import SubscriptionRegistry
-
-JSON_MEDIA_TYPE: Final = "application/json"
-GRAPHQL_RESPONSE_MEDIA_TYPE: Final = "application/graphql-response+json"
+from server.websocket.graphql_transport_ws import SUBPROTOCOL
 
 MAX_URL_BYTES: Final = 16_384
 BODY_TIMEOUT_SECONDS: Final = 30.0  # a body must arrive within this time
 DRAIN_SECONDS: Final = 2.0  # how long the rest of a refused body is read and dropped
 DRAIN_BYTES: Final = 32_000_000
-KEEPALIVE_ROUND_SECONDS: Final = 20  # each socket is pinged once in this time
 
 _STATUS_BY_ERROR_CODE: Final = {
     "UNAUTHENTICATED": 401, "TOKEN_EXPIRED": 401, "FORBIDDEN": 403, "THROTTLED": 429, "INTERNAL": 500,
@@ -75,39 +70,21 @@ class DrainingResponse(Response):
 
 
 class GraphQLEndpoint:
-    """The GraphQL endpoint as an ASGI application.
+    """GraphQL over HTTP as an ASGI application.
 
-    origins              allowed values of `Origin`, besides the server's own host.
-    allow_introspection  whether clients that are not signed in may read the schema.
-    query_page           HTML page for browsers (GET with `Accept: text/html`); None for none.
-    trusted_proxies      networks with a trusted `X-Forwarded-For`.
+    query_page  HTML page for browsers (GET with `Accept: text/html`); None for none.
     """
 
     def __init__(
         self,
-        schema: strawberry.Schema,
-        context_factory: ContextFactory,
-        session_permissions: SessionPermissions,
+        operation_runner: OperationRunner,
+        client_info_reader: ClientInfoReader,
         *,
-        origins: Sequence[str] = (),
-        allow_introspection: bool = False,
-        limits: QueryLimits | None = None,
+        max_body_bytes: int,
         query_page: bytes | None = None,
-        trusted_proxies: Sequence[str] = (),
     ) -> None:
-        # called with method, path, close code and seconds of each socket that was closed
-        self.on_socket_closed: Callable[[str, str, int, float], None] = lambda method, path, status, seconds: None
-        self._limits = limits or QueryLimits()
-        self._operation_runner = OperationRunner(
-            Operations(schema, self._limits, expose_schema=allow_introspection), context_factory
-        )
-        self._registry = SubscriptionRegistry(self._operation_runner, session_permissions)
-        self._client_info_reader = ClientInfoReader(origins, trusted_proxies)
-        self._query_page = query_page
-        self._connections: dict[
-            GraphQLTransportConnection, float
-        ] = {}  # open sockets, with the `perf_counter` value at which each was opened
-        self._all_closed = asyncio.Event()
+        self._operation_runner, self._client_info_reader = operation_runner, client_info_reader
+        self._max_body_bytes, self._query_page = max_body_bytes, query_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -117,35 +94,12 @@ class GraphQLEndpoint:
         response.headers["x-content-type-options"] = "nosniff"
         await response(scope, receive, send)
 
-    async def close_all(self) -> None:
-        """Close all sockets with 1012 (Service Restart) and wait until their operations have ended."""
-        for connection in list(self._connections):
-            connection.close_for_restart()
-        while self._connections:
-            self._all_closed.clear()
-            await self._all_closed.wait()
-
-    async def run_keepalive(self) -> NoReturn:
-        """Ping every socket once per round and close those that sent nothing since the last ping.
-
-        Each round is spread over `KEEPALIVE_ROUND_SECONDS`, so that thousands of pings do not delay other work.
-        """
-        while True:
-            connections = list(self._connections)
-            batch_size = -(-len(connections) // KEEPALIVE_ROUND_SECONDS) or 1
-            for second in range(KEEPALIVE_ROUND_SECONDS):
-                for connection in connections[second * batch_size : (second + 1) * batch_size]:
-                    connection.check_alive()
-                await asyncio.sleep(1)
-
-    # HTTP
-
     async def _handle_http(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
         cors = self._client_info_reader.cors_headers(headers)
         method = scope["method"]
         if method == "OPTIONS":
             return Response(status_code=204, headers={"allow": ALLOWED_METHODS, **cors})
-        if method == "GET" and self._query_page is not None and "text/html" in headers.get("accept", ""):
+        if method == "GET" and self._query_page is not None and _prefers_page(joined_header(headers, "accept")):
             return static_pages.make_page_response(self._query_page)
         response = await self._handle_graphql(scope, headers, receive)
         response.headers.update({"cache-control": "no-store", "vary": "Accept, Origin", **cors})
@@ -153,13 +107,10 @@ class GraphQLEndpoint:
 
     async def _handle_graphql(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
         anonymous_client = self._client_info_reader.anonymous_client(scope, headers)
+        response_format = negotiate_response_format(joined_header(headers, "accept"))
         try:
-            media_type = _negotiate_media_type(headers)
-        except BadRequest as error:
-            return _make_response(
-                self._operation_runner.make_error_result(error, anonymous_client), JSON_MEDIA_TYPE, error.status
-            )
-        try:
+            if response_format is None:
+                raise BadRequest(f"Accept one of {GRAPHQL_RESPONSE_MEDIA_TYPE} and {JSON_MEDIA_TYPE}.", 406)
             client = with_token(anonymous_client, headers.get("authorization"))
             request = await self._read_request(scope, headers, receive)
             operation = self._operation_runner.parse_operation(request)
@@ -173,11 +124,10 @@ class GraphQLEndpoint:
             count_unparsed_operation()
             return _make_response(
                 self._operation_runner.make_error_result(error, anonymous_client),
-                media_type,
+                response_format or JSON_FORMAT,
                 getattr(error, "status", None),
-                headers,
             )
-        return _make_response(await self._execute(operation, client, receive), media_type, None, headers)
+        return _make_response(await self._execute(operation, client, receive), response_format)
 
     async def _execute(self, operation: Operation, client: ClientInfo, receive: Receive) -> OperationResult:
         """Execute an operation and return its result.
@@ -216,7 +166,7 @@ class GraphQLEndpoint:
         return _parse_query_string(QueryParams(scope["query_string"]))
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes:
-        max_bytes = self._limits.body_bytes
+        max_bytes = self._max_body_bytes
         too_large = BadRequest(f"A body has at most {max_bytes} bytes.", 413)
         if headers.get("content-length", "0").isdigit() and int(headers.get("content-length", "0")) > max_bytes:
             raise too_large
@@ -236,64 +186,18 @@ class GraphQLEndpoint:
         except TimeoutError:
             raise BadRequest("The body took too long to arrive.", 408) from None
 
-    # Sockets
-
-    async def handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        """Accept or refuse a WebSocket.
-
-        An accepted one is handed to a `GraphQLTransportConnection` and this coroutine returns: from then on the
-        protocol object calls the connection directly, without a task per socket.
-        """
-        await receive()  # websocket.connect
-        if not self._client_info_reader.is_origin_allowed(headers):
-            await send({"type": "websocket.close"})  # closing before accepting answers HTTP 403
-            return
-        if SUBPROTOCOL not in scope["subprotocols"]:
-            await send({"type": "websocket.accept"})
-            await send(
-                {
-                    "type": "websocket.close",
-                    "code": SUBPROTOCOL_NOT_ACCEPTABLE,
-                    "reason": f"Use the subprotocol {SUBPROTOCOL}",
-                }
-            )
-            return
-        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
-        protocol: WebSocketProtocol = scope["extensions"][PROTOCOL_EXTENSION]
-        anonymous_client, authorization = (
-            self._client_info_reader.anonymous_client(scope, headers),
-            headers.get("authorization"),
-        )
-        connection = GraphQLTransportConnection(
-            self._operation_runner, self._registry, anonymous_client, authorization, protocol, self._remove_connection
-        )
-        self._connections[connection] = time.perf_counter()
-        protocol.attach(connection)
-
-    def _remove_connection(self, connection: GraphQLTransportConnection, code: int) -> None:
-        self.on_socket_closed("WS", "/graphql", code, time.perf_counter() - self._connections.pop(connection))
-        if not self._connections:
-            self._all_closed.set()
-
 
 async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
 
 
-def _negotiate_media_type(headers: Headers) -> str:
-    """Return the media type of the response, by the `Accept` header. Raises BadRequest (406) if none fits."""
-    accepted = headers.get("accept", "").lower()
-    media_types = [part.partition(";")[0].strip() for part in accepted.split(",")]
-    if GRAPHQL_RESPONSE_MEDIA_TYPE in media_types and (
-        JSON_MEDIA_TYPE not in media_types
-        or media_types.index(GRAPHQL_RESPONSE_MEDIA_TYPE) < media_types.index(JSON_MEDIA_TYPE)
-    ):
-        return GRAPHQL_RESPONSE_MEDIA_TYPE
-    if not accepted or {JSON_MEDIA_TYPE, "*/*", "application/*"} & set(media_types):
-        return JSON_MEDIA_TYPE
-    raise BadRequest(f"Accept one of {GRAPHQL_RESPONSE_MEDIA_TYPE} and {JSON_MEDIA_TYPE}.", 406)
+def _prefers_page(accept: str) -> bool:
+    """Return whether a client prefers HTML, like a browser, to a GraphQL response."""
+    page_weight = media_type_weight(accept, "text/html")
+    return (
+        "text/html" in accept.lower() and page_weight > 0 and page_weight >= media_type_weight(accept, JSON_MEDIA_TYPE)
+    )
 
 
 def _parse_query_string(params: QueryParams) -> GraphQLRequest:
@@ -307,13 +211,10 @@ def _parse_query_string(params: QueryParams) -> GraphQLRequest:
     return parse_request(body)
 
 
-def _make_response(
-    result: OperationResult, media_type: str, status: int | None, request_headers: Headers | None = None
-) -> Response:
-    status = status or _http_status(
-        result, strict=request_headers is None or JSON_MEDIA_TYPE not in request_headers.get("accept", "")
-    )
+def _make_response(result: OperationResult, response_format: ResponseFormat, status: int | None = None) -> Response:
+    status = status or _http_status(result, strict=response_format.is_strict)
     response_class = DrainingResponse if status == 413 else Response
+    media_type = response_format.media_type_of(status)
     response = response_class(orjson.dumps(result.payload), status, media_type=f"{media_type}; charset=utf-8")
     if status == 401:
         response.headers["www-authenticate"] = "Bearer"
@@ -330,8 +231,8 @@ def _make_response(
 def _http_status(result: OperationResult, *, strict: bool) -> int:
     """Return the HTTP status of a result.
 
-    strict  False for a client that accepts `application/json` by name: by the specification such clients get 200
-            for every well-formed request, also if its document is invalid.
+    strict  False for a response as `application/json`: by the specification its status is then 200 for every
+            well-formed request, also if its document is invalid.
     """
     if not result.error_codes or not result.is_empty:
         return 200

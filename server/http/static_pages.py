@@ -1,4 +1,4 @@
-"""Static HTML pages (query page, wallboard): one self-contained file each, with its Content-Security-Policy."""
+"""Static HTML pages (query page, wallboard, password): one self-contained file each, with its Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def read_query_page() -> bytes:
 def read_wallboard_page() -> bytes:
     """Return the wallboard page. It is a client of the public API and contains no data and no secret."""
     return (_ASSETS / "wallboard.html").read_bytes()
+
+
+def read_password_page() -> bytes:
+    """Return the page on which an employee sets a password with a one-time link, or requests such a link."""
+    return (_ASSETS / "password.html").read_bytes()
 
 
 def make_page_response(page: bytes) -> HTMLResponse:

@@ -1,8 +1,9 @@
 """Liveness and readiness checks for load balancers and process supervisors.
 
 The process is live while its event loop runs. It is ready when the database answers with the schema of this code,
-change-log news arrives, and no shutdown is under way. Without Redis, or with a scheduler that is late, it is ready
-but degraded: news takes up to a second and scheduled jobs run later, and neither is a reason to send clients elsewhere.
+change-log news arrives, and no shutdown is under way. Without Redis, with a scheduler that is late, or with a background
+task that failed and waits for its restart, it is ready but degraded: news takes up to a second, scheduled jobs run later
+or presence is not reported, and neither is a reason to send clients elsewhere.
 """
 
 from __future__ import annotations
@@ -57,12 +58,14 @@ async def check_readiness(
     pending_migrations: Callable[[], Awaitable[object]],
     hub: Hub,
     scheduler_healthy: bool | None = None,
+    tasks_running: bool | None = None,
 ) -> ReadinessState:
     """Check every part and return the readiness.
 
     draining            whether the process is shutting down.
     pending_migrations  reads the unapplied migrations from the database; a truthy result means the schema is behind.
     scheduler_healthy   whether the scheduler runs, here or on another server; None to leave it out.
+    tasks_running       whether no other background task waits for its restart; None to leave it out.
     """
     database, schema = await _check_database(pending_migrations)
     news = "late" if not hub.status.broadcast_connected else "ok"
@@ -71,6 +74,8 @@ async def check_readiness(
     checks = {"database": database, "schema": schema, "news": news}
     if scheduler_healthy is not None:
         checks["clock"] = "ok" if scheduler_healthy else "late"
+    if tasks_running is not None:
+        checks["tasks"] = "ok" if tasks_running else "late"
     if draining:
         return ReadinessState("draining", checks)
     if database != "ok" or schema != "ok" or news == "away":

@@ -28,7 +28,7 @@ _SECRET_TEXT: Final = re.compile(
     r"(?P<user>://[^\s:/@]*:)[^\s@/]+(?=@)"  # a password in a URL
     r"|(?P<bearer>\bbearer\s+)[\w.~+/=-]+"
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
-    r"|\bsld_[\w-]{8,}",  # a device token
+    r"|\bsl[dp]_[\w-]{8,}",  # a device token, or the token of a password link
     re.IGNORECASE,
 )
 

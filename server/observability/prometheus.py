@@ -22,6 +22,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from server.observability.scheduler_status import SchedulerStatus
 from subscriptions.core.hub import Hub
+from subscriptions.core.tasks import TaskSupervisor
 
 OperationKind = Literal["query", "mutation", "subscription", "none"]  # none: the document could not be parsed
 OperationOutcome = Literal["ok", "refused", "failed"]  # refused: error of the client; failed: error of the server
@@ -61,10 +62,13 @@ DELIVERIES: Final = _make_counter("deliveries", "Attempts to send to an external
 
 
 class StatusCollector(Collector):
-    """Reads the state of the hub and the scheduler at each scrape."""
+    """Reads the state of the hub, the scheduler and the other background tasks at each scrape."""
 
-    def __init__(self, hub: Hub, read_scheduler_status: Callable[[], SchedulerStatus]) -> None:
+    def __init__(
+        self, hub: Hub, read_scheduler_status: Callable[[], SchedulerStatus], background_tasks: TaskSupervisor
+    ) -> None:
         self._hub, self._read_scheduler_status = hub, read_scheduler_status
+        self._background_tasks = background_tasks
 
     def collect(self) -> Iterator[Metric]:
         hub, scheduler = self._hub.status, self._read_scheduler_status()
@@ -93,6 +97,11 @@ class StatusCollector(Collector):
             ),
             ("hub_task_restarts", "Restarts of the hub's tasks.", hub.restarts),
             ("scheduler_task_restarts", "Restarts of the scheduler's tasks.", scheduler.restarts),
+            (
+                "server_task_restarts",
+                "Restarts of other background tasks: presence, permissions of open sockets, keepalive, probabilities.",
+                self._background_tasks.restarts,
+            ),
             ("scheduler_job_failures", "Failed scheduled jobs.", scheduler.job_failures),
         ]
         for name, description, value in gauges:

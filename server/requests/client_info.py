@@ -12,9 +12,9 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from domain.errors.operation_errors import Unauthenticated
-from domain.i18n.languages import LANGUAGES
 from resolvers.request.client_info import ClientInfo
 from server.observability import logging
+from server.requests.content_negotiation import negotiate_language
 
 ALLOWED_METHODS: Final = "GET, POST, OPTIONS"
 
@@ -34,7 +34,7 @@ class ClientInfoReader:
         """Return client information without a token."""
         return ClientInfo(
             None,
-            negotiate_language(headers.get("accept-language", "")),
+            negotiate_language(joined_header(headers, "accept-language")),
             self._resolve_address(scope, headers),
             logging.current_request_id(),
         )
@@ -45,7 +45,7 @@ class ClientInfoReader:
         The hops of `X-Forwarded-For` are read from the right: those on the left are whatever the client sent.
         """
         address: str = scope["client"][0] if scope.get("client") else ""
-        hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+        hops = [hop.strip() for hop in joined_header(headers, "x-forwarded-for").split(",") if hop.strip()]
         while hops and self._is_trusted_proxy(address):
             address = hops.pop()
         return address[:100]
@@ -76,6 +76,22 @@ class ClientInfoReader:
         }
 
 
+def client_network(address: str) -> str:
+    """Return what to count an address under: of IPv6 its /64 network, since a client usually has a whole one."""
+    try:
+        parsed_address = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed_address, ipaddress.IPv4Address):
+        return address
+    return str(parsed_address.ipv4_mapped or ipaddress.ip_network((int(parsed_address), 64), strict=False))
+
+
+def joined_header(headers: Headers, name: str) -> str:
+    """Return a header with a list as its value. It may be sent in several lines, which mean the same as one."""
+    return ", ".join(headers.getlist(name))
+
+
 def with_token(client: ClientInfo, authorization: Any) -> ClientInfo:
     """Return the client with the bearer token of an `Authorization` value; unchanged if the value is None.
 
@@ -88,23 +104,6 @@ def with_token(client: ClientInfo, authorization: Any) -> ClientInfo:
         if scheme.lower() == "bearer" and token.strip():
             return dataclasses.replace(client, token=token.strip())
     raise Unauthenticated("Send an access token as `Authorization: Bearer …`.")
-
-
-def negotiate_language(accept_language: str) -> str:
-    """Return the code of the supported language that an `Accept-Language` value prefers; "" for none."""
-    weights = dict.fromkeys(LANGUAGES, 0.0)
-    for part in accept_language[:500].split(","):
-        name, _, parameter = part.strip().lower().partition(";")
-        name = name.partition("-")[0].strip()
-        quality = parameter.replace(" ", "").removeprefix("q=")
-        if name in weights:
-            try:
-                weights[name] = max(weights[name], float(quality) if quality else 1.0)
-            except ValueError:
-                continue
-    if not any(weights.values()):
-        return ""
-    return max(weights, key=lambda code: weights[code])
 
 
 def with_language(client: ClientInfo, payload: Mapping[str, Any]) -> ClientInfo:

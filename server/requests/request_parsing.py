@@ -53,6 +53,12 @@ class ClientMessage:
     id: str = ""
     payload: Mapping[str, Any] | None = None
 
+    @property
+    def authorization(self) -> Any:
+        """The value of `Authorization` in the payload, of any type; None if there is none."""
+        payload = self.payload or {}
+        return payload.get("Authorization", payload.get("authorization"))
+
 
 def parse_json(text: str | bytes) -> Any:
     """Parse JSON. Raises ValueError if it is invalid.

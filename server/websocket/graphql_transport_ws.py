@@ -15,43 +15,28 @@ from typing import Any, Final
 
 import orjson
 
-from domain.errors.operation_errors import Throttled, Unauthenticated
+from domain.errors.operation_errors import Throttled
 from graph.execution.operations import Operation
-from models.db.connection import DATABASE_DOWN_ERRORS
+from models.db.errors import DatabaseUnavailable
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.viewer import Viewer
 from server.observability import logging as log_setup
 from server.observability import prometheus
 from server.operation_runner import OperationResult, OperationRunner, count_unparsed_operation
-from server.requests.client_info import with_language, with_token
+from server.requests.client_info import with_language
 from server.requests.request_parsing import ClientMessage, MalformedMessage, parse_message, parse_request
+from server.websocket import close_codes
+from server.websocket.authentication import authenticate
+from server.websocket.close_codes import CloseConnection
 from server.websocket.protocol import PreparedText, WebSocketProtocol
+from server.websocket.send_queue import TEXT_OVERHEAD_BYTES, SendQueue, size_of_text
 from server.websocket.shared_subscriptions import Subscriber, SubscriptionRegistry
 from server.websocket.token_bucket import TokenBucket
 from subscriptions.core.tasks import cancel_and_wait
 
 SUBPROTOCOL: Final = "graphql-transport-ws"
-(
-    INVALID_MESSAGE,
-    UNAUTHORIZED,
-    FORBIDDEN,
-    SUBPROTOCOL_NOT_ACCEPTABLE,
-    INIT_TIMEOUT,
-    SUBSCRIBER_EXISTS,
-    TOO_MANY_INITS,
-) = 4400, 4401, 4403, 4406, 4408, 4409, 4429
-SERVICE_RESTART, TRY_AGAIN_LATER = 1012, 1013
-MAX_QUEUED_TEXTS: Final = 2_000  # texts queued for a client that does not read; a newer state replaces an older one
 
 log = logging.getLogger(__name__)
-
-
-class CloseConnection(Exception):
-    """Raised to close the socket with this code and reason."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code, self.reason = code, reason
 
 
 class GraphQLTransportConnection:
@@ -61,19 +46,22 @@ class GraphQLTransportConnection:
     on_closed       called with the close code once the connection is closed and its tasks have ended.
     timeout         seconds for `connection_init` to arrive, and for a slow client to read what was sent.
     max_operations  operations that may run at the same time.
+    max_queued_bytes  of texts that wait until the client reads.
 
     Shared subscriptions push states and events. While the client reads, they are written at once. While it does not,
     they are queued, a newer state replacing the queued one, so that a slow client costs bounded memory and still gets
-    the last state; a client that stays slow is disconnected.
+    the last state; a client that stays slow is disconnected. Results of queries and mutations wait for the client
+    before they are encoded.
 
     Messages are handled one at a time: reading is paused while one of them needs to wait (`_start_handling`), so
     that a `subscribe` right behind `connection_init` finds the connection initialized.
     """
 
     __slots__ = (
-        "_authorization", "_closed", "_current_task", "_initialized", "_max_operations", "_mutation_tasks",
-        "_on_closed", "_operation_runner", "_operation_tasks", "_protocol", "_queue_drained", "_registry",
-        "_send_queue", "_subscribers", "_timeout", "_timer", "_token_bucket", "client", "viewer",
+        "_authorization", "_closed", "_current_task", "_init_received", "_initialized", "_max_operations",
+        "_max_queued_bytes", "_mutation_tasks", "_on_closed", "_operation_runner", "_operation_tasks", "_protocol",
+        "_queue_drained", "_registry", "_send_queue", "_subscribers", "_timeout", "_timer", "_token_bucket", "client",
+        "viewer",
     )  # fmt: skip
 
     def __init__(
@@ -87,25 +75,20 @@ class GraphQLTransportConnection:
         *,
         timeout: float = 10,
         max_operations: int = 256,
+        max_queued_bytes: int = 4_000_000,
     ) -> None:
-        self._operation_runner, self._registry, self.client, self._authorization = (
-            operation_runner,
-            registry,
-            client,
-            authorization,
-        )
+        self._operation_runner, self._registry = operation_runner, registry
+        self.client, self._authorization = client, authorization
         self._protocol, self._on_closed = protocol, on_closed
-        self._timeout, self._max_operations = timeout, max_operations
+        self._timeout, self._max_operations, self._max_queued_bytes = timeout, max_operations, max_queued_bytes
         self._token_bucket = TokenBucket(burst=300, rate=50)
         self._subscribers: dict[str, Subscriber] = {}
         self._operation_tasks: dict[str, asyncio.Task[None]] = {}
         self._mutation_tasks: set[asyncio.Task[None]] = set()  # mutations: never cancelled, whatever the client does
-        self._send_queue: dict[
-            Hashable, tuple[bytes, PreparedText]
-        ] = {}  # unsent texts by slot: a newer text takes the slot
+        self._send_queue: SendQueue | None = None  # created when the client is slow for the first time
         self._queue_drained: asyncio.Event | None = None
         self._current_task: asyncio.Task[None] | None = None
-        self._initialized = self._closed = False
+        self._init_received = self._initialized = self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self.viewer: Viewer
         prometheus.OPEN_SOCKETS.inc()
@@ -115,16 +98,20 @@ class GraphQLTransportConnection:
 
     def on_message(self, text: str | None) -> None:
         if not self._token_bucket.consume():
-            self.close(INVALID_MESSAGE, "Too many messages")
+            self.close(close_codes.INVALID_MESSAGE, "Too many messages")
             return
         try:
             client_message = parse_message(text)
         except MalformedMessage as error:
-            self.close(INVALID_MESSAGE, error.reason)
+            self.close(close_codes.INVALID_MESSAGE, error.reason)
             return
         match client_message.type:
             case "connection_init":
+                self._init_received = True
+                self._set_timer(None)  # however long authentication takes: that is not the client's fault
                 self._start_handling(self._initialize(client_message))
+            case "ping" if self._initialized and client_message.authorization is not None:
+                self._start_handling(self._renew_token(client_message.authorization))
             case "ping":
                 self._send_text(b'{"type":"pong"}')
             case "subscribe":
@@ -134,7 +121,7 @@ class GraphQLTransportConnection:
 
     def on_control_frame(self) -> None:
         if not self._token_bucket.consume():
-            self.close(INVALID_MESSAGE, "Too many messages")
+            self.close(close_codes.INVALID_MESSAGE, "Too many messages")
 
     def _start_handling(self, handler: Coroutine[Any, Any, None]) -> None:
         """Run the handler of a message as a task, with reading paused until it is done."""
@@ -149,7 +136,7 @@ class GraphQLTransportConnection:
             close_request = error
         except Exception:  # a bug closes this socket only; the client will reconnect
             log.exception("Handling a WebSocket message failed.")
-            close_request = CloseConnection(1011, "Internal server error")
+            close_request = CloseConnection(close_codes.TRY_AGAIN_LATER, "Internal error: connect again after a pause")
         self._current_task = None
         if close_request is not None:
             self.close(close_request.code, close_request.reason)
@@ -162,13 +149,13 @@ class GraphQLTransportConnection:
         """Close the connection. Only the first call has an effect."""
         if self._closed:
             return
-        if code == INVALID_MESSAGE:
+        if code == close_codes.INVALID_MESSAGE:
             log.info("A WebSocket was closed for an invalid message: %s.", reason)
         self._protocol.close(code, reason)
         self.on_disconnect(code)
 
     def close_for_restart(self) -> None:
-        self.close(SERVICE_RESTART, "The server restarts: connect again after a random pause")
+        self.close(close_codes.SERVICE_RESTART, "The server restarts: connect again after a random pause")
 
     def on_disconnect(self, code: int) -> None:
         """End the client's subscriptions and queries; let its mutations finish."""
@@ -181,7 +168,8 @@ class GraphQLTransportConnection:
         for subscriber in self._subscribers.values():
             self._registry.unsubscribe(subscriber)
         self._subscribers.clear()
-        self._send_queue.clear()
+        if self._send_queue is not None:
+            self._send_queue.clear()
         self._notify_writable()
         tasks = [task for task in self._operation_tasks.values() if task not in self._mutation_tasks]
         if self._current_task is not None:
@@ -205,39 +193,49 @@ class GraphQLTransportConnection:
         self._timer = asyncio.get_running_loop().call_later(self._timeout, callback) if callback else None
 
     def _on_init_timeout(self) -> None:
-        self.close(INIT_TIMEOUT, "Connection initialisation timeout")
+        self.close(close_codes.INIT_TIMEOUT, "Connection initialisation timeout")
 
     # connection_init
 
     async def _initialize(self, message: ClientMessage) -> None:
         """Authenticate the client by the token in `connection_init`, or else by that of the handshake."""
         if self._initialized:
-            raise CloseConnection(TOO_MANY_INITS, "Too many initialisation requests")
-        payload = message.payload or {}
-        authorization = next(
-            (payload[key] for key in ("Authorization", "authorization") if key in payload), self._authorization
-        )
+            raise CloseConnection(close_codes.TOO_MANY_INITS, "Too many initialisation requests")
+        client = with_language(self.client, message.payload or {})
+        position = self._registry.session_permissions.position
         try:
-            self.client = with_token(with_language(self.client, payload), authorization)
-            context = await self._operation_runner.context_factory.create_for_request(self.client)
-            self.client = replace(self.client, language=context.language)
-        except Unauthenticated as error:
-            raise CloseConnection(FORBIDDEN, f"{error.code}: {error.message}") from None
-        except DATABASE_DOWN_ERRORS as error:
+            authorization = self._authorization if message.authorization is None else message.authorization
+            client, viewer = await authenticate(self._operation_runner.context_factory, client, authorization)
+        except DatabaseUnavailable as error:
             log.warning("A WebSocket was refused: the database is away (%r).", error)
-            raise CloseConnection(TRY_AGAIN_LATER, "The database cannot be reached at the moment") from None
-        if context.current_viewer is None:
-            raise CloseConnection(
-                FORBIDDEN, "UNAUTHENTICATED: send an access token as `Authorization` of connection_init"
-            )
+            raise CloseConnection(close_codes.TRY_AGAIN_LATER, "The database cannot be reached at the moment") from None
         if self._closed:
             return
-        self.viewer = context.current_viewer
+        self.client, self.viewer = client, viewer
+        self._registry.session_permissions.register(self, position)
         self._initialized = True
         self._authorization = None
-        self._set_timer(None)
-        self._registry.session_permissions.register(self)
         self._send_text(b'{"type":"connection_ack"}')
+
+    async def _renew_token(self, authorization: Any) -> None:
+        """Go on with the new token of a `ping`, and answer with the time at which the token in use expires.
+
+        While the database is away, the old token stays in use, and the client may try again.
+        """
+        position = self._registry.session_permissions.position
+        try:
+            client, viewer = await authenticate(self._operation_runner.context_factory, self.client, authorization)
+        except DatabaseUnavailable as error:
+            log.warning("A token of a WebSocket was not renewed: the database is away (%r).", error)
+        else:
+            if viewer.key != self.viewer.key:
+                raise CloseConnection(close_codes.FORBIDDEN, "FORBIDDEN: this token belongs to another viewer")
+            if self._closed:
+                return
+            self.client = client
+            self.on_viewer_changed(viewer)
+            self._registry.session_permissions.renew(self, position)
+        self._send_message({"type": "pong", "payload": {"expiresAt": self.viewer.expires_at}})
 
     # Permissions
 
@@ -247,18 +245,22 @@ class GraphQLTransportConnection:
         for subscriber in tuple(self._subscribers.values()):
             self._registry.reassign(subscriber)
 
+    def on_token_expired(self) -> None:
+        """Close the connection: the client has handed over no newer token in time."""
+        self.close(close_codes.FORBIDDEN, "TOKEN_EXPIRED: the access token has expired: refresh the session")
+
     def on_session_ended(self) -> None:
-        """Close the connection: its session, device or token is no longer valid."""
-        self.close(FORBIDDEN, "UNAUTHENTICATED: this session has ended")
+        """Close the connection: its session or device is no longer valid."""
+        self.close(close_codes.FORBIDDEN, "UNAUTHENTICATED: this session has ended")
 
     # Operations
 
     async def _subscribe(self, message: ClientMessage) -> None:
         """Start an operation: a query or mutation as a task, a subscription as a subscriber of a shared one."""
         if not self._initialized:
-            raise CloseConnection(UNAUTHORIZED, "Unauthorized")
+            raise CloseConnection(close_codes.UNAUTHORIZED, "Unauthorized")
         if message.id in self._operation_tasks or message.id in self._subscribers:
-            raise CloseConnection(SUBSCRIBER_EXISTS, f"Subscriber for {message.id} already exists")
+            raise CloseConnection(close_codes.SUBSCRIBER_EXISTS, f"Subscriber for {message.id} already exists")
         with log_setup.start_request() as request:
             client = replace(self.client, request_id=request.id)
             try:
@@ -287,12 +289,8 @@ class GraphQLTransportConnection:
         subscriber = self._subscribers.pop(operation_id, None)
         if subscriber is not None:
             self._registry.unsubscribe(subscriber)
-            for slot in [
-                queued_slot
-                for queued_slot in self._send_queue
-                if isinstance(queued_slot, tuple) and queued_slot[0] == operation_id
-            ]:
-                del self._send_queue[slot]
+            if self._send_queue is not None:
+                self._send_queue.discard(operation_id)
         task = self._operation_tasks.pop(operation_id, None)
         if task is not None and task not in self._mutation_tasks:
             task.cancel()
@@ -304,6 +302,7 @@ class GraphQLTransportConnection:
             self._mutation_tasks.add(this_task)  # a mutation must not stop halfway because the client disconnects
             this_task.add_done_callback(self._mutation_tasks.discard)
         result = await self._operation_runner.execute(operation, client)
+        await self.wait_writable()
         if self._operation_tasks.get(operation_id) is not this_task:
             return  # completed by the client meanwhile; the id may already belong to another operation
         del self._operation_tasks[operation_id]
@@ -328,15 +327,19 @@ class GraphQLTransportConnection:
 
     # Sending
 
-    def send_state(self, operation_id: str, state_key: Hashable, prefix: bytes, text: PreparedText) -> None:
+    def send_state(
+        self, operation_id: str, state_key: Hashable, prefix: bytes, text: PreparedText, *, is_stored: bool = False
+    ) -> None:
         """Send a text of a subscription, or queue it while the client does not read.
 
         state_key  a queued text of the same operation and key is replaced. An event has its position as the key.
+        is_stored  whether the text is the last one of a state, which the shared subscription keeps in any case
         """
         if self._closed:
             return
         if self._protocol.write_paused:
-            self._enqueue((operation_id, state_key), prefix, text)
+            size = TEXT_OVERHEAD_BYTES if is_stored else size_of_text(text)
+            self._enqueue((operation_id, state_key), prefix, text, size)
         else:
             self._protocol.send_prepared(prefix, text)
 
@@ -345,13 +348,22 @@ class GraphQLTransportConnection:
         if self._closed:
             return
         if self._protocol.write_paused:
-            self._enqueue(object(), b"", PreparedText(text))
+            self._enqueue(object(), b"", PreparedText(text), len(text) + TEXT_OVERHEAD_BYTES)
         else:
             self._protocol.send_text(text)
 
-    def _enqueue(self, slot: Hashable, prefix: bytes, text: PreparedText) -> None:
-        self._send_queue[slot] = prefix, text
-        if len(self._send_queue) > MAX_QUEUED_TEXTS:
+    def _enqueue(self, slot: Hashable, prefix: bytes, text: PreparedText, size: int) -> None:
+        if not self._get_send_queue().put(slot, prefix, text, size):
+            self.close_slow_consumer()
+
+    def _get_send_queue(self) -> SendQueue:
+        if self._send_queue is None:
+            self._send_queue = SendQueue(self._registry.memory_budget, self._max_queued_bytes, self.close_slow_consumer)
+        return self._send_queue
+
+    def reserve_bytes(self, difference: int) -> None:
+        """Count bytes that wait for this client outside its queue, or no longer (negative)."""
+        if not self._closed and not self._get_send_queue().reserve(difference):
             self.close_slow_consumer()
 
     def on_write_paused(self) -> None:
@@ -361,11 +373,10 @@ class GraphQLTransportConnection:
 
     def on_writable(self) -> None:
         """Send queued texts until the client stops reading again."""
-        if self._initialized:
+        if self._init_received:
             self._set_timer(None)
         while self._send_queue and not self._protocol.write_paused:
-            prefix, text = self._send_queue.pop(next(iter(self._send_queue)))
-            self._protocol.send_prepared(prefix, text)
+            self._protocol.send_prepared(*self._send_queue.pop())
         self._notify_writable()
 
     def _notify_writable(self) -> None:
@@ -374,17 +385,16 @@ class GraphQLTransportConnection:
             self._queue_drained = None
 
     async def wait_writable(self) -> None:
-        """Wait until at most half of the queue is full; back-pressure for replaying missed events."""
-        while len(self._send_queue) > MAX_QUEUED_TEXTS // 2:
+        """Wait until at most half of the queue is full; back-pressure for results and for missed events."""
+        while self._send_queue is not None and self._send_queue.size > self._max_queued_bytes // 2:
             self._queue_drained = self._queue_drained or asyncio.Event()
             await self._queue_drained.wait()
 
     def check_alive(self) -> None:
         """Ping the client; close the connection if nothing arrived since the last call."""
         if not self._closed and not self._protocol.ping():
-            self.close(1011, "No answer to a ping")
+            self.close(close_codes.GOING_AWAY, "No answer to a ping: connect again")
 
     def close_slow_consumer(self) -> None:
         """Disconnect a client that does not read."""
-        self._send_queue.clear()
-        self.close(TRY_AGAIN_LATER, "The client does not read")
+        self.close(close_codes.TRY_AGAIN_LATER, "The client does not read")

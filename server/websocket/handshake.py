@@ -21,6 +21,8 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from server.websocket import close_codes
+
 PROTOCOL_EXTENSION: Final = "scoreline.wire"  # key of the ASGI extension that holds the protocol object
 
 log = logging.getLogger(__name__)
@@ -116,7 +118,7 @@ class WebSocketHandshake:
         if not self._finished:
             self._reject(HTTPStatus.INTERNAL_SERVER_ERROR)
         elif not self._protocol.is_attached:
-            self._protocol.close(1011, "Internal server error")
+            self._protocol.close(close_codes.TRY_AGAIN_LATER, "Internal error: connect again after a pause")
 
     async def _receive(self) -> dict[str, Any]:
         return {"type": "websocket.connect"}

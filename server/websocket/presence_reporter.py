@@ -6,21 +6,17 @@ The rows expire unless they are renewed, so employees of a process that died go 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import NoReturn
 from uuid import uuid4
 
-from models.db.connection import DATABASE_DOWN_ERRORS
 from models.live import presence
 from resolvers.organization import people
 
 _REPORT_INTERVAL_SECONDS = presence.PRESENCE_TTL.total_seconds() / 3
 _DEBOUNCE_SECONDS = 0.2  # pause after a report, so that many connections at once become one
-
-log = logging.getLogger(__name__)
 
 
 class PresenceReporter:
@@ -31,6 +27,7 @@ class PresenceReporter:
         self._process_id = uuid4().hex
         self._socket_counts: Counter[int] = Counter()
         self._changed = asyncio.Event()
+        self._reported: set[int] = set()  # employees in the last report that was stored
 
     def connect(self, employee_id: int | None) -> None:
         """Count a new socket of an employee; None, for a device, is not counted."""
@@ -47,18 +44,14 @@ class PresenceReporter:
                 self._changed.set()
 
     async def run(self) -> NoReturn:
-        """Report the employees online, for as long as the process runs."""
-        reported: set[int] = set()
+        """Report the employees online, for as long as the process runs; restarted, it reports at once."""
         while True:
             self._changed.clear()
             online = set(self._socket_counts)
-            if online or reported:
-                try:
-                    if await people.report_presence(self._process_id, online, self.clock()):
-                        self._notify()
-                    reported = online
-                except DATABASE_DOWN_ERRORS as error:
-                    log.warning("Presence could not be written (%r); trying again.", error)
+            if online or self._reported:
+                if await people.report_presence(self._process_id, online, self.clock()):
+                    self._notify()
+                self._reported = online
             try:
                 await asyncio.wait_for(self._changed.wait(), _REPORT_INTERVAL_SECONDS)
             except TimeoutError:

@@ -93,6 +93,10 @@ class PreparedText:
             self._cached_prefix, self._cached_frame = prefix, b"".join((_build_text_header(size), prefix, self.body))
         return self._cached_frame
 
+    def drop_frame(self) -> None:
+        """Free the cached frame: the text was sent, and may be kept for long."""
+        self._cached_prefix, self._cached_frame = None, b""
+
 
 def _build_text_header(size: int) -> bytes:
     """Return the header of a final, unmasked text frame with a payload of `size` bytes (RFC 6455, 5.2)."""

@@ -8,20 +8,21 @@ call `wait_until_verified` before they send, so nothing is sent on permissions t
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, NoReturn, Protocol
+from typing import Final, NoReturn, Protocol
 
-from models.db.connection import DATABASE_DOWN_ERRORS
 from resolvers.auth import sessions
 from resolvers.request.viewer import Viewer
+from server.websocket import close_codes
+from server.websocket.close_codes import CloseConnection
 from server.websocket.presence_reporter import PresenceReporter
+from server.websocket.socket_limit import SocketLimit
 from subscriptions.core.hub import Hub, TopicListener
 
-_RETRY_SECONDS: Final = 1.0  # pause after a check failed because the database was down
+_EXPIRY_CHECK_SECONDS: Final = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -34,36 +35,75 @@ class SessionHandler(Protocol):
     def on_viewer_changed(self, viewer: Viewer) -> None:
         """Continue with this viewer; their permissions may have changed."""
 
+    def on_token_expired(self) -> None:
+        """Close: the access token has expired."""
+
     def on_session_ended(self) -> None:
-        """Close: the session, device or token is no longer valid."""
+        """Close: the session or device is no longer valid."""
 
 
 class SessionPermissions:
-    """Permissions of all open sockets of the process."""
+    """Permissions of all open sockets of the process.
 
-    def __init__(self, hub: Hub, clock: Callable[[], datetime], presence_reporter: PresenceReporter) -> None:
+    max_sockets  that one viewer may have open.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        clock: Callable[[], datetime],
+        presence_reporter: PresenceReporter,
+        max_sockets: int = 1_000,
+    ) -> None:
         self._hub, self._clock, self._presence_reporter = hub, clock, presence_reporter
+        self._max_sockets, self._socket_limit = max_sockets, SocketLimit(max_sockets)
         self._listeners: dict[SessionHandler, TopicListener] = {}
-        self._unverified: set[SessionHandler] = set()
-        self._expirations: list[tuple[datetime, int, SessionHandler]] = []
+        # unverified sockets, each with the number of the news that made it so: news during a check means another check
+        self._unverified: dict[SessionHandler, int] = {}
+        self._news_count = 0
+        self._deadlines: dict[SessionHandler, datetime] = {}
         self._check_due = asyncio.Event()
         self._checked = asyncio.Event()
 
-    def register(self, handler: SessionHandler) -> None:
-        """Check the permissions of a socket from now on, until `unregister`."""
+    @property
+    def position(self) -> int | None:
+        """Position of the news that has arrived; to be read before a token is checked, see `register`."""
+        return self._hub.position
+
+    def register(self, handler: SessionHandler, position: int | None) -> None:
+        """Check the permissions of a socket from now on, until `unregister`.
+
+        position  before the token was checked: news since then may be about this viewer, who is then checked again
+        raises    CloseConnection if the viewer has too many sockets
+        """
+        if not self._socket_limit.acquire(handler.viewer.key):
+            raise CloseConnection(
+                close_codes.TRY_AGAIN_LATER,
+                f"You have {self._max_sockets} open connections: close one, or connect again later",
+            )
         on_news = partial(self._mark_unverified, handler)
         self._listeners[handler] = self._hub.watch(sessions.revocation_topics(handler.viewer), on_news)
         self._presence_reporter.connect(handler.viewer.id)
-        if handler.viewer.expires_at is not None:
-            heapq.heappush(self._expirations, (handler.viewer.expires_at + sessions.CLOCK_LEEWAY, id(handler), handler))
-            self._check_due.set()
+        self._set_deadline(handler)
+        if self._hub.position != position:
+            self._mark_unverified(handler)
+
+    def renew(self, handler: SessionHandler, position: int | None) -> None:
+        """Go on with a new token of the same viewer; `position` as for `register`."""
+        self._listeners[handler].set_topics(sessions.revocation_topics(handler.viewer))
+        self._set_deadline(handler)
+        if self._hub.position != position:
+            self._mark_unverified(handler)
 
     def unregister(self, handler: SessionHandler) -> None:
         listener = self._listeners.pop(handler, None)
         if listener is not None:
             self._hub.unwatch(listener)
             self._presence_reporter.disconnect(handler.viewer.id)
-        self._unverified.discard(handler)
+            self._socket_limit.release(handler.viewer.key)
+        self._deadlines.pop(handler, None)
+        self._unverified.pop(handler, None)
+        self._notify_if_verified()
 
     async def wait_until_verified(self) -> None:
         """Wait until no socket is unverified."""
@@ -71,47 +111,71 @@ class SessionPermissions:
             self._checked.clear()
             await self._checked.wait()
 
+    def _set_deadline(self, handler: SessionHandler) -> None:
+        """Set when the socket has to be closed, unless its client hands over a new token: when its token expires.
+
+        A token that was accepted although it has expired, since clocks differ, lasts until that leeway ends.
+        """
+        expires_at = handler.viewer.expires_at
+        if expires_at is None:
+            self._deadlines.pop(handler, None)
+        else:
+            is_in_leeway = expires_at <= self._clock()
+            self._deadlines[handler] = expires_at + sessions.CLOCK_LEEWAY if is_in_leeway else expires_at
+
+    def _notify_if_verified(self) -> None:
+        if not self._unverified:
+            self._checked.set()
+
     def _mark_unverified(self, handler: SessionHandler) -> None:
-        self._unverified.add(handler)
+        self._news_count += 1
+        self._unverified[handler] = self._news_count
         self._check_due.set()
 
-    async def run(self) -> NoReturn:
-        """Re-check unverified sockets, and those with an expired token, for as long as the process runs."""
+    async def close_expired(self) -> NoReturn:
+        """Close the sockets with an expired token, for as long as the process runs. Does not need the database."""
         while True:
-            wait_seconds = (self._expirations[0][0] - self._clock()).total_seconds() if self._expirations else None
-            if wait_seconds is None or wait_seconds > 0:
-                try:
-                    async with asyncio.timeout(wait_seconds):
-                        await self._check_due.wait()
-                except TimeoutError:
-                    pass
-            self._check_due.clear()
             now = self._clock()
-            while self._expirations and self._expirations[0][0] <= now:
-                handler = heapq.heappop(self._expirations)[2]
-                if handler in self._listeners:
-                    self._unverified.add(handler)
-            if not await self._verify(now):
-                await asyncio.sleep(_RETRY_SECONDS)
-                self._check_due.set()
+            for handler in [handler for handler, deadline in self._deadlines.items() if deadline <= now]:
+                try:
+                    handler.on_token_expired()
+                except Exception:  # a bug in one socket: the others must be closed
+                    log.exception("A socket with an expired token could not be closed.")
+            await asyncio.sleep(_EXPIRY_CHECK_SECONDS)
 
-    async def _verify(self, now: datetime) -> bool:
-        handlers = list(self._unverified)
-        if not handlers:
-            return True
-        self._unverified.clear()  # before the query: news that arrives during it marks a socket again
-        try:
-            viewers: list[Any] = list(await sessions.reload_viewers([handler.viewer for handler in handlers], now))
-        except DATABASE_DOWN_ERRORS as error:
-            log.warning("The permissions of open sockets could not be checked (%r); trying again.", error)
-            self._unverified.update(handler for handler in handlers if handler in self._listeners)
-            return False
-        for handler, viewer in zip(handlers, viewers, strict=True):
-            if handler not in self._listeners:
-                continue
-            if viewer is None:
-                handler.on_session_ended()
+    async def run(self) -> NoReturn:
+        """Re-check unverified sockets, for as long as the process runs.
+
+        Restarted after a failed check, it repeats that check: the sockets stay unverified.
+        """
+        while True:
+            self._check_due.clear()
+            if self._unverified:
+                await self._verify()
             else:
+                await self._check_due.wait()
+
+    async def _verify(self) -> None:
+        """Check the unverified sockets. They stay unverified until then, also if the check fails."""
+        handlers = dict(self._unverified)
+        viewers = [handler.viewer for handler in handlers]
+        current_viewers = await sessions.reload_viewers(viewers)
+        for (handler, news_number), viewer, current_viewer in zip(
+            handlers.items(), viewers, current_viewers, strict=True
+        ):
+            has_new_token = handler.viewer is not viewer
+            if self._unverified.get(handler) == news_number and not has_new_token:
+                del self._unverified[handler]
+            if handler in self._listeners and not has_new_token:
+                self._apply(handler, current_viewer)
+        self._notify_if_verified()
+
+    def _apply(self, handler: SessionHandler, viewer: Viewer | None) -> None:
+        """Hand a socket its viewer; None: its session has ended. A socket that cannot take it is closed."""
+        try:
+            if viewer is not None:
                 handler.on_viewer_changed(viewer)
-        self._checked.set()
-        return True
+                return
+        except Exception:  # a bug in one socket: the others must be handed theirs
+            log.exception("A socket could not take its changed permissions and is closed.")
+        handler.on_session_ended()

@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
+from domain.errors.operation_errors import QueryTooComplex
 from graph.execution.operations import Operation
 from graph.subscriptions import EVENT_FIELDS
 from resolvers.request.client_info import ClientInfo
@@ -30,12 +31,15 @@ from server.observability import logging as log_setup
 from server.observability import prometheus
 from server.operation_runner import OperationResult, OperationRunner
 from server.websocket.protocol import PreparedText
+from server.websocket.send_queue import MemoryBudget, size_of_text
 from server.websocket.session_permissions import SessionPermissions
 from subscriptions.core.stream_context import FROM_NOW
 from subscriptions.core.tasks import cancel_and_wait
 
 YIELD_EVERY: Final = 100  # sends after which the event loop gets to other tasks
-MAX_BUFFERED_EVENTS: Final = 1_000  # events buffered for a subscriber that still replays
+TOO_LARGE_MESSAGE: Final = (
+    "The results of this subscription take too much memory: select fewer fields, or a smaller scope."
+)
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +50,16 @@ class SubscriberConnection(Protocol):
     client: ClientInfo
     viewer: Viewer
 
-    def send_state(self, operation_id: str, state_key: Hashable, prefix: bytes, text: PreparedText) -> None:
+    def send_state(
+        self, operation_id: str, state_key: Hashable, prefix: bytes, text: PreparedText, *, is_stored: bool = False
+    ) -> None:
         """Send a result; while the client does not read, keep only the newest result of each `state_key`."""
 
     def fail_subscription(self, subscriber: Subscriber, result: OperationResult) -> None:
         """End one subscription with an error."""
 
-    def close_slow_consumer(self) -> None:
-        """Close the connection: the client does not keep up."""
+    def reserve_bytes(self, difference: int) -> None:
+        """Count bytes that wait for the client outside its queue; close the connection if they are too many."""
 
     async def wait_writable(self) -> None:
         """Wait until the client reads."""
@@ -92,14 +98,13 @@ class Subscriber:
         """Send a state, unless a newer version was sent before the subscriber moved here."""
         if self.last_versions is not None and version < self.last_versions.get(state, 0):
             return
-        self.connection.send_state(self.id, state, self.prefix, text)
+        self.connection.send_state(self.id, state, self.prefix, text, is_stored=True)
 
     def on_event(self, position: int, text: PreparedText) -> None:
         """Send an event, or buffer it during a replay."""
         if self.buffered_events is not None:
             self.buffered_events[position] = text
-            if len(self.buffered_events) > MAX_BUFFERED_EVENTS:
-                self.connection.close_slow_consumer()
+            self.connection.reserve_bytes(size_of_text(text))
         else:
             self.send_event(position, text)
 
@@ -111,15 +116,22 @@ class Subscriber:
 
     def flush_buffer(self) -> None:
         """End the replay: send the buffered events in order; later events are sent directly."""
-        buffered_events, self.buffered_events = self.buffered_events or {}, None
+        buffered_events = self.take_buffer()
         for position in sorted(buffered_events):
             self.send_event(position, buffered_events[position])
+
+    def take_buffer(self) -> dict[int, PreparedText]:
+        """Stop buffering and return the buffered events, by position."""
+        buffered_events, self.buffered_events = self.buffered_events or {}, None
+        if buffered_events:
+            self.connection.reserve_bytes(-sum(map(size_of_text, buffered_events.values())))
+        return buffered_events
 
 
 class SharedSubscription:
     """One running subscription and its subscribers.
 
-    latest_states  stream of states: version and text of each state
+    latest_states  stream of states: version and text of each state, counted in the process's memory budget
     position       stream of events: position of the last one; None until the stream has started
     started        set once the start position is known (or the stream has failed): from then on no event is missed
     """
@@ -128,6 +140,7 @@ class SharedSubscription:
         self._registry, self.key = registry, key
         self.subscribers: dict[Subscriber, None] = {}
         self.latest_states: dict[Hashable, tuple[int, PreparedText]] = {}
+        self._state_bytes = 0
         self.is_event_stream = first_subscriber.operation.field_name in EVENT_FIELDS
         self.position: int | None = None
         self.started = asyncio.Event()
@@ -146,6 +159,7 @@ class SharedSubscription:
         subscriber.subscription = None
         if not self.subscribers:
             self._registry.remove(self)
+            self._drop_states()
             self._task.cancel()
 
     async def _run(self, first_subscriber: Subscriber) -> None:
@@ -195,8 +209,7 @@ class SharedSubscription:
         if self.is_event_stream:
             self.position = key
         else:
-            is_unchanged = key in self.latest_states and self.latest_states[key][1].body == text.body
-            self.latest_states[key] = version, text
+            is_unchanged = self._store_state(key, version, text)
             if is_unchanged:
                 self._drop_inactive_states(active_state_ids)
                 return
@@ -209,31 +222,57 @@ class SharedSubscription:
                 subscriber.on_state(key, version, text)
             if sent_count % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
+        text.drop_frame()
         prometheus.PUSHES.inc(len(self.subscribers))
         self._drop_inactive_states(active_state_ids)
+
+    def _store_state(self, key: Hashable, version: int, text: PreparedText) -> bool:
+        """Store the latest text of a state and return whether it is the same as before."""
+        _, previous_text = self.latest_states.get(key, (0, None))
+        self.latest_states[key] = version, text
+        self._count_states(size_of_text(text) - (size_of_text(previous_text) if previous_text else 0))
+        return previous_text is not None and previous_text.body == text.body
 
     def _drop_inactive_states(self, active_state_ids: set[int] | None) -> None:
         """Forget states that no longer belong to the subscription, so that later subscribers do not get them."""
         if active_state_ids is not None:
-            self.latest_states = {
-                state: latest for state, latest in self.latest_states.items() if state in active_state_ids
-            }
+            for state in [state for state in self.latest_states if state not in active_state_ids]:
+                self._count_states(-size_of_text(self.latest_states.pop(state)[1]))
+
+    def _drop_states(self) -> None:
+        self.latest_states.clear()
+        self._count_states(-self._state_bytes)
+
+    def _count_states(self, difference: int) -> None:
+        self._state_bytes += difference
+        self._registry.memory_budget.resize(self, difference)
+
+    def release_memory(self) -> None:
+        """End the stream with an error: its states take too much of the process's memory."""
+        client = next(iter(self.subscribers)).connection.client
+        self._fail(self._registry.operation_runner.make_error_result(QueryTooComplex(TOO_LARGE_MESSAGE), client))
+        self._task.cancel()
 
     def _fail(self, result: OperationResult) -> None:
         """End the stream with an error for all subscribers."""
         self._registry.remove(self)
+        self._drop_states()
         self.started.set()
         for subscriber in list(self.subscribers):
             self.subscribers.pop(subscriber)
             subscriber.subscription = None
+            subscriber.take_buffer()
             subscriber.connection.fail_subscription(subscriber, result)
 
 
 class SubscriptionRegistry:
-    """The shared subscriptions of this process, by share key."""
+    """The shared subscriptions of this process, by share key, and the memory that sockets may take."""
 
-    def __init__(self, operation_runner: OperationRunner, session_permissions: SessionPermissions) -> None:
+    def __init__(
+        self, operation_runner: OperationRunner, session_permissions: SessionPermissions, memory_budget: MemoryBudget
+    ) -> None:
         self.operation_runner, self.session_permissions = operation_runner, session_permissions
+        self.memory_budget = memory_budget
         self._subscriptions: dict[Hashable, SharedSubscription] = {}
         self._replay_tasks: set[asyncio.Task[None]] = set()
 
@@ -258,6 +297,7 @@ class SubscriptionRegistry:
     def unsubscribe(self, subscriber: Subscriber) -> None:
         """Remove a subscriber."""
         prometheus.OPEN_SUBSCRIPTIONS.dec()
+        subscriber.take_buffer()
         if subscriber.subscription is not None:
             subscriber.subscription.remove(subscriber)
 
@@ -335,7 +375,8 @@ class SubscriptionRegistry:
                 if subscriber.subscription is None:
                     return
                 if "data" not in result.payload:
-                    self.unsubscribe(subscriber)
+                    subscriber.take_buffer()
+                    subscriber.subscription.remove(subscriber)
                     subscriber.connection.fail_subscription(subscriber, result)
                     return
                 subscriber.send_event(event.id, _prepare_text(result))

@@ -21,6 +21,7 @@ from uuid import uuid4
 import orjson
 from broadcaster import Broadcast
 
+from models.live.epoch import EPOCH_TOPIC
 from subscriptions.core.coalescing import CoalescingEvent, CoalescingWindow
 from subscriptions.core.tasks import TaskSupervisor
 from subscriptions.core.timer_wheel import MAX_SLEEP_SECONDS, TimerWheel
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 ReadChangeLog = Callable[[int], Awaitable[Sequence[tuple[int, Sequence[str]]]]]
 ReadLastPosition = Callable[[], Awaitable[int]]
+CheckHistory = Callable[[int | None], Awaitable[str]]
 
 
 def _utc_now() -> datetime:
@@ -129,6 +131,9 @@ class Hub:
 
     read_log            returns the rows (position, topics) after a position, in order, in batches of any size.
     read_last_position  returns the position of the last row, 0 if there is none.
+    check_history       takes the last position that was read, and returns the epoch of the log after beginning a new
+                        one if the log ends before that position or belongs to another copy of the database.
+    on_epoch            called with the epoch whenever it is read, before listeners are woken.
     poll_interval       seconds between reads of the log without an announcement.
     overlap             number of positions that each read goes back, for rows that were committed late.
     window_seconds      length of the batching window in which changes of a state become one read.
@@ -148,10 +153,13 @@ class Hub:
         full_batch_size: int = 0,
         clock: Callable[[], datetime] = _utc_now,
         clock_resolution: float = MAX_SLEEP_SECONDS,
+        check_history: CheckHistory | None = None,
+        on_epoch: Callable[[str], None] = lambda epoch: None,
     ) -> None:
         self.timers = TimerWheel(clock, resolution=clock_resolution)
         self.window, self._full_batch_size = CoalescingWindow(window_seconds), full_batch_size
         self._broadcast, self._read_log, self._read_last_position = broadcast, read_log, read_last_position
+        self._check_history, self.on_epoch = check_history, on_epoch
         self._poll_interval, self._overlap = poll_interval, overlap
         self._process_id = uuid4().hex
         self._listeners: set[TopicListener] = set()
@@ -161,6 +169,10 @@ class Hub:
             None  # the next message to publish; a second one before that becomes a plain "read"
         )
         self._position: int | None = None
+        self._committed_position: int | None = (
+            None  # as read from the log; announcements may come from another database
+        )
+        self._history_checked = False
         self._delivered_positions: set[int] = set()  # positions delivered, no further back than the overlap
         self._supervisor = TaskSupervisor("hub", on_restart=self._read_due.set)
         self._connect_count = 0
@@ -194,6 +206,7 @@ class Hub:
 
         Like `notify`, but a process that has delivered all earlier rows needs no read.
         """
+        self._committed_position = max(position, self._committed_position or 0)
         self._deliver_announced(position, topics)
         message = orjson.dumps([self._process_id, position, list(topics)]).decode()
         is_pending = self._pending_message is not None
@@ -237,6 +250,11 @@ class Hub:
     def position(self) -> int | None:
         """Last position of the log that was delivered; None before the first read."""
         return self._position
+
+    @property
+    def committed_position(self) -> int:
+        """Last position that is known to be committed: the database has gone back in time if it assigns it again."""
+        return self._committed_position or 0
 
     @property
     def status(self) -> HubStatus:
@@ -303,7 +321,7 @@ class Hub:
             except Exception as error:  # noqa: BLE001 - any database error may be temporary
                 if not self._log_unreadable:
                     log.warning("The change log cannot be read (%r); trying again.", error)
-                self._log_unreadable = True
+                self._log_unreadable, self._history_checked = True, False
             else:
                 self._last_read_at = asyncio.get_running_loop().time()
                 if self._log_unreadable:
@@ -318,6 +336,9 @@ class Hub:
         The overlap is for rows that become visible after rows with later positions. If the log ends before the last
         position that was delivered, it was truncated or restored, and delivery starts over at its end.
         """
+        if not self._history_checked:  # at the start, and after a time in which the database may have been replaced
+            await self._read_epoch()
+            self._history_checked = True
         if self._position is None:
             await self._reset_position()
         last_position = self._position or 0
@@ -329,6 +350,7 @@ class Hub:
                     self._deliver(topics)
             read_from = rows[-1][0]
             self._position = max(last_position, read_from, self._position or 0)
+            self._committed_position = max(read_from, self._committed_position or 0)
             self._delivered_positions = {
                 position for position in self._delivered_positions if position > self._position - self._overlap
             }
@@ -340,7 +362,14 @@ class Hub:
                 read_from,
                 last_position,
             )
+            if read_from < self.committed_position:
+                await self._read_epoch()
             await self._reset_position()
+
+    async def _read_epoch(self) -> None:
+        """Read the epoch of the log; a new one begins if the database has gone back in time."""
+        if self._check_history is not None:
+            self.on_epoch(await _with_timeout(self._check_history(self._committed_position)))
 
     def _deliver_announced(self, position: int, topics: Iterable[str]) -> None:
         """Deliver an announced row if it is the next one; otherwise have the log read, as earlier rows are missing."""
@@ -353,13 +382,15 @@ class Hub:
 
     async def _reset_position(self) -> None:
         """Start at the end of the log. Earlier news is unknown, so all listeners are woken."""
-        self._position = await _with_timeout(self._read_last_position())
+        self._position = self._committed_position = await _with_timeout(self._read_last_position())
         self._delivered_positions.clear()
         self.wake_all()
 
     def _deliver(self, topics: Iterable[str]) -> None:
         """Wake the listeners of these topics; `topic@2026-11-28` is news of `topic` on that day."""
         for topic in topics:
+            if topic.startswith(EPOCH_TOPIC):
+                self.on_epoch(topic.removeprefix(EPOCH_TOPIC))
             if topic == ALL_LISTENERS:
                 self.wake_all()
             name, _, day = topic.partition("@")

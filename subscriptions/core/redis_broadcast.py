@@ -19,7 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from subscriptions.core.hub import CONNECTION_LOST, RESYNC
-from subscriptions.core.tasks import backoff_delays, cancel_and_wait
+from subscriptions.core.tasks import TaskSupervisor, backoff_delays
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class ReconnectingRedisBackend(BroadcastBackend):
         self._idle_ping_after, self._timeout = idle_ping_after, timeout
         self._channels: set[str] = set()
         self._events: asyncio.Queue[Event] = asyncio.Queue(max_queued)
-        self._listener_task: asyncio.Task[None] | None = None
+        self._listener = TaskSupervisor("broadcast")
         self._connected: bool | None = None
         self._response_count = 0  # responses read so far
 
@@ -79,13 +79,12 @@ class ReconnectingRedisBackend(BroadcastBackend):
 
     async def _restart_listener(self) -> None:
         """Reconnect with the current channels. That is simple and rare; each subscription begins with a `RESYNC`."""
-        if self._listener_task is not None:
-            await cancel_and_wait(self._listener_task)
-        self._listener_task = (
-            asyncio.create_task(self._listen_forever(), name="redis listener") if self._channels else None
-        )
+        await self._listener.stop()
+        self._listener = TaskSupervisor("broadcast")
+        if self._channels:
+            self._listener.start({"redis listener": self._listen_forever})
 
-    async def _listen_forever(self) -> None:
+    async def _listen_forever(self) -> NoReturn:
         """Connect, subscribe and read; after any error wait and start again."""
         delays = backoff_delays()
         while True:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from domain.errors.operation_errors import CursorUnknown, ServiceUnavailable
-from models.db.connection import DATABASE_DOWN_ERRORS
+from models.db.errors import DatabaseUnavailable
 from resolvers.auth import sessions
 from resolvers.request.context import Context
 from subscriptions.core.hub import Hub
@@ -15,7 +15,7 @@ from subscriptions.core.streams import RetryableErrors, event_stream
 
 FROM_NOW: Final = -1  # start position of an event stream that begins with the next event
 FEED_BATCH_SIZE: Final = 100  # rows of a feed read at once
-RETRYABLE_ERRORS: RetryableErrors = (*DATABASE_DOWN_ERRORS, ServiceUnavailable)
+RETRYABLE_ERRORS: RetryableErrors = (DatabaseUnavailable, ServiceUnavailable)
 
 
 class FeedRow(Protocol):
@@ -39,6 +39,7 @@ async def refresh_viewer(context: Context) -> None:
     A shared stream has a `refresh_viewer` of its own, which takes the viewer from the permission checks of the sockets
     instead of querying for each stream.
     """
+    context.loaded_employees.clear()  # whom the viewer may see follows the employees as they are now
     if context.refresh_viewer is None:
         await sessions.reauthenticate(context)
     else:
@@ -69,6 +70,19 @@ async def next_day_start(context: Context) -> datetime:
     return calendar.start_of(calendar.day_of(context.now()) + timedelta(days=1))
 
 
+def history_check(context: Context) -> Callable[[], None]:
+    """Return a function that raises CursorUnknown once the database has gone back in time since this call."""
+    services, rewind_count = context.services, context.services.rewind_count
+
+    def check() -> None:
+        if services.rewind_count != rewind_count:
+            raise CursorUnknown(
+                "The database was restored from an earlier time: read the list again and subscribe without `after`."
+            )
+
+    return check
+
+
 async def feed_stream(
     context: Context,
     topics: Iterable[str],
@@ -85,6 +99,7 @@ async def feed_stream(
     find_newest     returns the id of the newest row, 0 if there is none.
     find_position   returns the id that a cursor stands for; None if there is none, which raises `unknown_cursor`.
     """
+    check = history_check(context)
     position = context.start_position
     if position is None and after is not None:
         position = await find_position(after)
@@ -105,5 +120,6 @@ async def feed_stream(
         position_of=lambda row: row.pk,
         retryable_errors=RETRYABLE_ERRORS,
         on_caught_up=context.on_caught_up,
+        check=check,
     ):
         yield row

@@ -84,6 +84,7 @@ async def event_stream(
     position_of: Callable[[T], int],
     retryable_errors: RetryableErrors = (),
     on_caught_up: Callable[[int], None] = lambda position: None,
+    check: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[T, None]:
     """Yield every row after `position` once, in order, without end.
 
@@ -93,11 +94,14 @@ async def event_stream(
     position_of       returns the position of a row.
     retryable_errors  as in `state_stream`.
     on_caught_up      called with the last position whenever there are no more rows for now.
+    check             called before each read; raises to end the stream, when positions have lost their meaning.
     """
     with hub.listen(topics) as signal:
         while True:
             signal.clear()
+            check()
             while rows := await _retrying(partial(read_after, position), signal, retryable_errors):
+                check()
                 for row in rows:
                     position = position_of(row)
                     yield row

@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
+
+from models.db.errors import DatabaseUnavailable
+
+HEALTHY_SECONDS: Final = 60.0  # a task that ran for so long before it failed is restarted after a short pause again
 
 log = logging.getLogger(__name__)
 
@@ -65,10 +70,15 @@ class TaskSupervisor:
     async def _run(self, name: str, loop: Loop) -> NoReturn:
         delays = backoff_delays(self._initial_delay)
         while True:
+            started_at = time.monotonic()
             try:
                 await loop()
+            except DatabaseUnavailable as error:  # a line is enough: the database comes back by itself
+                log.warning("The task “%s” of the %s is restarted: %s", name, self._owner, error)
             except Exception:  # of any kind, since nothing else would restart the task
                 log.exception("The task “%s” of the %s failed and is restarted.", name, self._owner)
+            if time.monotonic() - started_at >= HEALTHY_SECONDS:
+                delays = backoff_delays(self._initial_delay)
             self.restarts += 1
             self._pausing.add(name)
             await asyncio.sleep(next(delays))

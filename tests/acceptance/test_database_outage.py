@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -24,7 +25,7 @@ from tests.acceptance.two_servers import (
 )
 from tests.backing_services import Postgres, ServerNotAvailable, Valkey
 from tests.empty_database import run_in_thread
-from tests.processes import SpawnedServer
+from tests.processes import SpawnedServer, Workspace, running_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -143,3 +144,31 @@ async def test_database_outage_fails_clearly_and_subscriptions_recover(
     assert {Decimal(leaderboard["total"]) for leaderboard in leaderboards} == {before + len(titles)}
     assert await fetch_rows(pair.url, "SELECT count(*) FROM deal WHERE title = ANY($1)", titles) == [(len(titles),)]
     assert {watch.close_code for watch in (first_watch, second_watch)} == {None}
+    for server in pair:
+        assert "Traceback" not in server.process.stderr_text, server.process.stderr_text
+
+
+async def test_frozen_database_is_answered_within_two_seconds_once_readiness_knows(
+    pair: ServerPair, postgres: Postgres, tmp_path: Path
+) -> None:
+    async with running_server(Workspace(tmp_path, database_url=pair.url)) as server:  # with the usual deadline of 10 s
+        server.token = pair.first.token
+        await server.execute("{ company { name } }")
+        postgres.pause()
+        try:
+            await server.wait_until_ready("unavailable")
+            durations, codes = [], []
+            for query in ("{ company { name } }", 'mutation { recordLead(input: {title: "A"}) { lead { id } } }') * 3:
+                began = time.perf_counter()
+                response = await server.post(query)
+                durations.append(time.perf_counter() - began)
+                codes.append((response.status_code, response.json()["errors"][0]["extensions"]["code"]))
+        finally:
+            postgres.resume()
+        await server.wait_until_ready()
+        await server.execute("{ company { name } }")
+
+    print(f"answered after {durations}")
+    assert set(codes) == {(503, "UNAVAILABLE")}
+    assert max(durations) < 2
+    assert "Traceback" not in server.process.stderr_text

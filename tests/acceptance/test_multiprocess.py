@@ -6,11 +6,15 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
+
+import pytest
 
 from models import migrator
 from tests.backing_services import free_port
@@ -19,7 +23,11 @@ ROOT = Path(__file__).parents[2]
 READY_TIMEOUT_SECONDS = 60.0  # after which a server that is not ready has failed
 
 
-def test_workers_serve_one_port_and_stop_together(postgres_url, redis_url, tmp_path):
+@pytest.fixture
+def supervisor(
+    postgres_url: str, redis_url: str, tmp_path: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], Path, int]]:
+    """The process that runs two workers, its log and its port."""
     asyncio.run(migrator.migrate(postgres_url))
     port, log = free_port(), tmp_path / "log"
     settings = {
@@ -36,17 +44,41 @@ def test_workers_serve_one_port_and_stop_together(postgres_url, redis_url, tmp_p
             cwd=tmp_path,
         )
     try:
-        workers = _wait_for_workers(log, parent)
-        with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=10) as response:
-            assert response.status == 200
+        yield parent, log, port
     finally:
         parent.send_signal(signal.SIGTERM)
-        code = parent.wait(READY_TIMEOUT_SECONDS)
+        parent.wait(READY_TIMEOUT_SECONDS)
+
+
+def test_workers_serve_one_port_and_stop_together(supervisor: tuple[subprocess.Popen[bytes], Path, int]) -> None:
+    parent, log, port = supervisor
+    workers = _wait_for_workers(log, parent)
+    with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=10) as response:
+        assert response.status == 200
+
+    parent.send_signal(signal.SIGTERM)
+    code = parent.wait(READY_TIMEOUT_SECONDS)
 
     assert code == 0, log.read_text()
     assert len(workers) == 2
     assert parent.pid not in workers
     assert not any(_is_running(pid) for pid in workers)
+
+
+def test_workers_end_when_their_supervisor_is_killed(supervisor: tuple[subprocess.Popen[bytes], Path, int]) -> None:
+    parent, log, port = supervisor
+    workers = _wait_for_workers(log, parent)
+
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + READY_TIMEOUT_SECONDS
+    while any(_is_running(pid) for pid in workers):
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
+
+    assert log.read_text().count("Application shutdown complete") == 2  # gracefully, as after SIGTERM
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def _wait_for_workers(log: Path, parent: subprocess.Popen[bytes]) -> set[int]:
@@ -60,8 +92,9 @@ def _wait_for_workers(log: Path, parent: subprocess.Popen[bytes]) -> set[int]:
 
 
 def _is_running(pid: int) -> bool:
+    """Return whether the process runs; one that has ended but was not yet collected by its parent does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
         return False
-    return True
+    return state != "Z"

@@ -78,7 +78,7 @@ async def test_server_without_secret_keeps_one_beside_its_database(tmp_path: Pat
     [
         ({"database_url": "mysql://hunter2@host/x"}, "SCORELINE_DATABASE_URL is wrong. Write `sqlite://PATH`"),
         ({"redis_url": "hunter2"}, "SCORELINE_REDIS_URL is wrong. Write `redis://HOST:6379/0`."),
-        ({"secret": "hunter2"}, "SCORELINE_SECRET is wrong. Write at least 32 random bytes."),
+        ({"secret": "hunter2"}, "SCORELINE_SECRET is wrong. Write at least 32 random bytes without commas"),
         ({"port": "hunter2"}, "SCORELINE_PORT is wrong. Write a number from 0 (any free one) to 65535."),
         ({"databse_url": "hunter2"}, "SCORELINE_DATABSE_URL is not a setting: did you mean SCORELINE_DATABASE_URL?"),
         ({"secret": None, "database_url": "postgres://me:hunter2@127.0.0.1:1/x"}, "SCORELINE_SECRET is missing"),

@@ -12,6 +12,7 @@ from graphql import FieldNode, OperationDefinitionNode, build_schema, parse
 from domain.alerts import delivery_policy
 from domain.alerts.rules import ALERT_DEFINITIONS, AlertKind
 from domain.analytics import funnel
+from domain.auth.password_links import LINK_LIFETIMES, LinkPurpose
 from domain.forecasting import count_model, deal_value_model, forecast, training
 from domain.forecasting.random_variates import DRAWS
 from domain.primitives import calendar
@@ -19,20 +20,22 @@ from graph.execution.share_key import FIELD_PERMISSIONS
 from graph.subscriptions import EVENT_FIELDS
 from imports.importer import BATCH_ROWS
 from models.db import query_batch, retention
+from models.db.write_queue import MAX_WAITING_BATCHES, SERVER_LIMITS
 from models.live import change_log
 from models.live.presence import PRESENCE_TTL
 from resolvers import scheduled_jobs
+from resolvers.auth import password_links
+from resolvers.auth.sessions import CLOCK_LEEWAY, REPEAT_WINDOW
 from resolvers.leaderboards import leaderboard_cache
 from resolvers.request import idempotency
 from server.background import notification_channels, scheduler
 from server.commands.cli import main
-from server.http.graphql_endpoint import KEEPALIVE_ROUND_SECONDS
 from server.observability import prometheus
 from server.observability.scheduler_status import SchedulerStatus
 from server.settings import Settings
-from server.websocket.graphql_transport_ws import MAX_QUEUED_TEXTS
 from subscriptions.core.hub import Hub
 from subscriptions.core.redis_broadcast import create_broadcast
+from subscriptions.core.tasks import TaskSupervisor
 from tests import forecast_chart
 from tests.generated_docs import EXAMPLE_SELLERS, ROOT, list_documents
 
@@ -60,12 +63,20 @@ STATED_FACTS = [
     ("docs/alerts.md", f"are deleted after {retention._OUTBOX_TTL.days} days"),
     ("docs/api.md", f"valid for {SETTINGS.access_minutes} minutes (`SCORELINE_ACCESS_MINUTES`)"),
     ("docs/api.md", f"until {SETTINGS.refresh_days} days after the sign-in (`SCORELINE_REFRESH_DAYS`)"),
+    ("docs/api.md", f"within {REPEAT_WINDOW.seconds} seconds it returns the same new one"),
+    ("docs/api.md", f"for {LINK_LIFETIMES[LinkPurpose.INVITATION].days} days if the employee has no password yet"),
+    ("docs/api.md", f"at most {password_links.RESETS_PER_ACCOUNT.amount} mails in an hour"),
+    ("docs/decisions/tokens.md", f"again within {REPEAT_WINDOW.seconds} seconds"),
     ("docs/api.md", f"a text of 1 to {idempotency._MAX_KEY_LENGTH} characters"),
     ("docs/api.md", f"Keys are kept for {retention.IDEMPOTENCY_TTL.days} days"),
     ("docs/api.md", f"within about {SETTINGS.push_window_ms} ms"),
     ("docs/api.md", f"for {PRESENCE_TTL.seconds} seconds after a `heartbeat`"),
     ("docs/decisions/lease.md", f"increments `beat` every {scheduler.HEARTBEAT_SECONDS:.0f} seconds"),
     ("docs/decisions/lease.md", f"the same `beat` for {scheduler.LEASE_SECONDS:.0f} seconds"),
+    ("docs/decisions/single-writer.md", f"waits for others for {SERVER_LIMITS.batch} s"),
+    ("docs/decisions/single-writer.md", f"behind {MAX_WAITING_BATCHES} others"),
+    ("docs/decisions/single-writer.md", f"idle for {SERVER_LIMITS.idle_in_transaction} s"),
+    ("docs/decisions/single-writer.md", f"statements that take {SERVER_LIMITS.statement} s"),
     ("docs/forecast.md", f"{DRAWS:,} draws per seller"),
     ("docs/forecast.md", f"from {count_model._YEARLY_MIN_MONTHS} months of data on"),
     ("docs/forecast.md", f"fewer than {forecast._MIN_MONTHS} complete months or {forecast._MIN_WINS} wins"),
@@ -87,8 +98,10 @@ STATED_FACTS = [
     ),
     ("docs/import.md", f"in batches of {BATCH_ROWS} rows"),
     ("docs/live.md", f"batching window** of {SETTINGS.push_window_ms} ms (`SCORELINE_PUSH_WINDOW_MS`)"),
-    ("docs/live.md", f"more than {MAX_QUEUED_TEXTS:,} texts are queued"),
-    ("docs/live.md", f"a ping every {KEEPALIVE_ROUND_SECONDS} seconds"),
+    ("docs/live.md", f"more than {SETTINGS.socket_queue_bytes // 1_000_000} MB wait"),
+    ("docs/live.md", f"more than {SETTINGS.socket_memory_bytes // 1_000_000} MB"),
+    ("docs/live.md", f"a ping every {SETTINGS.ping_seconds} seconds"),
+    ("docs/api.md", f"{CLOCK_LEEWAY.seconds} seconds of leeway"),
     ("docs/live.md", f"has more than {leaderboard_cache._MAX_STALE_SCORES} stale scores"),
     ("docs/live.md", f"at most {leaderboard_cache._MAX_CACHED_ROWS:,} rows"),
     ("docs/live.md", f"joins up to {query_batch._MAX_QUERIES_PER_STATEMENT} of them"),
@@ -153,7 +166,7 @@ def test_live_page_names_the_subscriptions_that_depend_on_the_whole_viewer() -> 
 
 def test_documented_prometheus_metrics_exist() -> None:
     hub = Hub(create_broadcast(None), change_log.read_after, change_log.last_position)
-    collector = prometheus.StatusCollector(hub, lambda: SchedulerStatus(False, None, 0, 0))
+    collector = prometheus.StatusCollector(hub, lambda: SchedulerStatus(False, None, 0, 0), TaskSupervisor("server"))
     text = prometheus.render_metrics(collector).decode()
     exported = set(re.findall(r"^(\w+)(?:\{| )", text, re.MULTILINE))
     counters = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))

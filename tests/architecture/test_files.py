@@ -1,5 +1,6 @@
 """Tracked files contain no paths of a developer's machine, no package indexes and not too many lines."""
 
+import json
 import re
 import subprocess
 from functools import cache
@@ -92,6 +93,15 @@ def test_lock_file_pins_releases_by_hash_without_urls(name):
     assert [
         entry for entry in entries if not re.match(r"[\w.-]+(\[[\w,-]+\])?==\S+ .*--hash=sha256:[0-9a-f]{64}", entry)
     ] == []
+
+
+def test_lock_file_of_client_libraries_pins_releases_by_hash_without_urls():
+    text = (ROOT / "tests" / "acceptance" / "clients" / "package-lock.json").read_text()
+    packages = [package for name, package in json.loads(text)["packages"].items() if name]
+
+    assert len(packages) > 5
+    assert "://" not in text
+    assert [package for package in packages if not package.get("integrity", "").startswith("sha512-")] == []
 
 
 def test_lock_file_of_tests_contains_that_of_product():

@@ -20,9 +20,9 @@ from demo.seeding import PASSWORD, DeviceTokens
 from domain.permissions import DeviceKind, Reach
 from graph.execution.query_limits import QueryLimits
 from models.db.keyset_pagination import MAX_PAGE_SIZE
+from resolvers.auth.attempts import PER_ACCOUNT_AND_NETWORK
 from server.commands.cli import main
 from server.commands.demo import SEED
-from server.http.rate_limit import PER_EMAIL_LIMIT
 from server.settings import Settings
 from subscriptions.core.hub import Hub
 from tests.source_tree import PRODUCT_FOLDERS, ROOT
@@ -177,7 +177,8 @@ def test_limits_are_those_of_the_code() -> None:
         f" and {limits.aliases} aliases, and a page has at most {MAX_PAGE_SIZE} rows."
         f" A request may have {limits.body_bytes:,} bytes, its document {limits.document_bytes:,} bytes,"
         f" and it may take {limits.deadline_seconds:.0f} seconds."
-        f" An e-mail address has {PER_EMAIL_LIMIT.amount} attempts to sign in within {PER_EMAIL_LIMIT.multiples} minutes."
+        f" An e-mail address has {PER_ACCOUNT_AND_NETWORK.amount} wrong passwords from a network within"
+        f" {PER_ACCOUNT_AND_NETWORK.window.seconds // 60} minutes."
     ) in section
 
 

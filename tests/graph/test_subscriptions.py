@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from domain.primitives.global_ids import encode_global_id
 from models.db import connection
 from resolvers.ledger.reconciliation import reconcile
 from tests.statement_counter import count_statements
@@ -125,6 +126,43 @@ async def test_deal_won_is_sent_once_and_again_when_revoked(world: World) -> Non
         assert (first["revoked"], second["revoked"]) == (False, True)
         assert first["id"] == second["id"]
         assert first["standing"] == {"rank": 1}
+
+
+async def test_wins_resumed_by_cursor_after_a_revocation_are_sent_once(database_url: str) -> None:
+    document = "subscription($after: ID) { dealWon(after: $after) { id cursor revoked title } }"
+    async with open_world(database_url) as world:
+        deals = [
+            (await world.mutate("recordDeal", title=title, status="WON", amount={"amount": "1"}))["deal"]["id"]
+            for title in ("One", "Two")
+        ]
+        after = None
+        received: list[tuple[str, bool]] = []
+        async with subscribe(world, document, "admin") as live:
+            await world.let_tasks_run()
+            await world.mutate("reopenDeal", id=deals[0])
+            await live.wait_until(lambda: len(live.events) == 1)
+            after = live.events[0]["dealWon"]["cursor"]
+        for title in ("Three", "Four", "Five"):
+            deal = await world.mutate("recordDeal", title=title, status="WON", amount={"amount": "1"})
+            async with subscribe(world, document, "admin", after=after) as resumed:
+                await resumed.wait_until(lambda events=resumed.events: len(events) == 1)
+                await world.mutate("reopenDeal", id=deal["deal"]["id"])
+                await resumed.wait_until(lambda events=resumed.events: len(events) == 2)
+                await world.let_tasks_run()
+                received += [(event["dealWon"]["title"], event["dealWon"]["revoked"]) for event in resumed.events]
+                after = resumed.events[-1]["dealWon"]["cursor"]
+
+    assert received == [(title, revoked) for title in ("Three", "Four", "Five") for revoked in (False, True)]
+
+
+async def test_win_is_resumed_by_its_id_too(world: World) -> None:
+    for title in ("One", "Two"):
+        await world.mutate("recordDeal", "Ann", title=title, status="WON", amount={"amount": "1"})
+    document = "subscription($after: ID) { dealWon(after: $after) { id title } }"
+    async with subscribe(world, document, "Bob", after=encode_global_id("DealWon", 1)) as wins:
+        await wins.wait_until(lambda: len(wins.events) == 1)
+
+        assert wins.events[0]["dealWon"]["title"] == "Two"
 
 
 async def test_deal_won_skips_wins_dated_over_a_day_back(world: World) -> None:

@@ -66,6 +66,9 @@ def test_lists_are_split_at_commas(monkeypatch):
         ("SCORELINE_ORIGINS", "https://a.example/page"),
         ("SCORELINE_ORIGINS", "*"),
         ("SCORELINE_TRUSTED_PROXIES", "proxy.example"),
+        ("SCORELINE_PUBLIC_URL", "sales.example.com"),
+        ("SCORELINE_PUBLIC_URL", "https://sales.example.com/path"),
+        ("SCORELINE_SECRET", ","),
         ("SCORELINE_LOG_FORMAT", "xml"),
         ("SCORELINE_DEMO", "perhaps"),
         ("SCORELINE_BODY_LIMIT", "1"),
@@ -111,7 +114,7 @@ def test_repr_hides_secrets_and_url_passwords():
 
     assert LONG not in repr(settings)
     assert "hunter2" not in repr(settings)
-    assert settings.secret_text == LONG
+    assert settings.signing_secrets == (LONG,)
 
 
 def test_postgresql_requires_a_secret():
@@ -126,10 +129,10 @@ def test_sqlite_secret_is_created_once_beside_the_database(tmp_path):
     settings.check_fit_to_serve()
 
     with ThreadPoolExecutor(8) as pool:
-        texts = set(pool.map(lambda _: load(database_url=settings.database_url).secret_text, range(32)))
+        texts = set(pool.map(lambda _: load(database_url=settings.database_url).signing_secrets, range(32)))
 
-    assert texts == {settings.secret_text}
-    assert len(settings.secret_text) >= 32
+    assert texts == {settings.signing_secrets}
+    assert len(settings.signing_secrets[0]) >= 32
     (secret_file,) = (tmp_path / "deep").iterdir()
     assert stat.S_IMODE(secret_file.stat().st_mode) == 0o600
 
@@ -138,7 +141,31 @@ def test_stored_secret_is_rejected_when_too_short(tmp_path):
     (tmp_path / "a.db.secret").write_text("short")
 
     with pytest.raises(SettingsError, match="delete the file"):
-        _ = load(database_url=f"sqlite://{tmp_path}/a.db").secret_text
+        _ = load(database_url=f"sqlite://{tmp_path}/a.db").signing_secrets
+
+
+@pytest.mark.parametrize("separator", [",", "\n", " , ", "\r\n", ",\n"])
+def test_several_secrets_are_separated_by_commas_or_lines(monkeypatch, tmp_path, separator):
+    text = f"{LONG}{separator}{LONG} too"
+    monkeypatch.setenv("SCORELINE_SECRET", text)
+    (tmp_path / "a.db.secret").write_text(f"{text}\n")
+
+    assert load().signing_secrets == (LONG, f"{LONG} too")
+    monkeypatch.delenv("SCORELINE_SECRET")
+    assert load(database_url=f"sqlite://{tmp_path}/a.db").signing_secrets == (LONG, f"{LONG} too")
+
+
+def test_each_of_several_secrets_must_be_long(monkeypatch):
+    monkeypatch.setenv("SCORELINE_SECRET", f"{LONG},hunter2")
+
+    with pytest.raises(SettingsError, match="SCORELINE_SECRET is wrong") as error:
+        load()
+
+    assert "hunter2" not in str(error.value)
+
+
+def test_public_url_is_an_origin_without_trailing_slash():
+    assert load(public_url="https://sales.example.com/").public_url == "https://sales.example.com"
 
 
 @pytest.mark.parametrize("path", ["data/a.db", "/data/a.db"])

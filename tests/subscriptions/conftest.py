@@ -6,6 +6,7 @@ import asyncio
 from bisect import bisect_right, insort
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import pytest
 from broadcaster import Broadcast
@@ -77,11 +78,20 @@ def running_hub(change_log: InMemoryChangeLog) -> Callable[..., AbstractAsyncCon
 
     @asynccontextmanager
     async def run(
-        transport: Broadcast | str | None = None, *, poll_interval: float = NEVER_SECONDS, overlap: int = 100
+        transport: Broadcast | str | None = None,
+        *,
+        poll_interval: float = NEVER_SECONDS,
+        overlap: int = 100,
+        **options: Any,
     ) -> AsyncIterator[Hub]:
         hub_broadcast = transport if isinstance(transport, Broadcast) else create_broadcast(transport)
         hub = Hub(
-            hub_broadcast, change_log.read_after, change_log.last_position, poll_interval=poll_interval, overlap=overlap
+            hub_broadcast,
+            change_log.read_after,
+            change_log.last_position,
+            poll_interval=poll_interval,
+            overlap=overlap,
+            **options,
         )
         await hub.start()
         try:

@@ -46,6 +46,7 @@ _CREATE_ABSENCE: Final = """setAbsence(input: {employee: "$who", from: "$day", t
 _CREATE_RULE: Final = """createAlertRule(input: {kind: DEAL_LOST, recipients: [EMPLOYEE]}) {
   rule { id } userErrors { message }
 }"""
+_CREATE_LINK: Final = 'inviteEmployee(input: {employee: "$who", send: false}) { link userErrors { message } }'
 _LOSE_DEALS: Final = """mutation {
   one: recordDeal(input: {title: "Lamps", owner: "$who", status: LOST}) { userErrors { message } }
   other: recordDeal(input: {title: "Rugs", owner: "$who", status: LOST}) { userErrors { message } }
@@ -98,9 +99,14 @@ class RightsCompany:
     counter: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     async def fill_template(self, template: str, subject: str) -> str:
-        """Fill in a template with the facts of a subject; `$n`, `$day`, `$spare`, `$absence` and
-        `$refresh` are new each time."""
+        """Fill in a template with the facts of a subject.
+
+        `$n`, `$day`, `$spare`, `$absence`, `$refresh` and `$link` are new each time.
+        """
         extra_facts = {"refresh": (await self.sign_in("Cid"))["refreshToken"]} if "$refresh" in template else {}
+        if "$link" in template:
+            data = await self.execute_as_admin(f"mutation {{ {_CREATE_LINK} }}", "Cid")
+            extra_facts |= {"link": data["inviteEmployee"]["link"].partition("#token=")[2]}
         if "$spare" in template:
             data = await self.execute_as_admin(f"mutation {{ {_CREATE_RULE} }}")
             extra_facts |= {"spare": data["createAlertRule"]["rule"]["id"]}
@@ -180,7 +186,12 @@ class SubscriptionListener:
 
 @asynccontextmanager
 async def run_rights_company(folder: Path) -> AsyncIterator[RightsCompany]:
-    async with run_test_server(folder) as server:
+    # a server that sends links by mail, to a port where nobody accepts them
+    mail_settings = {
+        "channels": "mail=mailto://127.0.0.1:9?from=robot@example.com",
+        "public_url": "https://example.com",
+    }
+    async with run_test_server(folder, **mail_settings) as server:
         company = RightsCompany(server)
         await _create_people(company)
         await _create_records(company)

@@ -24,6 +24,8 @@ MESSAGE_CONSTANTS = {
     "_INTERNAL_MESSAGE",
     "_DATABASE_DOWN_MESSAGE",
     "_STORAGE_FULL_MESSAGE",
+    "_BATCH_QUEUE_FULL_MESSAGE",
+    "_UNSTORABLE_MESSAGE",
 }  # constants that hold such a sentence
 RECORD_TYPES = ["deal", "lead", "client", "contact", "call", "task", "result"]
 PLACEHOLDER_VALUES = {  # expressions in f-strings that insert words instead of values, by their source

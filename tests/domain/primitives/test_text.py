@@ -137,3 +137,21 @@ def test_search_key_keeps_letters_apart():
 def test_search_key_is_idempotent_and_bounded(value):
     assert search_key(search_key(value)) == search_key(value)
     assert len(search_key(value * 100)) <= 1000
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://example.com/a.png", "http://cdn.example.com:8080?x=1", "https://пример.рф/а.png", "https://[::1]/a", "/a.png", "/"],
+)  # fmt: skip
+def test_image_address_is_a_path_or_a_web_address(address):
+    assert text.is_image_address(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["//evil.example/a.png", "///evil.example", "/\\evil.example", "\\\\evil.example", "https:evil.example", "https://",
+     "https:///a.png", "https://example.com@evil.example/a", "https://u:p@evil.example", "https:/\\evil.example",
+     "javascript:alert(1)", "data:image/png;base64,AA", "ftp://example.com/a", "a.png", "https://exa mple.com/a", "/a b"],
+)  # fmt: skip
+def test_image_address_of_another_site_without_a_scheme_is_refused(address):
+    assert not text.is_image_address(address)

@@ -175,6 +175,9 @@ INVALID_BY_PATH: Final = {  # for fields with rules of their own
         *(InvalidValue(email, INVALID, other_path="input.password") for email in ("", "nobody@example.com", "a\u202eb", "%", BIG_TEXT)),
     ],
     "signIn password": [*_NOT_TEXT, *_with_code(INVALID, "", "wrong", BIG_TEXT)],
+    "signIn trustToken": _NOT_TEXT,  # one that is not valid is ignored
+    "setPassword token": [*_NOT_TEXT, *_with_code(INVALID, "", "nonsense", "slp_nonsense", "a\u202eb", BIG_TEXT)],
+    "requestPasswordReset email": [*INVALID_BY_KIND["e-mail"], *_with_code(REQUIRED, "", "  ")],
     "refreshSession refreshToken": [
         *_NOT_TEXT,
         *(InvalidValue(token, "UNAUTHENTICATED", other_path="") for token in ("", "nonsense", "a\u202eb", BIG_TEXT)),

@@ -96,7 +96,13 @@ async def open_copy(template: CompanyTemplate, url: str) -> AsyncIterator[Reques
     async with connection.connect(url):
         hub = Hub(Broadcast("memory://"), change_log.read_after, change_log.last_position)
         services = Services(
-            "s" * 32, UnlimitedRateLimiter(), hub.notify, hub, access_token_seconds=400 * 86_400, refresh_token_days=400
+            "s" * 32,
+            UnlimitedRateLimiter(),
+            hub.notify,
+            hub,
+            access_token_seconds=400 * 86_400,
+            refresh_token_days=400,
+            mails_links=True,
         )
         context_factory = ContextFactory(services, lambda: START)
         await hub.start()

@@ -49,7 +49,9 @@ async def create_company_records(world: World) -> None:
     ids["pipeline"], ids["stage"] = pipelines[0]["id"], pipelines[0]["stages"][1]["id"]
     ids["stages"] = " ".join(stage["id"] for stage in pipelines[0]["stages"])
     tokens = await world.try_mutation("signIn", None, email="ann@example.com", password=PASSWORD)
-    ids["refresh"] = tokens["refreshToken"]
+    ids["refresh"], ids["trust"] = tokens["refreshToken"], tokens["trustToken"]
+    link = (await world.mutate("inviteEmployee", employee=world.global_ids["Bob"]))["link"]
+    ids["link"] = link.partition("#token=")[2]
 
 
 async def create_alert(world: World) -> None:
@@ -84,7 +86,9 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
     }  # fmt: skip
     inputs: dict[str, Arguments] = {
         "createAlertRule": rule,
-        "signIn": {"email": "ann@example.com", "password": PASSWORD},
+        "signIn": {"email": "ann@example.com", "password": PASSWORD, "trustToken": ids["trust"]},
+        "inviteEmployee": {"employee": ids["Ann"], "send": False, **key},
+        "setPassword": {"token": ids["link"], "password": PASSWORD},
         "createEmployee": {
             "name": "Eve", "email": "eve@example.com", "password": PASSWORD, "role": "EMPLOYEE", "team": ids["North"],
             "manager": ids["Bob"], "avatarUrl": "https://example.com/eve.png", "joinedOn": "2026-11-02",
@@ -97,7 +101,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         },
         "updateProfile": {
             "language": "ru", "quietFrom": 0, "quietTo": 1439, "digestAt": 600, "currentPassword": PASSWORD,
-            "password": PASSWORD,
+            "password": PASSWORD, **key,
         },
         "setAbsence": {
             "id": ids["absence"], "employee": ids["Ann"], "from": "2026-11-23", "to": "2026-11-27", "kind": "SICK",
@@ -108,15 +112,15 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "updateCompany": {
             "name": "Acme & Co", "currency": "EUR", "timeZone": "Europe/Moscow", "weekStart": "SUNDAY",
             "workingDays": ["MONDAY", "TUESDAY"], "holidayCountry": "DE", "holidayRegion": "BY", "workdayStart": "10:00",
-            "workdayEnd": "19:00", "closeAfterWorkdays": 3, "employeesSetAbsences": True,
+            "workdayEnd": "19:00", "closeAfterWorkdays": 3, "employeesSetAbsences": True, **key,
         },
-        "setExchangeRate": {"currency": "CHF", "rate": "1.05", "from": "2026-11-01"},
+        "setExchangeRate": {"currency": "CHF", "rate": "1.05", "from": "2026-11-01", **key},
         "savePipeline": {
             "id": ids["pipeline"], "name": "Direct", **key,
             "stages": [{"id": stage, "name": f"Stage {n}"} for n, stage in enumerate(ids["stages"].split())],
         },
         "createDevice": {"name": "Hall", "kind": "WALLBOARD", "scope": ids["North"], **key},
-        "createMetric": {"key": "demos_held", "name": "Demos held", "description": "Shown live", "unit": "COUNT"},
+        "createMetric": {"key": "demos_held", "name": "Demos held", "description": "Shown live", "unit": "COUNT", **key},
         "setGoal": {
             "owner": ids["Ann"], "metric": "calls_made", "target": 9, "period": {"kind": "MONTH"}, "name": "Calls",
             "recurring": True, "proRated": True, **key,
@@ -164,19 +168,21 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         **{name: {"input": input} for name, input in inputs.items()},
         "recordDeals": {"inputs": [{**deal, "idempotencyKey": f"within {key}"}]},
         "updateAlertRule": {"id": ids["rule"], "input": rule},
-        "deleteAlertRule": {"id": ids["rule"]},
-        "setCompanyDays": {"days": [{"date": "2026-12-31", "kind": "OFF", "name": "New Year's Eve"}]},
-        "removeAbsence": {"id": ids["absence"]},
-        "removeCompanyDays": {"dates": ["2026-12-24"]},
-        "markAlertsRead": {"ids": [ids["alert"]]},
-        "heartbeat": {},
+        "deleteAlertRule": {"id": ids["rule"], **key},
+        "setCompanyDays": {"days": [{"date": "2026-12-31", "kind": "OFF", "name": "New Year's Eve"}], **key},
+        "removeAbsence": {"id": ids["absence"], **key},
+        "removeCompanyDays": {"dates": ["2026-12-24"], **key},
+        "markAlertsRead": {"ids": [ids["alert"]], **key},
+        "heartbeat": {**key},
         "refreshSession": {"refreshToken": ids["refresh"]},
         "signOut": {"refreshToken": ids["refresh"]},
-        "revokeDevice": {"id": ids["device"]},
-        "archiveGoal": {"id": ids["goal"]},
-        "deleteDeal": {"id": ids["deal"]},
-        "deleteRecord": {"id": ids["call"]},
-        "rejectLead": {"id": ids["lead"], "reason": "Spam"},
-        "completeTask": {"id": ids["task"], "at": "2026-11-18T09:00:00Z"},
-        "reopenTask": {"id": ids["task"]},
+        "requestPasswordReset": {"email": "ann@example.com"},
+        "unlockSignIn": {"employee": ids["Ann"], **key},
+        "revokeDevice": {"id": ids["device"], **key},
+        "archiveGoal": {"id": ids["goal"], **key},
+        "deleteDeal": {"id": ids["deal"], **key},
+        "deleteRecord": {"id": ids["call"], **key},
+        "rejectLead": {"id": ids["lead"], "reason": "Spam", **key},
+        "completeTask": {"id": ids["task"], "at": "2026-11-18T09:00:00Z", **key},
+        "reopenTask": {"id": ids["task"], **key},
     }

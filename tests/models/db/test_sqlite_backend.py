@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tortoise.exceptions import OperationalError
 
+from models import migrator
 from models.db import connection as db_connection
+from models.db import sqlite_backend
+from models.db.errors import LockTimeout
 from models.live import change_log
 from models.live.change_log import Change
 from tests import empty_database
@@ -71,7 +75,7 @@ async def test_writer_waits_for_another_process_and_readers_do_not(
 async def test_writer_fails_after_the_busy_timeout_and_releases_the_connection(
     other_writer: sqlite3.Connection,
 ) -> None:
-    with pytest.raises(OperationalError, match="locked"):
+    with pytest.raises(LockTimeout, match="locked"):
         await write_in_transaction()
 
     other_writer.execute("COMMIT")
@@ -89,3 +93,45 @@ async def test_cancelled_writer_releases_the_connection(other_writer: sqlite3.Co
     await write_in_transaction()
 
     assert await Change.all().count() == 1
+
+
+def read_modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """Let new files be readable and writable by everyone unless the code says otherwise."""
+    umask = os.umask(0)
+    yield
+    os.umask(umask)
+
+
+async def test_new_database_is_private(open_umask: None, tmp_path: Path) -> None:
+    await migrator.migrate(f"sqlite://{tmp_path}/scoreline.db")
+    async with db_connection.connect(f"sqlite://{tmp_path}/scoreline.db"):
+        await write_in_transaction()
+        modes = read_modes(tmp_path)
+
+    assert modes == dict.fromkeys(("scoreline.db", "scoreline.db-wal", "scoreline.db-shm"), 0o600)
+
+
+async def test_existing_database_becomes_private_with_its_log(open_umask: None, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "scoreline.db")) as other_process:
+        other_process.execute("PRAGMA journal_mode = WAL")
+        other_process.execute("CREATE TABLE t (x)")
+        modes_before = read_modes(tmp_path)
+        async with db_connection.connect(f"sqlite://{tmp_path}/scoreline.db"):
+            modes = read_modes(tmp_path)
+
+    assert set(modes_before.values()) != {0o600}
+    assert modes == dict.fromkeys(("scoreline.db", "scoreline.db-wal", "scoreline.db-shm"), 0o600)
+
+
+def test_permissions_of_the_owner_stay_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "scoreline.db"
+    path.touch(0o644)
+    path.chmod(0o444)
+    sqlite_backend._make_private(str(path))
+
+    assert read_modes(tmp_path) == {"scoreline.db": 0o400}

@@ -92,7 +92,7 @@ async def test_update_replaces_the_whole_rule_and_deleted_rule_raises_nothing(wo
     delete_mutation = "mutation($id: ID!) { deleteAlertRule(id: $id) { rule { id } userErrors { path code } } }"
     assert (await world.query(delete_mutation, id=rule))["deleteAlertRule"]["rule"] == {"id": rule}
     second_deletion = await world.query(delete_mutation, id=rule)
-    assert second_deletion["deleteAlertRule"]["userErrors"] == [{"path": ["id"], "code": "NOT_FOUND"}]
+    assert second_deletion["deleteAlertRule"] == {"rule": {"id": rule}, "userErrors": []}
     await lose_deal(world)
     assert await fetch_alert_kinds(world) == {}
 

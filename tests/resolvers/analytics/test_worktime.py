@@ -184,7 +184,7 @@ async def test_work_time_is_visible_to_employee_and_managers_only(world: World) 
     }  # fmt: skip
 
 
-async def test_leaderboard_does_not_reveal_hours_of_invisible_employees(world: World) -> None:
+async def test_leaderboard_ranks_only_employees_whose_hours_are_visible(world: World) -> None:
     await world.create_employee("Meg", "Sales", role="MANAGER")
     await world.mutate("updateTeam", id=world.global_ids["North"], manager=world.global_ids["Meg"])
     await world.create_device("Screen", "WALLBOARD")
@@ -192,19 +192,21 @@ async def test_leaderboard_does_not_reveal_hours_of_invisible_employees(world: W
         await send_heartbeats(world, "Bob", *[60] * 30)
     await send_heartbeats(world, "Ann", *[60] * 45)
     rows_by_user = {}
-    document = """{ leaderboard(metric: "hours_worked") { totalCount standings { rank previousRank employee { name } value gapToNext } } }"""
-    for user in ("admin", "Meg", "Ann", "Screen"):
+    document = """{ leaderboard(metric: "hours_worked") { total totalCount standings { rank employee { name } gapToNext } } }"""
+    for user in ("admin", "Meg", "Ann"):
         leaderboard = (await world.query(document, user))["leaderboard"]
         rows_by_user[user] = [
             (row["rank"], row["employee"]["name"], row["gapToNext"]) for row in leaderboard["standings"]
         ]
-        assert leaderboard["totalCount"] == 4
+        assert leaderboard["totalCount"] == len(leaderboard["standings"])
+        assert leaderboard["total"] == {"admin": "1.75", "Meg": "0.75", "Ann": "0.75"}[user]
+    wallboard_result = await world.execute(document, "Screen")
     standing_query = """query($id: ID!) { employee(id: $id) { standing(metric: "hours_worked") { value } } }"""
 
     assert rows_by_user["admin"][:2] == [(1, "Bob", None), (2, "Ann", "0.25")]
-    assert rows_by_user["Meg"] == [(2, "Ann", None), (3, "Meg", "0.75")]
-    assert rows_by_user["Ann"] == [(2, "Ann", None)]
-    assert rows_by_user["Screen"] == []
+    assert rows_by_user["Meg"] == [(1, "Ann", None), (2, "Meg", "0.75")]
+    assert rows_by_user["Ann"] == [(1, "Ann", None)]
+    assert wallboard_result.errors[0].original_error.code == "NOT_FOUND"
     assert (await world.query(standing_query, "Ann", id=world.global_ids["Bob"]))["employee"] == {"standing": None}
 
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from models.alerts import outbox
 from models.alerts.outbox import Delivery
 from models.organization.people import Employee
+from resolvers.alerts import notifications
 from server.background.notification_channels import AppriseChannel, WebhookChannel
 from server.background.notification_worker import NotificationWorker
 from server.observability import prometheus
 from tests.notification_receivers import WebhookReceiver, run_mail_server, run_receiver
 from tests.resolvers.alerts.alert_company import lose_deal, open_company, set_only_rule
 from tests.world import World
+
+
+class Killed(BaseException):
+    """The end of the process, which no code survives."""
 
 
 @pytest.fixture
@@ -61,6 +67,26 @@ async def test_receiver_gets_every_message_once_after_an_hour_of_downtime(world:
     assert await Delivery.filter(sent_at=None).count() == 0
 
 
+async def test_message_that_cannot_be_rendered_does_not_stop_the_others(
+    world: World, crm: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for title in ("One", "Two", "Three"):
+        await lose_deal(world, title=title)
+    poison_id = (await Delivery.all().order_by("id").first()).id
+    render = notifications.render
+
+    async def render_unless_poison(delivery: Delivery) -> Any:
+        if delivery.id == poison_id:
+            raise KeyError("title")
+        return await render(delivery)
+
+    monkeypatch.setattr(notifications, "render", render_unless_poison)
+    await send_for_an_hour(world, create_worker(world, crm))
+
+    assert len(crm.requests) == 2
+    assert (await Delivery.get(id=poison_id)).attempts > 1
+
+
 async def test_unavailable_receiver_is_tried_once_per_batch(world: World, crm: WebhookReceiver) -> None:
     crm.status_for = lambda number: 503
     for number in range(30):
@@ -85,10 +111,10 @@ async def test_message_of_a_crashed_sender_is_resent_with_the_same_id(world: Wor
     worker = create_worker(world, crm)
 
     async def crash(message):
-        raise RuntimeError("the process is killed")
+        raise Killed
 
     broken = NotificationWorker({"crm": type("Broken", (), {"send": staticmethod(crash)})()}, lambda: world.now)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(Killed):
         await broken.send_next("crm")
     await worker.send_next("crm")
     assert crm.requests == []

@@ -41,10 +41,27 @@ async def test_response_has_media_type_the_client_accepts(server: RunningServer)
         f"{RESPONSE}; charset=utf-8",
     )
     assert json_response.json() == graphql_response.json() == {"data": {"company": {"name": "Acme"}}}
-    assert (await server.post("{ company { name } }", headers={"accept": "text/csv"})).status_code == 406
+    for refused in ("text/csv", "application/json;q=0", "*/*;q=0"):
+        assert (await server.post("{ company { name } }", headers={"accept": refused})).status_code == 406
 
 
-@pytest.mark.parametrize(("accept", "status"), [("application/json", 200), (RESPONSE, 400), ("*/*", 400)])
+async def test_response_has_plain_media_type_when_the_client_leaves_the_choice(server: RunningServer) -> None:
+    response = await server.post("{ company { name } }", headers={"accept": "*/*"})
+
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    ("accept", "status", "media_type"),
+    [
+        ("application/json", 200, "application/json"),
+        (RESPONSE, 400, RESPONSE),
+        ("*/*", 400, RESPONSE),
+        (f"{RESPONSE},application/json;q=0.9", 400, RESPONSE),
+        (f"{RESPONSE};q=0, application/json;q=0.9", 200, "application/json"),
+        (f"{RESPONSE};q=0.5, application/json", 200, "application/json"),
+    ],
+)
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -55,11 +72,12 @@ async def test_response_has_media_type_the_client_accepts(server: RunningServer)
     ],
 )
 async def test_invalid_document_is_refused_with_location(
-    server: RunningServer, accept: str, status: int, query: str, expected: str
+    server: RunningServer, accept: str, status: int, media_type: str, query: str, expected: str
 ) -> None:
     response = await server.post(query, headers={"accept": accept})
     answer = response.json()
     assert (response.status_code, error_code(answer)) == (status, expected)
+    assert response.headers["content-type"] == f"{media_type}; charset=utf-8"
     assert "data" not in answer
     assert answer["errors"][0]["locations"]
     assert "Did you mean" not in response.text

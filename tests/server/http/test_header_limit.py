@@ -65,6 +65,44 @@ async def test_request_head_within_limit_is_accepted(server: RunningServer) -> N
     ).startswith(b"HTTP/1.1 200")
 
 
+START = b"GET /health/live HTTP/1.1\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        START,
+        START + b"host: here\r\nhost: here\r\n",
+        START + b"Host: here\r\nhOST: there\r\n",
+        START + b"host:\r\n",
+        START + b"host: here/there\r\n",
+        START + b"host: user@here\r\n",
+        START + b"host: here, there\r\n",
+        START + b"host: here:port\r\n",
+        REQUEST_HEAD + b"authorization: Bearer a\r\nauthorization: Bearer b\r\n",
+        REQUEST_HEAD + b"content-type: application/json\r\ncontent-type: text/plain\r\n",
+        REQUEST_HEAD + b"origin: http://here\r\norigin: http://there\r\n",
+        UPGRADE_HEAD.replace(b"host: here\r\n", b""),
+        UPGRADE_HEAD + b"host: there\r\n",
+        REQUEST_HEAD.replace(b"1.1", b"1.0") + b"host: there\r\n",
+    ],
+)
+async def test_request_without_a_single_valid_host_gets_400(server: RunningServer, head: bytes) -> None:
+    response = await send_raw(server, [head + b"\r\n"])
+
+    assert response.startswith(b"HTTP/1.1 400")
+    assert b"Send the header" in response
+
+
+@pytest.mark.parametrize("host", [b"here", b"127.0.0.1:8000", b"[::1]:8000", b"a-b.example.com", b"here:"])
+async def test_request_with_a_valid_host_is_answered(server: RunningServer, host: bytes) -> None:
+    assert (await send_raw(server, [START + b"host: %b\r\n\r\n" % host])).startswith(b"HTTP/1.1 200")
+
+
+async def test_http_1_0_request_needs_no_host(server: RunningServer) -> None:
+    assert (await send_raw(server, [b"GET /health/live HTTP/1.0\r\n\r\n"])).startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.parametrize("header", [b"a: " + b"x" * 10_000 + b"\r\n", b"a: b\r\n" * 200], ids=["long", "many"])
 async def test_handshake_refused_by_library_gets_431(server: RunningServer, header: bytes) -> None:
     assert (await send_raw(server, [UPGRADE_HEAD, header, b"\r\n"])).startswith(b"HTTP/1.1 431")

@@ -7,13 +7,22 @@ from graphql import parse, validate
 
 from domain.i18n.languages import LANGUAGES
 from graph.schema import create_schema
-from server.http.static_pages import build_content_security_policy, read_query_page, read_wallboard_page
+from server.http.static_pages import (
+    build_content_security_policy,
+    read_password_page,
+    read_query_page,
+    read_wallboard_page,
+)
 from tests.http_server import receive_message, run_test_server, send_message
 
 for_each_page = pytest.mark.parametrize(
-    "page", [read_query_page(), read_wallboard_page()], ids=["query page", "wallboard"]
+    "page",
+    [read_query_page(), read_wallboard_page(), read_password_page()],
+    ids=["query page", "wallboard", "password page"],
 )
 EXAMPLES = re.findall(r"^  \"([^\"]+)\": `(.*?)`,$", read_query_page().decode(), re.MULTILINE | re.DOTALL)
+PASSWORD_PAGE = read_password_page().decode()
+PASSWORD_MUTATIONS = dict(re.findall(r"^  (\w+): `(.*?)`,$", PASSWORD_PAGE, re.MULTILINE | re.DOTALL))
 WALLBOARD_QUERIES = dict(re.findall(r"^  (\w+): `(.*?)`,$", read_wallboard_page().decode(), re.MULTILINE | re.DOTALL))
 
 
@@ -60,6 +69,29 @@ def test_query_page_has_examples_of_every_operation_type():
 @pytest.mark.parametrize("query", WALLBOARD_QUERIES.values(), ids=list(WALLBOARD_QUERIES))
 def test_wallboard_queries_are_valid(query):
     assert validate(create_schema()._schema, parse(query)) == []
+
+
+@pytest.mark.parametrize("query", PASSWORD_MUTATIONS.values(), ids=list(PASSWORD_MUTATIONS))
+def test_password_page_mutations_are_valid(query):
+    assert validate(create_schema()._schema, parse(query)) == []
+
+
+def test_password_page_speaks_english_and_russian():
+    words = re.search(r"const WORDS = \{\n  en: \{(.*?)\n  \},\n  ru: \{(.*?)\n  \},", PASSWORD_PAGE, re.DOTALL)
+    english, russian = (set(re.findall(r"(\w+): \"", texts)) for texts in words.groups())
+    used = set(re.findall(r'data-word="(\w+)"|words\.(\w+)', PASSWORD_PAGE))
+
+    assert english == russian
+    assert {name for names in used for name in names if name} | set(PASSWORD_MUTATIONS) == english
+
+
+async def test_password_page_is_served_without_sign_in(tmp_path):
+    async with run_test_server(tmp_path) as server:
+        page = await server.http.get("/password")
+
+    assert (page.status_code, page.content) == (200, read_password_page())
+    assert page.headers["content-security-policy"] == build_content_security_policy(read_password_page())
+    assert page.headers["referrer-policy"] == "no-referrer"
 
 
 async def test_wallboard_is_served_without_sign_in_and_outside_demo(tmp_path):

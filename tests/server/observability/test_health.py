@@ -97,6 +97,14 @@ async def test_readiness_is_degraded_while_broadcast_is_lost(hub, backend):
     ).status == "ready"
 
 
+async def test_readiness_is_degraded_while_a_background_task_waits_for_its_restart(hub):
+    state = await health.check_readiness(
+        draining=False, pending_migrations=read_no_migrations, hub=hub, tasks_running=False
+    )
+
+    assert (state.http_status, state.status, state.checks["tasks"]) == (200, "degraded", "late")
+
+
 @pytest.mark.parametrize("error", [ConnectionError, TimeoutError])
 async def test_readiness_hides_error_when_database_is_down(hub, error):
     async def fail():

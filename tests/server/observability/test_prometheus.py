@@ -9,6 +9,7 @@ from server.observability import prometheus
 from server.observability.scheduler_status import SchedulerStatus
 from server.settings import load
 from subscriptions.core.hub import HubStatus
+from subscriptions.core.tasks import TaskSupervisor
 
 TOKEN = "a token of sixteen characters"
 
@@ -83,7 +84,9 @@ def test_state_of_hub_and_scheduler_is_read_at_each_scrape():
         healthy=True,
     )  # fmt: skip
     scheduler_status = SchedulerStatus(is_leader=True, last_run_age=None, restarts=1, job_failures=4)
-    collector = prometheus.StatusCollector(hub, lambda: scheduler_status)
+    background_tasks = TaskSupervisor("server")
+    background_tasks.restarts = 6
+    collector = prometheus.StatusCollector(hub, lambda: scheduler_status, background_tasks)
 
     values, types = read_samples(generate_latest(collector).decode())
     scheduler_status = SchedulerStatus(is_leader=False, last_run_age=1.5, restarts=1, job_failures=5)
@@ -101,6 +104,7 @@ def test_state_of_hub_and_scheduler_is_read_at_each_scrape():
         "scoreline_scheduler_run_age_seconds": math.inf,
         "scoreline_scheduler_task_restarts_total": 1,
         "scoreline_scheduler_job_failures_total": 4,
+        "scoreline_server_task_restarts_total": 6,
     }
     assert {name for name, kind in types.items() if kind == "counter"} == {
         name for name in values if name.endswith("_total")

@@ -1,4 +1,4 @@
-"""Client information of requests: allowed origins, forwarded addresses and languages."""
+"""Client information of requests: allowed origins and forwarded addresses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.datastructures import Headers
 
-from server.requests.client_info import ClientInfoReader, negotiate_language
+from server.requests.client_info import ClientInfoReader
 from tests.http_server import run_test_server
 
 
@@ -44,9 +44,10 @@ def test_forwarded_address_is_used_from_trusted_proxies_only(peer: str, forwarde
     assert reader.anonymous_client({"type": "http", "client": (peer, 5)}, headers).address == address
 
 
-@pytest.mark.parametrize(
-    ("accepted", "expected"),
-    [("", ""), ("ru", "ru"), ("ru-RU,ru;q=0.9,en;q=0.8", "ru"), ("en-US,ru;q=0.5", "en"), ("de, ru;q=x", ""), ("fr, en;q=0", "")],
-)  # fmt: skip
-def test_language_is_the_preferred_supported_one_or_empty(accepted: str, expected: str) -> None:
-    assert negotiate_language(accepted) == expected
+def test_address_is_the_one_that_the_proxy_appended_in_a_line_of_its_own():
+    reader = ClientInfoReader((), ("10.0.0.0/8",))
+    headers = Headers(raw=[(b"x-forwarded-for", b"198.51.100.1"), (b"x-forwarded-for", b"203.0.113.9")])
+
+    client = reader.anonymous_client({"type": "http", "client": ("10.0.0.7", 5)}, headers)
+
+    assert client.address == "203.0.113.9"

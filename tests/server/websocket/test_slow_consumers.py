@@ -15,8 +15,9 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from resolvers.request.client_info import ClientInfo
-from server.websocket.graphql_transport_ws import MAX_QUEUED_TEXTS, GraphQLTransportConnection
+from server.websocket.graphql_transport_ws import GraphQLTransportConnection
 from server.websocket.protocol import PreparedText, WebSocketProtocol
+from server.websocket.send_queue import TEXT_OVERHEAD_BYTES, MemoryBudget
 
 LARGE = b"x" * 1_000_000  # more than the buffers of the transport and the operating system hold together
 ACK = b'{"type":"connection_ack"}'
@@ -45,15 +46,20 @@ class FakeProtocol:
         self.closed = code, reason
 
 
-async def open_connection(protocol: Any, **options: Any) -> GraphQLTransportConnection:
+async def open_connection(
+    protocol: Any, budget: MemoryBudget | None = None, **options: Any
+) -> GraphQLTransportConnection:
     """Return an initialized connection, to which only the test sends texts."""
 
     async def create_for_request(client: ClientInfo) -> Any:
-        return SimpleNamespace(current_viewer="somebody", language="en")
+        return SimpleNamespace(client=client, current_viewer="somebody", language="en")
 
     operation_runner: Any = SimpleNamespace(context_factory=SimpleNamespace(create_for_request=create_for_request))
+    session_permissions = SimpleNamespace(
+        position=0, register=lambda handler, position: None, unregister=lambda handler: None
+    )
     registry: Any = SimpleNamespace(
-        session_permissions=SimpleNamespace(register=lambda handler: None, unregister=lambda handler: None)
+        session_permissions=session_permissions, memory_budget=budget or MemoryBudget(100_000_000)
     )
     connection = GraphQLTransportConnection(
         operation_runner, registry, ClientInfo(), None, protocol, lambda connection, code: None, **options
@@ -106,19 +112,107 @@ async def test_queue_is_replaced_by_newest_while_client_reads_slowly() -> None:
     assert protocol.sent == [b"1:1:1", b"1:2:1", b"1:3:3"]
 
 
-async def test_full_queue_disconnects_client() -> None:
+def send_event(connection: GraphQLTransportConnection, position: int, size: int) -> None:
+    """Send a new event of this size, with what a queue counts for each text."""
+    connection.send_state("1", position, b"", PreparedText(b"x" * (size - TEXT_OVERHEAD_BYTES)))
+
+
+async def test_client_is_disconnected_when_more_bytes_wait_than_its_limit() -> None:
     protocol = FakeProtocol()
-    connection = await open_connection(protocol)
+    connection = await open_connection(protocol, max_queued_bytes=10_000)
     protocol.write_paused = True
-    for state in range(MAX_QUEUED_TEXTS):
-        send_version(connection, state, 1)
+    for position in range(4):
+        send_event(connection, position, 2_500)
     closed_when_full = protocol.closed
-    send_version(connection, MAX_QUEUED_TEXTS, 1)
+    send_event(connection, 4, 300)
+
     assert (closed_when_full, protocol.closed) == (None, SLOW_CLOSE)
-    send_version(connection, 1, 2)  # ignored: the connection is closed
+    send_event(connection, 5, 300)  # ignored: the connection is closed
     protocol.write_paused = False
     connection.on_writable()
     assert protocol.sent == []
+
+
+async def test_waiting_state_is_counted_once_however_often_it_is_replaced() -> None:
+    protocol = FakeProtocol()
+    connection = await open_connection(protocol, max_queued_bytes=10_000)
+    protocol.write_paused = True
+    for size in [4_000, 300] * 50:
+        send_event(connection, 1, size)
+        send_event(connection, 2, size)
+
+    assert protocol.closed is None
+
+
+async def test_states_that_the_subscription_stores_anyway_count_little() -> None:
+    protocol = FakeProtocol()
+    connection = await open_connection(protocol, max_queued_bytes=10_000)
+    protocol.write_paused = True
+    for state in range(10_000 // TEXT_OVERHEAD_BYTES):
+        connection.send_state("1", state, b"", PreparedText(b"x" * 5_000), is_stored=True)
+    closed_when_full = protocol.closed
+    connection.send_state("1", "one more", b"", PreparedText(b"x"), is_stored=True)
+
+    assert (closed_when_full, protocol.closed) == (None, SLOW_CLOSE)
+
+
+async def test_text_over_the_limit_is_sent_if_it_waits_alone() -> None:
+    protocol = FakeProtocol()
+    connection = await open_connection(protocol, max_queued_bytes=10_000)
+    protocol.write_paused = True
+    send_event(connection, 1, 50_000)
+    send_event(connection, 1, 60_000)  # takes its place
+    closed_with_one_text = protocol.closed
+    send_event(connection, 2, 300)
+
+    assert (closed_with_one_text, protocol.closed) == (None, SLOW_CLOSE)
+
+
+async def test_events_buffered_during_a_replay_count_against_the_limit() -> None:
+    protocol = FakeProtocol()
+    connection = await open_connection(protocol, max_queued_bytes=10_000)
+    connection.reserve_bytes(9_000)
+    connection.reserve_bytes(-9_000)
+    connection.reserve_bytes(9_000)
+    closed_within_limit = protocol.closed
+    connection.reserve_bytes(2_000)
+
+    assert (closed_within_limit, protocol.closed) == (None, SLOW_CLOSE)
+
+
+async def test_client_with_most_waiting_bytes_is_disconnected_when_the_process_holds_too_many() -> None:
+    budget = MemoryBudget(20_000)
+    protocols = [FakeProtocol() for _ in range(4)]
+    connections = [await open_connection(protocol, budget, max_queued_bytes=15_000) for protocol in protocols]
+    for size, protocol, connection in zip((3_000, 9_000, 3_000, 3_000), protocols, connections, strict=True):
+        protocol.write_paused = True
+        send_event(connection, 1, size)
+    closed_within_limit = [protocol.closed for protocol in protocols]
+    send_event(connections[3], 2, 4_000)
+
+    assert closed_within_limit == [None] * 4
+    assert [protocol.closed for protocol in protocols] == [None, SLOW_CLOSE, None, None]
+    assert budget.total_bytes == 13_000
+    for connection in connections:
+        connection.on_disconnect(1006)
+    assert budget.total_bytes == 0
+
+
+async def test_replay_waits_until_the_client_has_read_half_of_its_queue() -> None:
+    protocol = FakeProtocol()
+    connection = await open_connection(protocol, max_queued_bytes=10_000)
+    protocol.write_paused = True
+    for position in range(3):
+        send_event(connection, position, 2_500)
+    waiting = asyncio.create_task(connection.wait_writable())
+    await asyncio.sleep(0.05)
+    waited = not waiting.done()
+    protocol.write_paused = False
+    connection.on_writable()
+    await asyncio.wait_for(waiting, 5)
+
+    assert waited
+    assert len(protocol.sent) == 3
 
 
 @asynccontextmanager
@@ -161,7 +255,8 @@ async def test_stuck_client_is_closed_with_try_again_later() -> None:
         connection.send_state("1", 1, b"1:", PreparedText(LARGE))
         for version in range(3):
             send_version(connection, 2, version)
-        await asyncio.sleep(0.5)
+        while not connection._closed:
+            await asyncio.sleep(0.01)
         texts = await read_frames(client_end)
 
     assert texts == [ACK, b"1:" + LARGE, Close(*SLOW_CLOSE).serialize()]  # the queue was dropped

@@ -1,5 +1,6 @@
 import asyncio
 import tracemalloc
+from typing import Any
 
 import pytest
 from broadcaster import Broadcast, BroadcastBackend, Event
@@ -172,6 +173,72 @@ async def test_truncated_log_wakes_all_and_is_read_from_new_end(running_hub, cha
             change_log.commit("goal:1")
             hub.notify()
             assert await signal.wait()
+
+
+class EpochRecorder:
+    """Answers checks of the history, and records them and the epochs that the hub reports."""
+
+    def __init__(self) -> None:
+        self.known_positions: list[int | None] = []
+        self.epochs: list[str] = []
+
+    async def check_history(self, known_position: int | None) -> str:
+        self.known_positions.append(known_position)
+        return f"epoch {len(self.known_positions)}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"check_history": self.check_history, "on_epoch": self.epochs.append}
+
+
+async def test_history_is_checked_at_the_start_and_when_the_database_is_back(running_hub, change_log, wait_until):
+    recorder = EpochRecorder()
+    change_log.commit("people")
+    async with running_hub(poll_interval=0.02, **recorder.options) as hub:
+        change_log.is_down = True
+        await wait_until(lambda: not hub.healthy)
+        change_log.is_down = False
+        await wait_until(lambda: hub.healthy)
+
+    assert recorder.known_positions == [None, 1]
+    assert recorder.epochs == ["epoch 1", "epoch 2"]
+
+
+async def test_history_is_checked_when_the_log_ends_before_a_row_that_was_read(running_hub, change_log, wait_until):
+    recorder = EpochRecorder()
+    async with running_hub(**recorder.options) as hub:
+        for _ in range(3):
+            position = change_log.commit("people")
+        hub.notify()
+        await wait_until(lambda: hub.position == position)
+        change_log.rows = change_log.rows[:1]
+        hub.notify()
+        await wait_until(lambda: hub.position == 1)
+
+    assert recorder.known_positions == [None, 3]
+
+
+async def test_announcement_of_another_database_does_not_concern_the_history(running_hub, change_log, wait_until):
+    recorder, backend = EpochRecorder(), FailingBroadcastBackend()
+    async with running_hub(Broadcast(backend=backend), **recorder.options) as hub:
+        backend.announce('["another", 1, ["people"]]')
+        await wait_until(lambda: hub.position == 1)
+        hub.notify()
+        await wait_until(lambda: hub.position == 0)
+
+        assert hub.committed_position == 0
+    assert recorder.known_positions == [None]
+
+
+async def test_epoch_of_another_process_is_taken_from_its_row(running_hub, change_log, wait_until):
+    recorder = EpochRecorder()
+    async with running_hub(**recorder.options) as hub:
+        with hub.listen(["goal:1"]) as signal:
+            change_log.commit(ALL_LISTENERS, "epoch:abcd", position=1_000_000)
+            hub.notify()
+
+            assert await signal.wait()
+        assert recorder.epochs == ["epoch 1", "abcd"]
 
 
 async def test_failed_task_is_counted_and_restarted(running_hub, change_log, wait_until):

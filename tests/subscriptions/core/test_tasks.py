@@ -3,6 +3,8 @@ from itertools import islice
 
 import pytest
 
+from models.db.errors import DatabaseUnavailable
+from subscriptions.core import tasks
 from subscriptions.core.tasks import TaskSupervisor, backoff_delays, cancel_and_wait
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
@@ -71,3 +73,45 @@ async def test_supervisor_does_not_run_while_a_task_waits_for_its_restart(wait_u
     await supervisor.stop()
 
     assert states == [False, True, False]
+
+
+async def test_task_that_cannot_reach_the_database_is_restarted_without_a_traceback(caplog, wait_until):
+    starts = []
+
+    async def fail_once():
+        starts.append(1)
+        if len(starts) == 1:
+            raise DatabaseUnavailable("ConnectionRefusedError")
+        await run_forever()
+
+    supervisor = TaskSupervisor("hub", initial_delay=0.001)
+    supervisor.start({"reader": fail_once})
+    await wait_until(lambda: len(starts) == 2)
+    await supervisor.stop()
+
+    assert "The task “reader” of the hub is restarted: ConnectionRefusedError" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+async def test_pause_is_short_again_after_a_long_healthy_run(monkeypatch, wait_until):
+    monkeypatch.setattr(tasks, "HEALTHY_SECONDS", 0.05)
+    pauses, starts = [], []
+
+    def yield_pauses(initial):
+        pauses.append(initial)
+        while True:
+            yield 0.001
+
+    monkeypatch.setattr(tasks, "backoff_delays", yield_pauses)
+
+    async def fail_after_a_while():
+        starts.append(1)
+        await asyncio.sleep(0.1 if len(starts) == 2 else 0)
+        raise ValueError("a bad row")
+
+    supervisor = TaskSupervisor("hub")
+    supervisor.start({"reader": fail_after_a_while})
+    await wait_until(lambda: len(starts) >= 3)
+    await supervisor.stop()
+
+    assert len(pauses) == 2  # at the start, and after the long run

@@ -1,0 +1,87 @@
+"""One-time links with which employees set their password, and the mails that carry them.
+
+A link is stored by the digest of its token. A mail is stored as the request for it: its link is made when it is sent,
+so no table ever holds a token. A request is stored for an unknown e-mail address as well; it takes as long, and is
+dropped when the mail would be sent.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from tortoise import fields
+from tortoise.models import Model
+
+from domain.auth.password_links import LinkPurpose
+from models.db import connection
+from models.db.columns import enum_column, foreign_key
+
+_SENDING_TIMEOUT: Final = timedelta(minutes=2)  # after which a mail is due again if its sender died
+
+
+class PasswordLink(Model):
+    id = fields.IntField(primary_key=True)
+    employee = foreign_key("Employee")
+    employee_id: int
+    purpose: LinkPurpose = enum_column(LinkPurpose)
+    digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
+    created_at: datetime = fields.DatetimeField()
+    expires_at: datetime = fields.DatetimeField()
+    used_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "password_link"
+        indexes = (("employee_id",), ("expires_at",))
+
+
+class PasswordMail(Model):
+    """A requested mail with a password link; deleted once it is sent, dropped or given up.
+
+    language  of the request; that of the employee's profile takes precedence
+    """
+
+    id = fields.IntField(primary_key=True)
+    email: str = fields.CharField(max_length=254)  # type: ignore[assignment]
+    purpose: LinkPurpose = enum_column(LinkPurpose)
+    language: str = fields.CharField(max_length=8)  # type: ignore[assignment]
+    requested_at: datetime = fields.DatetimeField()
+    due_at: datetime = fields.DatetimeField()
+    attempts: int = fields.IntField(default=0)
+
+    class Meta:
+        table = "password_mail"
+        indexes = (("due_at",),)
+
+
+async def use_link(link_id: int, now: datetime) -> bool:
+    """Mark a link as used; return False if it was used before."""
+    return bool(await PasswordLink.filter(id=link_id, used_at=None).update(used_at=now))
+
+
+async def void_links(employee_id: int, now: datetime) -> None:
+    """End all unused links of the employee."""
+    await PasswordLink.filter(employee_id=employee_id, used_at=None, expires_at__gt=now).update(expires_at=now)
+
+
+async def claim_due_mail(now: datetime) -> PasswordMail | None:
+    """Return a mail that is due, claimed for an attempt so that no other process sends it; None if there is none."""
+    while True:
+        rows = await connection.fetch_rows(
+            "SELECT * FROM password_mail WHERE due_at <= ? ORDER BY due_at, id LIMIT 1", [now]
+        )
+        if not rows:
+            return None
+        mail = PasswordMail._init_from_db(**rows[0])
+        unclaimed = PasswordMail.filter(id=mail.id, attempts=mail.attempts)
+        if await unclaimed.update(attempts=mail.attempts + 1, due_at=now + _SENDING_TIMEOUT):
+            mail.attempts += 1
+            return mail
+
+
+async def postpone_mail(mail: PasswordMail, until: datetime) -> None:
+    await PasswordMail.filter(id=mail.id).update(due_at=until)
+
+
+async def delete_mail(mail: PasswordMail) -> None:
+    await PasswordMail.filter(id=mail.id).delete()

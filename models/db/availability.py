@@ -1,0 +1,42 @@
+"""Whether the database is known to answer, and the operations to give up when it does not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from models.db.errors import DatabaseUnavailable
+
+
+class Availability:
+    """State of the database as `DatabaseMonitor` sees it; a database that is not monitored counts as answering."""
+
+    def __init__(self) -> None:
+        self.is_answering = True
+        self._away_futures: set[asyncio.Future[None]] = set()
+
+    def set_answering(self) -> None:
+        self.is_answering = True
+
+    def set_away(self) -> None:
+        """Refuse new statements, and give up all operations that wait for an answer."""
+        self.is_answering = False
+        for future in self._away_futures:
+            if not future.done():
+                future.set_result(None)
+
+    def check(self) -> None:
+        """Raise DatabaseUnavailable if the database is known not to answer."""
+        if not self.is_answering:
+            raise DatabaseUnavailable("The database does not answer.")
+
+    @contextmanager
+    def away_future(self) -> Iterator[asyncio.Future[None]]:
+        """Yield a future that is done once the database is known not to answer."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._away_futures.add(future)
+        try:
+            yield future
+        finally:
+            self._away_futures.discard(future)

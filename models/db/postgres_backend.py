@@ -1,0 +1,111 @@
+"""PostgreSQL backend for Tortoise: errors by what a caller can do about them, and no connection that is lost.
+
+Tortoise's own transaction keeps its connection for ever if BEGIN fails or is cancelled, and an error of the rollback
+replaces the one that caused it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.base.client import (
+    NestedTransactionContext,
+    TransactionalDBClient,
+    TransactionContext,
+    TransactionContextPooled,
+)
+from tortoise.connection import get_connections
+
+from models.db.availability import Availability
+from models.db.errors import translate_error, translated_errors
+from models.db.write_queue import WriteQueue
+
+log = logging.getLogger(__name__)
+
+
+class _ErrorTranslation:
+    async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a method of the client (Tortoise's hook around every statement), with errors translated."""
+        try:
+            return await func(self, *args, **kwargs)
+        except Exception as error:
+            translated = translate_error(error)
+            if translated is None:
+                raise
+            raise translated from error
+
+
+class _Transaction(_ErrorTranslation, TransactionWrapper):
+    def _in_transaction(self) -> TransactionContext:
+        return NestedTransactionContext(_Transaction(self))
+
+    async def commit(self) -> None:
+        with translated_errors():
+            await super().commit()
+
+    async def rollback(self) -> None:
+        with translated_errors():
+            await super().rollback()
+
+
+class _TransactionContext(TransactionContextPooled):
+    client: _Transaction
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        client: Any = self.client._parent
+        client.availability.check()
+        with translated_errors():
+            await self.ensure_connection()
+            pool: Any = client._pool
+            self.client._connection = await pool.acquire()
+        try:
+            await self.client.begin()
+        except BaseException:
+            await self._release()
+            raise
+        self.token = get_connections().set(self.connection_name, self.client)
+        return self.client
+
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        try:
+            if not self.client._finalized:
+                await (self.client.commit() if exc_type is None else self._roll_back())
+        finally:
+            get_connections().reset(self.token)
+            await self._release()
+
+    async def _roll_back(self) -> None:
+        """Roll back. If that fails, the connection is lost and with it the transaction; the first error is the one told."""
+        try:
+            await self.client.rollback()
+        except Exception as error:  # noqa: BLE001 - the block has raised an error already, which says what is wrong
+            log.debug("A transaction could not be rolled back (%r).", error)
+
+    async def _release(self) -> None:
+        """Return the connection to the pool, which replaces it if it is broken."""
+        pool = self.client._parent._pool
+        if pool is None:
+            return
+        try:
+            await pool.release(self.client._connection)
+        except Exception as error:  # noqa: BLE001 - the outcome of the transaction is decided
+            log.debug("A connection could not be released (%r).", error)
+
+
+class PostgresClient(_ErrorTranslation, AsyncpgDBClient):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.write_queue, self.availability = WriteQueue(), Availability()
+
+    def acquire_connection(self) -> Any:
+        self.availability.check()
+        return super().acquire_connection()
+
+    def _in_transaction(self) -> TransactionContext:
+        return _TransactionContext(_Transaction(self), self._pool_init_lock)
+
+
+client_class = PostgresClient

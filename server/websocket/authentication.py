@@ -1,0 +1,34 @@
+"""Authenticates the clients of WebSockets by a token in a message."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from domain.errors.operation_errors import Throttled, Unauthenticated
+from resolvers.request.client_info import ClientInfo
+from resolvers.request.viewer import Viewer
+from server.context_factory import ContextFactory
+from server.requests.client_info import with_token
+from server.websocket import close_codes
+from server.websocket.close_codes import CloseConnection
+
+
+async def authenticate(
+    context_factory: ContextFactory, client: ClientInfo, authorization: Any
+) -> tuple[ClientInfo, Viewer]:
+    """Return the client with its token and language, and its viewer. Raises CloseConnection if the token is not valid.
+
+    authorization  value of `Authorization` in the payload of a message, or of the header of the handshake.
+    """
+    try:
+        context = await context_factory.create_for_request(with_token(client, authorization))
+    except Unauthenticated as error:
+        raise CloseConnection(close_codes.FORBIDDEN, f"{error.code}: {error.message}") from None
+    except Throttled as error:
+        raise CloseConnection(close_codes.TRY_AGAIN_LATER, error.message) from None
+    if context.current_viewer is None:
+        raise CloseConnection(
+            close_codes.FORBIDDEN, "UNAUTHENTICATED: send an access token as `Authorization` of connection_init"
+        )
+    return replace(context.client, language=context.language), context.current_viewer

@@ -1,0 +1,133 @@
+"""Every aggregate of the schema: which fields are aggregates, and the documents that ask each of them.
+
+A field of the schema with a number, a truth value, an instant or a day is either an attribute of something that the
+viewer sees as a row, or an aggregate. `test_aggregates` fails until a new one stands in `ATTRIBUTES`, or in
+`AGGREGATES` and in one of the documents.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_CONNECTION: Final = "totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
+_BOARD: Final = """total totalCount version
+  standings { rank previousRank employee { name } value target attainmentPercent gapToNext }"""
+_FORECAST_NUMBERS: Final = "booked expected low median high"
+
+# Asked of every scope: an employee, a team or the company, `$scope`.
+SCOPE_DOCUMENTS: Final = {
+    "leaderboard": f"""query($scope: ID, $metric: String!, $rankBy: RankBy!, $period: PeriodInput, $around: ID, $asOf: DateTime) {{
+      leaderboard(scope: $scope, metric: $metric, rankBy: $rankBy, period: $period, around: $around, asOf: $asOf, first: 5) {{
+        {_BOARD} }} }}""",
+    "statistics": """query($scope: ID) { statistics(scope: $scope, interval: WEEK) {
+      winRatePercent averageDealAmount medianSalesCycleDays
+      series { metric { key } total previousTotal points { start value } } } }""",
+    "funnel": """query($scope: ID) { funnel(scope: $scope, period: {kind: YEAR}) { weakest { stage { name } } stages {
+      openDeals openAmount clients entered advanced lost conversionPercent conversionLowPercent conversionHighPercent
+      immature benchmarkPercent medianDaysInStage stalled weak slow } } }""",
+    "forecast": f"""query($scope: ID) {{ forecast(scope: $scope) {{
+      {_FORECAST_NUMBERS} pipeline undated newBusiness attainmentProbability target confidence
+      deals {{ winProbability expected }}
+      accuracy {{ periods wape biasPercent intervalCoveragePercent }}
+      saidBefore {{ {_FORECAST_NUMBERS} }} }} }}""",
+    "goals": f"""query($scope: ID) {{ goals(scope: $scope) {{ name target allocated
+      progress {{ value target attainmentPercent remaining expectedByNow pace projected projectedPercent
+        attainmentProbability neededPerWorkday version }}
+      entries {{ {_CONNECTION} edges {{ cursor node {{ amount late }} }} }}
+      changes {{ at before after }} }} }}""",
+    "records": f"""query($scope: ID) {{
+      activities(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{ summary at }} }} }}
+      tasks(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{ title }} }} }}
+      leads(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{ title }} }} }}
+      calls(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{ note }} }} }}
+      deals(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{ title winProbability activities {{ totalCount }} }} }} }}
+      clients(scope: $scope) {{ {_CONNECTION} edges {{ cursor node {{
+        name wonAmount lastActivityAt contacts {{ name }} deals {{ totalCount }} }} }} }} }}""",
+}
+# Asked once, of everything.
+WHOLE_DOCUMENTS: Final = {
+    "employees": f"""{{ employees(search: "a") {{ {_CONNECTION} edges {{ cursor node {{ name
+      standing(metric: "hours_worked") {{ rank previousRank value gapToNext target attainmentPercent }}
+      workTime {{ totalHours days {{ hours firstSeenAt lastSeenAt }} }}
+      activities {{ totalCount }} tasks {{ totalCount }} calls {{ totalCount }} leads {{ totalCount }}
+      clients {{ totalCount }} deals {{ totalCount }} }} }} }} }}""",
+    "inbox": f"{{ viewer {{ unreadAlerts }} alerts {{ {_CONNECTION} edges {{ cursor node {{ message }} }} }} }}",
+    "teams": "{ teams { name members { name } } goals { name target progress { value version } } }",
+}
+
+_CONNECTIONS: Final = ("Activity", "Alert", "Call", "Client", "Deal", "Employee", "Lead", "ScoreEntry", "Task")
+AGGREGATES: Final = frozenset(
+    f"{type_name}.{field}"
+    for type_name, fields in {
+        "Leaderboard": "totalCount total version",
+        "Standing": "rank previousRank value target attainmentPercent gapToNext",
+        "Statistics": "winRatePercent averageDealAmount medianSalesCycleDays",
+        "MetricSeries": "total previousTotal",
+        "SeriesPoint": "value",
+        "FunnelStage": """openDeals openAmount clients entered advanced lost conversionPercent conversionLowPercent
+            conversionHighPercent immature benchmarkPercent medianDaysInStage stalled weak slow""",
+        "Forecast": f"""{_FORECAST_NUMBERS} pipeline undated newBusiness attainmentProbability target confidence""",
+        "DealForecast": "winProbability expected",
+        "ForecastAccuracy": "periods wape biasPercent intervalCoveragePercent",
+        "ForecastSnapshot": _FORECAST_NUMBERS,
+        "Goal": "target allocated",
+        "GoalProgress": """value target attainmentPercent remaining expectedByNow pace projected projectedPercent
+            attainmentProbability neededPerWorkday version""",
+        "Client": "wonAmount lastActivityAt",
+        "Deal": "winProbability",
+        "WorkTime": "totalHours",
+        "WorkDay": "hours firstSeenAt lastSeenAt",
+        "Viewer": "unreadAlerts",
+        "PageInfo": "hasNextPage hasPreviousPage",
+        **{f"{name}Connection": "totalCount" for name in _CONNECTIONS},
+    }.items()
+    for field in fields.split()
+)
+ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible with what they belong to
+    f"{type_name}.{field}"
+    for type_name, fields in {
+        "Activity": "kind at recordedAt",
+        "Alert": "kind readAt raisedAt resolvedAt",
+        "AlertRule": "kind enabled days percent coolDownHours minAmount recipients",
+        "AlertRuleTest": "alerts perDay",  # for administrators, who see everything
+        "Call": "direction outcome startedAt durationSeconds",
+        "Client": "createdAt",
+        "Company": "closeAfterWorkdays weekStart workingDays",
+        "Contact": "createdAt",
+        # `saleKind` says how the deal counts for its owner, and so depends on every earlier win of the client
+        "Deal": "status createdAt expectedCloseOn closedAt hasProblems saleKind",
+        "DealWon": "revoked at",
+        "Device": "kind createdAt lastSeenAt revokedAt",
+        "Employee": "role active online",  # the public part of a card
+        "ExchangeRate": "rate from",
+        "Forecast": "basis asOf",
+        "ForecastSnapshot": "day",
+        "Goal": "recurring createdAt archivedAt",
+        "GoalChange": "at",
+        "GoalProgress": "asOf",
+        "Lead": "status createdAt",
+        "Leaderboard": "rankBy asOf",
+        "Metric": "unit builtIn",
+        "Money": "amount",
+        "Period": "kind start end workdays workdaysElapsed workdaysLeft",
+        "Result": "at value",
+        "ScoreEntry": "effectiveOn late recordedAt amount",
+        "SeriesPoint": "start",
+        "Stage": "position",
+        "Task": "kind dueAt completedAt overdue",
+        "Viewer": "role",
+        "WorkDay": "date",
+    }.items()
+    for field in fields.split()
+)
+# Learnt from the deals of the whole company, like every estimate of the forecast: the win rates of stages.
+ESTIMATES: Final = frozenset({"ForecastAccuracy.weightedPipelineWape"})
+# Of payloads: the tokens of the session, and the caller's own work time and inbox.
+PAYLOAD_ATTRIBUTES: Final = frozenset(
+    {
+        "SignInPayload.expiresAt",
+        "HeartbeatPayload.online",
+        "HeartbeatPayload.todayHours",
+        "MarkAlertsReadPayload.unreadAlerts",
+    }
+)
