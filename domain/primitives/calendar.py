@@ -28,6 +28,7 @@ DEFAULT_WORKDAY_END: Final = 18 * 60
 
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
+_ALMOST_A_QUARTER: Final = timedelta(minutes=MINUTES_PER_QUARTER) - timedelta(microseconds=1)
 _MACHINE_DEPENDENT_ZONES: Final = frozenset({"Factory", "localtime", "posixrules"})  # depend on the machine
 
 
@@ -119,6 +120,38 @@ class Calendar:
         """Return the working time of the day that contains the instant which is over by then, in quarters."""
         day = self.day_of(instant)
         return bisect_right(self._quarter_ends(day), instant) if self.is_workday(day) else 0
+
+    def quarters_between(self, start: datetime, end: datetime) -> int:
+        """Return the working time from one instant to a later one, in quarters that have ended between them."""
+        finished = self.count_quarters(self.day_of(start), self.day_of(end) - _DAY)
+        return finished + self.elapsed_quarters(end) - self.elapsed_quarters(start)
+
+    def add_quarters(self, instant: datetime, quarters: int) -> datetime:
+        """Return the instant at which that much more working time is over, at least one quarter.
+
+        The part of a running quarter that is over before the instant counts in the last day's working hours: two hours
+        after 17:04 end at 10:04 on the next working day, and one hour after 12:04 at 13:04.
+        """
+        day = self.day_of(instant)
+        first_end = self.elapsed_quarters(instant)
+        into_quarter = timedelta(0)
+        if self.is_workday(day) and first_end < len(self._quarter_ends(day)):
+            # Not more than the quarter, in which clocks may fall back; less than nothing before working hours.
+            into_quarter = min(max(into_quarter, instant - self._quarter_start(day, first_end)), _ALMOST_A_QUARTER)
+        quarters += first_end
+        # A running quarter ends on the day of the last one: with a part of it, the end of the day is not reached yet.
+        while quarters > (length := self.count_quarters(day, day)) or (into_quarter and quarters == length):
+            quarters -= length
+            day += _DAY
+        return self._quarter_start(day, quarters) + into_quarter
+
+    def _quarter_start(self, day: date, quarters: int) -> datetime:
+        if quarters:
+            return self.instant_of_quarter(day, quarters)
+        settings = self.calendar_on(day)
+        return _first_instant(
+            ZoneInfo(self.zone), datetime.combine(day, time()) + timedelta(minutes=settings.workday_start)
+        )
 
     def instant_of_quarter(self, day: date, quarters: int) -> datetime:
         """Return the first instant at which that many quarters of the working day are over; 1 up to all of them."""

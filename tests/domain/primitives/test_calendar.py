@@ -307,3 +307,43 @@ def test_instant_of_quarter_is_the_first_at_which_it_is_over(day, quarters, zone
     if zone_calendar.start_of(day) < zone_calendar.start_of(day + DAY):  # the zone has that day
         assert zone_calendar.elapsed_quarters(at) >= quarters
         assert zone_calendar.elapsed_quarters(at - timedelta(microseconds=1)) < quarters
+
+
+# From one instant to another
+
+
+@pytest.mark.parametrize(
+    ("start", "quarters", "end"),
+    [
+        ("23T12:04", 4, "23T13:04"),
+        ("23T17:04", 8, "24T10:04"),  # over the night
+        ("23T17:04", 4, "24T09:04"),  # 18:04 would be after the working hours
+        ("23T17:00", 4, "23T18:00"),
+        ("23T06:30", 4, "23T10:00"),  # before the working hours
+        ("23T21:00", 1, "24T09:15"),
+        ("20T16:00", 12, "23T10:00"),  # over a weekend
+        ("21T12:00", 36, "23T18:00"),  # from a Saturday
+    ],
+)
+def test_working_hours_after_an_instant_end_in_working_hours(start, quarters, end):
+    def at(text):
+        return datetime.fromisoformat(f"2026-11-{text}+01:00")
+
+    zone_calendar = calendar("Europe/Berlin")
+
+    assert zone_calendar.add_quarters(at(start), quarters) == at(end)
+    assert zone_calendar.quarters_between(at(start), at(end)) == quarters
+
+
+@for_all(instants, st.integers(1, 200), st.sampled_from(ZONES), hours)
+def test_working_time_that_is_added_lies_between(instant, quarters, zone, hours):
+    start, end = hours
+    zone_calendar = Calendar(
+        zone, Weekday.MONDAY, MONDAY_TO_FRIDAY, None, workday_start=start * 15, workday_end=end * 15
+    )
+
+    later = zone_calendar.add_quarters(instant, quarters)
+
+    assert later > instant
+    assert zone_calendar.quarters_between(instant, later) >= quarters  # more where clocks skip some at once
+    assert zone_calendar.quarters_between(instant, later - timedelta(minutes=15)) < quarters
