@@ -51,6 +51,7 @@ class WorkSchedule:
             self._ranges_by_employee.setdefault(assignment.employee_id, []).extend(ranges)
             self._ranges_by_team.setdefault(assignment.team_id, []).extend(ranges)
         self._sums: dict[tuple[int | frozenset[int] | None, Period, date], _DaySums] = {}
+        self._shares_left: dict[tuple[tuple[int, ...], Period, date, int], tuple[float, ...]] = {}
 
     def employee_time(self, employee_id: int, period: Period, instant: datetime) -> WorkingTime:
         """Return the working time of an employee in the period.
@@ -75,6 +76,27 @@ class WorkSchedule:
             return Fraction(1)
         ranges = self._ranges_by_employee.get(employee_id, ())
         return Fraction(_sum_days(self.calendar, ranges, period, period.start).total, whole)
+
+    def shares_left(self, employee_ids: tuple[int, ...], period: Period, instant: datetime) -> tuple[float, ...]:
+        """Return the working time that each employee still has in the period, divided by the period's whole of the company.
+
+        In a period without any it is 1 for everybody. The result is kept, as every goal with this period needs it.
+        """
+        today = self.calendar.day_of(instant)
+        key = employee_ids, period, today, self.calendar.elapsed_quarters(instant)
+        shares = self._shares_left.get(key)
+        if shares is None:
+            whole = self.calendar.count_quarters(period.start, period.end)
+            times = [self.employee_time(employee_id, period, instant) for employee_id in employee_ids]
+            shares = (
+                tuple((time.total - time.elapsed) / whole if time.workdays else 0.0 for time in times)
+                if whole
+                else (1.0,) * len(employee_ids)
+            )
+            if len(self._shares_left) >= _MAX_SHARES:
+                self._shares_left.clear()
+            self._shares_left[key] = shares
+        return shares
 
     def team_time(self, team_ids: frozenset[int] | None, period: Period, instant: datetime) -> WorkingTime:
         """Return the working time of the members of these teams together; None for the company.
@@ -120,6 +142,7 @@ class WorkSchedule:
 
 
 _MAX_SUMS: Final = 100_000  # upper bound for memory
+_MAX_SHARES: Final = 32  # results for all employees
 
 
 @dataclass(frozen=True, slots=True)

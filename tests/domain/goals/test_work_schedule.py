@@ -92,6 +92,26 @@ def test_weekend_without_working_time_counts_calendar_days_for_everybody():
     assert schedule.team_time(None, weekend, at("22T12:00")) == WorkingTime(1, 2, 2, 1)
 
 
+def test_shares_left_count_the_rest_of_the_day_and_no_absences():
+    schedule = schedule_of(
+        (ANN, NORTH, *ALWAYS),
+        (BOB, NORTH, *ALWAYS),
+        (CID, SOUTH, date.min, november(18)),
+        absences=[(BOB, november(19), november(19))],
+    )
+    rest_of_week = Period(november(18), november(22), PeriodKind.CUSTOM)  # three working days
+    weekend = Period(november(21), november(22), PeriodKind.CUSTOM)
+
+    shares = [schedule.shares_left((ANN, BOB, CID), rest_of_week, at(moment)) for moment in ("18T09:00", "18T13:30")]
+
+    assert shares[0] == (1.0, 2 / 3, 1 / 3)
+    assert shares[1] == (2.5 / 3, 1.5 / 3, 0.5 / 3)
+    assert schedule.shares_left(
+        (ANN, BOB, CID), Period(november(19), november(19), PeriodKind.CUSTOM), at("19T20:00")
+    ) == (0, 0, 0)
+    assert schedule.shares_left((ANN,), weekend, at("22T12:00")) == (1.0,)
+
+
 def test_team_time_is_the_sum_over_members_by_day():
     schedule = schedule_of(
         (ANN, NORTH, date.min, november(15)),
