@@ -50,7 +50,7 @@ _RECORD_TIMES: Final = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0013_epoch")]
+    dependencies = [("models", "0017_pro_rated_goals")]
 
     operations = [
         ops.AddField(model_name="Lead", name="converted_at", field=fields.DatetimeField(null=True)),

@@ -357,10 +357,12 @@ class LeaderboardCache:
         except BaseException:
             entry.stale_ids |= stale_ids
             raise
+        moved_at = self._moved_at[ranked.key.score_filter.metric]
         for employee_id, (value, whole_value) in totals.items():
             is_transferred = employee_id in ranked.transferred
             if ranked.ranking.set_value(employee_id, value, whole_value if is_transferred else None):
-                ranked.moved_at[employee_id] = position
+                # For later entries as well: the position may be above the one at which the move was followed
+                ranked.moved_at[employee_id] = moved_at[employee_id] = position
         return position
 
 
