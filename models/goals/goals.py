@@ -90,9 +90,9 @@ def overlapping(first_day: date, last_day: date) -> QuerySet[Goal]:
     return Goal.filter(first_day__lte=last_day, last_day__gte=first_day)
 
 
-async def owned_by_teams(team_ids: Collection[int]) -> list[Goal]:
-    """Return the unarchived goals that the teams own, of all periods."""
-    return await unarchived().filter(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids))
+async def owned_by_teams(team_ids: Collection[int], today: date) -> list[Goal]:
+    """Return the unarchived goals that the teams own, of periods that are not over."""
+    return await unarchived().filter(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids), last_day__gte=today)
 
 
 def due_for_renewal(today: date) -> QuerySet[Goal]:

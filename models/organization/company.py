@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -98,6 +98,7 @@ class EarlierCalendar(CalendarSettings):
 
     id = fields.IntField(primary_key=True)
     until: date = fields.DateField(unique=True)
+    changed_at: datetime | None = fields.DatetimeField(null=True)  # when on that day; None: unknown
 
     class Meta:
         table = "earlier_calendar"

@@ -104,7 +104,9 @@ async def _load_for_query(
     previous_period = previous_comparable_period(period, today, calendar)
     owners = [(scope.kind, scope.id) for scope in query_scopes]
     day_ranges = [(span.start, span.end) for span in (period, previous_period)]
-    statistics_by_owner = await statistics.read_statistics(owners, [metric.key for metric in metrics], *day_ranges)
+    statistics_by_owner = await statistics.read_statistics(
+        owners, context.tree, [metric.key for metric in metrics], *day_ranges
+    )
 
     def build_series(scope: Scope, metric: Metric) -> MetricSeries:
         daily = statistics_by_owner[scope.kind, scope.id].daily.get(metric.key, {})

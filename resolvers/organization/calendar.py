@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date
+from typing import Final
 
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Required
 from domain.primitives.calendar import MINUTES_PER_QUARTER, is_known_zone
@@ -23,6 +24,7 @@ from resolvers.request.validation import InputFields
 _MINUTES_PER_DAY = 24 * 60
 _MAX_DAYS_AT_ONCE = 400
 _MAX_LISTED_REGIONS = 60
+DAY_IS_OVER: Final = "This day is over, and what is over stays as it was: give today or a later day."
 _ADMIN_ONLY = "Only an administrator can change the company and its pipelines."
 
 
@@ -152,7 +154,7 @@ async def _first_open_day(context: Context) -> date:
 
 def _check_open(day: date, first_open_day: date, *path: str) -> None:
     if day < first_open_day:
-        raise Conflict("This day is over, and what is over stays as it was: give today or a later day.", *path)
+        raise Conflict(DAY_IS_OVER, *path)
 
 
 async def _publish_days(context: Context) -> Company:
