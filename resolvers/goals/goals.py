@@ -63,19 +63,14 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
         bool(input.get("proRated")),
     )
     given_name = validation.clean_optional_line(input.get("name"), "input", "name")
-    existing = (
-        await goals.unarchived()
-        .filter(
-            owner_kind=scope.kind,
-            owner_id=scope.id,
-            metric=metric.key,
-            first_day=goal_period.start,
-            last_day=goal_period.end,
-        )
-        .first()
-    )
+    existing = await goals.competing(scope.kind, scope.id, metric.key, goal_period, until=goal_period.end).first()
     if existing is not None:
-        is_repetition = (existing.target, existing.full_target, existing.recurring) == (target, full_target, recurring)
+        is_repetition = (existing.period, existing.target, existing.full_target, existing.recurring) == (
+            goal_period,
+            target,
+            full_target,
+            recurring,
+        )
         if is_repetition and given_name in (None, existing.name):
             return existing
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
