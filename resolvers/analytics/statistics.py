@@ -123,7 +123,7 @@ async def _load_for_query(
     counterpart = find_counterpart(period, context.now(), calendar)
     owners = [(scope.kind, scope.id) for scope in query_scopes]
     metric_keys = dict.fromkeys([*(metric.key for metric in metrics), _WIN_COUNT, _WIN_AMOUNT])
-    statistics_by_owner = await statistics.read_statistics(owners, [*metric_keys], period, counterpart)
+    statistics_by_owner = await statistics.read_statistics(owners, context.tree, [*metric_keys], period, counterpart)
 
     def build(scope: Scope) -> Statistics:
         owner = statistics_by_owner[scope.kind, scope.id]
