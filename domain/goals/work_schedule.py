@@ -56,11 +56,9 @@ class WorkSchedule:
     def employee_time(self, employee_id: int, period: Period, instant: datetime) -> WorkingTime:
         """Return the working time of an employee in the period.
 
-        One without any in a period that has some, because of an absence or before joining, is expected nothing
-        while the period runs: elapsed is 0 of 1 until it is over.
+        One without any in a period that has some, because of an absence, before joining or after leaving, is expected
+        nothing while the period runs: elapsed is 0 of 1 until it is over.
         """
-        if employee_id not in self._employment:
-            return company_working_time(period, instant, self.calendar)
         today = self.calendar.day_of(instant)
         sums = self._sum(employee_id, self._ranges_by_employee.get(employee_id, ()), period, today)
         if sums.total:
@@ -72,7 +70,7 @@ class WorkSchedule:
     def own_share(self, employee_id: int, period: Period) -> Fraction:
         """Return the employee's working time in the period divided by the company's; 1 if that has none."""
         whole = self.calendar.count_quarters(period.start, period.end)
-        if not whole or employee_id not in self._employment:
+        if not whole:
             return Fraction(1)
         ranges = self._ranges_by_employee.get(employee_id, ())
         return Fraction(_sum_days(self.calendar, ranges, period, period.start).total, whole)
