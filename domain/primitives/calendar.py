@@ -85,6 +85,12 @@ class Calendar:
         """Return the first instant of the day in UTC: midnight, or the end of the clock change that skips it."""
         return _start_of_day(self.zone, day)
 
+    def same_time_on(self, day: date, instant: datetime) -> datetime:
+        """Return the first instant of the day at which clocks show the same time as at the instant, or a later one."""
+        local = instant.astimezone(ZoneInfo(self.zone))
+        clock_time = local.time() if local.date() == self.day_of(instant) else time()
+        return max(self.start_of(day), _first_instant(ZoneInfo(self.zone), datetime.combine(day, clock_time)))
+
     def is_workday(self, day: date) -> bool:
         """Return whether the day is worked: by the company's own days, else by the working week and public holidays."""
         return self.count_workdays(day, day) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -23,9 +23,11 @@ class ScoreEntry(Model):
     """One signed posting to an employee's score. Rows are only added, never updated.
 
     `amount` is in the metric's smallest unit (a deal, a cent, a second), so that sums
-    are exact; `effective_on` is a day of the company's calendar, `recorded_at` the
-    instant of posting. `team_id` is the employee's team at that time (0 for none); it keeps
-    the credit when they move to another team.
+    are exact; `effective_on` is the day of the company's calendar that it counts for and
+    `effective_at` the instant, `recorded_at` the instant of posting. `effective_at` is null
+    where a server of an older version has posted: such a posting counts from `recorded_at`.
+    `team_id` is the employee's team at that time (0 for none); it keeps the credit when
+    they move to another team.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -35,6 +37,7 @@ class ScoreEntry(Model):
     team_id: int = fields.IntField(default=0)
     amount: int = fields.BigIntField()
     effective_on: date = fields.DateField()
+    effective_at: datetime | None = fields.DatetimeField(null=True)
     late: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
     recorded_at: datetime = fields.DatetimeField()
     source_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
@@ -86,7 +89,7 @@ class TeamTotal(Model):
 
 _INSERT_ENTRIES_SQL = """
 INSERT INTO score_entry
-    (metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind, source_id)
+    (metric, employee_id, team_id, amount, effective_on, effective_at, late, recorded_at, source_kind, source_id)
 VALUES {rows}
 """
 _ADD_TO_DAILY_TOTALS_SQL = """
@@ -126,7 +129,18 @@ async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
     await connection.execute_with_rows(
         _INSERT_ENTRIES_SQL,
         [
-            (score.metric, score.employee_id, score.team_id, score.amount, score.day, late, recorded_at, kind, source)
+            (
+                score.metric,
+                score.employee_id,
+                score.team_id,
+                score.amount,
+                score.day,
+                score.at,
+                late,
+                recorded_at,
+                kind,
+                source,
+            )
             for score, late, kind, source in postings
         ],
     )
@@ -200,27 +214,22 @@ async def totals_by_employee_and_team(*, metric: str, first_day: date, last_day:
 
 @dataclass(frozen=True)
 class ScoreFilter:
-    """Selects the scores of a metric within days, both included, optionally of some teams or of one employee only."""
+    """Selects the scores of a metric within days, both included, optionally of some teams or employees only."""
 
     metric: str
     first_day: date
     last_day: date
     team_ids: frozenset[int] | None = None
-    employee_id: int | None = None
+    employee_ids: frozenset[int] | None = None
 
     def where_clause(self, day_column: str) -> tuple[str, list[Any]]:
         """Return the condition for a WHERE clause, and its parameters."""
         sql, parameters = f"metric = ? AND {day_column} BETWEEN ? AND ?", [self.metric, self.first_day, self.last_day]
-        if self.team_ids is not None:
-            sql, parameters = (
-                f"{sql} AND team_id IN ({connection.placeholders([*self.team_ids])})",
-                [*parameters, *sorted(self.team_ids)],
-            )
-        return (
-            (sql, parameters)
-            if self.employee_id is None
-            else (f"{sql} AND employee_id = ?", [*parameters, self.employee_id])
-        )
+        for column, ids in (("team_id", self.team_ids), ("employee_id", self.employee_ids)):
+            if ids is not None:
+                sql = f"{sql} AND {column} IN ({connection.placeholders([*ids])})"
+                parameters = [*parameters, *sorted(ids)]
+        return sql, parameters
 
 
 _TOTALS_SQL = """
@@ -251,21 +260,32 @@ async def score_totals(score_filter: ScoreFilter, recorded_since: Sequence[datet
 
 
 _TOTALS_OF_EMPLOYEES_SQL = """
-SELECT employee_id, SUM(amount) AS total FROM daily_total WHERE {which} AND employee_id IN ({employees}) GROUP BY employee_id
-UNION ALL SELECT 0, COALESCE(MAX(id), 0) FROM change
+SELECT employee_id, SUM({part}) AS total, SUM(amount) AS whole FROM daily_total
+WHERE {which} AND employee_id IN ({employees}) GROUP BY employee_id
+UNION ALL SELECT 0, COALESCE(MAX(id), 0), 0 FROM change
 """
 
 
-async def score_totals_for(score_filter: ScoreFilter, employee_ids: Collection[int]) -> tuple[dict[int, int], int]:
-    """Return the scores of these employees, and the change-log position at which they were read."""
-    condition, values = score_filter.where_clause("day")
-    sql = _TOTALS_OF_EMPLOYEES_SQL.format(which=condition, employees=connection.placeholders([*employee_ids]))
+async def score_totals_for(
+    score_filter: ScoreFilter, employee_ids: Collection[int]
+) -> tuple[dict[int, tuple[int, int]], int]:
+    """Return the scores of these employees, and the change-log position at which they were read.
+
+    A score is a pair: the part that is credited to the teams of the filter, and the whole.
+    """
+    team_ids, part = sorted(score_filter.team_ids or ()), "amount"
+    if score_filter.team_ids is not None:
+        part = f"CASE WHEN team_id IN ({connection.placeholders(team_ids)}) THEN amount ELSE 0 END"
+    condition, values = replace(score_filter, team_ids=None).where_clause("day")
+    sql = _TOTALS_OF_EMPLOYEES_SQL.format(
+        part=part, which=condition, employees=connection.placeholders([*employee_ids])
+    )
     totals = {
-        row["employee_id"]: int(row["total"])
-        for row in await connection.fetch_rows(sql, [*values, *sorted(employee_ids)])
+        row["employee_id"]: (int(row["total"]), int(row["whole"]))
+        for row in await connection.fetch_rows(sql, [*team_ids, *values, *sorted(employee_ids)])
     }
-    position = totals.pop(0)
-    return {employee: totals.get(employee, 0) for employee in employee_ids}, position
+    position, _ = totals.pop(0)
+    return {employee: totals.get(employee, (0, 0)) for employee in employee_ids}, position
 
 
 _GOAL_VALUES_SQL = f"SELECT goal.id AS goal, {GOAL_VALUE_SQL} FROM goal WHERE goal.id IN ({{ids}})"  # noqa: S608

@@ -254,11 +254,11 @@ WHERE membership.active AND (membership.until IS NULL OR membership.until > ?) {
 
 
 async def load_active_memberships(
-    since_moment: datetime, team_ids: Collection[int] | None, employee_id: int | None = None
+    since_moment: datetime, team_ids: Collection[int] | None, employee_ids: Collection[int] | None = None
 ) -> list[ActiveMembership]:
     """Return the memberships of employees active at any time since that moment, in these teams (None: all).
 
-    employee_id  restricts the result to one employee
+    employee_ids  restricts the result to these employees
     """
     conditions = ""
     values: list[Any] = [since_moment]
@@ -267,8 +267,9 @@ async def load_active_memberships(
             f"AND membership.team_id IN ({connection.placeholders([*team_ids])})",
             [*values, *sorted(team_ids)],
         )
-    if employee_id is not None:
-        conditions, values = f"{conditions} AND membership.employee_id = ?", [*values, employee_id]
+    if employee_ids is not None:
+        conditions = f"{conditions} AND membership.employee_id IN ({connection.placeholders([*employee_ids])})"
+        values = [*values, *sorted(employee_ids)]
     return [
         ActiveMembership(
             row["employee_id"],
@@ -278,6 +279,20 @@ async def load_active_memberships(
         )
         for row in await connection.fetch_rows(_ACTIVE_MEMBERSHIPS_SQL.format(more=conditions), values)
     ]
+
+
+_TRANSFERRED_EMPLOYEES_SQL = """
+SELECT DISTINCT inside.employee_id FROM membership inside JOIN membership outside
+    ON outside.employee_id = inside.employee_id AND outside.team_id NOT IN ({teams})
+WHERE inside.team_id IN ({teams})
+"""
+
+
+async def load_transferred_ids(team_ids: Collection[int]) -> frozenset[int]:
+    """Return the ids of the employees who were members of these teams and, at another time, of none of them."""
+    sql = _TRANSFERRED_EMPLOYEES_SQL.format(teams=connection.placeholders([*team_ids]))
+    rows = await connection.fetch_rows(sql, [*sorted(team_ids), *sorted(team_ids)])
+    return frozenset(row["employee_id"] for row in rows)
 
 
 async def record_membership_change(employee: Employee, moment: datetime) -> None:

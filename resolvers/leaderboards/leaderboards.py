@@ -11,7 +11,7 @@ from enum import StrEnum
 from domain.errors.operation_errors import BadInput, ResourceNotFound
 from domain.errors.user_errors import UserError
 from domain.goals.progress import calculate_percent
-from domain.leaderboards.ranking import RankedRow
+from domain.leaderboards.ranking import RankedList, RankedRow
 from domain.ledger.metrics import PRIVATE_METRICS, Metric
 from domain.permissions import Action, Reach
 from domain.primitives.calendar import Calendar
@@ -78,6 +78,7 @@ class Leaderboard:
     total: Decimal
     version: int
     as_of: datetime
+    transferred: frozenset[int]  # see `RankedScores`
 
     @property
     def visible_state(self) -> object:
@@ -122,6 +123,7 @@ async def load_leaderboard(context: Context, query: LeaderboardQuery, up_to_posi
         from_smallest(total, resolved.metric.unit, resolved.currency),
         version,
         resolved.as_of,
+        ranked.transferred,
     )
 
 
@@ -143,13 +145,13 @@ async def _resolve_query(context: Context, query: LeaderboardQuery) -> _Resolved
     scope = await scopes.leaderboard_scope(context, query.scope_global_id)
     with validation.raise_bad_input():
         metric = await find_metric(context, query.metric, "metric")
-        period = await resolve_query_period(context, query.period)
         as_of = validation.clean_time(query.as_of, "asOf") if query.as_of else None
     calendar, now = await context.calendar(), context.now()
     instant = min(as_of, now) if as_of else now
     today = calendar.day_of(instant)
-    employee_id = scope.id if scope.kind is OwnerKind.EMPLOYEE else None
-    score_filter = ScoreFilter(metric.key, period.start, period.end, scope.team_ids(context), employee_id)
+    period = await resolve_query_period(context, query.period, today=today)
+    employee_ids = frozenset({scope.id}) if scope.kind is OwnerKind.EMPLOYEE else None
+    score_filter = ScoreFilter(metric.key, period.start, period.end, scope.team_ids(context), employee_ids)
     return _ResolvedQuery(
         metric,
         period,
@@ -196,7 +198,7 @@ async def _to_leaderboard_rows(
     def to_decimal(amount: int | None) -> Decimal | None:
         return None if amount is None else from_smallest(amount, resolved.metric.unit, resolved.currency)
 
-    previous_ranks = [ranked.day_start_ranking.rank_of(row.employee_id) for row in rows]
+    previous_ranks = [_previous_rank(resolved, ranked.day_start_ranking, row.employee_id) for row in rows]
     targets = await ranked.load_targets([row.employee_id for row in rows])
     return [
         LeaderboardRow(
@@ -205,7 +207,7 @@ async def _to_leaderboard_rows(
             row.employee_id,
             from_smallest(row.value, resolved.metric.unit, resolved.currency),
             to_decimal(target),
-            None if target is None else calculate_percent(row.value, target),
+            None if target is None else calculate_percent(row.attained, target),
             to_decimal(row.gap_to_next),
             row.name,
             ranked.employees.get(row.employee_id),
@@ -214,6 +216,13 @@ async def _to_leaderboard_rows(
             rows, previous_ranks, (targets.get(row.employee_id) for row in rows), strict=True
         )
     ]
+
+
+def _previous_rank(resolved: _ResolvedQuery, day_start_ranking: RankedList, employee_id: int) -> int | None:
+    """Return the rank at the start of the day; None for an employee without a value then, and on a first day."""
+    if resolved.moment.today <= resolved.period.start or not day_start_ranking.has_score(employee_id):
+        return None
+    return day_start_ranking.rank_of(employee_id)
 
 
 async def _resolve_around(context: Context, global_id: str | None) -> int | None:
@@ -258,7 +267,11 @@ async def load_standings(context: Context, keys: Sequence[StandingKey]) -> list[
 
 
 def leaderboard_topics(leaderboard: Leaderboard) -> list[str]:
-    """Return the topics on which the leaderboard may change."""
+    """Return the topics on which the leaderboard may change.
+
+    The percent of an employee who has changed teams moves with what is credited to other teams, too.
+    """
     scope = leaderboard.scope
     owner_topic = f"employee:{scope.id}" if scope.kind is OwnerKind.EMPLOYEE else f"team:{scope.id}"
-    return [f"score:{leaderboard.metric.key}:{owner_topic}", "goals"]
+    topics = [owner_topic, *(f"employee:{employee_id}" for employee_id in sorted(leaderboard.transferred))]
+    return [*(f"score:{leaderboard.metric.key}:{topic}" for topic in topics), "goals"]
