@@ -142,6 +142,10 @@ class ScoreEntry:
     id: strawberry.ID = strawberry.field(resolver=lambda root: strawberry.ID(encode_global_id("ScoreEntry", root.id)))
     employee: EmployeeRef = to_one(people.load_by_ids, "employee_id")
     effective_on: date = strawberry.field(description="The company-zone day it counts for.")
+    effective_at: datetime = strawberry.field(
+        description="The instant it counts for; of a late entry, that of its recording.",
+        resolver=lambda root: root.effective_at or root.recorded_at,
+    )
     late: bool = strawberry.field(description="It belongs to a period that was already closed.")
     recorded_at: datetime
 

@@ -289,7 +289,7 @@ WHERE inside.team_id IN ({teams})
 
 
 async def load_transferred_ids(team_ids: Collection[int]) -> frozenset[int]:
-    """Return the ids of the employees who were members of these teams and, at another time, of none of them."""
+    """Return the ids of employees with a membership in these teams and another one outside of them."""
     sql = _TRANSFERRED_EMPLOYEES_SQL.format(teams=connection.placeholders([*team_ids]))
     rows = await connection.fetch_rows(sql, [*sorted(team_ids), *sorted(team_ids)])
     return frozenset(row["employee_id"] for row in rows)

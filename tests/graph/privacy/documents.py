@@ -61,7 +61,8 @@ AGGREGATES: Final = frozenset(
     for type_name, fields in {
         "Leaderboard": "totalCount total version",
         "Standing": "rank previousRank value target attainmentPercent gapToNext",
-        "Statistics": "winRatePercent averageDealAmount medianSalesCycleDays",
+        "Statistics": """winRatePercent averageDealAmount medianSalesCycleDays previousWinRatePercent
+            previousAverageDealAmount previousMedianSalesCycleDays""",
         "MetricSeries": "total previousTotal",
         "SeriesPoint": "value",
         "FunnelStage": """openDeals openAmount clients entered advanced lost conversionPercent conversionLowPercent
@@ -111,7 +112,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "Money": "amount",
         "Period": "kind start end workdays workdaysElapsed workdaysLeft",
         "Result": "at value",
-        "ScoreEntry": "effectiveOn late recordedAt amount",
+        "ScoreEntry": "effectiveOn effectiveAt late recordedAt amount",
         "SeriesPoint": "start",
         "Stage": "position",
         "Task": "kind dueAt completedAt overdue",

@@ -158,8 +158,8 @@ async def test_migration_counts_postings_from_time_of_their_record(empty_url: st
         rows = await db_connection.fetch_rows("SELECT id, effective_at FROM score_entry ORDER BY id")
         conversions = await db_connection.fetch_rows("SELECT converted_at FROM lead ORDER BY id")
         await db_connection.execute(
-            "INSERT INTO score_entry (metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind,"
-            f" source_id) VALUES ('calls_made', 5, 1, 1, '2026-04-01', false, {TIMES}, 'Call', 9)"
+            "INSERT INTO score_entry (id, metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind,"
+            f" source_id) VALUES (12, 'calls_made', 5, 1, 1, '2026-04-01', false, {TIMES}, 'Call', 9)"
         )  # as a server of the version before does
 
     assert {row["id"]: f"{db_connection.to_datetime(row['effective_at']):%m-%d %H:%M}" for row in rows} == {

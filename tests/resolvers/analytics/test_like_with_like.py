@@ -184,8 +184,8 @@ async def test_every_comparison_equals_a_recount_of_the_records(world: World, se
                 times = {"createdAt": created.isoformat(), "closedAt": closed.isoformat()}
                 deals.append(await record_won_deal(world, seller, str(dice.randrange(1, 500)), **times))
             case "call":
-                times = {"startedAt": created.isoformat(), "durationSeconds": dice.randrange(300)}
-                await world.mutate("recordCall", seller, direction="OUTBOUND", **times)
+                call: dict[str, Any] = {"startedAt": created.isoformat(), "durationSeconds": dice.randrange(300)}
+                await world.mutate("recordCall", seller, direction="OUTBOUND", **call)
             case "lead":
                 lead = (await world.mutate("recordLead", seller, title="Asks", createdAt=created.isoformat()))["lead"]
                 await world.mutate("convertLead", seller, id=lead["id"], deal={"title": "Chairs"})
