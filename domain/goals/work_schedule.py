@@ -7,7 +7,7 @@ time of a team is the sum of that of its members, each day by the members of tha
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Final
@@ -74,6 +74,20 @@ class WorkSchedule:
             return Fraction(1)
         ranges = self._ranges_by_employee.get(employee_id, ())
         return Fraction(_sum_days(self.calendar, ranges, period, period.start).total, whole)
+
+    def calendar_of(self, employee_id: int, since: date, until: date) -> Calendar:
+        """Return the company's calendar with the days of absence off, and from `since` to `until` those not employed."""
+        gaps = _subtract((since, until), self._employment.get(employee_id, ()))
+        days_off = {
+            first + n * _DAY
+            for first, last in (*self._absences.get(employee_id, ()), *gaps)
+            for n in range((last - first).days + 1)
+        }
+        if not days_off:
+            return self.calendar
+        return replace(
+            self.calendar, days_off=self.calendar.days_off | days_off, days_on=self.calendar.days_on - days_off
+        )
 
     def shares_left(self, employee_ids: tuple[int, ...], period: Period, instant: datetime) -> tuple[float, ...]:
         """Return the working time that each employee still has in the period, divided by the period's whole of the company.
@@ -193,8 +207,8 @@ def _subtract(day_range: DayRange, removed: Iterable[DayRange]) -> list[DayRange
             continue
         if removed_first > first:
             remaining.append((first, removed_first - _DAY))
-        first = removed_last + _DAY
-        if first > last:
+        if removed_last >= last:
             return remaining
+        first = removed_last + _DAY
     remaining.append((first, last))
     return remaining
