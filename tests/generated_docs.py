@@ -9,7 +9,7 @@ import ast
 import asyncio
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -39,7 +39,7 @@ from server.operation_runner import OperationResult
 from server.requests.request_parsing import BadRequest
 from server.uvicorn_runner import server_config
 from server.websocket.graphql_transport_ws import GraphQLTransportConnection
-from tests import empty_database
+from tests import empty_database, goal_replay
 from tests.world import World, open_world
 
 ROOT: Final = Path(__file__).parents[1]
@@ -368,6 +368,11 @@ def _format_entry(entry: dict[str, object]) -> list[str]:
     return [credited_to, f"{day.day} {day:%b}", amount, "late" if entry["late"] else ""]
 
 
+async def goal_replay_example() -> str:
+    """Return the table of two weeks of an employee, hour by hour."""
+    return format_table(["March 2027", "Day", "Week", "Month"], goal_replay.replay_table(await goal_replay.replay()))
+
+
 GENERATED_PARTS: Final[dict[str, Callable[[], str]]] = {
     "rights": permissions_table,
     "settings": lambda: setting_descriptions.describe() + "\n",
@@ -380,7 +385,10 @@ GENERATED_PARTS: Final[dict[str, Callable[[], str]]] = {
     "jobs": jobs_table,
     "funnel example": funnel_example,
 }
-EXAMPLE_PART: Final = "worked example"
+EXAMPLE_PARTS: Final[dict[str, Callable[[], Awaitable[str]]]] = {
+    "worked example": ledger_example,
+    "goal replay": goal_replay_example,
+}
 
 
 def replace_parts(text: str, parts: dict[str, str]) -> str:
@@ -390,7 +398,8 @@ def replace_parts(text: str, parts: dict[str, str]) -> str:
 
 def main() -> None:
     empty_database.dump_schema()
-    generated = {name: make() for name, make in GENERATED_PARTS.items()} | {EXAMPLE_PART: asyncio.run(ledger_example())}
+    generated = {name: make() for name, make in GENERATED_PARTS.items()}
+    generated |= {name: asyncio.run(run()) for name, run in EXAMPLE_PARTS.items()}
     for page in list_documents():
         page.write_text(replace_parts(page.read_text(), generated))
 

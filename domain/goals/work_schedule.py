@@ -7,7 +7,7 @@ time of a team is the sum of that of its members, each day by the members of tha
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Final
@@ -56,11 +56,9 @@ class WorkSchedule:
     def employee_time(self, employee_id: int, period: Period, instant: datetime) -> WorkingTime:
         """Return the working time of an employee in the period.
 
-        One without any in a period that has some, because of an absence or before joining, is expected nothing
-        while the period runs: elapsed is 0 of 1 until it is over.
+        One without any in a period that has some, because of an absence, before joining or after leaving, is expected
+        nothing while the period runs: elapsed is 0 of 1 until it is over.
         """
-        if employee_id not in self._employment:
-            return company_working_time(period, instant, self.calendar)
         today = self.calendar.day_of(instant)
         sums = self._sum(employee_id, self._ranges_by_employee.get(employee_id, ()), period, today)
         if sums.total:
@@ -72,10 +70,24 @@ class WorkSchedule:
     def own_share(self, employee_id: int, period: Period) -> Fraction:
         """Return the employee's working time in the period divided by the company's; 1 if that has none."""
         whole = self.calendar.count_quarters(period.start, period.end)
-        if not whole or employee_id not in self._employment:
+        if not whole:
             return Fraction(1)
         ranges = self._ranges_by_employee.get(employee_id, ())
         return Fraction(_sum_days(self.calendar, ranges, period, period.start).total, whole)
+
+    def calendar_of(self, employee_id: int, since: date, until: date) -> Calendar:
+        """Return the company's calendar with the days of absence off, and from `since` to `until` those not employed."""
+        gaps = _subtract((since, until), self._employment.get(employee_id, ()))
+        days_off = {
+            first + n * _DAY
+            for first, last in (*self._absences.get(employee_id, ()), *gaps)
+            for n in range((last - first).days + 1)
+        }
+        if not days_off:
+            return self.calendar
+        return replace(
+            self.calendar, days_off=self.calendar.days_off | days_off, days_on=self.calendar.days_on - days_off
+        )
 
     def shares_left(self, employee_ids: tuple[int, ...], period: Period, instant: datetime) -> tuple[float, ...]:
         """Return the working time that each employee still has in the period, divided by the period's whole of the company.
@@ -195,8 +207,8 @@ def _subtract(day_range: DayRange, removed: Iterable[DayRange]) -> list[DayRange
             continue
         if removed_first > first:
             remaining.append((first, removed_first - _DAY))
-        first = removed_last + _DAY
-        if first > last:
+        if removed_last >= last:
             return remaining
+        first = removed_last + _DAY
     remaining.append((first, last))
     return remaining

@@ -136,8 +136,7 @@ class Calendar:
 
     def list_workdays(self, first: date, last: date) -> list[date]:
         """Return the working days from first to last, both included."""
-        days = (first + n * _DAY for n in range((last - first).days + 1))
-        return [day for day in days if self.is_workday(day)]
+        return list(_list_workdays(self, first, last))
 
     def count_quarters(self, first: date, last: date) -> int:
         """Return the working time of the days from first to last, both included, in quarters of an hour."""
@@ -261,6 +260,12 @@ def _quarter_ends(zone: str, day: date, start: int, end: int) -> tuple[datetime,
     midnight, zone_info = datetime.combine(day, time()), ZoneInfo(zone)
     minutes = range(start + MINUTES_PER_QUARTER, end + 1, MINUTES_PER_QUARTER)
     return tuple(_first_instant(zone_info, midnight + timedelta(minutes=minute)) for minute in minutes)
+
+
+@lru_cache(maxsize=256)  # every goal of a period lists the same days
+def _list_workdays(calendar: Calendar, first: date, last: date) -> tuple[date, ...]:
+    days = (first + n * _DAY for n in range((last - first).days + 1))
+    return tuple(day for day in days if calendar.is_workday(day))
 
 
 @dataclass(frozen=True, slots=True)

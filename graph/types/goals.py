@@ -12,7 +12,7 @@ import strawberry
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.units import from_smallest
 from graph.base.connections import paged_field
-from graph.base.enums import Pace
+from graph.base.enums import Pace, ProjectionBasis
 from graph.base.row_types import Info, Node, employee_ref, row_type, to_one
 from graph.base.scopes import Period, Scope, to_calendar_period
 from graph.types.activities import ActivitySubject
@@ -29,7 +29,8 @@ from resolvers.request.context import Context
 EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
 
 
-PROJECTION_FIELDS: Final = frozenset({"projected", "projectedPercent", "attainmentProbability"})  # need the projection
+# fields that need the projection
+PROJECTION_FIELDS: Final = frozenset({"projected", "projectedPercent", "projectionBasis", "attainmentProbability"})
 
 EXPECTATION_FIELDS: Final = frozenset({"expectedByNow"})  # change with each quarter of an hour of the working day
 
@@ -83,6 +84,11 @@ and for a viewer who may not see the owner's forecast.""",
     @staticmethod
     def projected_percent(root: strawberry.Parent[GoalState], info: Info) -> Any:
         return _select_from_projection(root, info, lambda projection: projection.percent)
+
+    @strawberry.field(graphql_type=ProjectionBasis, description="VALUE: there is no projection yet, or none any more.")
+    @staticmethod
+    def projection_basis(root: strawberry.Parent[GoalState], info: Info) -> Any:
+        return _select_from_projection(root, info, lambda projection: projection.basis)
 
     @strawberry.field(
         graphql_type=float | None,

@@ -32,7 +32,7 @@ class MetricSeries:
     @strawberry.field(
         description="""The total of the previous period of the same kind (for CUSTOM: of as many days before it). While the
 period runs, only of its first part: of the same number of finished working days, and of the day after them until the
-present local time; of a DAY, of the last working day until that time."""
+present local time; of a DAY, of the last working day until that time. An employee's working days are their own."""
     )
     @staticmethod
     def previous_total(root: strawberry.Parent[rows.MetricSeries]) -> Decimal:

@@ -20,10 +20,11 @@ from domain.analytics.time_series import ClosedDeals, Interval, Point, average_a
 from domain.errors.operation_errors import BadInput
 from domain.ledger.metrics import Metric
 from domain.permissions import Action
-from domain.primitives.counterparts import find_counterpart
-from domain.primitives.periods import Period
+from domain.primitives.counterparts import Counterpart, find_counterpart
+from domain.primitives.periods import Period, shift_period
 from domain.primitives.units import Unit, from_smallest
 from models.analytics import statistics
+from models.goals.goals import OwnerKind
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.metric_lookup import find_metric
@@ -120,10 +121,11 @@ async def _load_for_query(
 ) -> dict[tuple[Scope, StatisticsQuery], Statistics]:
     company = await context.company()
     calendar = company.calendar
-    counterpart = find_counterpart(period, context.now(), calendar)
-    owners = [(scope.kind, scope.id) for scope in query_scopes]
     metric_keys = dict.fromkeys([*(metric.key for metric in metrics), _WIN_COUNT, _WIN_AMOUNT])
-    statistics_by_owner = await statistics.read_statistics(owners, context.tree, [*metric_keys], period, counterpart)
+    tree = context.tree
+    statistics_by_owner: dict[statistics.Owner, statistics.OwnerStatistics] = {}
+    for counterpart, owners in (await _group_by_counterpart(context, query_scopes, period)).items():
+        statistics_by_owner |= await statistics.read_statistics(owners, tree, [*metric_keys], period, counterpart)
 
     def build(scope: Scope) -> Statistics:
         owner = statistics_by_owner[scope.kind, scope.id]
@@ -141,6 +143,21 @@ async def _load_for_query(
         return Statistics(period, series, figures, previous_figures)
 
     return {(scope, query): build(scope) for scope in query_scopes}
+
+
+async def _group_by_counterpart(
+    context: Context, query_scopes: Collection[Scope], period: Period
+) -> dict[Counterpart, list[statistics.Owner]]:
+    """Group the owners by what they are compared with: an employee by their own working days."""
+    calendar, now = await context.calendar(), context.now()
+    today, previous = calendar.day_of(now), shift_period(period, -1, calendar)
+    groups: dict[Counterpart, list[statistics.Owner]] = {}
+    for scope in query_scopes:
+        own_calendar = calendar
+        if scope.kind is OwnerKind.EMPLOYEE and period.contains(today):
+            own_calendar = (await context.work_schedule()).calendar_of(scope.id, previous.start, today)
+        groups.setdefault(find_counterpart(period, now, own_calendar), []).append((scope.kind, scope.id))
+    return groups
 
 
 async def _resolve_query(context: Context, query: StatisticsQuery) -> tuple[Period, list[Metric]]:

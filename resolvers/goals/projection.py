@@ -21,7 +21,7 @@ import numpy as np
 from domain.forecasting.arrays import Bools
 from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, Distribution, SellerForecasts
 from domain.forecasting.metric_forecast import FittedMetricModel, MetricWindow
-from domain.goals.progress import calculate_percent
+from domain.goals.progress import ProjectionBasis, calculate_percent
 from domain.permissions import Action
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import Period, PeriodKind
@@ -53,16 +53,20 @@ ProjectionCache = dict[int, tuple[SellerForecasts | MetricWindow, tuple[int, int
 class GoalProjection:
     """The projection of a goal.
 
-    value          expected final value, in the metric's smallest unit
-    percent        100 × value / target
-    probability    that the target is reached, 0 to 1; None while there is too little history
-    follows_clock  whether the projection changes with the elapsed working time
+    value        expected final value, in the metric's smallest unit
+    percent      100 × value / target
+    probability  that the target is reached, 0 to 1; None while there is too little history
     """
 
     value: Fraction
     percent: float
     probability: float | None
-    follows_clock: bool = False
+    basis: ProjectionBasis
+
+    @property
+    def follows_clock(self) -> bool:
+        """Whether the projection changes with the elapsed working time."""
+        return self.basis is not ProjectionBasis.FORECAST
 
 
 def projection_topics(context: Context, rows: Sequence[Goal]) -> set[str]:
@@ -129,14 +133,15 @@ def _can_see_projection(context: Context, goal: Goal, forecast_ids: Collection[i
 
 def _ended_projection(row: GoalState) -> GoalProjection:
     value = Fraction(row.progress.value)
-    return GoalProjection(value, row.progress.percent, float(row.progress.value >= row.progress.target))
+    is_reached = row.progress.value >= row.progress.target
+    return GoalProjection(value, row.progress.percent, float(is_reached), ProjectionBasis.VALUE)
 
 
 def _pace_projection(row: GoalState) -> GoalProjection:
     """Return the projection that continues the pace so far, with a probability only if the target is reached."""
     progress = row.progress
     probability = 1.0 if progress.value >= progress.target else None
-    return GoalProjection(progress.projected, progress.projected_percent, probability, follows_clock=True)
+    return GoalProjection(progress.projected, progress.projected_percent, probability, progress.pace_projection_basis)
 
 
 async def _project_goal(
@@ -164,7 +169,7 @@ async def _project_goal(
         value,
         calculate_percent(value, progress.target),
         remaining.probability_of_at_least(progress.target - progress.value),
-        follows_clock=isinstance(source, MetricWindow),
+        ProjectionBasis.HISTORY if isinstance(source, MetricWindow) else ProjectionBasis.FORECAST,
     )
 
 

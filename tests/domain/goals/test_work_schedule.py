@@ -112,6 +112,17 @@ def test_shares_left_count_the_rest_of_the_day_and_no_absences():
     assert schedule.shares_left((ANN,), weekend, at("22T12:00")) == (1.0,)
 
 
+def test_calendar_of_an_employee_has_absences_and_days_before_joining_off():
+    schedule = schedule_of(
+        (ANN, NORTH, *ALWAYS), (BOB, NORTH, november(12), date.max), absences=[(BOB, november(18), november(19))]
+    )
+
+    own = schedule.calendar_of(BOB, november(1), november(20))
+
+    assert schedule.calendar_of(ANN, november(1), november(20)) is CALENDAR
+    assert own.list_workdays(november(2), november(24)) == [november(day) for day in (12, 13, 16, 17, 20, 23, 24)]
+
+
 def test_team_time_is_the_sum_over_members_by_day():
     schedule = schedule_of(
         (ANN, NORTH, date.min, november(15)),

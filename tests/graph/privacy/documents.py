@@ -31,7 +31,7 @@ SCOPE_DOCUMENTS: Final = {
       accuracy {{ periods wape biasPercent intervalCoveragePercent }}
       saidBefore {{ {_FORECAST_NUMBERS} }} }} }}""",
     "goals": f"""query($scope: ID) {{ goals(scope: $scope) {{ name target allocated
-      progress {{ value target attainmentPercent remaining expectedByNow pace projected projectedPercent
+      progress {{ value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
         attainmentProbability neededPerWorkday version }}
       entries {{ {_CONNECTION} edges {{ cursor node {{ amount late }} }} }}
       changes {{ at before after }} }} }}""",
@@ -72,7 +72,7 @@ AGGREGATES: Final = frozenset(
         "ForecastAccuracy": "periods wape biasPercent intervalCoveragePercent",
         "ForecastSnapshot": _FORECAST_NUMBERS,
         "Goal": "target allocated",
-        "GoalProgress": """value target attainmentPercent remaining expectedByNow pace projected projectedPercent
+        "GoalProgress": """value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
             attainmentProbability neededPerWorkday version""",
         "Client": "wonAmount lastActivityAt",
         "Deal": "winProbability",

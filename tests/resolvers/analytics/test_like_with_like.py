@@ -68,6 +68,38 @@ async def test_running_periods_compare_with_same_time_of_their_counterparts(worl
     assert await read_amounts(world, "DAY", "South") == ("0.00", "0.00")
 
 
+async def test_employee_is_compared_by_own_working_days(world: World) -> None:
+    """After an absence of Monday and Tuesday, Wednesday is the first working day of Ann's month and week."""
+    await sell_each_weekday(world, date(2026, 9, 28), date(2026, 10, 30), local_hour=15)
+    await sell_each_weekday(world, date(2026, 11, 4), date(2026, 11, 4), local_hour=15)
+    await world.query(
+        """mutation($ann: ID!) { setAbsence(input: {employee: $ann, from: "2026-11-02", to: "2026-11-03", kind: SICK}) {
+          userErrors { message } } }""",
+        ann=world.global_ids["Ann"],
+    )
+
+    for scope, before in (
+        ("Ann", ["100.00", "100.00", "100.00"]),  # Friday, the first of October, and Monday of last week
+        ("North", ["0.00", "300.00", "300.00"]),  # the company's days: Tuesday, and three days each
+    ):
+        compared = [await read_amounts(world, kind, scope) for kind in ("DAY", "MONTH", "WEEK")]
+        assert compared == [("100.00", amount) for amount in before]
+
+
+async def test_days_off_of_an_absence_are_compared_with_nothing_more(world: World) -> None:
+    await sell_each_weekday(world, date(2026, 9, 28), date(2026, 11, 2), local_hour=15)
+    await world.query(
+        """mutation($ann: ID!) { setAbsence(input: {employee: $ann, from: "2026-11-03", to: "2026-11-06", kind: SICK}) {
+          userErrors { message } } }""",
+        ann=world.global_ids["Ann"],
+    )
+    world.now = TUESDAY_AFTERNOON + timedelta(days=2)
+
+    assert await read_amounts(world, "WEEK", "Ann") == ("100.00", "100.00")
+    assert await read_amounts(world, "MONTH", "Ann") == ("100.00", "100.00")
+    assert await read_amounts(world, "MONTH", "North") == ("100.00", "400.00")
+
+
 async def test_sale_of_yesterday_after_this_time_is_not_compared_yet(world: World) -> None:
     await sell_each_weekday(world, date(2026, 10, 26), date(2026, 11, 2), local_hour=16)
     world.now = TUESDAY_AFTERNOON

@@ -16,7 +16,7 @@ from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_
 from tests.world import World
 
 PROGRESS_QUERY = """query($id: ID!) { goal(id: $id) { progress {
-  value target projected projectedPercent attainmentProbability pace } } }"""
+  value target projected projectedPercent projectionBasis attainmentProbability pace } } }"""
 
 
 @pytest.fixture
@@ -138,6 +138,22 @@ async def test_projection_follows_pace_without_probability_when_history_is_short
         elapsed_quarters = 12 * 36 + 4  # of 21 days; it is 10:00
         assert Decimal(calls_progress["projected"]) == round(Decimal(36 * 21 * 36) / elapsed_quarters, 3)
         assert (calls_progress["attainmentProbability"], deals_progress["attainmentProbability"]) == (None, None)
+
+
+async def test_basis_says_what_a_projection_continues(world: World) -> None:
+    await record_calls(world, 120)
+    last_month = {"kind": "MONTH", "offset": -1}
+    goals = [
+        await set_goal(world, "Ann", "deals_won", "50"),
+        await set_goal(world, "Ann", "calls_made", "50"),
+        await set_goal(world, "Ann", "leads_created", "50"),
+        await set_goal(world, "Ann", "leads_created", "50", period={"kind": "DAY"}),
+        await set_goal(world, "Ann", "calls_made", "50", period=last_month),
+    ]
+
+    bases = [(await read_progress(world, goal))["projectionBasis"] for goal in goals]
+
+    assert bases == ["FORECAST", "HISTORY", "PACE", "VALUE", "VALUE"]  # it is 10:00
 
 
 async def test_reached_goal_has_probability_1_with_short_history() -> None:
