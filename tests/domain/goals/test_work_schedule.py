@@ -43,8 +43,8 @@ def test_employee_without_absences_has_the_working_time_of_the_company():
     schedule = schedule_of((ANN, NORTH, *ALWAYS))
 
     for moment in ("01T00:00", "18T13:00", "21T12:00", "30T18:00"):
-        own = schedule.employee_time(ANN, NOVEMBER, at(moment))
-        assert own == company_working_time(NOVEMBER, at(moment), CALENDAR)
+        own_time = schedule.employee_time(ANN, NOVEMBER, at(moment))
+        assert own_time == company_working_time(NOVEMBER, at(moment), CALENDAR)
 
 
 def test_absence_over_a_weekend_takes_only_its_working_days():
@@ -117,10 +117,12 @@ def test_calendar_of_an_employee_has_absences_and_days_before_joining_off():
         (ANN, NORTH, *ALWAYS), (BOB, NORTH, november(12), date.max), absences=[(BOB, november(18), november(19))]
     )
 
-    own = schedule.calendar_of(BOB, november(1), november(20))
+    own_calendar = schedule.calendar_of(BOB, november(1), november(20))
 
     assert schedule.calendar_of(ANN, november(1), november(20)) is CALENDAR
-    assert own.list_workdays(november(2), november(24)) == [november(day) for day in (12, 13, 16, 17, 20, 23, 24)]
+    assert own_calendar.list_workdays(november(2), november(24)) == [
+        november(day) for day in (12, 13, 16, 17, 20, 23, 24)
+    ]
 
 
 def test_team_time_is_the_sum_over_members_by_day():

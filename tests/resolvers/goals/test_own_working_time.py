@@ -180,8 +180,8 @@ class ReferenceSchedule:
     def count_quarters(self, day: date) -> int:
         """Return the working time of a day of the company."""
         hours = self._hours_on(day)
-        own = self.own_days.get(day)
-        is_worked = own == "ON" or (own is None and day.weekday() in hours.weekdays)
+        own_day = self.own_days.get(day)
+        is_worked = own_day == "ON" or (own_day is None and day.weekday() in hours.weekdays)
         return (hours.end - hours.start) // 15 if is_worked else 0
 
     def _hours_on(self, day: date) -> WorkingHours:
@@ -272,8 +272,8 @@ class ReferenceSchedule:
 
     def pro_rated(self, owner: str, period: tuple[date, date]) -> int:
         whole = sum(self.count_quarters(period[0] + n * DAY) for n in range((period[1] - period[0]).days + 1))
-        own = sum(map(self.count_quarters, self.days_of(owner, period)))
-        return max(1, (2 * 420 * own + whole) // (2 * whole))
+        own_quarters = sum(map(self.count_quarters, self.days_of(owner, period)))
+        return max(1, (2 * 420 * own_quarters + whole) // (2 * whole))
 
 
 def is_about(text: str, expected: Fraction) -> bool:
