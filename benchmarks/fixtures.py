@@ -32,9 +32,11 @@ CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => ((
 JOIN employee e ON e.id = $3 + n % $4
 """
 _INSERT_SCORE_ENTRIES = """
-INSERT INTO score_entry (metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind, source_id)
+INSERT INTO score_entry
+    (metric, employee_id, team_id, amount, effective_on, effective_at, late, recorded_at, source_kind, source_id)
 SELECT metric, owner_id, won_team, CASE WHEN metric LIKE '%_amount' THEN value ELSE 1 END,
-    CASE metric WHEN 'deals_created' THEN created_on ELSE closed_on END, false, closed_at, 'Deal', id
+    CASE metric WHEN 'deals_created' THEN created_on ELSE closed_on END,
+    CASE metric WHEN 'deals_created' THEN created_at ELSE closed_at END, false, closed_at, 'Deal', id
 FROM deal CROSS JOIN unnest(
     ARRAY['deals_won', 'deals_won_amount', 'first_deals_won', 'first_deals_won_amount', 'deals_created']
 ) AS metric
@@ -49,7 +51,7 @@ INSERT INTO team_total (metric, team_id, day, amount)
 WITH RECURSIVE credited AS (
     SELECT metric, team_id, day, sum(amount) AS amount FROM daily_total GROUP BY 1, 2, 3
 ), {HOLDING_TEAMS_CTE}
-SELECT metric, holding.id, day, sum(amount) FROM credited JOIN holding ON holding.below = credited.team_id GROUP BY 1, 2, 3
+SELECT metric, id, day, sum(amount) FROM holding GROUP BY 1, 2, 3
 """
 _INSERT_GOALS = """
 INSERT INTO goal (name, owner_kind, owner_id, metric, target, kind, first_day, last_day, recurring, announced, version, created_at)

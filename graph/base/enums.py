@@ -10,13 +10,15 @@ from domain.alerts.rules import AlertKind, Recipient
 from domain.analytics.time_series import Interval
 from domain.errors.user_errors import UserErrorCode
 from domain.forecasting.forecast import Confidence
-from domain.goals.progress import Pace
+from domain.goals.progress import Pace, ProjectionBasis
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.permissions import DeviceKind, Role
 from domain.primitives.calendar import Weekday
 from domain.primitives.periods import PeriodKind
 from domain.primitives.units import Unit
 from models.crm.activities import ActivityKind
+from models.organization.absences import AbsenceKind
+from models.organization.company import CompanyDayKind
 from resolvers.forecasting.forecasts import MoneyBasis
 from resolvers.leaderboards.leaderboards import RankBy
 
@@ -41,6 +43,13 @@ def _register_enum(enum: type[Enum], description: str, name: str | None = None, 
 
 _register_enum(PeriodKind, "Length of a period. CUSTOM takes its days from `start` and `end` and cannot recur.")
 _register_enum(Weekday, "A day of the week.")
+_register_enum(AbsenceKind, "Reason of an absence.")
+_register_enum(
+    CompanyDayKind,
+    "Whether a day of the company's own is off or worked.",
+    OFF="Nobody works, whatever the weekday.",
+    ON="A working day, whatever the weekday and the public holidays.",
+)
 _register_enum(
     Role,
     "Role of an employee, which determines their permissions.",
@@ -62,13 +71,21 @@ _register_enum(
 _register_enum(Unit, "Unit of a metric.", "MetricUnit", MONEY="In the company's currency.")
 _register_enum(
     Pace,
-    "State of a goal compared with an even pace over the period's working days.",
+    "State of a goal compared with an even pace over its owner's working time in the period.",
     NOT_STARTED="The period lies ahead and the value is zero.",
     BEHIND="More than 5 % of the target below the even pace.",
     ON_TRACK="Within 5 % of the target of the even pace.",
     AHEAD="More than 5 % of the target above the even pace.",
     ACHIEVED="Target reached, period still open or over.",
     MISSED="Period over, target not reached.",
+)
+_register_enum(
+    ProjectionBasis,
+    "What the projection of a goal continues.",
+    VALUE="Nothing: it is the value so far, before the first half day of working time and once the period is over.",
+    PACE="The pace so far.",
+    HISTORY="The history of the metric.",
+    FORECAST="The forecast of won deals.",
 )
 _register_enum(
     RankBy,
@@ -111,10 +128,12 @@ _register_enum(UserErrorCode, "Reason why an input was refused.", "UserErrorCode
 _register_enum(RecordKind, "Types of records that have an `externalId`.", "RecordType")
 
 __all__ = [
+    "AbsenceKind",
     "ActivityKind",
     "AlertKind",
     "CallDirection",
     "CallOutcome",
+    "CompanyDayKind",
     "Confidence",
     "DealStatus",
     "DeviceKind",
@@ -123,6 +142,7 @@ __all__ = [
     "MoneyBasis",
     "Pace",
     "PeriodKind",
+    "ProjectionBasis",
     "RankBy",
     "Recipient",
     "RecordKind",

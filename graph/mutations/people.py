@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Final
 
 import strawberry
 from strawberry import ID, UNSET
@@ -18,6 +20,10 @@ from resolvers.request import idempotency
 from resolvers.request.context import Context
 from resolvers.request.validation import InputFields
 
+CARRIES_QUOTA: Final = """Whether the employee is ranked on leaderboards; null: as the role says. EMPLOYEEs are ranked, and
+of the other roles those who sell."""
+CARRIES_QUOTA_FROM: Final = "The day from which `carriesQuota` holds, by default today; what is over stays as it was."
+
 
 @strawberry.input
 class CreateEmployeeInput:
@@ -28,6 +34,11 @@ class CreateEmployeeInput:
     team: ID | None = UNSET
     manager: ID | None = UNSET
     avatar_url: str | None = UNSET
+    joined_on: date | None = strawberry.field(
+        default=UNSET, description="First day of work; null: before anything that is recorded. By default today."
+    )
+    carries_quota: bool | None = strawberry.field(default=UNSET, description=CARRIES_QUOTA)
+    carries_quota_from: date | None = strawberry.field(default=UNSET, description=CARRIES_QUOTA_FROM)
     external_id: str | None = UNSET
     idempotency_key: str | None = UNSET
 
@@ -43,6 +54,9 @@ class UpdateEmployeeInput:
     manager: ID | None = UNSET
     avatar_url: str | None = UNSET
     active: bool | None = UNSET
+    joined_on: date | None = UNSET
+    carries_quota: bool | None = strawberry.field(default=UNSET, description=CARRIES_QUOTA)
+    carries_quota_from: date | None = strawberry.field(default=UNSET, description=CARRIES_QUOTA_FROM)
     idempotency_key: str | None = UNSET
 
 

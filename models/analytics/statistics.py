@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,26 +10,28 @@ from typing import Any, Final
 
 from domain.analytics.time_series import ClosedDeals
 from domain.ledger.record_facts import DealStatus
+from domain.primitives.counterparts import Counterpart
+from domain.primitives.periods import Period
 from models.db import connection
 from models.goals.goals import COMPANY_TEAM_ID, OwnerKind
+from models.organization.people import TeamTree
 
 Owner = tuple[OwnerKind, int]  # kind and id; the company's id is 0
 DayRange = tuple[date, date]  # first and last day, both included
-
-_TEAM_DESCENDANTS_CTE: Final = """
-WITH RECURSIVE below(root, id) AS (
-    SELECT id, id FROM team WHERE id IN ({teams})
-    UNION SELECT below.root, team.id FROM team JOIN below ON team.parent_id = below.id
-)
-"""
+TeamClause = tuple[str, list[Any]]  # a condition and its parameters
+_ALL_ROWS: Final[TeamClause] = ("1 = 1", [])
 
 
 def owner_clauses(
-    owners: Iterable[Owner], team_expression: str, employee_expression: str
-) -> Iterator[tuple[OwnerKind, str, str, str, list[int]]]:
+    owners: Iterable[Owner],
+    team_expression: str,
+    employee_expression: str,
+    clauses_of_teams: Sequence[TeamClause] = (_ALL_ROWS,),
+) -> Iterator[tuple[OwnerKind, str, str, str, list[Any]]]:
     """Yield the parts of an SQL statement about several owners, for each kind among them.
 
     team_expression, employee_expression  SQL expressions for the team id and the employee id of a row
+    clauses_of_teams  of `team_clauses`: for each the parts of teams are yielded once
     yields  the kind, the expression of the owner's id, a join, a condition, and the parameters of the condition
     """
     ids_by_kind: dict[OwnerKind, list[int]] = {}
@@ -44,52 +47,87 @@ def owner_clauses(
                 owner_ids,
             )
         elif kind is OwnerKind.TEAM:
-            yield kind, "below.root", f"JOIN below ON below.id = {team_expression}", "1 = 1", []
+            for number, (condition, values) in enumerate(clauses_of_teams):
+                join = f"JOIN below{number} AS below ON below.id = {team_expression}"
+                yield kind, "below.root", join, condition, values
         else:
             yield kind, "CAST(0 AS INTEGER)", "", "1 = 1", []  # a literal 0 would be a column position in GROUP BY
 
 
-def team_descendants_cte(owners: Iterable[Owner]) -> tuple[str, list[int]]:
-    """Return the WITH clause `below` with all teams below the teams among the owners, and its parameters."""
+def team_clauses(
+    owners: Iterable[Owner], tree: TeamTree, day_expression: str = "", days: DayRange | None = None
+) -> tuple[str, list[TeamClause]]:
+    """Return the WITH clause of the teams below those among the owners, and for each of its tables a condition.
+
+    Table number n, `below{n}(root, id)`, holds the tree of the days that its condition selects: what counts for a day
+    belongs to the teams above as they stood then.
+
+    day_expression  SQL expression for the day of a row
+    days            None: the present tree for all rows
+    """
     team_ids = sorted({owner_id for kind, owner_id in owners if kind is OwnerKind.TEAM})
-    return (_TEAM_DESCENDANTS_CTE.format(teams=", ".join("?" * len(team_ids))), team_ids) if team_ids else ("", [])
+    if not team_ids:
+        return "", []
+    ranges = [None] if days is None else tree.constant_ranges(*days)
+    tables, clauses = [], list[TeamClause]()
+    for number, day_range in enumerate(ranges):
+        tree_then = tree if day_range is None else tree.on(day_range[1])
+        pairs = [f"({team_id}, {below})" for team_id in team_ids for below in sorted(tree_then.subtree_ids(team_id))]
+        tables.append(f"below{number}(root, id) AS (VALUES {', '.join(pairs)})")
+        clauses.append(_ALL_ROWS if day_range is None else (f"{day_expression} BETWEEN ? AND ?", list[Any](day_range)))
+    return f"WITH {', '.join(tables)}", clauses
 
 
 @dataclass(frozen=True)
 class OwnerStatistics:
-    """The statistics of an owner: credited scores by metric and day, and the closed deals."""
+    """The statistics of an owner: credited scores by metric and day of the period, and the closed deals.
+
+    previous_totals, previous_closed  of the counterpart
+    """
 
     daily: dict[str, dict[date, int]] = field(default_factory=dict)
+    previous_totals: Counter[str] = field(default_factory=Counter)
     closed: ClosedDeals = field(default_factory=ClosedDeals)
+    previous_closed: ClosedDeals = field(default_factory=ClosedDeals)
 
 
 _DAILY_SQL: Final = """
-SELECT '{kind}' AS kind, {owner} AS owner, total.metric AS name, total.day AS day, CAST(NULL AS INTEGER) AS cycle,
-    COUNT(*) AS deals, SUM(total.amount) AS amount
+SELECT '{kind}' AS kind, {owner} AS owner, total.metric AS name, total.day AS day, 0 AS previous,
+    CAST(NULL AS INTEGER) AS cycle, COUNT(*) AS deals, SUM(total.amount) AS amount
 FROM {table} total {join}
-WHERE total.metric IN ({metrics}) AND ({days}) AND {condition} GROUP BY {owner}, total.metric, total.day
+WHERE total.metric IN ({metrics}) AND (total.day BETWEEN ? AND ? OR total.day BETWEEN ? AND ?) AND {condition}
+GROUP BY {owner}, total.metric, total.day
+"""
+_CUT_DAY_SQL: Final = """
+SELECT '{kind}' AS kind, {owner} AS owner, entry.metric AS name, entry.effective_on AS day, 1 AS previous,
+    CAST(NULL AS INTEGER) AS cycle, COUNT(*) AS deals, SUM(entry.amount) AS amount
+FROM score_entry entry {join}
+WHERE entry.metric IN ({metrics}) AND entry.effective_on = ? AND COALESCE(entry.effective_at, entry.recorded_at) <= ?
+    AND {condition}
+GROUP BY {owner}, entry.metric, entry.effective_on
 """
 _CLOSED_DEALS_SQL: Final = """
-SELECT '{kind}' AS kind, {owner} AS owner, deal.status AS name, CAST(NULL AS DATE) AS day, {cycle} AS cycle,
-    COUNT(*) AS deals, SUM(deal.value) AS amount
+SELECT '{kind}' AS kind, {owner} AS owner, deal.status AS name, CAST(NULL AS DATE) AS day, {previous} AS previous,
+    {cycle} AS cycle, COUNT(*) AS deals, CAST(NULL AS BIGINT) AS amount
 FROM deal {join}
-WHERE deal.deleted_at IS NULL AND deal.status <> 'OPEN' AND deal.closed_on BETWEEN ? AND ? AND {condition}
+WHERE deal.deleted_at IS NULL AND deal.status <> 'OPEN' AND ({days}) AND {condition}
 GROUP BY {owner}, deal.status, {cycle}
 """
 
 
 async def read_statistics(
-    owners: Collection[Owner], metrics: Sequence[str], period: DayRange, previous: DayRange
+    owners: Collection[Owner], tree: TeamTree, metrics: Sequence[str], period: Period, counterpart: Counterpart
 ) -> dict[Owner, OwnerStatistics]:
-    """Return the statistics of each owner.
-
-    Scores are read for the days of `period` and `previous`, closed deals for the period only.
-    """
+    """Return the statistics of each owner in a period and in its counterpart."""
     statistics = {owner: OwnerStatistics() for owner in owners}
     if not owners:
         return statistics
-    with_clause, team_ids = team_descendants_cte(owners)
-    parameters: list[Any] = [*team_ids]
+    days, previous_days = [(span.start, span.end) for span in (period, counterpart.days)]
+    all_days = previous_days[0], days[1]
+    with_clause, deal_clauses = team_clauses(owners, tree, "deal.closed_on", all_days)
+    _, entry_clauses = team_clauses(owners, tree, "entry.effective_on", all_days)
+    team_ids = sorted({owner_id for kind, owner_id in owners if kind is OwnerKind.TEAM})
+    parameters: list[Any] = []
     selects = []
     for kind, owner, join, condition, owner_ids in owner_clauses(owners, "total.team_id", "total.employee_id"):
         clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition, "table": "daily_total"}
@@ -98,9 +136,15 @@ async def read_statistics(
             clauses["condition"], owner_ids = f"total.team_id IN ({connection.placeholders(team_ids)})", team_ids
         elif kind is OwnerKind.COMPANY:
             clauses |= {"table": "team_total", "condition": f"total.team_id = {COMPANY_TEAM_ID}"}
-        days = "total.day BETWEEN ? AND ? OR total.day BETWEEN ? AND ?"
-        selects.append(_DAILY_SQL.format(**clauses, metrics=connection.placeholders(metrics), days=days))
-        parameters += [*metrics, *period, *previous, *owner_ids]
+        selects.append(_DAILY_SQL.format(**clauses, metrics=connection.placeholders(metrics)))
+        parameters += [*metrics, *days, *previous_days, *owner_ids]
+    if counterpart.until is not None:
+        for kind, owner, join, condition, owner_ids in owner_clauses(
+            owners, "entry.team_id", "entry.employee_id", entry_clauses
+        ):
+            clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition}
+            selects.append(_CUT_DAY_SQL.format(**clauses, metrics=connection.placeholders(metrics)))
+            parameters += [*metrics, counterpart.cut_day, counterpart.until, *owner_ids]
     cycle_expression = (
         f"CASE WHEN deal.status = 'WON' THEN {connection.days_between_sql('deal.created_on', 'deal.closed_on')} END"
     )
@@ -108,16 +152,29 @@ async def read_statistics(
         "COALESCE(deal.won_by, deal.lost_by)",
         "COALESCE(deal.won_team, deal.lost_team)",
     )
-    for kind, owner, join, condition, owner_ids in owner_clauses(owners, team_expression, closer_expression):
-        clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition}
-        selects.append(_CLOSED_DEALS_SQL.format(**clauses, cycle=cycle_expression))
-        parameters += [*period, *owner_ids]
+    deal_spans: list[tuple[int, str, list[Any]]] = [(0, "deal.closed_on BETWEEN ? AND ?", [*days])]
+    if counterpart.until is not None:
+        cut = [*previous_days, counterpart.cut_day, counterpart.until]
+        deal_spans.append((1, "deal.closed_on BETWEEN ? AND ? OR deal.closed_on = ? AND deal.closed_at <= ?", cut))
+    else:
+        deal_spans.append((1, "deal.closed_on BETWEEN ? AND ?", [*previous_days]))
+    for previous, span_condition, span in deal_spans:
+        for kind, owner, join, condition, owner_ids in owner_clauses(
+            owners, team_expression, closer_expression, deal_clauses
+        ):
+            clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition, "days": span_condition}
+            selects.append(_CLOSED_DEALS_SQL.format(**clauses, cycle=cycle_expression, previous=previous))
+            parameters += [*span, *owner_ids]
     for row in await connection.fetch_rows(with_clause + " UNION ALL ".join(selects), parameters):
         owner_statistics = statistics[OwnerKind(row["kind"]), row["owner"]]
-        if row["day"] is not None:
-            owner_statistics.daily.setdefault(row["name"], {})[connection.to_date(row["day"])] = int(row["amount"])
+        if row["day"] is None:
+            _add_closed_deals(owner_statistics.previous_closed if row["previous"] else owner_statistics.closed, row)
+            continue
+        day, amount = connection.to_date(row["day"]), int(row["amount"])
+        if row["previous"] or counterpart.days.contains(day):
+            owner_statistics.previous_totals[row["name"]] += amount
         else:
-            _add_closed_deals(owner_statistics.closed, row)
+            owner_statistics.daily.setdefault(row["name"], {})[day] = amount
     return statistics
 
 
@@ -127,6 +184,5 @@ def _add_closed_deals(closed: ClosedDeals, row: dict[str, Any]) -> None:
         closed.lost += deals
         return
     closed.won += deals
-    closed.value += int(row["amount"] or 0)
     cycle = int(row["cycle"])
     closed.cycles[cycle] = closed.cycles.get(cycle, 0) + deals

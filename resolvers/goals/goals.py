@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from tortoise.expressions import Q
 
@@ -14,16 +14,20 @@ from domain.i18n.metric_names import metric_name
 from domain.i18n.period_labels import format_period
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id
-from domain.primitives.periods import PeriodKind
-from domain.primitives.units import Unit, format_decimal, from_smallest
+from domain.primitives.periods import Period, PeriodKind
+from domain.primitives.units import Unit
 from models.crm.activities import ActivityKind
 from models.goals import goals
-from models.goals.goals import Goal, GoalChange, OwnerKind
+from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
+from models.organization import memberships
 from models.organization.people import Employee
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
-from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
+from resolvers.goals import pro_rating
+from resolvers.goals.affected_goals import make_goal_entry
+from resolvers.goals.goal_edits import apply_changes, format_value, mark_moved
+from resolvers.goals.goal_owners import load_goal_owners
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.goal_visibility import filter_visible
@@ -31,6 +35,8 @@ from resolvers.request.metric_lookup import find_metric
 from resolvers.request.periods import resolve_period
 from resolvers.request.scopes import Scope
 from resolvers.request.validation import InputFields
+
+_MAX_GOALS: Final = 1000  # of a list
 
 
 async def set_goal(context: Context, input: InputFields) -> Goal:
@@ -48,22 +54,25 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
     recurring = bool(input.get("recurring"))
     _check_recurring(recurring, goal_period.kind)
     company = await context.company()
-    target = _parse_target(input["target"], metric.unit, company.currency)
-    given_name = validation.clean_optional_line(input.get("name"), "input", "name")
-    existing = (
-        await goals.unarchived()
-        .filter(
-            owner_kind=scope.kind,
-            owner_id=scope.id,
-            metric=metric.key,
-            first_day=goal_period.start,
-            last_day=goal_period.end,
-        )
-        .first()
+    target, full_target = await _target_columns(
+        context,
+        scope.kind,
+        scope.id,
+        goal_period,
+        _parse_target(input["target"], metric.unit, company.currency),
+        bool(input.get("proRated")),
     )
+    given_name = validation.clean_optional_line(input.get("name"), "input", "name")
+    existing = await goals.competing(scope.kind, scope.id, metric.key, goal_period, until=goal_period.end).first()
     if existing is not None:
-        if (existing.target, existing.recurring) == (target, recurring) and given_name in (None, existing.name):
-            return existing  # a repetition
+        is_repetition = (existing.period, existing.target, existing.full_target, existing.recurring) == (
+            goal_period,
+            target,
+            full_target,
+            recurring,
+        )
+        if is_repetition and given_name in (None, existing.name):
+            return existing
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
     name = given_name or f"{metric_name(metric, context.language)}, {format_period(goal_period, context.language)}"
     goal = await Goal.create(
@@ -72,6 +81,7 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
         owner_id=scope.id,
         metric=metric.key,
         target=target,
+        full_target=full_target,
         kind=goal_period.kind,
         first_day=goal_period.start,
         last_day=goal_period.end,
@@ -80,19 +90,19 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
         created_at=context.now(),
     )
     [value] = await scores.goal_values([goal])
-    if value >= target:  # already reached when it is set: no crossing, so no announcement
-        goal.announced = [target]
+    if value >= goal.target:  # already reached when it is set: no crossing, so no announcement
+        goal.announced = [goal.target]
         await goal.save(update_fields=["announced"])
     await write_activity_entries(
         context,
         [make_goal_entry(context, goal, ActivityKind.GOAL_SET, **_activity_data(goal, metric.unit, company.currency))],
     )
-    _mark_moved(context, goal)
+    mark_moved(context, goal)
     return goal
 
 
 async def update_goal(context: Context, input: InputFields) -> Goal:
-    """Change name, target or recurrence; each change is kept with its author, time, old and new value.
+    """Change name, target, pro-rating or recurrence; each change is kept with its author, time, old and new value.
 
     `ifVersion` makes the update conditional: Conflict if the goal has another version by now.
     """
@@ -109,41 +119,21 @@ async def update_goal(context: Context, input: InputFields) -> Goal:
     requested: dict[str, Any] = {}
     if input.get("name") is not None:
         requested["name"] = validation.clean_name(input["name"], "input", "name")
-    if input.get("target") is not None:
-        requested["target"] = _parse_target(input["target"], metric.unit, company.currency)
+    pro_rated = input.get("proRated")
+    if input.get("target") is not None or pro_rated is not None:
+        full_target = (
+            goal.full_target or goal.target
+            if input.get("target") is None
+            else _parse_target(input["target"], metric.unit, company.currency)
+        )
+        is_pro_rated = goal.full_target is not None if pro_rated is None else pro_rated
+        requested["target"], requested["full_target"] = await _target_columns(
+            context, goal.owner_kind, goal.owner_id, goal.period, full_target, is_pro_rated
+        )
     if input.get("recurring") is not None:
         _check_recurring(input["recurring"], goal.kind)
         requested["recurring"] = input["recurring"]
-    changed = {field: value for field, value in requested.items() if getattr(goal, field) != value}
-    if not changed:
-        return goal
-    await GoalChange.bulk_create(
-        [
-            GoalChange(
-                goal_id=goal.id,
-                at=context.now(),
-                by_id=context.viewer.id,
-                field=field,
-                before=str(getattr(goal, field)),
-                after=str(value),
-            )
-            for field, value in changed.items()
-        ]
-    )
-    formatted_changes = {
-        field: [
-            _format_value(field, getattr(goal, field), metric.unit, company.currency),
-            _format_value(field, value, metric.unit, company.currency),
-        ]
-        for field, value in changed.items()
-    }
-    goal.update_from_dict(changed)
-    await goal.save(update_fields=list(changed))
-    await write_activity_entries(
-        context, [make_goal_entry(context, goal, ActivityKind.GOAL_CHANGED, changed=formatted_changes)]
-    )
-    _mark_moved(context, goal)
-    await publish_goal_changes(context, [goal])
+    await apply_changes(context, goal, requested, metric.unit)
     return goal
 
 
@@ -154,7 +144,7 @@ async def archive_goal(context: Context, global_id: str) -> Goal:
         goal.archived_at = context.now()
         await goal.save(update_fields=["archived_at"])
         await write_activity_entries(context, [make_goal_entry(context, goal, ActivityKind.GOAL_ARCHIVED)])
-        _mark_moved(context, goal)
+        mark_moved(context, goal)
         await resolve_all([("Goal", goal.id)], context.now())
     return goal
 
@@ -171,23 +161,28 @@ def _parse_target(value: Decimal, unit: Unit, currency: str) -> int:
     return target
 
 
-def _format_value(field: str, value: Any, unit: Unit, currency: str) -> str:
-    return format_decimal(from_smallest(value, unit, currency)) if field == "target" else str(value)
+async def _target_columns(
+    context: Context, owner_kind: OwnerKind, owner_id: int, period: Period, full_target: int, is_pro_rated: bool
+) -> tuple[int, int | None]:
+    """Return the values of `target` and `full_target`. Raises Invalid for a pro-rated goal of a team or the company."""
+    if not is_pro_rated:
+        return full_target, None
+    if owner_kind is not OwnerKind.EMPLOYEE:
+        raise Invalid(
+            "Only the goal of an employee can be pro-rated: leave `proRated` out, or set it for each member.",
+            "input",
+            "proRated",
+        )
+    return await pro_rating.target_of(context, owner_id, period, full_target), full_target
 
 
 def _activity_data(goal: Goal, unit: Unit, currency: str) -> dict[str, Any]:
     return {
-        "target": _format_value("target", goal.target, unit, currency),
+        "target": format_value("target", goal.target, unit, currency),
         "metric": goal.metric,
         "unit": unit,
         "currency": currency,
     }
-
-
-def _mark_moved(context: Context, goal: Goal) -> None:
-    assert context.current_unit_of_work is not None
-    context.current_unit_of_work.moved_goals[goal.id] = goal
-    context.publish(f"goal:{goal.id}", *goal_list_topics([goal]))
 
 
 async def _find_editable(context: Context, global_id: str, *path: str) -> Goal:
@@ -275,8 +270,7 @@ async def list_goals(
     )
     if scope is None:
         return []
-    condition = await _visible_within(context, scope)
-    return await _list_matching(context, condition, period_input, metric, include_archived)
+    return await _list_within(context, scope, period_input, metric, include_archived)
 
 
 async def list_own_goals(context: Context) -> list[Goal]:
@@ -287,32 +281,45 @@ async def list_own_goals(context: Context) -> list[Goal]:
     return await _list_matching(context, condition, None, None, include_archived=False)
 
 
-async def _visible_within(context: Context, scope: Scope) -> Q:
-    """Return the condition for the visible goals of the scope and of the teams and employees within it."""
+async def _list_within(
+    context: Context, scope: Scope, period_input: InputFields | None, metric: str | None, include_archived: bool
+) -> list[Goal]:
+    """Return the visible goals of the scope and of the teams and employees that stood within it in the goals' periods."""
     viewer = context.viewer
-    visible = viewer.goal_filter(await _visible_employee_ids(context, scope))
     if scope.kind is OwnerKind.COMPANY:
-        return visible
+        visible = viewer.goal_filter(await _visible_employee_ids(context, None))
+        return await _list_matching(context, visible, period_input, metric, include_archived)
     if scope.kind is OwnerKind.EMPLOYEE:
-        return visible & Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=scope.id)
-    team_ids = list(context.tree.subtree_ids(scope.id))
-    return visible & (Q(owner_kind=OwnerKind.TEAM, owner_id__in=team_ids) | Q(owner_kind=OwnerKind.EMPLOYEE))
+        visible = viewer.goal_filter(await _visible_employee_ids(context, [scope.id]))
+        condition = visible & Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=scope.id)
+        return await _list_matching(context, condition, period_input, metric, include_archived)
+    spans = context.tree.subtree_spans(scope.id, *await _day_range(context, period_input))
+    team_ids = frozenset[int]().union(*(span.team_ids for span in spans), context.tree.subtree_ids(scope.id))
+    employee_ids = await _visible_employee_ids(context, await memberships.list_members_ever(team_ids))
+    condition = viewer.goal_filter(employee_ids) & (
+        Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids)) | Q(owner_kind=OwnerKind.EMPLOYEE)
+    )
+    rows = await _list_matching(context, condition, period_input, metric, include_archived, limit=None)
+    owners = await load_goal_owners(context, employee_ids)
+    return [goal for goal in rows if owners.is_within(goal, scope.id)][:_MAX_GOALS]
 
 
-async def _visible_employee_ids(context: Context, scope: Scope) -> list[int]:
-    """Return the ids of the scope's employees with goals that the viewer may see."""
-    query = Employee.all()
-    if scope.kind is OwnerKind.EMPLOYEE:
-        query = query.filter(id=scope.id)
-    elif scope.kind is OwnerKind.TEAM:
-        query = query.filter(team_id__in=list(context.tree.subtree_ids(scope.id)))
+async def _visible_employee_ids(context: Context, employee_ids: Sequence[int] | None) -> list[int]:
+    """Return the ids of those of the employees (None: of all) whose goals the viewer may see."""
+    query = Employee.all() if employee_ids is None else Employee.filter(id__in=list(employee_ids) or [0])
     return [
         row.id for row in await query.only("id", "team_id", "manager_id") if context.viewer.can(Action.VIEW_GOALS, row)
     ]
 
 
 async def _list_matching(
-    context: Context, condition: Q, period_input: InputFields | None, metric: str | None, include_archived: bool
+    context: Context,
+    condition: Q,
+    period_input: InputFields | None,
+    metric: str | None,
+    include_archived: bool,
+    *,
+    limit: int | None = _MAX_GOALS,
 ) -> list[Goal]:
     first_day, last_day = await _day_range(context, period_input)
     query = goals.overlapping(first_day, last_day).filter(condition)
@@ -320,7 +327,8 @@ async def _list_matching(
         query = query.filter(metric__in=[metric] if metric in await context.metrics() else [])
     if not include_archived:
         query = query.filter(archived_at=None)
-    return await context.fetch(query.order_by("last_day", "id").limit(1000))
+    query = query.order_by("last_day", "id")
+    return await context.fetch(query if limit is None else query.limit(limit))
 
 
 async def _day_range(context: Context, period_input: InputFields | None) -> tuple[date, date]:

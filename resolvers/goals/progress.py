@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
-from domain.goals import progress as arithmetic
 from domain.goals.progress import Progress
 from domain.permissions import Action
 from domain.primitives.units import Unit, format_decimal, from_smallest
 from models.goals import goals
 from models.goals.goals import Goal, GoalChange, OwnerKind
 from models.ledger import scores
-from models.organization.people import Employee
+from models.ledger.score_filter import team_filter
+from models.organization.people import TeamTree
+from resolvers.goals.goal_edits import AMOUNT_COLUMNS
+from resolvers.goals.goal_owners import load_goal_owners, tree_at_end
 from resolvers.request import scopes
 from resolvers.request.context import Context
+from resolvers.request.goal_progress import calculate_goal_progress
+
+_FIELD_NAMES: Final = {"full_target": "fullTarget"}  # of columns, where the API has another name
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +38,7 @@ class GoalState:
     unit: Unit
     currency: str
     as_of: datetime
+    today: date
 
     def in_metric_unit(self, amount: int | Fraction) -> Decimal:
         """Convert an amount of the smallest unit to the metric's unit."""
@@ -41,9 +47,8 @@ class GoalState:
 
 async def load_goal_states(context: Context, rows: Sequence[Goal]) -> list[GoalState]:
     """Load the state of each goal, in one query for all."""
-    cached_values = (
-        context.goal_values
-    )  # of a mutation: must match the goal's version, which later changes by others do not
+    # Values of a mutation must match the goal's version, which later changes by others do not.
+    cached_values = context.goal_values
     is_cached = cached_values.keys() >= {goal.id for goal in rows}
     return await goal_states(
         context, rows, [cached_values[goal.id] for goal in rows] if is_cached else await scores.goal_values(rows)
@@ -52,27 +57,25 @@ async def load_goal_states(context: Context, rows: Sequence[Goal]) -> list[GoalS
 
 async def goal_states(context: Context, rows: Sequence[Goal], values: Sequence[int]) -> list[GoalState]:
     """Return the state of each goal, given their values in the smallest unit."""
-    company, metrics, today = await context.company(), await context.metrics(), await context.today()
+    company, metrics, now = await context.company(), await context.metrics(), context.now()
     return [
-        GoalState(
-            goal,
-            arithmetic.calculate_progress(value, goal.target, goal.period, today=today, calendar=company.calendar),
-            metrics[goal.metric].unit,
-            company.currency,
-            context.now(),
-        )
-        for goal, value in zip(rows, values, strict=True)
+        GoalState(goal, current, metrics[goal.metric].unit, company.currency, now, company.calendar.day_of(now))
+        for goal, current in zip(rows, await calculate_goal_progress(context, rows, values, now), strict=True)
     ]
 
 
 async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int | None]:
     """Return the sum of the targets one level below for each goal of a team or the company.
 
-    Counted are unarchived goals of the same metric and period, of active employees and of child teams. None for
+    Counted are unarchived goals of the same metric and period, of those who were members within the period, in the
+    team of which they were last, and of child teams at its end. None for
     employees' goals, and where the viewer may not see the goals of each team below: a sum less the visible targets
     would tell the others. The targets of employees stand on leaderboards.
     """
-    parents = [goal for goal in rows if _can_see_child_targets(context, goal)]
+    today = await context.today()
+    parents = [
+        goal for goal in rows if _can_see_child_targets(context, goal, tree_at_end(context.tree, goal.last_day, today))
+    ]
     if not parents:
         return [None] * len(rows)
     children = await goals.unarchived().filter(
@@ -80,17 +83,13 @@ async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int 
         first_day__in={goal.first_day for goal in parents},
         last_day__in={goal.last_day for goal in parents},
     )
-    team_id_of_employee = dict(await Employee.filter(active=True).values_list("id", "team_id"))
-    teams = context.tree.teams
+    owners = await load_goal_owners(
+        context, [goal.owner_id for goal in children if goal.owner_kind is OwnerKind.EMPLOYEE]
+    )
 
     def parent_owner(goal: Goal) -> tuple[OwnerKind, int] | None:
-        if goal.owner_kind is OwnerKind.EMPLOYEE:
-            if goal.owner_id not in team_id_of_employee:
-                return None
-            parent_team_id = team_id_of_employee[goal.owner_id]
-        elif goal.owner_kind is OwnerKind.TEAM:
-            parent_team_id = teams[goal.owner_id].parent_id
-        else:
+        parent_team_id = owners.team_id(goal)
+        if parent_team_id is None:
             return None
         return (OwnerKind.TEAM, parent_team_id) if parent_team_id else (OwnerKind.COMPANY, 0)
 
@@ -107,15 +106,18 @@ async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int 
     ]
 
 
-def _can_see_child_targets(context: Context, goal: Goal) -> bool:
-    """Return whether the viewer may see the targets of the employees and teams one level below a goal's owner."""
+def _can_see_child_targets(context: Context, goal: Goal, tree: TeamTree) -> bool:
+    """Return whether the viewer may see the targets of the employees and teams one level below a goal's owner.
+
+    tree  of the goal's period
+    """
     viewer = context.viewer
     return (
         goal.owner_kind is not OwnerKind.EMPLOYEE
         and viewer.can_in_scope(Action.VIEW_LEADERBOARD, goal.owner_kind, goal.owner_id, None)
         and all(
             viewer.can_see_goals_of(OwnerKind.TEAM, team_id, None)
-            for team_id in context.tree.child_ids(goal.owner_id if goal.owner_kind is OwnerKind.TEAM else None)
+            for team_id in tree.child_ids(goal.owner_id if goal.owner_kind is OwnerKind.TEAM else None)
         )
     )
 
@@ -136,7 +138,7 @@ async def change_histories(context: Context, rows: Sequence[Goal]) -> list[list[
     metrics, currency = await context.metrics(), (await context.company()).currency
 
     def format_value(goal: Goal, change: GoalChange, value: str | None) -> str | None:
-        if value is None or change.field != "target":
+        if value is None or change.field not in AMOUNT_COLUMNS:
             return value
         return format_decimal(from_smallest(int(value), metrics[goal.metric].unit, currency))
 
@@ -146,7 +148,7 @@ async def change_histories(context: Context, rows: Sequence[Goal]) -> list[list[
             GoalFieldChange(
                 change.at,
                 change.by_id,
-                change.field,
+                _FIELD_NAMES.get(change.field, change.field),
                 format_value(goal, change, change.before),
                 format_value(goal, change, change.after),
             )
@@ -181,5 +183,6 @@ async def ledger_entries(context: Context, goal: Goal) -> Any:
     if not sees_all:
         return query.filter(id=0)
     if goal.owner_kind is OwnerKind.TEAM:
-        return query.filter(team_id__in=list(context.tree.subtree_ids(goal.owner_id)))
+        spans = context.tree.subtree_spans(goal.owner_id, goal.first_day, goal.last_day)
+        return query.filter(team_filter(spans, "team_id", "effective_on"))
     return query
