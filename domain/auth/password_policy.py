@@ -25,7 +25,7 @@ _RUSSIAN_TO_LATIN_KEYS: Final = str.maketrans("йцукенгшщзхъфыва�
 
 
 def check_new_password(password: str, names: Iterable[str | None], *path: str) -> None:
-    """Check a password that somebody wants to set.
+    """Check a new password.
 
     names  of the company and the employee, and their e-mail address; None for a missing one
 

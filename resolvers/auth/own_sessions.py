@@ -1,4 +1,4 @@
-"""The sessions of an employee, who sees them and ends those that they do not recognize."""
+"""The sessions of an employee: lists them, and ends those that the employee does not recognize."""
 
 from __future__ import annotations
 
