@@ -51,7 +51,7 @@ INSERT INTO team_total (metric, team_id, day, amount)
 WITH RECURSIVE credited AS (
     SELECT metric, team_id, day, sum(amount) AS amount FROM daily_total GROUP BY 1, 2, 3
 ), {HOLDING_TEAMS_CTE}
-SELECT metric, holding.id, day, sum(amount) FROM credited JOIN holding ON holding.below = credited.team_id GROUP BY 1, 2, 3
+SELECT metric, id, day, sum(amount) FROM holding GROUP BY 1, 2, 3
 """
 _INSERT_GOALS = """
 INSERT INTO goal (name, owner_kind, owner_id, metric, target, kind, first_day, last_day, recurring, announced, version, created_at)

@@ -20,6 +20,13 @@ from functools import cache, lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
+from domain.primitives.calendar_changes import (
+    WeekChange,
+    ZoneChange,
+    day_of_instant,
+    first_instant_of_day,
+    week_containing,
+)
 from domain.primitives.public_holidays import NO_PUBLIC_HOLIDAYS, public_holidays
 
 MINUTES_PER_QUARTER: Final = 15
@@ -59,6 +66,7 @@ class Calendar:
     days_on       the company's own working days, whatever their weekday and the public holidays
     earlier       (day, calendar) pairs by day: the calendar that held before that day, so that a change of settings
                   leaves the days before it as they were
+    zone_changes  the changes of the time zone, by time
     """
 
     zone: str
@@ -71,25 +79,45 @@ class Calendar:
     days_off: frozenset[date] = frozenset()
     days_on: frozenset[date] = frozenset()
     earlier: tuple[tuple[date, Calendar], ...] = ()
+    zone_changes: tuple[ZoneChange, ...] = ()
 
     def day_of(self, instant: datetime) -> date:
         """Return the day that contains the instant. Raises ValueError for a naive datetime."""
         if instant.tzinfo is None:
             raise ValueError("An instant has a zone.")
-        local = instant.astimezone(ZoneInfo(self.zone))
-        day = local.date()
-        # If clocks fall back over midnight, the new day has already begun although they show the old one again.
-        return day + _DAY if local.fold and instant >= self.start_of(day + _DAY) else day
+        if self.zone_changes:
+            return day_of_instant(self.zone_changes, self.zone, instant, _day_in_zone)
+        return _day_in_zone(self.zone, instant)
 
     def start_of(self, day: date) -> datetime:
         """Return the first instant of the day in UTC: midnight, or the end of the clock change that skips it."""
+        if self.zone_changes:
+            return first_instant_of_day(self.zone_changes, self.zone, day, _start_of_day)
         return _start_of_day(self.zone, day)
 
     def same_time_on(self, day: date, instant: datetime) -> datetime:
-        """Return the first instant of the day at which clocks show the same time as at the instant, or a later one."""
-        local = instant.astimezone(ZoneInfo(self.zone))
-        clock_time = local.time() if local.date() == self.day_of(instant) else time()
-        return max(self.start_of(day), _first_instant(ZoneInfo(self.zone), datetime.combine(day, clock_time)))
+        """Return the first instant of the day at which clocks show the same time as at the instant, or a later one.
+
+        Clocks show the time of the zone that held then and on the day.
+        """
+        today = self.day_of(instant)
+        local = instant.astimezone(ZoneInfo(self._zone_on(today)))
+        clock_time = local.time() if local.date() == today else time()
+        return max(self.start_of(day), _first_instant(ZoneInfo(self._zone_on(day)), datetime.combine(day, clock_time)))
+
+    def _zone_on(self, day: date) -> str:
+        return next((change.zone for change in self.zone_changes if day <= change.day), self.zone)
+
+    def week_containing(self, day: date) -> tuple[date, date]:
+        """Return the first and the last day of the week that contains the day."""
+        if not self.earlier:
+            return week_containing(day, self.week_start, ())
+        calendars = [*(calendar for _, calendar in self.earlier), self]
+        changes = [
+            WeekChange(until, calendar.week_start)
+            for (until, _), calendar in zip(self.earlier, calendars[1:], strict=True)
+        ]
+        return week_containing(day, calendars[0].week_start, changes)
 
     def is_workday(self, day: date) -> bool:
         """Return whether the day is worked: by the company's own days, else by the working week and public holidays."""
@@ -155,7 +183,7 @@ class Calendar:
             return self.instant_of_quarter(day, quarters)
         settings = self.calendar_on(day)
         return _first_instant(
-            ZoneInfo(self.zone), datetime.combine(day, time()) + timedelta(minutes=settings.workday_start)
+            ZoneInfo(settings.zone), datetime.combine(day, time()) + timedelta(minutes=settings.workday_start)
         )
 
     def instant_of_quarter(self, day: date, quarters: int) -> datetime:
@@ -168,7 +196,7 @@ class Calendar:
 
     def _quarter_ends(self, day: date) -> tuple[datetime, ...]:
         settings = self.calendar_on(day)
-        return _quarter_ends(self.zone, day, settings.workday_start, settings.workday_end)
+        return _quarter_ends(settings.zone, day, settings.workday_start, settings.workday_end)
 
     def add_workdays(self, day: date, n: int) -> date:
         """Return the n-th working day after the day, or before it if n is negative; the day itself for 0.
@@ -183,6 +211,13 @@ class Calendar:
             day += step
             remaining -= self.is_workday(day)
         return day
+
+
+def _day_in_zone(zone: str, instant: datetime) -> date:
+    local = instant.astimezone(ZoneInfo(zone))
+    day = local.date()
+    # If clocks fall back over midnight, the new day has already begun although they show the old one again.
+    return day + _DAY if local.fold and instant >= _start_of_day(zone, day + _DAY) else day
 
 
 def is_known_zone(name: str) -> bool:

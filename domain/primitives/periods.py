@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from domain.primitives.calendar import Calendar
+from domain.primitives.calendar_changes import SHORTEST_WEEK_DAYS
 
 _DAY: Final = timedelta(days=1)
 _MAX_OFFSET: Final = 1200
@@ -66,8 +67,7 @@ def period_containing(kind: PeriodKind, day: date, calendar: Calendar) -> Period
         case PeriodKind.DAY:
             return Period(day, day, kind)
         case PeriodKind.WEEK:
-            start = day - timedelta(days=(day.weekday() - calendar.week_start) % 7)
-            return Period(start, start + 6 * _DAY, kind)
+            return Period(*calendar.week_containing(day), kind)
         case _:
             return _period_of_months(kind, (day.year * 12 + day.month - 1) // _MONTHS_PER_PERIOD[kind])
 
@@ -92,11 +92,33 @@ def shift_period(period: Period, n: int, calendar: Calendar) -> Period:
         case PeriodKind.DAY:
             return period_containing(period.kind, period.start + timedelta(days=n), calendar)
         case PeriodKind.WEEK:
-            return period_containing(period.kind, period.start + timedelta(weeks=n), calendar)
+            return _shift_week(period, n, calendar)
         case kind:
             return _period_of_months(
                 kind, (period.start.year * 12 + period.start.month - 1) // _MONTHS_PER_PERIOD[kind] + n
             )
+
+
+def _shift_week(week: Period, n: int, calendar: Calendar) -> Period:
+    """Return the n-th week after this one; step by step, since weeks are of other lengths where their start changes."""
+    if not calendar.earlier:
+        return period_containing(week.kind, week.start + timedelta(weeks=n), calendar)
+    for _ in range(abs(n)):
+        week = period_containing(week.kind, week.end + _DAY if n > 0 else week.start - _DAY, calendar)
+    return week
+
+
+def period_after(end: date, kind: PeriodKind, calendar: Calendar) -> Period:
+    """Return the period of the kind that begins on the day after `end`, the last day of one of that kind.
+
+    After a week that is none of the calendar, because it was chosen before the first day of the week changed, it leads
+    over to the weeks of the calendar and is the one nearest to seven days.
+    """
+    start = end + _DAY
+    period = period_containing(kind, start, calendar)
+    if period.start < start and (period.end - start).days + 1 < SHORTEST_WEEK_DAYS:
+        period = shift_period(period, 1, calendar)
+    return Period(start, period.end, kind)
 
 
 def select_period(

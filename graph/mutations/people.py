@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 
 import strawberry
 from strawberry import ID, UNSET
@@ -14,6 +15,10 @@ from graph.base.row_types import Info
 from graph.types.people import Employee, Team
 from resolvers.organization import people
 from resolvers.request import idempotency
+
+CARRIES_QUOTA: Final = """Whether the employee is ranked on leaderboards; null: as the role says. EMPLOYEEs are ranked, and
+of the other roles those who sell."""
+CARRIES_QUOTA_FROM: Final = "The day from which `carriesQuota` holds, by default today; what is over stays as it was."
 
 
 @strawberry.input
@@ -28,6 +33,8 @@ class CreateEmployeeInput:
     joined_on: date | None = strawberry.field(
         default=UNSET, description="First day of work; null: before anything that is recorded. By default today."
     )
+    carries_quota: bool | None = strawberry.field(default=UNSET, description=CARRIES_QUOTA)
+    carries_quota_from: date | None = strawberry.field(default=UNSET, description=CARRIES_QUOTA_FROM)
     external_id: str | None = UNSET
     idempotency_key: str | None = UNSET
 
@@ -44,6 +51,8 @@ class UpdateEmployeeInput:
     avatar_url: str | None = UNSET
     active: bool | None = UNSET
     joined_on: date | None = UNSET
+    carries_quota: bool | None = strawberry.field(default=UNSET, description=CARRIES_QUOTA)
+    carries_quota_from: date | None = strawberry.field(default=UNSET, description=CARRIES_QUOTA_FROM)
     idempotency_key: str | None = UNSET
 
 

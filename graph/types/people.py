@@ -161,6 +161,16 @@ class Employee(Scope):
     avatar_url: str | None
     active: bool
 
+    @strawberry.field(
+        description="""Whether leaderboards rank the employee on that day, by default today: as an administrator has set it,
+else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a goal of their own by that day."""
+    )
+    @staticmethod
+    async def carries_quota(root: strawberry.Parent[rows.Employee], info: Info, on: date | None = None) -> bool | None:
+        if not _can_see_card(root, info):
+            return None
+        return await info.context.load_for_viewer(people.check_quotas, (root.id, on))
+
     @strawberry.field(description="Has an open live connection right now.")
     @staticmethod
     async def online(root: strawberry.Parent[rows.Employee], info: Info) -> bool:

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from domain.analytics.funnel import StayGroup
 from domain.ledger.record_facts import DealStatus
-from models.analytics.statistics import DayRange, Owner, owner_clauses, team_descendants_cte
+from models.analytics.statistics import DayRange, Owner, owner_clauses, team_clauses
 from models.crm.pipelines import Stage
 from models.db import connection
 from models.goals.goals import OwnerKind
+from models.organization.people import TeamTree
 
 
 @dataclass
@@ -44,16 +45,18 @@ WHERE deal.status = 'OPEN' AND deal.deleted_at IS NULL AND {condition} GROUP BY 
 
 
 async def stages_with_open_deals(
-    owners: Collection[Owner], pipeline_id: int | None
+    owners: Collection[Owner], tree: TeamTree, pipeline_id: int | None
 ) -> tuple[list[Stage], dict[Owner, dict[int, StageOpenDeals]]]:
     """Return the stages of a pipeline in order, and the open deals of each owner by stage id.
 
     pipeline_id  None for the first pipeline with a deal, else the first; without pipelines there are no stages
     A deal belongs to its owner, and to the team that its owner is in now.
     """
-    with_clause, team_ids = team_descendants_cte(owners)
-    selects, parameters = [], list(team_ids)
-    for kind, owner, join, condition, owner_ids in owner_clauses(owners, "employee.team_id", "deal.owner_id"):
+    with_clause, clauses_of_teams = team_clauses(owners, tree)
+    selects, parameters = [], list[Any]()
+    for kind, owner, join, condition, owner_ids in owner_clauses(
+        owners, "employee.team_id", "deal.owner_id", clauses_of_teams
+    ):
         clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition}
         group = f"{owner}, deal.stage_id"
         selects.append(
@@ -89,7 +92,7 @@ def _add_open_deals(open_deals: StageOpenDeals, row: dict[str, Any]) -> None:
 
 
 _SELLER_SQL: Final = "COALESCE(deal.won_by, deal.lost_by, deal.owner_id)"
-_TEAM_SQL: Final = "COALESCE(deal.won_team, deal.lost_team, employee.team_id, 0)"
+_TEAM_SQL: Final = "COALESCE(deal.won_team, deal.lost_team, deal.opened_team)"
 _STAGE_STAYS_SQL: Final = """
 WITH asked AS (SELECT id, position FROM stage WHERE pipeline_id = ?),
 entered AS (
@@ -109,14 +112,13 @@ entered AS (
                 next.entered_at > entered.entered_at
                 OR (next.entered_at = entered.entered_at AND stage.position > entered.position))) AS left_on
     FROM entered JOIN deal ON deal.id = entered.deal_id AND deal.deleted_at IS NULL
-        JOIN employee ON employee.id = deal.owner_id
 ), {ended}
 """
 _CREATED_DEALS_SQL: Final = """
 WITH fates AS (
     SELECT {seller} AS seller, {team} AS team, {first} AS stage_id, deal.created_on AS entered_on, deal.closed_on,
         deal.status, 0 AS later, NULL AS left_on
-    FROM deal JOIN stage ON stage.id = deal.stage_id JOIN employee ON employee.id = deal.owner_id
+    FROM deal JOIN stage ON stage.id = deal.stage_id
     WHERE stage.pipeline_id = ? AND deal.created_on BETWEEN ? AND ? AND deal.deleted_at IS NULL
 ), {ended}
 """

@@ -14,24 +14,24 @@ from domain.primitives.counterparts import Counterpart
 from domain.primitives.periods import Period
 from models.db import connection
 from models.goals.goals import COMPANY_TEAM_ID, OwnerKind
+from models.organization.people import TeamTree
 
 Owner = tuple[OwnerKind, int]  # kind and id; the company's id is 0
 DayRange = tuple[date, date]  # first and last day, both included
-
-_TEAM_DESCENDANTS_CTE: Final = """
-WITH RECURSIVE below(root, id) AS (
-    SELECT id, id FROM team WHERE id IN ({teams})
-    UNION SELECT below.root, team.id FROM team JOIN below ON team.parent_id = below.id
-)
-"""
+TeamClause = tuple[str, list[Any]]  # a condition and its parameters
+_ALL_ROWS: Final[TeamClause] = ("1 = 1", [])
 
 
 def owner_clauses(
-    owners: Iterable[Owner], team_expression: str, employee_expression: str
-) -> Iterator[tuple[OwnerKind, str, str, str, list[int]]]:
+    owners: Iterable[Owner],
+    team_expression: str,
+    employee_expression: str,
+    clauses_of_teams: Sequence[TeamClause] = (_ALL_ROWS,),
+) -> Iterator[tuple[OwnerKind, str, str, str, list[Any]]]:
     """Yield the parts of an SQL statement about several owners, for each kind among them.
 
     team_expression, employee_expression  SQL expressions for the team id and the employee id of a row
+    clauses_of_teams  of `team_clauses`: for each the parts of teams are yielded once
     yields  the kind, the expression of the owner's id, a join, a condition, and the parameters of the condition
     """
     ids_by_kind: dict[OwnerKind, list[int]] = {}
@@ -47,15 +47,35 @@ def owner_clauses(
                 owner_ids,
             )
         elif kind is OwnerKind.TEAM:
-            yield kind, "below.root", f"JOIN below ON below.id = {team_expression}", "1 = 1", []
+            for number, (condition, values) in enumerate(clauses_of_teams):
+                join = f"JOIN below{number} AS below ON below.id = {team_expression}"
+                yield kind, "below.root", join, condition, values
         else:
             yield kind, "CAST(0 AS INTEGER)", "", "1 = 1", []  # a literal 0 would be a column position in GROUP BY
 
 
-def team_descendants_cte(owners: Iterable[Owner]) -> tuple[str, list[int]]:
-    """Return the WITH clause `below` with all teams below the teams among the owners, and its parameters."""
+def team_clauses(
+    owners: Iterable[Owner], tree: TeamTree, day_expression: str = "", days: DayRange | None = None
+) -> tuple[str, list[TeamClause]]:
+    """Return the WITH clause of the teams below those among the owners, and for each of its tables a condition.
+
+    Table number n, `below{n}(root, id)`, holds the tree of the days that its condition selects: what counts for a day
+    belongs to the teams above as they stood then.
+
+    day_expression  SQL expression for the day of a row
+    days            None: the present tree for all rows
+    """
     team_ids = sorted({owner_id for kind, owner_id in owners if kind is OwnerKind.TEAM})
-    return (_TEAM_DESCENDANTS_CTE.format(teams=", ".join("?" * len(team_ids))), team_ids) if team_ids else ("", [])
+    if not team_ids:
+        return "", []
+    ranges = [None] if days is None else tree.constant_ranges(*days)
+    tables, clauses = [], list[TeamClause]()
+    for number, day_range in enumerate(ranges):
+        tree_then = tree if day_range is None else tree.on(day_range[1])
+        pairs = [f"({team_id}, {below})" for team_id in team_ids for below in sorted(tree_then.subtree_ids(team_id))]
+        tables.append(f"below{number}(root, id) AS (VALUES {', '.join(pairs)})")
+        clauses.append(_ALL_ROWS if day_range is None else (f"{day_expression} BETWEEN ? AND ?", list[Any](day_range)))
+    return f"WITH {', '.join(tables)}", clauses
 
 
 @dataclass(frozen=True)
@@ -96,15 +116,18 @@ GROUP BY {owner}, deal.status, {cycle}
 
 
 async def read_statistics(
-    owners: Collection[Owner], metrics: Sequence[str], period: Period, counterpart: Counterpart
+    owners: Collection[Owner], tree: TeamTree, metrics: Sequence[str], period: Period, counterpart: Counterpart
 ) -> dict[Owner, OwnerStatistics]:
     """Return the statistics of each owner in a period and in its counterpart."""
     statistics = {owner: OwnerStatistics() for owner in owners}
     if not owners:
         return statistics
-    with_clause, team_ids = team_descendants_cte(owners)
     days, previous_days = [(span.start, span.end) for span in (period, counterpart.days)]
-    parameters: list[Any] = [*team_ids]
+    all_days = previous_days[0], days[1]
+    with_clause, deal_clauses = team_clauses(owners, tree, "deal.closed_on", all_days)
+    _, entry_clauses = team_clauses(owners, tree, "entry.effective_on", all_days)
+    team_ids = sorted({owner_id for kind, owner_id in owners if kind is OwnerKind.TEAM})
+    parameters: list[Any] = []
     selects = []
     for kind, owner, join, condition, owner_ids in owner_clauses(owners, "total.team_id", "total.employee_id"):
         clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition, "table": "daily_total"}
@@ -116,7 +139,9 @@ async def read_statistics(
         selects.append(_DAILY_SQL.format(**clauses, metrics=connection.placeholders(metrics)))
         parameters += [*metrics, *days, *previous_days, *owner_ids]
     if counterpart.until is not None:
-        for kind, owner, join, condition, owner_ids in owner_clauses(owners, "entry.team_id", "entry.employee_id"):
+        for kind, owner, join, condition, owner_ids in owner_clauses(
+            owners, "entry.team_id", "entry.employee_id", entry_clauses
+        ):
             clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition}
             selects.append(_CUT_DAY_SQL.format(**clauses, metrics=connection.placeholders(metrics)))
             parameters += [*metrics, counterpart.cut_day, counterpart.until, *owner_ids]
@@ -134,7 +159,9 @@ async def read_statistics(
     else:
         deal_spans.append((1, "deal.closed_on BETWEEN ? AND ?", [*previous_days]))
     for previous, span_condition, span in deal_spans:
-        for kind, owner, join, condition, owner_ids in owner_clauses(owners, team_expression, closer_expression):
+        for kind, owner, join, condition, owner_ids in owner_clauses(
+            owners, team_expression, closer_expression, deal_clauses
+        ):
             clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition, "days": span_condition}
             selects.append(_CLOSED_DEALS_SQL.format(**clauses, cycle=cycle_expression, previous=previous))
             parameters += [*span, *owner_ids]

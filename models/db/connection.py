@@ -30,6 +30,8 @@ from models.db.write_queue import SERVER_LIMITS, BatchQueueFull, TimeLimits, Wri
 MODEL_MODULES: Final = (
     "models.organization.company",
     "models.organization.people",
+    "models.organization.memberships",
+    "models.organization.quotas",
     "models.organization.absences",
     "models.crm.pipelines",
     "models.crm.clients",

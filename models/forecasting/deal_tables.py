@@ -21,7 +21,7 @@ from models.db import json_aggregates
 from models.forecasting import deal_columns
 from models.forecasting.deal_columns import STATE_CODES, DealColumns, parse_days
 from models.organization.company import ExchangeRate, ExchangeRateTable
-from models.organization.people import Membership
+from models.organization.memberships import Membership
 
 _QUARTER_HOUR_SECONDS: Final = 900  # seconds; in every time zone midnight falls on a multiple of it
 

@@ -9,13 +9,14 @@ from enum import StrEnum
 from typing import Final
 
 from tortoise import fields
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.primitives.periods import Period, PeriodKind
 from models.db import connection
 from models.db.columns import enum_column, foreign_key, minor_units_column, short_text_column
+from models.organization.people import Employee
 
 
 class OwnerKind(StrEnum):
@@ -90,24 +91,38 @@ def overlapping(first_day: date, last_day: date) -> QuerySet[Goal]:
     return Goal.filter(first_day__lte=last_day, last_day__gte=first_day)
 
 
-async def owned_by_teams(team_ids: Collection[int]) -> list[Goal]:
-    """Return the unarchived goals that the teams own, of all periods."""
-    return await unarchived().filter(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids))
+async def owned_by_teams(team_ids: Collection[int], today: date) -> list[Goal]:
+    """Return the unarchived goals that the teams own, of periods that are not over."""
+    return await unarchived().filter(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids), last_day__gte=today)
 
 
 def due_for_renewal(today: date) -> QuerySet[Goal]:
-    """Return the recurring goals that have ended and have no next goal yet."""
-    return unarchived().filter(Q(renewed_until=None) | Q(renewed_until__lt=today), recurring=True, last_day__lt=today)
+    """Return the recurring goals that have ended and have no next goal yet; those of former employees wait."""
+    return unarchived().filter(
+        Q(renewed_until=None) | Q(renewed_until__lt=today),
+        ~Q(owner_kind=OwnerKind.EMPLOYEE) | Q(owner_id__in=Subquery(Employee.filter(active=True).values("id"))),
+        recurring=True,
+        last_day__lt=today,
+    )
 
 
-async def find_for_period(goal: Goal, period: Period) -> Goal | None:
-    """Return the unarchived goal of the same owner and metric for another period, or None."""
-    return await unarchived().get_or_none(
-        owner_kind=goal.owner_kind,
-        owner_id=goal.owner_id,
-        metric=goal.metric,
-        first_day=period.start,
-        last_day=period.end,
+def competing(owner_kind: OwnerKind, owner_id: int, metric: str, period: Period, *, until: date) -> QuerySet[Goal]:
+    """Return the unarchived goals of the owner and metric for the same days, or for a period of the kind that overlaps.
+
+    Periods of one kind overlap only where the first day of the week has changed.
+
+    until  the last day on which an overlapping one may begin
+    """
+    overlapping_kind = Q(kind=period.kind, first_day__lte=until, last_day__gte=period.start)
+    return (
+        unarchived()
+        .filter(
+            Q(first_day=period.start, last_day=period.end) | (overlapping_kind & ~Q(kind=PeriodKind.CUSTOM)),
+            owner_kind=owner_kind,
+            owner_id=owner_id,
+            metric=metric,
+        )
+        .order_by("first_day", "id")
     )
 
 

@@ -109,14 +109,14 @@ WITH RECURSIVE credited AS (
 SELECT team_id, day, SUM(stands) AS stands, SUM(due) AS due FROM (
     SELECT team_id, day, amount AS stands, 0 AS due FROM team_total WHERE metric = ?
     UNION ALL
-    SELECT holding.id, day, 0, amount FROM credited JOIN holding ON holding.below = credited.team_id
+    SELECT id, day, 0, amount FROM holding
 ) AS both_sides
 GROUP BY team_id, day HAVING SUM(stands) <> SUM(due) ORDER BY day, team_id
 """  # noqa: S608 - constants only
 
 
 async def mismatched_team_totals(metric: str) -> Mismatches[StoredTeamSum]:
-    """Return the totals of teams and the company that differ from the postings, by the present team tree."""
+    """Return the totals of teams and the company that differ from the postings, by the team tree of each day."""
     return [
         (StoredTeamSum(metric, row["team_id"], db_connection.to_date(row["day"]), int(row["stands"])), int(row["due"]))
         for row in await db_connection.fetch_rows(_MISMATCHED_TEAM_TOTALS_SQL, [metric] * 2)

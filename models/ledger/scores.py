@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -17,6 +17,8 @@ from domain.ledger.metrics import Score
 from models.db import connection, json_aggregates
 from models.db.columns import foreign_key
 from models.goals.goals import COMPANY_TEAM_ID, GOAL_VALUE_SQL, Goal
+from models.ledger.score_filter import ScoreFilter, team_condition, team_filter
+from models.organization.people import TeamSpan
 
 
 class ScoreEntry(Model):
@@ -72,8 +74,8 @@ class DailyTotal(Model):
 class TeamTotal(Model):
     """The sum of the entries of a team and all teams below it, per metric and day, and of the whole company.
 
-    The teams below are those of the present tree: when a team moves, `move_team_totals` moves its totals from its old
-    ancestors to its new ones. Team id 0 holds the entries without a team, `COMPANY_TEAM_ID` all entries.
+    The teams below are those at the end of that day: when a team moves, `move_team_totals` moves its totals of the
+    days from then on from its old ancestors to its new ones. Team id 0 holds the entries without a team, `COMPANY_TEAM_ID` all entries.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -100,17 +102,28 @@ _ADD_ON_CONFLICT_SQL = "ON CONFLICT (metric, team_id, day) DO UPDATE SET amount 
 _ADD_TO_TEAM_TOTALS_SQL = (
     f"INSERT INTO team_total (metric, team_id, day, amount) VALUES {{rows}} {_ADD_ON_CONFLICT_SQL}"  # noqa: S608
 )
+_NO_CHANGE: Final = "9999-12-31"
 HOLDING_TEAMS_CTE: Final = f"""
-above(below, id) AS (
-    SELECT team_id, team_id FROM credited UNION SELECT team_id, {COMPANY_TEAM_ID} FROM credited
-    UNION SELECT below, (SELECT parent_id FROM team WHERE team.id = above.id) FROM above WHERE id > 0
-), holding AS (SELECT below, id FROM above WHERE id IS NOT NULL)
-"""  # noqa: S608 - constants only; pairs each team of `credited` with every team id whose total includes it
+dated AS (
+    SELECT credited.*, COALESCE(
+        (SELECT MIN(until) FROM earlier_parent WHERE until > credited.day), '{_NO_CHANGE}'
+    ) AS next_change FROM credited
+), above(below, next_change, id) AS (
+    SELECT team_id, next_change, team_id FROM dated UNION SELECT team_id, next_change, {COMPANY_TEAM_ID} FROM dated
+    UNION SELECT below, next_change, NULLIF(COALESCE(
+        (SELECT earlier.parent_id FROM earlier_parent earlier WHERE earlier.team_id = above.id
+            AND earlier.until >= above.next_change ORDER BY earlier.until LIMIT 1),
+        (SELECT team.parent_id FROM team WHERE team.id = above.id)
+    ), 0) FROM above WHERE id > 0
+), holding AS (
+    SELECT dated.*, above.id FROM dated JOIN above ON above.below = dated.team_id AND above.next_change = dated.next_change
+    WHERE above.id IS NOT NULL
+)
+"""  # noqa: S608 - constants only; pairs each row of `credited` with every team id whose total of its day includes it
 _ADD_TO_HOLDING_TEAMS_SQL = f"""
 INSERT INTO team_total (metric, team_id, day, amount)
 WITH RECURSIVE credited(metric, team_id, day, amount) AS (VALUES {{rows}}), {HOLDING_TEAMS_CTE}
-SELECT metric, holding.id, day, SUM(amount) FROM credited JOIN holding ON holding.below = credited.team_id
-GROUP BY metric, holding.id, day HAVING SUM(amount) <> 0 {_ADD_ON_CONFLICT_SQL}
+SELECT metric, id, day, SUM(amount) FROM holding GROUP BY metric, id, day HAVING SUM(amount) <> 0 {_ADD_ON_CONFLICT_SQL}
 """  # noqa: S608
 _CREDITED_COLUMN_TYPES: Final = ("VARCHAR", "INTEGER", "DATE", "BIGINT")
 
@@ -150,7 +163,7 @@ async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
 async def add_to_totals(scores: Iterable[Score]) -> None:
     """Add scores to the totals of their employees, of their teams and all teams above, and of the company.
 
-    The teams above are read from the tables within the same statement, under the write lock, and not from a cached
+    The teams above, as they stood at the end of the day, are read from the tables within the same statement, under the write lock, and not from a cached
     tree: another process may just have moved a team.
     """
     daily_totals: dict[tuple[str, int, int, date], int] = defaultdict(int)
@@ -183,14 +196,16 @@ def _nonzero_rows(amounts: Mapping[Any, int]) -> list[tuple[Any, ...]]:
 _MOVE_TEAM_TOTALS_SQL = f"""
 INSERT INTO team_total (metric, team_id, day, amount)
 SELECT total.metric, team.id, total.day, {{amount}} FROM team_total total JOIN team ON team.id IN ({{teams}})
-WHERE total.team_id = ? AND total.amount <> 0 {_ADD_ON_CONFLICT_SQL}
+WHERE total.team_id = ? AND total.day >= ? AND total.amount <> 0 {_ADD_ON_CONFLICT_SQL}
 """  # noqa: S608
 
 
-async def move_team_totals(team_id: int, old_ancestor_ids: Collection[int], new_ancestor_ids: Collection[int]) -> None:
-    """Subtract a team's totals from its former ancestors and add them to its new ones.
+async def move_team_totals(
+    team_id: int, first_day: date, old_ancestor_ids: Collection[int], new_ancestor_ids: Collection[int]
+) -> None:
+    """Subtract a team's totals from its former ancestors and add them to its new ones, from a day on.
 
-    Writes as many rows as the team has totals, for each ancestor that is lost or gained.
+    Days before `first_day` are over: their totals stay with the teams that stood above then.
     """
     for ancestor_ids, amount in (
         (set(old_ancestor_ids) - set(new_ancestor_ids), "-total.amount"),
@@ -198,7 +213,7 @@ async def move_team_totals(team_id: int, old_ancestor_ids: Collection[int], new_
     ):
         if ancestor_ids:
             sql = _MOVE_TEAM_TOTALS_SQL.format(amount=amount, teams=connection.placeholders([*ancestor_ids]))
-            await connection.execute(sql, [*sorted(ancestor_ids), team_id])
+            await connection.execute(sql, [*sorted(ancestor_ids), team_id, first_day])
 
 
 async def totals_by_employee_and_team(*, metric: str, first_day: date, last_day: date) -> dict[tuple[int, int], int]:
@@ -212,42 +227,29 @@ async def totals_by_employee_and_team(*, metric: str, first_day: date, last_day:
     return {(employee, team): int(total) for employee, team, total in rows}
 
 
-@dataclass(frozen=True)
-class ScoreFilter:
-    """Selects the scores of a metric within days, both included, optionally of some teams or employees only."""
-
-    metric: str
-    first_day: date
-    last_day: date
-    team_ids: frozenset[int] | None = None
-    employee_ids: frozenset[int] | None = None
-
-    def where_clause(self, day_column: str) -> tuple[str, list[Any]]:
-        """Return the condition for a WHERE clause, and its parameters."""
-        sql, parameters = f"metric = ? AND {day_column} BETWEEN ? AND ?", [self.metric, self.first_day, self.last_day]
-        for column, ids in (("team_id", self.team_ids), ("employee_id", self.employee_ids)):
-            if ids is not None:
-                sql = f"{sql} AND {column} IN ({connection.placeholders([*ids])})"
-                parameters = [*parameters, *sorted(ids)]
-        return sql, parameters
-
-
 _TOTALS_SQL = """
 (SELECT employee_id, CAST(SUM(amount) AS BIGINT) AS total FROM {table} WHERE {which} GROUP BY employee_id) AS sums
 """
 
 
-async def score_totals(score_filter: ScoreFilter, recorded_since: Sequence[datetime]) -> tuple[dict[int, int], ...]:
+async def score_totals(
+    score_filter: ScoreFilter, recorded_since: Sequence[datetime], employee_ids: Collection[int] | None = None
+) -> tuple[dict[int, int], ...]:
     """Return the scores by employee id, in one statement.
 
     recorded_since  for each of these instants, a further dict holds what was recorded from it on
+    employee_ids    only of these employees; None: of all
     """
+    restriction, ids = "", sorted(employee_ids or ())
+    if employee_ids is not None:
+        restriction = f" AND employee_id IN ({connection.placeholders(ids)})"
     condition, condition_values = score_filter.where_clause("day")
-    sources, parameters = [_TOTALS_SQL.format(table="daily_total", which=condition)], condition_values
+    sources = [_TOTALS_SQL.format(table="daily_total", which=f"{condition}{restriction}")]
+    parameters = [*condition_values, *ids]
     for moment in recorded_since:
         condition, condition_values = score_filter.where_clause("effective_on")
-        sources.append(_TOTALS_SQL.format(table="score_entry", which=f"{condition} AND recorded_at >= ?"))
-        parameters = [*parameters, *condition_values, moment]
+        sources.append(_TOTALS_SQL.format(table="score_entry", which=f"{condition}{restriction} AND recorded_at >= ?"))
+        parameters = [*parameters, *condition_values, *ids, moment]
     columns = ("employee_id", "total")
     chunks = await json_aggregates.fetch_json_chunks(
         [
@@ -273,16 +275,17 @@ async def score_totals_for(
 
     A score is a pair: the part that is credited to the teams of the filter, and the whole.
     """
-    team_ids, part = sorted(score_filter.team_ids or ()), "amount"
-    if score_filter.team_ids is not None:
-        part = f"CASE WHEN team_id IN ({connection.placeholders(team_ids)}) THEN amount ELSE 0 END"
-    condition, values = replace(score_filter, team_ids=None).where_clause("day")
+    part, part_values = "amount", list[Any]()
+    if score_filter.team_spans is not None:
+        is_part, part_values = team_condition(score_filter.team_spans, "team_id", "day")
+        part = f"CASE WHEN {is_part} THEN amount ELSE 0 END"
+    condition, values = replace(score_filter, team_spans=None).where_clause("day")
     sql = _TOTALS_OF_EMPLOYEES_SQL.format(
         part=part, which=condition, employees=connection.placeholders([*employee_ids])
     )
     totals = {
         row["employee_id"]: (int(row["total"]), int(row["whole"]))
-        for row in await connection.fetch_rows(sql, [*team_ids, *values, *sorted(employee_ids)])
+        for row in await connection.fetch_rows(sql, [*part_values, *values, *sorted(employee_ids)])
     }
     position, _ = totals.pop(0)
     return {employee: totals.get(employee, (0, 0)) for employee in employee_ids}, position
@@ -328,14 +331,14 @@ async def postings(
     first_day: date,
     last_day: date,
     employee_id: int | None = None,
-    team_ids: Collection[int] | None = None,
+    team_spans: Sequence[TeamSpan] | None = None,
 ) -> list[tuple[datetime, int]]:
     """Return the instants and amounts of the postings for the days: of one employee, of some teams, or of all."""
     query = ScoreEntry.filter(metric=metric, effective_on__gte=first_day, effective_on__lte=last_day)
     if employee_id is not None:
         query = query.filter(employee_id=employee_id)
-    if team_ids is not None:
-        query = query.filter(team_id__in=list(team_ids))
+    if team_spans is not None:
+        query = query.filter(team_filter(team_spans, "team_id", "effective_on"))
     return await query.order_by("id").values_list("recorded_at", "amount")
 
 

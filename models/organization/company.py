@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -13,6 +13,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from domain.primitives.calendar import DEFAULT_WORKDAY_END, DEFAULT_WORKDAY_START, Calendar, Weekday
+from domain.primitives.calendar_changes import ZoneChange
 from models.db.columns import currency_column, enum_column, short_text_column
 from models.db.query_batch import fetch_all_batched
 
@@ -72,7 +73,7 @@ class Company(CalendarSettings):
         return _build_calendar(
             _settings_key(self),
             tuple((day.day, day.kind) for day in self.days),
-            tuple((earlier.until, _settings_key(earlier)) for earlier in self.earlier_calendars),
+            tuple((row.until, row.changed_at, _settings_key(row)) for row in self.earlier_calendars),
         )
 
 
@@ -98,6 +99,7 @@ class EarlierCalendar(CalendarSettings):
 
     id = fields.IntField(primary_key=True)
     until: date = fields.DateField(unique=True)
+    changed_at: datetime | None = fields.DatetimeField(null=True)  # when on that day; None: unknown
 
     class Meta:
         table = "earlier_calendar"
@@ -122,7 +124,7 @@ def _settings_key(row: CalendarSettings) -> _SettingsKey:
 def _build_calendar(
     settings: _SettingsKey,
     days: tuple[tuple[date, CompanyDayKind], ...],
-    earlier: tuple[tuple[date, _SettingsKey], ...],
+    earlier: tuple[tuple[date, datetime | None, _SettingsKey], ...],
 ) -> Calendar:
     """Return the calendar for stored settings; cached, since every operation needs it many times."""
     time_zone, week_start, working_days, country, region, workday_start, workday_end = settings
@@ -136,8 +138,20 @@ def _build_calendar(
         workday_end,
         frozenset(day for day, kind in days if kind is CompanyDayKind.OFF),
         frozenset(day for day, kind in days if kind is CompanyDayKind.ON),
-        tuple((until, _build_calendar(settings, (), ())) for until, settings in earlier),
+        tuple((until, _build_calendar(settings, (), ())) for until, _, settings in earlier),
+        tuple(_zone_changes(settings, earlier)),
     )
+
+
+def _zone_changes(
+    settings: _SettingsKey, earlier: Sequence[tuple[date, datetime | None, _SettingsKey]]
+) -> Iterator[ZoneChange]:
+    """Yield the changes of the time zone, given the settings that hold now and those that held earlier."""
+    following_settings = [*(earlier_settings for _, _, earlier_settings in earlier), settings][1:]
+    for (day, changed_at, (zone, *_)), (next_zone, *_) in zip(earlier, following_settings, strict=True):
+        if zone != next_zone:
+            at = changed_at or _build_calendar((zone, *settings[1:]), (), ()).start_of(day)
+            yield ZoneChange(at, day, zone)
 
 
 class ExchangeRate(Model):

@@ -1,11 +1,12 @@
-"""Employees, teams, and the history of team membership."""
+"""Employees, teams, and the places that teams had earlier."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
 
 from tortoise import fields
 from tortoise.expressions import Q
@@ -16,7 +17,10 @@ from domain.permissions import Role
 from domain.primitives.text import search_key
 from models.db import connection
 from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column
+from models.db.query_batch import fetch_all_batched
 from models.organization.company import REFERENCE_POSITION_SQL
+
+_DAY: Final = timedelta(days=1)
 
 
 class Team(Model):
@@ -65,32 +69,78 @@ class Employee(Model):
         self.name, self.search_key = value, search_key(value)
 
 
-class Membership(Model):
-    """The team of an employee, and whether they were active, from `since` until `until` (None: still current)."""
+class EarlierParent(Model):
+    """The team that a team stood below before the day `until`, and since the `until` of the row before.
+
+    What is over stays: the credit of a day belongs to the teams above as they stood at the end of that day.
+    """
 
     id = fields.IntField(primary_key=True)
-    employee = foreign_key("Employee")
-    employee_id: int
-    team_id: int = fields.IntField(default=0)  # 0: no team
-    active: bool = fields.BooleanField(default=True)  # type: ignore[assignment]
-    since = fields.DatetimeField()
-    until: datetime | None = fields.DatetimeField(null=True)
+    team_id: int = fields.IntField()
+    parent_id: int = fields.IntField(default=0)  # 0: none
+    until: date = fields.DateField()
 
     class Meta:
-        table = "membership"
-        indexes = (("employee_id", "since"),)
+        table = "earlier_parent"
+        unique_together = (("team_id", "until"),)
+
+
+class TeamSpan(NamedTuple):
+    """Days, both included, during which a team and all teams below it were the same ones."""
+
+    first_day: date
+    last_day: date
+    team_ids: frozenset[int]
 
 
 class TeamTree:
-    """The hierarchy of teams, read once; teams of one parent or manager are in name order."""
+    """The hierarchy of teams, read once; teams of one parent or manager are in name order.
 
-    def __init__(self, teams: Iterable[Team]) -> None:
+    earlier_parents  the former places of teams that have moved; `on` returns the tree of an earlier day
+    """
+
+    def __init__(self, teams: Iterable[Team], earlier_parents: Iterable[EarlierParent] = ()) -> None:
         self.teams = {team.id: team for team in teams}
-        self._child_ids_by_parent: dict[int | None, list[int]] = {}
+        self._parent_ids = {team.id: team.parent_id for team in self.teams.values()}
+        self._earlier_parents = sorted(earlier_parents, key=lambda row: row.until)
+        self._change_days = sorted({row.until for row in self._earlier_parents})
+        self._earlier_trees: dict[date, TeamTree] = {}
+        self._team_ids = sorted(self.teams, key=lambda team_id: (search_key(self.teams[team_id].name), team_id))
         self._team_ids_by_manager: dict[int | None, list[int]] = {}
-        for team in sorted(self.teams.values(), key=lambda team: (search_key(team.name), team.id)):
-            self._child_ids_by_parent.setdefault(team.parent_id, []).append(team.id)
-            self._team_ids_by_manager.setdefault(team.manager_id, []).append(team.id)
+        for team_id in self._team_ids:
+            self._team_ids_by_manager.setdefault(self.teams[team_id].manager_id, []).append(team_id)
+        self._link_children()
+
+    def _link_children(self) -> None:
+        self._child_ids_by_parent: dict[int | None, list[int]] = {}
+        for team_id in self._team_ids:
+            self._child_ids_by_parent.setdefault(self._parent_ids[team_id], []).append(team_id)
+
+    def on(self, day: date) -> TeamTree:
+        """Return the tree as it stood at the end of a day; teams that are newer stand where they were created."""
+        next_change = next((change_day for change_day in self._change_days if change_day > day), None)
+        if next_change is None:
+            return self
+        tree = self._earlier_trees.get(next_change)
+        if tree is None:
+            tree = copy(self)
+            parent_ids = dict(self._parent_ids)
+            for row in reversed(self._earlier_parents):  # of the changes of one team after the day, the first decides
+                if row.until > day and row.team_id in parent_ids:
+                    parent_ids[row.team_id] = row.parent_id or None
+            tree._parent_ids = parent_ids
+            tree._link_children()
+            self._earlier_trees[next_change] = tree
+        return tree
+
+    def constant_ranges(self, first_day: date, last_day: date) -> list[tuple[date, date]]:
+        """Return the days from first to last, both included, as ranges on which the tree was the same."""
+        starts = [first_day, *(day for day in self._change_days if first_day < day <= last_day)]
+        return [(start, end - _DAY) for start, end in zip(starts, [*starts[1:], last_day + _DAY], strict=True)]
+
+    def parent_id(self, team_id: int) -> int | None:
+        """Return the id of the team directly above; None at the top."""
+        return self._parent_ids[team_id]
 
     def child_ids(self, team_id: int | None) -> list[int]:
         """Return the ids of the direct subteams, in name order; None returns the top-level teams."""
@@ -106,12 +156,22 @@ class TeamTree:
                     pending_ids.append(child_id)
         return frozenset(team_ids)
 
+    def subtree_spans(self, team_id: int, first_day: date, last_day: date) -> tuple[TeamSpan, ...]:
+        """Return the team and all teams below it on each day from first to last, both included, as spans of days."""
+        spans: list[TeamSpan] = []
+        for start, end in self.constant_ranges(first_day, last_day):
+            span = TeamSpan(start, end, self.on(end).subtree_ids(team_id))
+            if spans and spans[-1].team_ids == span.team_ids:
+                span = TeamSpan(spans.pop().first_day, span.last_day, span.team_ids)
+            spans.append(span)
+        return tuple(spans)
+
     def path_to_root(self, team_id: int | None) -> tuple[int, ...]:
         """Return the ids of the team and all teams above it, bottom up."""
         path: list[int] = []
         while team_id is not None and team_id in self.teams and team_id not in path:
             path.append(team_id)
-            team_id = self.teams[team_id].parent_id
+            team_id = self._parent_ids[team_id]
         return tuple(path)
 
     def team_ids_managed_by(self, employee_id: int) -> list[int]:
@@ -131,7 +191,14 @@ class TeamTree:
 
 
 async def load_team_tree() -> TeamTree:
-    return TeamTree(await Team.all())
+    return TeamTree(*await fetch_all_batched([Team.all(), EarlierParent.all()]))
+
+
+async def set_parent(team: Team, parent_id: int | None, today: date) -> None:
+    """Set the team that a team stands below, from today on, and store where it stood before. Does not save the team."""
+    if team.id is not None and not await EarlierParent.exists(team_id=team.id, until=today):
+        await EarlierParent.create(team_id=team.id, parent_id=team.parent_id or 0, until=today)
+    team.parent_id = parent_id
 
 
 async def load_by_ids(ids: Sequence[int]) -> list[Employee | None]:
@@ -225,83 +292,3 @@ async def load_with_teams(
         if row["stayed_since"] is not None:
             team_history.add(row["id"], connection.to_datetime(row["stayed_since"]), row["stayed_in"])
     return EmployeesWithTeams(employees, team_history, result_rows[0]["position"] if result_rows else None)
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveMembership:
-    """A period in which an employee was active in a team: from `since`, before `until` (None: still current)."""
-
-    employee_id: int
-    name: str
-    since: datetime
-    until: datetime | None
-
-    def is_active_at(self, moment: datetime | None) -> bool:
-        """Return whether the membership includes the moment; None means the current one.
-
-        None does not compare times, so a membership written by a server with a clock ahead of ours counts as well.
-        """
-        if moment is None:
-            return self.until is None
-        return self.since <= moment and (self.until is None or self.until > moment)
-
-
-_ACTIVE_MEMBERSHIPS_SQL = """
-SELECT membership.employee_id, employee.name, membership.since, membership.until FROM membership
-JOIN employee ON employee.id = membership.employee_id
-WHERE membership.active AND (membership.until IS NULL OR membership.until > ?) {more}
-"""
-
-
-async def load_active_memberships(
-    since_moment: datetime, team_ids: Collection[int] | None, employee_ids: Collection[int] | None = None
-) -> list[ActiveMembership]:
-    """Return the memberships of employees active at any time since that moment, in these teams (None: all).
-
-    employee_ids  restricts the result to these employees
-    """
-    conditions = ""
-    values: list[Any] = [since_moment]
-    if team_ids is not None:
-        conditions, values = (
-            f"AND membership.team_id IN ({connection.placeholders([*team_ids])})",
-            [*values, *sorted(team_ids)],
-        )
-    if employee_ids is not None:
-        conditions = f"{conditions} AND membership.employee_id IN ({connection.placeholders([*employee_ids])})"
-        values = [*values, *sorted(employee_ids)]
-    return [
-        ActiveMembership(
-            row["employee_id"],
-            row["name"],
-            connection.to_datetime(row["since"]),
-            None if row["until"] is None else connection.to_datetime(row["until"]),
-        )
-        for row in await connection.fetch_rows(_ACTIVE_MEMBERSHIPS_SQL.format(more=conditions), values)
-    ]
-
-
-_TRANSFERRED_EMPLOYEES_SQL = """
-SELECT DISTINCT inside.employee_id FROM membership inside JOIN membership outside
-    ON outside.employee_id = inside.employee_id AND outside.team_id NOT IN ({teams})
-WHERE inside.team_id IN ({teams})
-"""
-
-
-async def load_transferred_ids(team_ids: Collection[int]) -> frozenset[int]:
-    """Return the ids of employees with a membership in these teams and another one outside of them."""
-    sql = _TRANSFERRED_EMPLOYEES_SQL.format(teams=connection.placeholders([*team_ids]))
-    rows = await connection.fetch_rows(sql, [*sorted(team_ids), *sorted(team_ids)])
-    return frozenset(row["employee_id"] for row in rows)
-
-
-async def record_membership_change(employee: Employee, moment: datetime) -> None:
-    """Close the current membership and open a new one if the employee's team or active state has changed."""
-    team_id, active = employee.team_id or 0, employee.active
-    current = await Membership.filter(employee_id=employee.id, until=None).first()
-    if current is not None:
-        if (current.team_id, current.active) == (team_id, active):
-            return
-        current.until = moment
-        await current.save(update_fields=["until"])
-    await Membership.create(employee_id=employee.id, team_id=team_id, active=active, since=moment)

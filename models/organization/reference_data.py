@@ -25,7 +25,7 @@ from models.organization.company import (
     assemble_company,
     company_queries,
 )
-from models.organization.people import Employee, Team, TeamTree
+from models.organization.people import EarlierParent, Employee, Team, TeamTree
 
 REFERENCE_TOPICS: Final = frozenset(
     {"people", "company", "metrics", "pipelines", "absences"}
@@ -112,6 +112,7 @@ async def load_reference_data() -> ReferenceData:
 def _reference_queries() -> list[Any]:
     return [
         Team.all(),
+        EarlierParent.all(),
         *company_queries(),
         CompanyMetric.all().order_by("name", "id"),
         ExchangeRate.all().order_by("currency", "-valid_from"),
@@ -121,6 +122,7 @@ def _reference_queries() -> list[Any]:
 
 def _build_reference_data(
     teams: list[Team],
+    earlier_parents: list[EarlierParent],
     companies: list[Company],
     company_days: list[CompanyDay],
     earlier_calendars: list[EarlierCalendar],
@@ -131,7 +133,7 @@ def _build_reference_data(
     company = assemble_company(companies, company_days, earlier_calendars)
     return ReferenceData(
         company.reference_position if company else None,
-        TeamTree(teams),
+        TeamTree(teams, earlier_parents),
         company,
         index_metrics(custom_metrics),
         rates,

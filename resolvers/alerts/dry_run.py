@@ -27,7 +27,8 @@ from models.crm.deals import Deal
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
-from models.organization.people import Membership, TeamTree
+from models.organization.memberships import Membership
+from models.organization.people import TeamTree
 from resolvers.alerts import rules as alert_rules
 from resolvers.alerts.candidates import build_candidates, deal_activity_data, is_existing_open_deal, load_employees
 from resolvers.alerts.goal_events import build_goal_behind_event
@@ -218,7 +219,9 @@ async def _load_postings(context: Context, goal: Goal) -> list[tuple[datetime, i
         first_day=goal.first_day,
         last_day=goal.last_day,
         employee_id=goal.owner_id if goal.owner_kind is OwnerKind.EMPLOYEE else None,
-        team_ids=context.tree.subtree_ids(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None,
+        team_spans=context.tree.subtree_spans(goal.owner_id, goal.first_day, goal.last_day)
+        if goal.owner_kind is OwnerKind.TEAM
+        else None,
     )
 
 

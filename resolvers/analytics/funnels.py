@@ -87,7 +87,7 @@ async def _load_for_query(context: Context, query_scopes: Sequence[Scope], query
     period = await resolve_query_period(context, query.period)
     company, today = await context.company(), await context.today()
     stages, open_deals = await funnels.stages_with_open_deals(
-        [(scope.kind, scope.id) for scope in query_scopes], _decode_pipeline_id(query.pipeline)
+        [(scope.kind, scope.id) for scope in query_scopes], context.tree, _decode_pipeline_id(query.pipeline)
     )
     if not stages and query.pipeline is not None:
         raise _pipeline_not_found()
@@ -147,7 +147,8 @@ def _build_funnel(
     rates: ExchangeRateTable,
     today: date,
 ) -> Funnel:
-    teams = scope.team_ids(context) or frozenset()
+    day = min(period.end, max(period.start, today))
+    teams = context.tree.on(day).subtree_ids(scope.id) if scope.kind is OwnerKind.TEAM else frozenset()
 
     def is_own(group: StayGroup) -> bool:
         match scope.kind:

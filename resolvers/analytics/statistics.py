@@ -122,9 +122,10 @@ async def _load_for_query(
     company = await context.company()
     calendar = company.calendar
     metric_keys = dict.fromkeys([*(metric.key for metric in metrics), _WIN_COUNT, _WIN_AMOUNT])
+    tree = context.tree
     statistics_by_owner: dict[statistics.Owner, statistics.OwnerStatistics] = {}
     for counterpart, owners in (await _group_by_counterpart(context, query_scopes, period)).items():
-        statistics_by_owner |= await statistics.read_statistics(owners, [*metric_keys], period, counterpart)
+        statistics_by_owner |= await statistics.read_statistics(owners, tree, [*metric_keys], period, counterpart)
 
     def build(scope: Scope) -> Statistics:
         owner = statistics_by_owner[scope.kind, scope.id]

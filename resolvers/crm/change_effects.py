@@ -68,7 +68,6 @@ def _list_moved_topics(context: Context, posted_scores: Sequence[Score]) -> set[
     topics = set()
     for metric, employee_id, team_id, day in keys:
         topics.add(f"score:{metric}:employee:{employee_id}@{day}")
-        topics.update(
-            f"score:{metric}:team:{ancestor_id}@{day}" for ancestor_id in (0, *context.tree.path_to_root(team_id))
-        )
+        ancestor_ids = context.tree.on(day).path_to_root(team_id)
+        topics.update(f"score:{metric}:team:{ancestor_id}@{day}" for ancestor_id in (0, *ancestor_ids))
     return topics

@@ -86,8 +86,8 @@ async def find_moved_goals(context: Context, posted_scores: Sequence[Score]) -> 
     tree = context.tree
     team_ids = {
         ancestor_id
-        for team_id in {score.team_id for score in posted_scores}
-        for ancestor_id in tree.path_to_root(team_id)
+        for team_id, day in {(score.team_id, score.day) for score in posted_scores}
+        for ancestor_id in tree.on(day).path_to_root(team_id)
     }
     candidates = await goals.find_affected(
         {score.metric for score in posted_scores},
@@ -98,7 +98,10 @@ async def find_moved_goals(context: Context, posted_scores: Sequence[Score]) -> 
     return [
         candidate
         for candidate in candidates
-        if any(_is_moved_by(score, candidate.goal, tree.path_to_root(score.team_id)) for score in posted_scores)
+        if any(
+            _is_moved_by(score, candidate.goal, tree.on(score.day).path_to_root(score.team_id))
+            for score in posted_scores
+        )
     ]
 
 

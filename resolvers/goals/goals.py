@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from tortoise.expressions import Q
 
@@ -20,12 +20,14 @@ from models.crm.activities import ActivityKind
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
+from models.organization import memberships
 from models.organization.people import Employee
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
 from resolvers.goals import pro_rating
 from resolvers.goals.affected_goals import make_goal_entry
 from resolvers.goals.goal_edits import apply_changes, format_value, mark_moved
+from resolvers.goals.goal_owners import load_goal_owners
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.goal_visibility import filter_visible
@@ -33,6 +35,8 @@ from resolvers.request.metric_lookup import find_metric
 from resolvers.request.periods import resolve_period
 from resolvers.request.scopes import Scope
 from resolvers.request.validation import InputFields
+
+_MAX_GOALS: Final = 1000  # of a list
 
 
 async def set_goal(context: Context, input: InputFields) -> Goal:
@@ -59,19 +63,14 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
         bool(input.get("proRated")),
     )
     given_name = validation.clean_optional_line(input.get("name"), "input", "name")
-    existing = (
-        await goals.unarchived()
-        .filter(
-            owner_kind=scope.kind,
-            owner_id=scope.id,
-            metric=metric.key,
-            first_day=goal_period.start,
-            last_day=goal_period.end,
-        )
-        .first()
-    )
+    existing = await goals.competing(scope.kind, scope.id, metric.key, goal_period, until=goal_period.end).first()
     if existing is not None:
-        is_repetition = (existing.target, existing.full_target, existing.recurring) == (target, full_target, recurring)
+        is_repetition = (existing.period, existing.target, existing.full_target, existing.recurring) == (
+            goal_period,
+            target,
+            full_target,
+            recurring,
+        )
         if is_repetition and given_name in (None, existing.name):
             return existing
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
@@ -271,8 +270,7 @@ async def list_goals(
     )
     if scope is None:
         return []
-    condition = await _visible_within(context, scope)
-    return await _list_matching(context, condition, period_input, metric, include_archived)
+    return await _list_within(context, scope, period_input, metric, include_archived)
 
 
 async def list_own_goals(context: Context) -> list[Goal]:
@@ -283,32 +281,45 @@ async def list_own_goals(context: Context) -> list[Goal]:
     return await _list_matching(context, condition, None, None, include_archived=False)
 
 
-async def _visible_within(context: Context, scope: Scope) -> Q:
-    """Return the condition for the visible goals of the scope and of the teams and employees within it."""
+async def _list_within(
+    context: Context, scope: Scope, period_input: InputFields | None, metric: str | None, include_archived: bool
+) -> list[Goal]:
+    """Return the visible goals of the scope and of the teams and employees that stood within it in the goals' periods."""
     viewer = context.viewer
-    visible = viewer.goal_filter(await _visible_employee_ids(context, scope))
     if scope.kind is OwnerKind.COMPANY:
-        return visible
+        visible = viewer.goal_filter(await _visible_employee_ids(context, None))
+        return await _list_matching(context, visible, period_input, metric, include_archived)
     if scope.kind is OwnerKind.EMPLOYEE:
-        return visible & Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=scope.id)
-    team_ids = list(context.tree.subtree_ids(scope.id))
-    return visible & (Q(owner_kind=OwnerKind.TEAM, owner_id__in=team_ids) | Q(owner_kind=OwnerKind.EMPLOYEE))
+        visible = viewer.goal_filter(await _visible_employee_ids(context, [scope.id]))
+        condition = visible & Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=scope.id)
+        return await _list_matching(context, condition, period_input, metric, include_archived)
+    spans = context.tree.subtree_spans(scope.id, *await _day_range(context, period_input))
+    team_ids = frozenset[int]().union(*(span.team_ids for span in spans), context.tree.subtree_ids(scope.id))
+    employee_ids = await _visible_employee_ids(context, await memberships.list_members_ever(team_ids))
+    condition = viewer.goal_filter(employee_ids) & (
+        Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids)) | Q(owner_kind=OwnerKind.EMPLOYEE)
+    )
+    rows = await _list_matching(context, condition, period_input, metric, include_archived, limit=None)
+    owners = await load_goal_owners(context, employee_ids)
+    return [goal for goal in rows if owners.is_within(goal, scope.id)][:_MAX_GOALS]
 
 
-async def _visible_employee_ids(context: Context, scope: Scope) -> list[int]:
-    """Return the ids of the scope's employees with goals that the viewer may see."""
-    query = Employee.all()
-    if scope.kind is OwnerKind.EMPLOYEE:
-        query = query.filter(id=scope.id)
-    elif scope.kind is OwnerKind.TEAM:
-        query = query.filter(team_id__in=list(context.tree.subtree_ids(scope.id)))
+async def _visible_employee_ids(context: Context, employee_ids: Sequence[int] | None) -> list[int]:
+    """Return the ids of those of the employees (None: of all) whose goals the viewer may see."""
+    query = Employee.all() if employee_ids is None else Employee.filter(id__in=list(employee_ids) or [0])
     return [
         row.id for row in await query.only("id", "team_id", "manager_id") if context.viewer.can(Action.VIEW_GOALS, row)
     ]
 
 
 async def _list_matching(
-    context: Context, condition: Q, period_input: InputFields | None, metric: str | None, include_archived: bool
+    context: Context,
+    condition: Q,
+    period_input: InputFields | None,
+    metric: str | None,
+    include_archived: bool,
+    *,
+    limit: int | None = _MAX_GOALS,
 ) -> list[Goal]:
     first_day, last_day = await _day_range(context, period_input)
     query = goals.overlapping(first_day, last_day).filter(condition)
@@ -316,7 +327,8 @@ async def _list_matching(
         query = query.filter(metric__in=[metric] if metric in await context.metrics() else [])
     if not include_archived:
         query = query.filter(archived_at=None)
-    return await context.fetch(query.order_by("last_day", "id").limit(1000))
+    query = query.order_by("last_day", "id")
+    return await context.fetch(query if limit is None else query.limit(limit))
 
 
 async def _day_range(context: Context, period_input: InputFields | None) -> tuple[date, date]:

@@ -15,8 +15,10 @@ from domain.primitives.units import Unit, format_decimal, from_smallest
 from models.goals import goals
 from models.goals.goals import Goal, GoalChange, OwnerKind
 from models.ledger import scores
-from models.organization.people import Employee
+from models.ledger.score_filter import team_filter
+from models.organization.people import TeamTree
 from resolvers.goals.goal_edits import AMOUNT_COLUMNS
+from resolvers.goals.goal_owners import load_goal_owners, tree_at_end
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.goal_progress import calculate_goal_progress
@@ -65,11 +67,15 @@ async def goal_states(context: Context, rows: Sequence[Goal], values: Sequence[i
 async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int | None]:
     """Return the sum of the targets one level below for each goal of a team or the company.
 
-    Counted are unarchived goals of the same metric and period, of active employees and of child teams. None for
+    Counted are unarchived goals of the same metric and period, of those who were members within the period, in the
+    team of which they were last, and of child teams at its end. None for
     employees' goals, and where the viewer may not see the goals of each team below: a sum less the visible targets
     would tell the others. The targets of employees stand on leaderboards.
     """
-    parents = [goal for goal in rows if _can_see_child_targets(context, goal)]
+    today = await context.today()
+    parents = [
+        goal for goal in rows if _can_see_child_targets(context, goal, tree_at_end(context.tree, goal.last_day, today))
+    ]
     if not parents:
         return [None] * len(rows)
     children = await goals.unarchived().filter(
@@ -77,17 +83,13 @@ async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int 
         first_day__in={goal.first_day for goal in parents},
         last_day__in={goal.last_day for goal in parents},
     )
-    team_id_of_employee = dict(await Employee.filter(active=True).values_list("id", "team_id"))
-    teams = context.tree.teams
+    owners = await load_goal_owners(
+        context, [goal.owner_id for goal in children if goal.owner_kind is OwnerKind.EMPLOYEE]
+    )
 
     def parent_owner(goal: Goal) -> tuple[OwnerKind, int] | None:
-        if goal.owner_kind is OwnerKind.EMPLOYEE:
-            if goal.owner_id not in team_id_of_employee:
-                return None
-            parent_team_id = team_id_of_employee[goal.owner_id]
-        elif goal.owner_kind is OwnerKind.TEAM:
-            parent_team_id = teams[goal.owner_id].parent_id
-        else:
+        parent_team_id = owners.team_id(goal)
+        if parent_team_id is None:
             return None
         return (OwnerKind.TEAM, parent_team_id) if parent_team_id else (OwnerKind.COMPANY, 0)
 
@@ -104,15 +106,18 @@ async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int 
     ]
 
 
-def _can_see_child_targets(context: Context, goal: Goal) -> bool:
-    """Return whether the viewer may see the targets of the employees and teams one level below a goal's owner."""
+def _can_see_child_targets(context: Context, goal: Goal, tree: TeamTree) -> bool:
+    """Return whether the viewer may see the targets of the employees and teams one level below a goal's owner.
+
+    tree  of the goal's period
+    """
     viewer = context.viewer
     return (
         goal.owner_kind is not OwnerKind.EMPLOYEE
         and viewer.can_in_scope(Action.VIEW_LEADERBOARD, goal.owner_kind, goal.owner_id, None)
         and all(
             viewer.can_see_goals_of(OwnerKind.TEAM, team_id, None)
-            for team_id in context.tree.child_ids(goal.owner_id if goal.owner_kind is OwnerKind.TEAM else None)
+            for team_id in tree.child_ids(goal.owner_id if goal.owner_kind is OwnerKind.TEAM else None)
         )
     )
 
@@ -178,5 +183,6 @@ async def ledger_entries(context: Context, goal: Goal) -> Any:
     if not sees_all:
         return query.filter(id=0)
     if goal.owner_kind is OwnerKind.TEAM:
-        return query.filter(team_id__in=list(context.tree.subtree_ids(goal.owner_id)))
+        spans = context.tree.subtree_spans(goal.owner_id, goal.first_day, goal.last_day)
+        return query.filter(team_filter(spans, "team_id", "effective_on"))
     return query

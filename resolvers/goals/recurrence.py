@@ -1,33 +1,37 @@
 """Recurring goals: creates the same goal for the next period when a period ends.
 
 Periods follow each other by index, so January is followed by the whole of February whatever
-its length. Periods missed while no server was running are created one by one. A goal that was
-set by hand for a period takes precedence there: the recurrence continues after it, or ends if
-that goal recurs itself.
+its length; where the first day of the week has changed, a week of another length leads over.
+Every day has exactly one goal of a recurrence, whatever settings change. Periods missed while no
+server was running are created one by one. A goal that was set by hand for a period takes precedence
+there: the recurrence continues after it, or ends if that goal recurs itself. An employee who has
+left gets no goals, and gets them again after returning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from domain.i18n.languages import LANGUAGES
 from domain.i18n.period_labels import format_period
 from domain.primitives.calendar import Calendar
-from domain.primitives.periods import Period, shift_period
+from domain.primitives.calendar_changes import SHORTEST_WEEK_DAYS
+from domain.primitives.periods import Period, PeriodKind, period_after
 from domain.primitives.units import format_decimal, from_smallest
 from models.crm.activities import ActivityKind
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
-from models.organization import people
+from models.organization import memberships
+from models.organization.memberships import MemberTeams
 from resolvers.activities.log import write_activity_entries
 from resolvers.goals import pro_rating
 from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
 from resolvers.request.context import Context
 
 _BATCH_SIZE: Final = 100
-_RECURRENCE_ENDED: Final = date.max  # another goal continues the recurrence, or the owner has left
+_RECURRENCE_ENDED: Final = date.max  # another goal continues the recurrence
 
 
 async def renew_goals(context: Context) -> bool:
@@ -42,45 +46,47 @@ async def renew_goals(context: Context) -> bool:
     async with context.unit_of_work():
         rows = await goals.due_for_renewal(today).order_by("last_day", "id").limit(_BATCH_SIZE)
         is_full_batch = len(rows) == _BATCH_SIZE
-        active_ids = {row.id for row in await people.load_by_ids(_owning_employee_ids(rows)) if row and row.active}
+        employee_ids = [row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE]
+        members = await memberships.load_member_teams(employee_ids)
         created: list[Goal] = []
         while rows and len(created) < _BATCH_SIZE:
             goal = rows.pop(0)
-            owner_left = goal.owner_kind is OwnerKind.EMPLOYEE and goal.owner_id not in active_ids
-            goal.renewed_until = (
-                _RECURRENCE_ENDED if owner_left else await _create_following(context, goal, today, created)
-            )
+            goal.renewed_until = await _create_following(context, goal, members, today, created)
             await goal.save(update_fields=["renewed_until"])
         await _publish_created(context, created)
     return is_full_batch or bool(rows)
 
 
-def _owning_employee_ids(rows: Sequence[Goal]) -> list[int]:
-    return [row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE]
-
-
-async def _create_following(context: Context, goal: Goal, today: date, created: list[Goal]) -> date:
+async def _create_following(
+    context: Context, goal: Goal, members: MemberTeams, today: date, created: list[Goal]
+) -> date:
     """Create the goals of the periods since, and return the day until which the recurrence is handled."""
     calendar, handled_until, is_continued = await context.calendar(), goal.renewed_until or goal.last_day, False
-    for period in following_periods(goal.period, today, calendar):
-        if period.start <= handled_until:
+    while handled_until < today:
+        period = period_after(handled_until, goal.kind, calendar)
+        if goal.owner_kind is OwnerKind.EMPLOYEE and not _was_active(members, goal.owner_id, period, calendar):
+            handled_until = period.end
             continue
-        existing = await goals.find_for_period(goal, period)
-        if existing is None:
+        latest_start = period.end + timedelta(days=SHORTEST_WEEK_DAYS) if goal.kind is PeriodKind.WEEK else period.end
+        existing = await goals.competing(
+            goal.owner_kind, goal.owner_id, goal.metric, period, until=latest_start
+        ).first()
+        if existing is None or existing.first_day > period.start:
+            if existing is not None:  # reach up to it, so that every day has exactly one goal
+                period = Period(period.start, existing.first_day - timedelta(days=1), goal.kind)
             created.append(await _create_goal(context, goal, period, running=period.contains(today)))
+            handled_until, is_continued = period.end, True
         elif existing.recurring:
             return _RECURRENCE_ENDED
-        handled_until, is_continued = period.end, existing is None
+        else:
+            handled_until, is_continued = existing.last_day, False
     return _RECURRENCE_ENDED if is_continued else handled_until
 
 
-def following_periods(period: Period, today: date, calendar: Calendar) -> list[Period]:
-    """Return the periods after this one, up to the one that contains today."""
-    periods, next_period = [], shift_period(period, 1, calendar)
-    while next_period.start <= today:
-        periods.append(next_period)
-        next_period = shift_period(period, len(periods) + 1, calendar)
-    return periods
+def _was_active(members: MemberTeams, employee_id: int, period: Period, calendar: Calendar) -> bool:
+    """Return whether the employee was active at any time of the period; goals are not set for those who have left."""
+    end = calendar.start_of(period.end + timedelta(days=1))
+    return members.last_team_id(employee_id, calendar.start_of(period.start), end) is not None
 
 
 async def _create_goal(context: Context, previous: Goal, period: Period, *, running: bool) -> Goal:

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
-from domain.leaderboards.ranking import RankedList, Roster
+from domain.leaderboards.ranking import RankedList
 from models.goals import goals
 from models.ledger import scores
-from models.ledger.scores import ScoreFilter
+from models.ledger.score_filter import ScoreFilter
 from models.live import change_log
-from models.organization import people
+from models.organization import people, quotas
 from models.organization.people import Employee
+from resolvers.leaderboards.rosters import LeaderboardMoment, Rosters, load_rosters
 
 _MAX_CACHED_ROWS: Final = 200_000  # of all cached leaderboards: some 60 MB
 _MAX_STALE_SCORES: Final = 500  # with more moved scores a leaderboard is rebuilt
@@ -37,24 +38,11 @@ class LeaderboardKey:
     by_attainment: bool
 
 
-@dataclass(frozen=True)
-class LeaderboardMoment:
-    """The time of a leaderboard.
-
-    as_of      an instant; None for the present, which is defined by the change log, not by a clock
-    today      the company's day of that time
-    day_start  its first instant, for the previous ranks
-    """
-
-    as_of: datetime | None
-    today: date
-    day_start: datetime
-
-
 @dataclass
 class RankedScores:
     """The ranking at a time and at the start of its day; amounts in the metric's smallest unit.
 
+    leader_ids    the employees who are ranked only while they sell
     transferred   of a team's leaderboard: the ranked employees who may have scores that are credited to other teams
     base_version  the version as long as no value and no target has moved
     moved_at      by employee id: the change-log position at which their value or target has last moved since
@@ -64,6 +52,7 @@ class RankedScores:
     as_of: datetime | None
     ranking: RankedList
     day_start_ranking: RankedList
+    leader_ids: frozenset[int]
     transferred: frozenset[int]
     base_version: int
     moved_at: dict[int, int] = field(default_factory=dict)
@@ -92,7 +81,8 @@ class RankedScores:
             self,
             ranking=self.ranking.restrict_to(employee_ids),
             day_start_ranking=self.day_start_ranking.restrict_to(employee_ids),
-            transferred=self.transferred & set(employee_ids),
+            leader_ids=self.leader_ids.intersection(employee_ids),
+            transferred=self.transferred.intersection(employee_ids),
             moved_at={id_: position for id_, position in self.moved_at.items() if id_ in employee_ids},
         )
 
@@ -119,20 +109,9 @@ class RankedScores:
 async def ranked_scores_at(key: LeaderboardKey, moment: LeaderboardMoment, base_version: int) -> RankedScores:
     """Return the ranked scores of a past instant; they are not cached."""
     assert moment.as_of is not None
-    rosters = await _load_rosters(key.score_filter, moment)
+    rosters = await load_rosters(key.score_filter, moment)
     totals, (at_day_start, at_moment) = await _load_scores(key.score_filter, rosters, [moment.day_start, moment.as_of])
     return await _rank(key, moment, base_version, rosters, totals.updated_by(at_moment), at_day_start)
-
-
-class _Rosters(NamedTuple):
-    """The employees active at a time and at the start of its day: the same object if they are the same.
-
-    transferred  of a team's leaderboard: those of them who may have scores that are credited to other teams
-    """
-
-    current: Roster
-    day_start: Roster
-    transferred: frozenset[int]
 
 
 class _Scores(NamedTuple):
@@ -146,14 +125,13 @@ class _Scores(NamedTuple):
 
 
 async def _load_scores(
-    score_filter: ScoreFilter, rosters: _Rosters, instants: Sequence[datetime]
+    score_filter: ScoreFilter, rosters: Rosters, instants: Sequence[datetime]
 ) -> tuple[_Scores, list[_Scores]]:
     """Return the present scores, and for each instant the scores that were others then, as they were then."""
     parts = await scores.score_totals(score_filter, instants)
     wholes: Sequence[dict[int, int]] = [{} for _ in parts]
     if rosters.transferred:
-        whole_filter = replace(score_filter, team_ids=None, employee_ids=rosters.transferred)
-        wholes = await scores.score_totals(whole_filter, instants)
+        wholes = await scores.score_totals(replace(score_filter, team_spans=None), instants, rosters.transferred)
     return _Scores(parts[0], wholes[0]), [
         _Scores(_subtract_later(parts[0], later_part), _subtract_later(wholes[0], later_whole))
         for later_part, later_whole in zip(parts[1:], wholes[1:], strict=True)
@@ -165,34 +143,11 @@ def _subtract_later(values: dict[int, int], later: dict[int, int]) -> dict[int, 
     return {employee_id: values.get(employee_id, 0) - amount for employee_id, amount in later.items()}
 
 
-async def _load_rosters(score_filter: ScoreFilter, moment: LeaderboardMoment) -> _Rosters:
-    """Return the rosters of the employees active at the time and at the start of its day.
-
-    Both are the same object if they are equal, so that the day-start ranking can be derived by copying.
-    """
-    memberships = await people.load_active_memberships(
-        moment.day_start, score_filter.team_ids, score_filter.employee_ids
-    )
-    current_names, day_start_names = (
-        {membership.employee_id: membership.name for membership in memberships if membership.is_active_at(at)}
-        for at in (moment.as_of, moment.day_start)
-    )
-    transferred: frozenset[int] = frozenset()
-    if score_filter.team_ids is not None:
-        transferred = await people.load_transferred_ids(score_filter.team_ids)
-    roster = Roster(current_names)
-    return _Rosters(
-        roster,
-        roster if current_names == day_start_names else Roster(day_start_names),
-        transferred & (current_names.keys() | day_start_names.keys()),
-    )
-
-
 async def _rank(
     key: LeaderboardKey,
     moment: LeaderboardMoment,
     base_version: int,
-    rosters: _Rosters,
+    rosters: Rosters,
     current: _Scores,
     day_start: _Scores,
 ) -> RankedScores:
@@ -214,8 +169,11 @@ async def _rank(
         day_start_ranking = ranking.copy()
         for employee_id in day_start.values.keys() | day_start.whole_values.keys():
             value = day_start.values.get(employee_id, current.values.get(employee_id, 0))
-            day_start_ranking.set_value(employee_id, value, day_start.whole_values.get(employee_id))
-    return RankedScores(key, moment.as_of, ranking, day_start_ranking, rosters.transferred, base_version)
+            whole_value = day_start.whole_values.get(employee_id, current.whole_values.get(employee_id))
+            day_start_ranking.set_value(employee_id, value, whole_value)
+    return RankedScores(
+        key, moment.as_of, ranking, day_start_ranking, rosters.leader_ids, rosters.transferred, base_version
+    )
 
 
 class _CacheEntry:
@@ -243,7 +201,8 @@ class LeaderboardCache:
         self._moved_at: defaultdict[str, dict[int, int]] = defaultdict(dict)  # by metric and employee id
         self._follow_lock = asyncio.Lock()
         self._entries: OrderedDict[LeaderboardKey, _CacheEntry] = OrderedDict()
-        self._rosters: dict[tuple[frozenset[int] | None, frozenset[int] | None], _Rosters] = {}
+        self._rosters: dict[_RosterKey, Rosters] = {}
+        self._sales_moved: list[int] = []  # ids of employees whose wins or goals have moved since the last `_clear`
         self._employees: dict[int, Employee] = {}
         self._today: date | None = None
 
@@ -298,6 +257,11 @@ class LeaderboardCache:
             self._clear(position)
             return
         moved_scores, moved_targets = _moved_scores(topics), _moved_targets(topics)
+        self._drop_rosters(
+            {employee_id for employee_id, _ in moved_scores.get(quotas.SELLING_METRIC, ())}.union(
+                *moved_targets.values()
+            )
+        )
         for metric, employee_ids in moved_targets.items():
             self._moved_at[metric].update(dict.fromkeys(employee_ids, position))
         if "goals" in topics:
@@ -316,27 +280,40 @@ class LeaderboardCache:
                 employee_id
                 for employee_id, day in moved_scores.get(score_filter.metric, ())
                 if score_filter.first_day <= day <= score_filter.last_day
-                and (score_filter.employee_ids is None or employee_id in score_filter.employee_ids)
+                and score_filter.employee_id in (None, employee_id)
             )
+
+    def _drop_rosters(self, employee_ids: set[int]) -> None:
+        """Drop the rosters with a leader among these employees, whose wins or goals have moved, and their entries."""
+        self._sales_moved += employee_ids
+        for roster_key, rosters in list(self._rosters.items()):
+            if not rosters.leader_ids.isdisjoint(employee_ids):
+                del self._rosters[roster_key]
+                for key in [key for key in self._entries if self._roster_key(key) == roster_key]:
+                    del self._entries[key]
+
+    def _roster_key(self, key: LeaderboardKey) -> _RosterKey:
+        score_filter = key.score_filter
+        is_over = self._today is not None and score_filter.last_day < self._today
+        return score_filter.team_ids, score_filter.employee_id, score_filter.last_day if is_over else None
 
     def _clear(self, position: int) -> None:
         self._entries, self._rosters, self._employees = OrderedDict(), {}, {}
+        self._sales_moved = []
         self._base_version, self._moved_at = position, defaultdict(dict)
 
     async def _build(self, entry: _CacheEntry, key: LeaderboardKey, moment: LeaderboardMoment) -> None:
-        rosters, employees, roster_key = (
-            self._rosters,
-            self._employees,
-            (key.score_filter.team_ids, key.score_filter.employee_ids),
-        )
-        if roster_key not in rosters:
-            rosters[roster_key] = await _load_rosters(
-                key.score_filter, moment
-            )  # after a `_clear` meanwhile this dict is discarded too
+        rosters, employees, roster_key = self._rosters, self._employees, self._roster_key(key)
+        while roster_key not in rosters:
+            sales_moved, moves = self._sales_moved, len(self._sales_moved)
+            loaded = await load_rosters(key.score_filter, moment)
+            if loaded.leader_ids.isdisjoint(sales_moved[moves:]):  # else it may be older than their sales
+                rosters[roster_key] = loaded  # after a `_clear` meanwhile this dict is discarded too
+        entry_rosters = rosters[roster_key]
         entry.stale_ids.clear()  # scores that move from here on are added again
         base_version, moved_at = self._base_version, dict(self._moved_at[key.score_filter.metric])
-        totals, [at_day_start] = await _load_scores(key.score_filter, rosters[roster_key], [moment.day_start])
-        entry.ranked = await _rank(key, moment, base_version, rosters[roster_key], totals, at_day_start)
+        totals, [at_day_start] = await _load_scores(key.score_filter, entry_rosters, [moment.day_start])
+        entry.ranked = await _rank(key, moment, base_version, entry_rosters, totals, at_day_start)
         entry.ranked.employees = employees
         entry.ranked.moved_at = {id_: moved for id_, moved in moved_at.items() if entry.ranked.has_part(id_)}
         row_count = sum(len(cached.ranked.ranking) for cached in self._entries.values() if cached.ranked is not None)
@@ -364,6 +341,9 @@ class LeaderboardCache:
                 # For later entries as well: the position may be above the one at which the move was followed
                 ranked.moved_at[employee_id] = moved_at[employee_id] = position
         return position
+
+
+_RosterKey = tuple[frozenset[int] | None, int | None, date | None]  # teams, employee, last day of a period that is over
 
 
 def _moved_scores(topics: Iterable[str]) -> dict[str, list[tuple[int, date]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -19,10 +19,12 @@ from domain.primitives.periods import Period
 from domain.primitives.units import from_smallest
 from models.db.keyset_pagination import MAX_PAGE_SIZE
 from models.goals.goals import OwnerKind
-from models.ledger.scores import ScoreFilter
+from models.ledger.score_filter import ScoreFilter
 from models.organization.people import Employee
+from models.organization.quotas import SELLING_METRIC
 from resolvers.leaderboards import leaderboard_cache
-from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, LeaderboardMoment, RankedScores
+from resolvers.leaderboards.leaderboard_cache import LeaderboardCache, RankedScores
+from resolvers.leaderboards.rosters import LeaderboardMoment
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.employee_reach import filter_reached
@@ -78,6 +80,7 @@ class Leaderboard:
     total: Decimal
     version: int
     as_of: datetime
+    leader_ids: frozenset[int]  # see `RankedScores`
     transferred: frozenset[int]  # see `RankedScores`
 
     @property
@@ -123,6 +126,7 @@ async def load_leaderboard(context: Context, query: LeaderboardQuery, up_to_posi
         from_smallest(total, resolved.metric.unit, resolved.currency),
         version,
         resolved.as_of,
+        ranked.leader_ids,
         ranked.transferred,
     )
 
@@ -150,15 +154,17 @@ async def _resolve_query(context: Context, query: LeaderboardQuery) -> _Resolved
     instant = min(as_of, now) if as_of else now
     today = calendar.day_of(instant)
     period = await resolve_query_period(context, query.period, today=today)
-    employee_ids = frozenset({scope.id}) if scope.kind is OwnerKind.EMPLOYEE else None
-    score_filter = ScoreFilter(metric.key, period.start, period.end, scope.team_ids(context), employee_ids)
+    period_end = calendar.start_of(period.end + timedelta(days=1))
+    employee_id = scope.id if scope.kind is OwnerKind.EMPLOYEE else None
+    team_spans = scope.team_spans(context, period.start, min(period.end, max(period.start, today)))
+    score_filter = ScoreFilter(metric.key, period.start, period.end, team_spans, employee_id)
     return _ResolvedQuery(
         metric,
         period,
         scope,
         calendar,
         instant,
-        LeaderboardMoment(instant if as_of else None, today, calendar.start_of(today)),
+        LeaderboardMoment(instant if as_of else None, today, calendar.start_of(today), period_end),
         (await context.company()).currency,
         leaderboard_cache.LeaderboardKey(score_filter, query.rank_by is RankBy.ATTAINMENT),
     )
@@ -274,4 +280,6 @@ def leaderboard_topics(leaderboard: Leaderboard) -> list[str]:
     scope = leaderboard.scope
     owner_topic = f"employee:{scope.id}" if scope.kind is OwnerKind.EMPLOYEE else f"team:{scope.id}"
     topics = [owner_topic, *(f"employee:{employee_id}" for employee_id in sorted(leaderboard.transferred))]
-    return [*(f"score:{leaderboard.metric.key}:{topic}" for topic in topics), "goals"]
+    score_topics = [f"score:{leaderboard.metric.key}:{topic}" for topic in topics]
+    sales_topics = [f"score:{SELLING_METRIC}:employee:{employee_id}" for employee_id in sorted(leaderboard.leader_ids)]
+    return [*score_topics, "goals", *sales_topics]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date
+from typing import Final
 
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Required
 from domain.primitives.calendar import MINUTES_PER_QUARTER, is_known_zone
 from domain.primitives.public_holidays import is_known_country, list_regions
+from models.goals.goals import Goal
 from models.ledger import scores
 from models.organization.company import Company, CompanyDay, CompanyDayKind, EarlierCalendar, find_company
 from resolvers.alerts import inactivity as inactivity_alerts
@@ -23,6 +25,7 @@ from resolvers.request.validation import InputFields
 _MINUTES_PER_DAY = 24 * 60
 _MAX_DAYS_AT_ONCE = 400
 _MAX_LISTED_REGIONS = 60
+DAY_IS_OVER: Final = "This day is over, and what is over stays as it was: give today or a later day."
 _ADMIN_ONLY = "Only an administrator can change the company and its pipelines."
 
 
@@ -30,9 +33,19 @@ async def change_settings(context: Context, company: Company, input: InputFields
     """Change the settings of the company's row by the input, and store those that held before the current day."""
     before, today = company.settings(), await context.today()
     apply_settings(company, input)
-    has_changed = company.settings() != before
-    if has_changed and not await scores.is_empty() and not await EarlierCalendar.exists(until=today):
-        await EarlierCalendar.create(until=today, **before)
+    if company.settings() == before or not await _has_past():
+        return
+    row = await EarlierCalendar.get_or_none(until=today)
+    if row is None:
+        await EarlierCalendar.create(until=today, changed_at=context.now(), **before)
+    else:  # what held before today; the day is one day whatever zones held on it
+        row.changed_at = context.now()
+        await row.save(update_fields=["changed_at"])
+
+
+async def _has_past() -> bool:
+    """Return whether anything has been counted or planned, so that a change of settings must leave it as it was."""
+    return not await scores.is_empty() or await Goal.exists()
 
 
 def apply_settings(company: Company, input: InputFields) -> None:
@@ -147,12 +160,12 @@ async def remove_company_days(context: Context, dates: Sequence[date]) -> Compan
 
 async def _first_open_day(context: Context) -> date:
     """Return the first day that can still be set: any day while nothing has been counted, then the current one."""
-    return date.min if await scores.is_empty() else await context.today()
+    return await context.today() if await _has_past() else date.min
 
 
 def _check_open(day: date, first_open_day: date, *path: str) -> None:
     if day < first_open_day:
-        raise Conflict("This day is over, and what is over stays as it was: give today or a later day.", *path)
+        raise Conflict(DAY_IS_OVER, *path)
 
 
 async def _publish_days(context: Context) -> Company:

@@ -12,7 +12,7 @@ from domain.primitives.global_ids import decode_global_id
 from models.crm.deals import Deal, StageEntry
 from models.crm.pipelines import Pipeline, Stage
 from models.ledger import scores
-from models.organization import people
+from models.organization import memberships
 from models.organization.company import Company, ExchangeRate, find_company
 from models.organization.people import Employee
 from resolvers.alerts import rules
@@ -48,7 +48,7 @@ async def set_up(
     administrator.set_name(validation.clean_name(admin, "admin"))
     administrator.password_hash = await passwords.hash_password(password, "password")
     await administrator.save()
-    await people.record_membership_change(administrator, now)
+    await memberships.record_change(administrator, now, former_name=administrator.name, former_role=administrator.role)
     await rules.create_default_rules(now)
     return company, administrator
 

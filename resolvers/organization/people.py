@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tortoise.queryset import QuerySet
 
-from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange
+from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange, Required
 from domain.i18n.languages import LANGUAGES
 from domain.permissions import Action, Reach, Role
 from domain.primitives.text import is_image_address
@@ -19,7 +19,7 @@ from models.db import connection
 from models.goals import goals
 from models.ledger import scores
 from models.live import change_log, presence
-from models.organization import accounts, people
+from models.organization import accounts, memberships, people, quotas
 from models.organization.people import Employee, Team
 from resolvers.alerts import evaluation
 from resolvers.auth import attempts, audit, passwords
@@ -88,11 +88,20 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
     if input.get("password") is not None:
         employee.password_hash = await passwords.hash_password(input["password"], "input", "password")
     await _ensure_admin_remains(employee, original)
+    quota_day = await _resolve_quota_day(context, input)
     changed_fields = [name for name, old in original.items() if getattr(employee, name) != old]
+    if changed_fields:
+        await employee.save()
+    if quota_day and await quotas.assign_quota(employee.id, quota_day, input["carriesQuota"]):
+        context.publish("people")
     if not changed_fields:
         return employee
-    await employee.save()
-    await people.record_membership_change(employee, context.now())
+    await memberships.record_change(
+        employee,
+        context.now(),
+        former_name=original["name"] or employee.name,
+        former_role=original["role"] or employee.role,
+    )
     if {"team_id", "role", "active"} & set(changed_fields):  # inactivity counts anew, for another manager or none
         await evaluation.resolve_all([("Employee", employee.id)], context.now())
     await inactivity.reschedule({employee.id: context.now()})
@@ -108,6 +117,24 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
     if {"joined_on", "active", "team_id"} & set(changed_fields) and original["id"] is not None:
         await calendar.follow_working_time(context, [employee.id])
     return employee
+
+
+async def _resolve_quota_day(context: Context, input: InputFields) -> date | None:
+    """Return the day from which `carriesQuota` holds, by default today; None if the input does not have it.
+
+    What is over stays: once anything has been counted, it is today or later.
+    """
+    if "carriesQuota" not in input:
+        if input.get("carriesQuotaFrom") is not None:
+            raise Required("Say whether the employee carries a quota from this day on.", "input", "carriesQuota")
+        return None
+    today = await context.today()
+    if input.get("carriesQuotaFrom") is None:
+        return today
+    day = validation.clean_day(input["carriesQuotaFrom"], "input", "carriesQuotaFrom")
+    if day < today and not await scores.is_empty():
+        raise Conflict(calendar.DAY_IS_OVER, "input", "carriesQuotaFrom")
+    return day
 
 
 async def _default_joining_day(context: Context) -> date | None:
@@ -220,34 +247,46 @@ async def _apply_team_input(context: Context, team: Team, input: InputFields) ->
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Team", [input.get("parent")])
     await resolver.load_by_global_ids("Employee", [input.get("manager")])
-    original_parent_id, affected_team_ids = team.parent_id, set[int]()
+    original_parent_id, parent_id, affected_team_ids = team.parent_id, team.parent_id, set[int]()
     if input.get("name") is not None:
         team.name = validation.clean_name(input["name"], "input", "name")
     if input.get("externalId") is not None:  # only imports set it
         team.external_id = validation.clean_external_id(input["externalId"], "input", "externalId")
     if "parent" in input:
         parent_id = None if input["parent"] is None else resolver.resolve_team(input["parent"], "input", "parent").id
-        team.parent_id = parent_id
     if "manager" in input:
         manager_global_id = input["manager"]
         team.manager_id = (
             None if manager_global_id is None else resolver.resolve_employee(manager_global_id, "input", "manager").id
         )
-    if team.id is not None and team.parent_id != original_parent_id:
+    today = await context.today()
+    if team.id is not None and parent_id != original_parent_id:
         tree = await people.load_team_tree()
-        if team.id in tree.path_to_root(team.parent_id):
+        if team.id in tree.path_to_root(parent_id):
             raise Invalid("A team cannot stand below itself.", "input", "parent")
-        old_ancestor_ids, new_ancestor_ids = tree.path_to_root(original_parent_id), tree.path_to_root(team.parent_id)
-        await scores.move_team_totals(team.id, old_ancestor_ids, new_ancestor_ids)
+        old_ancestor_ids, new_ancestor_ids = tree.path_to_root(original_parent_id), tree.path_to_root(parent_id)
+        await scores.move_team_totals(team.id, today, old_ancestor_ids, new_ancestor_ids)
         affected_team_ids = set(old_ancestor_ids) ^ set(new_ancestor_ids)
+    if parent_id != original_parent_id:
+        await people.set_parent(team, parent_id, today)
     await team.save()
     context.current_viewer = replace(
         context.viewer, tree=await people.load_team_tree()
     )  # the rest of this unit of work sees the team
     context.publish("people")
     if affected_team_ids:
-        await publish_goal_changes(context, await goals.owned_by_teams(affected_team_ids))
+        await publish_goal_changes(context, await goals.owned_by_teams(affected_team_ids, today))
     return team
+
+
+async def check_quotas(context: Context, keys: Sequence[tuple[int, date | None]]) -> list[bool]:
+    """Return for each pair of employee id and day (None: today) whether the employee carries a quota then."""
+    today = await context.today()
+    carries = {
+        day: await quotas.carry_quotas({employee_id for employee_id, other in keys if other == day}, day or today)
+        for day in {day for _, day in keys}
+    }
+    return [carries[day][employee_id] for employee_id, day in keys]
 
 
 async def check_online(context: Context, employee_ids: Sequence[int]) -> list[bool]:

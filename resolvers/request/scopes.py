@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
 
 from tortoise.expressions import Q
@@ -14,7 +15,7 @@ from domain.permissions import Action, Reach
 from domain.primitives.global_ids import decode_global_id, parse_external_id
 from models.goals.goals import OwnerKind
 from models.organization.company import Company
-from models.organization.people import Employee, Team
+from models.organization.people import Employee, Team, TeamSpan
 from resolvers.request.context import Context
 from resolvers.request.viewer import lookup_filter
 
@@ -37,6 +38,10 @@ class Scope:
     def team_ids(self, context: Context) -> frozenset[int] | None:
         """Return the ids of a team and all teams below it; None for the company and employees."""
         return context.tree.subtree_ids(self.id) if self.kind is OwnerKind.TEAM else None
+
+    def team_spans(self, context: Context, first_day: date, last_day: date) -> tuple[TeamSpan, ...] | None:
+        """Return a team and all teams below it on each of the days; None for the company and employees."""
+        return context.tree.subtree_spans(self.id, first_day, last_day) if self.kind is OwnerKind.TEAM else None
 
 
 async def company_scope(context: Context) -> Scope:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from domain.primitives.calendar import Calendar, Weekday
+from domain.primitives.calendar_changes import ZoneChange
 from domain.primitives.counterparts import Counterpart, find_counterpart
 from domain.primitives.periods import (
     Period,
@@ -179,3 +181,12 @@ def test_local_time_that_clocks_skip_becomes_the_end_of_the_change():
     skipped = NEW_YORK.same_time_on(date(2026, 3, 8), local("2026-03-09 02:30", NEW_YORK))
 
     assert skipped == datetime(2026, 3, 8, 7, tzinfo=UTC)
+
+
+def test_day_before_a_change_of_the_time_zone_is_cut_by_the_clocks_of_then():
+    change = ZoneChange(local("2026-11-03 00:00").astimezone(UTC), date(2026, 11, 3), "Europe/Moscow")
+    vladivostok = replace(MOSCOW, zone="Asia/Vladivostok", zone_changes=(change,))
+
+    counterpart = find_running(PeriodKind.DAY, "2026-11-05 15:00", vladivostok)  # the 4th is a holiday
+
+    assert counterpart.until == local("2026-11-03 15:00", MOSCOW)

@@ -269,7 +269,7 @@ async def test_stay_groups_equal_reading_deals_one_by_one(world: World) -> None:
         row = await Deal.create(
             title="x", owner_id=owner, stage_id=path[-1][0].id, status=status, created_at=path[0][1],
             created_on=path[0][1].date(), closed_at=closed, closed_on=closed and closed.date(), opened_by=owner,
-            won_by=owner if status is DealStatus.WON else None, won_team=1 if status is DealStatus.WON else None,
+            opened_team=owners[owner], won_by=owner if status is DealStatus.WON else None, won_team=1 if status is DealStatus.WON else None,
             lost_by=owner if status is DealStatus.LOST else None, lost_team=2 if status is DealStatus.LOST else None,
         )  # fmt: skip
         for stage, entered in path:

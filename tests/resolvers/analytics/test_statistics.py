@@ -65,19 +65,24 @@ async def test_statistics_of_each_scope_show_its_credited_scores(world: World) -
     }
 
 
-async def test_moved_team_takes_its_scores_to_its_new_ancestors(world: World) -> None:
+async def test_credit_of_a_day_belongs_to_the_teams_above_on_that_day(world: World) -> None:
+    """RULES 3: what is over stays as it was, also when a team moves below another one."""
     await world.create_team("East")
     await record_won_deal(world, "Ann", "100", closedAt="2026-11-02T10:00:00Z")
     await record_won_deal(world, "Bob", "7", closedAt="2026-11-02T10:00:00Z")
+    await record_won_deal(world, "Ann", "30", closedAt="2026-11-18T08:00:00Z")
     await world.mutate("updateTeam", id=world.global_ids["North"], parent=world.global_ids["East"])
+    await record_won_deal(world, "Ann", "5", closedAt="2026-11-02T11:00:00Z")
 
     north, south, east, sales, company = [
         nonzero_points(await read_statistics(world, scope=scope, metrics=WON), "deals_won_amount")
         for scope in ("North", "South", "East", "Sales", "company")
     ]
-    assert north == east == {"2026-11-02": "100.00"}
-    assert south == sales == {"2026-11-02": "7.00"}
-    assert company == {"2026-11-02": "107.00"}
+    assert north == {"2026-11-02": "105.00", "2026-11-18": "30.00"}
+    assert east == {"2026-11-18": "30.00"}  # the day of the move goes with the team
+    assert south == {"2026-11-02": "7.00"}
+    assert sales == {"2026-11-02": "112.00"}
+    assert company == {"2026-11-02": "112.00", "2026-11-18": "30.00"}
 
 
 async def test_weeks_and_months_add_up_to_total(world: World) -> None:

@@ -123,16 +123,21 @@ async def test_manually_set_recurring_goal_continues_the_recurrence(world: World
     assert [goal["target"] for goal in await read_goals(world)] == ["3", "9", "9", "9"]
 
 
-async def test_archived_goal_and_goal_of_inactive_employee_are_not_renewed(world: World) -> None:
+async def test_archived_goal_is_not_renewed_and_goal_of_former_employee_waits_for_their_return(world: World) -> None:
     archived = await set_goal(world, "Ann", "deals_won", "3", recurring=True)
     await set_goal(world, "Bob", "deals_won", "3", recurring=True)
     await world.query("mutation($id: ID!) { archiveGoal(id: $id) { userErrors { code } } }", id=archived)
     await world.mutate("updateEmployee", id=world.global_ids["Bob"], active=False)
-    await pass_time_until(world, datetime(2026, 12, 10, 9, tzinfo=UTC))
-    await world.mutate("updateEmployee", id=world.global_ids["Bob"], active=True)
     await pass_time_until(world, datetime(2027, 1, 10, 9, tzinfo=UTC))
-
     assert len(await read_goals(world)) == 2
+    await world.mutate("updateEmployee", id=world.global_ids["Bob"], active=True)
+    await pass_time_until(world, datetime(2027, 2, 10, 9, tzinfo=UTC))
+
+    assert [goal["period"]["start"] for goal in await read_goals(world) if goal["owner"]["name"] == "Bob"] == [
+        "2026-11-01",
+        "2027-01-01",  # none for December, when he was gone
+        "2027-02-01",
+    ]
 
 
 async def test_changed_target_is_renewed(world: World) -> None:

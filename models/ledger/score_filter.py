@@ -1,0 +1,74 @@
+"""Selects scores by metric, days, employee, and the teams of each day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from tortoise.expressions import Q
+
+from models.db import connection
+from models.organization.people import TeamSpan
+
+
+@dataclass(frozen=True)
+class ScoreFilter:
+    """Selects the scores of a metric within days, both included, optionally of some teams or of one employee only.
+
+    team_spans  the teams on each of the days, as `TeamTree.subtree_spans` returns them; None: all teams
+    """
+
+    metric: str
+    first_day: date
+    last_day: date
+    team_spans: tuple[TeamSpan, ...] | None = None
+    employee_id: int | None = None
+
+    @property
+    def team_ids(self) -> frozenset[int] | None:
+        """The teams at the end of the days; None: all."""
+        return None if self.team_spans is None else self.team_spans[-1].team_ids
+
+    def where_clause(self, day_column: str) -> tuple[str, list[Any]]:
+        """Return the condition for a WHERE clause, and its parameters."""
+        sql, parameters = f"metric = ? AND {day_column} BETWEEN ? AND ?", [self.metric, self.first_day, self.last_day]
+        if self.team_spans is not None:
+            spans_sql, span_values = team_condition(self.team_spans, "team_id", day_column)
+            sql, parameters = f"{sql} AND {spans_sql}", [*parameters, *span_values]
+        return (
+            (sql, parameters)
+            if self.employee_id is None
+            else (f"{sql} AND employee_id = ?", [*parameters, self.employee_id])
+        )
+
+
+def team_condition(spans: Sequence[TeamSpan], team_column: str, day_column: str) -> tuple[str, list[Any]]:
+    """Return the condition that a row's team is among those of its day, and its parameters.
+
+    The days themselves are not restricted when the teams are the same on all of them.
+    """
+    if len(spans) == 1:
+        [span] = spans
+        return f"{team_column} IN ({connection.placeholders([*span.team_ids])})", sorted(span.team_ids)
+    conditions, values = [], list[Any]()
+    for span in spans:
+        conditions.append(
+            f"{day_column} BETWEEN ? AND ? AND {team_column} IN ({connection.placeholders([*span.team_ids])})"
+        )
+        values += [span.first_day, span.last_day, *sorted(span.team_ids)]
+    return f"({' OR '.join(conditions)})", values
+
+
+def team_filter(spans: Sequence[TeamSpan], team_field: str, day_field: str) -> Q:
+    """Return the filter for rows whose team is among those of their day."""
+    condition = Q(id=0)
+    for span in spans:
+        conditions: dict[str, Any] = {
+            f"{day_field}__gte": span.first_day,
+            f"{day_field}__lte": span.last_day,
+            f"{team_field}__in": sorted(span.team_ids),
+        }
+        condition |= Q(**conditions)
+    return condition
