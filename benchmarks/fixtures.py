@@ -32,9 +32,11 @@ CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => ((
 JOIN employee e ON e.id = $3 + n % $4
 """
 _INSERT_SCORE_ENTRIES = """
-INSERT INTO score_entry (metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind, source_id)
+INSERT INTO score_entry
+    (metric, employee_id, team_id, amount, effective_on, effective_at, late, recorded_at, source_kind, source_id)
 SELECT metric, owner_id, won_team, CASE WHEN metric LIKE '%_amount' THEN value ELSE 1 END,
-    CASE metric WHEN 'deals_created' THEN created_on ELSE closed_on END, false, closed_at, 'Deal', id
+    CASE metric WHEN 'deals_created' THEN created_on ELSE closed_on END,
+    CASE metric WHEN 'deals_created' THEN created_at ELSE closed_at END, false, closed_at, 'Deal', id
 FROM deal CROSS JOIN unnest(
     ARRAY['deals_won', 'deals_won_amount', 'first_deals_won', 'first_deals_won_amount', 'deals_created']
 ) AS metric

@@ -17,7 +17,7 @@ from strawberry.dataloader import DataLoader
 
 from demo import company_data
 from demo.goals import PlannedGoal, plan_goals
-from demo.history_generator import DEMOS, TRAININGS, CompanyHistory, HistoryEvent
+from demo.history_generator import CALENDAR, DEMOS, TRAININGS, CompanyHistory, HistoryEvent
 from domain.permissions import DeviceKind
 from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, decode_global_id, encode_global_id
 from domain.primitives.periods import PeriodKind
@@ -231,11 +231,15 @@ class _DemoSeeder:
 
 
 def _split_into_batches(history: CompanyHistory) -> Iterator[tuple[datetime, list[HistoryEvent]]]:
-    """Yield the events in batches with the time at which each is recorded; the batches get shorter towards now."""
+    """Yield the events in batches with the time at which each is recorded; the batches get shorter towards now.
+
+    None extends over the start of the present day, which is the moment that leaderboards compare ranks with.
+    """
     remaining, until = history.events, history.start
+    end_of_yesterday = CALENDAR.start_of(history.today) - timedelta(seconds=1)
     while until < history.now:
-        ago = history.now - until
-        until = min(until + min(max(ago / _BATCH_FRACTION, _MIN_BATCH), _MAX_BATCH), history.now)
+        length = min(max((history.now - until) / _BATCH_FRACTION, _MIN_BATCH), _MAX_BATCH)
+        until = min(until + length, end_of_yesterday if until < end_of_yesterday else history.now)
         count = next((n for n, event in enumerate(remaining) if event.at > until), len(remaining))
         if count:
             yield until, remaining[:count]

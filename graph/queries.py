@@ -125,7 +125,7 @@ overlaps the given one (null: includes today), by their last day, at most 1000. 
     @strawberry.field(
         graphql_type=Leaderboard,
         description="""`around` returns the `first` rows nearest to that employee; `asOf` returns the leaderboard as it
-was at that time. Ranks are always those of the whole scope; of hours_worked, among those whose work time the viewer may
+was at that time, of the period that ran then unless the period is given by its days. Ranks are always those of the whole scope; of hours_worked, among those whose work time the viewer may
 see.""",
     )
     async def leaderboard(

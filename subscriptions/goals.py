@@ -62,7 +62,7 @@ async def goal_progress(
         calendar, instants = await context.calendar(), []
         for goal_state in goal_states:
             projection = projections_by_goal.get(goal_state.goal.id)
-            follows_clock = with_expected or (projection is not None and projection.is_by_pace)
+            follows_clock = with_expected or (projection is not None and projection.follows_clock)
             find_next = next_elapsed_change if follows_clock else next_pace_change
             instants.append(find_next(goal_state.progress, goal_state.as_of, calendar))
         return [instant for instant in instants if instant is not None]

@@ -70,15 +70,13 @@ def max_point_count(period: Period, interval: Interval) -> int:
 
 @dataclass
 class ClosedDeals:
-    """The deals closed within a period.
+    """The deals closed within a period, each by its present state.
 
-    value   sum of the won deals' values, in the smallest unit of the company's currency
     cycles  number of wins by sales cycle, in calendar days from creation to win
     """
 
     won: int = 0
     lost: int = 0
-    value: int = 0
     cycles: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -87,14 +85,14 @@ class ClosedDeals:
         return 100 * self.won / (self.won + self.lost) if self.won + self.lost else None
 
     @property
-    def average_value(self) -> Fraction | None:
-        """The average value of a win, in the smallest unit; None without wins."""
-        return Fraction(self.value, self.won) if self.won else None
-
-    @property
     def median_cycle_days(self) -> float | None:
         """The median sales cycle in days; None without wins."""
         return median_of_counts(self.cycles)
+
+
+def average_amount(total: int, count: int) -> Fraction | None:
+    """Return the average of a total over its count; None if nothing is left to be averaged after corrections."""
+    return Fraction(total, count) if count > 0 else None
 
 
 def median_of_counts(counts: Mapping[int, int]) -> float | None:

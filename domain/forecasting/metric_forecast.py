@@ -8,6 +8,7 @@ month ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
@@ -25,6 +26,21 @@ from domain.primitives.calendar import Calendar
 
 _LOOK_BACK_MONTHS: Final = 6  # month ends at which the model is tested
 _MAX_WINDOW_MONTHS: Final = 3  # longest test window, in months
+
+
+@dataclass(frozen=True, eq=False)
+class MetricWindow:
+    """The forecast of a metric in a window for every seller: equally likely amounts, shape (sellers, DRAWS)."""
+
+    draws: Floats
+
+    def aggregate(self, members: Bools) -> Distribution:
+        """Return the distribution of the amount of a group.
+
+        members  which sellers belong to the group; booleans of shape (sellers,)
+        """
+        draws = self.draws[members].sum(axis=0)
+        return Distribution(Fraction(int(draws.astype(np.int64).sum()), DRAWS), 0.0, np.sort(draws))
 
 
 class FittedMetricModel:
@@ -58,35 +74,26 @@ class FittedMetricModel:
         self.amount_tables = (
             None if is_count else deal_value_model.build_amount_tables(amounts, age, sellers, len(names))
         )
-        self._windows: dict[tuple[int, int], Floats] = {}
         self._errors: dict[int, ModelErrors] = {}
 
     @property
     def confidence(self) -> Confidence:
         return rate_confidence(self.volume.complete_months, self.volume.total_until(self.day))
 
-    def forecast(self, members: Bools, first: int, last: int) -> Distribution:
-        """Return the distribution of a group's amount from day `first` to day `last`.
+    def forecast_window(self, first: int, last: int, presence: Floats) -> MetricWindow:
+        """Forecast the amounts from day `first` to day `last`.
 
-        members  which sellers belong to the group; booleans of shape (sellers,)
+        presence  the part of the window's working time in which each seller is still to work, 0 to 1; shape (sellers,)
         """
-        draws = self.draw_window(first, last)[members].sum(axis=0)
-        return Distribution(Fraction(int(draws.astype(np.int64).sum()), DRAWS), 0.0, np.sort(draws))
-
-    def draw_window(self, first: int, last: int) -> Floats:
-        """Return the draws of every seller from day `first` to day `last`; shape (sellers, DRAWS); cached."""
-        key = (first, last)
-        if key not in self._windows:
-            expected, log_sd = self._expect_events(self.day, first, last)
-            errors = self._errors_for(last - first + 1)
-            streams = RandomStreams(first * 10_000 + last - first, self.seller_hashes)
-            multipliers = run_to_completion(
-                monte_carlo.error_multipliers(streams, errors.common_sd(log_sd), errors.seller_sd)
-            )
-            self._windows[key] = run_to_completion(
-                monte_carlo.sample_wins(expected, multipliers, self.amount_tables, streams, 1)
-            )
-        return self._windows[key]
+        expected, log_sd = self._expect_events(self.day, first, last)
+        errors = self._errors_for(last - first + 1)
+        streams = RandomStreams(first * 10_000 + last - first, self.seller_hashes)
+        multipliers = run_to_completion(
+            monte_carlo.error_multipliers(streams, errors.common_sd(log_sd), errors.seller_sd)
+        )
+        return MetricWindow(
+            run_to_completion(monte_carlo.sample_wins(expected * presence, multipliers, self.amount_tables, streams, 1))
+        )
 
     def _expect_events(self, day: int, first: int, last: int) -> tuple[Floats, float]:
         is_known = self.volume.days <= day

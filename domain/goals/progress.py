@@ -37,6 +37,21 @@ class Pace(StrEnum):
     MISSED = "MISSED"
 
 
+class ProjectionBasis(StrEnum):
+    """What a projection continues.
+
+    VALUE     nothing: it is the value so far, before the first half day of working time and once the period is over
+    PACE      the pace so far
+    HISTORY   the history of the metric
+    FORECAST  the forecast of won deals
+    """
+
+    VALUE = "VALUE"
+    PACE = "PACE"
+    HISTORY = "HISTORY"
+    FORECAST = "FORECAST"
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """The progress of a goal; amounts are in the metric's smallest unit. Derived figures are properties.
@@ -69,9 +84,15 @@ class Progress:
     @property
     def projected(self) -> Fraction:
         """The value at the end of the period if the pace so far continues; the value itself in the first half day."""
-        if self.is_over or not self.time.has_half_day_elapsed:
+        if self.pace_projection_basis is ProjectionBasis.VALUE:
             return Fraction(self.value)
         return Fraction(self.value * self.time.total, self.time.elapsed)
+
+    @property
+    def pace_projection_basis(self) -> ProjectionBasis:
+        """Whether `projected` continues the pace already."""
+        has_pace = self.time.has_half_day_elapsed and not self.is_over
+        return ProjectionBasis.PACE if has_pace else ProjectionBasis.VALUE
 
     @property
     def projected_percent(self) -> float:

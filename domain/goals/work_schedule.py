@@ -6,8 +6,9 @@ time of a team is the sum of that of its members, each day by the members of tha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Final
@@ -19,6 +20,7 @@ from domain.primitives.working_time import WorkingTime, calendar_days, company_w
 _DAY: Final = timedelta(days=1)
 
 DayRange = tuple[date, date]  # first and last day, both included
+TeamSpans = tuple[tuple[date, date, frozenset[int]], ...]  # first and last day, both included, and the teams
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,15 @@ class WorkSchedule:
             ranges = _subtract((assignment.first, assignment.last), absences.get(assignment.employee_id, ()))
             self._ranges_by_employee.setdefault(assignment.employee_id, []).extend(ranges)
             self._ranges_by_team.setdefault(assignment.team_id, []).extend(ranges)
-        self._sums: dict[tuple[int | frozenset[int] | None, Period, date], _DaySums] = {}
+        self._sums: dict[tuple[int | TeamSpans | None, Period, date], _DaySums] = {}
+        self._shares_left: dict[tuple[tuple[int, ...], Period, date, int], tuple[float, ...]] = {}
 
     def employee_time(self, employee_id: int, period: Period, instant: datetime) -> WorkingTime:
         """Return the working time of an employee in the period.
 
-        One without any in a period that has some, because of an absence or before joining, is expected nothing
-        while the period runs: elapsed is 0 of 1 until it is over.
+        One without any in a period that has some, because of an absence, before joining or after leaving, is expected
+        nothing while the period runs: elapsed is 0 of 1 until it is over.
         """
-        if employee_id not in self._employment:
-            return company_working_time(period, instant, self.calendar)
         today = self.calendar.day_of(instant)
         sums = self._sum(employee_id, self._ranges_by_employee.get(employee_id, ()), period, today)
         if sums.total:
@@ -71,23 +72,68 @@ class WorkSchedule:
     def own_share(self, employee_id: int, period: Period) -> Fraction:
         """Return the employee's working time in the period divided by the company's; 1 if that has none."""
         whole = self.calendar.count_quarters(period.start, period.end)
-        if not whole or employee_id not in self._employment:
+        if not whole:
             return Fraction(1)
         ranges = self._ranges_by_employee.get(employee_id, ())
         return Fraction(_sum_days(self.calendar, ranges, period, period.start).total, whole)
 
-    def team_time(self, team_ids: frozenset[int] | None, period: Period, instant: datetime) -> WorkingTime:
-        """Return the working time of the members of these teams together; None for the company.
+    def calendar_of(self, employee_id: int, since: date, until: date) -> Calendar:
+        """Return the company's calendar with the days of absence off, and from `since` to `until` those not employed."""
+        gaps = _subtract((since, until), self._employment.get(employee_id, ()))
+        days_off = {
+            first + n * _DAY
+            for first, last in (*self._absences.get(employee_id, ()), *gaps)
+            for n in range((last - first).days + 1)
+        }
+        if not days_off:
+            return self.calendar
+        return replace(
+            self.calendar, days_off=self.calendar.days_off | days_off, days_on=self.calendar.days_on - days_off
+        )
+
+    def shares_left(self, employee_ids: tuple[int, ...], period: Period, instant: datetime) -> tuple[float, ...]:
+        """Return the working time that each employee still has in the period, divided by the period's whole of the company.
+
+        In a period without any it is 1 for everybody. The result is kept, as every goal with this period needs it.
+        """
+        today = self.calendar.day_of(instant)
+        key = employee_ids, period, today, self.calendar.elapsed_quarters(instant)
+        shares = self._shares_left.get(key)
+        if shares is None:
+            whole = self.calendar.count_quarters(period.start, period.end)
+            times = [self.employee_time(employee_id, period, instant) for employee_id in employee_ids]
+            shares = (
+                tuple((time.total - time.elapsed) / whole if time.workdays else 0.0 for time in times)
+                if whole
+                else (1.0,) * len(employee_ids)
+            )
+            if len(self._shares_left) >= _MAX_SHARES:
+                self._shares_left.clear()
+            self._shares_left[key] = shares
+        return shares
+
+    def team_time(self, spans: TeamSpans | None, period: Period, instant: datetime) -> WorkingTime:
+        """Return the working time of the members of a team and those below it together; None for the company.
+
+        spans  the team and those below it on each day, as they may have moved
 
         Teams without members have that of the company's calendar, since a goal of theirs still has a pace.
         """
         today = self.calendar.day_of(instant)
-        sums = self._sums.get((team_ids, period, today))
+        sums = self._sums.get((spans, period, today))
         if sums is None:
-            selected = self._ranges_by_team if team_ids is None else team_ids & self._ranges_by_team.keys()
-            ranges = [day_range for team_id in selected for day_range in self._ranges_by_team[team_id]]
-            sums = self._sum(team_ids, ranges, period, today)
+            sums = self._sum(spans, list(self._ranges_of_teams(spans)), period, today)
         return self._working_time(sums, instant) if sums.total else company_working_time(period, instant, self.calendar)
+
+    def _ranges_of_teams(self, spans: TeamSpans | None) -> Iterator[DayRange]:
+        if spans is None:
+            yield from itertools.chain.from_iterable(self._ranges_by_team.values())
+            return
+        for span_first, span_last, team_ids in spans:
+            for team_id in team_ids & self._ranges_by_team.keys():
+                for first, last in self._ranges_by_team[team_id]:
+                    if first <= span_last and last >= span_first:
+                        yield max(first, span_first), min(last, span_last)
 
     def is_absent(self, employee_id: int, day: date) -> bool:
         """Return whether the employee has an absence on the day."""
@@ -104,7 +150,7 @@ class WorkSchedule:
         return any(first <= day <= last for first, last in self._employment.get(employee_id, ()))
 
     def _sum(
-        self, scope: int | frozenset[int] | None, ranges: Collection[DayRange], period: Period, today: date
+        self, scope: int | TeamSpans | None, ranges: Collection[DayRange], period: Period, today: date
     ) -> _DaySums:
         key = scope, period, today
         sums = self._sums.get(key)
@@ -120,6 +166,7 @@ class WorkSchedule:
 
 
 _MAX_SUMS: Final = 100_000  # upper bound for memory
+_MAX_SHARES: Final = 32  # results for all employees
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +219,8 @@ def _subtract(day_range: DayRange, removed: Iterable[DayRange]) -> list[DayRange
             continue
         if removed_first > first:
             remaining.append((first, removed_first - _DAY))
-        first = removed_last + _DAY
-        if first > last:
+        if removed_last >= last:
             return remaining
+        first = removed_last + _DAY
     remaining.append((first, last))
     return remaining

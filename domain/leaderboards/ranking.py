@@ -10,6 +10,7 @@ from bisect import bisect_left, insort
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, Self
 
 from domain.primitives.text import search_key
@@ -33,6 +34,7 @@ class Roster:
 class RankedRow:
     """One row of a ranking, amounts in the metric's smallest unit.
 
+    attained     the amount that counts for the employee's own target; the value, unless that is a team's part of it
     gap_to_next  the amount needed to draw level with the next rank up; None at the top and
                  for employees without a target in a ranking by attainment
     """
@@ -40,6 +42,7 @@ class RankedRow:
     employee_id: int
     name: str
     value: int
+    attained: int
     rank: int
     gap_to_next: int | None
 
@@ -49,14 +52,22 @@ class RankedList:
 
     Looking up a rank takes O(log n); changing a value moves one entry of the sorted list, found by bisection.
 
-    values   by employee id, of all employees with a score, on the roster or not; the others have zero
-    targets  by employee id, above zero. With targets the ranking is by value / target; employees without one come
-             last, in name order, and share one rank: the number of the others plus one. None: ranked by value.
-    total    the sum of all values, including those of employees not on the roster
+    values        by employee id, of all employees with a score, on the roster or not; the others have zero
+    targets       by employee id, above zero. With targets the ranking is by attained / target; employees without one
+                  come last, in name order, and share one rank: the number of the others plus one. None: ranked by value.
+    whole_values  by employee id, where values are parts of scores: the whole score, which is what is attained
+    total         the sum of all values, including those of employees not on the roster
     """
 
-    def __init__(self, roster: Roster, values: Mapping[int, int], targets: Mapping[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        values: Mapping[int, int],
+        targets: Mapping[int, int] | None = None,
+        whole_values: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
         self.roster, self.values, self.targets = roster, dict(values), targets
+        self.whole_values = dict(whole_values)
         self.total = sum(values.values())
         sort_keys = [self._sort_key(employee_id) for employee_id in roster.employee_ids]
         # An entry is one integer, the sort key with the place in name order in its low bits: small and quick to compare
@@ -72,6 +83,7 @@ class RankedList:
         """Return an independent copy."""
         duplicate = self.__class__.__new__(self.__class__)
         duplicate.roster, duplicate.values, duplicate.targets = self.roster, dict(self.values), self.targets
+        duplicate.whole_values = dict(self.whole_values)
         duplicate.total, duplicate._entries = self.total, self._entries[:]
         return duplicate
 
@@ -81,17 +93,29 @@ class RankedList:
             Roster({id_: self.roster.names[place] for id_, place in self.roster.places.items() if id_ in employee_ids}),
             {id_: value for id_, value in self.values.items() if id_ in employee_ids},
             self.targets,
+            {id_: value for id_, value in self.whole_values.items() if id_ in employee_ids},
         )
 
-    def set_value(self, employee_id: int, value: int) -> bool:
-        """Set the value of an employee; return whether it has changed."""
-        if value == self.values.get(employee_id, 0):
+    def attained(self, employee_id: int) -> int:
+        """Return the amount that counts for the employee's own target."""
+        whole_value = self.whole_values.get(employee_id)
+        return self.values.get(employee_id, 0) if whole_value is None else whole_value
+
+    def has_score(self, employee_id: int) -> bool:
+        """Return whether the employee is ranked with an amount other than zero."""
+        amount = self.values.get(employee_id, 0) if self.targets is None else self.attained(employee_id)
+        return amount != 0 and employee_id in self.roster.places
+
+    def set_value(self, employee_id: int, value: int, whole_value: int | None = None) -> bool:
+        """Set the value of an employee, and the whole one if it is a part; return whether either has changed."""
+        attained = value if whole_value is None else whole_value
+        if value == self.values.get(employee_id, 0) and attained == self.attained(employee_id):
             return False
         is_ranked = employee_id in self.roster.places
         if is_ranked:
             del self._entries[self._position(employee_id)]
         self.total += value - self.values.get(employee_id, 0)
-        self.values[employee_id] = value
+        self.values[employee_id], self.whole_values[employee_id] = value, attained
         if is_ranked:
             insort(self._entries, self._entry(employee_id))
         return True
@@ -116,16 +140,16 @@ class RankedList:
                 )
             employee_id = self.roster.employee_ids[place]
             gap = None if above_place is None else self._gap_to(employee_id, self.roster.employee_ids[above_place])
-            rows.append(RankedRow(employee_id, self.roster.names[place], self.values.get(employee_id, 0), rank, gap))
+            value, attained = self.values.get(employee_id, 0), self.attained(employee_id)
+            rows.append(RankedRow(employee_id, self.roster.names[place], value, attained, rank, gap))
         return rows
 
     def _sort_key(self, employee_id: int) -> int:
         """Return the sort key of an employee: smaller for a better result, equal for equal results."""
-        value = self.values.get(employee_id, 0)
         if self.targets is None:
-            return -value
+            return -self.values.get(employee_id, 0)
         target = self.targets.get(employee_id)
-        return _NO_TARGET_KEY if target is None else -(value * _SHARE_SCALE // target)
+        return _NO_TARGET_KEY if target is None else -(self.attained(employee_id) * _SHARE_SCALE // target)
 
     def _entry(self, employee_id: int) -> int:
         return (self._sort_key(employee_id) << _PLACE_BITS) + self.roster.places[employee_id]
@@ -140,10 +164,10 @@ class RankedList:
 
     def _gap_to(self, employee_id: int, above_id: int) -> int:
         """Return the amount that brings an employee level with the one above; rounded up for a share of a target."""
-        value, above_value = self.values.get(employee_id, 0), self.values.get(above_id, 0)
         if self.targets is None:
-            return above_value - value
-        return -(-self.targets[employee_id] * above_value // self.targets[above_id]) - value
+            return self.values.get(above_id, 0) - self.values.get(employee_id, 0)
+        needed = -(-self.targets[employee_id] * self.attained(above_id) // self.targets[above_id])
+        return needed - self.attained(employee_id)
 
 
 def window_start(position: int, first: int, count: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from domain.ledger.record_facts import (
     DealFacts,
     DealStatus,
     LeadFacts,
+    Moment,
     RecordFacts,
     ResultFacts,
     SaleKind,
@@ -35,13 +36,18 @@ from domain.primitives.units import Unit
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Contribution of one record to one metric: `amount` in the metric's smallest unit, counted for `day`."""
+    """Contribution of one record to one metric.
+
+    day, at  the day of the company's calendar that it counts for, and the instant
+    amount   in the metric's smallest unit
+    """
 
     metric: str
     employee_id: int
     team_id: int
     day: date
     amount: int
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Metric:
     facts_type        class of the facts it is computed from
     when              whether the record, in its current state, counts
     credit            employee and team that are credited
-    day               day of the company's calendar it counts on
+    moment            day of the company's calendar and instant that it counts for
     amount            in the smallest unit: a piece, a cent, a second; None contributes nothing
     posts_increments  the amount grows every minute: only the increase is posted, no earlier score is withdrawn
     private_action    the action that has to reach an employee for their part to be told; None: everyone who may see
@@ -65,7 +71,7 @@ class Metric:
     facts_type: type[RecordFacts] | None = None
     when: Callable[[Any], bool] = lambda record: True
     credit: Callable[[Any], Credit | None] = lambda record: record.creation_credit
-    day: Callable[[Any], date | None] = lambda record: record.created_on
+    moment: Callable[[Any], Moment | None] = lambda record: record.created
     amount: Callable[[Any], int | None] = lambda record: 1
     posts_increments: bool = False
     private_action: Action | None = None
@@ -74,10 +80,10 @@ class Metric:
         """Return the score of the record in its current state, or None when it does not count."""
         if record is None or not self.when(record):
             return None
-        credit, day, amount = self.credit(record), self.day(record), self.amount(record)
-        if credit is None or day is None or not amount:
+        credit, moment, amount = self.credit(record), self.moment(record), self.amount(record)
+        if credit is None or moment is None or not amount:
             return None
-        return Score(self.key, credit.employee_id, credit.team_id, day, amount)
+        return Score(self.key, credit.employee_id, credit.team_id, moment.day, amount, moment.at)
 
 
 def _is_won(deal: DealFacts) -> bool:
@@ -96,8 +102,8 @@ def _get_win_credit(deal: DealFacts) -> Credit | None:
     return deal.win_credit
 
 
-def _get_closing_day(deal: DealFacts) -> date | None:
-    return deal.closed_on
+def _get_closing_moment(deal: DealFacts) -> Moment | None:
+    return deal.closed
 
 
 def _get_value(deal: DealFacts) -> int | None:
@@ -112,7 +118,7 @@ def _make_win_metric(key: str, unit: Unit, name: str, description: str, **overri
         description,
         DealFacts,
         credit=_get_win_credit,
-        day=_get_closing_day,
+        moment=_get_closing_moment,
         **({"when": _is_won} | overrides),
     )
 
@@ -125,7 +131,7 @@ def _make_call_metric(key: str, unit: Unit, name: str, description: str, **overr
         description,
         CallFacts,
         credit=lambda call: call.credit,
-        day=lambda call: call.made_on,
+        moment=lambda call: call.made,
         **overrides,
     )
 
@@ -212,7 +218,7 @@ METRICS: Final = _index_by_key(
         "Leads that became a deal, on that day.",
         LeadFacts,
         credit=lambda lead: lead.conversion_credit,
-        day=lambda lead: lead.converted_on,
+        moment=lambda lead: lead.converted,
     ),
     # the client base
     Metric(
@@ -259,7 +265,7 @@ METRICS: Final = _index_by_key(
         "Tasks and assignments done, on the day of completion.",
         TaskFacts,
         credit=lambda task: task.completion_credit,
-        day=lambda task: task.completed_on,
+        moment=lambda task: task.completed,
     ),
     Metric(
         "hours_worked",
@@ -268,7 +274,7 @@ METRICS: Final = _index_by_key(
         "Time at work, by the heartbeats of the employee's client.",
         WorkFacts,
         credit=lambda work: work.credit,
-        day=lambda work: work.worked_on,
+        moment=lambda work: work.worked,
         amount=lambda work: work.seconds,
         posts_increments=True,
         private_action=Action.VIEW_WORK_TIME,
@@ -295,7 +301,7 @@ def make_company_metric(key: str, unit: Unit, name: str, description: str) -> Me
         ResultFacts,
         when=lambda result: result.metric == key,
         credit=lambda result: result.credit,
-        day=lambda result: result.achieved_on,
+        moment=lambda result: result.achieved,
         amount=lambda result: result.amount,
     )
 
@@ -318,8 +324,10 @@ def compute_postings(metric: Metric, before: RecordFacts | None, after: RecordFa
     old_score, new_score = metric.score(before), metric.score(after)
     if old_score == new_score:
         return []
-    if metric.posts_increments and old_score and new_score and replace(old_score, amount=new_score.amount) == new_score:
-        return [replace(new_score, amount=new_score.amount - old_score.amount)]
+    if metric.posts_increments and old_score and new_score:
+        increment = new_score.amount - old_score.amount
+        if replace(old_score, amount=new_score.amount, at=new_score.at) == new_score:
+            return [replace(new_score, amount=increment)] if increment else []
     return [*([replace(old_score, amount=-old_score.amount)] if old_score else []), *([new_score] if new_score else [])]
 
 

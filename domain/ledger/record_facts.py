@@ -3,14 +3,13 @@
 A row has many more fields than its scores depend on. Those that matter are decided once,
 at the event, and stored on the row (the credited employee and team, the frozen value in the
 company's currency, the day it counts on); the row's `facts()` method returns them as one of
-these classes. Days are days of the company's calendar, amounts are whole numbers in the
-smallest unit, team id 0 means "in no team".
+these classes. Amounts are whole numbers in the smallest unit, team id 0 means "in no team".
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -57,14 +56,24 @@ class Credit(NamedTuple):
     team_id: int
 
 
+class Moment(NamedTuple):
+    """When something happened: the day of the company's calendar that it counts on, and the instant.
+
+    The day is decided once. A later change of the company's time zone does not move it.
+    """
+
+    day: date
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class DealFacts:
     id: int
     creation_credit: Credit
-    created_on: date
+    created: Moment
     status: DealStatus
     win_credit: Credit | None = None
-    closed_on: date | None = None
+    closed: Moment | None = None
     value: int | None = None  # of a won deal, in the company's currency at the frozen rate
     profit: int | None = None  # None while the cost is unknown
     sale_kind: SaleKind | None = None
@@ -74,30 +83,30 @@ class DealFacts:
 class LeadFacts:
     id: int
     creation_credit: Credit
-    created_on: date
+    created: Moment
     conversion_credit: Credit | None = None
-    converted_on: date | None = None
+    converted: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ContactFacts:
     id: int
     creation_credit: Credit
-    created_on: date
+    created: Moment
 
 
 @dataclass(frozen=True, slots=True)
 class ClientFacts:
     id: int
     creation_credit: Credit
-    created_on: date
+    created: Moment
 
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
     id: int
     credit: Credit
-    made_on: date
+    made: Moment
     outcome: CallOutcome
     seconds: int
 
@@ -106,7 +115,7 @@ class CallFacts:
 class TaskFacts:
     id: int
     completion_credit: Credit | None = None
-    completed_on: date | None = None
+    completed: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +123,17 @@ class ResultFacts:
     id: int
     metric: str
     credit: Credit
-    achieved_on: date
+    achieved: Moment
     amount: int
 
 
 @dataclass(frozen=True, slots=True)
 class WorkFacts:
-    """A day at work; `seconds` is the working time counted so far."""
+    """A day at work; `seconds` is the working time counted so far, `worked` the day and the end of that time."""
 
     id: int
     credit: Credit
-    worked_on: date
+    worked: Moment
     seconds: int
 
 

@@ -95,6 +95,19 @@ class Calendar:
             return first_instant_of_day(self.zone_changes, self.zone, day, _start_of_day)
         return _start_of_day(self.zone, day)
 
+    def same_time_on(self, day: date, instant: datetime) -> datetime:
+        """Return the first instant of the day at which clocks show the same time as at the instant, or a later one.
+
+        Clocks show the time of the zone that held then and on the day.
+        """
+        today = self.day_of(instant)
+        local = instant.astimezone(ZoneInfo(self._zone_on(today)))
+        clock_time = local.time() if local.date() == today else time()
+        return max(self.start_of(day), _first_instant(ZoneInfo(self._zone_on(day)), datetime.combine(day, clock_time)))
+
+    def _zone_on(self, day: date) -> str:
+        return next((change.zone for change in self.zone_changes if day <= change.day), self.zone)
+
     def week_containing(self, day: date) -> tuple[date, date]:
         """Return the first and the last day of the week that contains the day."""
         if not self.earlier:
@@ -123,8 +136,7 @@ class Calendar:
 
     def list_workdays(self, first: date, last: date) -> list[date]:
         """Return the working days from first to last, both included."""
-        days = (first + n * _DAY for n in range((last - first).days + 1))
-        return [day for day in days if self.is_workday(day)]
+        return list(_list_workdays(self, first, last))
 
     def count_quarters(self, first: date, last: date) -> int:
         """Return the working time of the days from first to last, both included, in quarters of an hour."""
@@ -169,10 +181,8 @@ class Calendar:
     def _quarter_start(self, day: date, quarters: int) -> datetime:
         if quarters:
             return self.instant_of_quarter(day, quarters)
-        settings = self.calendar_on(day)
-        return _first_instant(
-            ZoneInfo(settings.zone), datetime.combine(day, time()) + timedelta(minutes=settings.workday_start)
-        )
+        start = datetime.combine(day, time()) + timedelta(minutes=self.calendar_on(day).workday_start)
+        return _first_instant(ZoneInfo(self._zone_on(day)), start)
 
     def instant_of_quarter(self, day: date, quarters: int) -> datetime:
         """Return the first instant at which that many quarters of the working day are over; 1 up to all of them."""
@@ -184,7 +194,7 @@ class Calendar:
 
     def _quarter_ends(self, day: date) -> tuple[datetime, ...]:
         settings = self.calendar_on(day)
-        return _quarter_ends(settings.zone, day, settings.workday_start, settings.workday_end)
+        return _quarter_ends(self._zone_on(day), day, settings.workday_start, settings.workday_end)
 
     def add_workdays(self, day: date, n: int) -> date:
         """Return the n-th working day after the day, or before it if n is negative; the day itself for 0.
@@ -248,6 +258,12 @@ def _quarter_ends(zone: str, day: date, start: int, end: int) -> tuple[datetime,
     midnight, zone_info = datetime.combine(day, time()), ZoneInfo(zone)
     minutes = range(start + MINUTES_PER_QUARTER, end + 1, MINUTES_PER_QUARTER)
     return tuple(_first_instant(zone_info, midnight + timedelta(minutes=minute)) for minute in minutes)
+
+
+@lru_cache(maxsize=256)  # every goal of a period lists the same days
+def _list_workdays(calendar: Calendar, first: date, last: date) -> tuple[date, ...]:
+    days = (first + n * _DAY for n in range((last - first).days + 1))
+    return tuple(day for day in days if calendar.is_workday(day))
 
 
 @dataclass(frozen=True, slots=True)

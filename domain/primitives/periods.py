@@ -178,32 +178,6 @@ def count_elapsed_workdays(period: Period, today: date, calendar: Calendar) -> i
     return calendar.count_workdays(period.start, min(period.end, today - _DAY))
 
 
-def previous_comparable_period(period: Period, today: date, calendar: Calendar) -> Period:
-    """Return the previous period that the period is compared with.
-
-    It is the period of the same kind before it (for a CUSTOM one, the same number of days before).
-    While the period is running, the previous one is cut after the same number of working days,
-    plus as many of the following days off as have passed in the running one, so that a Saturday's
-    sales are compared with a Saturday's. The result is CUSTOM then, and empty while no day has elapsed.
-    """
-    previous = shift_period(period, -1, calendar)
-    if not period.contains(today):
-        return previous
-    elapsed = count_elapsed_workdays(period, today, calendar)
-    if count_workdays(period, calendar) == 0:
-        return _cut_after(previous, previous.start + (today - period.start) - _DAY)
-    last_elapsed_workday = calendar.add_workdays(period.start - _DAY, elapsed)
-    days_off = today - _DAY - last_elapsed_workday
-    previous_last_workday = calendar.add_workdays(previous.start - _DAY, elapsed)
-    return _cut_after(
-        previous, min(previous_last_workday + days_off, calendar.add_workdays(previous_last_workday, 1) - _DAY)
-    )
-
-
-def _cut_after(period: Period, last_day: date) -> Period:
-    return period if last_day >= period.end else Period(period.start, last_day, PeriodKind.CUSTOM)
-
-
 def is_month_closed(day: date, *, today: date, calendar: Calendar, close_after_workdays: int | None) -> bool:
     """Return whether the calendar month of the day, its accounting period, is closed.
 

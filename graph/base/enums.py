@@ -10,7 +10,7 @@ from domain.alerts.rules import AlertKind, Recipient
 from domain.analytics.time_series import Interval
 from domain.errors.user_errors import UserErrorCode
 from domain.forecasting.forecast import Confidence
-from domain.goals.progress import Pace
+from domain.goals.progress import Pace, ProjectionBasis
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.permissions import DeviceKind, Role
 from domain.primitives.calendar import Weekday
@@ -80,6 +80,14 @@ _register_enum(
     MISSED="Period over, target not reached.",
 )
 _register_enum(
+    ProjectionBasis,
+    "What the projection of a goal continues.",
+    VALUE="Nothing: it is the value so far, before the first half day of working time and once the period is over.",
+    PACE="The pace so far.",
+    HISTORY="The history of the metric.",
+    FORECAST="The forecast of won deals.",
+)
+_register_enum(
     RankBy,
     "Criterion of a leaderboard's ranks.",
     ATTAINMENT="By percent of the employee's own goal for this metric and period; those without one come last.",
@@ -134,6 +142,7 @@ __all__ = [
     "MoneyBasis",
     "Pace",
     "PeriodKind",
+    "ProjectionBasis",
     "RankBy",
     "Recipient",
     "RecordKind",

@@ -81,7 +81,12 @@ FIELD_PERMISSIONS: Final[Mapping[str, PermissionSet]] = {
     **dict.fromkeys(("Goal.changes", "Goal.fullTarget", "Goal.proRated"), _NO_PERMISSIONS),
     "Goal.createdBy": _PEOPLE,
     **dict.fromkeys(
-        ("GoalProgress.projected", "GoalProgress.projectedPercent", "GoalProgress.attainmentProbability"),
+        (
+            "GoalProgress.projected",
+            "GoalProgress.projectedPercent",
+            "GoalProgress.projectionBasis",
+            "GoalProgress.attainmentProbability",
+        ),
         _FORECASTS | frozenset(PRIVATE_METRICS.values()),
     ),
     **dict.fromkeys(("GoalChange.at", "GoalChange.field", "GoalChange.before", "GoalChange.after"), _NO_PERMISSIONS),

@@ -12,7 +12,7 @@ import strawberry
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.units import from_smallest
 from graph.base.connections import paged_field
-from graph.base.enums import Pace
+from graph.base.enums import Pace, ProjectionBasis
 from graph.base.row_types import Info, Node, employee_ref, row_type, to_one
 from graph.base.scopes import Period, Scope, to_calendar_period
 from graph.types.activities import ActivitySubject
@@ -29,7 +29,8 @@ from resolvers.request.context import Context
 EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
 
 
-PROJECTION_FIELDS: Final = frozenset({"projected", "projectedPercent", "attainmentProbability"})  # need the projection
+# fields that need the projection
+PROJECTION_FIELDS: Final = frozenset({"projected", "projectedPercent", "projectionBasis", "attainmentProbability"})
 
 EXPECTATION_FIELDS: Final = frozenset({"expectedByNow"})  # change with each quarter of an hour of the working day
 
@@ -84,6 +85,11 @@ and for a viewer who may not see the owner's forecast.""",
     def projected_percent(root: strawberry.Parent[GoalState], info: Info) -> Any:
         return _select_from_projection(root, info, lambda projection: projection.percent)
 
+    @strawberry.field(graphql_type=ProjectionBasis, description="VALUE: there is no projection yet, or none any more.")
+    @staticmethod
+    def projection_basis(root: strawberry.Parent[GoalState], info: Info) -> Any:
+        return _select_from_projection(root, info, lambda projection: projection.basis)
+
     @strawberry.field(
         graphql_type=float | None,
         description="""Probability, 0 to 1, that the target is reached; null while there is too little history, and for a
@@ -136,6 +142,10 @@ class ScoreEntry:
     id: strawberry.ID = strawberry.field(resolver=lambda root: strawberry.ID(encode_global_id("ScoreEntry", root.id)))
     employee: EmployeeRef = to_one(people.load_by_ids, "employee_id")
     effective_on: date = strawberry.field(description="The company-zone day it counts for.")
+    effective_at: datetime = strawberry.field(
+        description="The instant it counts for; of a late entry, that of its recording.",
+        resolver=lambda root: root.effective_at or root.recorded_at,
+    )
     late: bool = strawberry.field(description="It belongs to a period that was already closed.")
     recorded_at: datetime
 

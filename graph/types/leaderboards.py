@@ -25,12 +25,16 @@ from resolvers.leaderboards.leaderboards import LeaderboardQuery, StandingKey, l
 class Standing:
     rank: int
     previous_rank: int | None = strawberry.field(
-        description="Rank on the leaderboard at the start of the day; null if the employee was not ranked then."
+        description="""Rank on the leaderboard as it stood at the start of the day; null if the employee had no value
+then, and so for all on the first day of the period."""
     )
     employee: Employee = to_one(people.load_by_ids, "employee_id")
-    value: Decimal
+    value: Decimal = strawberry.field(description="What was credited to the leaderboard's scope.")
     target: Decimal | None = strawberry.field(description="The employee's own goal for this metric and period, if any.")
-    attainment_percent: float | None
+    attainment_percent: float | None = strawberry.field(
+        description="""Percent of the target, by all that was credited to the employee: the same on every leaderboard, also
+on that of a team to which only a part was credited."""
+    )
     gap_to_next: Decimal | None = strawberry.field(
         description="Amount needed to reach the next rank up; null at the top."
     )

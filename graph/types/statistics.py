@@ -30,8 +30,9 @@ class MetricSeries:
         return root.in_metric_unit(root.total)
 
     @strawberry.field(
-        description="""The total of the previous period of the same kind (for CUSTOM: of as many days before it),
-cut after the same number of elapsed working days while the period is running."""
+        description="""The total of the previous period of the same kind (for CUSTOM: of as many days before it). While the
+period runs, only of its first part: of the same number of finished working days, and of the day after them until the
+present local time; of a DAY, of the last working day until that time. An employee's working days are their own."""
     )
     @staticmethod
     def previous_total(root: strawberry.Parent[rows.MetricSeries]) -> Decimal:
@@ -57,19 +58,37 @@ class Statistics:
     async def period(root: strawberry.Parent[rows.Statistics], info: Info) -> Any:
         return await to_calendar_period(info.context, root.period)
 
-    @strawberry.field(description="Won / (won + lost) in the period, percent; null if no deal was closed.")
+    @strawberry.field(description="Won / (won + lost) of the deals closed in the period, percent; null without any.")
     @staticmethod
     def win_rate_percent(root: strawberry.Parent[rows.Statistics]) -> float | None:
-        return root.closed.win_rate
+        return root.deals.closed.win_rate
 
-    @strawberry.field(description="Of the deals won in the period, in the company's currency; null without wins.")
+    @strawberry.field(
+        description="""The total of `deals_won_amount` by that of `deals_won`, in the company's currency, late corrections
+included in both; null without wins."""
+    )
     @staticmethod
     def average_deal_amount(root: strawberry.Parent[rows.Statistics]) -> Decimal | None:
-        return root.average_deal_amount
+        return root.deals.average_amount
 
     @strawberry.field(
         description="Median calendar days from creation to win, of the deals won in the period; null without wins."
     )
     @staticmethod
     def median_sales_cycle_days(root: strawberry.Parent[rows.Statistics]) -> float | None:
-        return root.closed.median_cycle_days
+        return root.deals.closed.median_cycle_days
+
+    @strawberry.field(description="`winRatePercent` of what `previousTotal` covers.")
+    @staticmethod
+    def previous_win_rate_percent(root: strawberry.Parent[rows.Statistics]) -> float | None:
+        return root.previous_deals.closed.win_rate
+
+    @strawberry.field(description="`averageDealAmount` of what `previousTotal` covers.")
+    @staticmethod
+    def previous_average_deal_amount(root: strawberry.Parent[rows.Statistics]) -> Decimal | None:
+        return root.previous_deals.average_amount
+
+    @strawberry.field(description="`medianSalesCycleDays` of what `previousTotal` covers.")
+    @staticmethod
+    def previous_median_sales_cycle_days(root: strawberry.Parent[rows.Statistics]) -> float | None:
+        return root.previous_deals.closed.median_cycle_days

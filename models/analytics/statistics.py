@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,6 +10,8 @@ from typing import Any, Final
 
 from domain.analytics.time_series import ClosedDeals
 from domain.ledger.record_facts import DealStatus
+from domain.primitives.counterparts import Counterpart
+from domain.primitives.periods import Period
 from models.db import connection
 from models.goals.goals import COMPANY_TEAM_ID, OwnerKind
 from models.organization.people import TeamTree
@@ -77,38 +80,52 @@ def team_clauses(
 
 @dataclass(frozen=True)
 class OwnerStatistics:
-    """The statistics of an owner: credited scores by metric and day, and the closed deals."""
+    """The statistics of an owner: credited scores by metric and day of the period, and the closed deals.
+
+    previous_totals, previous_closed  of the counterpart
+    """
 
     daily: dict[str, dict[date, int]] = field(default_factory=dict)
+    previous_totals: Counter[str] = field(default_factory=Counter)
     closed: ClosedDeals = field(default_factory=ClosedDeals)
+    previous_closed: ClosedDeals = field(default_factory=ClosedDeals)
 
 
 _DAILY_SQL: Final = """
-SELECT '{kind}' AS kind, {owner} AS owner, total.metric AS name, total.day AS day, CAST(NULL AS INTEGER) AS cycle,
-    COUNT(*) AS deals, SUM(total.amount) AS amount
+SELECT '{kind}' AS kind, {owner} AS owner, total.metric AS name, total.day AS day, 0 AS previous,
+    CAST(NULL AS INTEGER) AS cycle, COUNT(*) AS deals, SUM(total.amount) AS amount
 FROM {table} total {join}
-WHERE total.metric IN ({metrics}) AND ({days}) AND {condition} GROUP BY {owner}, total.metric, total.day
+WHERE total.metric IN ({metrics}) AND (total.day BETWEEN ? AND ? OR total.day BETWEEN ? AND ?) AND {condition}
+GROUP BY {owner}, total.metric, total.day
+"""
+_CUT_DAY_SQL: Final = """
+SELECT '{kind}' AS kind, {owner} AS owner, entry.metric AS name, entry.effective_on AS day, 1 AS previous,
+    CAST(NULL AS INTEGER) AS cycle, COUNT(*) AS deals, SUM(entry.amount) AS amount
+FROM score_entry entry {join}
+WHERE entry.metric IN ({metrics}) AND entry.effective_on = ? AND COALESCE(entry.effective_at, entry.recorded_at) <= ?
+    AND {condition}
+GROUP BY {owner}, entry.metric, entry.effective_on
 """
 _CLOSED_DEALS_SQL: Final = """
-SELECT '{kind}' AS kind, {owner} AS owner, deal.status AS name, CAST(NULL AS DATE) AS day, {cycle} AS cycle,
-    COUNT(*) AS deals, SUM(deal.value) AS amount
+SELECT '{kind}' AS kind, {owner} AS owner, deal.status AS name, CAST(NULL AS DATE) AS day, {previous} AS previous,
+    {cycle} AS cycle, COUNT(*) AS deals, CAST(NULL AS BIGINT) AS amount
 FROM deal {join}
-WHERE deal.deleted_at IS NULL AND deal.status <> 'OPEN' AND deal.closed_on BETWEEN ? AND ? AND {condition}
+WHERE deal.deleted_at IS NULL AND deal.status <> 'OPEN' AND ({days}) AND {condition}
 GROUP BY {owner}, deal.status, {cycle}
 """
 
 
 async def read_statistics(
-    owners: Collection[Owner], tree: TeamTree, metrics: Sequence[str], period: DayRange, previous: DayRange
+    owners: Collection[Owner], tree: TeamTree, metrics: Sequence[str], period: Period, counterpart: Counterpart
 ) -> dict[Owner, OwnerStatistics]:
-    """Return the statistics of each owner.
-
-    Scores are read for the days of `period` and `previous`, closed deals for the period only.
-    """
+    """Return the statistics of each owner in a period and in its counterpart."""
     statistics = {owner: OwnerStatistics() for owner in owners}
     if not owners:
         return statistics
-    with_clause, clauses_of_teams = team_clauses(owners, tree, "deal.closed_on", period)
+    days, previous_days = [(span.start, span.end) for span in (period, counterpart.days)]
+    all_days = previous_days[0], days[1]
+    with_clause, deal_clauses = team_clauses(owners, tree, "deal.closed_on", all_days)
+    _, entry_clauses = team_clauses(owners, tree, "entry.effective_on", all_days)
     team_ids = sorted({owner_id for kind, owner_id in owners if kind is OwnerKind.TEAM})
     parameters: list[Any] = []
     selects = []
@@ -119,9 +136,15 @@ async def read_statistics(
             clauses["condition"], owner_ids = f"total.team_id IN ({connection.placeholders(team_ids)})", team_ids
         elif kind is OwnerKind.COMPANY:
             clauses |= {"table": "team_total", "condition": f"total.team_id = {COMPANY_TEAM_ID}"}
-        days = "total.day BETWEEN ? AND ? OR total.day BETWEEN ? AND ?"
-        selects.append(_DAILY_SQL.format(**clauses, metrics=connection.placeholders(metrics), days=days))
-        parameters += [*metrics, *period, *previous, *owner_ids]
+        selects.append(_DAILY_SQL.format(**clauses, metrics=connection.placeholders(metrics)))
+        parameters += [*metrics, *days, *previous_days, *owner_ids]
+    if counterpart.until is not None:
+        for kind, owner, join, condition, owner_ids in owner_clauses(
+            owners, "entry.team_id", "entry.employee_id", entry_clauses
+        ):
+            clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition}
+            selects.append(_CUT_DAY_SQL.format(**clauses, metrics=connection.placeholders(metrics)))
+            parameters += [*metrics, counterpart.cut_day, counterpart.until, *owner_ids]
     cycle_expression = (
         f"CASE WHEN deal.status = 'WON' THEN {connection.days_between_sql('deal.created_on', 'deal.closed_on')} END"
     )
@@ -129,18 +152,29 @@ async def read_statistics(
         "COALESCE(deal.won_by, deal.lost_by)",
         "COALESCE(deal.won_team, deal.lost_team)",
     )
-    for kind, owner, join, condition, owner_ids in owner_clauses(
-        owners, team_expression, closer_expression, clauses_of_teams
-    ):
-        clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition}
-        selects.append(_CLOSED_DEALS_SQL.format(**clauses, cycle=cycle_expression))
-        parameters += [*period, *owner_ids]
+    deal_spans: list[tuple[int, str, list[Any]]] = [(0, "deal.closed_on BETWEEN ? AND ?", [*days])]
+    if counterpart.until is not None:
+        cut = [*previous_days, counterpart.cut_day, counterpart.until]
+        deal_spans.append((1, "deal.closed_on BETWEEN ? AND ? OR deal.closed_on = ? AND deal.closed_at <= ?", cut))
+    else:
+        deal_spans.append((1, "deal.closed_on BETWEEN ? AND ?", [*previous_days]))
+    for previous, span_condition, span in deal_spans:
+        for kind, owner, join, condition, owner_ids in owner_clauses(
+            owners, team_expression, closer_expression, deal_clauses
+        ):
+            clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition, "days": span_condition}
+            selects.append(_CLOSED_DEALS_SQL.format(**clauses, cycle=cycle_expression, previous=previous))
+            parameters += [*span, *owner_ids]
     for row in await connection.fetch_rows(with_clause + " UNION ALL ".join(selects), parameters):
         owner_statistics = statistics[OwnerKind(row["kind"]), row["owner"]]
-        if row["day"] is not None:
-            owner_statistics.daily.setdefault(row["name"], {})[connection.to_date(row["day"])] = int(row["amount"])
+        if row["day"] is None:
+            _add_closed_deals(owner_statistics.previous_closed if row["previous"] else owner_statistics.closed, row)
+            continue
+        day, amount = connection.to_date(row["day"]), int(row["amount"])
+        if row["previous"] or counterpart.days.contains(day):
+            owner_statistics.previous_totals[row["name"]] += amount
         else:
-            _add_closed_deals(owner_statistics.closed, row)
+            owner_statistics.daily.setdefault(row["name"], {})[day] = amount
     return statistics
 
 
@@ -150,6 +184,5 @@ def _add_closed_deals(closed: ClosedDeals, row: dict[str, Any]) -> None:
         closed.lost += deals
         return
     closed.won += deals
-    closed.value += int(row["amount"] or 0)
     cycle = int(row["cycle"])
     closed.cycles[cycle] = closed.cycles.get(cycle, 0) + deals

@@ -11,7 +11,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.analytics.worktime import WorkInterval
-from domain.ledger.record_facts import Credit, WorkFacts
+from domain.ledger.record_facts import Credit, Moment, WorkFacts
 from models.db import connection
 from models.db.columns import foreign_key
 
@@ -49,7 +49,8 @@ class WorkDay(Model):
 
     def facts(self) -> WorkFacts:
         """Return the facts that the metrics score: the seconds that are posted."""
-        return WorkFacts(self.id, Credit(self.employee_id, self.team_id), self.day, self.counted)
+        worked = Moment(self.day, self.last_seen_at)
+        return WorkFacts(self.id, Credit(self.employee_id, self.team_id), worked, self.counted)
 
     def add_interval(self, interval: WorkInterval) -> None:
         self.first_seen_at = min(self.first_seen_at, interval.start)

@@ -8,7 +8,7 @@ from tortoise import fields
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from domain.ledger.record_facts import CallDirection, CallFacts, CallOutcome, Credit
+from domain.ledger.record_facts import CallDirection, CallFacts, CallOutcome, Credit, Moment
 from models.db.columns import enum_column, external_id_column, foreign_key
 
 
@@ -40,7 +40,11 @@ class Call(Model):
         if self.deleted_at is not None:
             return None
         return CallFacts(
-            self.id, Credit(self.credit_by, self.credit_team), self.made_on, self.outcome, self.duration_seconds
+            self.id,
+            Credit(self.credit_by, self.credit_team),
+            Moment(self.made_on, self.started_at),
+            self.outcome,
+            self.duration_seconds,
         )
 
 

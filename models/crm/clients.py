@@ -9,7 +9,7 @@ from tortoise import fields
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from domain.ledger.record_facts import ClientFacts, ContactFacts, Credit
+from domain.ledger.record_facts import ClientFacts, ContactFacts, Credit, Moment
 from domain.primitives.text import search_key
 from models.db.columns import external_id_column, foreign_key, short_text_column
 
@@ -37,7 +37,7 @@ class Client(Model):
         """Return the facts that metrics are computed from; None once the client is deleted."""
         if self.deleted_at is not None:
             return None
-        return ClientFacts(self.id, Credit(self.opened_by, self.opened_team), self.created_on)
+        return ClientFacts(self.id, Credit(self.opened_by, self.opened_team), Moment(self.created_on, self.created_at))
 
     def set_name(self, name: str) -> None:
         self.name, self.search_key = name, search_key(name)
@@ -69,7 +69,7 @@ class Contact(Model):
         """Return the facts that metrics are computed from; None once the contact is deleted."""
         if self.deleted_at is not None:
             return None
-        return ContactFacts(self.id, Credit(self.opened_by, self.opened_team), self.created_on)
+        return ContactFacts(self.id, Credit(self.opened_by, self.opened_team), Moment(self.created_on, self.created_at))
 
 
 def select_existing() -> QuerySet[Client]:

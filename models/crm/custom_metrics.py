@@ -9,7 +9,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from domain.ledger import metrics
-from domain.ledger.record_facts import Credit, ResultFacts
+from domain.ledger.record_facts import Credit, Moment, ResultFacts
 from domain.primitives.units import Unit
 from models.db.columns import enum_column, external_id_column, foreign_key, minor_units_column, short_text_column
 
@@ -53,7 +53,11 @@ class Result(Model):
         if self.deleted_at is not None:
             return None
         return ResultFacts(
-            self.id, self.metric, Credit(self.credit_by, self.credit_team), self.achieved_on, self.amount
+            self.id,
+            self.metric,
+            Credit(self.credit_by, self.credit_team),
+            Moment(self.achieved_on, self.at),
+            self.amount,
         )
 
 

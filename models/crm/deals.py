@@ -12,7 +12,7 @@ from tortoise.functions import Sum
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from domain.ledger.record_facts import Credit, DealFacts, DealStatus, SaleKind
+from domain.ledger.record_facts import Credit, DealFacts, DealStatus, Moment, SaleKind
 from domain.primitives.text import search_key
 from models.db import connection
 from models.db.columns import (
@@ -86,13 +86,16 @@ class Deal(Model):
         if self.deleted_at is not None:
             return None
         won = self.won_by is not None and self.status is DealStatus.WON
+        closed = None
+        if won and self.closed_on is not None and self.closed_at is not None:
+            closed = Moment(self.closed_on, self.closed_at)
         return DealFacts(
             self.id,
             Credit(self.opened_by, self.opened_team),
-            self.created_on,
+            Moment(self.created_on, self.created_at),
             self.status,
             Credit(self.won_by or 0, self.won_team or 0) if won else None,
-            self.closed_on if won else None,
+            closed,
             self.value if won else None,
             self.profit if won else None,
             self.sale_kind if won else None,

@@ -8,7 +8,7 @@ from tortoise import fields
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from domain.ledger.record_facts import Credit, LeadFacts, LeadStatus
+from domain.ledger.record_facts import Credit, LeadFacts, LeadStatus, Moment
 from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column
 
 
@@ -33,6 +33,7 @@ class Lead(Model):
     created_on: date = fields.DateField()
     opened_by: int = fields.IntField()
     opened_team: int = fields.IntField(default=0)
+    converted_at: datetime | None = fields.DatetimeField(null=True)
     converted_on: date | None = fields.DateField(null=True)
     converted_by: int | None = fields.IntField(null=True)
     converted_team: int | None = fields.IntField(null=True)
@@ -45,13 +46,17 @@ class Lead(Model):
         """Return the facts that metrics are computed from; None once the lead is deleted."""
         if self.deleted_at is not None:
             return None
-        converted = self.status is LeadStatus.CONVERTED and self.converted_by is not None
+        is_converted = self.status is LeadStatus.CONVERTED and self.converted_by is not None
+        converted = None
+        if is_converted and self.converted_on is not None:
+            # A server of an older version does not set `converted_at`; it converts a lead when it updates it
+            converted = Moment(self.converted_on, self.converted_at or self.created_at)
         return LeadFacts(
             self.id,
             Credit(self.opened_by, self.opened_team),
-            self.created_on,
-            Credit(self.converted_by or 0, self.converted_team or 0) if converted else None,
-            self.converted_on if converted else None,
+            Moment(self.created_on, self.created_at),
+            Credit(self.converted_by or 0, self.converted_team or 0) if is_converted else None,
+            converted,
         )
 
 

@@ -10,7 +10,7 @@ from tortoise.expressions import F
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from domain.ledger.record_facts import Credit, TaskFacts, TaskKind
+from domain.ledger.record_facts import Credit, Moment, TaskFacts, TaskKind
 from models.db import connection
 from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column
 
@@ -55,9 +55,10 @@ class Task(Model):
         """Return the facts that metrics are computed from; None once the task is deleted."""
         if self.deleted_at is not None:
             return None
-        if self.completed_on is None or self.credit_by is None:
+        if self.completed_on is None or self.completed_at is None or self.credit_by is None:
             return TaskFacts(self.id)
-        return TaskFacts(self.id, Credit(self.credit_by, self.credit_team or 0), self.completed_on)
+        completed = Moment(self.completed_on, self.completed_at)
+        return TaskFacts(self.id, Credit(self.credit_by, self.credit_team or 0), completed)
 
     def update_place(self) -> None:
         """Set `place`, the sort key of lists, from the due and completion times."""

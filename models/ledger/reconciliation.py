@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final, TypeVar
 
 from tortoise.models import Model
@@ -47,9 +47,14 @@ Mismatches = Sequence[tuple[Total, int]]  # pairs of a stored sum and the expect
 
 @dataclass(frozen=True)
 class PostedSum(StoredSum):
-    """The ledger's sum for one record: the sum of its `entries` postings, and whether any of them is late."""
+    """The ledger's sum for one record: the sum of its `entries` postings.
+
+    at    the earliest moment that any of them counts for
+    late  whether any of them is late
+    """
 
     source_id: int
+    at: datetime
     late: bool
     entries: int
 
@@ -150,7 +155,7 @@ async def id_windows(
 
 _POSTED_SUMS_SQL: Final = """
 SELECT source_id, metric, employee_id, team_id, effective_on AS day, SUM(amount) AS amount,
-    MAX(CASE WHEN late THEN 1 ELSE 0 END) AS late, COUNT(*) AS entries
+    MIN(COALESCE(effective_at, recorded_at)) AS at, MAX(CASE WHEN late THEN 1 ELSE 0 END) AS late, COUNT(*) AS entries
 FROM score_entry WHERE source_kind = ? AND source_id BETWEEN ? AND ? {metric_condition}
 GROUP BY source_id, metric, employee_id, team_id, effective_on
 """
@@ -168,6 +173,7 @@ async def posted_sums(source_kind: str, first_id: int, last_id: int, *, metric: 
             db_connection.to_date(row["day"]),
             int(row["amount"]),
             row["source_id"],
+            db_connection.to_datetime(row["at"]),
             bool(row["late"]),
             row["entries"],
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -16,7 +17,7 @@ from domain.ledger.metrics import Score
 from models.db import connection, json_aggregates
 from models.db.columns import foreign_key
 from models.goals.goals import COMPANY_TEAM_ID, GOAL_VALUE_SQL, Goal
-from models.ledger.score_filter import ScoreFilter, team_filter
+from models.ledger.score_filter import ScoreFilter, team_condition, team_filter
 from models.organization.people import TeamSpan
 
 
@@ -24,9 +25,11 @@ class ScoreEntry(Model):
     """One signed posting to an employee's score. Rows are only added, never updated.
 
     `amount` is in the metric's smallest unit (a deal, a cent, a second), so that sums
-    are exact; `effective_on` is a day of the company's calendar, `recorded_at` the
-    instant of posting. `team_id` is the employee's team at that time (0 for none); it keeps
-    the credit when they move to another team.
+    are exact; `effective_on` is the day of the company's calendar that it counts for and
+    `effective_at` the instant, `recorded_at` the instant of posting. `effective_at` is null
+    where a server of an older version has posted: such a posting counts from `recorded_at`.
+    `team_id` is the employee's team at that time (0 for none); it keeps the credit when
+    they move to another team.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -36,6 +39,7 @@ class ScoreEntry(Model):
     team_id: int = fields.IntField(default=0)
     amount: int = fields.BigIntField()
     effective_on: date = fields.DateField()
+    effective_at: datetime | None = fields.DatetimeField(null=True)
     late: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
     recorded_at: datetime = fields.DatetimeField()
     source_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
@@ -87,7 +91,7 @@ class TeamTotal(Model):
 
 _INSERT_ENTRIES_SQL = """
 INSERT INTO score_entry
-    (metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind, source_id)
+    (metric, employee_id, team_id, amount, effective_on, effective_at, late, recorded_at, source_kind, source_id)
 VALUES {rows}
 """
 _ADD_TO_DAILY_TOTALS_SQL = """
@@ -138,7 +142,18 @@ async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
     await connection.execute_with_rows(
         _INSERT_ENTRIES_SQL,
         [
-            (score.metric, score.employee_id, score.team_id, score.amount, score.day, late, recorded_at, kind, source)
+            (
+                score.metric,
+                score.employee_id,
+                score.team_id,
+                score.amount,
+                score.day,
+                score.at,
+                late,
+                recorded_at,
+                kind,
+                source,
+            )
             for score, late, kind, source in postings
         ],
     )
@@ -217,17 +232,24 @@ _TOTALS_SQL = """
 """
 
 
-async def score_totals(score_filter: ScoreFilter, recorded_since: Sequence[datetime]) -> tuple[dict[int, int], ...]:
+async def score_totals(
+    score_filter: ScoreFilter, recorded_since: Sequence[datetime], employee_ids: Collection[int] | None = None
+) -> tuple[dict[int, int], ...]:
     """Return the scores by employee id, in one statement.
 
     recorded_since  for each of these instants, a further dict holds what was recorded from it on
+    employee_ids    only of these employees; None: of all
     """
+    restriction, ids = "", sorted(employee_ids or ())
+    if employee_ids is not None:
+        restriction = f" AND employee_id IN ({connection.placeholders(ids)})"
     condition, condition_values = score_filter.where_clause("day")
-    sources, parameters = [_TOTALS_SQL.format(table="daily_total", which=condition)], condition_values
+    sources = [_TOTALS_SQL.format(table="daily_total", which=f"{condition}{restriction}")]
+    parameters = [*condition_values, *ids]
     for moment in recorded_since:
         condition, condition_values = score_filter.where_clause("effective_on")
-        sources.append(_TOTALS_SQL.format(table="score_entry", which=f"{condition} AND recorded_at >= ?"))
-        parameters = [*parameters, *condition_values, moment]
+        sources.append(_TOTALS_SQL.format(table="score_entry", which=f"{condition}{restriction} AND recorded_at >= ?"))
+        parameters = [*parameters, *condition_values, *ids, moment]
     columns = ("employee_id", "total")
     chunks = await json_aggregates.fetch_json_chunks(
         [
@@ -240,21 +262,33 @@ async def score_totals(score_filter: ScoreFilter, recorded_since: Sequence[datet
 
 
 _TOTALS_OF_EMPLOYEES_SQL = """
-SELECT employee_id, SUM(amount) AS total FROM daily_total WHERE {which} AND employee_id IN ({employees}) GROUP BY employee_id
-UNION ALL SELECT 0, COALESCE(MAX(id), 0) FROM change
+SELECT employee_id, SUM({part}) AS total, SUM(amount) AS whole FROM daily_total
+WHERE {which} AND employee_id IN ({employees}) GROUP BY employee_id
+UNION ALL SELECT 0, COALESCE(MAX(id), 0), 0 FROM change
 """
 
 
-async def score_totals_for(score_filter: ScoreFilter, employee_ids: Collection[int]) -> tuple[dict[int, int], int]:
-    """Return the scores of these employees, and the change-log position at which they were read."""
-    condition, values = score_filter.where_clause("day")
-    sql = _TOTALS_OF_EMPLOYEES_SQL.format(which=condition, employees=connection.placeholders([*employee_ids]))
+async def score_totals_for(
+    score_filter: ScoreFilter, employee_ids: Collection[int]
+) -> tuple[dict[int, tuple[int, int]], int]:
+    """Return the scores of these employees, and the change-log position at which they were read.
+
+    A score is a pair: the part that is credited to the teams of the filter, and the whole.
+    """
+    part, part_values = "amount", list[Any]()
+    if score_filter.team_spans is not None:
+        is_part, part_values = team_condition(score_filter.team_spans, "team_id", "day")
+        part = f"CASE WHEN {is_part} THEN amount ELSE 0 END"
+    condition, values = replace(score_filter, team_spans=None).where_clause("day")
+    sql = _TOTALS_OF_EMPLOYEES_SQL.format(
+        part=part, which=condition, employees=connection.placeholders([*employee_ids])
+    )
     totals = {
-        row["employee_id"]: int(row["total"])
-        for row in await connection.fetch_rows(sql, [*values, *sorted(employee_ids)])
+        row["employee_id"]: (int(row["total"]), int(row["whole"]))
+        for row in await connection.fetch_rows(sql, [*part_values, *values, *sorted(employee_ids)])
     }
-    position = totals.pop(0)
-    return {employee: totals.get(employee, 0) for employee in employee_ids}, position
+    position, _ = totals.pop(0)
+    return {employee: totals.get(employee, (0, 0)) for employee in employee_ids}, position
 
 
 _GOAL_VALUES_SQL = f"SELECT goal.id AS goal, {GOAL_VALUE_SQL} FROM goal WHERE goal.id IN ({{ids}})"  # noqa: S608

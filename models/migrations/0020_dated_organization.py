@@ -11,7 +11,7 @@ _FILL_ROLES = "UPDATE membership SET role = (SELECT role FROM employee WHERE emp
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0017_pro_rated_goals")]
+    dependencies = [("models", "0018_posting_moments")]
 
     operations = [
         ops.CreateModel(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -100,3 +100,19 @@ async def list_members_ever(team_ids: Collection[int]) -> list[int]:
     """Return the ids of the employees who are or have been members of any of these teams."""
     query = Membership.filter(team_id__in=sorted(team_ids)).distinct()
     return [employee_id for (employee_id,) in await query.order_by("employee_id").values_list("employee_id")]
+
+
+_TRANSFERRED_EMPLOYEES_SQL: Final = """
+SELECT DISTINCT inside.employee_id FROM membership inside JOIN membership outside
+    ON outside.employee_id = inside.employee_id {elsewhere}
+WHERE inside.team_id IN ({teams})
+"""
+
+
+async def load_transferred_ids(team_sets: Sequence[frozenset[int]]) -> frozenset[int]:
+    """Return the ids of employees with a membership in one of these sets of teams and one outside of any of them."""
+    teams, common_teams = sorted(frozenset().union(*team_sets)), sorted(frozenset.intersection(*team_sets))
+    elsewhere = f"AND outside.team_id NOT IN ({connection.placeholders(common_teams)})" if common_teams else ""
+    sql = _TRANSFERRED_EMPLOYEES_SQL.format(elsewhere=elsewhere, teams=connection.placeholders(teams))
+    rows = await connection.fetch_rows(sql, [*common_teams, *teams])
+    return frozenset(row["employee_id"] for row in rows)

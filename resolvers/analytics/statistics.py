@@ -1,24 +1,30 @@
 """Statistics: time series of metrics over a period compared with the previous one, and figures of its closed deals.
 
-Counts and amounts are the same as those of leaderboards and goals, read from the daily totals. Win
-rate, average and median cover the deals closed within the period: a win or loss belongs to the
-employee credited with it, and to their team on that day.
+Counts and amounts are the same as those of leaderboards and goals, read from the ledger, and so is the average
+amount of a win: the total of the wins' amounts divided by their number, late corrections included in both. Win
+rate and sales cycle cover the deals closed within the period by their present state, late corrections left out
+of wins and losses: a win or loss belongs to the employee credited with it, and to their team on that day.
+
+Every figure has the same figure of the period's counterpart beside it, see `domain.primitives.counterparts`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from domain.analytics.time_series import ClosedDeals, Interval, Point, build_points, max_point_count
+from domain.analytics.time_series import ClosedDeals, Interval, Point, average_amount, build_points, max_point_count
 from domain.errors.operation_errors import BadInput
 from domain.ledger.metrics import Metric
 from domain.permissions import Action
-from domain.primitives.periods import Period, previous_comparable_period
+from domain.primitives.counterparts import Counterpart, find_counterpart
+from domain.primitives.periods import Period, shift_period
 from domain.primitives.units import Unit, from_smallest
 from models.analytics import statistics
+from models.goals.goals import OwnerKind
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.metric_lookup import find_metric
@@ -26,6 +32,7 @@ from resolvers.request.periods import PeriodKey, resolve_query_period
 from resolvers.request.scopes import Scope, ScopeArgument
 from resolvers.request.validation import raise_bad_input
 
+_WIN_COUNT, _WIN_AMOUNT = "deals_won", "deals_won_amount"  # the metrics of which the average amount is made
 MAX_POINTS: Final = 10_000  # of all series of a scope; five times as many of all scopes and queries loaded together
 
 
@@ -54,16 +61,29 @@ class MetricSeries:
 
 
 @dataclass(frozen=True)
-class Statistics:
-    period: Period
-    series: Sequence[MetricSeries]
+class DealFigures:
+    """Figures of the wins and losses of a period, or of its counterpart.
+
+    won_amount, won_count  the totals of the ledger
+    """
+
     closed: ClosedDeals
+    won_amount: int
+    won_count: int
     currency: str
 
     @property
-    def average_deal_amount(self) -> Decimal | None:
-        average_value = self.closed.average_value
-        return None if average_value is None else from_smallest(average_value, Unit.MONEY, self.currency)
+    def average_amount(self) -> Decimal | None:
+        average = average_amount(self.won_amount, self.won_count)
+        return None if average is None else from_smallest(average, Unit.MONEY, self.currency)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    period: Period
+    series: Sequence[MetricSeries]
+    deals: DealFigures
+    previous_deals: DealFigures
 
 
 async def resolve_statistics(context: Context, scope_request: ScopeArgument, query: StatisticsQuery) -> Statistics:
@@ -99,34 +119,45 @@ async def load_statistics(context: Context, requests: Sequence[tuple[Scope, Stat
 async def _load_for_query(
     context: Context, query_scopes: Collection[Scope], query: StatisticsQuery, period: Period, metrics: Sequence[Metric]
 ) -> dict[tuple[Scope, StatisticsQuery], Statistics]:
-    company, today = await context.company(), await context.today()
+    company = await context.company()
     calendar = company.calendar
-    previous_period = previous_comparable_period(period, today, calendar)
-    owners = [(scope.kind, scope.id) for scope in query_scopes]
-    day_ranges = [(span.start, span.end) for span in (period, previous_period)]
-    statistics_by_owner = await statistics.read_statistics(
-        owners, context.tree, [metric.key for metric in metrics], *day_ranges
-    )
+    metric_keys = dict.fromkeys([*(metric.key for metric in metrics), _WIN_COUNT, _WIN_AMOUNT])
+    tree = context.tree
+    statistics_by_owner: dict[statistics.Owner, statistics.OwnerStatistics] = {}
+    for counterpart, owners in (await _group_by_counterpart(context, query_scopes, period)).items():
+        statistics_by_owner |= await statistics.read_statistics(owners, tree, [*metric_keys], period, counterpart)
 
-    def build_series(scope: Scope, metric: Metric) -> MetricSeries:
-        daily = statistics_by_owner[scope.kind, scope.id].daily.get(metric.key, {})
-        chart = build_points(daily, period, query.interval, calendar)
-        previous = sum(value for day, value in daily.items() if previous_period.contains(day))
-        return MetricSeries(metric, sum(point.value for point in chart), previous, chart, company.currency)
+    def build(scope: Scope) -> Statistics:
+        owner = statistics_by_owner[scope.kind, scope.id]
+        totals = Counter({key: sum(daily.values()) for key, daily in owner.daily.items()})
+        series = []
+        for metric in metrics:
+            if context.viewer.can_see_total(metric.key, scope.kind, scope.id, scope.employee):
+                points = build_points(owner.daily.get(metric.key, {}), period, query.interval, calendar)
+                amounts = totals[metric.key], owner.previous_totals[metric.key]
+                series.append(MetricSeries(metric, *amounts, points, company.currency))
+        figures, previous_figures = [
+            DealFigures(closed, amounts[_WIN_AMOUNT], amounts[_WIN_COUNT], company.currency)
+            for closed, amounts in ((owner.closed, totals), (owner.previous_closed, owner.previous_totals))
+        ]
+        return Statistics(period, series, figures, previous_figures)
 
-    return {
-        (scope, query): Statistics(
-            period,
-            [
-                build_series(scope, metric)
-                for metric in metrics
-                if context.viewer.can_see_total(metric.key, scope.kind, scope.id, scope.employee)
-            ],
-            statistics_by_owner[scope.kind, scope.id].closed,
-            company.currency,
-        )
-        for scope in query_scopes
-    }
+    return {(scope, query): build(scope) for scope in query_scopes}
+
+
+async def _group_by_counterpart(
+    context: Context, query_scopes: Collection[Scope], period: Period
+) -> dict[Counterpart, list[statistics.Owner]]:
+    """Group the owners by what they are compared with: an employee by their own working days."""
+    calendar, now = await context.calendar(), context.now()
+    today, previous = calendar.day_of(now), shift_period(period, -1, calendar)
+    groups: dict[Counterpart, list[statistics.Owner]] = {}
+    for scope in query_scopes:
+        own_calendar = calendar
+        if scope.kind is OwnerKind.EMPLOYEE and period.contains(today):
+            own_calendar = (await context.work_schedule()).calendar_of(scope.id, previous.start, today)
+        groups.setdefault(find_counterpart(period, now, own_calendar), []).append((scope.kind, scope.id))
+    return groups
 
 
 async def _resolve_query(context: Context, query: StatisticsQuery) -> tuple[Period, list[Metric]]:

@@ -62,11 +62,11 @@ class LeadType(RecordType):
         """Credit a conversion to the owner of the lead at the time of conversion."""
         lead: Lead = change.row
         if lead.status is not LeadStatus.CONVERTED:
-            lead.converted_on = lead.converted_by = lead.converted_team = None
+            lead.converted_at = lead.converted_on = lead.converted_by = lead.converted_team = None
         elif lead.converted_on is None:
             owner = edit.resolver.get_row("Employee", lead.owner_id)
             at = lead.created_at if change.is_new else edit.now  # recorded as converted from the start: past data
-            lead.converted_on = edit.calendar.day_of(at)
+            lead.converted_at, lead.converted_on = at, edit.calendar.day_of(at)
             lead.converted_by, lead.converted_team = owner.id, edit.memberships.team_id_at(owner, at)
         if lead.status is not LeadStatus.REJECTED:
             lead.rejected_reason = None

@@ -21,6 +21,7 @@ from domain.ledger.record_facts import (
     ContactFacts,
     DealFacts,
     LeadFacts,
+    Moment,
     RecordFacts,
     ResultFacts,
     TaskFacts,
@@ -136,7 +137,7 @@ async def _find_differences(
     sums_by_source: dict[int, list[PostedSum]] = defaultdict(list)
     for posted_sum in await reconciliation.posted_sums(kind, first_id, last_id, metric=metric.key):
         sums_by_source[posted_sum.source_id].append(posted_sum)
-    facts, today = {row.id: row.facts() for row in rows}, await context.today()
+    facts, present = {row.id: row.facts() for row in rows}, Moment(await context.today(), context.now())
     differences = []
     for source_id in sorted(facts.keys() | sums_by_source.keys()):
         amounts = {
@@ -144,8 +145,11 @@ async def _find_differences(
             for key, actual, expected in ledger_differences(facts.get(source_id), sums_by_source[source_id])
             if key[0] == metric.key
         }
+        instants = {posted_sum.day: posted_sum.at for posted_sum in sums_by_source[source_id]}
+        if score := metric.score(facts.get(source_id)):
+            instants[score.day] = score.at
         scores = [
-            Score(metric.key, employee_id, team_id, day or today, amount)
+            Score(metric.key, employee_id, team_id, day or present.day, amount, instants[day] if day else present.at)
             for (_, employee_id, team_id, day), amount in amounts.items()
         ]
         late_metrics = {metric.key} if any(day is None for *_, day in amounts) else ()

@@ -150,6 +150,12 @@ class ForecastEngine:
         """Return the result of `function`, run in the worker thread once per key."""
         return await self.memoize(key, lambda: self.run_in_worker(function))
 
+    async def compute_latest(self, slot: tuple[Any, ...], version: Any, function: Callable[[], Result]) -> Result:
+        """Do the same with a key of slot and version, and drop the results of other versions of the slot."""
+        for key in [key for key in self._tasks if key[:-1] == slot and key[-1] != version]:
+            del self._tasks[key]
+        return await self.compute((*slot, version), function)
+
     async def memoize(self, key: Any, factory: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """Return the result of the coroutine that `factory` makes, run once per key.
 

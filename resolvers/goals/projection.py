@@ -3,12 +3,16 @@
 Goals of won deals use the deal forecast; every other metric has a model fitted to its own history.
 While there is too little history, the pace so far is continued, and there is no probability. The same is shown to a
 viewer who may not see the owner's forecast, or the history that a model is fitted to.
+
+The value of the running day is known up to now, so a model of history adds only the working time that the day and the
+employees still have: none after working hours, and none during an absence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from typing import Final
 
@@ -16,10 +20,11 @@ import numpy as np
 
 from domain.forecasting.arrays import Bools
 from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, Distribution, SellerForecasts
-from domain.forecasting.metric_forecast import FittedMetricModel
-from domain.goals.progress import calculate_percent
+from domain.forecasting.metric_forecast import FittedMetricModel, MetricWindow
+from domain.goals.progress import ProjectionBasis, calculate_percent
 from domain.permissions import Action
 from domain.primitives.calendar import Calendar
+from domain.primitives.periods import Period, PeriodKind
 from domain.primitives.units import Unit
 from models.forecasting.deal_tables import Basis, SellerIndex
 from models.goals.goals import Goal, OwnerKind
@@ -41,7 +46,7 @@ GOAL_PROBABILITY_TOPIC: Final = (
 
 # by goal id: the model, the key of days and staff, the staff (referenced, so that its `id()` is not reused), and the
 # distribution of the remaining value
-ProjectionCache = dict[int, tuple[SellerForecasts | FittedMetricModel, tuple[int, int, int], SellerIndex, Distribution]]
+ProjectionCache = dict[int, tuple[SellerForecasts | MetricWindow, tuple[int, int, int], SellerIndex, Distribution]]
 
 
 @dataclass(frozen=True)
@@ -51,13 +56,17 @@ class GoalProjection:
     value        expected final value, in the metric's smallest unit
     percent      100 × value / target
     probability  that the target is reached, 0 to 1; None while there is too little history
-    is_by_pace   whether the pace so far is continued, so that the projection changes with the elapsed working time
     """
 
     value: Fraction
     percent: float
     probability: float | None
-    is_by_pace: bool = False
+    basis: ProjectionBasis
+
+    @property
+    def follows_clock(self) -> bool:
+        """Whether the projection changes with the elapsed working time."""
+        return self.basis is not ProjectionBasis.FORECAST
 
 
 def projection_topics(context: Context, rows: Sequence[Goal]) -> set[str]:
@@ -124,14 +133,15 @@ def _can_see_projection(context: Context, goal: Goal, forecast_ids: Collection[i
 
 def _ended_projection(row: GoalState) -> GoalProjection:
     value = Fraction(row.progress.value)
-    return GoalProjection(value, row.progress.percent, float(row.progress.value >= row.progress.target))
+    is_reached = row.progress.value >= row.progress.target
+    return GoalProjection(value, row.progress.percent, float(is_reached), ProjectionBasis.VALUE)
 
 
 def _pace_projection(row: GoalState) -> GoalProjection:
     """Return the projection that continues the pace so far, with a probability only if the target is reached."""
     progress = row.progress
     probability = 1.0 if progress.value >= progress.target else None
-    return GoalProjection(progress.projected, progress.projected_percent, probability, is_by_pace=True)
+    return GoalProjection(progress.projected, progress.projected_percent, probability, progress.pace_projection_basis)
 
 
 async def _project_goal(
@@ -152,17 +162,14 @@ async def _project_goal(
         remaining = cached[3]
     else:
         member_mask = _member_mask(context, goal, snapshot.sellers)
-        remaining = (
-            source.forecast(member_mask, first, last)
-            if isinstance(source, FittedMetricModel)
-            else source.aggregate(member_mask)
-        )
+        remaining = source.aggregate(member_mask)
         cache[goal.id] = source, key, snapshot.sellers, remaining
     value = progress.value + remaining.mean
     return GoalProjection(
         value,
         calculate_percent(value, progress.target),
         remaining.probability_of_at_least(progress.target - progress.value),
+        ProjectionBasis.HISTORY if isinstance(source, MetricWindow) else ProjectionBasis.FORECAST,
     )
 
 
@@ -179,8 +186,8 @@ async def _forecast_source(
     row: GoalState,
     first: int,
     last: int,
-) -> SellerForecasts | FittedMetricModel | None:
-    """Return the forecast or metric model of the remaining value; None while there is too little history.
+) -> SellerForecasts | MetricWindow | None:
+    """Return the forecast of the remaining value; None while there is too little history.
 
     Also None for a period that ends later than the forecast reaches.
     """
@@ -192,9 +199,13 @@ async def _forecast_source(
         fit = await _fit_metric(context, snapshot, metric, histories[metric], row.unit)
         if fit.confidence is Confidence.NONE:
             return None
-        window = ("metric window", metric, fit, first, last)
-        await engine.compute(window, lambda: fit.draw_window(first, last))
-        return fit
+        window = Period(date.fromordinal(first), date.fromordinal(last), PeriodKind.CUSTOM)
+        shares = (await context.work_schedule()).shares_left(snapshot.sellers.ids, window, row.as_of)
+        return await engine.compute_latest(
+            ("metric window", metric, fit, first, last),
+            shares,
+            lambda: fit.forecast_window(first, last, np.array(shares)),
+        )
     if (await engine.fit_model(snapshot, basis)).confidence is Confidence.NONE:
         return None
     return await engine.forecast_sellers(snapshot, basis, first, last)

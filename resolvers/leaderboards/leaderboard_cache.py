@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from domain.leaderboards.ranking import RankedList
 from models.goals import goals
@@ -43,6 +43,7 @@ class RankedScores:
     """The ranking at a time and at the start of its day; amounts in the metric's smallest unit.
 
     leader_ids    the employees who are ranked only while they sell
+    transferred   of a team's leaderboard: the ranked employees who may have scores that are credited to other teams
     base_version  the version as long as no value and no target has moved
     moved_at      by employee id: the change-log position at which their value or target has last moved since
     """
@@ -52,6 +53,7 @@ class RankedScores:
     ranking: RankedList
     day_start_ranking: RankedList
     leader_ids: frozenset[int]
+    transferred: frozenset[int]
     base_version: int
     moved_at: dict[int, int] = field(default_factory=dict)
     # By employee id, loaded as rows are shown. A change replaces the dict, so that a read begun before the change
@@ -80,6 +82,7 @@ class RankedScores:
             ranking=self.ranking.restrict_to(employee_ids),
             day_start_ranking=self.day_start_ranking.restrict_to(employee_ids),
             leader_ids=self.leader_ids.intersection(employee_ids),
+            transferred=self.transferred.intersection(employee_ids),
             moved_at={id_: position for id_, position in self.moved_at.items() if id_ in employee_ids},
         )
 
@@ -107,17 +110,32 @@ async def ranked_scores_at(key: LeaderboardKey, moment: LeaderboardMoment, base_
     """Return the ranked scores of a past instant; they are not cached."""
     assert moment.as_of is not None
     rosters = await load_rosters(key.score_filter, moment)
-    totals, since_day_start, since_moment = await scores.score_totals(
-        key.score_filter, [moment.day_start, moment.as_of]
-    )
-    return await _rank(
-        key,
-        moment,
-        base_version,
-        rosters,
-        totals | _subtract_later(totals, since_moment),
-        _subtract_later(totals, since_day_start),
-    )
+    totals, (at_day_start, at_moment) = await _load_scores(key.score_filter, rosters, [moment.day_start, moment.as_of])
+    return await _rank(key, moment, base_version, rosters, totals.updated_by(at_moment), at_day_start)
+
+
+class _Scores(NamedTuple):
+    """Scores by employee id, and the whole scores of the transferred employees."""
+
+    values: dict[int, int]
+    whole_values: dict[int, int]
+
+    def updated_by(self, changed: _Scores) -> _Scores:
+        return _Scores(self.values | changed.values, self.whole_values | changed.whole_values)
+
+
+async def _load_scores(
+    score_filter: ScoreFilter, rosters: Rosters, instants: Sequence[datetime]
+) -> tuple[_Scores, list[_Scores]]:
+    """Return the present scores, and for each instant the scores that were others then, as they were then."""
+    parts = await scores.score_totals(score_filter, instants)
+    wholes: Sequence[dict[int, int]] = [{} for _ in parts]
+    if rosters.transferred:
+        wholes = await scores.score_totals(replace(score_filter, team_spans=None), instants, rosters.transferred)
+    return _Scores(parts[0], wholes[0]), [
+        _Scores(_subtract_later(parts[0], later_part), _subtract_later(wholes[0], later_whole))
+        for later_part, later_whole in zip(parts[1:], wholes[1:], strict=True)
+    ]
 
 
 def _subtract_later(values: dict[int, int], later: dict[int, int]) -> dict[int, int]:
@@ -130,12 +148,12 @@ async def _rank(
     moment: LeaderboardMoment,
     base_version: int,
     rosters: Rosters,
-    values: dict[int, int],
-    day_start_values: dict[int, int],
+    current: _Scores,
+    day_start: _Scores,
 ) -> RankedScores:
-    """Rank the values, and the values at the start of the day.
+    """Rank the scores, and the scores at the start of the day.
 
-    day_start_values  only of employees with a different value at the start of the day
+    day_start  only of employees with another score at the start of the day
     """
     targets, day_start_targets = None, None
     if key.by_attainment:
@@ -143,14 +161,19 @@ async def _rank(
         targets, day_start_targets = [
             await goals.employee_targets(*target_arguments, at) for at in (moment.as_of, moment.day_start)
         ]
-    ranking = RankedList(rosters.current, values, targets)
+    ranking = RankedList(rosters.current, current.values, targets, current.whole_values)
     if rosters.current is not rosters.day_start or targets != day_start_targets:
-        day_start_ranking = RankedList(rosters.day_start, values | day_start_values, day_start_targets)
-        return RankedScores(key, moment.as_of, ranking, day_start_ranking, rosters.leader_ids, base_version)
-    day_start_ranking = ranking.copy()
-    for employee_id, value in day_start_values.items():
-        day_start_ranking.set_value(employee_id, value)
-    return RankedScores(key, moment.as_of, ranking, day_start_ranking, rosters.leader_ids, base_version)
+        values, whole_values = current.updated_by(day_start)
+        day_start_ranking = RankedList(rosters.day_start, values, day_start_targets, whole_values)
+    else:
+        day_start_ranking = ranking.copy()
+        for employee_id in day_start.values.keys() | day_start.whole_values.keys():
+            value = day_start.values.get(employee_id, current.values.get(employee_id, 0))
+            whole_value = day_start.whole_values.get(employee_id, current.whole_values.get(employee_id))
+            day_start_ranking.set_value(employee_id, value, whole_value)
+    return RankedScores(
+        key, moment.as_of, ranking, day_start_ranking, rosters.leader_ids, rosters.transferred, base_version
+    )
 
 
 class _CacheEntry:
@@ -289,10 +312,8 @@ class LeaderboardCache:
         entry_rosters = rosters[roster_key]
         entry.stale_ids.clear()  # scores that move from here on are added again
         base_version, moved_at = self._base_version, dict(self._moved_at[key.score_filter.metric])
-        totals, since_day_start = await scores.score_totals(key.score_filter, [moment.day_start])
-        entry.ranked = await _rank(
-            key, moment, base_version, entry_rosters, totals, _subtract_later(totals, since_day_start)
-        )
+        totals, [at_day_start] = await _load_scores(key.score_filter, entry_rosters, [moment.day_start])
+        entry.ranked = await _rank(key, moment, base_version, entry_rosters, totals, at_day_start)
         entry.ranked.employees = employees
         entry.ranked.moved_at = {id_: moved for id_, moved in moved_at.items() if entry.ranked.has_part(id_)}
         row_count = sum(len(cached.ranked.ranking) for cached in self._entries.values() if cached.ranked is not None)
@@ -313,10 +334,12 @@ class LeaderboardCache:
         except BaseException:
             entry.stale_ids |= stale_ids
             raise
-        for employee_id, value in totals.items():
-            if ranked.ranking.set_value(employee_id, value):
+        moved_at = self._moved_at[ranked.key.score_filter.metric]
+        for employee_id, (value, whole_value) in totals.items():
+            is_transferred = employee_id in ranked.transferred
+            if ranked.ranking.set_value(employee_id, value, whole_value if is_transferred else None):
                 # For later entries as well: the position may be above the one at which the move was followed
-                ranked.moved_at[employee_id] = self._moved_at[ranked.key.score_filter.metric][employee_id] = position
+                ranked.moved_at[employee_id] = moved_at[employee_id] = position
         return position
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from domain.errors.operation_errors import BadInput, ResourceNotFound
 from domain.errors.user_errors import UserError
 from domain.goals.progress import calculate_percent
-from domain.leaderboards.ranking import RankedRow
+from domain.leaderboards.ranking import RankedList, RankedRow
 from domain.ledger.metrics import PRIVATE_METRICS, Metric
 from domain.permissions import Action, Reach
 from domain.primitives.calendar import Calendar
@@ -80,7 +80,8 @@ class Leaderboard:
     total: Decimal
     version: int
     as_of: datetime
-    leader_ids: frozenset[int]  # ranked only while they sell
+    leader_ids: frozenset[int]  # see `RankedScores`
+    transferred: frozenset[int]  # see `RankedScores`
 
     @property
     def visible_state(self) -> object:
@@ -126,6 +127,7 @@ async def load_leaderboard(context: Context, query: LeaderboardQuery, up_to_posi
         version,
         resolved.as_of,
         ranked.leader_ids,
+        ranked.transferred,
     )
 
 
@@ -147,11 +149,11 @@ async def _resolve_query(context: Context, query: LeaderboardQuery) -> _Resolved
     scope = await scopes.leaderboard_scope(context, query.scope_global_id)
     with validation.raise_bad_input():
         metric = await find_metric(context, query.metric, "metric")
-        period = await resolve_query_period(context, query.period)
         as_of = validation.clean_time(query.as_of, "asOf") if query.as_of else None
     calendar, now = await context.calendar(), context.now()
     instant = min(as_of, now) if as_of else now
     today = calendar.day_of(instant)
+    period = await resolve_query_period(context, query.period, today=today)
     period_end = calendar.start_of(period.end + timedelta(days=1))
     employee_id = scope.id if scope.kind is OwnerKind.EMPLOYEE else None
     team_spans = scope.team_spans(context, period.start, min(period.end, max(period.start, today)))
@@ -202,7 +204,7 @@ async def _to_leaderboard_rows(
     def to_decimal(amount: int | None) -> Decimal | None:
         return None if amount is None else from_smallest(amount, resolved.metric.unit, resolved.currency)
 
-    previous_ranks = [ranked.day_start_ranking.rank_of(row.employee_id) for row in rows]
+    previous_ranks = [_previous_rank(resolved, ranked.day_start_ranking, row.employee_id) for row in rows]
     targets = await ranked.load_targets([row.employee_id for row in rows])
     return [
         LeaderboardRow(
@@ -211,7 +213,7 @@ async def _to_leaderboard_rows(
             row.employee_id,
             from_smallest(row.value, resolved.metric.unit, resolved.currency),
             to_decimal(target),
-            None if target is None else calculate_percent(row.value, target),
+            None if target is None else calculate_percent(row.attained, target),
             to_decimal(row.gap_to_next),
             row.name,
             ranked.employees.get(row.employee_id),
@@ -220,6 +222,13 @@ async def _to_leaderboard_rows(
             rows, previous_ranks, (targets.get(row.employee_id) for row in rows), strict=True
         )
     ]
+
+
+def _previous_rank(resolved: _ResolvedQuery, day_start_ranking: RankedList, employee_id: int) -> int | None:
+    """Return the rank at the start of the day; None for an employee without a value then, and on a first day."""
+    if resolved.moment.today <= resolved.period.start or not day_start_ranking.has_score(employee_id):
+        return None
+    return day_start_ranking.rank_of(employee_id)
 
 
 async def _resolve_around(context: Context, global_id: str | None) -> int | None:
@@ -264,8 +273,13 @@ async def load_standings(context: Context, keys: Sequence[StandingKey]) -> list[
 
 
 def leaderboard_topics(leaderboard: Leaderboard) -> list[str]:
-    """Return the topics on which the leaderboard may change."""
+    """Return the topics on which the leaderboard may change.
+
+    The percent of an employee who has changed teams moves with what is credited to other teams, too.
+    """
     scope = leaderboard.scope
     owner_topic = f"employee:{scope.id}" if scope.kind is OwnerKind.EMPLOYEE else f"team:{scope.id}"
+    topics = [owner_topic, *(f"employee:{employee_id}" for employee_id in sorted(leaderboard.transferred))]
+    score_topics = [f"score:{leaderboard.metric.key}:{topic}" for topic in topics]
     sales_topics = [f"score:{SELLING_METRIC}:employee:{employee_id}" for employee_id in sorted(leaderboard.leader_ids)]
-    return [f"score:{leaderboard.metric.key}:{owner_topic}", "goals", *sales_topics]
+    return [*score_topics, "goals", *sales_topics]

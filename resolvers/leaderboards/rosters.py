@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from domain.leaderboards.ranking import Roster
 from models.ledger.score_filter import ScoreFilter
-from models.organization import quotas
+from models.organization import memberships, quotas
 from models.organization.quotas import RosterMoment
 
 
@@ -47,11 +47,16 @@ class LeaderboardMoment:
 
 @dataclass(frozen=True)
 class Rosters:
-    """The ranked employees at a time and at the start of its day, and the ids of those whose sales decide about it."""
+    """The ranked employees at a time and at the start of its day.
+
+    leader_ids   those whose sales decide whether they are ranked
+    transferred  of a team's leaderboard: those who may have scores that are credited to other teams
+    """
 
     current: Roster
     day_start: Roster
     leader_ids: frozenset[int]
+    transferred: frozenset[int]
 
 
 async def load_rosters(score_filter: ScoreFilter, moment: LeaderboardMoment) -> Rosters:
@@ -63,9 +68,13 @@ async def load_rosters(score_filter: ScoreFilter, moment: LeaderboardMoment) -> 
     current, day_start = await quotas.load_rosters(
         moment.roster_moments(score_filter.last_day), score_filter.team_ids, score_filter.employee_id
     )
+    transferred: frozenset[int] = frozenset()
+    if score_filter.team_spans is not None:
+        transferred = await memberships.load_transferred_ids([span.team_ids for span in score_filter.team_spans])
     roster = Roster(current.names)
     return Rosters(
         roster,
         roster if current.names.keys() == day_start.names.keys() else Roster(day_start.names),
         current.leader_ids | day_start.leader_ids,
+        transferred & (current.names.keys() | day_start.names.keys()),
     )

@@ -41,7 +41,7 @@ async def post_differences(context: Context, differences: Sequence[RecordDiffere
     """Post the differences and return the postings.
 
     A closed day must not change. If any score of a metric falls on a closed day, the whole difference of
-    that metric (withdrawal and new score) is posted for today and marked as late.
+    that metric (withdrawal and new score) is posted for the present moment and marked as late.
     """
     company, today = await context.company(), await context.today()
     closed_periods = ClosedPeriods(company.calendar, today, company.close_after_workdays)
@@ -51,9 +51,8 @@ async def post_differences(context: Context, differences: Sequence[RecordDiffere
         late_metrics.update(record.late_metrics)
         for score in record.scores:
             is_late = score.metric in late_metrics
-            postings.append(
-                Posting(replace(score, day=today) if is_late else score, is_late, record.source_kind, record.source_id)
-            )
+            posted_score = replace(score, day=today, at=context.now()) if is_late else score
+            postings.append(Posting(posted_score, is_late, record.source_kind, record.source_id))
     await scores.post(postings, context.now())
     return postings
 

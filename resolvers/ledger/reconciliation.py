@@ -271,7 +271,7 @@ class _Reconciliation:
 
     def _win_difference(self, deal: DealFacts, metric: str, actual: int, expected: int) -> Difference:
         credit = deal.win_credit or deal.creation_credit
-        key = (metric, *credit, deal.closed_on)
+        key = (metric, *credit, deal.closed.day if deal.closed else None)
         return self.builder.build(DifferenceLocation.RECORD, key, actual, expected, f"Deal {deal.id}")
 
 

@@ -137,7 +137,7 @@ def _clean_days(input: InputFields) -> tuple[date, date]:
 
 async def _apply_change(context: Context, employee_id: int) -> None:
     """Publish the change, and bring what depends on the working time of the employee up to date."""
-    context.publish("absences", f"absences:{employee_id}")
+    context.publish("absences")
     await inactivity.reschedule({employee_id: context.now()})
     await calendar.follow_working_time(context, [employee_id])
 

@@ -114,7 +114,7 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
         await sign_ins.unlock(employee.id, context.now())
         audit.record(context, "password set", employee=employee.id)
     context.publish("people", f"employee:{employee.id}")
-    if {"joined_on", "active"} & set(changed_fields) and original["id"] is not None:
+    if {"joined_on", "active", "team_id"} & set(changed_fields) and original["id"] is not None:
         await calendar.follow_working_time(context, [employee.id])
     return employee
 

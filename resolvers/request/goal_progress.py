@@ -34,8 +34,9 @@ def owner_working_time(schedule: WorkSchedule, tree: TeamTree, goal: Goal, insta
     """Return the working time of the goal's owner in its period."""
     if goal.owner_kind is OwnerKind.EMPLOYEE:
         return schedule.employee_time(goal.owner_id, goal.period, instant)
-    team_ids = tree.subtree_ids(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None
-    return schedule.team_time(team_ids, goal.period, instant)
+    if goal.owner_kind is OwnerKind.COMPANY:
+        return schedule.team_time(None, goal.period, instant)
+    return schedule.team_time(tree.subtree_spans(goal.owner_id, goal.first_day, goal.last_day), goal.period, instant)
 
 
 def has_owner_on(schedule: WorkSchedule, goal: Goal, day: date) -> bool:

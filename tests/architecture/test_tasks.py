@@ -29,7 +29,7 @@ SHORT_LIVED = {
 SUPERVISED_LOOPS = {
     "broadcast": {"redis listener"},
     "demo": {"activity"},
-    "hub": {"receiver", "poller", "publisher"},
+    "hub": {"receiver", "poller", "publisher", "timers"},
     "scheduler": {"lease", "job loop", "slow job loop"},  # and one for each channel
     "server": {
         "presence reporter",
@@ -94,6 +94,7 @@ def test_endless_loops_are_supervised() -> None:
         "subscriptions/core/redis_broadcast.py:_ping_when_idle",
         "subscriptions/core/redis_broadcast.py:_read_messages",
         "subscriptions/core/tasks.py:_run",
+        "subscriptions/core/timer_wheel.py:run",
         "subscriptions/goal_probabilities.py:run",
     }
     assert started == set().union(*SUPERVISED_LOOPS.values())

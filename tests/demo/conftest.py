@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -31,15 +32,22 @@ class Demo:
 
 @pytest.fixture
 async def demo() -> AsyncIterator[Demo]:
+    async with open_demo(NOW) as demo:
+        yield demo
+
+
+@asynccontextmanager
+async def open_demo(now: datetime) -> AsyncIterator[Demo]:
+    """Yield a demo company with three weeks of history until now."""
     async with connection.connect("sqlite://:memory:"):
         await empty_database.create_tables()
         hub = Hub(Broadcast("memory://"), change_log.read_after, change_log.last_position)
         await hub.start()
         try:
             services = Services("s" * 32, UnlimitedRateLimiter(), hub.notify, hub)
-            history = CompanyHistory(7, NOW, days=21)
+            history = CompanyHistory(7, now, days=21)
             tokens = await seed_demo(history, services)
-            world = World(services, build_schema(allow_suggestions=True), NOW)
+            world = World(services, build_schema(allow_suggestions=True), now)
             world.tokens["wallboard"] = tokens.wallboard
             yield Demo(history, tokens, world)
         finally:

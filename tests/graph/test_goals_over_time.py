@@ -132,6 +132,22 @@ async def test_absence_and_a_day_off_of_the_company_move_goals_at_once(world: Wo
         await recorder.wait_until(lambda: paces(recorder)[-1] == "ON_TRACK")
 
 
+async def test_colleague_who_joins_or_leaves_moves_the_goal_of_the_team_at_once(world: World) -> None:
+    await world.create_employee("Cid")
+    world.now = berlin("13:30", 20)  # the last working day of the week
+    goal = await set_goal(world, "Sales", "90", kind="WEEK")
+    cid = world.global_ids["Cid"]
+    async with subscribe(world, EXPECTED, "admin", goals=[goal]) as recorder:
+        await recorder.wait_until(lambda: len(recorder.events) == 1)
+        await world.mutate("updateEmployee", id=cid, team=world.global_ids["Sales"])
+        await recorder.wait_until(lambda: len(recorder.events) == 2)
+        await world.mutate("updateEmployee", id=cid, team=None)
+        await recorder.wait_until(lambda: len(recorder.events) == 3)
+
+    expected = [event["goalProgress"]["progress"]["expectedByNow"] for event in recorder.events]
+    assert expected == ["81", "77.7273", "81"]  # nine of ten days, then 9.5 of 11
+
+
 async def test_many_streams_share_the_read_at_the_instant_that_moves_them(world: World) -> None:
     goals = [await set_goal(world, owner, "36") for owner in ("Ann", "Bob")]
     world.services.reference_cache = None

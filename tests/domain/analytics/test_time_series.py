@@ -1,4 +1,4 @@
-"""Points of time series, figures of closed deals, and comparable previous periods."""
+"""Points of time series, and figures of closed deals."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from domain.analytics.time_series import ClosedDeals, Interval, Point, build_points, max_point_count, median_of_counts
+from domain.analytics.time_series import (
+    ClosedDeals,
+    Interval,
+    Point,
+    average_amount,
+    build_points,
+    max_point_count,
+    median_of_counts,
+)
 from domain.primitives.calendar import Calendar, Weekday
-from domain.primitives.periods import Period, PeriodKind, period_containing, previous_comparable_period, shift_period
+from domain.primitives.periods import Period, PeriodKind, period_containing
 
 MONDAY_WEEKS = Calendar("Europe/Berlin", Weekday.MONDAY, frozenset(list(Weekday)[:5]), "DE")
 SUNDAY_WEEKS = Calendar("America/New_York", Weekday.SUNDAY, frozenset(list(Weekday)[:5]), None)
@@ -76,68 +84,13 @@ def test_median_of_counts_equals_median_of_values(values):
 def test_closed_deals_have_no_figures_without_deals():
     empty = ClosedDeals()
 
-    assert (empty.win_rate, empty.average_value, empty.median_cycle_days) == (None, None, None)
+    assert (empty.win_rate, empty.median_cycle_days) == (None, None)
+
+
+def test_average_amount_is_none_when_corrections_leave_no_win():
+    assert [average_amount(total, count) for total, count in ((0, 0), (500, 0), (-500, -1))] == [None] * 3
+    assert average_amount(-500, 2) == -250
 
 
 def test_win_rate_is_zero_with_only_a_loss():
     assert ClosedDeals(lost=1).win_rate == 0
-
-
-# Comparable previous period
-
-
-def elapsed_workdays_one_by_one(period, today, calendar):
-    days = (period.start + timedelta(days=n) for n in range((today - period.start).days))
-    return sum(calendar.is_workday(day) for day in days)
-
-
-@for_all(DAYS, st.sampled_from([kind for kind in PeriodKind if kind is not PeriodKind.CUSTOM]), st.integers(-500, 500))
-def test_past_or_future_period_compares_with_whole_previous_period(day, kind, days_away):
-    period = period_containing(kind, day, MONDAY_WEEKS)
-    today = day + timedelta(days=days_away)
-    if not period.contains(today):
-        previous = previous_comparable_period(period, today, MONDAY_WEEKS)
-
-        assert previous == shift_period(period, -1, MONDAY_WEEKS)
-        assert previous.end == period.start - timedelta(days=1)
-
-
-@for_all(DAYS, st.sampled_from([PeriodKind.WEEK, PeriodKind.MONTH, PeriodKind.QUARTER, PeriodKind.YEAR]))
-def test_current_period_compares_with_same_number_of_workdays(today, kind):
-    period = period_containing(kind, today, MONDAY_WEEKS)
-    previous, whole_previous = (
-        previous_comparable_period(period, today, MONDAY_WEEKS),
-        shift_period(period, -1, MONDAY_WEEKS),
-    )
-    elapsed = elapsed_workdays_one_by_one(period, today, MONDAY_WEEKS)
-
-    assert previous.start == whole_previous.start
-    assert previous.end <= whole_previous.end
-    previous_workdays = MONDAY_WEEKS.count_workdays(previous.start, previous.end)
-    assert previous_workdays == min(elapsed, MONDAY_WEEKS.count_workdays(whole_previous.start, whole_previous.end))
-
-
-@for_all(PERIODS)
-def test_custom_period_compares_with_same_number_of_days_before(period):
-    previous = previous_comparable_period(period, period.end + timedelta(days=1), MONDAY_WEEKS)
-
-    assert (previous.days, previous.end) == (period.days, period.start - timedelta(days=1))
-
-
-@pytest.mark.parametrize(
-    ("today", "start", "end"),
-    [
-        ("2024-03-31", "2024-02-01", "2024-02-28"),  # 20 workdays are over, Easter is off; the 29th was a workday
-        ("2023-03-31", "2023-02-01", "2023-02-28"),
-        ("2024-02-29", "2024-01-01", "2024-01-29"),  # 20 workdays: in January, with a holiday, until the 29th
-        ("2026-11-01", "2026-10-01", "2026-09-30"),  # the first day: the compared period is empty
-        ("2026-10-31", "2026-09-01", "2026-09-30"),  # 22 workdays are over, and September has no more
-        ("2026-12-31", "2026-11-01", "2026-11-30"),
-        ("2027-01-02", "2026-12-01", "2026-11-30"),  # New Year's Day is off, and December began with a workday
-    ],
-)  # fmt: skip
-def test_previous_comparable_period_at_month_ends_and_leap_days(today, start, end):
-    period = period_containing(PeriodKind.MONTH, date.fromisoformat(today), MONDAY_WEEKS)
-    previous = previous_comparable_period(period, date.fromisoformat(today), MONDAY_WEEKS)
-
-    assert (str(previous.start), str(previous.end)) == (start, end)

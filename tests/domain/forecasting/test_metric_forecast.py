@@ -27,6 +27,11 @@ def fit_metric_model(daily_rates, day=END, is_count=True, active=(True, True, Tr
     )  # fmt: skip
 
 
+def forecast(model, members, first, last, presence=(1.0, 1.0, 1.0)):
+    """Return the distribution of the members' amount."""
+    return model.forecast_window(first, last, np.array(presence)).aggregate(members)
+
+
 def select_seller(seller):
     return np.arange(3) == seller
 
@@ -36,8 +41,8 @@ def test_metric_forecast_continues_the_rate_of_calls():
     first, last = END + 1, last_day(month_of(END) + 1)
 
     all_forecast, ann_forecast = (
-        model.forecast(np.ones(3, bool), first, last),
-        model.forecast(select_seller(0), first, last),
+        forecast(model, np.ones(3, bool), first, last),
+        forecast(model, select_seller(0), first, last),
     )
 
     assert float(all_forecast.mean) == pytest.approx(5.2 * 21, rel=0.15)
@@ -49,7 +54,7 @@ def test_metric_forecast_continues_the_rate_of_calls():
 def test_metric_forecast_scales_to_a_week():
     model = fit_metric_model((4.0, 1.0, 0.2))
 
-    week_forecast = model.forecast(np.ones(3, bool), END + 1, END + 7)
+    week_forecast = forecast(model, np.ones(3, bool), END + 1, END + 7)
 
     assert float(week_forecast.mean) == pytest.approx(5.2 * 5, rel=0.2)
 
@@ -57,16 +62,27 @@ def test_metric_forecast_scales_to_a_week():
 def test_metric_forecasts_of_sellers_sum_to_the_company():
     model = fit_metric_model((4.0, 1.0, 0.2))
 
-    parts = [model.forecast(select_seller(n), END + 1, END + 30).mean for n in range(3)]
+    parts = [forecast(model, select_seller(n), END + 1, END + 30).mean for n in range(3)]
 
-    assert sum(parts) == model.forecast(np.ones(3, bool), END + 1, END + 30).mean
+    assert sum(parts) == forecast(model, np.ones(3, bool), END + 1, END + 30).mean
+
+
+def test_metric_forecast_is_proportional_to_the_time_that_sellers_are_present():
+    model = fit_metric_model((4.0, 4.0, 4.0))
+
+    whole = [float(forecast(model, select_seller(n), END + 1, END + 30).mean) for n in range(3)]
+    reduced = [float(forecast(model, select_seller(n), END + 1, END + 30, (1.0, 0.25, 0.0)).mean) for n in range(3)]
+
+    assert reduced[0] == whole[0]
+    assert reduced[1] == pytest.approx(whole[1] / 4, rel=0.02)
+    assert reduced[2] == 0
 
 
 def test_metric_forecast_of_hours_multiplies_days_by_daily_amount():
     model = fit_metric_model((0.8, 0.5, 0.5), is_count=False, size=3600.0)
     first, last = END + 1, last_day(month_of(END) + 1)
 
-    mean = float(model.forecast(select_seller(0), first, last).mean)
+    mean = float(forecast(model, select_seller(0), first, last).mean)
 
     assert mean == pytest.approx((1 - np.exp(-0.8)) * 21 * 3600, rel=0.25)
 
@@ -74,7 +90,7 @@ def test_metric_forecast_of_hours_multiplies_days_by_daily_amount():
 def test_metric_forecast_is_zero_for_inactive_sellers():
     model = fit_metric_model((4.0, 1.0, 0.2), active=(False, True, True))
 
-    assert model.forecast(select_seller(0), END + 1, END + 30).mean == 0
+    assert forecast(model, select_seller(0), END + 1, END + 30).mean == 0
 
 
 def test_metric_confidence_is_none_with_little_history():

@@ -39,12 +39,17 @@ def schedule_of(*assignments: tuple[int, int, date, date], absences=()) -> WorkS
 ALWAYS = (date.min, date.max)
 
 
+def always(team: int):
+    """Return the spans of a team without any below it."""
+    return ((*ALWAYS, frozenset({team})),)
+
+
 def test_employee_without_absences_has_the_working_time_of_the_company():
     schedule = schedule_of((ANN, NORTH, *ALWAYS))
 
     for moment in ("01T00:00", "18T13:00", "21T12:00", "30T18:00"):
-        own = schedule.employee_time(ANN, NOVEMBER, at(moment))
-        assert own == company_working_time(NOVEMBER, at(moment), CALENDAR)
+        own_time = schedule.employee_time(ANN, NOVEMBER, at(moment))
+        assert own_time == company_working_time(NOVEMBER, at(moment), CALENDAR)
 
 
 def test_absence_over_a_weekend_takes_only_its_working_days():
@@ -92,6 +97,39 @@ def test_weekend_without_working_time_counts_calendar_days_for_everybody():
     assert schedule.team_time(None, weekend, at("22T12:00")) == WorkingTime(1, 2, 2, 1)
 
 
+def test_shares_left_count_the_rest_of_the_day_and_no_absences():
+    schedule = schedule_of(
+        (ANN, NORTH, *ALWAYS),
+        (BOB, NORTH, *ALWAYS),
+        (CID, SOUTH, date.min, november(18)),
+        absences=[(BOB, november(19), november(19))],
+    )
+    rest_of_week = Period(november(18), november(22), PeriodKind.CUSTOM)  # three working days
+    weekend = Period(november(21), november(22), PeriodKind.CUSTOM)
+
+    shares = [schedule.shares_left((ANN, BOB, CID), rest_of_week, at(moment)) for moment in ("18T09:00", "18T13:30")]
+
+    assert shares[0] == (1.0, 2 / 3, 1 / 3)
+    assert shares[1] == (2.5 / 3, 1.5 / 3, 0.5 / 3)
+    assert schedule.shares_left(
+        (ANN, BOB, CID), Period(november(19), november(19), PeriodKind.CUSTOM), at("19T20:00")
+    ) == (0, 0, 0)
+    assert schedule.shares_left((ANN,), weekend, at("22T12:00")) == (1.0,)
+
+
+def test_calendar_of_an_employee_has_absences_and_days_before_joining_off():
+    schedule = schedule_of(
+        (ANN, NORTH, *ALWAYS), (BOB, NORTH, november(12), date.max), absences=[(BOB, november(18), november(19))]
+    )
+
+    own_calendar = schedule.calendar_of(BOB, november(1), november(20))
+
+    assert schedule.calendar_of(ANN, november(1), november(20)) is CALENDAR
+    assert own_calendar.list_workdays(november(2), november(24)) == [
+        november(day) for day in (12, 13, 16, 17, 20, 23, 24)
+    ]
+
+
 def test_team_time_is_the_sum_over_members_by_day():
     schedule = schedule_of(
         (ANN, NORTH, date.min, november(15)),
@@ -102,7 +140,7 @@ def test_team_time_is_the_sum_over_members_by_day():
     )
 
     north, south, company = (
-        schedule.team_time(teams, NOVEMBER, at("18T12:00")) for teams in (frozenset({NORTH}), frozenset({SOUTH}), None)
+        schedule.team_time(teams, NOVEMBER, at("18T12:00")) for teams in (always(NORTH), always(SOUTH), None)
     )
 
     assert north == WorkingTime((10 + 12) * 36, (10 + 20) * 36, 20, 8, 0)
@@ -110,10 +148,22 @@ def test_team_time_is_the_sum_over_members_by_day():
     assert company == WorkingTime(north.elapsed + south.elapsed, north.total + south.total, 21, 9, 1)
 
 
+def test_team_has_the_members_of_the_teams_below_it_on_the_days_when_they_were():
+    schedule = schedule_of((ANN, NORTH, *ALWAYS), (BOB, SOUTH, *ALWAYS))
+    spans = (
+        (november(1), november(15), frozenset({NORTH})),
+        (november(16), november(30), frozenset({NORTH, SOUTH})),  # South was moved below North
+    )
+
+    moved = schedule.team_time(spans, NOVEMBER, at("18T12:00"))
+
+    assert moved == WorkingTime((10 + 2 + 2) * 36 + 2 * 12, (21 + 11) * 36, 21, 9, 2)
+
+
 def test_team_without_members_has_the_working_time_of_the_company():
     schedule = schedule_of((ANN, NORTH, *ALWAYS))
 
-    empty = schedule.team_time(frozenset({SOUTH}), NOVEMBER, at("18T12:00"))
+    empty = schedule.team_time(always(SOUTH), NOVEMBER, at("18T12:00"))
 
     assert empty == company_working_time(NOVEMBER, at("18T12:00"), CALENDAR)
 
@@ -152,7 +202,7 @@ def test_own_time_begins_with_zero_never_falls_and_ends_whole(schedule, period, 
             lambda moment, employee=employee: schedule.employee_time(employee, period, moment)
             for employee in (ANN, BOB)
         ),
-        lambda moment: schedule.team_time(frozenset({NORTH}), period, moment),
+        lambda moment: schedule.team_time(always(NORTH), period, moment),
         lambda moment: schedule.team_time(None, period, moment),
     ):
         start, now, later, end = (

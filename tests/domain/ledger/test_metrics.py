@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -20,26 +20,29 @@ from domain.ledger.record_facts import (
     DealFacts,
     DealStatus,
     LeadFacts,
+    Moment,
     ResultFacts,
     SaleKind,
     TaskFacts,
+    WorkFacts,
 )
 from domain.primitives.units import Unit
 
 ANNA, BORIS = Credit(1, 10), Credit(2, 20)
-MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
+MONDAY, TUESDAY = [Moment(date(2026, 11, day), datetime(2026, 11, day, 12, tzinfo=UTC)) for day in (23, 24)]
+MONDAY_EVENING = Moment(MONDAY.day, MONDAY.at + timedelta(hours=6))
 
 credit_strategy = st.sampled_from([ANNA, BORIS, Credit(1, 0)])
-day_strategy = st.sampled_from([MONDAY, TUESDAY])
+moment_strategy = st.sampled_from([MONDAY, MONDAY_EVENING, TUESDAY])
 amount_strategy = st.integers(-5, 5)
 deal_strategy = st.builds(
     DealFacts,
     st.just(7),
     credit_strategy,
-    day_strategy,
+    moment_strategy,
     st.sampled_from(DealStatus),
     st.none() | credit_strategy,
-    st.none() | day_strategy,
+    st.none() | moment_strategy,
     st.none() | amount_strategy,
     st.none() | amount_strategy,
     st.none() | st.sampled_from(SaleKind),
@@ -47,16 +50,21 @@ deal_strategy = st.builds(
 FACTS_STRATEGIES = {
     DealFacts: deal_strategy,
     LeadFacts: st.builds(
-        LeadFacts, st.just(7), credit_strategy, day_strategy, st.none() | credit_strategy, st.none() | day_strategy
+        LeadFacts,
+        st.just(7),
+        credit_strategy,
+        moment_strategy,
+        st.none() | credit_strategy,
+        st.none() | moment_strategy,
     ),
-    ContactFacts: st.builds(ContactFacts, st.just(7), credit_strategy, day_strategy),
-    ClientFacts: st.builds(ClientFacts, st.just(7), credit_strategy, day_strategy),
+    ContactFacts: st.builds(ContactFacts, st.just(7), credit_strategy, moment_strategy),
+    ClientFacts: st.builds(ClientFacts, st.just(7), credit_strategy, moment_strategy),
     CallFacts: st.builds(
-        CallFacts, st.just(7), credit_strategy, day_strategy, st.sampled_from(CallOutcome), st.integers(0, 9)
+        CallFacts, st.just(7), credit_strategy, moment_strategy, st.sampled_from(CallOutcome), st.integers(0, 9)
     ),
-    TaskFacts: st.builds(TaskFacts, st.just(7), st.none() | credit_strategy, st.none() | day_strategy),
+    TaskFacts: st.builds(TaskFacts, st.just(7), st.none() | credit_strategy, st.none() | moment_strategy),
     ResultFacts: st.builds(
-        ResultFacts, st.just(7), st.sampled_from(["nps", "visits"]), credit_strategy, day_strategy, amount_strategy
+        ResultFacts, st.just(7), st.sampled_from(["nps", "visits"]), credit_strategy, moment_strategy, amount_strategy
     ),
 }
 
@@ -64,14 +72,14 @@ FACTS_STRATEGIES = {
 def sum_scores(scores):
     sums = Counter()
     for score in scores:
-        sums[score.metric, score.employee_id, score.team_id, score.day] += score.amount
+        sums[score.metric, score.employee_id, score.team_id, score.day, score.at] += score.amount
     return {key: amount for key, amount in sums.items() if amount}
 
 
 def make_won_deal(**fields):
     return DealFacts(
         **{
-            "id": 7, "creation_credit": ANNA, "created_on": MONDAY, "status": DealStatus.WON, "win_credit": ANNA, "closed_on": MONDAY,
+            "id": 7, "creation_credit": ANNA, "created": MONDAY, "status": DealStatus.WON, "win_credit": ANNA, "closed": MONDAY,
             "value": 500, "profit": 200, "sale_kind": SaleKind.FIRST,
         }
         | fields
@@ -132,15 +140,29 @@ def test_postings_move_win_between_employees_when_credit_moves():
     posted = compute_all_postings(make_won_deal(), make_won_deal(win_credit=BORIS))
 
     assert sum_scores(score for score in posted if score.metric == "deals_won") == {
-        ("deals_won", 1, 10, MONDAY): -1,
-        ("deals_won", 2, 20, MONDAY): 1,
+        ("deals_won", 1, 10, *MONDAY): -1,
+        ("deals_won", 2, 20, *MONDAY): 1,
     }
 
 
 def test_postings_move_win_to_new_day_when_closing_day_changes():
-    posted = compute_postings(METRICS["deals_won"], make_won_deal(), make_won_deal(closed_on=TUESDAY))
+    posted = compute_postings(METRICS["deals_won"], make_won_deal(), make_won_deal(closed=TUESDAY))
 
-    assert [(score.day, score.amount) for score in posted] == [(MONDAY, -1), (TUESDAY, 1)]
+    assert [(score.day, score.amount) for score in posted] == [(MONDAY.day, -1), (TUESDAY.day, 1)]
+
+
+def test_postings_move_win_to_new_time_when_only_closing_time_changes():
+    posted = compute_postings(METRICS["deals_won"], make_won_deal(), make_won_deal(closed=MONDAY_EVENING))
+
+    assert [(score.day, score.at, score.amount) for score in posted] == [(*MONDAY, -1), (*MONDAY_EVENING, 1)]
+
+
+def test_work_time_posts_increments_that_count_when_they_were_worked():
+    noon, evening = WorkFacts(7, ANNA, MONDAY, 60), WorkFacts(7, ANNA, MONDAY_EVENING, 150)
+
+    posted = compute_postings(METRICS["hours_worked"], noon, evening)
+
+    assert [(score.at, score.amount) for score in posted] == [(MONDAY_EVENING.at, 90)]
 
 
 def test_postings_move_win_to_repeat_sales_when_sale_kind_changes():

@@ -208,18 +208,21 @@ def test_regions_of_a_country_are_listed():
 
 def test_own_day_on_is_worked_whatever_the_weekday_and_holidays():
     saturday, unity_day = date(2026, 11, 21), date(2026, 11, 4)
-    own = Calendar("UTC", Weekday.MONDAY, MONDAY_TO_FRIDAY, "RU", days_on=frozenset({saturday, unity_day}))
+    company_calendar = Calendar("UTC", Weekday.MONDAY, MONDAY_TO_FRIDAY, "RU", days_on=frozenset({saturday, unity_day}))
 
-    assert own.is_workday(saturday)
-    assert own.is_workday(unity_day)
-    assert own.count_workdays(date(2026, 11, 1), date(2026, 11, 30)) == 22
+    assert company_calendar.is_workday(saturday)
+    assert company_calendar.is_workday(unity_day)
+    assert company_calendar.count_workdays(date(2026, 11, 1), date(2026, 11, 30)) == 22
 
 
 def test_own_day_off_is_not_worked():
-    own = Calendar("UTC", Weekday.MONDAY, MONDAY_TO_FRIDAY, None, days_off=frozenset({date(2026, 11, 23)}))
+    company_calendar = Calendar("UTC", Weekday.MONDAY, MONDAY_TO_FRIDAY, None, days_off=frozenset({date(2026, 11, 23)}))
 
-    assert own.list_workdays(date(2026, 11, 20), date(2026, 11, 24)) == [date(2026, 11, 20), date(2026, 11, 24)]
-    assert own.count_quarters(date(2026, 11, 20), date(2026, 11, 24)) == 2 * 36
+    assert company_calendar.list_workdays(date(2026, 11, 20), date(2026, 11, 24)) == [
+        date(2026, 11, 20),
+        date(2026, 11, 24),
+    ]
+    assert company_calendar.count_quarters(date(2026, 11, 20), date(2026, 11, 24)) == 2 * 36
 
 
 def test_earlier_settings_hold_for_the_days_before():

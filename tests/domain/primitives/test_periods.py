@@ -17,7 +17,6 @@ from domain.primitives.periods import (
     count_workdays,
     is_month_closed,
     period_containing,
-    previous_comparable_period,
     select_period,
     shift_period,
 )
@@ -167,81 +166,6 @@ def test_today_counts_as_elapsed_only_when_over():
 
 
 # Comparable previous period
-
-
-def test_past_period_compares_with_whole_previous_period():
-    october = period_containing(PeriodKind.MONTH, date(2026, 10, 10), MOSCOW_CALENDAR)
-
-    assert previous_comparable_period(october, TODAY, MOSCOW_CALENDAR) == period_containing(
-        PeriodKind.MONTH, date(2026, 9, 1), MOSCOW_CALENDAR
-    )
-
-
-def test_future_period_compares_with_whole_previous_period():
-    december = period_containing(PeriodKind.MONTH, date(2026, 12, 10), MOSCOW_CALENDAR)
-
-    assert previous_comparable_period(december, TODAY, MOSCOW_CALENDAR) == period_containing(
-        PeriodKind.MONTH, TODAY, MOSCOW_CALENDAR
-    )
-
-
-def test_running_period_compares_with_same_number_of_workdays():
-    november = period_containing(PeriodKind.MONTH, TODAY, MOSCOW_CALENDAR)
-
-    previous = previous_comparable_period(
-        november, date(2026, 11, 20), MOSCOW_CALENDAR
-    )  # 13 workdays of November are over
-
-    assert previous == custom_period(date(2026, 10, 1), date(2026, 10, 19))
-
-
-def test_period_on_its_first_day_compares_with_empty_period():
-    november = period_containing(PeriodKind.MONTH, TODAY, PLAIN_CALENDAR)
-
-    assert previous_comparable_period(november, date(2026, 11, 1), PLAIN_CALENDAR).days == 0
-
-
-def test_elapsed_days_off_compare_with_days_off():
-    week = period_containing(PeriodKind.WEEK, TODAY, PLAIN_CALENDAR)
-
-    on_saturday = previous_comparable_period(week, date(2026, 11, 28), PLAIN_CALENDAR)
-    on_sunday = previous_comparable_period(week, date(2026, 11, 29), PLAIN_CALENDAR)
-
-    assert (on_saturday.end, on_sunday.end) == (date(2026, 11, 20), date(2026, 11, 21))
-
-
-def test_custom_period_compares_with_same_number_of_days_before():
-    past = custom_period(date(2026, 11, 2), date(2026, 11, 11))
-    running = custom_period(date(2026, 11, 16), date(2026, 11, 25))
-
-    assert previous_comparable_period(past, TODAY, PLAIN_CALENDAR) == custom_period(
-        date(2026, 10, 23), date(2026, 11, 1)
-    )
-    assert previous_comparable_period(running, TODAY, PLAIN_CALENDAR) == custom_period(
-        date(2026, 11, 6), date(2026, 11, 12)
-    )
-
-
-def test_running_period_without_workdays_compares_by_calendar_days():
-    weekend = custom_period(date(2026, 11, 21), date(2026, 11, 22))
-
-    assert previous_comparable_period(weekend, date(2026, 11, 22), PLAIN_CALENDAR) == custom_period(
-        date(2026, 11, 19), date(2026, 11, 19)
-    )
-
-
-@for_all(regular_kinds, days, calendars)
-def test_comparable_period_of_running_period_has_same_number_of_workdays(kind, today, calendar):
-    period = period_containing(kind, today, calendar)
-    whole_previous = shift_period(period, -1, calendar)
-
-    previous = previous_comparable_period(period, today, calendar)
-
-    assert previous.start == whole_previous.start
-    assert previous.end <= whole_previous.end
-    if count_workdays(period, calendar):
-        elapsed = count_elapsed_workdays(period, today, calendar)
-        assert count_workdays(previous, calendar) == min(elapsed, count_workdays(whole_previous, calendar))
 
 
 # Closing

@@ -31,7 +31,7 @@ SCOPE_DOCUMENTS: Final = {
       accuracy {{ periods wape biasPercent intervalCoveragePercent }}
       saidBefore {{ {_FORECAST_NUMBERS} }} }} }}""",
     "goals": f"""query($scope: ID) {{ goals(scope: $scope) {{ name target allocated
-      progress {{ value target attainmentPercent remaining expectedByNow pace projected projectedPercent
+      progress {{ value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
         attainmentProbability neededPerWorkday version }}
       entries {{ {_CONNECTION} edges {{ cursor node {{ amount late }} }} }}
       changes {{ at before after }} }} }}""",
@@ -61,7 +61,8 @@ AGGREGATES: Final = frozenset(
     for type_name, fields in {
         "Leaderboard": "totalCount total version",
         "Standing": "rank previousRank value target attainmentPercent gapToNext",
-        "Statistics": "winRatePercent averageDealAmount medianSalesCycleDays",
+        "Statistics": """winRatePercent averageDealAmount medianSalesCycleDays previousWinRatePercent
+            previousAverageDealAmount previousMedianSalesCycleDays""",
         "MetricSeries": "total previousTotal",
         "SeriesPoint": "value",
         "FunnelStage": """openDeals openAmount clients entered advanced lost conversionPercent conversionLowPercent
@@ -71,7 +72,7 @@ AGGREGATES: Final = frozenset(
         "ForecastAccuracy": "periods wape biasPercent intervalCoveragePercent",
         "ForecastSnapshot": _FORECAST_NUMBERS,
         "Goal": "target allocated",
-        "GoalProgress": """value target attainmentPercent remaining expectedByNow pace projected projectedPercent
+        "GoalProgress": """value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
             attainmentProbability neededPerWorkday version""",
         "Client": "wonAmount lastActivityAt",
         "Deal": "winProbability",
@@ -111,7 +112,7 @@ ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible
         "Money": "amount",
         "Period": "kind start end workdays workdaysElapsed workdaysLeft",
         "Result": "at value",
-        "ScoreEntry": "effectiveOn late recordedAt amount",
+        "ScoreEntry": "effectiveOn effectiveAt late recordedAt amount",
         "SeriesPoint": "start",
         "Stage": "position",
         "Task": "kind dueAt completedAt overdue",

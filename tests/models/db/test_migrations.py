@@ -124,5 +124,50 @@ async def test_migration_adds_totals_of_subteams_to_their_parents(empty_url: str
     ]
 
 
+async def test_migration_counts_postings_from_time_of_their_record(empty_url: str) -> None:
+    entries = {
+        1: ("deals_created", "2026-01-01", "Deal", 3, "2026-02-11 08:00", False),
+        2: ("deals_won", "2026-02-09", "Deal", 3, "2026-02-11 08:00", False),  # moved to the 10th on the 12th
+        3: ("deals_won", "2026-02-09", "Deal", 3, "2026-02-12 09:00", False),
+        4: ("deals_won", "2026-02-10", "Deal", 3, "2026-02-12 09:00", False),
+        5: ("deals_won", "2026-03-20", "Deal", 3, "2026-03-20 07:00", True),
+        6: ("leads_created", "2026-02-10", "Lead", 1, "2026-02-10 03:00", False),
+        7: ("leads_converted", "2026-02-10", "Lead", 1, "2026-02-10 06:00", False),
+        8: ("leads_created", "2026-02-10", "Lead", 2, "2026-02-12 03:00", False),  # recorded as converted
+        9: ("leads_converted", "2026-02-10", "Lead", 2, "2026-02-12 03:00", False),
+        10: ("hours_worked", "2026-02-10", "WorkDay", 1, "2026-02-10 05:00", False),
+        11: ("calls_made", "2026-02-10", "Call", 9, "2026-02-10 05:00", False),  # the call exists no longer
+    }
+    lead_columns = "owner_id, status, created_at, created_on, opened_by, opened_team, converted_on, title"
+    lead_values = "5, 'CONVERTED', '2026-02-10 02:00:00+00:00', '2026-02-10', 5, 1, '2026-02-10', 'x'"
+    await create_database_at(
+        empty_url,
+        "0017_pro_rated_goals",
+        f"INSERT INTO deal (id, status, closed_at, closed_on, {DEAL_COLUMNS})"
+        f" VALUES (3, 'WON', '2026-02-10 10:00:00+00:00', '2026-02-10', 'x', 'x', 5, 1, {TIMES}, '2026-01-01', false, 5, 1)",
+        *(f"INSERT INTO lead (id, {lead_columns}) VALUES ({number}, {lead_values})" for number in (1, 2)),
+        *(
+            "INSERT INTO score_entry (id, metric, employee_id, team_id, amount, effective_on, late, recorded_at,"
+            f" source_kind, source_id) VALUES ({number}, '{metric}', 5, 1, {-1 if number == 3 else 1}, '{day}', {late},"
+            f" '{recorded}:00+00:00', '{kind}', {record})"
+            for number, (metric, day, kind, record, recorded, late) in entries.items()
+        ),
+    )
+    await migrator.migrate(empty_url)
+    async with db_connection.connect(empty_url):
+        rows = await db_connection.fetch_rows("SELECT id, effective_at FROM score_entry ORDER BY id")
+        conversions = await db_connection.fetch_rows("SELECT converted_at FROM lead ORDER BY id")
+        await db_connection.execute(
+            "INSERT INTO score_entry (id, metric, employee_id, team_id, amount, effective_on, late, recorded_at, source_kind,"
+            f" source_id) VALUES (12, 'calls_made', 5, 1, 1, '2026-04-01', false, {TIMES}, 'Call', 9)"
+        )  # as a server of the version before does
+
+    assert {row["id"]: f"{db_connection.to_datetime(row['effective_at']):%m-%d %H:%M}" for row in rows} == {
+        1: "01-01 00:00", 2: "02-11 08:00", 3: "02-11 08:00", 4: "02-10 10:00", 5: "03-20 07:00", 6: "02-10 02:00",
+        7: "02-10 06:00", 8: "02-10 02:00", 9: "02-10 02:00", 10: "02-10 05:00", 11: "02-10 05:00",
+    }  # fmt: skip
+    assert [f"{db_connection.to_datetime(row['converted_at']):%H:%M}" for row in conversions] == ["06:00", "02:00"]
+
+
 async def test_migrate_applies_all_migrations_to_an_empty_database(empty_url: str) -> None:
     assert (await migrator.migrate(empty_url))[:2] == ["0001_first", "0002_card"]

@@ -17,7 +17,7 @@ from models.ledger.scores import Posting, ScoreEntry
 from models.organization import people
 from models.organization.people import Employee, Team
 from resolvers.organization.people import update_team
-from tests.world import World, open_world
+from tests.world import START, World, open_world
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
@@ -66,7 +66,7 @@ async def test_goal_values_equal_ledger_sums_after_postings_and_team_moves(world
     def random_posting() -> Posting:
         day = FIRST + timedelta(days=dice.randint(-5, 35))
         amount = dice.choice((-7, -1, 1, 7, 10**12))
-        score = Score(dice.choice((DEMOS, TRIALS)), seller_id, dice.choice((0, *team_ids)), day, amount)
+        score = Score(dice.choice((DEMOS, TRIALS)), seller_id, dice.choice((0, *team_ids)), day, amount, START)
         return Posting(score, dice.random() < 0.2, "Result", dice.randint(1, 9))
 
     async def move_random_team() -> None:

@@ -16,7 +16,7 @@ from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_
 from tests.world import World
 
 PROGRESS_QUERY = """query($id: ID!) { goal(id: $id) { progress {
-  value target projected projectedPercent attainmentProbability pace } } }"""
+  value target projected projectedPercent projectionBasis attainmentProbability pace } } }"""
 
 
 @pytest.fixture
@@ -92,6 +92,43 @@ async def test_calls_goal_is_projected_from_past_calls(database_url: str) -> Non
         assert Decimal(hours["projected"]) == pytest.approx(Decimal("10.5"), abs=Decimal("1.2"))
 
 
+async def test_running_day_is_projected_by_the_working_hours_that_are_left() -> None:
+    async with open_world_with_two_sellers() as world:
+        await record_calls(world, 120, per_day=6)
+        day = await set_goal(world, "Ann", "calls_made", "9", period={"kind": "DAY"})
+        projected = []
+        for hour in (8, 12, 17, 22):  # in UTC: at the beginning, at 13:00, at the end, and at 23:00
+            world.now = world.now.replace(hour=hour)
+            projected.append(Decimal((await read_progress(world, day))["projected"]))
+        for _ in range(6):
+            await world.mutate("recordCall", "Ann", direction="OUTBOUND")
+
+        assert projected[0] == pytest.approx(6, abs=Decimal("0.6"))
+        assert projected[1] == pytest.approx(projected[0] * 20 / 36, abs=Decimal("0.2"))
+        assert projected[2:] == [0, 0]
+        assert (await read_progress(world, day))["projected"] == "6"  # not twice the calls of a day
+
+
+async def test_absence_leaves_only_the_days_at_work_in_the_projection() -> None:
+    async with open_world_with_two_sellers() as world:
+        await record_calls(world, 120)
+        owners = ("Ann", "Bob", "North", "company")
+        weeks = [await set_goal(world, owner, "calls_made", "50", period={"kind": "WEEK"}) for owner in owners]
+        before = [Decimal((await read_progress(world, goal))["projected"]) for goal in weeks]
+        await world.query(
+            """mutation($ann: ID!) { setAbsence(input: {employee: $ann, from: "2026-11-19", to: "2026-11-22", kind: SICK}) {
+              userErrors { message } } }""",
+            ann=world.global_ids["Ann"],
+        )
+
+        after = [Decimal((await read_progress(world, goal))["projected"]) for goal in weeks]
+
+        today = (before[0] - 6) * 32 / (32 + 2 * 36)  # six calls on Monday and Tuesday; it is 10:00 of Wednesday
+        assert after[0] == after[2] == pytest.approx(6 + today, abs=Decimal("0.2"))
+        assert after[1] == before[1]
+        assert after[3] == after[0] + after[1]
+
+
 async def test_projection_follows_pace_without_probability_when_history_is_short() -> None:
     async with open_world_with_two_sellers() as world:
         await record_calls(world, 17)
@@ -101,6 +138,22 @@ async def test_projection_follows_pace_without_probability_when_history_is_short
         elapsed_quarters = 12 * 36 + 4  # of 21 days; it is 10:00
         assert Decimal(calls_progress["projected"]) == round(Decimal(36 * 21 * 36) / elapsed_quarters, 3)
         assert (calls_progress["attainmentProbability"], deals_progress["attainmentProbability"]) == (None, None)
+
+
+async def test_basis_says_what_a_projection_continues(world: World) -> None:
+    await record_calls(world, 120)
+    last_month = {"kind": "MONTH", "offset": -1}
+    goals = [
+        await set_goal(world, "Ann", "deals_won", "50"),
+        await set_goal(world, "Ann", "calls_made", "50"),
+        await set_goal(world, "Ann", "leads_created", "50"),
+        await set_goal(world, "Ann", "leads_created", "50", period={"kind": "DAY"}),
+        await set_goal(world, "Ann", "calls_made", "50", period=last_month),
+    ]
+
+    bases = [(await read_progress(world, goal))["projectionBasis"] for goal in goals]
+
+    assert bases == ["FORECAST", "HISTORY", "PACE", "VALUE", "VALUE"]  # it is 10:00
 
 
 async def test_reached_goal_has_probability_1_with_short_history() -> None:

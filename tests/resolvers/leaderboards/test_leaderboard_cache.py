@@ -50,6 +50,7 @@ def query_variants(world: World) -> list[dict[str, Any]]:
         {},
         {"rankBy": "ATTAINMENT"},
         {"scope": world.global_ids["North"]},
+        {"scope": world.global_ids["South"], "rankBy": "ATTAINMENT"},
         {"scope": world.global_ids["Sales"], "metric": "deals_won", "rankBy": "ATTAINMENT"},
         {"scope": world.global_ids["Ann"]},
         {"around": world.global_ids["Bob"], "first": 2},

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import UTC, date, datetime
 
 import asyncpg
 import pytest
 
-from domain.ledger.record_facts import Credit, TaskFacts
+from domain.ledger.record_facts import Credit, Moment, TaskFacts
 from models.db import connection
 from models.ledger import reconciliation
 from models.ledger.reconciliation import PostedSum
@@ -272,9 +272,10 @@ async def test_wrong_sum_is_reported_for_late_postings(world: World) -> None:
 
 
 def test_late_posting_compares_only_its_metric_over_all_days() -> None:
-    facts = TaskFacts(1, Credit(5, 2), date(2026, 9, 10))
-    late = PostedSum("tasks_completed", 5, 2, date(2026, 11, 18), 1, 1, late=True, entries=1)
-    stray = PostedSum("calls_made", 5, 2, date(2026, 11, 18), 1, 1, late=False, entries=1)
+    noon = datetime(2026, 11, 18, 12, tzinfo=UTC)
+    facts = TaskFacts(1, Credit(5, 2), Moment(date(2026, 9, 10), noon))
+    late = PostedSum("tasks_completed", 5, 2, date(2026, 11, 18), 1, 1, noon, late=True, entries=1)
+    stray = PostedSum("calls_made", 5, 2, date(2026, 11, 18), 1, 1, noon, late=False, entries=1)
 
     assert list(ledger_differences(facts, [late])) == []
     assert list(ledger_differences(facts, [late, stray])) == [(("calls_made", 5, 2, date(2026, 11, 18)), 1, 0)]
@@ -306,7 +307,7 @@ async def test_snapshot_neither_sees_nor_blocks_concurrent_writes(world: World, 
 
 async def duplicate_postings(where: str, **overrides: str) -> None:
     """Insert copies of postings, with some columns overridden by SQL expressions."""
-    columns = ("metric", "employee_id", "team_id", "amount", "effective_on", "late", "recorded_at")
+    columns = ("metric", "employee_id", "team_id", "amount", "effective_on", "effective_at", "late", "recorded_at")
     names = (*columns, "source_kind", "source_id")
     await connection.execute(
         f"INSERT INTO score_entry ({', '.join(names)}) SELECT {', '.join(overrides.get(name, name) for name in names)} "
