@@ -59,6 +59,7 @@ class Action(Enum):
     REASSIGN = "reassign a record to another employee"
     SET_GOALS = "set, change and archive goals"
     DEFINE_METRICS = "create metrics of the company's own"
+    SET_ABSENCES = "set absences; one's own as far as the company allows it"
     VIEW_ALERTS = "see the alerts of one's own inbox and mark them as read"
     MANAGE_ALERT_RULES = "see, test and change alert rules"
     ADMINISTER = "manage people, teams, pipelines, devices, rates and the company"
@@ -94,6 +95,7 @@ _TABLE: Final[Mapping[Action, tuple[Reach, ...]]] = MappingProxyType({
     Action.REASSIGN:         (_N,     _B,     _C,      _C,   _N,       _S),
     Action.SET_GOALS:        (_N,     _B,     _C,      _C,   _N,       _N),
     Action.DEFINE_METRICS:   (_N,     _N,     _C,      _C,   _N,       _N),
+    Action.SET_ABSENCES:     (_O,     _B,     _C,      _C,   _N,       _N),
     Action.VIEW_ALERTS:      (_O,     _O,     _O,      _O,   _N,       _N),
     Action.MANAGE_ALERT_RULES:       (_N,     _N,     _N,      _C,   _N,       _N),
     Action.ADMINISTER:       (_N,     _N,     _N,      _C,   _N,       _N),

@@ -8,6 +8,7 @@ from strawberry.tools import merge_types
 
 from graph.base.scalars import SCALARS
 from graph.execution.fast_executor import FastExecutor, compile_schema
+from graph.mutations.absences import AbsenceMutation
 from graph.mutations.alerts import AlertMutation
 from graph.mutations.calls import CallMutation
 from graph.mutations.clients import ClientMutation
@@ -37,6 +38,7 @@ Mutation = merge_types(
         SessionMutation,
         PasswordMutation,
         PeopleMutation,
+        AbsenceMutation,
         CompanyMutation,
         PipelineMutation,
         DeviceMutation,

@@ -13,7 +13,7 @@ from graph.base.row_types import Info, selects_any
 from graph.types.activities import Activity
 from graph.types.alerts import Alert
 from graph.types.forecasts import Forecast
-from graph.types.goals import PROJECTION_FIELDS, Goal
+from graph.types.goals import EXPECTATION_FIELDS, PROJECTION_FIELDS, Goal
 from graph.types.leaderboards import DealWon, Leaderboard
 from graph.types.people import Employee
 from resolvers.leaderboards.leaderboards import LeaderboardQuery
@@ -109,4 +109,10 @@ def _stream_goal_progress(
     info: Info, global_ids: list[strawberry.ID] | None, scope: strawberry.ID | None
 ) -> AsyncGenerator[Any, None]:
     # a function of its own, since the argument `goals` of the field hides the module `goals` there
-    return goals.goal_progress(info.context, global_ids, scope, with_projections=selects_any(info, PROJECTION_FIELDS))
+    return goals.goal_progress(
+        info.context,
+        global_ids,
+        scope,
+        with_projections=selects_any(info, PROJECTION_FIELDS),
+        with_expected=selects_any(info, EXPECTATION_FIELDS),
+    )

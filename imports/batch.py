@@ -25,6 +25,7 @@ from resolvers.crm.leads import LeadType
 from resolvers.crm.record_type import ImportOutcome, RecordType, import_records
 from resolvers.crm.stage_history import ImportedStageEntry
 from resolvers.crm.tasks import TaskType
+from resolvers.organization import absences
 
 RowOutcome = ImportOutcome | UserError | CellError
 
@@ -254,6 +255,13 @@ class Batch:
         input = await self.input_builder.employee_input(values)
         return await lookup.upsert_employee(existing_id, {**input, "externalId": derive_external_id(external_id)})
 
+    async def _import_absence(self, values: RowValues, row: CsvRow) -> ImportOutcome:
+        external_id = self._external_id(values, row)
+        input = await self.input_builder.absence_input(values)
+        self.run.register_record("absences", external_id, self.file_name, row.line)
+        _, outcome = await absences.save_absence(self.run.context, {**input, "externalId": external_id})
+        return ImportOutcome(outcome)
+
     async def _import_team(self, values: RowValues, row: CsvRow) -> ImportOutcome:
         lookup, name = self.run.lookup, str(values["name"])
         external_id = f"{self.file_map.prefix}{values.get('id', name)}"
@@ -276,4 +284,5 @@ _ONE_BY_ONE_IMPORTERS: Final = {
     "people": Batch._import_person,
     "teams": Batch._import_team,
     "products": Batch._import_product,
+    "absences": Batch._import_absence,
 }

@@ -8,6 +8,7 @@ from typing import Final
 
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
 from domain.permissions import Role
+from models.organization.absences import AbsenceKind
 
 
 class FieldType(Enum):
@@ -34,8 +35,9 @@ FIELDS_BY_KIND: Final[Mapping[str, Mapping[str, FieldSpec]]] = {
     "teams": {"id": _T, "name": _T, "parent": _T, "manager": _T},
     "people": {
         "id": _T, "name": _T, "email": _T, "role": _lowercase_values(Role), "active": _YES, "manager": _T,
-        "team": _T, "team_parent": _T, "team_manager": _T,
+        "team": _T, "team_parent": _T, "team_manager": _T, "joined": _D,
     },
+    "absences": {"id": _T, "owner": _T, "from": _D, "to": _D, "kind": _lowercase_values(AbsenceKind)},
     "products": {"name": _T, "price": _M, "currency": _T},
     "clients": {"id": _T, "name": _T, "owner": _T, "email": _T, "phone": _T, "created": _D},
     "contacts": {"id": _T, "name": _T, "owner": _T, "client": _T, "email": _T, "phone": _T, "created": _D},
@@ -61,6 +63,7 @@ FIELDS_BY_KIND: Final[Mapping[str, Mapping[str, FieldSpec]]] = {
 REQUIRED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "teams": ("name",),
     "people": ("name",),
+    "absences": ("owner", "from", "to", "kind"),
     "products": ("name", "price"),
     "clients": ("name",),
     "contacts": ("name",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus, SaleKind, TaskKind
@@ -16,9 +16,11 @@ from domain.permissions import Role
 from domain.primitives.calendar import Calendar
 from domain.primitives.global_ids import encode_global_id
 from imports.cell_parsing import CellError, DateOrTime, RowValues
+from imports.field_specs import REQUIRED_FIELDS
 from imports.map_file import FileMap, ImportMap
 from imports.name_lookup import NameLookup, derive_external_id, external_reference
 from imports.stage_mapping import StageResolver
+from models.organization.absences import AbsenceKind
 from resolvers.request import validation
 from resolvers.request.context import Context
 
@@ -29,6 +31,7 @@ MAP_FIELD_NAMES: Final[Mapping[str, str]] = {
     "createdAt": "created", "closedAt": "closed", "expectedCloseOn": "expected", "lostReason": "reason",
     "saleKind": "sale", "externalId": "id", "assignee": "owner", "employee": "owner", "startedAt": "started",
     "durationSeconds": "seconds", "dueAt": "due", "completedAt": "completed", "contactName": "contact",
+    "joinedOn": "joined",
 }  # fmt: skip
 
 
@@ -235,6 +238,11 @@ class InputBuilder:
         assert isinstance(value, DateOrTime)
         return self.to_instant(value)
 
+    def _day_of(self, values: RowValues, name: str) -> date:
+        value = values[name]
+        assert isinstance(value, DateOrTime)
+        return value.day
+
     def _with_client(
         self, values: RowValues, input: InputDict, owner: str = "owner", created: datetime | None = None
     ) -> InputDict:
@@ -266,7 +274,21 @@ class InputBuilder:
             input["team"] = parent_id
         if "manager" in values:
             input["manager"] = await self.resolve_employee(str(values["manager"]), "manager", role=Role.MANAGER)
+        if "joined" in values:
+            input["joinedOn"] = self._day_of(values, "joined")
         return input
+
+    async def absence_input(self, values: RowValues) -> InputDict:
+        """Return the input of an absence. Raises CellError for a missing field."""
+        for name in REQUIRED_FIELDS["absences"]:
+            if name not in values:
+                raise CellError(f"The row has no {name}.", name)
+        return {
+            "employee": await self.resolve_owner(values),
+            "from": self._day_of(values, "from"),
+            "to": self._day_of(values, "to"),
+            "kind": AbsenceKind(str(values["kind"]).upper()),
+        }
 
     async def team_input(self, values: RowValues) -> InputDict:
         input = self.pick_fields(values, name="name")

@@ -130,6 +130,7 @@ class NameLookup:
         input = {
             "name": name,
             "email": None,
+            "joinedOn": None,  # the day of the import says nothing
             "role": role,
             "externalId": derive_external_id(f"{prefix}{name}"),
             **details,
@@ -141,7 +142,7 @@ class NameLookup:
     async def upsert_employee(self, global_id: str | None, input: dict[str, Any]) -> ImportOutcome:
         """Create an employee, or update the one with that id."""
         if global_id is None:
-            self._add_employee(await people.create_employee(self.context, {"email": None, **input}))
+            self._add_employee(await people.create_employee(self.context, {"email": None, "joinedOn": None, **input}))
             return ImportOutcome.NEW
         old_values = self._column_values(global_id)
         input = {name: value for name, value in input.items() if name != "externalId"}

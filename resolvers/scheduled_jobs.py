@@ -14,6 +14,8 @@ from datetime import timedelta
 from typing import Final
 
 from domain.alerts.rules import AlertKind, Subject
+from domain.goals.progress import pace_check_time
+from domain.primitives.periods import Period, PeriodKind
 from models.alerts import inactivity
 from models.crm import tasks
 from models.db import retention
@@ -142,11 +144,25 @@ async def check_inactive_employees(context: Context) -> bool:
 
 
 async def check_goal_pace(context: Context) -> bool:
-    """Check the pace of all running goals, and resolve alerts of ended goals."""
+    """Check the pace of all running goals of more than a day, and resolve alerts of ended goals."""
     after_id: int | None = 0
     while after_id is not None:
         after_id = await pace_check.check_next_goals(context, after_id)
     await pace_check.resolve_ended_goals(context)
+    return False
+
+
+async def check_day_goal_pace(context: Context) -> bool:
+    """Check the pace of the goals of the current day once, when half of its working hours are over."""
+    today = await context.today()
+    if context.services.day_goals_checked_on == today or context.clock() < pace_check_time(
+        Period(today, today, PeriodKind.DAY), today, await context.calendar()
+    ):
+        return False
+    after_id: int | None = 0
+    while after_id is not None:
+        after_id = await pace_check.check_next_goals(context, after_id, goals_of_one_day=True)
+    context.services.day_goals_checked_on = today
     return False
 
 
@@ -171,5 +187,6 @@ SCHEDULED_JOBS: Final[tuple[ScheduledJob, ...]] = (
     ScheduledJob("work time", timedelta(seconds=30), worktime.post_remaining),
     ScheduledJob("clean-up", timedelta(hours=1), purge_expired),
     ScheduledJob("goals behind", timedelta(minutes=1), check_goal_pace, daily=True),
+    ScheduledJob("day goals behind", timedelta(seconds=30), check_day_goal_pace),
     ScheduledJob("forecast snapshots", timedelta(minutes=1), store_forecast_snapshots, daily=True, is_slow=True),
 )

@@ -79,6 +79,7 @@ def build_server(settings: Settings) -> Server:
         overlap=10,
         full_batch_size=change_log.READ_BATCH_SIZE,
         window_seconds=settings.push_window_ms / 1000,
+        clock=utc_now,
         check_history=lambda known_position: epoch.check(known_position, utc_now()),
     )
     rate_limiter = create_rate_limiter(settings.redis_url)

@@ -10,8 +10,8 @@ from resolvers.request.context import Context
 from subscriptions.core.stream_context import (
     RETRYABLE_ERRORS,
     get_hub,
+    next_day_start,
     refresh_viewer,
-    seconds_until_tomorrow,
     with_viewer_topics,
 )
 from subscriptions.core.streams import StateSnapshot, state_stream
@@ -22,8 +22,9 @@ async def forecast(context: Context, scope: str | None, query: ForecastQuery) ->
 
     async def read() -> StateSnapshot[Forecast]:
         await refresh_viewer(context)
+        tomorrow = await next_day_start(context)
         current = await forecasts.get_forecast(context, scope, query)
-        return StateSnapshot(current, wake_in=await seconds_until_tomorrow(context))
+        return StateSnapshot(current, wake_at=tomorrow)
 
     topics = with_viewer_topics(context, ("deals", "goals", "people"))
     async for current in state_stream(

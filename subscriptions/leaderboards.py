@@ -15,9 +15,9 @@ from subscriptions.core.stream_context import (
     RETRYABLE_ERRORS,
     feed_stream,
     get_hub,
+    next_day_start,
     reference_version,
     refresh_viewer,
-    seconds_until_tomorrow,
     with_viewer_topics,
 )
 from subscriptions.core.streams import StateSnapshot, state_stream
@@ -31,6 +31,7 @@ async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerat
     async def read() -> StateSnapshot[Leaderboard]:
         nonlocal has_read
         await refresh_viewer(context)
+        tomorrow = await next_day_start(context)
         # Later reads need only the changes that the hub has reported. The first one reads up to the newest commit,
         # since a new subscriber may just have written a change that the hub has not seen yet.
         leaderboard = await leaderboards.load_leaderboard(
@@ -42,7 +43,7 @@ async def leaderboard(context: Context, query: LeaderboardQuery) -> AsyncGenerat
             leaderboard,
             topics,
             (leaderboard.period.start, leaderboard.period.end),
-            await seconds_until_tomorrow(context),
+            tomorrow,
         )
 
     topics = with_viewer_topics(context, ("goals",))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from datetime import datetime
+from datetime import timedelta
+from typing import Final
 
 from models.organization.people import Employee
 from resolvers.organization import people
@@ -12,11 +13,13 @@ from resolvers.request.context import Context
 from subscriptions.core.stream_context import (
     RETRYABLE_ERRORS,
     get_hub,
+    next_day_start,
     refresh_viewer,
-    seconds_until_tomorrow,
     with_viewer_topics,
 )
 from subscriptions.core.streams import StateSnapshot, state_stream
+
+_EXPIRY_MARGIN: Final = timedelta(seconds=0.05)  # an employee goes offline just after the expiry, unless renewed
 
 
 async def presence(context: Context, scope_global_id: str | None) -> AsyncGenerator[Employee, None]:
@@ -28,10 +31,10 @@ async def presence(context: Context, scope_global_id: str | None) -> AsyncGenera
 
     async def read() -> StateSnapshot[ScopePresence]:
         await refresh_viewer(context)
+        tomorrow = await next_day_start(context)
         snapshot = await people.load_presence(context, scope_global_id, sent_states)
-        return StateSnapshot(
-            snapshot, wake_in=min(await seconds_until_tomorrow(context), _seconds_until_expiry(snapshot, context.now()))
-        )
+        expiries = (at + _EXPIRY_MARGIN for at in snapshot.online_until.values())
+        return StateSnapshot(snapshot, wake_at=min([tomorrow, *expiries]))
 
     async for snapshot in state_stream(
         get_hub(context),
@@ -44,12 +47,6 @@ async def presence(context: Context, scope_global_id: str | None) -> AsyncGenera
         sent_states = {row.id: _state_key(row, snapshot) for row in snapshot.employees}
         for row in (*changed, *snapshot.departed):
             yield row
-
-
-def _seconds_until_expiry(snapshot: ScopePresence, now: datetime) -> float:
-    """Return the seconds until the first online employee goes offline unless renewed, a little later to be safe."""
-    first_expiry = min(snapshot.online_until.values(), default=None)
-    return 86_400.0 if first_expiry is None else max(0.05, (first_expiry - now).total_seconds() + 0.05)
 
 
 def _state_key(row: Employee, snapshot: ScopePresence) -> object:

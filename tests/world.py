@@ -199,7 +199,13 @@ async def open_world(url: str, currency: str = "EUR") -> AsyncIterator[World]:
     """Set up a company with its first administrator in the empty database, with a hub that is notified at once."""
     async with connection.connect(url):
         await empty_database.create_tables()
-        hub = Hub(Broadcast("memory://"), change_log.read_after, change_log.last_position)
+        hub = Hub(
+            Broadcast("memory://"),
+            change_log.read_after,
+            change_log.last_position,
+            clock=lambda: world.now,
+            clock_resolution=0.01,
+        )
         await hub.start()
         try:
             services = Services(

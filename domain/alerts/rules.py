@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from types import MappingProxyType
@@ -248,19 +248,27 @@ def subjects_of(event: Event) -> frozenset[Subject]:
     return frozenset(subjects)
 
 
-def inactivity_deadline(rule: Rule, since: datetime, calendar: Calendar) -> datetime:
+def inactivity_deadline(
+    rule: Rule, since: datetime, calendar: Calendar, is_absent: Callable[[date], bool] = lambda day: False
+) -> datetime:
     """Return the instant after which an inactivity that began at `since` is too long for the rule.
 
-    For a deal, a day is 24 hours. For an employee, only working days count: from a working day the
-    deadline has the same time of day; from a day off it is the start of the working day after the counted ones.
+    For a deal, a day is 24 hours. For an employee, only working days without an absence count: from such a day the
+    deadline has the same time of day; from another one it is the start of the working day after the counted ones.
+
+    is_absent  whether the employee has an absence on a day
     """
     days = rule.days or ALERT_DEFINITIONS[rule.kind].default_days or 1
     if rule.kind is AlertKind.DEAL_STALLED:
         return since + timedelta(days=days)
-    day = calendar.day_of(since)
-    if calendar.is_workday(day):
-        return calendar.start_of(calendar.add_workdays(day, days)) + (since - calendar.start_of(day))
-    return calendar.start_of(calendar.add_workdays(day, days + 1))
+    first = calendar.day_of(since)
+    is_worked = calendar.is_workday(first) and not is_absent(first)
+    day = first
+    for _ in range(days if is_worked else days + 1):
+        day = calendar.add_workdays(day, 1)
+        while is_absent(day):
+            day = calendar.add_workdays(day, 1)
+    return calendar.start_of(day) + (since - calendar.start_of(first)) if is_worked else calendar.start_of(day)
 
 
 def is_behind(progress: Progress, percent: float | None) -> bool:

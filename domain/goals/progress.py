@@ -1,4 +1,4 @@
-"""Progress of a goal: attainment, and pace against an even distribution over its working days.
+"""Progress of a goal: attainment, and pace against an even distribution over the owner's working time.
 
 All comparisons are exact; only the two percentages are floats, since they are displayed
 and never used in calculations.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
 from domain.primitives.calendar import Calendar
-from domain.primitives.periods import Period, elapsed_and_total_days
+from domain.primitives.periods import Period, PeriodKind
+from domain.primitives.working_time import WorkingTime, quarter_after
 
 _TOLERANCE_DIVISOR: Final = 20  # target / 20, i.e. 5 %
 
@@ -40,16 +41,15 @@ class Pace(StrEnum):
 class Progress:
     """The progress of a goal; amounts are in the metric's smallest unit. Derived figures are properties.
 
-    elapsed_days, total_days  days that are over, and all days, by which an even pace is counted
-    remaining_days            days that are not over, including today; 0 once the period is over
+    time     the owner's working time in the period
+    is_over  whether the period is over
     """
 
     value: int
     target: int
     pace: Pace
-    elapsed_days: int
-    total_days: int
-    remaining_days: int
+    time: WorkingTime
+    is_over: bool
 
     @property
     def percent(self) -> float:
@@ -63,14 +63,15 @@ class Progress:
 
     @property
     def expected_by_now(self) -> Fraction:
-        """The value at the end of yesterday at an even pace."""
-        return Fraction(self.target * self.elapsed_days, self.total_days)
+        """The value by now at an even pace."""
+        return Fraction(self.target * self.time.elapsed, self.time.total)
 
     @property
     def projected(self) -> Fraction:
-        """The value at the end of the period if the pace so far continues."""
-        is_running = self.elapsed_days and self.remaining_days
-        return Fraction(self.value * self.total_days, self.elapsed_days) if is_running else Fraction(self.value)
+        """The value at the end of the period if the pace so far continues; the value itself in the first half day."""
+        if self.is_over or not self.time.has_half_day_elapsed:
+            return Fraction(self.value)
+        return Fraction(self.value * self.time.total, self.time.elapsed)
 
     @property
     def projected_percent(self) -> float:
@@ -80,27 +81,59 @@ class Progress:
     @property
     def needed_per_workday(self) -> Fraction | None:
         """The amount needed on each remaining working day, including today; None if none remains."""
-        return Fraction(self.remaining, self.remaining_days) if self.remaining_days else None
+        return Fraction(self.remaining, self.time.workdays_left) if self.time.workdays_left else None
+
+    @property
+    def elapsed_of_next_pace(self) -> int | None:
+        """The elapsed working time from which the pace is another one if the value stays; None if there is none."""
+        time, divisor = self.time, _TOLERANCE_DIVISOR * self.target
+        if self.pace is Pace.AHEAD:  # until: (value × total − target × elapsed) × 20 ≤ target × total
+            return -(-time.total * (_TOLERANCE_DIVISOR * self.value - self.target) // divisor)
+        if self.pace is Pace.ON_TRACK:  # until: (target × elapsed − value × total) × 20 > target × total
+            return time.total * (_TOLERANCE_DIVISOR * self.value + self.target) // divisor + 1
+        return None
 
 
-def calculate_progress(value: int, target: int, period: Period, *, today: date, calendar: Calendar) -> Progress:
+def calculate_progress(value: int, target: int, period: Period, time: WorkingTime, *, today: date) -> Progress:
     """Calculate the progress of a goal.
 
     value, target  in the metric's smallest unit; ValueError unless the target is above zero
-    period, today  the goal's period and the company's current day, which counts as elapsed once it is over
+    time           the working time of the goal's owner in the period
+    today          the company's current day
     """
     if target <= 0:
         raise ValueError("A target is above zero.")
-    elapsed_days, total_days = elapsed_and_total_days(period, today, calendar)
-    remaining_days = 0 if today > period.end else total_days - elapsed_days
-    return Progress(
-        value,
-        target,
-        _determine_pace(value, target, elapsed_days, total_days, period, today),
-        elapsed_days,
-        total_days,
-        remaining_days,
-    )
+    return Progress(value, target, _determine_pace(value, target, time, period, today), time, today > period.end)
+
+
+def pro_rate(full_target: int, share: Fraction) -> int:
+    """Return the part of a target for a share of its working time: rounded half up, and at least one unit."""
+    return max(1, math.floor(full_target * share + Fraction(1, 2)))
+
+
+def pace_check_time(period: Period, day: date, calendar: Calendar) -> datetime:
+    """Return when the goal of a period is checked on a day for being behind.
+
+    It is checked when the day begins; a goal of one day, of which nothing is expected then, when half of its working
+    hours are over.
+    """
+    if period.kind is PeriodKind.DAY and calendar.is_workday(day):
+        return calendar.instant_of_quarter(day, (calendar.count_quarters(day, day) + 1) // 2)
+    return calendar.start_of(day)
+
+
+def next_pace_change(progress: Progress, instant: datetime, calendar: Calendar) -> datetime | None:
+    """Return when the pace changes on the day of the instant if the value stays, or None if it does not change then."""
+    elapsed = progress.elapsed_of_next_pace
+    if elapsed is None or not progress.time.staff:
+        return None
+    missing_quarters = -(-(elapsed - progress.time.elapsed) // progress.time.staff)
+    return quarter_after(instant, missing_quarters, calendar)
+
+
+def next_elapsed_change(progress: Progress, instant: datetime, calendar: Calendar) -> datetime | None:
+    """Return when the elapsed working time grows next on the day of the instant, or None if it does not any more."""
+    return quarter_after(instant, 1, calendar) if progress.time.staff else None
 
 
 def calculate_percent(value: int | Fraction, target: int) -> float:
@@ -109,14 +142,14 @@ def calculate_percent(value: int | Fraction, target: int) -> float:
     return math.nextafter(100.0, 0.0) if result >= 100 and value < target else result
 
 
-def _determine_pace(value: int, target: int, elapsed_days: int, total_days: int, period: Period, today: date) -> Pace:
+def _determine_pace(value: int, target: int, time: WorkingTime, period: Period, today: date) -> Pace:
     if value >= target:
         return Pace.ACHIEVED
     if today > period.end:
         return Pace.MISSED
     if today < period.start and value == 0:
         return Pace.NOT_STARTED
-    lead = value * total_days - target * elapsed_days  # over an even pace, times `total_days`: integers, so exact
-    if abs(lead) * _TOLERANCE_DIVISOR <= target * total_days:
+    lead = value * time.total - target * time.elapsed  # over an even pace, times `total`: integers, so exact
+    if abs(lead) * _TOLERANCE_DIVISOR <= target * time.total:
         return Pace.ON_TRACK
     return Pace.AHEAD if lead > 0 else Pace.BEHIND

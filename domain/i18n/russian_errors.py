@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from domain.i18n import russian_calendar_errors
+
 RUSSIAN_ERRORS: Final = {
+    **russian_calendar_errors.RUSSIAN_CALENDAR_ERRORS,
     # numbers, days and text
     "Give a number.": "Укажите число.",
     "Give a number from {least} to {most}.": "Укажите число от {least} до {most}.",
@@ -174,15 +177,8 @@ RUSSIAN_ERRORS: Final = {
     "The currency can change only while nothing has been counted.": (
         "Валюту можно сменить, только пока ничего не учтено."
     ),
-    "A week has at least one working day.": "В неделе должен быть хотя бы один рабочий день.",
     "Give 0 to 250 working days, or null to leave periods open.": (
         "Укажите от 0 до 250 рабочих дней или null, чтобы не закрывать периоды."
-    ),
-    'Give the time zone by its IANA name, e.g. "{example}".': (
-        "Укажите часовой пояс именем IANA, например «{example}»."
-    ),
-    'Give the country by its ISO 3166 code, e.g. "{example}", or null for none.': (
-        "Укажите страну кодом ISO 3166, например «{example}», или null, если её нет."
     ),
     "This is the company's own currency: its rate is 1.": "Это валюта самой компании: её курс 1.",
     "A rate is above zero, at most 1000000000, with at most 12 digits after the point.": (

@@ -1,14 +1,18 @@
-"""The company's calendar: the instants of midnight in its time zone, and its working days.
+"""The company's calendar: the instants of midnight in its time zone, its working days and working hours.
 
-Every period begins and ends at midnight of the company's zone, and pace is counted in
-working days. A day lasts from its first instant to that of the next day: 23, 24 or 25
-hours, or none at all if the zone skipped it. Working days are counted by subtracting
-cumulative counts per year, since leaderboards and goals count them often.
+Every period begins and ends at midnight of the company's zone. A day lasts from its first
+instant to that of the next day: 23, 24 or 25 hours, or none at all if the zone skipped it.
+
+Working time is measured in quarters of an hour by the clock on the wall, so a working day has
+the same length on every day of the year. A quarter is over at the first instant at which the
+clock shows its end; if clocks fall back during working hours, the repeated quarters count once.
+Working days are counted by subtracting cumulative counts per year, since leaderboards and
+goals count them often.
 """
 
 from __future__ import annotations
 
-import warnings
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
@@ -16,10 +20,15 @@ from functools import cache, lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
-import holidays
+from domain.primitives.public_holidays import NO_PUBLIC_HOLIDAYS, public_holidays
+
+MINUTES_PER_QUARTER: Final = 15
+DEFAULT_WORKDAY_START: Final = 9 * 60
+DEFAULT_WORKDAY_END: Final = 18 * 60
 
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
+_ALMOST_A_QUARTER: Final = timedelta(minutes=MINUTES_PER_QUARTER) - timedelta(microseconds=1)
 _MACHINE_DEPENDENT_ZONES: Final = frozenset({"Factory", "localtime", "posixrules"})  # depend on the machine
 
 
@@ -37,18 +46,31 @@ class Weekday(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Time zone, week and public holidays of a company.
+    """Time zone, week, working hours and days off of a company.
 
     zone          IANA time zone name
     week_start    first day of a week
     working_days  the weekdays that are worked
     country       ISO 3166 code of the country that sets the public holidays; None for none
+    region        code of a region with holidays of its own, one of `list_regions(country)`
+    workday_start,
+    workday_end   the working hours, in minutes after midnight by the local clock, multiples of 15; end after start
+    days_off      the company's own days off
+    days_on       the company's own working days, whatever their weekday and the public holidays
+    earlier       (day, calendar) pairs by day: the calendar that held before that day, so that a change of settings
+                  leaves the days before it as they were
     """
 
     zone: str
     week_start: Weekday
     working_days: frozenset[Weekday]
     country: str | None
+    region: str | None = None
+    workday_start: int = DEFAULT_WORKDAY_START
+    workday_end: int = DEFAULT_WORKDAY_END
+    days_off: frozenset[date] = frozenset()
+    days_on: frozenset[date] = frozenset()
+    earlier: tuple[tuple[date, Calendar], ...] = ()
 
     def day_of(self, instant: datetime) -> date:
         """Return the day that contains the instant. Raises ValueError for a naive datetime."""
@@ -64,19 +86,84 @@ class Calendar:
         return _start_of_day(self.zone, day)
 
     def is_workday(self, day: date) -> bool:
-        """Return whether the day belongs to the working week and is not a public holiday."""
+        """Return whether the day is worked: by the company's own days, else by the working week and public holidays."""
         return self.count_workdays(day, day) == 1
 
     def count_workdays(self, first: date, last: date) -> int:
         """Return the number of working days from first to last, both included; 0 if last is before first."""
         if last < first:
             return 0
-        full_years = sum(self._workdays_before(year)[-1] for year in range(first.year, last.year))
+        full_years = sum(_work_before(self, year).days[-1] for year in range(first.year, last.year))
         return (
             full_years
-            + self._workdays_before(last.year)[_day_of_year(last) + 1]
-            - self._workdays_before(first.year)[_day_of_year(first)]
+            + _work_before(self, last.year).days[_day_of_year(last) + 1]
+            - _work_before(self, first.year).days[_day_of_year(first)]
         )
+
+    def list_workdays(self, first: date, last: date) -> list[date]:
+        """Return the working days from first to last, both included."""
+        days = (first + n * _DAY for n in range((last - first).days + 1))
+        return [day for day in days if self.is_workday(day)]
+
+    def count_quarters(self, first: date, last: date) -> int:
+        """Return the working time of the days from first to last, both included, in quarters of an hour."""
+        if last < first:
+            return 0
+        full_years = sum(_work_before(self, year).quarters[-1] for year in range(first.year, last.year))
+        return (
+            full_years
+            + _work_before(self, last.year).quarters[_day_of_year(last) + 1]
+            - _work_before(self, first.year).quarters[_day_of_year(first)]
+        )
+
+    def elapsed_quarters(self, instant: datetime) -> int:
+        """Return the working time of the day that contains the instant which is over by then, in quarters."""
+        day = self.day_of(instant)
+        return bisect_right(self._quarter_ends(day), instant) if self.is_workday(day) else 0
+
+    def quarters_between(self, start: datetime, end: datetime) -> int:
+        """Return the working time from one instant to a later one, in quarters that have ended between them."""
+        finished = self.count_quarters(self.day_of(start), self.day_of(end) - _DAY)
+        return finished + self.elapsed_quarters(end) - self.elapsed_quarters(start)
+
+    def add_quarters(self, instant: datetime, quarters: int) -> datetime:
+        """Return the instant at which that much more working time is over, at least one quarter.
+
+        The part of a running quarter that is over before the instant counts in the last day's working hours: two hours
+        after 17:04 end at 10:04 on the next working day, and one hour after 12:04 at 13:04.
+        """
+        day = self.day_of(instant)
+        first_end = self.elapsed_quarters(instant)
+        into_quarter = timedelta(0)
+        if self.is_workday(day) and first_end < len(self._quarter_ends(day)):
+            # Not more than the quarter, in which clocks may fall back; less than nothing before working hours.
+            into_quarter = min(max(into_quarter, instant - self._quarter_start(day, first_end)), _ALMOST_A_QUARTER)
+        quarters += first_end
+        # A running quarter ends on the day of the last one: with a part of it, the end of the day is not reached yet.
+        while quarters > (length := self.count_quarters(day, day)) or (into_quarter and quarters == length):
+            quarters -= length
+            day += _DAY
+        return self._quarter_start(day, quarters) + into_quarter
+
+    def _quarter_start(self, day: date, quarters: int) -> datetime:
+        if quarters:
+            return self.instant_of_quarter(day, quarters)
+        settings = self.calendar_on(day)
+        return _first_instant(
+            ZoneInfo(self.zone), datetime.combine(day, time()) + timedelta(minutes=settings.workday_start)
+        )
+
+    def instant_of_quarter(self, day: date, quarters: int) -> datetime:
+        """Return the first instant at which that many quarters of the working day are over; 1 up to all of them."""
+        return self._quarter_ends(day)[quarters - 1]
+
+    def calendar_on(self, day: date) -> Calendar:
+        """Return the calendar whose settings hold on the day: this one, or an earlier one."""
+        return next((calendar for until, calendar in self.earlier if day < until), self)
+
+    def _quarter_ends(self, day: date) -> tuple[datetime, ...]:
+        settings = self.calendar_on(day)
+        return _quarter_ends(self.zone, day, settings.workday_start, settings.workday_end)
 
     def add_workdays(self, day: date, n: int) -> date:
         """Return the n-th working day after the day, or before it if n is negative; the day itself for 0.
@@ -92,18 +179,10 @@ class Calendar:
             remaining -= self.is_workday(day)
         return day
 
-    def _workdays_before(self, year: int) -> tuple[int, ...]:
-        return _cumulative_workdays(self.working_days, self.country, year)
-
 
 def is_known_zone(name: str) -> bool:
     """Return whether a time zone of that IANA name exists."""
     return name in _zone_names()
-
-
-def is_known_country(code: str) -> bool:
-    """Return whether the public holidays of the country of that two-letter ISO 3166 code are known."""
-    return code in _country_codes()
 
 
 @cache
@@ -111,24 +190,24 @@ def _zone_names() -> frozenset[str]:
     return frozenset(available_timezones()) - _MACHINE_DEPENDENT_ZONES
 
 
-@cache
-def _country_codes() -> frozenset[str]:
-    return frozenset(code for code in holidays.list_supported_countries(include_aliases=False) if len(code) == 2)
-
-
 @lru_cache(maxsize=4096)
 def _start_of_day(zone: str, day: date) -> datetime:
-    local = datetime.combine(day, time(), ZoneInfo(zone))
+    return _first_instant(ZoneInfo(zone), datetime.combine(day, time()))
+
+
+def _first_instant(zone: ZoneInfo, clock_time: datetime) -> datetime:
+    """Return the first instant in UTC at which clocks in the zone show this time, or a later one if they skip it."""
+    local = clock_time.replace(tzinfo=zone)
     instant = local.astimezone(UTC)
-    if instant.astimezone(local.tzinfo).replace(tzinfo=None) == datetime.combine(day, time()):
+    if instant.astimezone(zone).replace(tzinfo=None) == clock_time:
         return instant
-    # A clock change skips midnight, so the local time exists with neither offset: read with the offset after the
+    # A clock change skips this time, so it exists with neither offset: read with the offset after the
     # change it lies before the change, and vice versa. Bisect between both readings for the instant of the change.
     before, after = local.replace(fold=1).astimezone(UTC), instant
-    offset_after = after.astimezone(local.tzinfo).utcoffset()
+    offset_after = after.astimezone(zone).utcoffset()
     while after - before > _SECOND:
         middle = before + (after - before) // (2 * _SECOND) * _SECOND
-        if middle.astimezone(local.tzinfo).utcoffset() == offset_after:
+        if middle.astimezone(zone).utcoffset() == offset_after:
             after = middle
         else:
             before = middle
@@ -136,23 +215,38 @@ def _start_of_day(zone: str, day: date) -> datetime:
 
 
 @lru_cache(maxsize=1024)
-def _public_holidays(country: str, year: int) -> frozenset[date]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # holiday tables of some countries end, with a warning
-        country_holidays = holidays.country_holidays(country, years=year)
-    return frozenset(day for day in country_holidays if day.year == year)
+def _quarter_ends(zone: str, day: date, start: int, end: int) -> tuple[datetime, ...]:
+    """Return the instants at which the quarters of the working hours of a day are over, in order."""
+    midnight, zone_info = datetime.combine(day, time()), ZoneInfo(zone)
+    minutes = range(start + MINUTES_PER_QUARTER, end + 1, MINUTES_PER_QUARTER)
+    return tuple(_first_instant(zone_info, midnight + timedelta(minutes=minute)) for minute in minutes)
+
+
+@dataclass(frozen=True, slots=True)
+class _WorkBefore:
+    """Working days, and working time in quarters, before each day of a year; the last items are the totals."""
+
+    days: tuple[int, ...]
+    quarters: tuple[int, ...]
 
 
 @lru_cache(maxsize=1024)
-def _cumulative_workdays(working_days: frozenset[Weekday], country: str | None, year: int) -> tuple[int, ...]:
-    """Return the number of working days before each day of the year; the last item is their total."""
-    holiday_dates = _public_holidays(country, year) if country else frozenset()
+def _work_before(calendar: Calendar, year: int) -> _WorkBefore:
     first = date(year, 1, 1)
-    counts = [0]
-    for n in range(366 if _day_of_year(date(year, 12, 31)) == 365 else 365):
+    days, quarters = [0], [0]
+    for n in range(_day_of_year(date(year, 12, 31)) + 1):
         day = first + timedelta(days=n)
-        counts.append(counts[-1] + (day.weekday() in working_days and day not in holiday_dates))
-    return tuple(counts)
+        settings = calendar.calendar_on(day)
+        is_worked = day in calendar.days_on or (day not in calendar.days_off and _is_regular_workday(settings, day))
+        days.append(days[-1] + is_worked)
+        workday_length = (settings.workday_end - settings.workday_start) // MINUTES_PER_QUARTER
+        quarters.append(quarters[-1] + is_worked * workday_length)
+    return _WorkBefore(tuple(days), tuple(quarters))
+
+
+def _is_regular_workday(settings: Calendar, day: date) -> bool:
+    table = public_holidays(settings.country, settings.region, day.year) if settings.country else NO_PUBLIC_HOLIDAYS
+    return day in table.working_weekends or (day.weekday() in settings.working_days and day not in table.days_off)
 
 
 def _day_of_year(day: date) -> int:

@@ -156,14 +156,6 @@ def count_elapsed_workdays(period: Period, today: date, calendar: Calendar) -> i
     return calendar.count_workdays(period.start, min(period.end, today - _DAY))
 
 
-def elapsed_and_total_days(period: Period, today: date, calendar: Calendar) -> tuple[int, int]:
-    """Return the elapsed and the total days for an even pace: working days, or calendar days if there are none."""
-    total = count_workdays(period, calendar)
-    if total:
-        return count_elapsed_workdays(period, today, calendar), total
-    return max(0, (min(period.end, today - _DAY) - period.start).days + 1), period.days
-
-
 def previous_comparable_period(period: Period, today: date, calendar: Calendar) -> Period:
     """Return the previous period that the period is compared with.
 

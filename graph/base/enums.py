@@ -17,6 +17,8 @@ from domain.primitives.calendar import Weekday
 from domain.primitives.periods import PeriodKind
 from domain.primitives.units import Unit
 from models.crm.activities import ActivityKind
+from models.organization.absences import AbsenceKind
+from models.organization.company import CompanyDayKind
 from resolvers.forecasting.forecasts import MoneyBasis
 from resolvers.leaderboards.leaderboards import RankBy
 
@@ -41,6 +43,13 @@ def _register_enum(enum: type[Enum], description: str, name: str | None = None, 
 
 _register_enum(PeriodKind, "Length of a period. CUSTOM takes its days from `start` and `end` and cannot recur.")
 _register_enum(Weekday, "A day of the week.")
+_register_enum(AbsenceKind, "Reason of an absence.")
+_register_enum(
+    CompanyDayKind,
+    "Whether a day of the company's own is off or worked.",
+    OFF="Nobody works, whatever the weekday.",
+    ON="A working day, whatever the weekday and the public holidays.",
+)
 _register_enum(
     Role,
     "Role of an employee, which determines their permissions.",
@@ -62,7 +71,7 @@ _register_enum(
 _register_enum(Unit, "Unit of a metric.", "MetricUnit", MONEY="In the company's currency.")
 _register_enum(
     Pace,
-    "State of a goal compared with an even pace over the period's working days.",
+    "State of a goal compared with an even pace over its owner's working time in the period.",
     NOT_STARTED="The period lies ahead and the value is zero.",
     BEHIND="More than 5 % of the target below the even pace.",
     ON_TRACK="Within 5 % of the target of the even pace.",
@@ -111,10 +120,12 @@ _register_enum(UserErrorCode, "Reason why an input was refused.", "UserErrorCode
 _register_enum(RecordKind, "Types of records that have an `externalId`.", "RecordType")
 
 __all__ = [
+    "AbsenceKind",
     "ActivityKind",
     "AlertKind",
     "CallDirection",
     "CallOutcome",
+    "CompanyDayKind",
     "Confidence",
     "DealStatus",
     "DeviceKind",

@@ -96,7 +96,7 @@ class _UnitOfWorkExtension(_UserErrorsExtension):
             else:
                 payload = self.field.type(**saved_response)  # type: ignore[operator]
         # the fields of the payload are resolved with the permissions as they are after the mutation
-        if {"people", "company"} & unit_of_work.topics:
+        if {"people", "company", "absences"} & unit_of_work.topics:
             with suppress(Unauthenticated):  # viewers who have just ended their own session still get the payload
                 await sessions.reauthenticate(context)
         if getattr(payload, "goals", None):

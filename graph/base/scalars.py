@@ -1,4 +1,4 @@
-"""Custom scalars `Decimal`, `DateTime` and `Date`: ambiguous input is refused, output has one canonical form."""
+"""Custom scalars `Decimal`, `DateTime`, `Date` and `LocalTime`: ambiguous input is refused, output has one canonical form."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, NewType
 
 import strawberry
 from graphql import GraphQLError, IntValueNode, StringValueNode, ValueNode
@@ -19,7 +19,11 @@ _DATETIME_PATTERN: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}(?::\d{2})?)(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})"
 )
 _DATE_PATTERN: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_LOCAL_TIME_PATTERN: Final = re.compile(r"(\d{1,2}):(\d{2})(?::00)?")
+_MINUTES_PER_DAY: Final = 24 * 60
 _MAX_LENGTH: Final = 60
+
+LocalTime = NewType("LocalTime", int)  # minutes after midnight
 
 
 def _parse_decimal(value: Any) -> Decimal:
@@ -64,6 +68,17 @@ def _parse_date(value: Any) -> date:
         raise GraphQLError('There is no such day: a Date is like "2026-11-23".') from error
 
 
+def _parse_local_time(value: Any) -> LocalTime:
+    parts = _LOCAL_TIME_PATTERN.fullmatch(value) if isinstance(value, str) and value.isascii() else None
+    if parts is None or int(parts[2]) > 59 or int(parts[1]) * 60 + int(parts[2]) > _MINUTES_PER_DAY:
+        raise GraphQLError('A LocalTime is like "09:30", from "00:00" to "24:00".')
+    return LocalTime(int(parts[1]) * 60 + int(parts[2]))
+
+
+def _format_local_time(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
 def _format_datetime(value: datetime) -> str:
     return value.astimezone(UTC).isoformat()
 
@@ -96,5 +111,11 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     ),
     date: _define_scalar(
         "Date", _parse_date, date.isoformat, 'ISO 8601 calendar date in the company\'s time zone: "2026-11-23".'
+    ),
+    LocalTime: _define_scalar(
+        "LocalTime",
+        _parse_local_time,
+        _format_local_time,
+        'Time of day in the company\'s time zone: "09:30"; the end of the day is "24:00".',
     ),
 }

@@ -73,6 +73,11 @@ class Period:
     def workdays(root: strawberry.Parent[CalendarPeriod]) -> int:
         return periods.count_workdays(root.period, root.calendar)
 
+    @strawberry.field(description="The working days, in order, to draw the line of an even pace.")
+    @staticmethod
+    def workdays_list(root: strawberry.Parent[CalendarPeriod]) -> list[date]:
+        return root.calendar.list_workdays(root.period.start, root.period.end)
+
     @strawberry.field(description="Finished working days, without today.")
     @staticmethod
     def workdays_elapsed(root: strawberry.Parent[CalendarPeriod]) -> int:

@@ -67,7 +67,10 @@ FIELD_PERMISSIONS: Final[Mapping[str, PermissionSet]] = {
     **dict.fromkeys(
         ("Company.id", "Company.name", "Company.currency", "Company.timeZone", "Company.weekStart"), _NO_PERMISSIONS
     ),
-    **dict.fromkeys(("Company.workingDays", "Company.holidayCountry", "Company.closeAfterWorkdays"), _NO_PERMISSIONS),
+    **dict.fromkeys(("Company.workingDays", "Company.holidayCountry", "Company.holidayRegion"), _NO_PERMISSIONS),
+    **dict.fromkeys(("Company.workdayStart", "Company.workdayEnd", "Company.days"), _NO_PERMISSIONS),
+    **dict.fromkeys(("CompanyDay.date", "CompanyDay.kind", "CompanyDay.name"), _NO_PERMISSIONS),
+    **dict.fromkeys(("Company.closeAfterWorkdays", "Company.employeesSetAbsences"), _NO_PERMISSIONS),
     "Company.exchangeRates": _NO_PERMISSIONS,
     **dict.fromkeys(("Scope.id", "Scope.name", "Node.id"), _NO_PERMISSIONS),
     **dict.fromkeys(
@@ -75,7 +78,7 @@ FIELD_PERMISSIONS: Final[Mapping[str, PermissionSet]] = {
     ),
     **dict.fromkeys(("Goal.metric", "Goal.target", "Goal.period", "Goal.progress"), _NO_PERMISSIONS),
     "Goal.allocated": _GOALS | _LEADERBOARD,
-    "Goal.changes": _NO_PERMISSIONS,
+    **dict.fromkeys(("Goal.changes", "Goal.fullTarget", "Goal.proRated"), _NO_PERMISSIONS),
     "Goal.createdBy": _PEOPLE,
     **dict.fromkeys(
         ("GoalProgress.projected", "GoalProgress.projectedPercent", "GoalProgress.attainmentProbability"),

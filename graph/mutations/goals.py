@@ -22,6 +22,10 @@ class SetGoalInput:
     period: PeriodInput
     name: str | None = UNSET
     recurring: bool = False
+    pro_rated: bool = strawberry.field(
+        default=False,
+        description="Measure an employee by the part of the target that their working time is of the whole.",
+    )
     idempotency_key: str | None = UNSET
 
 
@@ -32,6 +36,7 @@ class UpdateGoalInput:
     name: str | None = UNSET
     target: Decimal | None = UNSET
     recurring: bool | None = UNSET
+    pro_rated: bool | None = UNSET
     idempotency_key: str | None = UNSET
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import strawberry
 from strawberry import ID, UNSET
 
@@ -23,6 +25,9 @@ class CreateEmployeeInput:
     team: ID | None = UNSET
     manager: ID | None = UNSET
     avatar_url: str | None = UNSET
+    joined_on: date | None = strawberry.field(
+        default=UNSET, description="First day of work; null: before anything that is recorded. By default today."
+    )
     external_id: str | None = UNSET
     idempotency_key: str | None = UNSET
 
@@ -38,6 +43,7 @@ class UpdateEmployeeInput:
     manager: ID | None = UNSET
     avatar_url: str | None = UNSET
     active: bool | None = UNSET
+    joined_on: date | None = UNSET
     idempotency_key: str | None = UNSET
 
 

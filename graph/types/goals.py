@@ -31,6 +31,8 @@ EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # ty
 
 PROJECTION_FIELDS: Final = frozenset({"projected", "projectedPercent", "attainmentProbability"})  # need the projection
 
+EXPECTATION_FIELDS: Final = frozenset({"expectedByNow"})  # change with each quarter of an hour of the working day
+
 
 @strawberry.type(description="Progress, pace and projection of a goal; all amounts in the metric's unit.")
 class GoalProgress:
@@ -54,7 +56,10 @@ class GoalProgress:
     def remaining(root: strawberry.Parent[GoalState]) -> Decimal:
         return root.in_metric_unit(root.progress.remaining)
 
-    @strawberry.field(description="The value by now at an even pace over the period's working days.")
+    @strawberry.field(
+        description="""The value by now at an even pace over the owner's working time in the period, in quarters of an hour. An
+employee's is less their absences, and only between joining and leaving; a team's is the sum of its members'."""
+    )
     @staticmethod
     def expected_by_now(root: strawberry.Parent[GoalState]) -> Decimal:
         return root.in_metric_unit(root.progress.expected_by_now)
@@ -67,8 +72,8 @@ class GoalProgress:
     @strawberry.field(
         graphql_type=Decimal,
         description="""Expected value at the end of the period: for won deals from the deal forecast, for other
-metrics from a model of their history; at the pace so far while there is too little history, and for a viewer who may
-not see the owner's forecast.""",
+metrics from a model of their history; at the pace so far, from a first half day on, while there is too little history,
+and for a viewer who may not see the owner's forecast.""",
     )
     @staticmethod
     def projected(root: strawberry.Parent[GoalState], info: Info) -> Any:
@@ -182,6 +187,25 @@ class Goal(Node):
     def target(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
         state = info.context.prefetched.get(progress.load_goal_states, {}).get(root)
         return state.in_metric_unit(root.target) if state else _target_in_metric_unit(root, info.context)
+
+    @strawberry.field(
+        graphql_type=Decimal | None,
+        description="""Of a pro-rated goal: the target that was set. `target` is the part of it that the employee's working
+time is of the period's whole working time. Null for other goals.""",
+    )
+    @staticmethod
+    async def full_target(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+        if root.full_target is None:
+            return None
+        unit = (await info.context.metrics())[root.metric].unit
+        return from_smallest(root.full_target, unit, (await info.context.company()).currency)
+
+    @strawberry.field(
+        description="Whether the target follows the employee's own working time: less absences, from joining to leaving."
+    )
+    @staticmethod
+    def pro_rated(root: strawberry.Parent[rows.Goal]) -> bool:
+        return root.full_target is not None
 
     @strawberry.field(graphql_type=Period)
     @staticmethod

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 import strawberry
 
 from domain.permissions import Action
+from domain.primitives.global_ids import encode_global_id
 from graph.base.connections import paged_field
-from graph.base.enums import ActivityKind, RankBy, Role, Weekday
+from graph.base.enums import AbsenceKind, ActivityKind, CompanyDayKind, RankBy, Role, Weekday
 from graph.base.input_mapping import PeriodInput, period_key, to_input_fields
-from graph.base.row_types import Info, by_own_id, employee_ref, row_type
+from graph.base.row_types import Info, by_own_id, employee_ref, row_type, to_one
+from graph.base.scalars import LocalTime
 from graph.base.scopes import (
     ForecastRef,
     FunnelRef,
@@ -29,13 +31,14 @@ from graph.types.deals import Client, Deal, DealFilter
 from graph.types.leads import Lead, LeadFilter
 from graph.types.tasks import Task, TaskFilter
 from graph.types.worktime import WorkTime
+from models.organization import absences as absence_rows
 from models.organization import company as companies
 from models.organization import people as rows
 from resolvers.activities import queries as activity_queries
 from resolvers.analytics import worktime
 from resolvers.crm import clients, queries
 from resolvers.leaderboards.leaderboards import LeaderboardQuery, StandingKey, load_standings
-from resolvers.organization import people
+from resolvers.organization import absences, people
 
 StandingRef = Annotated["Standing", strawberry.lazy("graph.types.leaderboards")]  # type: ignore[name-defined]  # noqa: F821
 
@@ -50,12 +53,30 @@ class ExchangeRate:
     valid_from: date = strawberry.field(name="from")
 
 
+@row_type(companies.CompanyDay, description="A day off or on of the company's own.")
+class CompanyDay:
+    day: date = strawberry.field(name="date")
+    kind: CompanyDayKind
+    name: str
+
+
 @row_type(companies.Company, description="The whole company: one installation is one company.")
 class Company(Scope):
     currency: str = strawberry.field(description="ISO 4217.")
     time_zone: str = strawberry.field(description="IANA name: every period begins and ends at this zone's midnight.")
     holiday_country: str | None = strawberry.field(
         description="ISO 3166 country whose public holidays are not working days; null for none."
+    )
+    holiday_region: str | None = strawberry.field(
+        description="Region of that country whose public holidays are not working days either, e.g. BY; null for none."
+    )
+    workday_start: LocalTime = strawberry.field(description="Start of the working hours.")
+    workday_end: LocalTime = strawberry.field(description="End of the working hours.")
+    days: list[CompanyDay] = strawberry.field(
+        description="The company's own days off and working days, by date; they count before weekdays and holidays."
+    )
+    employees_set_absences: bool = strawberry.field(
+        description="Whether employees may set their own absences; else only those above them."
     )
     close_after_workdays: int | None = strawberry.field(
         description="""Working days after its end at which a month is closed: changes recorded for it later count on
@@ -101,6 +122,17 @@ class Team(Scope):
     def subteams(root: strawberry.Parent[rows.Team], info: Info) -> list[Team]:
         tree = info.context.tree
         return [tree.teams[child] for child in tree.child_ids(root.id)]  # type: ignore[misc]
+
+
+@row_type(absence_rows.Absence, description="Days on which an employee does not work.")
+class Absence:
+    id: strawberry.ID = strawberry.field(resolver=lambda root: strawberry.ID(encode_global_id("Absence", root.id)))
+    employee: Employee = to_one(rows.load_by_ids, "employee_id")
+    first_day: date = strawberry.field(name="from", description="First day, included.")
+    last_day: date = strawberry.field(name="to", description="Last day, included.")
+    kind: AbsenceKind
+    created_by: Employee | None = employee_ref("created_by_id")
+    created_at: datetime
 
 
 def _can_see_card(root: rows.Employee, info: Info) -> bool:
@@ -208,6 +240,21 @@ class Employee(Scope):
         search: str | None = None,
     ) -> Any:
         return await clients.select_clients(info.context, to_scope(root), search)
+
+    @strawberry.field(
+        graphql_type=list[Absence],
+        description="By first day; empty unless the viewer is the employee or stands above them.",
+    )
+    @staticmethod
+    def absences(root: strawberry.Parent[rows.Employee], info: Info) -> Any:
+        return info.context.load_for_viewer(absences.absences_of, root)
+
+    @strawberry.field(
+        description="First day of work, from which goals expect something; null: before anything that is recorded."
+    )
+    @staticmethod
+    def joined_on(root: strawberry.Parent[rows.Employee], info: Info) -> date | None:
+        return root.joined_on if info.context.viewer.can(Action.VIEW_WORK_TIME, root) else None
 
     @strawberry.field(
         graphql_type=WorkTime | None,

@@ -30,6 +30,7 @@ from models.db.write_queue import SERVER_LIMITS, BatchQueueFull, TimeLimits, Wri
 MODEL_MODULES: Final = (
     "models.organization.company",
     "models.organization.people",
+    "models.organization.absences",
     "models.crm.pipelines",
     "models.crm.clients",
     "models.crm.deals",

@@ -30,6 +30,7 @@ COMPANY_TEAM_ID: Final = -1  # the team id under which totals of the whole compa
 class Goal(Model):
     """A target in the metric's smallest unit for the days from `first_day` to `last_day`, both included.
 
+    `full_target` is what was set for a pro-rated goal, whose `target` is in proportion to the owner's working time.
     `version` is the change-log position of the last change that moved the goal.
     `announced` holds the targets that have already been announced as achieved.
     """
@@ -40,6 +41,7 @@ class Goal(Model):
     owner_id: int = fields.IntField()
     metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
     target: int = minor_units_column()
+    full_target: int | None = minor_units_column(null=True)
     kind: PeriodKind = enum_column(PeriodKind)
     first_day: date = fields.DateField()
     last_day: date = fields.DateField()

@@ -1,53 +1,143 @@
-"""The company and its exchange rates. An installation has one company, so its table has one row."""
+"""The company, its calendar and exchange rates. An installation has one company, so its table has one row."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from tortoise import fields
 from tortoise.models import Model
 
-from domain.primitives.calendar import Calendar, Weekday
-from models.db.columns import currency_column, short_text_column
+from domain.primitives.calendar import DEFAULT_WORKDAY_END, DEFAULT_WORKDAY_START, Calendar, Weekday
+from models.db.columns import currency_column, enum_column, short_text_column
+from models.db.query_batch import fetch_all_batched
 
 REFERENCE_POSITION_SQL: Final = "(SELECT moved FROM company WHERE id = 1)"  # of the reference data, see `ReferenceData`
 
 
-class Company(Model):
+class CalendarSettings(Model):
+    """The settings of a calendar, as columns of the company and of its earlier calendars.
+
+    workday_start, workday_end  minutes after midnight
+    """
+
+    time_zone: str = fields.CharField(max_length=64)  # type: ignore[assignment]
+    week_start = fields.SmallIntField(default=0)
+    working_days: list[int] = fields.JSONField(default=[0, 1, 2, 3, 4])
+    holiday_country: str | None = fields.CharField(max_length=2, null=True)  # type: ignore[assignment]
+    holiday_region: str | None = fields.CharField(max_length=20, null=True)  # type: ignore[assignment]
+    workday_start: int = fields.SmallIntField(default=DEFAULT_WORKDAY_START, db_default=DEFAULT_WORKDAY_START)
+    workday_end: int = fields.SmallIntField(default=DEFAULT_WORKDAY_END, db_default=DEFAULT_WORKDAY_END)
+
+    class Meta:
+        abstract = True
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings by column."""
+        return {name: getattr(self, name) for name in CALENDAR_COLUMNS}
+
+
+CALENDAR_COLUMNS: Final = (
+    "time_zone", "week_start", "working_days", "holiday_country", "holiday_region", "workday_start", "workday_end",
+)  # fmt: skip
+
+
+class Company(CalendarSettings):
     """The company's currency, time zone, calendar and settings.
 
-    `reference_position` is the change-log position of the last change to the company, its people and teams,
-    metrics, exchange rates or pipelines.
+    `days` and `earlier_calendars` are other tables, which `find_company` reads with it. `reference_position` is the
+    change-log position of the last change to the company, its people and teams, metrics, exchange rates or pipelines.
     """
 
     id = fields.IntField(primary_key=True)
     name: str = short_text_column()
     currency: str = currency_column()
-    time_zone: str = fields.CharField(max_length=64)  # type: ignore[assignment]
-    week_start = fields.SmallIntField(default=0)
-    working_days: list[int] = fields.JSONField(default=[0, 1, 2, 3, 4])
-    holiday_country: str | None = fields.CharField(max_length=2, null=True)  # type: ignore[assignment]
     close_after_workdays: int | None = fields.IntField(null=True)
+    employees_set_absences: bool = fields.BooleanField(default=False, db_default=False)  # type: ignore[assignment]
     created_at = fields.DatetimeField()
     reference_position: int | None = fields.BigIntField(source_field="moved", null=True)
 
     class Meta:
         table = "company"
 
+    days: Sequence[CompanyDay] = ()
+    earlier_calendars: Sequence[EarlierCalendar] = ()
+
     @property
     def calendar(self) -> Calendar:
-        return _build_calendar(self.time_zone, self.week_start, tuple(self.working_days), self.holiday_country)
+        return _build_calendar(
+            _settings_key(self),
+            tuple((day.day, day.kind) for day in self.days),
+            tuple((earlier.until, _settings_key(earlier)) for earlier in self.earlier_calendars),
+        )
+
+
+class CompanyDayKind(StrEnum):
+    OFF = "OFF"
+    ON = "ON"
+
+
+class CompanyDay(Model):
+    """A day that is off or worked in this company, whatever its weekday and the public holidays."""
+
+    id = fields.IntField(primary_key=True)
+    day: date = fields.DateField(unique=True)
+    kind: CompanyDayKind = enum_column(CompanyDayKind)
+    name: str = short_text_column()
+
+    class Meta:
+        table = "company_day"
+
+
+class EarlierCalendar(CalendarSettings):
+    """The calendar settings that held before the day `until`, and since the `until` of the one before."""
+
+    id = fields.IntField(primary_key=True)
+    until: date = fields.DateField(unique=True)
+
+    class Meta:
+        table = "earlier_calendar"
+
+
+_SettingsKey = tuple[str, int, tuple[int, ...], str | None, str | None, int, int]
+
+
+def _settings_key(row: CalendarSettings) -> _SettingsKey:
+    return (
+        row.time_zone,
+        row.week_start,
+        tuple(row.working_days),
+        row.holiday_country,
+        row.holiday_region,
+        row.workday_start,
+        row.workday_end,
+    )
 
 
 @lru_cache(maxsize=16)
 def _build_calendar(
-    time_zone: str, week_start: int, working_days: tuple[int, ...], holiday_country: str | None
+    settings: _SettingsKey,
+    days: tuple[tuple[date, CompanyDayKind], ...],
+    earlier: tuple[tuple[date, _SettingsKey], ...],
 ) -> Calendar:
     """Return the calendar for stored settings; cached, since every operation needs it many times."""
-    return Calendar(time_zone, Weekday(week_start), frozenset(Weekday(day) for day in working_days), holiday_country)
+    time_zone, week_start, working_days, country, region, workday_start, workday_end = settings
+    return Calendar(
+        time_zone,
+        Weekday(week_start),
+        frozenset(Weekday(day) for day in working_days),
+        country,
+        region,
+        workday_start,
+        workday_end,
+        frozenset(day for day, kind in days if kind is CompanyDayKind.OFF),
+        frozenset(day for day, kind in days if kind is CompanyDayKind.ON),
+        tuple((until, _build_calendar(settings, (), ())) for until, settings in earlier),
+    )
 
 
 class ExchangeRate(Model):
@@ -63,9 +153,25 @@ class ExchangeRate(Model):
         unique_together = (("currency", "valid_from"),)
 
 
+def company_queries() -> list[Any]:
+    """Return the queries whose rows `assemble_company` takes."""
+    return [Company.filter(id=1), CompanyDay.all().order_by("day"), EarlierCalendar.all().order_by("until")]
+
+
+def assemble_company(
+    companies: Sequence[Company], days: Sequence[CompanyDay], earlier_calendars: Sequence[EarlierCalendar]
+) -> Company | None:
+    """Return the company with its days and earlier calendars, or None before `./run setup`."""
+    if not companies:
+        return None
+    company = companies[0]
+    company.days, company.earlier_calendars = days, earlier_calendars
+    return company
+
+
 async def find_company() -> Company | None:
     """Return the company, or None before `./run setup`."""
-    return await Company.get_or_none(id=1)
+    return assemble_company(*await fetch_all_batched(company_queries()))
 
 
 async def load_exchange_rates() -> list[ExchangeRate]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from tortoise import fields
@@ -55,6 +55,7 @@ class Employee(Model):
     quiet_to: int | None = fields.IntField(null=True)
     digest_at: int | None = fields.IntField(null=True)
     created_at = fields.DatetimeField()
+    joined_on: date | None = fields.DateField(null=True)  # None: before anything that is recorded
 
     class Meta:
         table = "employee"

@@ -16,10 +16,20 @@ from models.crm.custom_metrics import CompanyMetric, index_metrics
 from models.crm.pipelines import Stage
 from models.db import connection
 from models.db.query_batch import fetch_all_batched
-from models.organization.company import REFERENCE_POSITION_SQL, Company, ExchangeRate
+from models.organization.company import (
+    REFERENCE_POSITION_SQL,
+    Company,
+    CompanyDay,
+    EarlierCalendar,
+    ExchangeRate,
+    assemble_company,
+    company_queries,
+)
 from models.organization.people import Employee, Team, TeamTree
 
-REFERENCE_TOPICS: Final = frozenset({"people", "company", "metrics", "pipelines"})  # published when any of it changes
+REFERENCE_TOPICS: Final = frozenset(
+    {"people", "company", "metrics", "pipelines", "absences"}
+)  # published when any of it, or what is derived from it, changes
 
 ChangeLogPosition = int | None  # None: nothing has changed since the company was set up
 
@@ -102,7 +112,7 @@ async def load_reference_data() -> ReferenceData:
 def _reference_queries() -> list[Any]:
     return [
         Team.all(),
-        Company.filter(id=1),
+        *company_queries(),
         CompanyMetric.all().order_by("name", "id"),
         ExchangeRate.all().order_by("currency", "-valid_from"),
         Stage.all().order_by("pipeline_id", "position", "id").limit(1),
@@ -112,11 +122,13 @@ def _reference_queries() -> list[Any]:
 def _build_reference_data(
     teams: list[Team],
     companies: list[Company],
+    company_days: list[CompanyDay],
+    earlier_calendars: list[EarlierCalendar],
     custom_metrics: list[CompanyMetric],
     rates: list[ExchangeRate],
     stages: list[Stage],
 ) -> ReferenceData:
-    company = companies[0] if companies else None
+    company = assemble_company(companies, company_days, earlier_calendars)
     return ReferenceData(
         company.reference_position if company else None,
         TeamTree(teams),

@@ -10,13 +10,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from domain.alerts import rules
 from domain.alerts.rules import AlertCandidate, AlertDeduplicator, AlertKind, Event, Rule
 from domain.errors.operation_errors import ForbiddenOperation as OperationForbidden
 from domain.errors.user_errors import Forbidden, OutOfRange
-from domain.goals.progress import calculate_progress
+from domain.goals.progress import Progress, calculate_progress, pace_check_time
+from domain.goals.work_schedule import WorkSchedule
 from domain.i18n.alert_messages import format_alert
 from domain.permissions import Role
 from domain.primitives.calendar import Calendar
@@ -25,12 +27,13 @@ from models.crm.deals import Deal
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
-from models.organization.people import Membership
+from models.organization.people import Membership, TeamTree
 from resolvers.alerts import rules as alert_rules
 from resolvers.alerts.candidates import build_candidates, deal_activity_data, is_existing_open_deal, load_employees
 from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.inbox import get_viewer_language
 from resolvers.request.context import Context
+from resolvers.request.goal_progress import has_owner_on, owner_working_time
 
 _MAX_DAYS: Final = 3700
 _MAX_EXAMPLES: Final = 5
@@ -81,9 +84,9 @@ async def _find_events(context: Context, rule: Rule, start: datetime, now: datet
         case AlertKind.DEAL_STALLED:
             events = await _find_stalled_deals(rule, calendar, start, now)
         case AlertKind.NO_ACTIVITY:
-            events = await _find_inactive_employees(rule, calendar, start, now)
+            events = await _find_inactive_employees(rule, await context.work_schedule(), start, now)
         case AlertKind.GOAL_BEHIND:
-            events = await _find_goals_behind(context, rule, calendar, start, now)
+            events = await _find_goals_behind(context, rule, start, now)
         case kind:
             activity = rules.ALERT_DEFINITIONS[kind].activity
             events = [event async for event in activities.stream_events(start, now, [activity])] if activity else []
@@ -158,9 +161,10 @@ class _DealReplay:
             self.stalled.append((deal_id, deadline, self.last_snapshot.get(deal_id)))
 
 
-async def _find_inactive_employees(rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
+async def _find_inactive_employees(rule: Rule, schedule: WorkSchedule, start: datetime, now: datetime) -> list[Event]:
     """Return the events of employees that became inactive for too long during an active membership."""
-    lead_time = timedelta(days=3 * (rule.days or 0) + 30)  # calendar days that surely contain `days` working days
+    # calendar days that surely contain `days` working days of each employee
+    lead_time = timedelta(days=3 * (rule.days or 0) + 30 + schedule.most_absent_days())
     memberships = await Membership.filter(active=True).select_related("employee").order_by("since", "id")
     covered = [
         membership
@@ -179,13 +183,15 @@ async def _find_inactive_employees(rule: Rule, calendar: Calendar, start: dateti
     events = []
     for membership in covered:
         end = min(membership.until or now, now)
+        is_absent = partial(schedule.is_absent, membership.employee_id)
         active_at = [
             active_time
             for active_time in activity_times[membership.employee_id]
             if membership.since <= active_time < end
         ]
         for since, until in zip([membership.since, *active_at], [*active_at, end], strict=True):
-            if (deadline := rules.inactivity_deadline(rule, since, calendar)) < until and deadline >= start:
+            deadline = rules.inactivity_deadline(rule, since, schedule.calendar, is_absent)
+            if start <= deadline < until:
                 member_id = membership.employee_id
                 events.append(
                     Event("NO_ACTIVITY", ("Employee", member_id), deadline, member_id, data={"days": rule.days})
@@ -193,17 +199,16 @@ async def _find_inactive_employees(rule: Rule, calendar: Calendar, start: dateti
     return events
 
 
-async def _find_goals_behind(
-    context: Context, rule: Rule, calendar: Calendar, start: datetime, now: datetime
-) -> list[Event]:
-    """Return the events of goals that were behind at the start of a day, having been on pace before."""
-    first, last = calendar.day_of(start), calendar.day_of(now)
+async def _find_goals_behind(context: Context, rule: Rule, start: datetime, now: datetime) -> list[Event]:
+    """Return the events of goals that were behind when they were checked, having been on pace before."""
+    schedule = await context.work_schedule()
+    first, last = schedule.calendar.day_of(start), schedule.calendar.day_of(now)
     rows = await goals.overlapping(first, last)
     changes = dict(zip([row.id for row in rows], await goals.change_histories([row.id for row in rows]), strict=True))
     events = []
     for goal in rows:
-        replay = _GoalReplay(goal, await _load_postings(context, goal), changes[goal.id])
-        events += replay.find_falls_behind(rule, calendar, min(goal.last_day, last), goal.archived_at or now)
+        replay = _GoalReplay(goal, await _load_postings(context, goal), changes[goal.id], schedule, context.tree)
+        events += replay.find_falls_behind(rule, min(goal.last_day, last), min(goal.archived_at or now, now))
     return [event for event in events if event.at >= start]
 
 
@@ -224,9 +229,16 @@ class _GoalReplay:
     pending   (time, amount, new target or None) of what is not applied yet, in order
     """
 
-    def __init__(self, goal: Goal, postings: Sequence[tuple[datetime, int]], changes: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        goal: Goal,
+        postings: Sequence[tuple[datetime, int]],
+        changes: Sequence[Any],
+        schedule: WorkSchedule,
+        tree: TeamTree,
+    ) -> None:
         target_changes = [change for change in reversed(changes) if change.field == "target"]
-        self.goal, self.value = goal, 0
+        self.goal, self.value, self.work_schedule, self.tree = goal, 0, schedule, tree
         self.target = int(target_changes[0].before) if target_changes else goal.target
         self.pending = sorted(
             [(at, amount, None) for at, amount in postings]
@@ -234,28 +246,29 @@ class _GoalReplay:
             key=lambda move: move[0],
         )
 
-    def find_falls_behind(self, rule: Rule, calendar: Calendar, last: date, until: datetime) -> list[Event]:
+    def find_falls_behind(self, rule: Rule, last: date, until: datetime) -> list[Event]:
         events, was_behind = [], False
         day = self.goal.first_day
-        while day <= last and calendar.start_of(day) < until:
-            midnight = calendar.start_of(day)
-            was_behind = self._stays_behind(rule, calendar, midnight, was_behind)
-            goal_progress = calculate_progress(self.value, self.target, self.goal.period, today=day, calendar=calendar)
-            is_behind = rules.is_behind(goal_progress, rule.percent) and self.goal.created_at < midnight
+        while day <= last and (at := pace_check_time(self.goal.period, day, self.work_schedule.calendar)) < until:
+            was_behind = self._stays_behind(rule, at, was_behind)
+            goal_progress = self._progress_at(at)
+            is_due = self.goal.created_at < at and has_owner_on(self.work_schedule, self.goal, day)
+            is_behind = is_due and rules.is_behind(goal_progress, rule.percent)
             if is_behind and not was_behind:
-                events.append(build_goal_behind_event(self.goal, goal_progress, rule, midnight))
+                events.append(build_goal_behind_event(self.goal, goal_progress, rule, at))
             was_behind, day = is_behind, day + timedelta(days=1)
         return events
 
-    def _stays_behind(self, rule: Rule, calendar: Calendar, until: datetime, is_behind: bool) -> bool:
+    def _stays_behind(self, rule: Rule, until: datetime, is_behind: bool) -> bool:
         """Apply what was recorded before `until`; return whether the goal was behind and stayed so all the time."""
         while self.pending and self.pending[0][0] < until:
             at, amount, target = self.pending.pop(0)
             self.value += amount
             self.target = self.target if target is None else target
-            today = calendar.day_of(at)
-            goal_progress = calculate_progress(
-                self.value, self.target, self.goal.period, today=today, calendar=calendar
-            )
-            is_behind = is_behind and rules.is_behind(goal_progress, rule.percent)
+            is_behind = is_behind and rules.is_behind(self._progress_at(at), rule.percent)
         return is_behind
+
+    def _progress_at(self, at: datetime) -> Progress:
+        time = owner_working_time(self.work_schedule, self.tree, self.goal, at)
+        today = self.work_schedule.calendar.day_of(at)
+        return calculate_progress(self.value, self.target, self.goal.period, time, today=today)

@@ -22,7 +22,7 @@ from domain.alerts.rules import (
     Recipient,
     Subject,
 )
-from domain.goals import progress
+from domain.goals.progress import Progress
 from domain.ledger.record_facts import DealFacts, DealStatus, RecordFacts
 from domain.permissions import Role
 from models.alerts import alerts, inactivity
@@ -38,6 +38,7 @@ from resolvers.alerts.candidates import build_candidates, is_existing_open_deal,
 from resolvers.alerts.notifications import Notification
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.request.context import Context
+from resolvers.request.goal_progress import calculate_goal_progress
 
 if TYPE_CHECKING:
     from resolvers.activities.entries import ActivityEntry, RecordChange
@@ -274,19 +275,26 @@ async def resolve_goal_alerts(
     )
     if not active_alerts:
         return
-    today, calendar = await context.today(), await context.calendar()
-    by_id = {goal.id: (goal, value) for goal, value in moved_goals}
+    alerted_ids = {row.subject_id for row in active_alerts}
+    progress_by_id = await _calculate_progress(context, [pair for pair in moved_goals if pair[0].id in alerted_ids])
     stale_alerts = []
     for row in active_alerts:
-        goal, value = by_id[row.subject_id]
-        goal_progress = progress.calculate_progress(value, goal.target, goal.period, today=today, calendar=calendar)
+        goal_progress = progress_by_id[row.subject_id]
         is_stale = {
-            AlertKind.GOAL_ACHIEVED: value < goal.target,
+            AlertKind.GOAL_ACHIEVED: goal_progress.value < goal_progress.target,
             AlertKind.GOAL_BEHIND: not alert_rules.is_behind(goal_progress, row.data.get("limit")),
         }
         if is_stale.get(row.kind):
             stale_alerts.append(row)
     await alerts.resolve(stale_alerts, context.now())
+
+
+async def _calculate_progress(context: Context, goal_values: Sequence[tuple[Goal, int]]) -> dict[int, Progress]:
+    rows, values = [goal for goal, _ in goal_values], [value for _, value in goal_values]
+    return {
+        goal.id: current
+        for goal, current in zip(rows, await calculate_goal_progress(context, rows, values), strict=True)
+    }
 
 
 async def resolve_all(subjects: Sequence[Subject], at: datetime) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from domain.alerts import rules as alert_rules
@@ -119,6 +120,20 @@ async def find_inactive_employees(
     ], next_checks
 
 
+async def resolve_unfounded_alerts(context: Context) -> None:
+    """Resolve alerts of inactive employees whose time is not up any more, because of an absence or another calendar."""
+    active_alerts = await alerts.find_active_of_kind(AlertKind.NO_ACTIVITY)
+    if not active_alerts:
+        return
+    employees = await inactivity.find_inactive_employees({row.subject_id for row in active_alerts})
+    timer_times = {row.employee_id: (row.since, row.imported_until) for row in employees}
+    unfounded = []
+    for active_rule in await active_rules(context, {AlertKind.NO_ACTIVITY}):
+        _, upcoming = await _split_deadlines(context, active_rule, timer_times)
+        unfounded += [row for row in active_alerts if row.rule_id == active_rule.row.id and row.subject_id in upcoming]
+    await alerts.resolve(unfounded, context.now())
+
+
 def _is_covered(active_rule: ActiveRule, employee: InactiveEmployee) -> bool:
     rule_employee_id = active_rule.rule.employee_id
     return employee.role is Role.EMPLOYEE if rule_employee_id is None else employee.employee_id == rule_employee_id
@@ -149,9 +164,11 @@ async def _split_deadlines(
     timer_times  when the inactivity began, and the time of the import that recorded that (else None);
                  a deadline that had passed by the import is history and in neither result
     """
-    calendar, now = await context.calendar(), context.now()
+    schedule, now = await context.work_schedule(), context.now()
     deadlines = {
-        subject_id: alert_rules.inactivity_deadline(active_rule.rule, since, calendar)
+        subject_id: alert_rules.inactivity_deadline(
+            active_rule.rule, since, schedule.calendar, partial(schedule.is_absent, subject_id)
+        )
         for subject_id, (since, _) in timer_times.items()
     }
     imported_until = {subject_id: until for subject_id, (_, until) in timer_times.items() if until}

@@ -14,16 +14,18 @@ from domain.i18n.metric_names import metric_name
 from domain.i18n.period_labels import format_period
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id
-from domain.primitives.periods import PeriodKind
-from domain.primitives.units import Unit, format_decimal, from_smallest
+from domain.primitives.periods import Period, PeriodKind
+from domain.primitives.units import Unit
 from models.crm.activities import ActivityKind
 from models.goals import goals
-from models.goals.goals import Goal, GoalChange, OwnerKind
+from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
 from models.organization.people import Employee
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
-from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
+from resolvers.goals import pro_rating
+from resolvers.goals.affected_goals import make_goal_entry
+from resolvers.goals.goal_edits import apply_changes, format_value, mark_moved
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.goal_visibility import filter_visible
@@ -48,7 +50,14 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
     recurring = bool(input.get("recurring"))
     _check_recurring(recurring, goal_period.kind)
     company = await context.company()
-    target = _parse_target(input["target"], metric.unit, company.currency)
+    target, full_target = await _target_columns(
+        context,
+        scope.kind,
+        scope.id,
+        goal_period,
+        _parse_target(input["target"], metric.unit, company.currency),
+        bool(input.get("proRated")),
+    )
     given_name = validation.clean_optional_line(input.get("name"), "input", "name")
     existing = (
         await goals.unarchived()
@@ -62,8 +71,9 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
         .first()
     )
     if existing is not None:
-        if (existing.target, existing.recurring) == (target, recurring) and given_name in (None, existing.name):
-            return existing  # a repetition
+        is_repetition = (existing.target, existing.full_target, existing.recurring) == (target, full_target, recurring)
+        if is_repetition and given_name in (None, existing.name):
+            return existing
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
     name = given_name or f"{metric_name(metric, context.language)}, {format_period(goal_period, context.language)}"
     goal = await Goal.create(
@@ -72,6 +82,7 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
         owner_id=scope.id,
         metric=metric.key,
         target=target,
+        full_target=full_target,
         kind=goal_period.kind,
         first_day=goal_period.start,
         last_day=goal_period.end,
@@ -80,19 +91,19 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
         created_at=context.now(),
     )
     [value] = await scores.goal_values([goal])
-    if value >= target:  # already reached when it is set: no crossing, so no announcement
-        goal.announced = [target]
+    if value >= goal.target:  # already reached when it is set: no crossing, so no announcement
+        goal.announced = [goal.target]
         await goal.save(update_fields=["announced"])
     await write_activity_entries(
         context,
         [make_goal_entry(context, goal, ActivityKind.GOAL_SET, **_activity_data(goal, metric.unit, company.currency))],
     )
-    _mark_moved(context, goal)
+    mark_moved(context, goal)
     return goal
 
 
 async def update_goal(context: Context, input: InputFields) -> Goal:
-    """Change name, target or recurrence; each change is kept with its author, time, old and new value.
+    """Change name, target, pro-rating or recurrence; each change is kept with its author, time, old and new value.
 
     `ifVersion` makes the update conditional: Conflict if the goal has another version by now.
     """
@@ -109,41 +120,21 @@ async def update_goal(context: Context, input: InputFields) -> Goal:
     requested: dict[str, Any] = {}
     if input.get("name") is not None:
         requested["name"] = validation.clean_name(input["name"], "input", "name")
-    if input.get("target") is not None:
-        requested["target"] = _parse_target(input["target"], metric.unit, company.currency)
+    pro_rated = input.get("proRated")
+    if input.get("target") is not None or pro_rated is not None:
+        full_target = (
+            goal.full_target or goal.target
+            if input.get("target") is None
+            else _parse_target(input["target"], metric.unit, company.currency)
+        )
+        is_pro_rated = goal.full_target is not None if pro_rated is None else pro_rated
+        requested["target"], requested["full_target"] = await _target_columns(
+            context, goal.owner_kind, goal.owner_id, goal.period, full_target, is_pro_rated
+        )
     if input.get("recurring") is not None:
         _check_recurring(input["recurring"], goal.kind)
         requested["recurring"] = input["recurring"]
-    changed = {field: value for field, value in requested.items() if getattr(goal, field) != value}
-    if not changed:
-        return goal
-    await GoalChange.bulk_create(
-        [
-            GoalChange(
-                goal_id=goal.id,
-                at=context.now(),
-                by_id=context.viewer.id,
-                field=field,
-                before=str(getattr(goal, field)),
-                after=str(value),
-            )
-            for field, value in changed.items()
-        ]
-    )
-    formatted_changes = {
-        field: [
-            _format_value(field, getattr(goal, field), metric.unit, company.currency),
-            _format_value(field, value, metric.unit, company.currency),
-        ]
-        for field, value in changed.items()
-    }
-    goal.update_from_dict(changed)
-    await goal.save(update_fields=list(changed))
-    await write_activity_entries(
-        context, [make_goal_entry(context, goal, ActivityKind.GOAL_CHANGED, changed=formatted_changes)]
-    )
-    _mark_moved(context, goal)
-    await publish_goal_changes(context, [goal])
+    await apply_changes(context, goal, requested, metric.unit)
     return goal
 
 
@@ -154,7 +145,7 @@ async def archive_goal(context: Context, global_id: str) -> Goal:
         goal.archived_at = context.now()
         await goal.save(update_fields=["archived_at"])
         await write_activity_entries(context, [make_goal_entry(context, goal, ActivityKind.GOAL_ARCHIVED)])
-        _mark_moved(context, goal)
+        mark_moved(context, goal)
         await resolve_all([("Goal", goal.id)], context.now())
     return goal
 
@@ -171,23 +162,28 @@ def _parse_target(value: Decimal, unit: Unit, currency: str) -> int:
     return target
 
 
-def _format_value(field: str, value: Any, unit: Unit, currency: str) -> str:
-    return format_decimal(from_smallest(value, unit, currency)) if field == "target" else str(value)
+async def _target_columns(
+    context: Context, owner_kind: OwnerKind, owner_id: int, period: Period, full_target: int, is_pro_rated: bool
+) -> tuple[int, int | None]:
+    """Return the values of `target` and `full_target`. Raises Invalid for a pro-rated goal of a team or the company."""
+    if not is_pro_rated:
+        return full_target, None
+    if owner_kind is not OwnerKind.EMPLOYEE:
+        raise Invalid(
+            "Only the goal of an employee can be pro-rated: leave `proRated` out, or set it for each member.",
+            "input",
+            "proRated",
+        )
+    return await pro_rating.target_of(context, owner_id, period, full_target), full_target
 
 
 def _activity_data(goal: Goal, unit: Unit, currency: str) -> dict[str, Any]:
     return {
-        "target": _format_value("target", goal.target, unit, currency),
+        "target": format_value("target", goal.target, unit, currency),
         "metric": goal.metric,
         "unit": unit,
         "currency": currency,
     }
-
-
-def _mark_moved(context: Context, goal: Goal) -> None:
-    assert context.current_unit_of_work is not None
-    context.current_unit_of_work.moved_goals[goal.id] = goal
-    context.publish(f"goal:{goal.id}", *goal_list_topics([goal]))
 
 
 async def _find_editable(context: Context, global_id: str, *path: str) -> Goal:

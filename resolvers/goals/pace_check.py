@@ -1,45 +1,44 @@
-"""Checks goals against their expected pace, at the start of each day of the company, since pace counts whole days."""
+"""Checks goals against their expected pace: at the start of each day of the company, goals of one day at half its time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 from domain.alerts import rules as alert_rules
 from domain.alerts.rules import AlertKind
-from domain.goals.progress import Progress, calculate_progress
+from domain.goals.progress import Progress, pace_check_time
+from domain.primitives.periods import PeriodKind
 from models.alerts import alerts
 from models.goals import goals
 from models.goals.goals import Goal
 from models.ledger import scores
 from resolvers.alerts.candidates import build_candidates
-from resolvers.alerts.evaluation import raise_alerts
+from resolvers.alerts.evaluation import raise_alerts, resolve_goal_alerts
 from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.request.context import Context
+from resolvers.request.goal_progress import calculate_goal_progress, has_owner_on
 
 _BATCH_SIZE: Final = 200
 
 
-async def check_next_goals(context: Context, after_id: int) -> int | None:
+async def check_next_goals(context: Context, after_id: int, *, goals_of_one_day: bool = False) -> int | None:
     """Check the next batch of goals that run today: alert those behind, announce those reached without a record.
 
-    after_id  the id of the last goal that was checked
-    returns   the id of the last goal of this batch; None once all are checked
+    after_id          the id of the last goal that was checked
+    goals_of_one_day  check the goals of one day, which are due later in the day, in place of the others
+    returns           the id of the last goal of this batch; None once all are checked
     """
     async with context.unit_of_work():
-        today, calendar = await context.today(), await context.calendar()
+        today = await context.today()
         query = goals.unarchived().filter(first_day__lte=today, last_day__gte=today, id__gt=after_id)
+        query = query.filter(kind=PeriodKind.DAY) if goals_of_one_day else query.exclude(kind=PeriodKind.DAY)
         rows = await query.order_by("id").limit(_BATCH_SIZE)
-        values = await scores.goal_values(rows)
-        rules = await active_rules(context, {AlertKind.GOAL_BEHIND})
-        goal_progress = [
-            (row, calculate_progress(value, row.target, row.period, today=today, calendar=calendar))
-            for row, value in zip(rows, values, strict=True)
-        ]
-        await _raise_goals_behind(context, rules, goal_progress, calendar.start_of(today))
+        progress = await calculate_goal_progress(context, rows, await scores.goal_values(rows))
+        goal_progress = list(zip(rows, progress, strict=True))
+        await _raise_goals_behind(context, await active_rules(context, {AlertKind.GOAL_BEHIND}), goal_progress)
         reached = [
             row for row, current in goal_progress if current.value >= row.target and row.target not in row.announced
         ]
@@ -50,18 +49,29 @@ async def check_next_goals(context: Context, after_id: int) -> int | None:
 
 
 async def _raise_goals_behind(
-    context: Context, active_rules: Sequence[ActiveRule], goal_progress: Sequence[tuple[Goal, Progress]], at: datetime
+    context: Context, active_rules: Sequence[ActiveRule], goal_progress: Sequence[tuple[Goal, Progress]]
 ) -> None:
+    """Raise the alerts of the goals that are behind, except those of employees who have left."""
+    today, schedule = await context.today(), await context.work_schedule()
+    current = [(goal, progress) for goal, progress in goal_progress if has_owner_on(schedule, goal, today)]
     pairs = []
     for active_rule in active_rules:
         rule = active_rule.rule
         events = [
-            build_goal_behind_event(goal, current, rule, at)
-            for goal, current in goal_progress
-            if alert_rules.is_behind(current, rule.percent)
+            build_goal_behind_event(goal, progress, rule, pace_check_time(goal.period, today, schedule.calendar))
+            for goal, progress in current
+            if alert_rules.is_behind(progress, rule.percent)
         ]
         pairs += [(active_rule, candidate) for candidate in await build_candidates(context, events)]
     await raise_alerts(context, pairs)
+
+
+async def resolve_unfounded_alerts(context: Context) -> None:
+    """Resolve the alerts of goals that are no longer behind, because working time or targets have changed."""
+    active_alerts = await alerts.find_active_of_kind(AlertKind.GOAL_BEHIND)
+    rows = [row for row in await goals.by_ids([alert.subject_id for alert in active_alerts]) if row]
+    if rows:
+        await resolve_goal_alerts(context, list(zip(rows, await scores.goal_values(rows), strict=True)))
 
 
 async def resolve_ended_goals(context: Context) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
-from domain.goals import progress as arithmetic
 from domain.goals.progress import Progress
 from domain.permissions import Action
 from domain.primitives.units import Unit, format_decimal, from_smallest
@@ -17,8 +16,12 @@ from models.goals import goals
 from models.goals.goals import Goal, GoalChange, OwnerKind
 from models.ledger import scores
 from models.organization.people import Employee
+from resolvers.goals.goal_edits import AMOUNT_COLUMNS
 from resolvers.request import scopes
 from resolvers.request.context import Context
+from resolvers.request.goal_progress import calculate_goal_progress
+
+_FIELD_NAMES: Final = {"full_target": "fullTarget"}  # of columns, where the API has another name
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +36,7 @@ class GoalState:
     unit: Unit
     currency: str
     as_of: datetime
+    today: date
 
     def in_metric_unit(self, amount: int | Fraction) -> Decimal:
         """Convert an amount of the smallest unit to the metric's unit."""
@@ -41,9 +45,8 @@ class GoalState:
 
 async def load_goal_states(context: Context, rows: Sequence[Goal]) -> list[GoalState]:
     """Load the state of each goal, in one query for all."""
-    cached_values = (
-        context.goal_values
-    )  # of a mutation: must match the goal's version, which later changes by others do not
+    # Values of a mutation must match the goal's version, which later changes by others do not.
+    cached_values = context.goal_values
     is_cached = cached_values.keys() >= {goal.id for goal in rows}
     return await goal_states(
         context, rows, [cached_values[goal.id] for goal in rows] if is_cached else await scores.goal_values(rows)
@@ -52,16 +55,10 @@ async def load_goal_states(context: Context, rows: Sequence[Goal]) -> list[GoalS
 
 async def goal_states(context: Context, rows: Sequence[Goal], values: Sequence[int]) -> list[GoalState]:
     """Return the state of each goal, given their values in the smallest unit."""
-    company, metrics, today = await context.company(), await context.metrics(), await context.today()
+    company, metrics, now = await context.company(), await context.metrics(), context.now()
     return [
-        GoalState(
-            goal,
-            arithmetic.calculate_progress(value, goal.target, goal.period, today=today, calendar=company.calendar),
-            metrics[goal.metric].unit,
-            company.currency,
-            context.now(),
-        )
-        for goal, value in zip(rows, values, strict=True)
+        GoalState(goal, current, metrics[goal.metric].unit, company.currency, now, company.calendar.day_of(now))
+        for goal, current in zip(rows, await calculate_goal_progress(context, rows, values, now), strict=True)
     ]
 
 
@@ -136,7 +133,7 @@ async def change_histories(context: Context, rows: Sequence[Goal]) -> list[list[
     metrics, currency = await context.metrics(), (await context.company()).currency
 
     def format_value(goal: Goal, change: GoalChange, value: str | None) -> str | None:
-        if value is None or change.field != "target":
+        if value is None or change.field not in AMOUNT_COLUMNS:
             return value
         return format_decimal(from_smallest(int(value), metrics[goal.metric].unit, currency))
 
@@ -146,7 +143,7 @@ async def change_histories(context: Context, rows: Sequence[Goal]) -> list[list[
             GoalFieldChange(
                 change.at,
                 change.by_id,
-                change.field,
+                _FIELD_NAMES.get(change.field, change.field),
                 format_value(goal, change, change.before),
                 format_value(goal, change, change.after),
             )

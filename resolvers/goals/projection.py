@@ -51,11 +51,13 @@ class GoalProjection:
     value        expected final value, in the metric's smallest unit
     percent      100 × value / target
     probability  that the target is reached, 0 to 1; None while there is too little history
+    is_by_pace   whether the pace so far is continued, so that the projection changes with the elapsed working time
     """
 
     value: Fraction
     percent: float
     probability: float | None
+    is_by_pace: bool = False
 
 
 def projection_topics(context: Context, rows: Sequence[Goal]) -> set[str]:
@@ -129,7 +131,7 @@ def _pace_projection(row: GoalState) -> GoalProjection:
     """Return the projection that continues the pace so far, with a probability only if the target is reached."""
     progress = row.progress
     probability = 1.0 if progress.value >= progress.target else None
-    return GoalProjection(progress.projected, progress.projected_percent, probability)
+    return GoalProjection(progress.projected, progress.projected_percent, probability, is_by_pace=True)
 
 
 async def _project_goal(

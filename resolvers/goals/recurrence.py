@@ -22,6 +22,7 @@ from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.organization import people
 from resolvers.activities.log import write_activity_entries
+from resolvers.goals import pro_rating
 from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
 from resolvers.request.context import Context
 
@@ -84,18 +85,22 @@ def following_periods(period: Period, today: date, calendar: Calendar) -> list[P
 
 async def _create_goal(context: Context, previous: Goal, period: Period, *, running: bool) -> Goal:
     """Create the goal of one period. Only that of the running period recurs further and can be announced."""
+    target = previous.target
+    if previous.full_target is not None:
+        target = await pro_rating.target_of(context, previous.owner_id, period, previous.full_target)
     return await Goal.create(
         name=replace_period_in_name(previous.name, previous.period, period),
         owner_kind=previous.owner_kind,
         owner_id=previous.owner_id,
         metric=previous.metric,
-        target=previous.target,
+        target=target,
+        full_target=previous.full_target,
         kind=previous.kind,
         first_day=period.start,
         last_day=period.end,
         recurring=True,
         renewed_until=None if running else _RECURRENCE_ENDED,
-        announced=[] if running else [previous.target],
+        announced=[] if running else [target],
         created_by_id=previous.created_by_id,
         created_at=context.now(),
     )

@@ -322,7 +322,8 @@ class LeaderboardCache:
             raise
         for employee_id, value in totals.items():
             if ranked.ranking.set_value(employee_id, value):
-                ranked.moved_at[employee_id] = position
+                # For later entries as well: the position may be above the one at which the move was followed
+                ranked.moved_at[employee_id] = self._moved_at[ranked.key.score_filter.metric][employee_id] = position
         return position
 
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Required
+from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange
 from domain.permissions import Role
-from domain.primitives.calendar import is_known_country, is_known_zone
 from domain.primitives.global_ids import decode_global_id
 from models.crm.deals import Deal, StageEntry
 from models.crm.pipelines import Pipeline, Stage
@@ -18,6 +17,7 @@ from models.organization.company import Company, ExchangeRate, find_company
 from models.organization.people import Employee
 from resolvers.alerts import rules
 from resolvers.auth import passwords
+from resolvers.organization import calendar
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.validation import InputFields
@@ -38,8 +38,8 @@ async def set_up(
         raise Conflict("This installation already has a company.", "company")
     company = Company(id=1, name=validation.clean_name(name, "name"), created_at=now)
     company.currency = validation.clean_currency(currency, "currency")
-    company.time_zone = _validate_time_zone(zone, "zone")
-    company.holiday_country = _validate_country(country, "country")
+    company.time_zone = calendar.validate_time_zone(zone, "zone")
+    company.holiday_country = calendar.validate_country(country, "country")
     await company.save(force_create=True)
     pipeline = await Pipeline.create(name="Sales")
     for position, stage in enumerate(("New", "Qualified", "Proposal", "Negotiation", "Closing")):
@@ -64,17 +64,6 @@ async def update_company(context: Context, input: InputFields) -> Company:
         if code != company.currency and not await scores.is_empty():
             raise Conflict("The currency can change only while nothing has been counted.", "input", "currency")
         company.currency = code
-    if input.get("timeZone") is not None:
-        company.time_zone = _validate_time_zone(input["timeZone"], "input", "timeZone")
-    if input.get("weekStart") is not None:
-        company.week_start = int(input["weekStart"])
-    if input.get("workingDays") is not None:
-        working_days = sorted({int(day) for day in input["workingDays"]})
-        if not working_days:
-            raise Required("A week has at least one working day.", "input", "workingDays")
-        company.working_days = working_days
-    if "holidayCountry" in input:
-        company.holiday_country = _validate_country(input["holidayCountry"], "input", "holidayCountry")
     if "closeAfterWorkdays" in input:
         days_open = input["closeAfterWorkdays"]
         if days_open is not None and not 0 <= days_open <= 250:
@@ -82,25 +71,13 @@ async def update_company(context: Context, input: InputFields) -> Company:
                 "Give 0 to 250 working days, or null to leave periods open.", "input", "closeAfterWorkdays"
             )
         company.close_after_workdays = days_open
+    if input.get("employeesSetAbsences") is not None:
+        company.employees_set_absences = input["employeesSetAbsences"]
+    await calendar.change_settings(context, company, input)
     await company.save()
-    context.invalidate()
     context.publish("company", "*")
-    return company
-
-
-def _validate_time_zone(value: str, *path: str) -> str:
-    if not is_known_zone(value):
-        raise Invalid('Give the time zone by its IANA name, e.g. "Europe/Moscow".', *path)
-    return value
-
-
-def _validate_country(value: str | None, *path: str) -> str | None:
-    if value is None or not value.strip():
-        return None
-    code = value.strip().upper()
-    if not is_known_country(code):
-        raise Invalid('Give the country by its ISO 3166 code, e.g. "DE", or null for none.', *path)
-    return code
+    await calendar.follow_working_time(context)
+    return await find_company() or company
 
 
 async def set_exchange_rate(context: Context, *, currency: str, rate: Decimal, valid_from: date | None) -> Company:

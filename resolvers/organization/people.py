@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from tortoise.queryset import QuerySet
@@ -24,6 +24,7 @@ from models.organization.people import Employee, Team
 from resolvers.alerts import evaluation
 from resolvers.auth import attempts, audit, passwords
 from resolvers.goals.affected_goals import publish_goal_changes
+from resolvers.organization import calendar
 from resolvers.request import idempotency, scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
@@ -77,6 +78,11 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
         await _check_no_management_cycle(employee)
     if "avatarUrl" in input:
         employee.avatar_url = _validate_avatar_url(input["avatarUrl"])
+    if "joinedOn" in input:
+        joined_on = input["joinedOn"]
+        employee.joined_on = None if joined_on is None else validation.clean_day(joined_on, "input", "joinedOn")
+    elif original["id"] is None:
+        employee.joined_on = await _default_joining_day(context)
     if input.get("active") is not None:
         employee.active = input["active"]
     if input.get("password") is not None:
@@ -99,7 +105,15 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
         await sign_ins.unlock(employee.id, context.now())
         audit.record(context, "password set", employee=employee.id)
     context.publish("people", f"employee:{employee.id}")
+    if {"joined_on", "active"} & set(changed_fields) and original["id"] is not None:
+        await calendar.follow_working_time(context, [employee.id])
     return employee
+
+
+async def _default_joining_day(context: Context) -> date | None:
+    """Return today; None, which is not known, on the day of the company's set-up, when everybody is entered."""
+    today, company = await context.today(), await context.company()
+    return None if company.calendar.day_of(company.created_at) == today else today
 
 
 async def _check_no_management_cycle(employee: Employee) -> None:

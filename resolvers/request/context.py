@@ -19,6 +19,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.errors.operation_errors import ServiceUnavailable, Unauthenticated
+from domain.goals.work_schedule import WorkSchedule
 from domain.i18n.languages import DEFAULT_LANGUAGE
 from domain.ledger.metrics import Metric
 from domain.permissions import Action, Reach
@@ -30,7 +31,7 @@ from models.db.errors import DatabaseUnavailable
 from models.db.query_batch import CountQuery, fetch_all_batched
 from models.goals import goals
 from models.live import change_log
-from models.organization import company, people
+from models.organization import absences, company, people
 from models.organization import reference_data as reference_models
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamTree
@@ -87,6 +88,7 @@ class Context:
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None
     _rates: ExchangeRateTable | None = None
+    _work_schedule: WorkSchedule | None = None
     _stale_viewer: Viewer | None = None
 
     @property
@@ -157,9 +159,22 @@ class Context:
                 )
             return self._rates
 
+    async def work_schedule(self) -> WorkSchedule:
+        """Return the work schedule of the company's employees by its calendar."""
+        calendar = await self.calendar()
+        async with self._load_lock:
+            if self._work_schedule is None:
+                if self.reference_cache is not None:
+                    self._work_schedule = await self.reference_cache.work_schedule(calendar)
+                elif self._reference_data is not None:
+                    self._work_schedule = await self.services.work_schedule_at(self._reference_data.position, calendar)
+                else:
+                    self._work_schedule = await absences.load_work_schedule(calendar)
+            return self._work_schedule
+
     def invalidate(self) -> None:
         """Drop the data read for this operation, because something has changed or the next event begins."""
-        self._company = self._metrics = self._rates = None
+        self._company = self._metrics = self._rates = self._work_schedule = None
         self._stale_viewer = self.current_viewer
 
     async def first_stage(self) -> Stage | None:
@@ -254,6 +269,7 @@ class Context:
                     self._ensure_not_rewound(position)
                     if not reference_models.REFERENCE_TOPICS.isdisjoint(unit_of_work.topics):
                         await reference_models.set_position(position)
+                        self._work_schedule = None
                     if unit_of_work.moved_goals:
                         await goals.set_version(unit_of_work.moved_goals, position)
                         for goal in unit_of_work.moved_goals.values():

@@ -19,6 +19,7 @@ from models.alerts.alerts import AlertRule
 from models.auth.sessions import Device, IdempotencyRecord
 from models.crm.pipelines import Pipeline
 from models.goals.goals import Goal
+from models.organization.absences import Absence
 from models.organization.people import Employee, Team
 from resolvers.request.context import Context
 from resolvers.request.goal_visibility import filter_visible
@@ -29,6 +30,7 @@ _PASSWORD_FIELDS: Final = frozenset({"password", "currentPassword"})
 _SECRET_PAYLOAD_FIELDS: Final = frozenset({"token", "link"})  # shown once, and never stored
 _MODELS: Final[dict[str, type[Model]]] = {
     **RECORD_MODELS,
+    "Absence": Absence,
     "Employee": Employee,
     "Team": Team,
     "Goal": Goal,
@@ -239,6 +241,7 @@ async def _load_visible_rows(context: Context, references: Sequence[tuple[str, i
         for row in await _MODELS[kind].filter(pk__in=row_ids):
             resolver.add_row(kind, row)
     await resolver.load_owners()
+    await resolver.load_by_row_ids("Employee", [row.employee_id for row in resolver.loaded_rows("Absence")])
     loaded_rows = [resolver.find_loaded(kind, row_id) for kind, row_id in references]
     rows: list[Model] = [row for row in loaded_rows if row is not None]
     visible_goal_ids = {
@@ -252,6 +255,8 @@ async def _load_visible_rows(context: Context, references: Sequence[tuple[str, i
                 return row.id in visible_goal_ids
             case Employee():
                 return viewer.can(Action.VIEW_PEOPLE, row)
+            case Absence():
+                return viewer.can(Action.VIEW_WORK_TIME, resolver.get_row("Employee", row.employee_id))
             case Team():
                 return row.id in viewer.visible_team_ids
             case Device():

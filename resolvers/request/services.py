@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Protocol
 
+from domain.goals.work_schedule import WorkSchedule
 from domain.ledger.metrics import Metric
+from domain.primitives.calendar import Calendar
 from models.goals.goals import Goal
+from models.organization import absences
 from models.organization import reference_data as reference_models
 from models.organization.company import Company
 from models.organization.people import Employee
@@ -29,6 +32,8 @@ class ReferenceCacheProtocol(Protocol):
     async def company(self) -> Company | None: ...
 
     async def metrics(self) -> dict[str, Metric]: ...
+
+    async def work_schedule(self, calendar: Calendar) -> WorkSchedule: ...
 
     def employee(self, employee_id: int) -> Employee | None: ...
 
@@ -52,12 +57,14 @@ class Services:
     notification_channels  names of the channels through which alerts may be sent
     shared_channels        those of them that reach one place for all recipients, such as a chat
     reference_data         as last read
+    work_schedule          as last loaded, with the position of the reference data it belongs to
     committed_position     returns a position of the change log that is known to be committed
     epoch                  epoch of the database's history, a part of cursors; empty until it has been read
     rewind_count           how often the epoch has changed: how often the database has gone back in time
     public_url             the address at which people reach the server, for links; None if it is not configured
     mails_links            whether password links can be sent by mail
     inactivity_basis       rules and calendar for which the scheduler last rescheduled all inactivity timers
+    day_goals_checked_on   the day for which the scheduler last checked the goals of one day
     """
 
     signing_secret: str
@@ -74,7 +81,9 @@ class Services:
     notification_channels: frozenset[str] = frozenset()
     shared_channels: frozenset[str] = frozenset()
     reference_data: ReferenceData | None = None
+    work_schedule: tuple[reference_models.ChangeLogPosition, WorkSchedule] | None = None
     inactivity_basis: Any = None
+    day_goals_checked_on: date | None = None
     old_secrets: tuple[str, ...] = ()
     public_url: str | None = None
     mails_links: bool = False
@@ -87,6 +96,7 @@ class Services:
         if self.epoch not in ("", epoch):
             self.rewind_count += 1
             self.forecast_engine = self.leaderboard_cache = self.reference_data = self.inactivity_basis = None
+            self.work_schedule = self.day_goals_checked_on = None
         self.epoch = epoch
 
     @property
@@ -103,3 +113,9 @@ class Services:
             cached = await reference_models.load_reference_data()
             self.reference_data = cached if cached.company else None
         return cached
+
+    async def work_schedule_at(self, position: reference_models.ChangeLogPosition, calendar: Calendar) -> WorkSchedule:
+        """Return the work schedule as of a position of the reference data, whose calendar is given."""
+        if self.work_schedule is None or self.work_schedule[0] != position:
+            self.work_schedule = position, await absences.load_work_schedule(calendar)
+        return self.work_schedule[1]

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Final, NoReturn, TypeVar
 from uuid import uuid4
 
@@ -24,6 +24,7 @@ from broadcaster import Broadcast
 from models.live.epoch import EPOCH_TOPIC
 from subscriptions.core.coalescing import CoalescingEvent, CoalescingWindow
 from subscriptions.core.tasks import TaskSupervisor
+from subscriptions.core.timer_wheel import MAX_SLEEP_SECONDS, TimerWheel
 
 BROADCAST_CHANNEL: Final = "scoreline:news"
 ALL_LISTENERS: Final = "*"  # topic that reaches all listeners, whatever their topics
@@ -40,6 +41,10 @@ T = TypeVar("T")
 ReadChangeLog = Callable[[int], Awaitable[Sequence[tuple[int, Sequence[str]]]]]
 ReadLastPosition = Callable[[], Awaitable[int]]
 CheckHistory = Callable[[int | None], Awaitable[str]]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def _with_timeout(operation: Awaitable[T]) -> T:
@@ -132,6 +137,7 @@ class Hub:
     poll_interval       seconds between reads of the log without an announcement.
     overlap             number of positions that each read goes back, for rows that were committed late.
     window_seconds      length of the batching window in which changes of a state become one read.
+    clock, clock_resolution  the clock of the timers, and the seconds after which they look at it at the latest.
     full_batch_size     a batch of fewer rows is the last one; 0: only an empty batch is.
     """
 
@@ -145,9 +151,12 @@ class Hub:
         overlap: int = 100,
         window_seconds: float = 0.03,
         full_batch_size: int = 0,
+        clock: Callable[[], datetime] = _utc_now,
+        clock_resolution: float = MAX_SLEEP_SECONDS,
         check_history: CheckHistory | None = None,
         on_epoch: Callable[[str], None] = lambda epoch: None,
     ) -> None:
+        self.timers = TimerWheel(clock, resolution=clock_resolution)
         self.window, self._full_batch_size = CoalescingWindow(window_seconds), full_batch_size
         self._broadcast, self._read_log, self._read_last_position = broadcast, read_log, read_last_position
         self._check_history, self.on_epoch = check_history, on_epoch
@@ -174,7 +183,12 @@ class Hub:
         """Start the tasks. Succeeds also while the broadcast and the database are down."""
         await self._broadcast.connect()
         self._supervisor.start(
-            {"receiver": self._receive_loop, "poller": self._poll_loop, "publisher": self._publish_loop}
+            {
+                "receiver": self._receive_loop,
+                "poller": self._poll_loop,
+                "publisher": self._publish_loop,
+                "timers": self.timers.run,
+            }
         )
 
     async def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Cache of reference data (company, metrics, employees) for live streams, dropped on news that it changed.
+"""Cache of reference data (company, metrics, employees, work schedule) for live streams, dropped on news that it changed.
 
 Without it, a subscription to a thousand goals would read company, metrics and people again for each goal. The cache is
 dropped by the same news that wakes the streams, so no stream is left with an old value. Queries and mutations do not
@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, Final, TypeVar
 
+from domain.goals.work_schedule import WorkSchedule
 from domain.ledger.metrics import Metric
+from domain.primitives.calendar import Calendar
 from models.crm import custom_metrics
 from models.goals.goals import Goal
 from models.ledger import scores
-from models.organization import company, people
+from models.organization import absences, company, people
 from models.organization.company import Company
 from models.organization.people import Employee
 from subscriptions.core.hub import Hub
@@ -40,7 +43,7 @@ class ReferenceCache:
             asyncio.Future[dict[int, tuple[Goal, int]]], Iterable[int]
         ] = {}  # goal ids by waiting read
         self._read_tasks: set[asyncio.Task[None]] = set()
-        hub.watch(("company", "metrics", "people"), self._invalidate)
+        hub.watch(("company", "metrics", "people", "absences"), self._invalidate)
         hub.watch(("company", "deals", "people"), self._on_deal_news)
 
     def _on_deal_news(self) -> None:
@@ -55,6 +58,9 @@ class ReferenceCache:
 
     async def metrics(self) -> dict[str, Metric]:
         return await self._get_or_read("metrics", custom_metrics.fetch_metrics)
+
+    async def work_schedule(self, calendar: Calendar) -> WorkSchedule:
+        return await self._get_or_read("work schedule", partial(absences.load_work_schedule, calendar))
 
     async def _get_or_read(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
         """Return the cached value, reading it if necessary."""

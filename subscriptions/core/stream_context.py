@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from domain.errors.operation_errors import CursorUnknown, ServiceUnavailable
@@ -61,6 +61,15 @@ def reference_version(context: Context) -> int:
     return context.reference_cache.version if context.reference_cache else 0
 
 
+async def next_day_start(context: Context) -> datetime:
+    """Return the instant at which the company's next day begins, when "today" and "this month" may change.
+
+    Call it before a read: a midnight that passes during the read then causes another one.
+    """
+    calendar = await context.calendar()
+    return calendar.start_of(calendar.day_of(context.now()) + timedelta(days=1))
+
+
 def history_check(context: Context) -> Callable[[], None]:
     """Return a function that raises CursorUnknown once the database has gone back in time since this call."""
     services, rewind_count = context.services, context.services.rewind_count
@@ -72,13 +81,6 @@ def history_check(context: Context) -> Callable[[], None]:
             )
 
     return check
-
-
-async def seconds_until_tomorrow(context: Context) -> float:
-    """Return the seconds until the company's next day begins, when "today" and "this month" may change."""
-    calendar, now = await context.calendar(), context.now()
-    next_day_start = calendar.start_of(calendar.day_of(now) + timedelta(days=1))
-    return max(0.05, (next_day_start - now).total_seconds())
 
 
 async def feed_stream(

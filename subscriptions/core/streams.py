@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -30,13 +30,13 @@ class StateSnapshot(Generic[T]):
 
     topics      topics to listen to from now on; None for the same as before.
     date_range  first and last day whose news concerns the value; None for all.
-    wake_in     seconds after which to read again without news (at the next local midnight); None for never.
+    wake_at     when to read again without news, because time has passed; None for never.
     """
 
     value: T
     topics: Iterable[str] | None = None
     date_range: tuple[date, date] | None = None
-    wake_in: float | None = None
+    wake_at: datetime | None = None
 
 
 async def state_stream(
@@ -67,7 +67,12 @@ async def state_stream(
             if current_keys != sent_keys:
                 sent_keys = current_keys
                 yield snapshot.value
-            await signal.wait(snapshot.wake_in, window=window or hub.window)
+            timer = hub.timers.call_at(snapshot.wake_at, signal.set) if snapshot.wake_at is not None else None
+            try:
+                await signal.wait(window=window or hub.window)
+            finally:
+                if timer is not None:
+                    timer.cancel()
 
 
 async def event_stream(

@@ -15,6 +15,7 @@ from domain.analytics import funnel
 from domain.auth.password_links import LINK_LIFETIMES, LinkPurpose
 from domain.forecasting import count_model, deal_value_model, forecast, training
 from domain.forecasting.random_variates import DRAWS
+from domain.primitives import calendar
 from graph.execution.share_key import FIELD_PERMISSIONS
 from graph.subscriptions import EVENT_FIELDS
 from imports.importer import BATCH_ROWS
@@ -91,6 +92,10 @@ STATED_FACTS = [
     ("docs/funnel.md", f"the prior weighs up to {funnel._PRIOR_STRENGTH_RANGE[1]:.0f} deals"),
     ("docs/funnel.md", f"fewer than {funnel._MIN_SELLERS_FOR_PRIOR} sellers"),
     ("docs/funnel.md", f"who have {funnel._MIN_DECIDED_PER_SELLER} decided deals"),
+    (
+        "docs/goals.md",
+        f"{calendar.DEFAULT_WORKDAY_START // 60:02}:00 to {calendar.DEFAULT_WORKDAY_END // 60}:00 unless set",
+    ),
     ("docs/import.md", f"in batches of {BATCH_ROWS} rows"),
     ("docs/live.md", f"batching window** of {SETTINGS.push_window_ms} ms (`SCORELINE_PUSH_WINDOW_MS`)"),
     ("docs/live.md", f"more than {SETTINGS.socket_queue_bytes // 1_000_000} MB wait"),

@@ -25,9 +25,9 @@ GOALS = """{ goals { name owner { name } metric { name } target allocated create
   progress { value pace projected } changes { field by { name } } } }"""
 MAX_STATEMENTS = {
     LEADERBOARD: 8,
-    GOALS: 10,
+    GOALS: 11,
     FORECASTS: 8,
-}  # including the reference data and deals, which have changed and are read again
+}  # including the reference data, schedule and deals, which have changed and are read again
 
 
 @pytest.fixture

@@ -39,7 +39,10 @@ _RECORD_MUTATIONS: Final = """mutation {
   task: createTask(input: {title: "Call back", assignee: "$who", externalId: "task-$name"}) { task { id } userErrors { message } }
   deal: recordDeal(input: {title: "Chairs", owner: "$who", amount: {amount: 5}, externalId: "deal-$name"}) { deal { id } userErrors { message } }
   won: recordDeal(input: {title: "Tables", owner: "$who", amount: {amount: 7}, status: WON, externalId: "won-$name"}) { deal { id } userErrors { message } }
+  leave: setAbsence(input: {employee: "$who", from: "2029-07-01", to: "2029-07-14", kind: VACATION}) { absence { id } userErrors { message } }
 }"""
+_CREATE_ABSENCE: Final = """setAbsence(input: {employee: "$who", from: "$day", to: "$day", kind: OTHER}) {
+  absence { id } userErrors { message } }"""
 _CREATE_RULE: Final = """createAlertRule(input: {kind: DEAL_LOST, recipients: [EMPLOYEE]}) {
   rule { id } userErrors { message }
 }"""
@@ -98,7 +101,7 @@ class RightsCompany:
     async def fill_template(self, template: str, subject: str) -> str:
         """Fill in a template with the facts of a subject.
 
-        `$n`, `$day`, `$spare`, `$refresh` and `$link` are new each time.
+        `$n`, `$day`, `$spare`, `$absence`, `$refresh` and `$link` are new each time.
         """
         extra_facts = {"refresh": (await self.sign_in("Cid"))["refreshToken"]} if "$refresh" in template else {}
         if "$link" in template:
@@ -107,6 +110,9 @@ class RightsCompany:
         if "$spare" in template:
             data = await self.execute_as_admin(f"mutation {{ {_CREATE_RULE} }}")
             extra_facts |= {"spare": data["createAlertRule"]["rule"]["id"]}
+        if "$absence" in template:
+            data = await self.execute_as_admin(f"mutation {{ {_CREATE_ABSENCE} }}", subject)
+            extra_facts |= {"absence": data["setAbsence"]["absence"]["id"]}
         if "$n" in template or "$day" in template:
             number = next(self.counter)
             extra_facts |= {"n": str(number), "day": (date(2030, 1, 1) + timedelta(days=number)).isoformat()}
@@ -250,6 +256,9 @@ async def _create_tokens(company: RightsCompany) -> None:
 
 
 async def _create_records(company: RightsCompany) -> None:
+    await company.execute_as_admin(
+        "mutation { updateCompany(input: {employeesSetAbsences: true}) { userErrors { message } } }"
+    )
     win = 'mutation { recordDeal(input: {title: "First", owner: "$who", amount: {amount: 1}, status: WON}) { userErrors { message } } }'
     async with company.subscribe("subscription { dealWon { id } }", "Ada") as [listener]:
         await company.execute_as_admin(win, "Dora")

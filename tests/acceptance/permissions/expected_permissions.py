@@ -234,6 +234,30 @@ REASSIGNING: Final = _parse_grid("""
   NorthCrm   +   +   +   +   .
   stranger   0   0   0   0   0
 """)
+SETTING_ABSENCES: Final = _parse_grid("""
+            Ann Cid Max Fay Bob
+  Ann        +   !   !   !   !
+  Max        +   +   +   +   !
+  Dora       +   +   +   +   +
+  Ada        +   +   +   +   +
+  Wall       !   !   !   !   !
+  NorthWall  !   !   !   !   .
+  Crm        !   !   !   !   !
+  NorthCrm   !   !   !   !   .
+  stranger   0   0   0   0   0
+""")  # of a company that lets employees set their own
+REMOVING_ABSENCES: Final = _parse_grid("""
+            Ann Cid Max Fay Bob
+  Ann        +   .   .   .   .
+  Max        +   +   +   +   .
+  Dora       +   +   +   +   +
+  Ada        +   +   +   +   +
+  Wall       .   .   .   .   .
+  NorthWall  .   .   .   .   .
+  Crm        .   .   .   .   .
+  NorthCrm   .   .   .   .   .
+  stranger   0   0   0   0   0
+""")
 DELETING: Final = _parse_grid("""
             Ann Cid Max Fay Bob
   Ann        !   .   .   .   .

@@ -28,6 +28,7 @@ class SubjectKind(Enum):
     GOAL = "a goal of the subject"
     ENTRIES = "the postings behind a goal of the subject"
     SCOPE = "the leaderboard, wins, statistics or forecast of the subject"
+    ABSENCE = "an absence of the subject"
     INBOX = "an alert in the inbox of the subject"
     COMPANY = "the company, which all actors see"
     DEVICE = "a device"
@@ -107,6 +108,8 @@ def _can_see(kind: SubjectKind, actor: str, subject: str) -> bool:
             return _can_reach(Action.ADMINISTER, actor, subject)
         case SubjectKind.RULE:
             return _can_reach(Action.MANAGE_ALERT_RULES, actor, subject)
+        case SubjectKind.ABSENCE:
+            return _can_reach(Action.VIEW_WORK_TIME, actor, subject)
         case SubjectKind.INBOX:
             return _can_reach(Action.VIEW_ALERTS, actor, subject)
     return True

@@ -170,6 +170,14 @@ QUERIES: Final = [
         expected_permissions.STATISTICS,
     ),
     MatrixOperation(
+        "employee: absences",
+        'employee(id: "$who") { within: absences { id } }',
+        Action.VIEW_WORK_TIME,
+        SubjectKind.SCOPE,
+        expected_permissions.WORK_TIME,
+        listed_id="$leave",
+    ),
+    MatrixOperation(
         "employee: work time",
         'employee(id: "$who") { within: workTime { totalHours } }',
         Action.VIEW_WORK_TIME,

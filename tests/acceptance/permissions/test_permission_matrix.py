@@ -145,7 +145,7 @@ def mark_of(answer: dict[str, Any], alias: str, listed_id: str | None) -> str:
     if isinstance(value, dict) and "edges" in value:
         value = [edge["node"] for edge in value["edges"]]
     if listed_id is not None:
-        return ALLOWED if listed_id in [row["id"] for row in value] else ABSENT
+        return ALLOWED if listed_id in [row["id"] for row in value or ()] else ABSENT
     return ALLOWED if value else ABSENT
 
 

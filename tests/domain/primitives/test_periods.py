@@ -15,7 +15,6 @@ from domain.primitives.periods import (
     PeriodKind,
     count_elapsed_workdays,
     count_workdays,
-    elapsed_and_total_days,
     is_month_closed,
     period_containing,
     previous_comparable_period,
@@ -165,28 +164,6 @@ def test_today_counts_as_elapsed_only_when_over():
     assert count_elapsed_workdays(november, date(2026, 11, 3), MOSCOW_CALENDAR) == 1
     assert count_elapsed_workdays(november, TODAY, MOSCOW_CALENDAR) == 14
     assert count_elapsed_workdays(november, date(2026, 12, 1), MOSCOW_CALENDAR) == 20
-
-
-@for_all(regular_kinds, days, days, calendars)
-def test_elapsed_days_lie_between_zero_and_total(kind, day, today, calendar):
-    period = period_containing(kind, day, calendar)
-    elapsed, total = elapsed_and_total_days(period, today, calendar)
-
-    assert 0 <= elapsed <= total
-    assert total > 0
-    if today <= period.start:
-        assert elapsed == 0
-    if today > period.end:
-        assert elapsed == total
-
-
-def test_period_without_working_days_counts_calendar_days():
-    weekend = custom_period(date(2026, 11, 21), date(2026, 11, 22))
-
-    assert count_workdays(weekend, PLAIN_CALENDAR) == 0
-    assert elapsed_and_total_days(weekend, date(2026, 11, 21), PLAIN_CALENDAR) == (0, 2)
-    assert elapsed_and_total_days(weekend, date(2026, 11, 22), PLAIN_CALENDAR) == (1, 2)
-    assert elapsed_and_total_days(weekend, date(2026, 11, 30), PLAIN_CALENDAR) == (2, 2)
 
 
 # Comparable previous period

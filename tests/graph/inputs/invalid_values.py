@@ -95,6 +95,11 @@ INVALID_BY_KIND: Final[dict[str, list[InvalidValue]]] = {
     "currency": [*_NOT_TEXT, *_with_code(INVALID, "", "EURO", "XXX", "€", "12", "E\u202eUR", BIG_TEXT)],
     "zone": [*_NOT_TEXT, *_with_code(INVALID, "", "Mars/Base", "../etc/passwd", "localtime", BIG_TEXT)],
     "country": [*_NOT_TEXT, *_with_code(INVALID, "XX", "Germany", "\u202eDE", BIG_TEXT)],
+    "region": [*_NOT_TEXT, *_with_code(INVALID, "XX", "Bavaria", "FR-57", "\u202eBY", BIG_TEXT)],
+    "local time": [
+        *_with_code(BAD_INPUT, "", "noon", "9", "24:01", "25:00", "09:60", "09:00:01", "9:5", "-1:00", "٠٩:00", 540, True, [], {}, BIG_TEXT, "\ud800"),
+        *_with_code(RANGE, "09:10", "00:01", "18:59:00"),
+    ],
     "language": [*_NOT_TEXT, *_with_code(INVALID, "", "fr", "EN", BIG_TEXT)],
     "idempotency key": [*_NOT_TEXT, *_with_code(INVALID, "", "x" * 201, "a\nb", "a\u202eb", BIG_TEXT)],
     "moment": [*_NOT_DATETIME, *_DATETIMES_OUT_OF_RANGE],
@@ -142,7 +147,7 @@ KIND_BY_NAME: Final = {
     "name": "name", "title": "name", "note": "note", "problem": "note", "reason": "note", "lostReason": "note",
     "description": "note", "product": "line", "source": "line", "contactName": "line", "phone": "line",
     "email": "e-mail", "password": "password", "avatarUrl": "address", "externalId": "external", "metric": "metric",
-    "key": "key", "currency": "currency", "timeZone": "zone", "holidayCountry": "country", "language": "language",
+    "key": "key", "currency": "currency", "timeZone": "zone", "holidayCountry": "country", "holidayRegion": "region", "workdayStart": "local time", "workdayEnd": "local time", "language": "language",
     "idempotencyKey": "idempotency key", "dueAt": "moment", "amount": "money", "target": "target", "value": "value",
     "rate": "rate", "quietFrom": "minute", "quietTo": "minute", "digestAt": "minute", "closeAfterWorkdays": "workdays",
     "durationSeconds": "seconds", "ifVersion": "version", "workingDays": "weekdays",
@@ -156,7 +161,7 @@ KIND_BY_PATH: Final = {  # for names that have several kinds
     "recordLead id": "Lead", "convertLead id": "Lead", "rejectLead id": "Lead", "recordClient id": "Client",
     "recordContact id": "Contact", "recordCall id": "Call", "recordResult id": "Result", "createTask id": "Task",
     "completeTask id": "Task", "reopenTask id": "Task", "deleteRecord id": "Call", "updateEmployee id": "Employee",
-    "updateTeam id": "Team", "updateGoal id": "Goal", "archiveGoal id": "Goal", "revokeDevice id": "Device",
+    "setAbsence id": "Absence", "removeAbsence id": "Absence", "updateTeam id": "Team", "updateGoal id": "Goal", "archiveGoal id": "Goal", "revokeDevice id": "Device",
     "savePipeline id": "Pipeline", "savePipeline stages 0 id": "Stage", "setGoal owner": "Scope",
     "updateAlertRule id": "AlertRule", "deleteAlertRule id": "AlertRule", "createAlertRule scope": "Scope",
     "updateAlertRule scope": "Scope",
@@ -189,10 +194,15 @@ INVALID_BY_PATH: Final = {  # for fields with rules of their own
     ],
     "recordResult metric": [*INVALID_BY_KIND["metric"], *_with_code(INVALID, "deals_won")],
     "setExchangeRate currency": [*INVALID_BY_KIND["currency"], *_with_code(INVALID, "EUR")],
+    "removeCompanyDays dates": [
+        *_with_code(BAD_INPUT, {}, True, [None], [5], ["today"], ["2026-02-31"]),
+        *_with_code(RANGE, []),
+        *(InvalidValue([day], NOT_FOUND, ("0",)) for day in ("2026-12-23", "2026-11-17", "0001-01-01", "9999-12-31")),
+    ],
     "updateCompany currency": [*INVALID_BY_KIND["currency"], *_with_code(CONFLICT, "USD")],
 }  # fmt: skip
 _ID_KINDS: Final = ("Employee", "Team", "Client", "Deal", "Stage", "Lead", "Contact", "Call", "Result", "Task", "Goal",
-               "Device", "Pipeline", "Scope", "AlertRule")  # fmt: skip
+               "Device", "Pipeline", "Scope", "AlertRule", "Absence")  # fmt: skip
 
 
 def _invalid_ids(kind: str) -> list[InvalidValue]:

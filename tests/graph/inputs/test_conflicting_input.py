@@ -44,6 +44,31 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, expected 
         "savePipeline", {"id": "$pipeline", "name": "New", "stages": [{"name": "A"}]}, CONFLICT, "stages"),
     "a rate of the company's currency": ("setExchangeRate", {"currency": "eur", "rate": 1}, INVALID, "currency"),
     "another currency once something was counted": ("updateCompany", {"currency": "USD"}, CONFLICT, "currency"),
+    "a working day over midnight": ("updateCompany", {"workdayStart": "22:00", "workdayEnd": "06:00"}, RANGE, "workdayEnd"),
+    "a working day that begins when it ends": ("updateCompany", {"workdayStart": "18:00"}, RANGE, "workdayStart"),
+    "a region without a country": ("updateCompany", {"holidayRegion": "BY"}, INVALID, "holidayRegion"),
+    "a region of a country without regions": (
+        "updateCompany", {"holidayCountry": "RU", "holidayRegion": "BY"}, INVALID, "holidayRegion"),
+    "a region of another country": (
+        "updateCompany", {"holidayCountry": "FR", "holidayRegion": "BY"}, INVALID, "holidayRegion"),
+    "a day off that is over": (
+        "setCompanyDays", {"days": [{"date": "2026-11-17", "kind": "OFF", "name": "Party"}]}, CONFLICT, "days.0.date"),
+    "a day off set twice": (
+        "setCompanyDays", {"days": [{"date": "2026-12-30", "kind": kind, "name": "Party"} for kind in ("OFF", "ON")]},
+        INVALID, "days.1.date"),
+    "an absence that overlaps another": (
+        "setAbsence", {"employee": "$Ann", "from": "2026-11-19", "to": "2026-11-20", "kind": "SICK"}, CONFLICT, "from"),
+    "an absence that ends before it begins": (
+        "setAbsence", {"employee": "$Bob", "from": "2026-11-20", "to": "2026-11-19", "kind": "SICK"}, INVALID, "to"),
+    "an absence of a lifetime": (
+        "setAbsence", {"employee": "$Bob", "from": "2026-11-20", "to": "2036-11-19", "kind": "OTHER"}, RANGE, "to"),
+    "an absence of another employee": (
+        "setAbsence", {"id": "$absence", "employee": "$Bob", "from": "2026-11-19", "to": "2026-11-20", "kind": "SICK"},
+        CONFLICT, "employee"),
+    "an externalId of another absence": (
+        "setAbsence", {"id": "$absence", "from": "2026-11-19", "to": "2026-11-20", "kind": "SICK", "externalId": "taken"},
+        CONFLICT, "externalId"),
+    "no days off": ("setCompanyDays", {"days": []}, RANGE, "days"),
     "a new password without the old": ("updateProfile", {"password": "correct horses"}, INVALID, "currentPassword"),
     "a won deal without an amount": ("recordDeal", {"title": "A", "status": "WON"}, REQUIRED, "amount"),
     "an open deal that was closed": ("recordDeal", {"title": "A", "closedAt": "2026-11-18T08:00:00Z"}, INVALID, "closedAt"),
@@ -76,6 +101,10 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, expected 
 }
 # fmt: on
 PRECEDING_CALLS: Final = {  # calls to make before the contradictory one
+    "an externalId of another absence": (
+        "setAbsence",
+        {"employee": "$Bob", "from": "2026-11-19", "to": "2026-11-20", "kind": "SICK", "externalId": "taken"},
+    ),
     "more than can be counted at that rate": ("setExchangeRate", {"currency": "BHD", "rate": "1e9"}),
     "yen with a fraction": ("setExchangeRate", {"currency": "JPY", "rate": "0.006"}),
     "a lead that is a deal already": ("convertLead", {"id": "$lead", "deal": {"title": "A"}}),

@@ -22,7 +22,7 @@ MUTATIONS: Final = sorted(SCHEMA._schema.mutation_type.fields.keys() - SESSION_M
 STATING_THE_RESULT: Final = (
     "archiveGoal", "completeTask", "createMetric", "deleteAlertRule", "deleteDeal", "deleteRecord", "flagDeal", "loseDeal",
     "markAlertsRead", "moveDeal", "recordCall", "recordClient", "recordContact", "recordDeal", "recordLead", "recordResult",
-    "rejectLead", "reopenDeal", "reopenTask", "revokeDevice", "setGoal", "updateDeal", "winDeal",
+    "rejectLead", "reopenDeal", "reopenTask", "revokeDevice", "setAbsence", "setCompanyDays", "setGoal", "updateDeal", "winDeal",
 )  # fmt: skip
 
 

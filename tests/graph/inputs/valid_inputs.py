@@ -20,7 +20,14 @@ async def create_company_records(world: World) -> None:
     await world.create_employee("Bob", "South")
     await world.mutate("setExchangeRate", currency="USD", rate="0.9")
     await world.mutate("createMetric", key="visits", name="Visits")
+    await world.query(
+        """mutation { setCompanyDays(days: [{date: "2026-12-24", kind: OFF, name: "Christmas Eve"}]) {
+          userErrors { code } } }"""
+    )
     ids, ann_id = world.global_ids, world.global_ids["Ann"]
+    absence = """mutation($employee: ID!) { setAbsence(input: {
+      employee: $employee, from: "2026-11-20", to: "2026-11-20", kind: VACATION}) { absence { id } } }"""
+    ids["absence"] = (await world.query(absence, employee=ann_id))["setAbsence"]["absence"]["id"]
     for kind, mutation, input in (
         ("client", "recordClient", {"name": "Globex", "owner": ann_id}),
         ("contact", "recordContact", {"name": "Gil", "owner": ann_id}),
@@ -84,21 +91,28 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "setPassword": {"token": ids["link"], "password": PASSWORD},
         "createEmployee": {
             "name": "Eve", "email": "eve@example.com", "password": PASSWORD, "role": "EMPLOYEE", "team": ids["North"],
-            "manager": ids["Bob"], "avatarUrl": "https://example.com/eve.png", "externalId": "eve", **key,
+            "manager": ids["Bob"], "avatarUrl": "https://example.com/eve.png", "joinedOn": "2026-11-02",
+            "externalId": "eve", **key,
         },
         "updateEmployee": {
             "id": ids["Ann"], "name": "Anna", "email": "anna@example.com", "password": PASSWORD, "role": "MANAGER",
-            "team": ids["South"], "manager": ids["Bob"], "avatarUrl": "/anna.png", "active": True, **key,
+            "team": ids["South"], "manager": ids["Bob"], "avatarUrl": "/anna.png", "active": True,
+            "joinedOn": "2026-11-02", **key,
         },
         "updateProfile": {
             "language": "ru", "quietFrom": 0, "quietTo": 1439, "digestAt": 600, "currentPassword": PASSWORD,
             "password": PASSWORD, **key,
         },
+        "setAbsence": {
+            "id": ids["absence"], "employee": ids["Ann"], "from": "2026-11-23", "to": "2026-11-27", "kind": "SICK",
+            "externalId": "sick", **key,
+        },
         "createTeam": {"name": "East", "parent": ids["Sales"], "manager": ids["Ann"], **key},
         "updateTeam": {"id": ids["North"], "name": "Far north", "parent": ids["South"], "manager": ids["Ann"], **key},
         "updateCompany": {
             "name": "Acme & Co", "currency": "EUR", "timeZone": "Europe/Moscow", "weekStart": "SUNDAY",
-            "workingDays": ["MONDAY", "TUESDAY"], "holidayCountry": "DE", "closeAfterWorkdays": 3, **key,
+            "workingDays": ["MONDAY", "TUESDAY"], "holidayCountry": "DE", "holidayRegion": "BY", "workdayStart": "10:00",
+            "workdayEnd": "19:00", "closeAfterWorkdays": 3, "employeesSetAbsences": True, **key,
         },
         "setExchangeRate": {"currency": "CHF", "rate": "1.05", "from": "2026-11-01", **key},
         "savePipeline": {
@@ -109,9 +123,9 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "createMetric": {"key": "demos_held", "name": "Demos held", "description": "Shown live", "unit": "COUNT", **key},
         "setGoal": {
             "owner": ids["Ann"], "metric": "calls_made", "target": 9, "period": {"kind": "MONTH"}, "name": "Calls",
-            "recurring": True, **key,
+            "recurring": True, "proRated": True, **key,
         },
-        "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, **key},
+        "updateGoal": {"id": ids["goal"], "ifVersion": int(ids["version"]), "name": "Wins", "target": 10, "recurring": True, "proRated": True, **key},
         "recordDeal": {**deal, **key},
         "updateDeal": {
             "id": ids["won"], "title": "Armchairs", "amount": {**money}, "cost": {**money}, "owner": ids["Bob"],
@@ -155,6 +169,9 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "recordDeals": {"inputs": [{**deal, "idempotencyKey": f"within {key}"}]},
         "updateAlertRule": {"id": ids["rule"], "input": rule},
         "deleteAlertRule": {"id": ids["rule"], **key},
+        "setCompanyDays": {"days": [{"date": "2026-12-31", "kind": "OFF", "name": "New Year's Eve"}], **key},
+        "removeAbsence": {"id": ids["absence"], **key},
+        "removeCompanyDays": {"dates": ["2026-12-24"], **key},
         "markAlertsRead": {"ids": [ids["alert"]], **key},
         "heartbeat": {**key},
         "refreshSession": {"refreshToken": ids["refresh"]},

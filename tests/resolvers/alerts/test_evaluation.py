@@ -247,8 +247,8 @@ async def test_goal_behind_pace_alerts_at_day_start_and_resolves_on_recovery(wor
     await world.advance_and_run_jobs(days=1)
     [alert] = await fetch_inbox(world, "Mia")
     assert alert["message"] == (
-        "Ann: goal “Deals won, November 2026” is 61 percentage points behind: 0% instead of 61%"
-    )
+        "Ann: goal “Deals won, November 2026” is 62 percentage points behind: 0% instead of 62%"
+    )  # 13 days and an hour of 21 days
     for _ in range(6):
         await record_won_deal(world)
     [alert] = await fetch_inbox(world, "Mia")

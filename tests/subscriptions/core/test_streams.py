@@ -1,6 +1,7 @@
 import asyncio
 import random
 from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -123,12 +124,12 @@ async def test_change_before_topic_is_followed_is_delivered(running_hub, change_
             assert [await anext(stream), await anext(stream)] == ["old", "new"]
 
 
-async def test_state_is_read_again_at_wake_in(running_hub):
+async def test_state_is_read_again_at_wake_at(running_hub):
     async with running_hub() as hub:
         days = iter(["Monday", "Tuesday"])
 
         async def read():
-            return StateSnapshot(next(days), wake_in=0.01)
+            return StateSnapshot(next(days), wake_at=datetime.now(UTC) + timedelta(seconds=0.01))
 
         async with aclosing(state_stream(hub, [], read, key=lambda value: value)) as stream:
             assert [await anext(stream), await anext(stream)] == ["Monday", "Tuesday"]

@@ -1,0 +1,179 @@
+"""The work schedule: which employees work in which team on which days, and the working time that follows from it.
+
+An employee works on the company's working days from joining to leaving, except during absences. The working
+time of a team is the sum of that of its members, each day by the members of that day, and likewise that of the company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from typing import Final
+
+from domain.primitives.calendar import Calendar
+from domain.primitives.periods import Period
+from domain.primitives.working_time import WorkingTime, calendar_days, company_working_time
+
+_DAY: Final = timedelta(days=1)
+
+DayRange = tuple[date, date]  # first and last day, both included
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The days on which an employee was active in a team (0: in none), both included. Those of one do not overlap."""
+
+    employee_id: int
+    team_id: int
+    first: date
+    last: date
+
+
+class WorkSchedule:
+    """Assignments and absences of the employees of a company with this calendar.
+
+    An instance is never modified, so the sums over the employees of a scope are kept.
+    """
+
+    def __init__(
+        self, calendar: Calendar, assignments: Iterable[Assignment], absences: Mapping[int, Sequence[DayRange]]
+    ) -> None:
+        self.calendar = calendar
+        self._absences = absences
+        self._employment: dict[int, list[DayRange]] = {}
+        self._ranges_by_employee: dict[int, list[DayRange]] = {}
+        self._ranges_by_team: dict[int, list[DayRange]] = {}
+        for assignment in assignments:
+            self._employment.setdefault(assignment.employee_id, []).append((assignment.first, assignment.last))
+            ranges = _subtract((assignment.first, assignment.last), absences.get(assignment.employee_id, ()))
+            self._ranges_by_employee.setdefault(assignment.employee_id, []).extend(ranges)
+            self._ranges_by_team.setdefault(assignment.team_id, []).extend(ranges)
+        self._sums: dict[tuple[int | frozenset[int] | None, Period, date], _DaySums] = {}
+
+    def employee_time(self, employee_id: int, period: Period, instant: datetime) -> WorkingTime:
+        """Return the working time of an employee in the period.
+
+        One without any in a period that has some, because of an absence or before joining, is expected nothing
+        while the period runs: elapsed is 0 of 1 until it is over.
+        """
+        if employee_id not in self._employment:
+            return company_working_time(period, instant, self.calendar)
+        today = self.calendar.day_of(instant)
+        sums = self._sum(employee_id, self._ranges_by_employee.get(employee_id, ()), period, today)
+        if sums.total:
+            return self._working_time(sums, instant)
+        if not self.calendar.count_workdays(period.start, period.end):
+            return calendar_days(period, today)
+        return WorkingTime(int(today > period.end), 1, 0, 0)
+
+    def own_share(self, employee_id: int, period: Period) -> Fraction:
+        """Return the employee's working time in the period divided by the company's; 1 if that has none."""
+        whole = self.calendar.count_quarters(period.start, period.end)
+        if not whole or employee_id not in self._employment:
+            return Fraction(1)
+        ranges = self._ranges_by_employee.get(employee_id, ())
+        return Fraction(_sum_days(self.calendar, ranges, period, period.start).total, whole)
+
+    def team_time(self, team_ids: frozenset[int] | None, period: Period, instant: datetime) -> WorkingTime:
+        """Return the working time of the members of these teams together; None for the company.
+
+        Teams without members have that of the company's calendar, since a goal of theirs still has a pace.
+        """
+        today = self.calendar.day_of(instant)
+        sums = self._sums.get((team_ids, period, today))
+        if sums is None:
+            selected = self._ranges_by_team if team_ids is None else team_ids & self._ranges_by_team.keys()
+            ranges = [day_range for team_id in selected for day_range in self._ranges_by_team[team_id]]
+            sums = self._sum(team_ids, ranges, period, today)
+        return self._working_time(sums, instant) if sums.total else company_working_time(period, instant, self.calendar)
+
+    def is_absent(self, employee_id: int, day: date) -> bool:
+        """Return whether the employee has an absence on the day."""
+        return any(first <= day <= last for first, last in self._absences.get(employee_id, ()))
+
+    def most_absent_days(self) -> int:
+        """Return the total length of the absences of the employee with the most, in calendar days."""
+        return max(
+            (sum((last - first).days + 1 for first, last in ranges) for ranges in self._absences.values()), default=0
+        )
+
+    def is_employed(self, employee_id: int, day: date) -> bool:
+        """Return whether the employee has joined by the day, and not left before."""
+        return any(first <= day <= last for first, last in self._employment.get(employee_id, ()))
+
+    def _sum(
+        self, scope: int | frozenset[int] | None, ranges: Collection[DayRange], period: Period, today: date
+    ) -> _DaySums:
+        key = scope, period, today
+        sums = self._sums.get(key)
+        if sums is None:
+            if len(self._sums) >= _MAX_SUMS:
+                self._sums.clear()
+            sums = self._sums[key] = _sum_days(self.calendar, ranges, period, today)
+        return sums
+
+    def _working_time(self, sums: _DaySums, instant: datetime) -> WorkingTime:
+        elapsed_today = sums.staff * self.calendar.elapsed_quarters(instant) if sums.staff else 0
+        return WorkingTime(sums.finished + elapsed_today, sums.total, sums.workdays, sums.workdays_left, sums.staff)
+
+
+_MAX_SUMS: Final = 100_000  # upper bound for memory
+
+
+@dataclass(frozen=True, slots=True)
+class _DaySums:
+    """Working time of several employees in a period: quarters on finished days and in total, see `WorkingTime`."""
+
+    finished: int
+    total: int
+    workdays: int
+    workdays_left: int
+    staff: int
+
+
+def _sum_days(calendar: Calendar, ranges: Collection[DayRange], period: Period, today: date) -> _DaySums:
+    finished = total = staff = 0
+    worked: list[DayRange] = []
+    for first, last in ranges:
+        start, end = max(first, period.start), min(last, period.end)
+        if start <= end:
+            total += calendar.count_quarters(start, end)
+            finished += calendar.count_quarters(start, min(end, today - _DAY))
+            staff += start <= today <= end
+            worked.append((start, end))
+    union = _merge(worked)
+    return _DaySums(
+        finished,
+        total,
+        sum(calendar.count_workdays(start, end) for start, end in union),
+        sum(calendar.count_workdays(max(start, today), end) for start, end in union),
+        staff if calendar.is_workday(today) else 0,
+    )
+
+
+def _merge(ranges: list[DayRange]) -> list[DayRange]:
+    """Return the days of the ranges as ranges that do not overlap."""
+    merged: list[DayRange] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(last, merged[-1][1])
+        else:
+            merged.append((first, last))
+    return merged
+
+
+def _subtract(day_range: DayRange, removed: Iterable[DayRange]) -> list[DayRange]:
+    """Return the days of the range that are in none of the removed ranges."""
+    remaining, (first, last) = [], day_range
+    for removed_first, removed_last in _merge(list(removed)):
+        if removed_last < first or removed_first > last:
+            continue
+        if removed_first > first:
+            remaining.append((first, removed_first - _DAY))
+        first = removed_last + _DAY
+        if first > last:
+            return remaining
+    remaining.append((first, last))
+    return remaining

@@ -1,0 +1,66 @@
+"""Applies changes to a goal's row, each kept with its author, time, old and new value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from domain.primitives.units import Unit, format_decimal, from_smallest
+from models.crm.activities import ActivityKind
+from models.goals.goals import Goal, GoalChange
+from resolvers.activities.log import write_activity_entries
+from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
+from resolvers.request.context import Context
+
+AMOUNT_COLUMNS: Final = frozenset({"target", "full_target"})  # in the metric's smallest unit
+
+
+async def apply_changes(context: Context, goal: Goal, requested: Mapping[str, Any], unit: Unit) -> None:
+    """Set columns of the goal, keep those that differ in its history, and publish it."""
+    changed = {column: value for column, value in requested.items() if getattr(goal, column) != value}
+    if not changed:
+        return
+    currency = (await context.company()).currency
+    before = {column: getattr(goal, column) for column in changed}
+    await GoalChange.bulk_create(
+        [
+            GoalChange(
+                goal_id=goal.id,
+                at=context.now(),
+                by_id=context.viewer.id,
+                field=column,
+                before=_to_text(before[column]),
+                after=_to_text(value),
+            )
+            for column, value in changed.items()
+        ]
+    )
+    formatted_changes = {
+        column: [format_value(column, before[column], unit, currency), format_value(column, value, unit, currency)]
+        for column, value in changed.items()
+    }
+    goal.update_from_dict(changed)
+    await goal.save(update_fields=list(changed))
+    await write_activity_entries(
+        context, [make_goal_entry(context, goal, ActivityKind.GOAL_CHANGED, changed=formatted_changes)]
+    )
+    mark_moved(context, goal)
+    await publish_goal_changes(context, [goal])
+
+
+def _to_text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def format_value(column: str, value: Any, unit: Unit, currency: str) -> str | None:
+    """Return a column's value as text, amounts in the metric's unit."""
+    if value is None or column not in AMOUNT_COLUMNS:
+        return _to_text(value)
+    return format_decimal(from_smallest(value, unit, currency))
+
+
+def mark_moved(context: Context, goal: Goal) -> None:
+    """Publish a changed or new goal; it gets a new version when the unit of work commits."""
+    assert context.current_unit_of_work is not None
+    context.current_unit_of_work.moved_goals[goal.id] = goal
+    context.publish(f"goal:{goal.id}", *goal_list_topics([goal]))

@@ -1,0 +1,43 @@
+"""Progress of goals by the working time of their owners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from domain.goals.progress import Progress, calculate_progress
+from domain.goals.work_schedule import WorkSchedule
+from domain.primitives.working_time import WorkingTime, company_working_time
+from models.goals.goals import Goal, OwnerKind
+from models.organization.people import TeamTree
+from resolvers.request.context import Context
+
+
+async def calculate_goal_progress(
+    context: Context, rows: Sequence[Goal], values: Sequence[int], at: datetime | None = None
+) -> list[Progress]:
+    """Return the progress of each goal, given their values in the smallest unit; `at`: the instant, by default now."""
+    now, calendar = at or context.now(), await context.calendar()
+    today = calendar.day_of(now)
+    if all(goal.last_day < today for goal in rows):  # all their working time is over, whatever it was
+        times = [company_working_time(goal.period, now, calendar) for goal in rows]
+    else:
+        schedule = await context.work_schedule()
+        times = [owner_working_time(schedule, context.tree, goal, now) for goal in rows]
+    return [
+        calculate_progress(value, goal.target, goal.period, time, today=today)
+        for goal, value, time in zip(rows, values, times, strict=True)
+    ]
+
+
+def owner_working_time(schedule: WorkSchedule, tree: TeamTree, goal: Goal, instant: datetime) -> WorkingTime:
+    """Return the working time of the goal's owner in its period."""
+    if goal.owner_kind is OwnerKind.EMPLOYEE:
+        return schedule.employee_time(goal.owner_id, goal.period, instant)
+    team_ids = tree.subtree_ids(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None
+    return schedule.team_time(team_ids, goal.period, instant)
+
+
+def has_owner_on(schedule: WorkSchedule, goal: Goal, day: date) -> bool:
+    """Return whether somebody still works for the goal on the day: not if it is of an employee who has left."""
+    return goal.owner_kind is not OwnerKind.EMPLOYEE or schedule.is_employed(goal.owner_id, day)

@@ -1,0 +1,100 @@
+"""Import of absences and of the day of joining."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from models.organization.absences import Absence
+from models.organization.people import Employee
+from tests.imports.import_company import ImportTestCompany, open_company
+
+MAP = """
+name = "hr"
+[[file]]
+pattern = "people*.csv"
+kind = "people"
+[file.columns]
+name = "name"
+joined = "joined"
+[[file]]
+pattern = "absences*.csv"
+kind = "absences"
+dates = ["%d.%m.%Y"]
+[file.columns]
+{id}
+owner = "name"
+from = "from"
+to = "to"
+kind = "reason"
+[file.values.kind]
+"отпуск" = "vacation"
+[file.unknown]
+owner = "reject"
+"""
+PEOPLE = "name,joined\nAnn,\nBob,2026-03-02\n"
+ABSENCES = """\
+no,name,from,to,reason
+1,Ann,05.01.2026,09.01.2026,отпуск
+2,Bob,12.03.2026,12.03.2026,sick
+3,Ann,09.01.2026,12.01.2026,other
+4,Cid,05.01.2026,09.01.2026,other
+5,Bob,12.05.2026,11.05.2026,other
+6,Bob,13.05.2026,,other
+7,Bob,14.05.2026,14.05.2026,party
+"""
+
+
+@pytest.fixture
+async def company(tmp_path: Path) -> AsyncIterator[ImportTestCompany]:
+    async with open_company("sqlite://:memory:", tmp_path) as company:
+        yield company
+
+
+async def read_absences() -> list[tuple[str, date, date, str]]:
+    rows = await Absence.all().order_by("first_day").select_related("employee")
+    return [(row.employee.name, row.first_day, row.last_day, str(row.kind)) for row in rows]
+
+
+@pytest.mark.parametrize("id_column", ['id = "no"', ""], ids=["with ids", "without ids"])
+async def test_absences_are_imported_once_and_wrong_rows_are_rejected(
+    company: ImportTestCompany, id_column: str
+) -> None:
+    import_map = MAP.replace("{id}", id_column)
+
+    results = [
+        await company.import_files(import_map, {"people.csv": PEOPLE, "absences.csv": ABSENCES}) for _ in range(2)
+    ]
+
+    assert await read_absences() == [
+        ("Ann", date(2026, 1, 5), date(2026, 1, 9), "VACATION"),
+        ("Bob", date(2026, 3, 12), date(2026, 3, 12), "SICK"),
+    ]
+    assert [dict(result.counts["absences"]) for result in results] == [
+        {"read": 7, "new": 2, "rejected": 5},
+        {"read": 7, "unchanged": 2, "rejected": 5},
+    ]
+    assert [(line, column) for line, column, _ in company.rejects] == [
+        ("4", "from"), ("5", "name"), ("6", "to"), ("7", "to"), ("8", "reason"),
+    ]  # fmt: skip
+
+
+async def test_changed_absence_of_the_same_id_is_updated(company: ImportTestCompany) -> None:
+    import_map = MAP.replace("{id}", 'id = "no"')
+    await company.import_files(import_map, {"people.csv": PEOPLE, "absences.csv": ABSENCES})
+
+    changed = ABSENCES.splitlines()[0] + "\n1,Ann,06.01.2026,08.01.2026,отпуск\n"
+    result = await company.import_files(import_map, {"absences.csv": changed})
+
+    assert (await read_absences())[0] == ("Ann", date(2026, 1, 6), date(2026, 1, 8), "VACATION")
+    assert dict(result.counts["absences"]) == {"read": 1, "changed": 1}
+
+
+async def test_day_of_joining_is_imported_and_otherwise_unknown(company: ImportTestCompany) -> None:
+    await company.import_files(MAP.replace("{id}", ""), {"people.csv": PEOPLE})
+
+    joined_on = {row.name: row.joined_on for row in await Employee.filter(name__in=["Ann", "Bob"])}
+    assert joined_on == {"Ann": None, "Bob": date(2026, 3, 2)}
