@@ -119,9 +119,7 @@ ALERT_DEFINITIONS: Final[Mapping[AlertKind, AlertDefinition]] = {
         about_stage=True,
         default_recipients=(),
     ),
-    AlertKind.DEAL_WON: AlertDefinition(
-        "DEAL_WON", max_age=timedelta(days=1), about_deals=True, default_recipients=()
-    ),
+    AlertKind.DEAL_WON: AlertDefinition("DEAL_WON", max_age=timedelta(days=1), about_deals=True, default_recipients=()),
 }
 if undefined_kinds := AlertKind.__members__.keys() - ALERT_DEFINITIONS.keys():
     raise LookupError(f"domain/alerts/rules.py: add {', '.join(undefined_kinds)} to ALERT_DEFINITIONS")
@@ -130,8 +128,11 @@ INACTIVITY_KINDS: Final = frozenset(
 )
 _KINDS_BY_EVENT: Final[Mapping[str, list[AlertKind]]] = {
     event_kind: [kind for kind, definition in ALERT_DEFINITIONS.items() if event_kind in (definition.events or (kind,))]
-    for event_kind in {event for kind, definition in ALERT_DEFINITIONS.items() for event in definition.events or (kind,)}
+    for event_kind in {
+        event for kind, definition in ALERT_DEFINITIONS.items() for event in definition.events or (kind,)
+    }
 }
+QUARTERS_PER_HOUR: Final = 4
 _DEFAULT_PERCENT: Final = ALERT_DEFINITIONS[AlertKind.GOAL_BEHIND].default_percent or 0
 _NON_WORK_EVENTS: Final = frozenset({"GOAL_SET", "GOAL_CHANGED", "GOAL_ACHIEVED", "GOAL_ARCHIVED"})
 
@@ -255,9 +256,13 @@ def inactivity_deadline(
 
     For a deal, a day is 24 hours. For an employee, only working days without an absence count: from such a day the
     deadline has the same time of day; from another one it is the start of the working day after the counted ones.
+    For a lead, the working hours of the company count: a customer waits also while the lead's owner is absent.
 
     is_absent  whether the employee has an absence on a day
     """
+    if rule.kind is AlertKind.LEAD_UNTOUCHED:
+        hours = rule.hours or ALERT_DEFINITIONS[rule.kind].default_hours or 1
+        return calendar.add_quarters(since, hours * QUARTERS_PER_HOUR)
     days = rule.days or ALERT_DEFINITIONS[rule.kind].default_days or 1
     if rule.kind is AlertKind.DEAL_STALLED:
         return since + timedelta(days=days)

@@ -24,6 +24,9 @@ _TEXTS: Final = {
     "alert.GOAL_BEHIND": "цель{title} отстаёт на {points}: {percent} % вместо {expected} %",
     "alert.GOAL_ACHIEVED": "достигнута цель{title}",
     "alert.NO_ACTIVITY": "ничего не записано: {workdays}",
+    "alert.LEAD_UNTOUCHED": "заявкой{title} никто не занимается: {workhours}",
+    "alert.DEAL_ENTERED_STAGE": "сделка{title}{amount} перешла на этап {stage}",
+    "alert.DEAL_WON": "выиграна сделка{title}{amount}",
     "alerts.title": "Scoreline: {alerts}",
     "alerts.resolved": "{sentence} (уже решено)",
     # entries of the activity feed
@@ -105,6 +108,7 @@ RUSSIAN: Final = Language(
         "alert": ("оповещение", "оповещения", "оповещений"),
         "day": ("день", "дня", "дней"),
         "working day": ("рабочий день", "рабочих дня", "рабочих дней"),
+        "working hour": ("рабочий час", "рабочих часа", "рабочих часов"),
         "percentage point": ("пункт", "пункта", "пунктов"),
         "hour": ("час", "часа", "часов"),
         "minute": ("минута", "минуты", "минут"),

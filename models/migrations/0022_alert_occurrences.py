@@ -27,7 +27,9 @@ class Migration(migrations.Migration):
         ops.AddField(model_name="AlertRule", name="stage_id", field=fields.IntField(null=True)),
         ops.AddField(model_name="RaisedAlert", name="occurrence", field=fields.CharField(null=True, max_length=40)),
         ops.AddField(
-            model_name="Lead", name="touched_at", field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)
+            model_name="Lead",
+            name="touched_at",
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
         ),
         ops.RunSQL(_TO_ASSIGNER, "SELECT 1"),
         ops.RunSQL(_TOUCHED, "SELECT 1"),

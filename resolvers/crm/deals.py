@@ -163,7 +163,12 @@ class DealType(RecordType):
         return {
             AlertKind.DEAL_LOST: row.status is DealStatus.LOST,
             AlertKind.DEAL_HAS_PROBLEMS: bool(row.problem),
+            AlertKind.DEAL_WON: row.status is DealStatus.WON,
+            AlertKind.DEAL_ENTERED_STAGE: row.status is DealStatus.OPEN,
         }
+
+    def alert_occurrences(self, row: Deal) -> Mapping[AlertKind, str]:
+        return {AlertKind.DEAL_ENTERED_STAGE: str(row.stage_id)}
 
     def make_entry(self, change: PendingChange, kind: ActivityKind, at: datetime, /, **data: Any) -> ActivityEntry:
         """Add amount, currency and status to every entry: the dry run of alert rules (`testAlertRule`) reads them."""
@@ -173,7 +178,8 @@ class DealType(RecordType):
         deal, original, now = change.row, change.original, edit.now
         entries = []
         if change.is_new or original["deleted_at"] is not None:
-            entries.append(self.make_entry(change, ActivityKind.DEAL_CREATED, deal.created_at))
+            at = deal.created_at if change.is_new else now  # a deleted deal that is recorded again is active now
+            entries.append(self.make_entry(change, ActivityKind.DEAL_CREATED, at, to=deal.stage_id))
         elif change.has_changed("stage_id"):
             data = {
                 "from": original["stage_id"],

@@ -107,6 +107,13 @@ class RecordType:
         """
         return {}
 
+    def alert_occurrences(self, row: Any) -> Mapping[AlertKind, str]:
+        """Return which occurrence the condition of a kind of alert is about, for kinds with an `occurrence`.
+
+        The texts are those that the activity stores.
+        """
+        return {}
+
     async def after_save(self, edit: EditContext, changes: Sequence[PendingChange]) -> list[RecordChange]:
         """Update dependent rows after the records are saved and before anything is posted; return their changes."""
         return []
@@ -308,7 +315,14 @@ def _build_record_change(edit: EditContext, record_type: RecordType, change: Pen
     else:
         entries, alert_conditions = record_type.activity_entries(edit, change), record_type.alert_conditions(edit, row)
     return RecordChange(
-        record_type.kind, row.id, change.before, row.facts(), tuple(entries), change.original, alert_conditions
+        record_type.kind,
+        row.id,
+        change.before,
+        row.facts(),
+        tuple(entries),
+        change.original,
+        alert_conditions,
+        record_type.alert_occurrences(row),
     )
 
 
