@@ -100,6 +100,7 @@ class CallFacts:
     made_on: date
     outcome: CallOutcome
     seconds: int
+    direction: CallDirection = CallDirection.OUTBOUND
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,12 @@ class Call(Model):
         if self.deleted_at is not None:
             return None
         return CallFacts(
-            self.id, Credit(self.credit_by, self.credit_team), self.made_on, self.outcome, self.duration_seconds
+            self.id,
+            Credit(self.credit_by, self.credit_team),
+            self.made_on,
+            self.outcome,
+            self.duration_seconds,
+            self.direction,
         )
 
 

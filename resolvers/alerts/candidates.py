@@ -127,7 +127,7 @@ class _LatestRates(dict[str, Decimal | None]):
         self.rates, self.today = rates, today
 
     def __missing__(self, currency: str) -> Decimal | None:
-        self[currency] = self.rates.rate_on(currency, self.today)
+        self[currency] = self.rates.latest_rate(currency, self.today)
         return self[currency]
 
 

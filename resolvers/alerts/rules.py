@@ -18,7 +18,7 @@ from domain.alerts.rules import (
     Recipient,
     Rule,
 )
-from domain.errors.user_errors import Forbidden, Invalid, NotFound, OutOfRange, Required
+from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange, Required
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id
 from domain.primitives.units import Unit
@@ -153,6 +153,8 @@ async def build_rule(context: Context, input: InputFields) -> AlertRule:
     scope = await scopes.company_scope(context) if scope_id is None else await scopes.find_scope(context, scope_id)
     if scope is None:
         raise NotFound("There is no such employee, team or company.", "input", "scope")
+    if scope.employee is not None and not scope.employee.active:
+        raise Conflict(f"{scope.employee.name} has left the company: name someone who works there.", "input", "scope")
     recipients = list(dict.fromkeys(Recipient(name) for name in input["recipients"]))
     if not recipients:
         raise Required("Choose the recipients: the manager, the employee or the directors.", "input", "recipients")

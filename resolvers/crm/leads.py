@@ -47,8 +47,10 @@ class LeadType(RecordType):
         set_creation_credit(
             edit,
             lead,
-            edit.resolver.resolve_new_owner(input.get("owner"), "input", "owner"),
-            resolve_creation_time(edit, input),
+            edit.resolver.resolve_new_owner(
+                input.get("owner"), "input", "owner", at=(created_at := resolve_creation_time(edit, input))
+            ),
+            created_at,
         )
         return lead
 

@@ -13,6 +13,7 @@ from models.ledger import scores
 from resolvers.activities.entries import ActivityEntry
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts import evaluation
+from resolvers.alerts.settlement import settle_goal_alerts
 from resolvers.request.context import Context
 
 
@@ -37,7 +38,7 @@ async def publish_goal_changes(
     context.publish(*(f"goal:{goal.id}" for goal in moved_goals))
     values = await _load_current_values(moved_goals, current_values or {})
     context.goal_values.update((goal.id, value) for goal, value in zip(moved_goals, values, strict=True))
-    await evaluation.settle_goal_alerts(context, list(zip(moved_goals, values, strict=True)), alerted_goal_ids)
+    await settle_goal_alerts(context, list(zip(moved_goals, values, strict=True)), alerted_goal_ids)
     achieved_entries = []
     for goal, value in zip(moved_goals, values, strict=True):
         if value < goal.target or goal.target in goal.announced or goal.archived_at is not None:

@@ -14,9 +14,10 @@ from models.goals import goals
 from models.goals.goals import Goal
 from models.ledger import scores
 from resolvers.alerts.candidates import build_candidates
-from resolvers.alerts.evaluation import raise_alerts, settle_goal_alerts
+from resolvers.alerts.evaluation import raise_alerts
 from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.rules import ActiveRule, active_rules
+from resolvers.alerts.settlement import settle_goal_alerts
 from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.request.context import Context
 from resolvers.request.goal_progress import calculate_goal_progress, has_owner_on
