@@ -84,7 +84,9 @@ class LeadType(RecordType):
             lead.touched_at = lead.created_at if change.is_new else edit.now
 
     def alert_conditions(self, edit: EditContext, row: Lead) -> Mapping[AlertKind, bool]:
-        return {AlertKind.LEAD_UNTOUCHED: row.status is LeadStatus.NEW and row.touched_at is None}
+        return {
+            AlertKind.LEAD_UNTOUCHED: row.status is LeadStatus.NEW and row.touched_at is None,
+        }
 
     def activity_entries(self, edit: EditContext, change: PendingChange) -> Sequence[ActivityEntry]:
         lead: Lead = change.row
