@@ -17,7 +17,7 @@ _TOUCHED = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0013_epoch")]
+    dependencies = [("models", "0017_pro_rated_goals")]
 
     operations = [
         ops.AddField(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,11 +13,10 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from models.alerts.outbox import Delivery
+from resolvers.ledger.reconciliation import reconcile
 from tests.resolvers.alerts.alert_company import count_dry_run_alerts, fetch_inbox, open_company, set_only_rule
 from tests.resolvers.two_sellers import record_won_deal, set_goal
 from tests.world import World
-
-DUE = {"days": 1}
 
 
 @pytest.fixture
@@ -33,18 +33,22 @@ async def run_mutation(world: World, mutation: str, global_id: str, employee: st
     assert data[mutation]["userErrors"] == []
 
 
-async def list_standing(world: World, employee: str = "Mia") -> list[bool]:
-    """Return for each alert of an inbox, the oldest first, whether it stands."""
-    return [alert["resolvedAt"] is None for alert in await fetch_inbox(world, employee)]
+async def list_standing(world: World, employee: str = "Mia", about: str = "") -> list[bool]:
+    """Return for each alert of an inbox about a title, the oldest first, whether it stands."""
+    return [
+        alert["resolvedAt"] is None
+        for alert in await fetch_inbox(world, employee)
+        if not about or f"“{about}”" in alert["message"]
+    ]
 
 
-async def create_task(world: World, due: datetime, **fields: Any) -> str:
-    payload = await world.mutate("createTask", "Ann", title="Call back", dueAt=due.isoformat(), **fields)
+async def create_task(world: World, due: datetime, title: str = "Call back", **fields: Any) -> str:
+    payload = await world.mutate("createTask", "Ann", title=title, dueAt=due.isoformat(), **fields)
     return payload["task"]["id"]
 
 
-async def set_due(world: World, task: str, due: datetime) -> None:
-    await world.mutate("createTask", "Ann", id=task, title="Call back", dueAt=due.isoformat())
+async def set_due(world: World, task: str, due: datetime, title: str = "Call back") -> None:
+    await world.mutate("createTask", "Ann", id=task, title=title, dueAt=due.isoformat())
 
 
 async def test_alert_of_overdue_task_stands_again_when_the_task_is_reopened_without_being_sent_again(
@@ -208,36 +212,63 @@ async def test_chat_celebrates_wins_from_a_minimum_amount_on(world: World) -> No
 
 
 STEPS = st.lists(st.sampled_from(["complete", "reopen", "delay", "hasten", "delete", "restore", "hour"]), max_size=12)
+_numbers = itertools.count()
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @for_all(steps=STEPS)
-async def test_alert_stands_exactly_while_the_task_is_overdue_after_any_steps(steps: list[str]) -> None:
-    async with open_company() as world:
-        await set_only_rule(world, "TASK_OVERDUE")
-        due = world.now + timedelta(hours=1)
-        dues = {False: due, True: due + timedelta(hours=3)}
-        is_late = is_completed = is_deleted = False
-        reached = set()
-        task = await create_task(world, due, externalId="T-1")
-        for step in steps:
-            if step == "hour":
-                await world.advance_and_run_jobs(hours=1)
-            elif step in ("complete", "reopen") and not is_deleted:
-                await run_mutation(world, f"{step}Task", task)
-                is_completed = step == "complete"
-            elif step in ("delay", "hasten") and not is_deleted:
-                is_late = step == "delay"
-                await set_due(world, task, dues[is_late])
-            elif step == "delete" and not is_deleted:
-                await run_mutation(world, "deleteRecord", task, "Mia")
-                is_deleted = True
-            elif step == "restore" and is_deleted:
-                await create_task(world, dues[is_late], externalId="T-1")
-                is_deleted = False
-            is_overdue = not is_completed and not is_deleted and dues[is_late] <= world.now
-            reached |= {is_late} if is_overdue else set()
+async def test_alert_stands_exactly_while_the_task_is_overdue_after_any_steps(world: World, steps: list[str]) -> None:
+    await set_only_rule(world, "TASK_OVERDUE")
+    title = f"Task {next(_numbers)}"
+    due = world.now + timedelta(hours=1)
+    dues = {False: due, True: due + timedelta(hours=3)}
+    is_late = is_completed = is_deleted = False
+    reached = set()
+    task = await create_task(world, due, title=title, externalId=title)
+    for step in steps:
+        if step == "hour":
+            await world.advance_and_run_jobs(hours=1)
+        elif step in ("complete", "reopen") and not is_deleted:
+            await run_mutation(world, f"{step}Task", task)
+            is_completed = step == "complete"
+        elif step in ("delay", "hasten") and not is_deleted:
+            is_late = step == "delay"
+            await set_due(world, task, dues[is_late], title=title)
+        elif step == "delete" and not is_deleted:
+            await run_mutation(world, "deleteRecord", task, "Mia")
+            is_deleted = True
+        elif step == "restore" and is_deleted:
+            await create_task(world, dues[is_late], title=title, externalId=title)
+            is_deleted = False
+        is_overdue = not is_completed and not is_deleted and dues[is_late] <= world.now
+        reached |= {is_late} if is_overdue else set()
 
-            standing = await list_standing(world)
-            assert standing.count(True) == is_overdue, (step, standing)
-            assert len(standing) == len(reached)
+        standing = await list_standing(world, about=title)
+        assert standing.count(True) == is_overdue, (step, standing)
+        assert len(standing) == len(reached)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@for_all(steps=st.lists(st.sampled_from(["win", "reopen", "1", "2", "3"]), max_size=12))
+async def test_alert_stands_exactly_while_the_goal_is_reached_after_any_steps(world: World, steps: list[str]) -> None:
+    await set_only_rule(world, "GOAL_ACHIEVED")
+    title, metric = f"Goal {next(_numbers)}", f"metric_{next(_numbers)}"
+    await world.mutate("createMetric", key=metric, name=metric)
+    goal = await set_goal(world, "Ann", metric, "1", name=title)
+    target, results, reached = 1, list[str](), set[int]()
+    for step in steps:
+        if step == "win":
+            payload = await world.mutate("recordResult", "Ann", metric=metric, value="1")
+            results.append(payload["result"]["id"])
+        elif step == "reopen" and results:
+            await run_mutation(world, "deleteRecord", results.pop(), "Mia")
+        elif step.isdigit():
+            target = int(step)
+            await world.mutate("updateGoal", id=goal, target=step)
+        is_reached = len(results) >= target
+        reached |= {target} if is_reached else set()
+
+        standing = await list_standing(world, about=title)
+        assert standing.count(True) == is_reached, (step, standing)
+        assert len(standing) == len(reached)
+    assert [str(difference) for difference in (await reconcile()).differences] == []
