@@ -159,7 +159,7 @@ class _DemoSeeder:
             await custom_metrics.create_metric(context, key=key, name=name, description=None, unit=unit)
 
     async def _create_alert_rules(self, context: Context) -> None:
-        """Create the rules that a new company does not have: large wins, and deals whose contract is drawn up."""
+        """Create the rules that a new company does not have: about large wins, and deals in the stage of the contract."""
         contract_id = self.stage_global_ids[0, len(company_data.PIPELINES[0].stages) - 1]
         for kind, fields in (
             (AlertKind.DEAL_WON, {"recipients": [Recipient.DIRECTORS]}),

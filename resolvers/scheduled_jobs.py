@@ -99,7 +99,7 @@ async def check_stalled_deals(context: Context) -> bool:
 
 
 async def check_untouched_leads(context: Context) -> bool:
-    """Raise alerts for new leads that nobody has touched for too long."""
+    """Raise alerts for new leads that are untouched for too long."""
 
     async def find_batch(rule: Rule, after_id: int) -> Sequence[tuple[int, int]]:
         before = context.clock() - timedelta(hours=rule.hours or 0)  # working hours last no less
@@ -121,15 +121,15 @@ async def _raise_inactive_records(
                 (timer id, record id)
     """
     active_rules = await alert_rules.active_rules(context, {kind})
-    found: set[Subject] = set()
+    inactive_subjects: set[Subject] = set()
     for active_rule in active_rules:
         after_id = 0
         while rows := await find_batch(active_rule.rule, after_id):
             after_id = rows[-1][0]
             timers = await inactivity.find_timers([(subject_kind, record_id) for _, record_id in rows])
             candidates = await inactivity_alerts.find_inactive_records(context, active_rule, timers)
-            found.update(candidate.subject for candidate in candidates)
-    subjects = sorted(found)
+            inactive_subjects.update(candidate.subject for candidate in candidates)
+    subjects = sorted(inactive_subjects)
     for start in range(0, len(subjects), _BATCH_SIZE):
         async with context.unit_of_work():  # checked again under the lock, since a record may have changed meanwhile
             timers = await inactivity.find_timers(subjects[start : start + _BATCH_SIZE])

@@ -191,7 +191,7 @@ class AlertCandidate:
     data         the values that the message needs
     occurrence   identifies what happened among the occurrences of the subject; None if it is another one each time
     stage_id     the stage that a deal has entered
-    assigner_id  the employee who gave the task
+    assigner_id  the author of the task
     """
 
     kind: AlertKind
@@ -352,7 +352,7 @@ def select_recipients(
     employee_id   the employee concerned; None if there is none or they are inactive
     manager_ids   the managers above them, or above the team that owns the goal, the nearest first
     director_ids  notified in place of the manager if there is none
-    assigner_id   the employee who gave the task; None if there is none or they are inactive: the manager instead
+    assigner_id   the author of the task; None if there is none or they are inactive: the manager instead
     """
     nearest_manager = list(manager_ids[:1]) or list(director_ids)
     ids_by_kind = {

@@ -25,7 +25,7 @@ MIN_INACTIVITY: Final = timedelta(days=1)  # the shortest inactivity that a rule
 
 
 class InactivityTimer(Model):
-    """When a deal or an employee was last active, or a lead that nobody has touched was created.
+    """When a deal or an employee was last active, or an untouched lead was created.
 
     since           time of the last activity
     imported_until  time of the import that recorded the last activity, 0 if it was not an import. An

@@ -13,7 +13,7 @@ from models.db.columns import enum_column, external_id_column, foreign_key, shor
 
 
 class Lead(Model):
-    """A lead. `touched_at` is when it was first worked on; None while nobody did, or if that was before it was kept."""
+    """A lead. `touched_at` is when it was first worked on; None before that, or if it was not recorded yet."""
 
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()

@@ -167,7 +167,7 @@ class _DealReplay:
 
 
 async def _find_untouched_leads(rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
-    """Return the events of leads that nobody touched in time; of a lead in work it may be unknown when that began."""
+    """Return the events of leads that were not touched in time; when work on a lead began may be unknown."""
     events = []
     for lead in await Lead.filter(created_at__gte=start - _LONGEST_BREAK - timedelta(days=rule.hours or 0)):
         untouched_until = lead.touched_at or lead.deleted_at or (now if lead.status is LeadStatus.NEW else None)

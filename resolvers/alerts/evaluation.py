@@ -81,7 +81,7 @@ async def process_changes(context: Context, changes: Sequence[RecordChange], *, 
 
 
 def _new_untouched_leads(changes: Sequence[RecordChange]) -> dict[Subject, datetime]:
-    """Return when each lead was created that nobody has touched and that is new or has been restored."""
+    """Return when each untouched lead was created that is new or has been restored."""
     return {
         ("Lead", change.subject_id): change.original.get("created_at") or change.entries[0].at
         for change in changes
@@ -268,7 +268,7 @@ class _RecipientLookup:
         ]
 
     def _find_assigner(self, candidate: AlertCandidate, manager_ids: Sequence[int]) -> int | None:
-        """Return the id of the employee who gave the task, if they may still see it."""
+        """Return the id of the author of the task, if they may still see it."""
         assigner = self.active_employees.get(candidate.assigner_id or 0)
         if assigner is None:
             return None

@@ -1,4 +1,4 @@
-"""Detects inactive deals and employees, and leads that nobody has touched.
+"""Detects inactive deals and employees, and untouched leads.
 
 Scheduled jobs find them within a minute. An inactivity that ends before a job runs is found by the
 change that ends it, so the alerts that are raised do not depend on when the jobs run.

@@ -1,4 +1,4 @@
-"""Resolves alerts whose reason has gone, and lets those stand again whose reason has come back.
+"""Resolves alerts when their reason has gone, and lets them stand again when it has come back.
 
 Nothing is sent here: what stands again was sent when it first occurred.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 async def settle_alerts(
     context: Context, active_subjects: Collection[Subject], changes: Sequence[RecordChange]
 ) -> None:
-    """Resolve the alerts whose reason has gone, and let those stand again whose reason has come back.
+    """Resolve alerts when their reason has gone, and let them stand again when it has come back.
 
     Inactivity alerts of active subjects are resolved. A change without the condition of a kind says nothing
     about it and leaves alerts of that kind as they are.

@@ -35,7 +35,7 @@ from resolvers.request.validation import InputFields
 
 _HAND_OVER: Final = frozenset(
     {"owner_id", "opened_by", "opened_team", "deleted_at"}
-)  # columns whose change does not count as work on a lead
+)  # a change of these columns is no work on a lead
 
 
 class LeadType(RecordType):

@@ -109,7 +109,7 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
 
 
 async def _default_joining_day(context: Context) -> date | None:
-    """Return today; None, which is not known, on the day of the company's set-up, when everybody is entered."""
+    """Return today; None, which is not known, on the day of the company's set-up, when all are entered."""
     today, company = await context.today(), await context.company()
     return None if company.calendar.day_of(company.created_at) == today else today
 

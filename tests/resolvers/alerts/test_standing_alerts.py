@@ -243,9 +243,9 @@ async def test_alert_stands_exactly_while_the_task_is_overdue_after_any_steps(wo
         is_overdue = not is_completed and not is_deleted and dues[is_late] <= world.now
         reached |= {is_late} if is_overdue else set()
 
-        standing = await list_standing(world, about=title)
-        assert standing.count(True) == is_overdue, (step, standing)
-        assert len(standing) == len(reached)
+        active_flags = await list_standing(world, about=title)
+        assert active_flags.count(True) == is_overdue, (step, active_flags)
+        assert len(active_flags) == len(reached)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -268,7 +268,7 @@ async def test_alert_stands_exactly_while_the_goal_is_reached_after_any_steps(wo
         is_reached = len(results) >= target
         reached |= {target} if is_reached else set()
 
-        standing = await list_standing(world, about=title)
-        assert standing.count(True) == is_reached, (step, standing)
-        assert len(standing) == len(reached)
+        active_flags = await list_standing(world, about=title)
+        assert active_flags.count(True) == is_reached, (step, active_flags)
+        assert len(active_flags) == len(reached)
     assert [str(difference) for difference in (await reconcile()).differences] == []
