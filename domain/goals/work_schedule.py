@@ -6,7 +6,8 @@ time of a team is the sum of that of its members, each day by the members of tha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -19,6 +20,7 @@ from domain.primitives.working_time import WorkingTime, calendar_days, company_w
 _DAY: Final = timedelta(days=1)
 
 DayRange = tuple[date, date]  # first and last day, both included
+TeamSpans = tuple[tuple[date, date, frozenset[int]], ...]  # first and last day, both included, and the teams
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class WorkSchedule:
             ranges = _subtract((assignment.first, assignment.last), absences.get(assignment.employee_id, ()))
             self._ranges_by_employee.setdefault(assignment.employee_id, []).extend(ranges)
             self._ranges_by_team.setdefault(assignment.team_id, []).extend(ranges)
-        self._sums: dict[tuple[int | frozenset[int] | None, Period, date], _DaySums] = {}
+        self._sums: dict[tuple[int | TeamSpans | None, Period, date], _DaySums] = {}
         self._shares_left: dict[tuple[tuple[int, ...], Period, date, int], tuple[float, ...]] = {}
 
     def employee_time(self, employee_id: int, period: Period, instant: datetime) -> WorkingTime:
@@ -110,18 +112,28 @@ class WorkSchedule:
             self._shares_left[key] = shares
         return shares
 
-    def team_time(self, team_ids: frozenset[int] | None, period: Period, instant: datetime) -> WorkingTime:
-        """Return the working time of the members of these teams together; None for the company.
+    def team_time(self, spans: TeamSpans | None, period: Period, instant: datetime) -> WorkingTime:
+        """Return the working time of the members of a team and those below it together; None for the company.
+
+        spans  the team and those below it on each day, as they may have moved
 
         Teams without members have that of the company's calendar, since a goal of theirs still has a pace.
         """
         today = self.calendar.day_of(instant)
-        sums = self._sums.get((team_ids, period, today))
+        sums = self._sums.get((spans, period, today))
         if sums is None:
-            selected = self._ranges_by_team if team_ids is None else team_ids & self._ranges_by_team.keys()
-            ranges = [day_range for team_id in selected for day_range in self._ranges_by_team[team_id]]
-            sums = self._sum(team_ids, ranges, period, today)
+            sums = self._sum(spans, list(self._ranges_of_teams(spans)), period, today)
         return self._working_time(sums, instant) if sums.total else company_working_time(period, instant, self.calendar)
+
+    def _ranges_of_teams(self, spans: TeamSpans | None) -> Iterator[DayRange]:
+        if spans is None:
+            yield from itertools.chain.from_iterable(self._ranges_by_team.values())
+            return
+        for span_first, span_last, team_ids in spans:
+            for team_id in team_ids & self._ranges_by_team.keys():
+                for first, last in self._ranges_by_team[team_id]:
+                    if first <= span_last and last >= span_first:
+                        yield max(first, span_first), min(last, span_last)
 
     def is_absent(self, employee_id: int, day: date) -> bool:
         """Return whether the employee has an absence on the day."""
@@ -138,7 +150,7 @@ class WorkSchedule:
         return any(first <= day <= last for first, last in self._employment.get(employee_id, ()))
 
     def _sum(
-        self, scope: int | frozenset[int] | None, ranges: Collection[DayRange], period: Period, today: date
+        self, scope: int | TeamSpans | None, ranges: Collection[DayRange], period: Period, today: date
     ) -> _DaySums:
         key = scope, period, today
         sums = self._sums.get(key)

@@ -181,10 +181,8 @@ class Calendar:
     def _quarter_start(self, day: date, quarters: int) -> datetime:
         if quarters:
             return self.instant_of_quarter(day, quarters)
-        settings = self.calendar_on(day)
-        return _first_instant(
-            ZoneInfo(settings.zone), datetime.combine(day, time()) + timedelta(minutes=settings.workday_start)
-        )
+        start = datetime.combine(day, time()) + timedelta(minutes=self.calendar_on(day).workday_start)
+        return _first_instant(ZoneInfo(self._zone_on(day)), start)
 
     def instant_of_quarter(self, day: date, quarters: int) -> datetime:
         """Return the first instant at which that many quarters of the working day are over; 1 up to all of them."""
@@ -196,7 +194,7 @@ class Calendar:
 
     def _quarter_ends(self, day: date) -> tuple[datetime, ...]:
         settings = self.calendar_on(day)
-        return _quarter_ends(settings.zone, day, settings.workday_start, settings.workday_end)
+        return _quarter_ends(self._zone_on(day), day, settings.workday_start, settings.workday_end)
 
     def add_workdays(self, day: date, n: int) -> date:
         """Return the n-th working day after the day, or before it if n is negative; the day itself for 0.

@@ -34,10 +34,11 @@ def owner_working_time(schedule: WorkSchedule, tree: TeamTree, goal: Goal, insta
     """Return the working time of the goal's owner in its period."""
     if goal.owner_kind is OwnerKind.EMPLOYEE:
         return schedule.employee_time(goal.owner_id, goal.period, instant)
-    team_ids = tree.subtree_ids(goal.owner_id) if goal.owner_kind is OwnerKind.TEAM else None
-    return schedule.team_time(team_ids, goal.period, instant)
+    if goal.owner_kind is OwnerKind.COMPANY:
+        return schedule.team_time(None, goal.period, instant)
+    return schedule.team_time(tree.subtree_spans(goal.owner_id, goal.first_day, goal.last_day), goal.period, instant)
 
 
 def has_owner_on(schedule: WorkSchedule, goal: Goal, day: date) -> bool:
-    """Return whether somebody still works for the goal on the day: not if it is of an employee who has left."""
+    """Return whether the goal still has an owner on the day: not if it is of an employee after their departure."""
     return goal.owner_kind is not OwnerKind.EMPLOYEE or schedule.is_employed(goal.owner_id, day)

@@ -39,6 +39,11 @@ def schedule_of(*assignments: tuple[int, int, date, date], absences=()) -> WorkS
 ALWAYS = (date.min, date.max)
 
 
+def always(team: int):
+    """Return the spans of a team without any below it."""
+    return ((*ALWAYS, frozenset({team})),)
+
+
 def test_employee_without_absences_has_the_working_time_of_the_company():
     schedule = schedule_of((ANN, NORTH, *ALWAYS))
 
@@ -135,7 +140,7 @@ def test_team_time_is_the_sum_over_members_by_day():
     )
 
     north, south, company = (
-        schedule.team_time(teams, NOVEMBER, at("18T12:00")) for teams in (frozenset({NORTH}), frozenset({SOUTH}), None)
+        schedule.team_time(teams, NOVEMBER, at("18T12:00")) for teams in (always(NORTH), always(SOUTH), None)
     )
 
     assert north == WorkingTime((10 + 12) * 36, (10 + 20) * 36, 20, 8, 0)
@@ -143,10 +148,22 @@ def test_team_time_is_the_sum_over_members_by_day():
     assert company == WorkingTime(north.elapsed + south.elapsed, north.total + south.total, 21, 9, 1)
 
 
+def test_team_has_the_members_of_the_teams_below_it_on_the_days_when_they_were():
+    schedule = schedule_of((ANN, NORTH, *ALWAYS), (BOB, SOUTH, *ALWAYS))
+    spans = (
+        (november(1), november(15), frozenset({NORTH})),
+        (november(16), november(30), frozenset({NORTH, SOUTH})),  # South was moved below North
+    )
+
+    moved = schedule.team_time(spans, NOVEMBER, at("18T12:00"))
+
+    assert moved == WorkingTime((10 + 2 + 2) * 36 + 2 * 12, (21 + 11) * 36, 21, 9, 2)
+
+
 def test_team_without_members_has_the_working_time_of_the_company():
     schedule = schedule_of((ANN, NORTH, *ALWAYS))
 
-    empty = schedule.team_time(frozenset({SOUTH}), NOVEMBER, at("18T12:00"))
+    empty = schedule.team_time(always(SOUTH), NOVEMBER, at("18T12:00"))
 
     assert empty == company_working_time(NOVEMBER, at("18T12:00"), CALENDAR)
 
@@ -185,7 +202,7 @@ def test_own_time_begins_with_zero_never_falls_and_ends_whole(schedule, period, 
             lambda moment, employee=employee: schedule.employee_time(employee, period, moment)
             for employee in (ANN, BOB)
         ),
-        lambda moment: schedule.team_time(frozenset({NORTH}), period, moment),
+        lambda moment: schedule.team_time(always(NORTH), period, moment),
         lambda moment: schedule.team_time(None, period, moment),
     ):
         start, now, later, end = (

@@ -66,6 +66,27 @@ def test_days_before_a_change_of_zone_stay_as_they_were(zones: list[str], hours:
             assert calendar.start_of(day) == before.start_of(day)
 
 
+@for_all(zone_lists, hour_lists)
+def test_elapsed_working_time_never_falls_when_the_zone_changes(zones: list[str], hours: list[int]) -> None:
+    calendar = change_zones(zones, hours)
+    instants = [FIRST_INSTANT + timedelta(minutes=30 * n) for n in range(2 * 24 * 15)]
+
+    elapsed = [calendar.quarters_between(FIRST_INSTANT, instant) for instant in instants]
+
+    assert elapsed == sorted(elapsed)
+
+
+def test_hours_of_the_day_on_which_the_zone_changes_are_those_of_its_beginning() -> None:
+    changed_at = datetime(2026, 11, 18, 14, tzinfo=UTC)  # 15:00 in Berlin, 09:00 in New York
+    change = ZoneChange(changed_at, date(2026, 11, 18), "Europe/Berlin")
+    calendar = Calendar("America/New_York", Weekday.MONDAY, MONDAY_TO_FRIDAY, None, zone_changes=(change,))
+
+    assert calendar.elapsed_quarters(changed_at - timedelta(seconds=1)) == 23
+    assert calendar.elapsed_quarters(changed_at) == 24
+    assert calendar.elapsed_quarters(datetime(2026, 11, 18, 17, tzinfo=UTC)) == 36
+    assert calendar.elapsed_quarters(datetime(2026, 11, 19, 15, tzinfo=UTC)) == 4  # 10:00 in New York
+
+
 @pytest.mark.parametrize(
     ("zone", "day_of_change", "next_start"),
     [

@@ -67,13 +67,17 @@ async def test_cached_leaderboard_equals_uncached_one_after_any_change(world: Wo
     deals, names, row_count = [await record_won_deal(world)], ["Ann", "Bob"], 0
 
     async def change(server: World) -> None:
-        kind = dice.choice(["win", "win", "win", "reopen", "hire", "move", "rename", "leave", "goal", "team", "day"])
+        kind = dice.choice(
+            ["win", "win", "win", "reopen", "hire", "move", "rename", "role", "quota", "leave", "goal", "team", "day"]
+        )
         name = dice.choice(names)
         match kind:
             case "win":
                 day = dice.choice([DAY, "2026-11-02", "2026-10-30"])
                 deals.append(
-                    await record_won_deal(server, name, str(dice.randrange(1, 400)), closedAt=f"{day}T08:00:00Z")
+                    await record_won_deal(
+                        server, dice.choice([name, "admin"]), str(dice.randrange(1, 400)), closedAt=f"{day}T08:00:00Z"
+                    )  # an administrator is ranked once they sell
                 )
             case "reopen":
                 await server.try_mutation("reopenDeal", id=deals.pop(dice.randrange(len(deals)))) if deals else None
@@ -89,6 +93,14 @@ async def test_cached_leaderboard_equals_uncached_one_after_any_change(world: Wo
                 )
             case "rename":
                 await server.mutate("updateEmployee", id=server.global_ids[name], name=dice.choice(["Zoe", "Abe"]))
+            case "role":
+                await server.mutate(
+                    "updateEmployee", id=server.global_ids[name], role=dice.choice(["EMPLOYEE", "MANAGER"])
+                )
+            case "quota":
+                await server.mutate(
+                    "updateEmployee", id=server.global_ids[name], carriesQuota=dice.choice([True, False, None])
+                )
             case "leave":
                 if len(names) > 3:
                     await server.mutate("updateEmployee", id=server.global_ids[name], active=False)
