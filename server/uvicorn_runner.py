@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from typing import Final
 
 import uvicorn
 
@@ -12,6 +13,10 @@ from server.http.header_limit import LimitedHttpProtocol
 from server.http.security_headers import list_common_headers
 from server.settings import Settings
 from server.websocket.protocol import WebSocketProtocol
+
+# After which the supervisor replaces a worker that does not answer, also one that is still importing modules: on a busy
+# machine that takes longer than uvicorn's default of 5 seconds, and no worker would ever start.
+WORKER_ANSWER_SECONDS: Final = 30
 
 
 def exit_cleanly_on_sigterm() -> None:
@@ -44,5 +49,6 @@ def server_config(settings: Settings, app_factory: str | None = None) -> uvicorn
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=10,
+        timeout_worker_healthcheck=WORKER_ANSWER_SECONDS,
         lifespan="on",
     )

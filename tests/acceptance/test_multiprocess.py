@@ -23,16 +23,25 @@ ROOT = Path(__file__).parents[2]
 READY_TIMEOUT_SECONDS = 60.0  # after which a server that is not ready has failed
 
 
+SLOW_START_SECONDS = 7  # more than uvicorn waits by default
+SLOW_WORKER = f"""
+import sys, time
+if "--multiprocessing-fork" in sys.orig_argv:
+    time.sleep({SLOW_START_SECONDS})
+"""
+
+
 @pytest.fixture
 def supervisor(
-    postgres_url: str, redis_url: str, tmp_path: Path
+    request: pytest.FixtureRequest, postgres_url: str, redis_url: str, tmp_path: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path, int]]:
-    """The process that runs two workers, its log and its port."""
+    """The process that runs two workers, its log and its port. Parameter: the code that each process runs first."""
     asyncio.run(migrator.migrate(postgres_url))
+    (tmp_path / "sitecustomize.py").write_text(getattr(request, "param", ""))
     port, log = free_port(), tmp_path / "log"
     settings = {
         "SCORELINE_DATABASE_URL": postgres_url, "SCORELINE_REDIS_URL": redis_url, "SCORELINE_SECRET": "s" * 64,
-        "SCORELINE_PORT": str(port), "WEB_CONCURRENCY": "2", "PYTHONPATH": str(ROOT),
+        "SCORELINE_PORT": str(port), "WEB_CONCURRENCY": "2", "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}",
     }  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SCORELINE_")}
     with log.open("wb") as output:
@@ -63,6 +72,18 @@ def test_workers_serve_one_port_and_stop_together(supervisor: tuple[subprocess.P
     assert len(workers) == 2
     assert parent.pid not in workers
     assert not any(_is_running(pid) for pid in workers)
+
+
+@pytest.mark.parametrize("supervisor", [SLOW_WORKER], indirect=True, ids=["slow"])
+def test_workers_that_start_slowly_are_not_replaced(supervisor: tuple[subprocess.Popen[bytes], Path, int]) -> None:
+    parent, log, _ = supervisor
+    began_at = time.monotonic()
+
+    workers = _wait_for_workers(log, parent)
+
+    assert time.monotonic() - began_at > SLOW_START_SECONDS
+    assert len(workers) == 2
+    assert "died" not in log.read_text()
 
 
 def test_workers_end_when_their_supervisor_is_killed(supervisor: tuple[subprocess.Popen[bytes], Path, int]) -> None:
