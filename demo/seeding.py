@@ -30,7 +30,7 @@ from resolvers.alerts import rules as alert_rules
 from resolvers.auth import devices
 from resolvers.crm import calls, clients, custom_metrics, deals, leads, products, stage_history, tasks
 from resolvers.goals import goals
-from resolvers.organization import company, people
+from resolvers.organization import company, people, teams
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.services import Services
@@ -115,7 +115,7 @@ class _DemoSeeder:
     async def _create_people(self, context: Context, admin: Employee) -> None:
         for team in company_data.TEAMS:
             parent_id = self.global_ids[team.parent] if team.parent else None
-            team_row = await people.create_team(
+            team_row = await teams.create_team(
                 context, {"name": team.name, "parent": parent_id, "externalId": team.key}
             )
             self.global_ids[team.key] = encode_global_id("Team", team_row.id)
@@ -130,7 +130,7 @@ class _DemoSeeder:
             await row.save(update_fields=["language", "password_hash"])
             self.global_ids[person.key] = encode_global_id("Employee", row.id)
         for team in company_data.TEAMS:
-            await people.update_team(
+            await teams.update_team(
                 context, {"id": self.global_ids[team.key], "manager": self.global_ids[team.manager]}
             )
 

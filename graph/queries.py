@@ -37,6 +37,7 @@ from resolvers.goals import goals
 from resolvers.leaderboards import leaderboards
 from resolvers.leaderboards.leaderboards import LeaderboardQuery
 from resolvers.organization import people
+from resolvers.organization import teams as team_resolvers
 from resolvers.request.context import Context
 
 
@@ -90,7 +91,7 @@ class Query(AlertQuery):
 
     @strawberry.field(graphql_type=list[Team], description="Every team after its parent, in name order.")
     async def teams(self, info: Info) -> Any:
-        return people.list_visible_teams(_require_sign_in(info))
+        return team_resolvers.list_visible_teams(_require_sign_in(info))
 
     @strawberry.field(graphql_type=list[Metric], description="The built-in metrics, then the company's own by name.")
     async def metrics(self, info: Info) -> Any:

@@ -19,7 +19,7 @@ from models.crm.clients import select_existing as existing_clients
 from models.crm.pipelines import Pipeline, Product, Stage
 from models.organization.people import Employee, Team, TeamTree
 from resolvers.crm.record_type import ImportOutcome
-from resolvers.organization import company, people
+from resolvers.organization import company, people, teams
 from resolvers.request.context import Context
 
 _MAX_EXTERNAL_ID_LENGTH: Final = 100  # characters of an externalId
@@ -159,7 +159,7 @@ class NameLookup:
     async def upsert_team(self, global_id: str | None, input: dict[str, Any]) -> tuple[str, ImportOutcome]:
         """Create a team, or update the one with that id; return its id and the outcome."""
         if global_id is None:
-            return self._add_moved_team(await people.create_team(self.context, input)), ImportOutcome.NEW
+            return self._add_moved_team(await teams.create_team(self.context, input)), ImportOutcome.NEW
         team: Team = self._rows[global_id]
         current = {
             "name": team.name,
@@ -170,7 +170,7 @@ class NameLookup:
             return global_id, ImportOutcome.UNCHANGED
         changes = {name: value for name, value in input.items() if name != "externalId"}
         return self._add_moved_team(
-            await people.update_team(self.context, {**changes, "id": global_id})
+            await teams.update_team(self.context, {**changes, "id": global_id})
         ), ImportOutcome.CHANGED
 
     # stages

@@ -18,7 +18,7 @@ from models.organization.people import Employee
 from resolvers.activities.queries import select_activities
 from resolvers.alerts import inbox, rules
 from resolvers.goals import goals as goal_actions
-from resolvers.organization import people
+from resolvers.organization import people, teams
 from resolvers.request import goal_visibility, scopes
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import OWNER_FIELDS, RECORD_MODELS, IdResolver
@@ -38,7 +38,7 @@ async def find_node(context: Context, global_id: str) -> Any | None:
         case "Employee":
             return await people.find_visible_employee(context, row_id)
         case "Team":
-            return next((team for team in people.list_visible_teams(context) if team.id == row_id), None)
+            return next((team for team in teams.list_visible_teams(context) if team.id == row_id), None)
         case "Goal":
             return await goal_actions.find(context, global_id)
         case "Pipeline":

@@ -15,7 +15,7 @@ from graph.base.mutations import mutation, payload, run_in_unit_of_work, session
 from graph.base.row_types import Info
 from graph.types.people import Employee, Team
 from models.organization.people import Employee as EmployeeRow
-from resolvers.organization import people
+from resolvers.organization import people, teams
 from resolvers.request import idempotency
 from resolvers.request.context import Context
 from resolvers.request.validation import InputFields
@@ -135,8 +135,8 @@ class PeopleMutation:
 
     @mutation("Create a team.")
     async def create_team(self, info: Info, input: CreateTeamInput) -> TeamPayload:
-        return TeamPayload(team=await people.create_team(info.context, to_input_fields(input)))  # type: ignore[arg-type]
+        return TeamPayload(team=await teams.create_team(info.context, to_input_fields(input)))  # type: ignore[arg-type]
 
     @mutation("Change a team's name, parent or manager.")
     async def update_team(self, info: Info, input: UpdateTeamInput) -> TeamPayload:
-        return TeamPayload(team=await people.update_team(info.context, to_input_fields(input)))  # type: ignore[arg-type]
+        return TeamPayload(team=await teams.update_team(info.context, to_input_fields(input)))  # type: ignore[arg-type]

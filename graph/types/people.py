@@ -38,7 +38,7 @@ from resolvers.activities import queries as activity_queries
 from resolvers.analytics import worktime
 from resolvers.crm import clients, queries
 from resolvers.leaderboards.leaderboards import LeaderboardQuery, StandingKey, load_standings
-from resolvers.organization import absences, people
+from resolvers.organization import absences, people, teams
 
 StandingRef = Annotated["Standing", strawberry.lazy("graph.types.leaderboards")]  # type: ignore[name-defined]  # noqa: F821
 
@@ -115,7 +115,7 @@ class Team(Scope):
     @strawberry.field(description="The parent team; null at the top, and where the viewer may not see it.")
     @staticmethod
     def parent(root: strawberry.Parent[rows.Team], info: Info) -> Team | None:
-        return next((team for team in people.list_visible_teams(info.context) if team.id == root.parent_id), None)  # type: ignore[return-value]
+        return next((team for team in teams.list_visible_teams(info.context) if team.id == root.parent_id), None)  # type: ignore[return-value]
 
     @strawberry.field(description="The direct subteams, in name order.")
     @staticmethod

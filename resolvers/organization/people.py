@@ -1,9 +1,9 @@
-"""Employees, teams, profiles and presence. Only administrators change employees and teams."""
+"""Employees, profiles and presence. Only administrators change employees."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -16,14 +16,12 @@ from domain.primitives.text import is_image_address
 from models.alerts import inactivity
 from models.auth import password_links, sessions, sign_ins
 from models.db import connection
-from models.goals import goals
 from models.ledger import scores
 from models.live import change_log, presence
 from models.organization import accounts, memberships, people, quotas
-from models.organization.people import Employee, Team
+from models.organization.people import Employee
 from resolvers.alerts import evaluation
 from resolvers.auth import attempts, audit, passwords
-from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.organization import calendar
 from resolvers.request import idempotency, scopes, validation
 from resolvers.request.context import Context
@@ -34,7 +32,7 @@ from resolvers.request.validation import InputFields
 
 _MINUTES_PER_DAY = 24 * 60
 _ACCOUNT_FIELDS: Final = frozenset({"email", "role", "team_id", "manager_id", "active"})  # decide who may do what
-_ADMIN_ONLY = "Only an administrator can change people and teams."
+ADMIN_ONLY: Final = "Only an administrator can change people and teams."
 
 
 async def hash_new_password(context: Context, input: InputFields) -> str | None:
@@ -63,7 +61,7 @@ async def create_employee(context: Context, input: InputFields, password_hash: s
 
     password_hash  of the password in the input, by `hash_new_password`
     """
-    context.viewer.require_admin(_ADMIN_ONLY)
+    context.viewer.require_admin(ADMIN_ONLY)
     external_id = validation.clean_external_id(input.get("externalId"), "input", "externalId")
     if external_id and (existing := await Employee.get_or_none(external_id=external_id)):
         return await _apply_employee_input(context, existing, input, password_hash)
@@ -76,7 +74,7 @@ async def update_employee(context: Context, input: InputFields, password_hash: s
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Employee", [input["id"]])
     employee = resolver.resolve_employee(input["id"], "input", "id")
-    context.viewer.require_admin(_ADMIN_ONLY)
+    context.viewer.require_admin(ADMIN_ONLY)
     return await _apply_employee_input(context, employee, input, password_hash)
 
 
@@ -100,7 +98,7 @@ async def _apply_employee_input(
         employee.team_id = None if team_global_id is None else resolver.resolve_team(team_global_id, "input", "team").id
     if "manager" in input:
         manager_global_id = input["manager"]
-        employee.manager_id = None if manager_global_id is None else _resolve_manager(resolver, manager_global_id)
+        employee.manager_id = None if manager_global_id is None else resolve_manager(resolver, manager_global_id)
         await _check_no_management_cycle(employee)
     if "avatarUrl" in input:
         employee.avatar_url = _validate_avatar_url(input["avatarUrl"])
@@ -181,7 +179,7 @@ async def _default_joining_day(context: Context) -> date | None:
     return None if company.calendar.day_of(company.created_at) == today else today
 
 
-def _resolve_manager(resolver: IdResolver, global_id: str) -> int:
+def resolve_manager(resolver: IdResolver, global_id: str) -> int:
     manager = resolver.resolve_employee(global_id, "input", "manager")
     resolver.ensure_not_departed(manager, "input", "manager")
     return manager.id
@@ -274,57 +272,6 @@ def _check_quiet_hours(employee: Employee) -> None:
         raise Invalid("Quiet hours end at another time than they begin.", "input", "quietTo")
 
 
-async def create_team(context: Context, input: InputFields) -> Team:
-    context.viewer.require_admin(_ADMIN_ONLY)
-    team = Team(created_at=context.now())
-    return await _apply_team_input(context, team, input)
-
-
-async def update_team(context: Context, input: InputFields) -> Team:
-    resolver = IdResolver(context)
-    await resolver.load_by_global_ids("Team", [input["id"]])
-    team = resolver.resolve_team(input["id"], "input", "id")
-    context.viewer.require_admin(_ADMIN_ONLY)
-    return await _apply_team_input(context, team, input)
-
-
-async def _apply_team_input(context: Context, team: Team, input: InputFields) -> Team:
-    resolver = IdResolver(context)
-    await resolver.load_by_global_ids("Team", [input.get("parent")])
-    await resolver.load_by_global_ids("Employee", [input.get("manager")])
-    original_parent_id, parent_id = team.parent_id, team.parent_id
-    original_manager_id, affected_team_ids = team.manager_id, set[int]()
-    if input.get("name") is not None:
-        team.name = validation.clean_name(input["name"], "input", "name")
-    if input.get("externalId") is not None:  # only imports set it
-        team.external_id = validation.clean_external_id(input["externalId"], "input", "externalId")
-    if "parent" in input:
-        parent_id = None if input["parent"] is None else resolver.resolve_team(input["parent"], "input", "parent").id
-    if "manager" in input:
-        manager_global_id = input["manager"]
-        team.manager_id = None if manager_global_id is None else _resolve_manager(resolver, manager_global_id)
-    today = await context.today()
-    if team.id is not None and parent_id != original_parent_id:
-        tree = await people.load_team_tree()
-        if team.id in tree.path_to_root(parent_id):
-            raise Invalid("A team cannot stand below itself.", "input", "parent")
-        old_ancestor_ids, new_ancestor_ids = tree.path_to_root(original_parent_id), tree.path_to_root(parent_id)
-        await scores.move_team_totals(team.id, today, old_ancestor_ids, new_ancestor_ids)
-        affected_team_ids = set(old_ancestor_ids) ^ set(new_ancestor_ids)
-    if parent_id != original_parent_id:
-        await people.set_parent(team, parent_id, today)
-    await team.save()
-    if (parent_id, team.manager_id) != (original_parent_id, original_manager_id):
-        audit.record(context, "team changed", team=team.id, parent=parent_id, manager=team.manager_id)
-    context.current_viewer = replace(
-        context.viewer, tree=await people.load_team_tree()
-    )  # the rest of this unit of work sees the team
-    context.publish("people")
-    if affected_team_ids:
-        await publish_goal_changes(context, await goals.owned_by_teams(affected_team_ids, today))
-    return team
-
-
 async def check_quotas(context: Context, keys: Sequence[tuple[int, date | None]]) -> list[bool]:
     """Return for each pair of employee id and day (None: today) whether the employee carries a quota then."""
     today = await context.today()
@@ -413,18 +360,3 @@ async def search_employees(
         case Reach.SCOPE:
             return query.filter(team_id__in=list(context.viewer.reachable_team_ids) or [0])
     return query.filter(id=0)
-
-
-def list_visible_teams(context: Context) -> list[Team]:
-    """Return the teams the viewer may see, depth first: each after its parent, siblings in name order."""
-    tree, visible_ids = context.tree, context.viewer.visible_team_ids
-    ordered_teams: list[Team] = []
-
-    def walk(parent_id: int | None) -> None:
-        for child_id in tree.child_ids(parent_id):
-            if child_id in visible_ids:
-                ordered_teams.append(tree.teams[child_id])
-            walk(child_id)
-
-    walk(None)
-    return ordered_teams

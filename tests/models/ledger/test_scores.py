@@ -16,7 +16,7 @@ from models.ledger import reconciliation, scores
 from models.ledger.scores import Posting, ScoreEntry
 from models.organization import people
 from models.organization.people import Employee, Team
-from resolvers.organization.people import update_team
+from resolvers.organization.teams import update_team
 from tests.world import START, World, open_world
 
 NOW = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)

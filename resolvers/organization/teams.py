@@ -1,0 +1,84 @@
+"""Teams. Only administrators change them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from domain.errors.user_errors import Invalid
+from models.goals import goals
+from models.ledger import scores
+from models.organization import people
+from models.organization.people import Team
+from resolvers.auth import audit
+from resolvers.goals.affected_goals import publish_goal_changes
+from resolvers.organization.people import ADMIN_ONLY, resolve_manager
+from resolvers.request import validation
+from resolvers.request.context import Context
+from resolvers.request.id_resolution import IdResolver
+from resolvers.request.validation import InputFields
+
+
+async def create_team(context: Context, input: InputFields) -> Team:
+    context.viewer.require_admin(ADMIN_ONLY)
+    team = Team(created_at=context.now())
+    return await _apply_team_input(context, team, input)
+
+
+async def update_team(context: Context, input: InputFields) -> Team:
+    resolver = IdResolver(context)
+    await resolver.load_by_global_ids("Team", [input["id"]])
+    team = resolver.resolve_team(input["id"], "input", "id")
+    context.viewer.require_admin(ADMIN_ONLY)
+    return await _apply_team_input(context, team, input)
+
+
+async def _apply_team_input(context: Context, team: Team, input: InputFields) -> Team:
+    resolver = IdResolver(context)
+    await resolver.load_by_global_ids("Team", [input.get("parent")])
+    await resolver.load_by_global_ids("Employee", [input.get("manager")])
+    original_parent_id, parent_id = team.parent_id, team.parent_id
+    original_manager_id, affected_team_ids = team.manager_id, set[int]()
+    if input.get("name") is not None:
+        team.name = validation.clean_name(input["name"], "input", "name")
+    if input.get("externalId") is not None:  # only imports set it
+        team.external_id = validation.clean_external_id(input["externalId"], "input", "externalId")
+    if "parent" in input:
+        parent_id = None if input["parent"] is None else resolver.resolve_team(input["parent"], "input", "parent").id
+    if "manager" in input:
+        manager_global_id = input["manager"]
+        team.manager_id = None if manager_global_id is None else resolve_manager(resolver, manager_global_id)
+    today = await context.today()
+    if team.id is not None and parent_id != original_parent_id:
+        tree = await people.load_team_tree()
+        if team.id in tree.path_to_root(parent_id):
+            raise Invalid("A team cannot stand below itself.", "input", "parent")
+        old_ancestor_ids, new_ancestor_ids = tree.path_to_root(original_parent_id), tree.path_to_root(parent_id)
+        await scores.move_team_totals(team.id, today, old_ancestor_ids, new_ancestor_ids)
+        affected_team_ids = set(old_ancestor_ids) ^ set(new_ancestor_ids)
+    if parent_id != original_parent_id:
+        await people.set_parent(team, parent_id, today)
+    await team.save()
+    if (parent_id, team.manager_id) != (original_parent_id, original_manager_id):
+        audit.record(context, "team changed", team=team.id, parent=parent_id, manager=team.manager_id)
+    context.current_viewer = replace(
+        context.viewer, tree=await people.load_team_tree()
+    )  # the rest of this unit of work sees the team
+    context.publish("people")
+    if affected_team_ids:
+        await publish_goal_changes(context, await goals.owned_by_teams(affected_team_ids, today))
+    return team
+
+
+def list_visible_teams(context: Context) -> list[Team]:
+    """Return the teams the viewer may see, depth first: each after its parent, siblings in name order."""
+    tree, visible_ids = context.tree, context.viewer.visible_team_ids
+    ordered_teams: list[Team] = []
+
+    def walk(parent_id: int | None) -> None:
+        for child_id in tree.child_ids(parent_id):
+            if child_id in visible_ids:
+                ordered_teams.append(tree.teams[child_id])
+            walk(child_id)
+
+    walk(None)
+    return ordered_teams
