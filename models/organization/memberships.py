@@ -97,7 +97,7 @@ async def load_member_teams(employee_ids: Collection[int]) -> MemberTeams:
 
 
 async def list_members_ever(team_ids: Collection[int]) -> list[int]:
-    """Return the ids of the employees who are or have been members of any of these teams."""
+    """Return the ids of the present and former members of any of these teams."""
     query = Membership.filter(team_id__in=sorted(team_ids)).distinct()
     return [employee_id for (employee_id,) in await query.order_by("employee_id").values_list("employee_id")]
 

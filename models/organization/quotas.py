@@ -1,7 +1,7 @@
-"""Who carries a quota, by day, and the employees that leaderboards rank.
+"""Quotas of employees by day, and the employees that leaderboards rank.
 
-An employee carries a quota as an administrator has set it from a day on. Unless that is set, everybody with the role
-EMPLOYEE does, and of the other roles those who sell: with wins of their own by that day, or a goal of their own that has
+An employee carries a quota as an administrator has set it from a day on. Unless that is set, all employees with the role
+EMPLOYEE do, and of the other roles those with wins of their own by that day, or with a goal of their own that has
 begun.
 """
 
@@ -55,7 +55,7 @@ class RosterMoment:
 
 @dataclass(frozen=True)
 class RosterMembers:
-    """The names of those who carry a quota, by employee id, and the ids of all whose sales decide about it."""
+    """The names of the quota carriers by employee id, and the ids of all leaders: their sales decide about their quota."""
 
     names: dict[int, str]
     leader_ids: frozenset[int]

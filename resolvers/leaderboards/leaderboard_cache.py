@@ -42,7 +42,7 @@ class LeaderboardKey:
 class RankedScores:
     """The ranking at a time and at the start of its day; amounts in the metric's smallest unit.
 
-    leader_ids    the employees who are ranked only while they sell
+    leader_ids    the employees that are ranked only while they sell
     transferred   of a team's leaderboard: the ranked employees who may have scores that are credited to other teams
     base_version  the version as long as no value and no target has moved
     moved_at      by employee id: the change-log position at which their value or target has last moved since
@@ -284,7 +284,7 @@ class LeaderboardCache:
             )
 
     def _drop_rosters(self, employee_ids: set[int]) -> None:
-        """Drop the rosters with a leader among these employees, whose wins or goals have moved, and their entries."""
+        """Drop the rosters with a leader among these employees with moved wins or goals, and their entries."""
         self._sales_moved += employee_ids
         for roster_key, rosters in list(self._rosters.items()):
             if not rosters.leader_ids.isdisjoint(employee_ids):

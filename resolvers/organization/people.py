@@ -174,7 +174,7 @@ async def _resolve_quota_day(context: Context, input: InputFields) -> date | Non
 
 
 async def _default_joining_day(context: Context) -> date | None:
-    """Return today; None, which is not known, on the day of the company's set-up, when all are entered."""
+    """Return today; None, which is not known, on the day of the company's set-up, when all employees are entered."""
     today, company = await context.today(), await context.company()
     return None if company.calendar.day_of(company.created_at) == today else today
 
