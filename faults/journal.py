@@ -115,7 +115,7 @@ class ApiClient:
     async def execute(
         self, journal: Journal, token: str, query: str, variables: dict[str, Any] | None = None
     ) -> dict[str, Any] | None:
-        """Return the data of the answer; None if there is none or it has errors, whose codes are noted."""
+        """Return the data of the answer; None if there is none or it has errors; their codes are noted."""
         started_at = time.monotonic()
         try:
             response = await self._http.post(

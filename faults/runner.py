@@ -22,7 +22,7 @@ class SceneRun:
     """One run of a scene: what its function gets.
 
     rng     decides everything that is left to chance
-    report  shows a line to the person who waits
+    report  shows a line to the waiting user
     faults  a scene adds a sentence for each expectation of its own that was not met
     """
 

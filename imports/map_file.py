@@ -108,7 +108,7 @@ class ImportMap:
         return any(file.kind == "visits" for file in self.files)
 
     def find_file_map(self, name: str) -> FileMap | None:
-        """Return the first file map whose pattern matches the file name, or None."""
+        """Return the first file map with a pattern that matches the file name, or None."""
         return next((file for file in self.files if file.matches(name)), None)
 
 

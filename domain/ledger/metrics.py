@@ -61,7 +61,7 @@ class Metric:
     moment            day of the company's calendar and instant that it counts for
     amount            in the smallest unit: a piece, a cent, a second; None contributes nothing
     posts_increments  the amount grows every minute: only the increase is posted, no earlier score is withdrawn
-    private_action    the action that has to reach an employee for their part to be told; None: everyone who may see
+    private_action    the action that has to reach an employee for their part to be told; None: all that see
                       leaderboards may see it
     """
 

@@ -112,7 +112,7 @@ _VIEWER_UNLESS_GIVEN: Final = {"goalProgress": ("goals", "scope")}  # without th
 def permissions_used(
     schema: GraphQLSchema, document: DocumentNode, definition: OperationDefinitionNode, variables: Mapping[str, Any]
 ) -> PermissionSet:
-    """Return the actions whose reach determines the result of the operation; None among them for the whole viewer."""
+    """Return the actions that determine by their reach the result of the operation; None among them for the whole viewer."""
     root = schema.get_root_type(definition.operation)
     assert root is not None
     return frozenset(_SelectionWalker(schema, document, variables).walk(root.name, definition.selection_set))

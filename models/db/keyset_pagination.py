@@ -129,7 +129,7 @@ def encode_cursor(values: Sequence[str | int]) -> str:
 def decode_cursor(cursor: str) -> list[str | int] | None:
     """Return the sort key in a cursor; None if it is not a cursor.
 
-    A cursor comes from a client, who may have made it up: the values are of the types of JSON that cursors have, but
+    A cursor comes from a client and may be made up: the values are of the types of JSON that cursors have, but
     not necessarily those of the columns.
     """
     if len(cursor) > _MAX_CURSOR_LENGTH:

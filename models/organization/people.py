@@ -255,7 +255,7 @@ class TeamMembershipHistory:
         return next((team_id for since, team_id in reversed(memberships) if since <= moment), memberships[0][1])
 
     def has_left_by(self, employee: Employee, moment: datetime) -> bool:
-        """Return whether an employee who is inactive now had left at that moment."""
+        """Return whether a now inactive employee had left at that moment."""
         memberships = self._memberships.get(employee.id)
         return not employee.active and (not memberships or memberships[-1][0] <= moment)
 

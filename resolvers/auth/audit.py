@@ -1,4 +1,4 @@
-"""The audit log: a line for everything that concerns who may sign in, without secrets."""
+"""The audit log: a line for all that concerns sign-ins and permissions, without secrets."""
 
 from __future__ import annotations
 

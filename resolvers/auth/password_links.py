@@ -76,7 +76,7 @@ async def _find_employee(context: Context, global_id: str, *path: str) -> Employ
 async def request_reset(context: Context, email: str) -> None:
     """Request a mail with a link for the account of an e-mail address.
 
-    An address without an account is treated the same, so nobody learns which have one: a request is stored in any
+    An address without an account is treated the same, so that clients cannot learn which have one: a request is stored in any
     case, and the account is looked up when the mail is due.
     """
     email = validation.clean_email(email, "email")

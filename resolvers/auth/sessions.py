@@ -146,7 +146,7 @@ async def _issue_successor(row: RefreshToken, token: str, network: str, now: dat
 
 
 def _derive_successor(token: str, salt: str) -> str:
-    """Return the refresh token that follows a token: nobody can compute it without both the token and the salt."""
+    """Return the refresh token that follows a token: it cannot be computed without both the token and the salt."""
     digest = hmac.digest(salt.encode(), token.encode("utf-8", "surrogatepass"), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 

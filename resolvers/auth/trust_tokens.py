@@ -1,6 +1,6 @@
 """Trust tokens: proof that a device has signed in before, so that wrong passwords tried elsewhere do not lock it out.
 
-This is the device cookie of the OWASP pages on authentication. A trust token signs nobody in: it only gives the device
+This is the device cookie of the OWASP pages on authentication. A trust token is no sign-in: it only gives the device
 a count of wrong passwords of its own.
 """
 

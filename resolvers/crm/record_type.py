@@ -102,7 +102,7 @@ class RecordType:
     def alert_conditions(self, edit: EditContext, row: Any) -> Mapping[AlertKind, bool]:
         """Return whether the condition of each kind of alert holds for the record in its current state.
 
-        An alert whose condition no longer holds is resolved; one of a kind that is not returned stays until
+        An alert is resolved when its condition no longer holds; one of a kind that is not returned stays until
         the record is deleted.
         """
         return {}

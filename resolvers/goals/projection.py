@@ -72,7 +72,7 @@ class GoalProjection:
 def projection_topics(context: Context, rows: Sequence[Goal]) -> set[str]:
     """Return the topics on which the projections of these goals change although the goals themselves do not.
 
-    In a live stream the process determines the sellers whose forecast has changed, so that an employee's goals need
+    In a live stream the process determines the sellers with a changed forecast, so that an employee's goals need
     not listen to changes of all deals.
     """
     names = set()

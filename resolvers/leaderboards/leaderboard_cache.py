@@ -68,7 +68,7 @@ class RankedScores:
 
     @property
     def employee_ids(self) -> set[int]:
-        """The employees who are ranked or have a part in the total."""
+        """The employees that are ranked or have a part in the total."""
         return self.ranking.values.keys() | self.ranking.roster.places.keys()
 
     def has_part(self, employee_id: int) -> bool:
@@ -358,7 +358,7 @@ def _moved_scores(topics: Iterable[str]) -> dict[str, list[tuple[int, date]]]:
 
 
 def _moved_targets(topics: Iterable[str]) -> defaultdict[str, set[int]]:
-    """Return, by metric, the ids of the employees whose targets the topics report as moved."""
+    """Return, by metric, the ids of the employees with targets that the topics report as moved."""
     ids_by_metric: defaultdict[str, set[int]] = defaultdict(set)
     for topic in topics:
         match topic.split(":"):

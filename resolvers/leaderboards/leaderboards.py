@@ -275,7 +275,7 @@ async def load_standings(context: Context, keys: Sequence[StandingKey]) -> list[
 def leaderboard_topics(leaderboard: Leaderboard) -> list[str]:
     """Return the topics on which the leaderboard may change.
 
-    The percent of an employee who has changed teams moves with what is credited to other teams, too.
+    After a change of teams an employee's percent moves with what is credited to other teams, too.
     """
     scope = leaderboard.scope
     owner_topic = f"employee:{scope.id}" if scope.kind is OwnerKind.EMPLOYEE else f"team:{scope.id}"

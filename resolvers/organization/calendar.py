@@ -179,7 +179,7 @@ async def _publish_days(context: Context) -> Company:
 async def follow_working_time(context: Context, employee_ids: Collection[int] | None = None) -> None:
     """Bring up to date what depends on the working time of employees (None: of all), which has just changed.
 
-    These are the pro-rated targets, and the alerts whose reason is gone.
+    These are the pro-rated targets, and the alerts without a reason any more.
     """
     context.invalidate()
     await pro_rating.refresh_targets(context, employee_ids)

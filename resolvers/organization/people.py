@@ -38,7 +38,7 @@ ADMIN_ONLY: Final = "Only an administrator can change people and teams."
 async def hash_new_password(context: Context, input: InputFields) -> str | None:
     """Return the hash of the password in the input of an employee; None if it has none.
 
-    Call it before the unit of work, since hashing takes long. Nothing is hashed for a viewer who may not set a
+    Call it before the unit of work, since hashing takes long. Nothing is hashed for a viewer without the right to set a
     password, nor for an employee who does not exist: the unit of work refuses these.
     """
     if input.get("password") is None or not context.viewer.can_company_wide(Action.ADMINISTER):

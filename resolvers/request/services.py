@@ -47,7 +47,7 @@ class Services:
     """Objects and settings of the process that every operation uses.
 
     signing_secret         signs access tokens
-    old_secrets            earlier signing secrets, whose tokens are still accepted
+    old_secrets            earlier signing secrets; their tokens are still accepted
     notify_change_log      makes the hub read the change log; called after each commit, returns at once
     publish_change         replaces it where the change is known: takes its position and topics
     hub                    subscriptions.hub.Hub; resolvers never use it
@@ -118,7 +118,7 @@ class Services:
         return cached
 
     async def work_schedule_at(self, position: reference_models.ChangeLogPosition, calendar: Calendar) -> WorkSchedule:
-        """Return the work schedule as of a position of the reference data, whose calendar is given."""
+        """Return the work schedule as of a position of the reference data, with its calendar."""
         if self.work_schedule is None or self.work_schedule[0] != position:
             self.work_schedule = position, await absences.load_work_schedule(calendar)
         return self.work_schedule[1]

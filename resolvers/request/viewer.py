@@ -219,7 +219,7 @@ class Viewer:
         return condition | Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employee_ids) or [0])
 
     def restricted_totals(self) -> dict[str, list[int]]:
-        """Return the private metrics of which not every total is visible, each with the teams whose total is.
+        """Return the private metrics of which not every total is visible, each with the teams with a visible total.
 
         The list of teams is never empty, so that it can stand in a filter.
         """

@@ -1,6 +1,6 @@
 """The commands `password` and `unlock`: help for employees who cannot sign in, given on the machine of the server.
 
-They need nobody's permission: whoever can run them can read the database as well. Running servers notice the change
+They need no permission: a user of that machine can read the database as well. Running servers notice the change
 through the change log.
 """
 
