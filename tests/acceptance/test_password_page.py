@@ -43,9 +43,9 @@ async def can_sign_in(server: RunningServer, password: str) -> bool:
     return bool(signed_in["signIn"]["accessToken"])
 
 
-async def submit(tab: BrowserTab, password: str, again: str | None = None) -> None:
+async def submit(tab: BrowserTab, password: str, repetition: str | None = None) -> None:
     await tab.type_text("password", password)
-    await tab.type_text("again", password if again is None else again)
+    await tab.type_text("again", password if repetition is None else repetition)
     await tab.press_enter()
 
 
@@ -53,7 +53,7 @@ async def test_refused_passwords_are_explained_and_leave_the_link_valid(server: 
     link = await invite(server)
     await tab.open(link.replace("/password#", "/password?lang=ru#"))
 
-    await submit(tab, NEW_PASSWORD, again="другой пароль")
+    await submit(tab, NEW_PASSWORD, repetition="другой пароль")
     different = await tab.wait_for(PROBLEM)
     await submit(tab, "qwertyuiop")
     common = await tab.wait_for(f"{PROBLEM} !== {different!r} && {PROBLEM}")

@@ -73,9 +73,9 @@ async def test_cut_resets_connections_and_new_ones_work(
 
     with pytest.raises((OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)):
         await linked.fetchval("SELECT 1")
-    again = await connect(link, postgres_url)
-    assert await again.fetchval("SELECT 1") == 1
-    await again.close()
+    second_connection = await connect(link, postgres_url)
+    assert await second_connection.fetchval("SELECT 1") == 1
+    await second_connection.close()
 
 
 async def test_link_that_is_down_refuses_connections(
@@ -84,8 +84,8 @@ async def test_link_that_is_down_refuses_connections(
     with link.down(), pytest.raises((OSError, asyncpg.PostgresConnectionError)):
         await connect(link, postgres_url)
 
-    again = await connect(link, postgres_url)
-    await again.close()
+    second_connection = await connect(link, postgres_url)
+    await second_connection.close()
 
 
 async def test_stalled_link_delivers_later(link: NetworkLink, linked: asyncpg.Connection) -> None:

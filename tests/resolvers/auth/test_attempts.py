@@ -121,15 +121,15 @@ async def test_trusted_device_has_ten_wrong_passwords_of_its_own(world: World) -
 
 async def test_trust_token_of_another_employee_or_server_is_ignored(world: World) -> None:
     now, services = world.now, world.services
-    own = create_trust_token(7, services, now)
+    trust_token = create_trust_token(7, services, now)
     access_token = world.tokens["Ann"]
-    forged = jwt.encode(jwt.decode(own, options={"verify_signature": False}), "t" * 32, algorithm="HS256")
+    forged = jwt.encode(jwt.decode(trust_token, options={"verify_signature": False}), "t" * 32, algorithm="HS256")
 
-    assert find_trusted_device(own, 7, services, now) is not None
+    assert find_trusted_device(trust_token, 7, services, now) is not None
     for token, employee_id, at in (
-        (own, 8, now),
-        (own, 7, now + timedelta(days=366)),
-        (own, None, now),
+        (trust_token, 8, now),
+        (trust_token, 7, now + timedelta(days=366)),
+        (trust_token, None, now),
         (forged, 7, now),
         (access_token, 2, now),
         ("", 7, now),

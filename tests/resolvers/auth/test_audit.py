@@ -55,9 +55,9 @@ async def test_wrong_password_and_token_are_logged_as_warnings(world: World) -> 
         await world.try_mutation("signIn", None, email="nobody@example.com", password="wrong password")
         await world.execute(refresh, None)
 
-    known, unknown = (line for line in logs if line["event"] == "wrong password")
-    assert (known["log_level"], unknown["log_level"]) == ("warning", "warning")
-    assert (known["employee"] is None, unknown["employee"]) == (False, None)
+    for_employee, for_stranger = (line for line in logs if line["event"] == "wrong password")
+    assert (for_employee["log_level"], for_stranger["log_level"]) == ("warning", "warning")
+    assert (for_employee["employee"] is None, for_stranger["employee"]) == (False, None)
     assert audited(logs, "wrong token")["log_level"] == "warning"
     assert "wrong password" not in str([list(line.values())[1:] for line in logs if "employee" not in line])
 
