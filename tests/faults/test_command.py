@@ -97,7 +97,7 @@ def test_unknown_scene_is_refused_with_a_hint() -> None:
 
 def test_documented_table_has_every_scene_and_no_failure() -> None:
     page = (ROOT / "docs" / "reliability.md").read_text()
-    rows = re.findall(r"^\| ([a-z-]+) +\| +\d+ \|.*\| (\w+) +\|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| ([a-z-]+) +\| +\d+ +\|.*\| (\w+) +\|$", page, re.MULTILINE)
 
     assert {name for name, _ in rows} == SCENES.keys()
     assert {result for _, result in rows} == {"passed"}
