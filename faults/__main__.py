@@ -34,7 +34,7 @@ def main(names: tuple[str, ...], lists: bool, seed: int | None, minutes: float |
 
     Starts its own PostgreSQL, Valkey and servers, and stops them at the end. Writers repeat every write until it is
     acknowledged, subscribers connect again and continue, and an auditor compares both with the database after each
-    scene. All scenes together take about five minutes.
+    scene. All scenes together take about ten minutes.
 
     Exits with 1 if an acknowledged write was lost or doubled, if an event was lost, doubled, invented or out of order,
     if clients saw an error that the scene does not allow (INTERNAL never is), or if the subscribers did not reach the

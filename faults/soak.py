@@ -21,6 +21,7 @@ async def soak(scenes: Sequence[FaultScene], rig: Rig, seed: int, seconds: float
     rng = random.Random(f"{seed} soak")
     started_at = time.monotonic()
     verdicts: list[Verdict] = []
+    queue: list[FaultScene] = []
     async with run_workload(rig, "soak-0", rng) as workload:
         usage_before = _describe_usage(rig)
         while seconds_since(started_at) < seconds:
@@ -29,7 +30,8 @@ async def soak(scenes: Sequence[FaultScene], rig: Rig, seed: int, seconds: float
                 workload.journal.begin_round()
                 workload.start_writers()
             await asyncio.sleep(rng.uniform(*CALM_SECONDS))
-            fault_scene = rng.choice(scenes)
+            queue = queue or rng.sample(scenes, len(scenes))  # each once, in random order, before any comes again
+            fault_scene = queue.pop()
             report(f"after {seconds_since(started_at) / 60:.1f} minutes, {fault_scene.name}: {fault_scene.description}")
             verdict = await play_round(fault_scene, SceneRun(rig, workload, rng, report))
             report(verdict.summary())

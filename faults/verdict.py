@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from faults.auditor import AuditFindings
-from faults.journal import CONNECTION_LOST, NO_ANSWER
+from faults.journal import CONNECTION_LOST
 
 MAX_DETAILS: Final = 5  # of lost, doubled, invented and disordered things, in words
-TOLERATED_CODES: Final = frozenset({CONNECTION_LOST, NO_ANSWER})
+TOLERATED_CODES: Final = frozenset({CONNECTION_LOST})
 
 _COLUMNS: Final = (
-    "scene", "writes", "lost", "doubled", "phantom", "out of order", "converged", "slowest answer", "codes", "",
+    "scene", "writes", "lost", "doubled", "phantom", "out of order", "converged", "slowest answer", "codes", "result",
 )  # fmt: skip
 
 

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 from typing import Final
 
+from faults.journal import NO_ANSWER
 from faults.rig import make_server, seconds_since
-from faults.runner import SceneRun, scene
+from faults.runner import TRANSIENT_CODES, SceneRun, scene
 
 MAX_STOP_SECONDS: Final = 15.0  # from SIGTERM to the end of the process
 LOCK_SECONDS: Final = 3.5  # for which a frozen server may hold the lock of the ledger
@@ -55,6 +56,7 @@ async def _count_records(run: SceneRun) -> int:
 @scene(
     "server-frozen",
     "SIGSTOP of a server for some seconds while the other one writes: it may hold the lock of the ledger for three",
+    allowed_codes=TRANSIENT_CODES | {NO_ANSWER},
     max_answer_seconds=15,  # of the frozen server, after it goes on
 )
 async def freeze_server(run: SceneRun) -> None:
