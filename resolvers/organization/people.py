@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any
 
 from tortoise.queryset import QuerySet
 
@@ -34,6 +34,7 @@ from resolvers.request.validation import InputFields
 
 _MINUTES_PER_DAY = 24 * 60
 _ADMIN_ONLY = "Only an administrator can change people and teams."
+_WRONG_CURRENT_PASSWORD = "The current password is wrong."
 
 
 async def create_employee(context: Context, input: InputFields) -> Employee:
@@ -233,9 +234,6 @@ def _check_quiet_hours(employee: Employee) -> None:
         raise Invalid("Quiet hours end at another time than they begin.", "input", "quietTo")
 
 
-_WRONG_CURRENT_PASSWORD: Final = "The current password is wrong."
-
-
 async def _check_current_password(context: Context, employee_id: int, password: str) -> str | None:
     """Return the hash of the employee's password, which must be this one; wrong ones are counted as at a sign-in."""
     employee = await Employee.get(id=employee_id)
@@ -288,9 +286,8 @@ async def _apply_team_input(context: Context, team: Team, input: InputFields) ->
             await people.record_parent(team.id, original_parent_id, today)
     team.parent_id = parent_id
     await team.save()
-    context.current_viewer = replace(
-        context.viewer, tree=await people.load_team_tree()
-    )  # the rest of this unit of work sees the team
+    # The rest of this unit of work sees the team
+    context.current_viewer = replace(context.viewer, tree=await people.load_team_tree())
     context.publish("people")
     if affected_team_ids:
         await publish_goal_changes(context, await goals.owned_by_teams(affected_team_ids, today))
