@@ -101,13 +101,19 @@ class SimulatedSeller:
     async def make_call(self, workload: Workload) -> str | None:
         answered = self.rng.random() < 0.7
         seconds = int(self.rng.lognormvariate(5.2, 0.9)) % 5400 if answered else 0
-        hours, answered_calls = Decimal(seconds) / 3600, _ONE if answered else _ZERO
-        if not self._can_add(workload, calls_made=_ONE, calls_answered=answered_calls, call_hours=hours):
+        direction = self.rng.choice(("OUTBOUND", "OUTBOUND", "INBOUND"))
+        gains = {
+            "calls_made": _ONE,
+            "calls_outbound": _ONE if direction == "OUTBOUND" else _ZERO,
+            "calls_answered": _ONE if answered else _ZERO,
+            "call_hours": Decimal(seconds) / 3600,
+        }
+        if not self._can_add(workload, **gains):
             return None
         client_fields = {"client": self.rng.choice(workload["clients"])["id"]} if workload["clients"] else {}
         return await self._mutate(
             "recordCall",
-            direction=self.rng.choice(("OUTBOUND", "OUTBOUND", "INBOUND")),
+            direction=direction,
             outcome="ANSWERED" if answered else "NO_ANSWER",
             durationSeconds=seconds,
             note=self.rng.choice(company_data.CALL_NOTES),
@@ -198,7 +204,7 @@ class SimulatedSeller:
 
     def _random_deal_fields(self, title_suffix: str) -> dict[str, Any]:
         product = self.rng.choice(company_data.PRODUCTS)
-        amount = round(product.price * self.rng.lognormvariate(0.25, 0.65), -1)
+        amount = round(product.price * self.rng.lognormvariate(0.1, 0.35), -1)
         return {
             "title": f"{product.name}{title_suffix}",
             "product": product.name,

@@ -67,21 +67,22 @@ class DemoProduct:
     price: int  # list price in EUR
 
 
-# Proposals take long, because they wait for the client's paperwork.
+# Of new business 29 % is won, after two to three months; of what has reached the contract 93 %, within two weeks.
+# Proposals take long, because they wait for the client's paperwork. Renewals are faster and safer.
 PIPELINES: Final = (
     DemoPipeline(
         "New business",
         (
-            DemoStage("New", 2, 0.88),
-            DemoStage("Qualified", 5, 0.84),
-            DemoStage("Site visit", 7, 0.86),
-            DemoStage("Proposal", 16, 0.76),
-            DemoStage("Contract", 5, 0.92),
+            DemoStage("New", 4, 0.72),
+            DemoStage("Qualified", 9, 0.74),
+            DemoStage("Site visit", 12, 0.80),
+            DemoStage("Proposal", 20, 0.74),
+            DemoStage("Contract", 8, 0.93),
         ),
     ),
     DemoPipeline(
         "Renewals and extensions",
-        (DemoStage("Due", 4, 0.93), DemoStage("Offer", 7, 0.84), DemoStage("Approval", 8, 0.88)),
+        (DemoStage("Due", 8, 0.95), DemoStage("Offer", 12, 0.86), DemoStage("Approval", 9, 0.90)),
     ),
 )
 PRODUCTS: Final = (

@@ -18,7 +18,7 @@ from typing import Final
 from demo import company_data
 from demo.company_data import DemoPerson
 from demo.history_generator import CALENDAR, DEMOS, TRAININGS, CompanyHistory, HistoryEvent, activity_level
-from domain.ledger.record_facts import CallOutcome, DealStatus, LeadStatus
+from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, LeadStatus
 from domain.primitives.periods import Period, PeriodKind, period_containing
 
 DEALS_WON_AMOUNT: Final = "deals_won_amount"
@@ -37,7 +37,7 @@ _TEAM_METRICS: Final = (
 )  # fmt: skip
 _SELLER_METRICS: Final = (
     "calls_made", "leads_created", "contacts_added", "tasks_completed", "call_hours", "deals_won", DEMOS, FIRST_DEALS_WON,
-    "leads_converted", REPEAT_DEALS_WON, "calls_answered", TRAININGS, "clients_added", "deals_created",
+    "leads_converted", REPEAT_DEALS_WON, "calls_answered", "calls_outbound", TRAININGS, "clients_added", "deals_created",
 )  # fmt: skip
 
 
@@ -157,6 +157,7 @@ def total_by_metric(events: list[HistoryEvent], history: CompanyHistory) -> defa
                 totals["deals_won_profit"] += value - input["cost"]["amount"] * rate
         elif event.kind == "call":
             totals["calls_made"] += 1
+            totals["calls_outbound"] += input["direction"] is CallDirection.OUTBOUND
             if input["outcome"] is CallOutcome.ANSWERED:
                 totals["calls_answered"] += 1
                 totals["call_hours"] += Decimal(input["durationSeconds"]) / 3600

@@ -22,14 +22,17 @@ from domain.ledger.record_facts import CallDirection, CallOutcome, DealStatus, L
 from domain.permissions import Role
 from domain.primitives.calendar import Calendar, Weekday
 
-VERSION: Final = 2  # a demo database of another version is created again
+VERSION: Final = 3  # a demo database of another version is created again
 CALENDAR: Final = Calendar(company_data.ZONE, Weekday.MONDAY, frozenset(list(Weekday)[:5]), company_data.COUNTRY)
 TRAININGS, DEMOS = "training_hours", "product_demos"  # keys of the company's custom metrics
 
-_MONTH_LEVELS: Final = (0.85, 0.95, 1.2, 0.95, 0.95, 1.15, 0.8, 0.55, 1.15, 1.0, 1.1, 1.35)
-_DAYS_BEFORE_START: Final = 80  # days before the year during which deals are created that are still open at its start
-_DEALS_PER_DAY: Final = 0.15  # deals without a lead that a seller creates on an ordinary working day
+_MONTH_LEVELS: Final = (0.95, 1.0, 1.05, 1.0, 1.0, 1.05, 0.9, 0.75, 1.1, 1.05, 1.05, 1.0)
+_QUARTER_SPEEDS: Final = (0.9, 0.97, 1.15)  # of deals, by the month of the quarter: sellers close before it ends
+_AUGUST_SPEED: Final = 0.7  # in August, clients are on holiday
+_DAYS_BEFORE_START: Final = 200  # days before the year during which deals are created that are still open at its start
+_DEALS_PER_DAY: Final = 0.22  # deals without a lead that a seller creates on an ordinary working day
 _DAY_OFF_LEVEL: Final = 0.03  # leads arrive through the website on days off, too
+_PLANNED_SHARE: Final = 1.2  # of the median time that a deal takes: when sellers expect to close it
 _EXCHANGE_RATES: Final = {"USD": Decimal("0.92"), "RUB": Decimal("0.0104")}
 
 
@@ -209,7 +212,7 @@ class CompanyHistory:
         self._add_event(
             at, "deal", None, externalId=key, title=f"{product.name} for {self._client_names[client]}", owner=_external_reference(person.key),
             client=_external_reference(client), stage=(pipeline, 0), product=product.name, createdAt=at,
-            expectedCloseOn=CALENDAR.day_of(self._later_time(at, 35)), amount={"amount": amount, "currency": currency},
+            expectedCloseOn=CALENDAR.day_of(self._later_time(at, _PLANNED_SHARE * _median_days(pipeline))), amount={"amount": amount, "currency": currency},
         )  # fmt: skip
         self._follow_stages(person, key, pipeline, at, amount, currency)
 
@@ -239,7 +242,7 @@ class CompanyHistory:
         self._add_event(at, "deal", None, externalId=key, status=DealStatus.WON, closedAt=at, **cost_fields)
 
     def _random_amount(self, product: company_data.DemoProduct) -> tuple[Decimal, str]:
-        euros = product.price * self._rng.lognormvariate(0.25, 0.65)
+        euros = product.price * self._rng.lognormvariate(0.1, 0.35)
         currency = self._rng.choices(("EUR", "USD", "RUB"), (90, 6, 4))[0]
         amount = euros / float(_EXCHANGE_RATES.get(currency, Decimal(1)))
         return Decimal(round(amount, -1 if currency != "RUB" else -3)), currency
@@ -280,8 +283,12 @@ class CompanyHistory:
 
 
 def deal_speed(at: datetime) -> float:
-    """Return the factor by which deals move faster at that time: slow in August, fast in December."""
-    return max(activity_level(CALENDAR.day_of(at)), 0.5)
+    """Return the factor by which deals move faster at that time: fast before a quarter ends, slow in August."""
+    return _QUARTER_SPEEDS[(at.month - 1) % 3] * (_AUGUST_SPEED if at.month == 8 else 1.0)
+
+
+def _median_days(pipeline: int) -> float:
+    return sum(stage.median_days for stage in company_data.PIPELINES[pipeline].stages)
 
 
 def _create_person(number: int, rng: random.Random) -> DemoPerson:

@@ -18,6 +18,7 @@ from strawberry.dataloader import DataLoader
 from demo import company_data
 from demo.goals import PlannedGoal, plan_goals
 from demo.history_generator import CALENDAR, DEMOS, TRAININGS, CompanyHistory, HistoryEvent
+from domain.alerts.rules import AlertKind, Recipient
 from domain.permissions import DeviceKind
 from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, decode_global_id, encode_global_id
 from domain.primitives.periods import PeriodKind
@@ -25,6 +26,7 @@ from domain.primitives.units import Unit
 from models.crm import pipelines
 from models.organization import people as people_rows
 from models.organization.people import Employee
+from resolvers.alerts import rules as alert_rules
 from resolvers.auth import devices
 from resolvers.crm import calls, clients, custom_metrics, deals, leads, products, stage_history, tasks
 from resolvers.goals import goals
@@ -36,6 +38,7 @@ from resolvers.request.viewer import Viewer
 
 PASSWORD: Final = "snowflake"  # of all employees; not a secret, since the demo prints it at start
 _CLOSE_AFTER_WORKDAYS: Final = 5  # of the next month
+_LARGE_DEAL: Final = Decimal(15_000)  # from which on managers and directors hear of a deal
 _BATCH_FRACTION: Final = 5  # a batch covers a fifth of the time between its start and now, within the limits below
 _MIN_BATCH, _MAX_BATCH = timedelta(hours=12), timedelta(days=14)
 _UPSERT_BY_KIND: Final[
@@ -101,6 +104,7 @@ class _DemoSeeder:
         async with context.unit_of_work():
             await self._create_people(context, admin)
             await self._create_catalog(context)
+            await self._create_alert_rules(context)
             _, wallboard = await devices.create_device(context, {"name": "Hall", "kind": DeviceKind.WALLBOARD})
             self.crm, integration = await devices.create_device(
                 context, {"name": "Old CRM", "kind": DeviceKind.INTEGRATION}
@@ -153,6 +157,15 @@ class _DemoSeeder:
             await company.set_exchange_rate(context, currency=currency, rate=rate, valid_from=context.now().date())
         for key, name, unit in ((TRAININGS, "Training", Unit.HOURS), (DEMOS, "Product demonstrations", Unit.COUNT)):
             await custom_metrics.create_metric(context, key=key, name=name, description=None, unit=unit)
+
+    async def _create_alert_rules(self, context: Context) -> None:
+        """Create the rules that a new company does not have: about large wins, and deals in the stage of the contract."""
+        contract_id = self.stage_global_ids[0, len(company_data.PIPELINES[0].stages) - 1]
+        for kind, fields in (
+            (AlertKind.DEAL_WON, {"recipients": [Recipient.DIRECTORS]}),
+            (AlertKind.DEAL_ENTERED_STAGE, {"recipients": [Recipient.MANAGER], "stage": contract_id}),
+        ):
+            await alert_rules.create(context, {"kind": kind, "minAmount": _LARGE_DEAL, **fields})
 
     async def record_events(self, at: datetime, events: list[HistoryEvent]) -> None:
         """Record the events of a batch at `at`.

@@ -8,12 +8,12 @@ servers at once, or again after a crash, does nothing twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from domain.alerts.rules import AlertKind, Subject
+from domain.alerts.rules import AlertKind, Rule, Subject
 from domain.goals.progress import pace_check_time
 from domain.primitives.periods import Period, PeriodKind
 from models.alerts import inactivity
@@ -23,7 +23,6 @@ from resolvers.activities.entries import RecordChange
 from resolvers.alerts import inactivity as inactivity_alerts
 from resolvers.alerts import rules as alert_rules
 from resolvers.alerts.evaluation import raise_alerts
-from resolvers.alerts.rules import ActiveRule
 from resolvers.analytics import worktime
 from resolvers.crm.change_effects import apply_change_effects
 from resolvers.crm.tasks import make_overdue_entry
@@ -84,39 +83,64 @@ async def record_overdue_tasks(context: Context) -> bool:
 
 async def check_stalled_deals(context: Context) -> bool:
     """Raise alerts for open deals without activity for too long."""
-    active_rules = await alert_rules.active_rules(context, {AlertKind.DEAL_STALLED})
-    subjects = sorted(
-        {subject for active_rule in active_rules for subject in await _find_stalled_deals(context, active_rule)}
-    )
+
+    async def find_batch(rule: Rule, after_id: int) -> Sequence[tuple[int, int]]:
+        min_inactivity = timedelta(days=rule.days or 0)
+        return await inactivity.find_inactive_deals(
+            rule.id,
+            before=context.clock() - min_inactivity,
+            min_inactivity=min_inactivity,
+            after_id=after_id,
+            limit=_BATCH_SIZE,
+        )
+
+    await _raise_inactive_records(context, AlertKind.DEAL_STALLED, "Deal", find_batch)
+    return False
+
+
+async def check_untouched_leads(context: Context) -> bool:
+    """Raise alerts for new leads that are untouched for too long."""
+
+    async def find_batch(rule: Rule, after_id: int) -> Sequence[tuple[int, int]]:
+        before = context.clock() - timedelta(hours=rule.hours or 0)  # working hours last no less
+        return await inactivity.find_untouched_leads(rule.id, before=before, after_id=after_id, limit=_BATCH_SIZE)
+
+    await _raise_inactive_records(context, AlertKind.LEAD_UNTOUCHED, "Lead", find_batch)
+    return False
+
+
+async def _raise_inactive_records(
+    context: Context,
+    kind: AlertKind,
+    subject_kind: str,
+    find_batch: Callable[[Rule, int], Awaitable[Sequence[tuple[int, int]]]],
+) -> None:
+    """Raise the alerts of a kind about inactive records.
+
+    find_batch  finds the next inactive records without an active alert of a rule, after a timer id, as
+                (timer id, record id)
+    """
+    active_rules = await alert_rules.active_rules(context, {kind})
+    inactive_subjects: set[Subject] = set()
+    for active_rule in active_rules:
+        after_id = 0
+        while rows := await find_batch(active_rule.rule, after_id):
+            after_id = rows[-1][0]
+            timers = await inactivity.find_timers([(subject_kind, record_id) for _, record_id in rows])
+            candidates = await inactivity_alerts.find_inactive_records(context, active_rule, timers)
+            inactive_subjects.update(candidate.subject for candidate in candidates)
+    subjects = sorted(inactive_subjects)
     for start in range(0, len(subjects), _BATCH_SIZE):
-        async with context.unit_of_work():  # checked again under the lock, since a deal may have changed meanwhile
+        async with context.unit_of_work():  # checked again under the lock, since a record may have changed meanwhile
             timers = await inactivity.find_timers(subjects[start : start + _BATCH_SIZE])
             await raise_alerts(
                 context,
                 [
                     (active_rule, candidate)
                     for active_rule in active_rules
-                    for candidate in await inactivity_alerts.find_inactive_deals(context, active_rule, timers)
+                    for candidate in await inactivity_alerts.find_inactive_records(context, active_rule, timers)
                 ],
             )
-    return False
-
-
-async def _find_stalled_deals(context: Context, active_rule: ActiveRule) -> list[Subject]:
-    """Return the open deals that are inactive for too long for the rule and have no active alert of it."""
-    min_inactivity, after_id, subjects = timedelta(days=active_rule.rule.days or 0), 0, list[Subject]()
-    while True:
-        before = context.clock() - min_inactivity
-        rows = await inactivity.find_inactive_deals(
-            active_rule.row.id, before=before, min_inactivity=min_inactivity, after_id=after_id, limit=_BATCH_SIZE
-        )
-        if not rows:
-            return subjects
-        after_id = rows[-1][0]
-        candidates = await inactivity_alerts.find_inactive_deals(
-            context, active_rule, await inactivity.find_timers([("Deal", deal_id) for _, deal_id, _ in rows])
-        )
-        subjects += [candidate.subject for candidate in candidates]
 
 
 async def check_inactive_employees(context: Context) -> bool:
@@ -183,6 +207,7 @@ SCHEDULED_JOBS: Final[tuple[ScheduledJob, ...]] = (
     ScheduledJob("overdue tasks", timedelta(seconds=1), record_overdue_tasks),
     ScheduledJob("recurring goals", timedelta(seconds=10), recurrence.renew_goals),
     ScheduledJob("stalled deals", timedelta(seconds=30), check_stalled_deals),
+    ScheduledJob("untouched leads", timedelta(seconds=30), check_untouched_leads),
     ScheduledJob("inactive employees", timedelta(minutes=1), check_inactive_employees),
     ScheduledJob("work time", timedelta(seconds=30), worktime.post_remaining),
     ScheduledJob("clean-up", timedelta(hours=1), purge_expired),

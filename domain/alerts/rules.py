@@ -32,12 +32,16 @@ class AlertKind(StrEnum):
     GOAL_BEHIND = "GOAL_BEHIND"
     GOAL_ACHIEVED = "GOAL_ACHIEVED"
     NO_ACTIVITY = "NO_ACTIVITY"
+    LEAD_UNTOUCHED = "LEAD_UNTOUCHED"
+    DEAL_ENTERED_STAGE = "DEAL_ENTERED_STAGE"
+    DEAL_WON = "DEAL_WON"
 
 
 class Recipient(StrEnum):
     MANAGER = "MANAGER"
     EMPLOYEE = "EMPLOYEE"
     DIRECTORS = "DIRECTORS"
+    ASSIGNER = "ASSIGNER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +50,39 @@ class AlertDefinition:
 
     activity                 the kind of activity that may raise an alert; None: only the passage of time does, and
                              its event has the name of the alert kind
+    other_activities         further kinds of activity that may raise it
     condition                what else must hold of the data of the activity
+    occurrence               the field of that data that identifies the occurrence: if the same one begins again, its
+                             alert stands again and is not sent again. None: every activity is another occurrence
+    max_age                  an activity that is recorded later than this after it happened raises no alert
     about_deals              whether a rule may have a minimum amount
+    about_stage              whether a rule names a stage
+    about_tasks              whether a rule may have the recipient ASSIGNER
     default_days             for a kind of inactivity: the days after which it is too long
+    default_hours            for a kind of inactivity: the working hours after which it is too long
     default_percent          for a goal behind its pace: percentage points of the target
     default_cool_down_hours  the cool-down of a new company's rule
+    default_recipients       the recipients of a new company's rule; empty: it has no such rule
     """
 
     activity: str | None = None
+    other_activities: tuple[str, ...] = ()
     condition: Callable[[Mapping[str, Any]], Any] = lambda data: True
+    occurrence: str | None = None
+    max_age: timedelta | None = None
     about_deals: bool = False
+    about_stage: bool = False
+    about_tasks: bool = False
     default_days: int | None = None
+    default_hours: int | None = None
     default_percent: float | None = None
     default_cool_down_hours: int | None = None
+    default_recipients: tuple[Recipient, ...] = (Recipient.MANAGER,)
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The kinds of the events that may raise an alert, as far as activities do."""
+        return (*((self.activity,) if self.activity else ()), *self.other_activities)
 
 
 ALERT_DEFINITIONS: Final[Mapping[AlertKind, AlertDefinition]] = {
@@ -69,23 +93,46 @@ ALERT_DEFINITIONS: Final[Mapping[AlertKind, AlertDefinition]] = {
         about_deals=True,
     ),
     AlertKind.DEAL_STALLED: AlertDefinition(about_deals=True, default_days=14),
-    AlertKind.TASK_OVERDUE: AlertDefinition("TASK_OVERDUE", condition=lambda data: data.get("kind") != "ASSIGNMENT"),
+    AlertKind.TASK_OVERDUE: AlertDefinition(
+        "TASK_OVERDUE",
+        condition=lambda data: data.get("kind") != "ASSIGNMENT",
+        occurrence="due",
+        about_tasks=True,
+    ),
     AlertKind.ASSIGNMENT_OVERDUE: AlertDefinition(
-        "TASK_OVERDUE", condition=lambda data: data.get("kind") == "ASSIGNMENT"
+        "TASK_OVERDUE",
+        condition=lambda data: data.get("kind") == "ASSIGNMENT",
+        occurrence="due",
+        about_tasks=True,
+        default_recipients=(Recipient.MANAGER, Recipient.ASSIGNER),
     ),
     AlertKind.GOAL_BEHIND: AlertDefinition(default_percent=10.0, default_cool_down_hours=7 * 24),
-    AlertKind.GOAL_ACHIEVED: AlertDefinition("GOAL_ACHIEVED"),
+    AlertKind.GOAL_ACHIEVED: AlertDefinition("GOAL_ACHIEVED", occurrence="reached"),
     AlertKind.NO_ACTIVITY: AlertDefinition(default_days=3),
+    AlertKind.LEAD_UNTOUCHED: AlertDefinition(default_hours=4),
+    AlertKind.DEAL_ENTERED_STAGE: AlertDefinition(
+        "DEAL_STAGE_CHANGED",
+        ("DEAL_CREATED",),
+        condition=lambda data: data.get("to") is not None and data.get("status", "OPEN") == "OPEN",
+        occurrence="to",
+        about_deals=True,
+        about_stage=True,
+        default_recipients=(),
+    ),
+    AlertKind.DEAL_WON: AlertDefinition("DEAL_WON", max_age=timedelta(days=1), about_deals=True, default_recipients=()),
 }
 if undefined_kinds := AlertKind.__members__.keys() - ALERT_DEFINITIONS.keys():
     raise LookupError(f"domain/alerts/rules.py: add {', '.join(undefined_kinds)} to ALERT_DEFINITIONS")
 INACTIVITY_KINDS: Final = frozenset(
-    kind for kind, definition in ALERT_DEFINITIONS.items() if definition.default_days is not None
+    kind for kind, definition in ALERT_DEFINITIONS.items() if definition.default_days or definition.default_hours
 )
 _KINDS_BY_EVENT: Final[Mapping[str, list[AlertKind]]] = {
-    event_kind: [kind for kind, definition in ALERT_DEFINITIONS.items() if (definition.activity or kind) == event_kind]
-    for event_kind in {definition.activity or kind for kind, definition in ALERT_DEFINITIONS.items()}
+    event_kind: [kind for kind, definition in ALERT_DEFINITIONS.items() if event_kind in (definition.events or (kind,))]
+    for event_kind in {
+        event for kind, definition in ALERT_DEFINITIONS.items() for event in definition.events or (kind,)
+    }
 }
+QUARTERS_PER_HOUR: Final = 4
 _DEFAULT_PERCENT: Final = ALERT_DEFINITIONS[AlertKind.GOAL_BEHIND].default_percent or 0
 _NON_WORK_EVENTS: Final = frozenset({"GOAL_SET", "GOAL_CHANGED", "GOAL_ACHIEVED", "GOAL_ARCHIVED"})
 
@@ -97,8 +144,10 @@ class Rule:
     employee_id, team_ids  limit the rule to one employee or to these teams; both None: the whole company
     min_amount             in minor units of the company's currency
     days                   length of inactivity: calendar days for DEAL_STALLED, working days for NO_ACTIVITY
+    hours                  length of inactivity in working hours, for LEAD_UNTOUCHED
     percent                for GOAL_BEHIND: percentage points of the target below the even pace
     cool_down              time during which the same subject does not notify again
+    stage_id               the stage that a deal enters, for DEAL_ENTERED_STAGE
     """
 
     id: int
@@ -109,6 +158,8 @@ class Rule:
     days: int | None = None
     percent: float | None = None
     cool_down: timedelta | None = None
+    hours: int | None = None
+    stage_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +189,9 @@ class AlertCandidate:
     team_id      the employee's team at that instant, or the team of the goal; 0 for none
     amount       of a deal, in minor units of the company's currency; None while it is unknown
     data         the values that the message needs
+    occurrence   identifies what happened among the occurrences of the subject; None if it is another one each time
+    stage_id     the stage that a deal has entered
+    assigner_id  the author of the task
     """
 
     kind: AlertKind
@@ -147,6 +201,9 @@ class AlertCandidate:
     team_id: int
     amount: int | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    occurrence: str | None = None
+    stage_id: int | None = None
+    assigner_id: int | None = None
 
 
 def alert_kind_of(event: Event) -> AlertKind | None:
@@ -155,6 +212,20 @@ def alert_kind_of(event: Event) -> AlertKind | None:
         if ALERT_DEFINITIONS[kind].condition(event.data):
             return kind
     return None
+
+
+def occurrence_of(kind: AlertKind, event: Event) -> str | None:
+    """Return what identifies the occurrence that the event begins; None if every event is another occurrence."""
+    name = ALERT_DEFINITIONS[kind].occurrence
+    value = event.data.get(name) if name else None
+    return None if value is None else str(value)
+
+
+def is_too_old(event: Event, now: datetime) -> bool:
+    """Return whether the event happened too long ago to raise an alert of its kind."""
+    kind = alert_kind_of(event)
+    max_age = ALERT_DEFINITIONS[kind].max_age if kind else None
+    return max_age is not None and now - event.at > max_age
 
 
 def subjects_of(event: Event) -> frozenset[Subject]:
@@ -185,9 +256,13 @@ def inactivity_deadline(
 
     For a deal, a day is 24 hours. For an employee, only working days without an absence count: from such a day the
     deadline has the same time of day; from another one it is the start of the working day after the counted ones.
+    For a lead, the working hours of the company count: a customer waits also while the lead's owner is absent.
 
     is_absent  whether the employee has an absence on a day
     """
+    if rule.kind is AlertKind.LEAD_UNTOUCHED:
+        hours = rule.hours or ALERT_DEFINITIONS[rule.kind].default_hours or 1
+        return calendar.add_quarters(since, hours * QUARTERS_PER_HOUR)
     days = rule.days or ALERT_DEFINITIONS[rule.kind].default_days or 1
     if rule.kind is AlertKind.DEAL_STALLED:
         return since + timedelta(days=days)
@@ -216,6 +291,8 @@ def matches(rule: Rule, candidate: AlertCandidate) -> bool:
         return False
     if rule.team_ids is not None and candidate.team_id not in rule.team_ids:
         return False
+    if rule.stage_id is not None and rule.stage_id != candidate.stage_id:
+        return False
     return rule.min_amount is None or (candidate.amount is not None and candidate.amount >= rule.min_amount)
 
 
@@ -224,26 +301,34 @@ class AlertDeduplicator:
 
     active         the (rule id, subject) pairs with an unresolved alert
     last_notified  when the last alert of a pair that notified recipients occurred
+    occurrences    the (rule id, subject, occurrence) triples that have an alert, resolved or not
     """
 
     def __init__(
         self,
         active: Iterable[tuple[int, Subject]] = (),
         last_notified: Mapping[tuple[int, Subject], datetime] = MappingProxyType({}),
+        occurrences: Iterable[tuple[int, Subject, str]] = (),
     ) -> None:
         self._active, self._last_notified = set(active), dict(last_notified)
+        self._occurrences = set(occurrences)
 
     def register(self, rule: Rule, candidate: AlertCandidate) -> bool | None:
         """Register a candidate that matches the rule, and return whether its alert notifies recipients.
 
-        None: an alert about the subject is active already, nothing is raised. False: the cool-down of
-        the last alert still runs; the alert is raised without notification, and as it is active from
-        then on, the same reason does not notify after the cool-down either.
+        None: an alert about the subject is active already, or the same occurrence had its alert; nothing
+        is raised. False: the cool-down of the last alert still runs; the alert is raised without
+        notification, and as it is active from then on, the same reason does not notify after the
+        cool-down either.
         """
         key = (rule.id, candidate.subject)
         if key in self._active:
             return None
         self._active.add(key)
+        if candidate.occurrence is not None:
+            if (*key, candidate.occurrence) in self._occurrences:
+                return None
+            self._occurrences.add((*key, candidate.occurrence))
         last_at = self._last_notified.get(key)
         if rule.cool_down is not None and last_at is not None and candidate.at - last_at < rule.cool_down:
             return False
@@ -260,17 +345,20 @@ def select_recipients(
     employee_id: int | None,
     manager_ids: Sequence[int],
     director_ids: Sequence[int],
+    assigner_id: int | None = None,
 ) -> list[int]:
     """Return the ids of the employees to notify, without duplicates.
 
     employee_id   the employee concerned; None if there is none or they are inactive
     manager_ids   the managers above them, or above the team that owns the goal, the nearest first
     director_ids  notified in place of the manager if there is none
+    assigner_id   the author of the task; None if there is none or they are inactive: the manager instead
     """
     nearest_manager = list(manager_ids[:1]) or list(director_ids)
     ids_by_kind = {
         Recipient.MANAGER: nearest_manager,
         Recipient.EMPLOYEE: nearest_manager if employee_id is None else [employee_id],
         Recipient.DIRECTORS: list(director_ids),
+        Recipient.ASSIGNER: nearest_manager if assigner_id is None else [assigner_id],
     }
     return list(dict.fromkeys(recipient_id for kind in recipient_kinds for recipient_id in ids_by_kind[kind]))

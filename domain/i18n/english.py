@@ -29,6 +29,9 @@ _TEXTS: Final = {
     "alert.GOAL_BEHIND": "goal{title} is {points} behind: {percent}% instead of {expected}%",
     "alert.GOAL_ACHIEVED": "goal achieved:{title}",
     "alert.NO_ACTIVITY": "nothing recorded for {workdays}",
+    "alert.LEAD_UNTOUCHED": "nobody has worked on lead{title} for {workhours}",
+    "alert.DEAL_ENTERED_STAGE": "deal{title}{amount} is now in stage {stage}",
+    "alert.DEAL_WON": "deal won:{title}{amount}",
     "alerts.title": "Scoreline: {alerts}",
     "alerts.resolved": "{sentence} (settled since)",
     # entries of the activity feed
@@ -99,6 +102,7 @@ ENGLISH: Final = Language(
         "alert": ("alert", "alerts"),
         "day": ("day", "days"),
         "working day": ("working day", "working days"),
+        "working hour": ("working hour", "working hours"),
         "percentage point": ("percentage point", "percentage points"),
         "hour": ("hour", "hours"),
         "minute": ("minute", "minutes"),

@@ -88,6 +88,7 @@ PLACEHOLDERS: Final[Mapping[str, Callable[[Data, Language], str]]] = {
     "problem": lambda data, language: data["problem"],
     "days": lambda data, language: language.count(data["days"], "day"),
     "workdays": lambda data, language: language.count(data["days"], "working day"),
+    "workhours": lambda data, language: language.count(data["hours"], "working hour"),
     "due": _format_due,
     "percent": lambda data, language: str(data["percent"]),
     "expected": lambda data, language: str(data["expected"]),

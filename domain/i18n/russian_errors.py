@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.i18n import russian_calendar_errors
+from domain.i18n import russian_calendar_errors, russian_refusals
 
 RUSSIAN_ERRORS: Final = {
     **russian_calendar_errors.RUSSIAN_CALENDAR_ERRORS,
+    **russian_refusals.RUSSIAN_REFUSALS,
     # numbers, days and text
     "Give a number.": "Укажите число.",
     "Give a number from {least} to {most}.": "Укажите число от {least} до {most}.",

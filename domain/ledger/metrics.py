@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from domain.ledger.record_facts import (
+    CallDirection,
     CallFacts,
     CallOutcome,
     ClientFacts,
@@ -241,6 +242,13 @@ METRICS: Final = _index_by_key(
         Unit.COUNT,
         "Calls made",
         "Every call, answered or not.",
+    ),
+    _make_call_metric(
+        "calls_outbound",
+        Unit.COUNT,
+        "Outbound calls",
+        "Calls that the employee made, answered or not.",
+        when=lambda call: call.direction is CallDirection.OUTBOUND,
     ),
     _make_call_metric(
         "calls_answered",

@@ -109,6 +109,7 @@ class CallFacts:
     made: Moment
     outcome: CallOutcome
     seconds: int
+    direction: CallDirection = CallDirection.OUTBOUND
 
 
 @dataclass(frozen=True, slots=True)

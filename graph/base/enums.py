@@ -116,13 +116,19 @@ _register_enum(
     ASSIGNMENT="Assigned by a manager (поручение).",
 )
 _register_enum(ActivityKind, "Kind of an activity.")
-_register_enum(AlertKind, "Kind of an alert.")
+_register_enum(
+    AlertKind,
+    "Kind of an alert.",
+    LEAD_UNTOUCHED="Nobody has worked on a new lead for some working hours.",
+    DEAL_ENTERED_STAGE="An open deal has entered the stage of the rule.",
+)
 _register_enum(
     Recipient,
     "Recipients of an alert.",
     "AlertRecipient",
     MANAGER="The employee's manager; for a team's goal the team's manager; the directors if there is no manager above.",
     EMPLOYEE="The employee; for a team's goal, its manager.",
+    ASSIGNER="The employee who gave the task; the manager if they may not see it any more. For kinds about tasks.",
 )
 _register_enum(UserErrorCode, "Reason why an input was refused.", "UserErrorCode")
 _register_enum(RecordKind, "Types of records that have an `externalId`.", "RecordType")

@@ -16,7 +16,9 @@ from graph.base.input_mapping import to_input_fields
 from graph.base.row_types import Info, Node, event_cursor, row_type
 from graph.base.scopes import Scope
 from graph.types.activities import ActivitySubject
+from graph.types.deals import Stage
 from models.alerts import alerts as rows
+from models.crm import pipelines
 from models.organization import people
 from resolvers import node
 from resolvers.alerts import dry_run, inbox, rules
@@ -27,13 +29,16 @@ EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # ty
 
 @row_type(
     rows.AlertRule,
-    description="When an alert is raised, and for which recipients. A company starts with one rule for each kind.",
+    description="When an alert is raised, and for which recipients. A company starts with a rule for most kinds.",
 )
 class AlertRule(Node):
     kind: AlertKind
     enabled: bool
     days: int | None = strawberry.field(
         description="DEAL_STALLED: days without activity. NO_ACTIVITY: working days without activity."
+    )
+    hours: int | None = strawberry.field(
+        description="LEAD_UNTOUCHED: working hours of the company in which nobody worked on a new lead."
     )
     percent: float | None = strawberry.field(description="GOAL_BEHIND: percentage points below the expected pace.")
     channels: list[str] = strawberry.field(
@@ -58,10 +63,15 @@ secrets are never shown."""
             return None
         return from_minor(root.min_amount, (await info.context.company()).currency)
 
+    @strawberry.field(graphql_type=Stage | None, description="DEAL_ENTERED_STAGE: the stage.")
+    @staticmethod
+    async def stage(root: strawberry.Parent[rows.AlertRule], info: Info) -> Any:
+        return await info.context.load(pipelines.load_stages_by_ids, root.stage_id) if root.stage_id else None
+
     @strawberry.field
     @staticmethod
     def recipients(root: strawberry.Parent[rows.AlertRule]) -> list[Recipient]:
-        return [Recipient(name) for name in root.recipients]
+        return root.all_recipients
 
 
 @row_type(rows.Alert, description="An alert in the viewer's inbox.")
@@ -115,7 +125,7 @@ class AlertRuleTest:
     examples: list[str] = strawberry.field(description="Messages of the newest ones.")
 
 
-@strawberry.input(description="Fields that the kind of alert does not use are ignored.")
+@strawberry.input(description="A field that the kind of alert does not use is refused.")
 class AlertRuleInput:
     kind: AlertKind
     scope: ID | None = strawberry.field(
@@ -124,6 +134,10 @@ class AlertRuleInput:
     enabled: bool = True
     min_amount: Decimal | None = strawberry.field(default=UNSET, description="In the company's currency.")
     days: int | None = strawberry.field(default=UNSET, description="DEAL_STALLED: 14 unless given; NO_ACTIVITY: 3.")
+    hours: int | None = strawberry.field(
+        default=UNSET, description="LEAD_UNTOUCHED: working hours of the company, 4 unless given."
+    )
+    stage: ID | None = strawberry.field(default=UNSET, description="DEAL_ENTERED_STAGE: the stage; required.")
     percent: float | None = strawberry.field(default=UNSET, description="GOAL_BEHIND: 10 unless given.")
     recipients: list[Recipient]
     channels: list[str] = strawberry.field(default_factory=list)

@@ -43,6 +43,17 @@ class ForecastAccuracy:
     )
 
 
+@strawberry.type(
+    description="The open deals of a scope as they stand. This is no forecast: many of them are never won."
+)
+class OpenPipeline:
+    deals: int = strawberry.field(description="How many deals are open.")
+    amount: Decimal = strawberry.field(
+        description="Total of the amounts that they state, in the company's currency; with PROFIT, less their cost."
+    )
+    without_amount: int = strawberry.field(description="How many of them state no amount (with PROFIT, or no cost).")
+
+
 @strawberry.type(description="The forecast as of the start of an earlier day.")
 class ForecastSnapshot:
     day: date
@@ -81,6 +92,18 @@ class Forecast:
     attainment_probability: float | None = strawberry.field(
         description="Probability, 0 to 1, that the target is reached; null without one, or with too little history."
     )
+
+    @strawberry.field(
+        graphql_type=OpenPipeline | None,
+        description="""The deals open now, beside the forecast: with confidence NONE all that is known of the future.
+Null if the period is over.""",
+    )
+    @staticmethod
+    def open_pipeline(root: strawberry.Parent[ForecastRow]) -> Any:
+        pipeline = root.open_pipeline
+        return pipeline and OpenPipeline(
+            deals=pipeline.deals, amount=root.to_money(pipeline.amount), without_amount=pipeline.without_amount
+        )
 
     @strawberry.field(graphql_type=Scope)
     @staticmethod

@@ -10,7 +10,7 @@ from tortoise import fields
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from domain.alerts.rules import AlertKind, Subject
+from domain.alerts.rules import AlertKind, Recipient, Subject
 from models.db import connection
 from models.db.columns import enum_column, foreign_key, minor_units_column
 from models.goals.goals import OwnerKind
@@ -23,7 +23,8 @@ class AlertRule(Model):
     """An alert rule. A deleted rule stays in the table for the alerts that it raised.
 
     `min_amount` is in minor units of the company's currency; `recipients` holds names of `Recipient`
-    members, `channels` names of notification channels.
+    members, `channels` names of notification channels. ASSIGNER has a column of its own: servers of an
+    older version do not know that name.
     """
 
     id = fields.IntField(primary_key=True)
@@ -37,17 +38,30 @@ class AlertRule(Model):
     recipients: list[str] = fields.JSONField(default=list)
     channels: list[str] = fields.JSONField(default=list)
     cool_down_hours: int | None = fields.IntField(null=True)
+    hours: int | None = fields.IntField(null=True)
+    stage_id: int | None = fields.IntField(null=True)
+    to_assigner: bool = fields.BooleanField(default=False, db_default=False)  # type: ignore[assignment]
     created_at: datetime = fields.DatetimeField()
     deleted_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:
         table = "alert_rule"
 
+    @property
+    def all_recipients(self) -> list[Recipient]:
+        return [*(Recipient(name) for name in self.recipients), *([Recipient.ASSIGNER] if self.to_assigner else [])]
+
+    def set_recipients(self, recipients: Sequence[Recipient]) -> None:
+        self.recipients = [recipient.value for recipient in recipients if recipient is not Recipient.ASSIGNER]
+        self.to_assigner = Recipient.ASSIGNER in recipients
+
 
 class RaisedAlert(Model):
     """An alert: one per rule, subject and occurrence. At most one per rule and subject is unresolved.
 
     `notified` is False for an alert raised during the cool-down of its rule: it is in no inbox.
+    `occurrence` identifies what happened, if it can begin again: the due time of a task, the target of a
+    goal, the stage of a deal. It is None for other kinds, and for alerts raised before it was stored.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -63,6 +77,7 @@ class RaisedAlert(Model):
     resolved_at: datetime | None = fields.DatetimeField(null=True)
     notified: bool = fields.BooleanField(source_field="told", default=True)  # type: ignore[assignment]
     data: dict[str, Any] = fields.JSONField(default=dict)
+    occurrence: str | None = fields.CharField(max_length=40, null=True)  # type: ignore[assignment]
 
     class Meta:
         table = "raised_alert"
@@ -128,6 +143,27 @@ async def find_active(subjects: Collection[Subject]) -> list[RaisedAlert]:
     return [RaisedAlert._init_from_db(**row) for row in rows]
 
 
+async def find_active_and_resumable(
+    subjects: Collection[Subject], resumable_subjects: Collection[Subject]
+) -> list[RaisedAlert]:
+    """Return the unresolved alerts about any of the subjects, and all that could stand again about `resumable_subjects`.
+
+    An alert can stand again unless its rule has changed its kind.
+    """
+    if not resumable_subjects:
+        return await find_active(subjects)
+    condition, values = _subject_condition({*subjects, *resumable_subjects})
+    resumable, resumable_values = _subject_condition(resumable_subjects)
+    known_kinds = connection.placeholders(_KNOWN_KINDS)
+    rows = await connection.fetch_rows(
+        f"SELECT * FROM raised_alert WHERE kind IN ({known_kinds}) AND ("  # noqa: S608
+        f"(resolved_at IS NULL AND ({condition})) OR (({resumable}) AND EXISTS (SELECT 1 FROM alert_rule"
+        " WHERE alert_rule.id = raised_alert.rule_id AND alert_rule.kind = raised_alert.kind))) ORDER BY id",
+        [*_KNOWN_KINDS, *values, *resumable_values],
+    )
+    return [RaisedAlert._init_from_db(**row) for row in rows]
+
+
 async def find_active_of_kind(kind: AlertKind) -> list[RaisedAlert]:
     """Return the unresolved alerts of a kind."""
     return await RaisedAlert.filter(kind=kind, resolved_at=None)
@@ -136,6 +172,12 @@ async def find_active_of_kind(kind: AlertKind) -> list[RaisedAlert]:
 async def resolve(raised: Sequence[RaisedAlert], at: datetime) -> None:
     if raised:
         await RaisedAlert.filter(id__in=[row.id for row in raised], resolved_at=None).update(resolved_at=at)
+
+
+async def stand_again(raised: Sequence[RaisedAlert]) -> None:
+    """Make resolved alerts unresolved again; nothing is sent, and what was read stays read."""
+    if raised:
+        await RaisedAlert.filter(id__in=[row.id for row in raised]).update(resolved_at=None)
 
 
 async def resolve_all_of_rule(rule_id: int, at: datetime) -> None:

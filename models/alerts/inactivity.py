@@ -1,4 +1,4 @@
-"""Inactivity timers: one row per open deal and employee, with the time of the last activity.
+"""Inactivity timers: one row per open deal, untouched lead and employee, with the time of the last activity.
 
 They make "no activity for 14 days" a range query on an index instead of a scan of the activities.
 Times are whole microseconds since 1970, because SQLite and PostgreSQL subtract integers alike.
@@ -25,7 +25,7 @@ MIN_INACTIVITY: Final = timedelta(days=1)  # the shortest inactivity that a rule
 
 
 class InactivityTimer(Model):
-    """When a deal or an employee was last active.
+    """When a deal or an employee was last active, or an untouched lead was created.
 
     since           time of the last activity
     imported_until  time of the import that recorded the last activity, 0 if it was not an import. An
@@ -34,7 +34,7 @@ class InactivityTimer(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    kind: str = fields.CharField(max_length=10)  # type: ignore[assignment]  # Deal or Employee
+    kind: str = fields.CharField(max_length=10)  # type: ignore[assignment]  # Deal, Lead or Employee
     subject_id: int = fields.IntField()
     since: int = fields.BigIntField()
     imported_until: int = fields.BigIntField(source_field="known", default=0)
@@ -74,10 +74,10 @@ async def record_activity(last_activity: Mapping[Subject, datetime], *, imported
     await connection.execute_with_rows(_RECORD_ACTIVITY_SQL, rows)
 
 
-async def remove(deal_ids: Collection[int]) -> None:
-    """Delete the timers of deals that are no longer open."""
-    if deal_ids:
-        await InactivityTimer.filter(kind="Deal", subject_id__in=list(deal_ids)).delete()
+async def remove(kind: str, subject_ids: Collection[int]) -> None:
+    """Delete the timers of deals that are no longer open, or of leads that were touched."""
+    if subject_ids:
+        await InactivityTimer.filter(kind=kind, subject_id__in=list(subject_ids)).delete()
 
 
 async def find_timers(subjects: Collection[Subject]) -> dict[Subject, InactivityTimer]:
@@ -94,7 +94,7 @@ async def find_timers(subjects: Collection[Subject]) -> dict[Subject, Inactivity
 
 
 _INACTIVE_DEALS_SQL = """
-SELECT silence.id, silence.subject_id, silence.since FROM silence
+SELECT silence.id, silence.subject_id FROM silence
 JOIN deal ON deal.id = silence.subject_id AND deal.status = 'OPEN' AND deal.deleted_at IS NULL
 WHERE silence.kind = 'Deal' AND silence.since < ? AND silence.known - silence.since < ? AND silence.id > ?
 AND NOT EXISTS (SELECT 1 FROM raised_alert WHERE rule_id = ? AND subject_kind = 'Deal'
@@ -105,17 +105,39 @@ ORDER BY silence.id LIMIT ?
 
 async def find_inactive_deals(
     rule_id: int, *, before: datetime, min_inactivity: timedelta, after_id: int, limit: int
-) -> Sequence[tuple[int, int, datetime]]:
+) -> Sequence[tuple[int, int]]:
     """Return open deals last active before `before` that have no unresolved alert of the rule.
 
     min_inactivity  a deal that was inactive for this long when it was imported is left out
     after_id        the timer id of the last deal of the previous call
-    returns         (timer id, deal id, time of the last activity), by timer id
+    returns         (timer id, deal id), by timer id
     """
     rows = await connection.fetch_rows(
         _INACTIVE_DEALS_SQL, [to_microseconds(before), min_inactivity // _MICROSECOND, after_id, rule_id, limit]
     )
-    return [(row["id"], row["subject_id"], from_microseconds(row["since"])) for row in rows]
+    return [(row["id"], row["subject_id"]) for row in rows]
+
+
+_UNTOUCHED_LEADS_SQL = """
+SELECT silence.id, silence.subject_id FROM silence
+JOIN lead ON lead.id = silence.subject_id AND lead.status = 'NEW' AND lead.deleted_at IS NULL
+WHERE silence.kind = 'Lead' AND silence.since < ? AND silence.id > ?
+AND NOT EXISTS (SELECT 1 FROM raised_alert WHERE rule_id = ? AND subject_kind = 'Lead'
+    AND raised_alert.subject_id = silence.subject_id AND resolved_at IS NULL)
+ORDER BY silence.id LIMIT ?
+"""
+
+
+async def find_untouched_leads(
+    rule_id: int, *, before: datetime, after_id: int, limit: int
+) -> Sequence[tuple[int, int]]:
+    """Return the untouched leads created before `before` that have no unresolved alert of the rule.
+
+    after_id  the timer id of the last lead of the previous call
+    returns   (timer id, lead id), by timer id
+    """
+    rows = await connection.fetch_rows(_UNTOUCHED_LEADS_SQL, [to_microseconds(before), after_id, rule_id, limit])
+    return [(row["id"], row["subject_id"]) for row in rows]
 
 
 _EMPLOYEES_SQL = """

@@ -19,6 +19,7 @@ from models.organization.people import TeamTree
 Owner = tuple[OwnerKind, int]  # kind and id; the company's id is 0
 DayRange = tuple[date, date]  # first and last day, both included
 TeamClause = tuple[str, list[Any]]  # a condition and its parameters
+Select = tuple[str, list[Any]]  # an SQL statement and its parameters
 _ALL_ROWS: Final[TeamClause] = ("1 = 1", [])
 
 
@@ -122,50 +123,16 @@ async def read_statistics(
     statistics = {owner: OwnerStatistics() for owner in owners}
     if not owners:
         return statistics
-    days, previous_days = [(span.start, span.end) for span in (period, counterpart.days)]
-    all_days = previous_days[0], days[1]
+    all_days = counterpart.days.start, period.end
     with_clause, deal_clauses = team_clauses(owners, tree, "deal.closed_on", all_days)
     _, entry_clauses = team_clauses(owners, tree, "entry.effective_on", all_days)
-    team_ids = sorted({owner_id for kind, owner_id in owners if kind is OwnerKind.TEAM})
-    parameters: list[Any] = []
-    selects = []
-    for kind, owner, join, condition, owner_ids in owner_clauses(owners, "total.team_id", "total.employee_id"):
-        clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition, "table": "daily_total"}
-        if kind is OwnerKind.TEAM:  # a team's total includes the teams below it
-            clauses |= {"table": "team_total", "owner": "total.team_id", "join": ""}
-            clauses["condition"], owner_ids = f"total.team_id IN ({connection.placeholders(team_ids)})", team_ids
-        elif kind is OwnerKind.COMPANY:
-            clauses |= {"table": "team_total", "condition": f"total.team_id = {COMPANY_TEAM_ID}"}
-        selects.append(_DAILY_SQL.format(**clauses, metrics=connection.placeholders(metrics)))
-        parameters += [*metrics, *days, *previous_days, *owner_ids]
-    if counterpart.until is not None:
-        for kind, owner, join, condition, owner_ids in owner_clauses(
-            owners, "entry.team_id", "entry.employee_id", entry_clauses
-        ):
-            clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition}
-            selects.append(_CUT_DAY_SQL.format(**clauses, metrics=connection.placeholders(metrics)))
-            parameters += [*metrics, counterpart.cut_day, counterpart.until, *owner_ids]
-    cycle_expression = (
-        f"CASE WHEN deal.status = 'WON' THEN {connection.days_between_sql('deal.created_on', 'deal.closed_on')} END"
-    )
-    closer_expression, team_expression = (
-        "COALESCE(deal.won_by, deal.lost_by)",
-        "COALESCE(deal.won_team, deal.lost_team)",
-    )
-    deal_spans: list[tuple[int, str, list[Any]]] = [(0, "deal.closed_on BETWEEN ? AND ?", [*days])]
-    if counterpart.until is not None:
-        cut = [*previous_days, counterpart.cut_day, counterpart.until]
-        deal_spans.append((1, "deal.closed_on BETWEEN ? AND ? OR deal.closed_on = ? AND deal.closed_at <= ?", cut))
-    else:
-        deal_spans.append((1, "deal.closed_on BETWEEN ? AND ?", [*previous_days]))
-    for previous, span_condition, span in deal_spans:
-        for kind, owner, join, condition, owner_ids in owner_clauses(
-            owners, team_expression, closer_expression, deal_clauses
-        ):
-            clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition, "days": span_condition}
-            selects.append(_CLOSED_DEALS_SQL.format(**clauses, cycle=cycle_expression, previous=previous))
-            parameters += [*span, *owner_ids]
-    for row in await connection.fetch_rows(with_clause + " UNION ALL ".join(selects), parameters):
+    selects = [
+        *_daily_selects(owners, metrics, period, counterpart),
+        *_cut_day_selects(owners, metrics, counterpart, entry_clauses),
+        *_closed_deals_selects(owners, period, counterpart, deal_clauses),
+    ]
+    sql = with_clause + " UNION ALL ".join(select for select, _ in selects)
+    for row in await connection.fetch_rows(sql, [value for _, values in selects for value in values]):
         owner_statistics = statistics[OwnerKind(row["kind"]), row["owner"]]
         if row["day"] is None:
             _add_closed_deals(owner_statistics.previous_closed if row["previous"] else owner_statistics.closed, row)
@@ -176,6 +143,59 @@ async def read_statistics(
         else:
             owner_statistics.daily.setdefault(row["name"], {})[day] = amount
     return statistics
+
+
+def _daily_selects(
+    owners: Collection[Owner], metrics: Sequence[str], period: Period, counterpart: Counterpart
+) -> Iterator[Select]:
+    """Yield the SELECTs of the totals of whole days, in the period and its counterpart."""
+    days = period.start, period.end, counterpart.days.start, counterpart.days.end
+    team_ids = sorted({owner_id for kind, owner_id in owners if kind is OwnerKind.TEAM})
+    for kind, owner, join, condition, owner_ids in owner_clauses(owners, "total.team_id", "total.employee_id"):
+        clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition, "table": "daily_total"}
+        if kind is OwnerKind.TEAM:  # a team's total includes the teams below it
+            clauses |= {"table": "team_total", "owner": "total.team_id", "join": ""}
+            clauses["condition"], owner_ids = f"total.team_id IN ({connection.placeholders(team_ids)})", team_ids
+        elif kind is OwnerKind.COMPANY:
+            clauses |= {"table": "team_total", "condition": f"total.team_id = {COMPANY_TEAM_ID}"}
+        sql = _DAILY_SQL.format(**clauses, metrics=connection.placeholders(metrics))
+        yield sql, [*metrics, *days, *owner_ids]
+
+
+def _cut_day_selects(
+    owners: Collection[Owner],
+    metrics: Sequence[str],
+    counterpart: Counterpart,
+    clauses_of_teams: Sequence[TeamClause],
+) -> Iterator[Select]:
+    """Yield the SELECTs of the postings of the day on which the counterpart is cut."""
+    if counterpart.until is None:
+        return
+    for kind, owner, join, condition, owner_ids in owner_clauses(
+        owners, "entry.team_id", "entry.employee_id", clauses_of_teams
+    ):
+        clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition}
+        sql = _CUT_DAY_SQL.format(**clauses, metrics=connection.placeholders(metrics))
+        yield sql, [*metrics, counterpart.cut_day, counterpart.until, *owner_ids]
+
+
+def _closed_deals_selects(
+    owners: Collection[Owner], period: Period, counterpart: Counterpart, clauses_of_teams: Sequence[TeamClause]
+) -> Iterator[Select]:
+    """Yield the SELECTs of the closed deals, of the period and of its counterpart apart."""
+    whole_days, cut_day = "deal.closed_on BETWEEN ? AND ?", "deal.closed_on = ? AND deal.closed_at <= ?"
+    days, previous_days = [(span.start, span.end) for span in (period, counterpart.days)]
+    spans: list[tuple[int, str, list[Any]]] = [(0, whole_days, [*days]), (1, whole_days, [*previous_days])]
+    if counterpart.until is not None:
+        cut_values = [*previous_days, counterpart.cut_day, counterpart.until]
+        spans[1] = (1, f"{whole_days} OR {cut_day}", cut_values)
+    team, closer = "COALESCE(deal.won_team, deal.lost_team)", "COALESCE(deal.won_by, deal.lost_by)"
+    cycle = f"CASE WHEN deal.status = 'WON' THEN {connection.days_between_sql('deal.created_on', 'deal.closed_on')} END"
+    for previous, span_condition, span_values in spans:
+        for kind, owner, join, condition, owner_ids in owner_clauses(owners, team, closer, clauses_of_teams):
+            clauses = {"kind": kind, "owner": owner, "join": join, "condition": condition, "days": span_condition}
+            sql = _CLOSED_DEALS_SQL.format(**clauses, cycle=cycle, previous=previous)
+            yield sql, [*span_values, *owner_ids]
 
 
 def _add_closed_deals(closed: ClosedDeals, row: dict[str, Any]) -> None:

@@ -45,6 +45,7 @@ class Call(Model):
             Moment(self.made_on, self.started_at),
             self.outcome,
             self.duration_seconds,
+            self.direction,
         )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import ClientFacts, ContactFacts, Credit, Moment
 from domain.primitives.text import search_key
+from models.crm.deals import Deal
+from models.crm.leads import Lead
+from models.crm.tasks import Task
 from models.db.columns import external_id_column, foreign_key, short_text_column
 
 
@@ -75,6 +79,20 @@ class Contact(Model):
 def select_existing() -> QuerySet[Client]:
     """Return the clients that are not deleted."""
     return Client.filter(deleted_at=None)
+
+
+async def count_dependents(client_id: int, owner_filter: Callable[[str], Q]) -> tuple[int, int, int, int]:
+    """Return how many deals, contacts, leads and open tasks a client has.
+
+    owner_filter  returns the condition for the owner in a column, to count those within a viewer's reach only
+    """
+    condition = {"client_id": client_id, "deleted_at": None}
+    return (
+        await Deal.filter(owner_filter("owner"), **condition).count(),
+        await Contact.filter(owner_filter("owner"), **condition).count(),
+        await Lead.filter(owner_filter("owner"), **condition).count(),
+        await Task.filter(owner_filter("assignee"), completed_at=None, **condition).count(),
+    )
 
 
 def select_contacts(client_ids: Sequence[int]) -> QuerySet[Contact]:

@@ -13,6 +13,8 @@ from models.db.columns import enum_column, external_id_column, foreign_key, shor
 
 
 class Lead(Model):
+    """A lead. `touched_at` is when it was first worked on; None before that, or if it was not recorded yet."""
+
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()
     title: str = short_text_column()
@@ -29,6 +31,7 @@ class Lead(Model):
     status: LeadStatus = enum_column(LeadStatus, default=LeadStatus.NEW)
     rejected_reason: str | None = fields.TextField(null=True)
     created_at: datetime = fields.DatetimeField()
+    touched_at: datetime | None = fields.DatetimeField(null=True)
     deleted_at: datetime | None = fields.DatetimeField(null=True)
     created_on: date = fields.DateField()
     opened_by: int = fields.IntField()

@@ -204,7 +204,7 @@ def build_pricing(
 ) -> Pricing:
     """Return the latest rates of all currencies in use, and the list prices."""
     currencies_used = {*currencies, *(currency for _, currency in prices.values())}
-    newest = {currency: rates.rate_on(currency, today) for currency in currencies_used}
+    newest = {currency: rates.latest_rate(currency, today) for currency in currencies_used}
     return Pricing(company_currency, {name: float(rate) for name, rate in newest.items() if rate is not None}, prices)
 
 

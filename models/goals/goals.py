@@ -136,12 +136,12 @@ class AffectedGoal:
     """A goal that postings may affect.
 
     value           its present value, in the metric's smallest unit
-    has_open_alert  whether any unresolved alert concerns it
+    has_alert       whether an alert concerns it that may be resolved now, or stand again
     """
 
     goal: Goal
     value: int
-    has_open_alert: bool
+    has_alert: bool
 
 
 GOAL_VALUE_SQL: Final = f"""
@@ -157,7 +157,8 @@ END, 0) AS reached
 """  # noqa: S608 - constants only; the value of a row of `goal`, in the metric's smallest unit
 _AFFECTED_GOALS_SQL: Final = f"""
 SELECT goal.*, {GOAL_VALUE_SQL}, EXISTS (SELECT 1 FROM raised_alert
-        WHERE subject_kind = 'Goal' AND subject_id = goal.id AND resolved_at IS NULL) AS told
+        WHERE subject_kind = 'Goal' AND subject_id = goal.id
+        AND (resolved_at IS NULL OR kind = 'GOAL_ACHIEVED')) AS told
 FROM goal WHERE archived_at IS NULL AND (
     (owner_kind = 'EMPLOYEE' AND owner_id IN ({{employees}})) OR (owner_kind = 'TEAM' AND owner_id IN ({{teams}}))
     OR owner_kind = 'COMPANY'

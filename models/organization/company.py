@@ -203,13 +203,18 @@ class ExchangeRateTable:
             self._rates_by_currency.setdefault(row.currency, []).append(row)
 
     def rate_on(self, currency: str, day: date) -> Decimal | None:
-        """Return the rate of a day: the newest valid on or before it, else the oldest; None if there is none."""
+        """Return the rate of a day: the newest valid on or before it; None if there is none, or only later ones."""
         if currency == self.company_currency:
             return Decimal(1)
-        rows = self._rates_by_currency.get(currency)
-        if not rows:
-            return None
-        return next((row.rate for row in rows if row.valid_from <= day), rows[-1].rate)
+        rows = self._rates_by_currency.get(currency, ())
+        return next((row.rate for row in rows if row.valid_from <= day), None)
 
-    def has_rate_for(self, currency: str) -> bool:
-        return currency == self.company_currency or currency in self._rates_by_currency
+    def latest_rate(self, currency: str, today: date) -> Decimal | None:
+        """Return the rate at which open deals are shown: that of today, else the first later one; None without any."""
+        rows = self._rates_by_currency.get(currency)
+        return self.rate_on(currency, today) or (rows[-1].rate if rows else None)
+
+    def first_day_of(self, currency: str) -> date | None:
+        """Return the first day that has a rate for the currency; None without any."""
+        rows = self._rates_by_currency.get(currency)
+        return rows[-1].valid_from if rows else None

@@ -257,6 +257,11 @@ class TeamMembershipHistory:
             return employee.team_id or 0
         return next((team_id for since, team_id in reversed(memberships) if since <= moment), memberships[0][1])
 
+    def has_left_by(self, employee: Employee, moment: datetime) -> bool:
+        """Return whether an employee who is inactive now had left at that moment."""
+        memberships = self._memberships.get(employee.id)
+        return not employee.active and (not memberships or memberships[-1][0] <= moment)
+
 
 _EMPLOYEES_WITH_TEAMS_SQL = """
 SELECT employee.*, stay.since AS stayed_since, stay.team_id AS stayed_in, {position} AS position FROM employee

@@ -39,3 +39,9 @@ class RecordChange:
     alert_conditions: Mapping[AlertKind, bool] = field(
         default_factory=dict
     )  # whether that of a kind of alert holds now
+    alert_occurrences: Mapping[AlertKind, str] = field(default_factory=dict)  # which occurrence holds, where kinds tell
+
+    @property
+    def deleted_before(self) -> datetime | None:
+        """When the record was deleted that this change restores; None if it restores none."""
+        return self.original.get("deleted_at") if self.after is not None else None

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from domain.alerts.rules import AlertCandidate, Event, Subject, alert_kind_of
+from domain.alerts.rules import ALERT_DEFINITIONS, AlertCandidate, Event, Subject, alert_kind_of, occurrence_of
 from domain.ledger.record_facts import DealStatus
 from domain.primitives.money import convert, from_minor, to_minor
 from models.crm.deals import Deal
+from models.crm.pipelines import Stage
 from models.organization import people
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamMembershipHistory
 from resolvers.request.context import Context
 
-_MESSAGE_FIELDS = ("title", "amount", "currency", "reason", "problem", "days", "percent", "expected", "limit")
+_MESSAGE_FIELDS = ("title", "amount", "currency", "reason", "problem", "days", "percent", "expected", "limit", "hours")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,21 @@ async def build_candidates(
         return []
     lookup = lookup or await load_employees(event.employee_id for event in alert_events)
     converter = await CurrencyConverter.load(context)
-    return [_build_candidate(context, event, lookup, converter) for event in alert_events]
+    candidates = [_build_candidate(context, event, lookup, converter) for event in alert_events]
+    return await _add_stage_names(candidates)
+
+
+async def _add_stage_names(candidates: list[AlertCandidate]) -> list[AlertCandidate]:
+    stage_ids = {candidate.stage_id for candidate in candidates if candidate.stage_id}
+    if not stage_ids:
+        return candidates
+    names = {row.id: row.name for row in await Stage.filter(id__in=list(stage_ids))}
+    return [
+        replace(candidate, data={**candidate.data, "stage": names.get(candidate.stage_id, "")})
+        if candidate.stage_id
+        else candidate
+        for candidate in candidates
+    ]
 
 
 def _build_candidate(
@@ -69,7 +84,18 @@ def _build_candidate(
     else:
         team_id = event.team_id or 0
         data["who"] = context.tree.teams[team_id].name if team_id in context.tree.teams else converter.company.name
-    return AlertCandidate(kind, event.subject, event.at, event.employee_id, team_id, converter.amount_of(event), data)
+    return AlertCandidate(
+        kind,
+        event.subject,
+        event.at,
+        event.employee_id,
+        team_id,
+        converter.amount_of(event),
+        data,
+        occurrence_of(kind, event),
+        event.data.get("to") if ALERT_DEFINITIONS[kind].about_stage else None,
+        event.data.get("assigner"),
+    )
 
 
 @dataclass(frozen=True)
@@ -101,7 +127,7 @@ class _LatestRates(dict[str, Decimal | None]):
         self.rates, self.today = rates, today
 
     def __missing__(self, currency: str) -> Decimal | None:
-        self[currency] = self.rates.rate_on(currency, self.today)
+        self[currency] = self.rates.latest_rate(currency, self.today)
         return self[currency]
 
 

@@ -20,10 +20,12 @@ from domain.errors.user_errors import Forbidden, OutOfRange
 from domain.goals.progress import Progress, calculate_progress, pace_check_time
 from domain.goals.work_schedule import WorkSchedule
 from domain.i18n.alert_messages import format_alert
+from domain.ledger.record_facts import LeadStatus
 from domain.permissions import Role
 from domain.primitives.calendar import Calendar
 from models.crm import activities
 from models.crm.deals import Deal
+from models.crm.leads import Lead
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
@@ -38,6 +40,7 @@ from resolvers.request.goal_progress import has_owner_on, owner_working_time
 
 _MAX_DAYS: Final = 3700
 _MAX_EXAMPLES: Final = 5
+_LONGEST_BREAK: Final = timedelta(days=30)  # without a working day
 _CLOSING_KINDS: Final = frozenset({"DEAL_WON", "DEAL_LOST", "DEAL_DELETED"})
 
 
@@ -88,9 +91,11 @@ async def _find_events(context: Context, rule: Rule, start: datetime, now: datet
             events = await _find_inactive_employees(rule, await context.work_schedule(), start, now)
         case AlertKind.GOAL_BEHIND:
             events = await _find_goals_behind(context, rule, start, now)
+        case AlertKind.LEAD_UNTOUCHED:
+            events = await _find_untouched_leads(rule, calendar, start, now)
         case kind:
-            activity = rules.ALERT_DEFINITIONS[kind].activity
-            events = [event async for event in activities.stream_events(start, now, [activity])] if activity else []
+            names = rules.ALERT_DEFINITIONS[kind].events
+            events = [event async for event in activities.stream_events(start, now, names)] if names else []
     return sorted(events, key=lambda event: event.at)
 
 
@@ -160,6 +165,18 @@ class _DealReplay:
             and (deadline := rules.inactivity_deadline(self.rule, self.since[deal_id], self.calendar)) < until
         ):
             self.stalled.append((deal_id, deadline, self.last_snapshot.get(deal_id)))
+
+
+async def _find_untouched_leads(rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
+    """Return the events of leads that were not touched in time; when work on a lead began may be unknown."""
+    events = []
+    for lead in await Lead.filter(created_at__gte=start - _LONGEST_BREAK - timedelta(days=rule.hours or 0)):
+        untouched_until = lead.touched_at or lead.deleted_at or (now if lead.status is LeadStatus.NEW else None)
+        deadline = rules.inactivity_deadline(rule, lead.created_at, calendar)
+        if untouched_until is not None and start <= deadline < untouched_until:
+            data = {"title": lead.title, "hours": rule.hours}
+            events.append(Event("LEAD_UNTOUCHED", ("Lead", lead.id), deadline, lead.owner_id, data=data))
+    return events
 
 
 async def _find_inactive_employees(rule: Rule, schedule: WorkSchedule, start: datetime, now: datetime) -> list[Event]:

@@ -7,14 +7,13 @@ messages of outside channels. Nothing here waits for an outside service.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from domain.alerts import rules as alert_rules
 from domain.alerts.rules import (
-    INACTIVITY_KINDS,
     AlertCandidate,
     AlertDeduplicator,
     AlertKind,
@@ -22,14 +21,12 @@ from domain.alerts.rules import (
     Recipient,
     Subject,
 )
-from domain.goals.progress import Progress
 from domain.ledger.record_facts import DealFacts, DealStatus, RecordFacts
 from domain.permissions import Role
 from models.alerts import alerts, inactivity
 from models.alerts.alerts import Alert, RaisedAlert
 from models.crm.deals import Deal
 from models.db import connection
-from models.goals.goals import Goal
 from models.organization import people
 from models.organization.people import Employee, TeamTree
 from resolvers.alerts import inactivity as inactivity_alerts
@@ -37,8 +34,8 @@ from resolvers.alerts import notifications
 from resolvers.alerts.candidates import build_candidates, is_existing_open_deal, latest_by_subject, load_employees
 from resolvers.alerts.notifications import Notification
 from resolvers.alerts.rules import ActiveRule, active_rules
+from resolvers.alerts.settlement import settle_alerts
 from resolvers.request.context import Context
-from resolvers.request.goal_progress import calculate_goal_progress
 
 if TYPE_CHECKING:
     from resolvers.activities.entries import ActivityEntry, RecordChange
@@ -60,20 +57,36 @@ async def process_changes(context: Context, changes: Sequence[RecordChange], *, 
         (subject, event.at) for event in events for subject in alert_rules.subjects_of(event)
     )
     closed_deal_ids = await _drop_closed_deals(last_activity, changes)
+    lead_changes = [change for change in changes if change.subject_kind == "Lead"]
+    touched_lead_ids = [
+        change.subject_id for change in lead_changes if not change.alert_conditions.get(AlertKind.LEAD_UNTOUCHED)
+    ]
     if notify:
         # The timers are updated last: an inactivity that ends now may be overdue without any job having seen it.
         originals = {
-            change.subject_id: change.original
+            (change.subject_kind, change.subject_id): change.original
             for change in changes
-            if change.subject_kind == "Deal" and change.original
+            if change.subject_kind in ("Deal", "Lead") and change.original
         }
-        await raise_alerts(context, await inactivity_alerts.find_ended_inactivity(context, last_activity, originals))
+        ended = {*last_activity, *(("Lead", lead_id) for lead_id in touched_lead_ids)}
+        await raise_alerts(context, await inactivity_alerts.find_ended_inactivity(context, ended, originals))
         await raise_for_events(context, events)
-    await _resolve_stale(context, last_activity, changes)
+    await settle_alerts(context, last_activity, changes)
     for deal_id in closed_deal_ids:
         last_activity.pop(("Deal", deal_id), None)
+    last_activity |= _new_untouched_leads(lead_changes)
     await inactivity.record_activity(last_activity, imported_until=None if notify else context.now())
-    await inactivity.remove(closed_deal_ids)
+    await inactivity.remove("Deal", closed_deal_ids)
+    await inactivity.remove("Lead", touched_lead_ids)
+
+
+def _new_untouched_leads(changes: Sequence[RecordChange]) -> dict[Subject, datetime]:
+    """Return when each untouched lead was created that is new or has been restored."""
+    return {
+        ("Lead", change.subject_id): change.original.get("created_at") or change.entries[0].at
+        for change in changes
+        if change.alert_conditions.get(AlertKind.LEAD_UNTOUCHED) and (not change.original or change.deleted_before)
+    }
 
 
 async def _drop_closed_deals(last_activity: dict[Subject, Any], changes: Sequence[RecordChange]) -> list[int]:
@@ -103,6 +116,7 @@ def _is_open_deal(facts: RecordFacts | None) -> bool:
 
 async def raise_for_events(context: Context, events: Sequence[Event]) -> None:
     """Raise the alerts of events, for every active rule that matches."""
+    events = [event for event in events if not alert_rules.is_too_old(event, context.now())]
     rules = await active_rules(context, {kind for event in events if (kind := alert_rules.alert_kind_of(event))})
     candidates = await build_candidates(context, events) if rules else []
     await raise_alerts(context, [(rule, candidate) for candidate in candidates for rule in rules])
@@ -111,14 +125,15 @@ async def raise_for_events(context: Context, events: Sequence[Event]) -> None:
 async def raise_alerts(context: Context, pairs: Sequence[tuple[ActiveRule, AlertCandidate]]) -> None:
     """Raise an alert for each pair in which the rule matches, unless one is active already.
 
-    An alert within the cool-down of its rule is raised without notification.
+    An alert within the cool-down of its rule is raised without notification. An occurrence that had its alert
+    already gets no other: that alert stands again.
     """
     pairs = [
         (active_rule, candidate) for active_rule, candidate in pairs if alert_rules.matches(active_rule.rule, candidate)
     ]
     if not pairs:
         return
-    deduplicator = await _load_deduplicator(pairs)
+    deduplicator = await _load_deduplicator(pairs, context.now())
     to_raise = [
         (active_rule, candidate, notify)
         for active_rule, candidate in pairs
@@ -138,6 +153,7 @@ async def raise_alerts(context: Context, pairs: Sequence[tuple[ActiveRule, Alert
             raised_at=context.now(),
             notified=notify,
             data=dict(candidate.data),
+            occurrence=candidate.occurrence,
         )
         for alert_id, (active_rule, candidate, notify) in zip(
             await connection.reserve_ids(RaisedAlert, len(to_raise)), to_raise, strict=True
@@ -149,7 +165,7 @@ async def raise_alerts(context: Context, pairs: Sequence[tuple[ActiveRule, Alert
         (row, active_rule, employee)
         for row, (active_rule, candidate, notify) in zip(raised_alerts, to_raise, strict=True)
         if notify
-        for employee in recipient_lookup.select(active_rule.row.recipients, candidate)
+        for employee in recipient_lookup.select(active_rule.row.all_recipients, candidate)
     ]
     inbox_alerts = [
         Alert(id=alert_id, raised_id=row.id, recipient_id=employee.id)
@@ -175,13 +191,38 @@ async def _insert(model: Any, rows: Sequence[Any]) -> None:
         await model.bulk_create(rows, batch_size=100)
 
 
-async def _load_deduplicator(pairs: Sequence[tuple[ActiveRule, AlertCandidate]]) -> AlertDeduplicator:
+async def _load_deduplicator(pairs: Sequence[tuple[ActiveRule, AlertCandidate]], now: datetime) -> AlertDeduplicator:
+    """Load the alerts that candidates could repeat, and let those of the same occurrence stand again.
+
+    An active alert of an earlier occurrence, such as the previous due time of a task, is resolved.
+    """
     subjects = {candidate.subject for _, candidate in pairs}
     rule_ids = sorted({active_rule.row.id for active_rule, _ in pairs})
-    active = [(row.rule_id, row.subject) for row in await alerts.find_active(subjects)]
+    occurrences = {
+        (active_rule.row.id, candidate.subject): candidate.occurrence
+        for active_rule, candidate in pairs
+        if candidate.occurrence is not None
+    }
+    rows = await alerts.find_active_and_resumable(subjects, {subject for _, subject in occurrences})
+    by_key = [((row.rule_id, row.subject), row) for row in rows]
+    superseded = [
+        row
+        for key, row in by_key
+        if row.resolved_at is None and occurrences.get(key, row.occurrence) != row.occurrence and row.occurrence
+    ]
+    await alerts.resolve(superseded, now)
+    await alerts.stand_again(
+        [
+            row
+            for key, row in by_key
+            if row.resolved_at is not None and row.occurrence and occurrences.get(key) == row.occurrence
+        ]
+    )
     rules_with_cool_down = [active_rule.row.id for active_rule, _ in pairs if active_rule.rule.cool_down]
     return AlertDeduplicator(
-        active, await alerts.fetch_last_notified(rule_ids, subjects) if rules_with_cool_down else {}
+        [key for key, row in by_key if row.resolved_at is None and row not in superseded],
+        await alerts.fetch_last_notified(rule_ids, subjects) if rules_with_cool_down else {},
+        [(*key, row.occurrence) for key, row in by_key if row.occurrence is not None],
     )
 
 
@@ -204,6 +245,7 @@ class _RecipientLookup:
         employee_ids = {
             employee_id for row in employees.values() for employee_id in (row.id, row.manager_id) if employee_id
         }
+        employee_ids |= {candidate.assigner_id for candidate in candidates if candidate.assigner_id}
         team_ids = {candidate.team_id for candidate in candidates} | {row.team_id or 0 for row in employees.values()}
         for team_id in team_ids:
             manager_ids = (
@@ -213,17 +255,26 @@ class _RecipientLookup:
         active_employees = await people.load_possible_recipients(sorted(employee_ids))
         return cls(context.tree, employees, {row.id: row for row in active_employees})
 
-    def select(self, recipient_names: Sequence[str], candidate: AlertCandidate) -> list[Employee]:
+    def select(self, recipient_kinds: Sequence[Recipient], candidate: AlertCandidate) -> list[Employee]:
         director_ids = [row.id for row in self.active_employees.values() if row.role is Role.DIRECTOR]
         director_ids = director_ids or [row.id for row in self.active_employees.values() if row.role is Role.ADMIN]
         employee_id = candidate.employee_id if candidate.employee_id in self.active_employees else None
-        recipient_kinds = [Recipient(name) for name in recipient_names]
+        manager_ids = self._managers_of(candidate)
         return [
             self.active_employees[recipient_id]
             for recipient_id in alert_rules.select_recipients(
-                recipient_kinds, employee_id, self._managers_of(candidate), director_ids
+                recipient_kinds, employee_id, manager_ids, director_ids, self._find_assigner(candidate, manager_ids)
             )
         ]
+
+    def _find_assigner(self, candidate: AlertCandidate, manager_ids: Sequence[int]) -> int | None:
+        """Return the id of the author of the task, if they may still see it."""
+        assigner = self.active_employees.get(candidate.assigner_id or 0)
+        if assigner is None:
+            return None
+        sees_everyone = assigner.role in (Role.DIRECTOR, Role.ADMIN)
+        may_see = sees_everyone or assigner.id in manager_ids or assigner.id == candidate.employee_id
+        return assigner.id if may_see else None
 
     def _managers_of(self, candidate: AlertCandidate) -> list[int]:
         """Return the ids of the managers above, the nearest first: the one set by hand, then those of the teams."""
@@ -236,65 +287,6 @@ class _RecipientLookup:
             for manager_id in chain
             if manager_id in self.active_employees and manager_id != candidate.employee_id
         ]
-
-
-async def _resolve_stale(
-    context: Context, active_subjects: Collection[Subject], changes: Sequence[RecordChange]
-) -> None:
-    """Resolve inactivity alerts of active subjects, and other alerts whose condition no longer holds.
-
-    A change without the condition of a kind says nothing about it and resolves no alert of that kind.
-    """
-    conditions = {
-        (change.subject_kind, change.subject_id): change.alert_conditions
-        for change in changes
-        if change.alert_conditions
-    }
-    stale_alerts = [
-        row
-        for row in await alerts.find_active({*active_subjects, *conditions})
-        if (
-            row.subject in active_subjects
-            if row.kind in INACTIVITY_KINDS
-            else not conditions.get(row.subject, {}).get(row.kind, True)
-        )
-    ]
-    await alerts.resolve(stale_alerts, context.now())
-
-
-async def resolve_goal_alerts(
-    context: Context, moved_goals: Sequence[tuple[Goal, int]], alerted_goal_ids: Collection[int] | None = None
-) -> None:
-    """Resolve alerts about moved goals that no longer apply at their new values.
-
-    moved_goals       each goal with its value
-    alerted_goal_ids  the goals with an unresolved alert; None if unknown
-    """
-    active_alerts = await alerts.find_active(
-        [("Goal", goal.id) for goal, _ in moved_goals if alerted_goal_ids is None or goal.id in alerted_goal_ids]
-    )
-    if not active_alerts:
-        return
-    alerted_ids = {row.subject_id for row in active_alerts}
-    progress_by_id = await _calculate_progress(context, [pair for pair in moved_goals if pair[0].id in alerted_ids])
-    stale_alerts = []
-    for row in active_alerts:
-        goal_progress = progress_by_id[row.subject_id]
-        is_stale = {
-            AlertKind.GOAL_ACHIEVED: goal_progress.value < goal_progress.target,
-            AlertKind.GOAL_BEHIND: not alert_rules.is_behind(goal_progress, row.data.get("limit")),
-        }
-        if is_stale.get(row.kind):
-            stale_alerts.append(row)
-    await alerts.resolve(stale_alerts, context.now())
-
-
-async def _calculate_progress(context: Context, goal_values: Sequence[tuple[Goal, int]]) -> dict[int, Progress]:
-    rows, values = [goal for goal, _ in goal_values], [value for _, value in goal_values]
-    return {
-        goal.id: current
-        for goal, current in zip(rows, await calculate_goal_progress(context, rows, values), strict=True)
-    }
 
 
 async def resolve_all(subjects: Sequence[Subject], at: datetime) -> None:

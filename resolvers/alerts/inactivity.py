@@ -1,4 +1,4 @@
-"""Detects inactive deals and employees.
+"""Detects inactive deals and employees, and untouched leads.
 
 Scheduled jobs find them within a minute. An inactivity that ends before a job runs is found by the
 change that ends it, so the alerts that are raised do not depend on when the jobs run.
@@ -6,7 +6,8 @@ change that ends it, so the alerts that are raised do not depend on when the job
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -17,33 +18,51 @@ from domain.permissions import Role
 from models.alerts import alerts, inactivity
 from models.alerts.inactivity import MIN_INACTIVITY, InactiveEmployee, InactivityTimer
 from models.crm.deals import Deal
+from models.crm.leads import Lead
 from resolvers.alerts.candidates import build_candidates, deal_activity_data
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.request.context import Context
 
-_DEAL_COLUMNS: Final = ("title", "amount", "currency", "owner_id")
-_NO_DEALS: Final[Mapping[int, Mapping[str, Any]]] = {}
+_NO_ORIGINALS: Final[Mapping[Subject, Mapping[str, Any]]] = {}
+
+
+@dataclass(frozen=True)
+class _WatchedRecords:
+    """Records that have inactivity timers: their type, the columns an alert shows, and its data."""
+
+    subject_kind: str
+    model: type[Any]
+    columns: tuple[str, ...]
+    alert_data: Callable[[Any], dict[str, Any]]
+
+
+_WATCHED_RECORDS: Final = {
+    AlertKind.DEAL_STALLED: _WatchedRecords(
+        "Deal", Deal, ("title", "amount", "currency", "owner_id"), deal_activity_data
+    ),
+    AlertKind.LEAD_UNTOUCHED: _WatchedRecords("Lead", Lead, ("title", "owner_id"), lambda lead: {"title": lead.title}),
+}
 
 
 async def find_ended_inactivity(
-    context: Context, subjects: Collection[Subject], originals: Mapping[int, Mapping[str, Any]]
+    context: Context, subjects: Collection[Subject], originals: Mapping[Subject, Mapping[str, Any]]
 ) -> list[tuple[ActiveRule, AlertCandidate]]:
     """Return the inactivity of these subjects that had become too long by now, as (rule, candidate) pairs.
 
     Called when new activity ends the inactivity, before the timers are updated.
 
-    originals  the previous column values of deals that are being edited, by deal id
+    originals  the previous column values of records that are being edited
     """
     now, timers = context.now(), await inactivity.find_timers(subjects)
     overdue_timers = {
         subject: row
         for subject, row in timers.items()
-        if now - inactivity.from_microseconds(row.since) > MIN_INACTIVITY
+        if subject[0] == "Lead" or now - inactivity.from_microseconds(row.since) > MIN_INACTIVITY
     }
     pairs = []
     for active_rule in await active_rules(context, INACTIVITY_KINDS) if overdue_timers else ():
-        if active_rule.rule.kind is AlertKind.DEAL_STALLED:
-            candidates = await find_inactive_deals(context, active_rule, overdue_timers, originals)
+        if active_rule.rule.kind in _WATCHED_RECORDS:
+            candidates = await find_inactive_records(context, active_rule, overdue_timers, originals)
         else:
             employee_ids = {subject_id for kind, subject_id in overdue_timers if kind == "Employee"}
             candidates = (
@@ -55,32 +74,34 @@ async def find_ended_inactivity(
     return pairs
 
 
-async def find_inactive_deals(
+async def find_inactive_records(
     context: Context,
     active_rule: ActiveRule,
     timers: Mapping[Subject, InactivityTimer],
-    originals: Mapping[int, Mapping[str, Any]] = _NO_DEALS,
+    originals: Mapping[Subject, Mapping[str, Any]] = _NO_ORIGINALS,
 ) -> list[AlertCandidate]:
-    """Return the candidates of deals that have been inactive for too long and match the rule.
+    """Return the candidates of deals or leads that have been inactive for too long and match the rule.
 
     timers     the inactivity timers; those of other subjects are ignored
-    originals  the previous column values of deals that are being edited, by deal id
+    originals  the previous column values of records that are being edited
     """
+    watched, rule = _WATCHED_RECORDS[active_rule.rule.kind], active_rule.rule
     timer_times = {
-        deal_id: (
+        record_id: (
             inactivity.from_microseconds(row.since),
             inactivity.from_microseconds(row.imported_until) if row.imported_until else None,
         )
-        for (kind, deal_id), row in timers.items()
-        if kind == "Deal"
+        for (kind, record_id), row in timers.items()
+        if kind == watched.subject_kind
     }
     deadlines = await _passed_deadlines(context, active_rule, timer_times)
     events = []
-    for row in await Deal.filter(id__in=list(deadlines)) if deadlines else ():
-        for name in _DEAL_COLUMNS if row.id in originals else ():
-            setattr(row, name, originals[row.id][name])
-        data = {**deal_activity_data(row), "days": active_rule.rule.days}
-        events.append(Event("DEAL_STALLED", ("Deal", row.id), deadlines[row.id], row.owner_id, data=data))
+    for row in await watched.model.filter(id__in=list(deadlines)) if deadlines else ():
+        subject = (watched.subject_kind, row.id)
+        for name in watched.columns if subject in originals else ():
+            setattr(row, name, originals[subject][name])
+        data = {**watched.alert_data(row), "days": rule.days, "hours": rule.hours}
+        events.append(Event(rule.kind.value, subject, deadlines[row.id], row.owner_id, data=data))
     return await _build_matching_candidates(context, active_rule, events)
 
 

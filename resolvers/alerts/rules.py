@@ -1,6 +1,6 @@
 """Alert rules: create, update, delete and list them. Administrators only.
 
-Every company starts with one default rule for each kind of alert.
+Every company starts with a default rule for each kind of alert, except for wins and for a stage that deals enter.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from typing import Any, Final
 
 from domain.alerts.rules import (
     ALERT_DEFINITIONS,
+    AlertDefinition,
     AlertKind,
     Recipient,
     Rule,
 )
-from domain.errors.user_errors import Forbidden, NotFound, OutOfRange, Required
+from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange, Required
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id
 from domain.primitives.units import Unit
 from models.alerts import alerts
 from models.alerts.alerts import AlertRule
+from models.crm.pipelines import Stage
 from models.goals.goals import OwnerKind
 from models.organization.people import Employee, TeamTree
 from resolvers.request import scopes, validation
@@ -31,6 +33,7 @@ from resolvers.request.validation import InputFields
 
 _MAX_DAYS: Final = 365
 _MAX_HOURS: Final = 365 * 24
+_MAX_WORKING_HOURS: Final = 250 * 8  # about a year
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ def to_rule(row: AlertRule, tree: TeamTree) -> Rule:
         row.days,
         row.percent,
         timedelta(hours=row.cool_down_hours) if row.cool_down_hours else None,
+        row.hours,
+        row.stage_id,
     )
 
 
@@ -69,20 +74,21 @@ async def has_any_rule() -> bool:
 
 async def create_default_rules(now: datetime) -> None:
     """Create the default rules of a new company."""
-    await AlertRule.bulk_create(
-        [
-            AlertRule(
+    rows = []
+    for kind, definition in ALERT_DEFINITIONS.items():
+        if definition.default_recipients:
+            row = AlertRule(
                 kind=kind,
                 days=definition.default_days,
+                hours=definition.default_hours,
                 percent=definition.default_percent,
-                recipients=[Recipient.MANAGER],
                 channels=[],
                 cool_down_hours=definition.default_cool_down_hours,
                 created_at=now,
             )
-            for kind, definition in ALERT_DEFINITIONS.items()
-        ]
-    )
+            row.set_recipients(definition.default_recipients)
+            rows.append(row)
+    await AlertRule.bulk_create(rows)
 
 
 async def create(context: Context, input: InputFields) -> AlertRule:
@@ -140,30 +146,63 @@ async def load_visible_rules(context: Context, ids: Sequence[int]) -> list[Alert
 
 
 async def build_rule(context: Context, input: InputFields) -> AlertRule:
-    """Validate an input and return an unsaved rule. Fields that the kind does not use are left empty."""
+    """Validate an input and return an unsaved rule. A field that the kind does not use is refused."""
     _require_rule_admin(context)
     kind: AlertKind = input["kind"]
     scope_id = input.get("scope")
     scope = await scopes.company_scope(context) if scope_id is None else await scopes.find_scope(context, scope_id)
     if scope is None:
         raise NotFound("There is no such employee, team or company.", "input", "scope")
+    if scope.employee is not None and not scope.employee.active:
+        raise Conflict(f"{scope.employee.name} has left the company: name someone who works there.", "input", "scope")
     recipients = list(dict.fromkeys(Recipient(name) for name in input["recipients"]))
     if not recipients:
         raise Required("Choose the recipients: the manager, the employee or the directors.", "input", "recipients")
     definition = ALERT_DEFINITIONS[kind]
-    return AlertRule(
+    _refuse_unused_fields(input, kind, definition, recipients)
+    row = AlertRule(
         kind=kind,
         enabled=input.get("enabled", True),
         scope_kind=scope.kind,
         scope_id=scope.id,
-        min_amount=await _parse_min_amount(context, input) if definition.about_deals else None,
-        days=_parse_days(input, definition.default_days),
+        min_amount=await _parse_min_amount(context, input),
+        days=_parse_length(input, "days", _MAX_DAYS, definition.default_days),
+        hours=_parse_length(input, "hours", _MAX_WORKING_HOURS, definition.default_hours),
+        stage_id=await _parse_stage(input) if definition.about_stage else None,
         percent=_parse_percent(input, definition.default_percent),
-        recipients=recipients,
         channels=_parse_channels(context, input),
         cool_down_hours=_parse_whole_number(input, "coolDownHours", 0, _MAX_HOURS),
         created_at=context.now(),
     )
+    row.set_recipients(recipients)
+    return row
+
+
+def _refuse_unused_fields(
+    input: InputFields, kind: AlertKind, definition: AlertDefinition, recipients: Sequence[Recipient]
+) -> None:
+    used_by_kind = {
+        "minAmount": definition.about_deals,
+        "days": definition.default_days,
+        "hours": definition.default_hours,
+        "percent": definition.default_percent,
+        "stage": definition.about_stage,
+    }
+    for field, is_used in used_by_kind.items():
+        if not is_used and input.get(field) is not None:
+            raise Invalid(f"A rule of kind {kind} does not use `{field}`: leave it out.", "input", field)
+    if Recipient.ASSIGNER in recipients and not definition.about_tasks:
+        path = ("input", "recipients", str(recipients.index(Recipient.ASSIGNER)))
+        raise Invalid(f"Only a task has an assigner: choose other recipients for a rule of kind {kind}.", *path)
+
+
+async def _parse_stage(input: InputFields) -> int:
+    if input.get("stage") is None:
+        raise Required("Name the stage that deals enter.", "input", "stage")
+    pair = decode_global_id(input["stage"])
+    if not pair or pair[0] != "Stage" or not await Stage.exists(id=pair[1]):
+        raise NotFound("There is no such stage.", "input", "stage")
+    return pair[1]
 
 
 async def _parse_min_amount(context: Context, input: InputFields) -> int | None:
@@ -184,8 +223,8 @@ def _parse_whole_number(input: InputFields, field: str, minimum: int, maximum: i
     return number
 
 
-def _parse_days(input: InputFields, default: int | None) -> int | None:
-    return None if default is None else _parse_whole_number(input, "days", 1, _MAX_DAYS) or default
+def _parse_length(input: InputFields, field: str, maximum: int, default: int | None) -> int | None:
+    return None if default is None else _parse_whole_number(input, field, 1, maximum) or default
 
 
 def _parse_percent(input: InputFields, default: float | None) -> float | None:

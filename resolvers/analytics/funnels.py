@@ -178,6 +178,6 @@ def _open_amount(open_deals: StageOpenDeals, rates: ExchangeRateTable, today: da
     """Return the amount of open deals in the company's currency at the latest rates; without a rate it counts as 0."""
     total = 0
     for currency, amount in open_deals.amounts.items():
-        rate = rates.rate_on(currency, today)
+        rate = rates.latest_rate(currency, today)
         total += convert(amount, currency, rates.company_currency, rate) if rate is not None else 0
     return from_smallest(total, Unit.MONEY, rates.company_currency)

@@ -32,9 +32,10 @@ class CallType(RecordType):
     reference_fields = {"employee": "Employee", "client": "Client", "deal": "Deal"}
 
     def new_row(self, edit: EditContext, input: InputFields) -> Call:
-        employee = edit.resolver.resolve_new_owner(input.get("employee"), "input", "employee")
+        started_at = _read_started_at(edit, input) or edit.now
+        employee = edit.resolver.resolve_new_owner(input.get("employee"), "input", "employee", at=started_at)
         call = Call(employee_id=employee.id, duration_seconds=0)
-        _set_start_and_credit(edit, call, employee, _read_started_at(edit, input) or edit.now)
+        _set_start_and_credit(edit, call, employee, started_at)
         seconds = input.get("durationSeconds") or 0
         call.outcome = CallOutcome.ANSWERED if seconds > 0 else CallOutcome.NO_ANSWER
         return call

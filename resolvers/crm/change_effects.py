@@ -55,7 +55,7 @@ async def publish_posted_scores(context: Context, posted_scores: Sequence[Score]
         moved_goals,
         notify=notify,
         current_values=reached_values,
-        alerted_goal_ids={candidate.goal.id for candidate in candidates if candidate.has_open_alert},
+        alerted_goal_ids={candidate.goal.id for candidate in candidates if candidate.has_alert},
     )
     return moved_goals
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
+from domain.errors.user_errors import Conflict
 from domain.permissions import Action
 from domain.primitives.money import from_minor
 from domain.primitives.text import search_key
@@ -45,8 +47,10 @@ class ClientType(RecordType):
         set_creation_credit(
             edit,
             client,
-            edit.resolver.resolve_new_owner(input.get("owner"), "input", "owner"),
-            resolve_creation_time(edit, input),
+            edit.resolver.resolve_new_owner(
+                input.get("owner"), "input", "owner", at=(created_at := resolve_creation_time(edit, input))
+            ),
+            created_at,
         )
         return client
 
@@ -56,6 +60,22 @@ class ClientType(RecordType):
         reassign_owner(edit, change, input.get("owner"), "owner")
         set_text_fields(change, input, email="email", phone="phone")
         update_created_at(edit, change, input)
+
+    async def check_deletable(self, edit: EditContext, row: Client, *path: str) -> None:
+        """Raise Conflict if the client has deals, contacts, leads or open tasks."""
+        deals, contacts, leads, tasks = await clients.count_dependents(
+            row.id, lambda owner: edit.context.viewer.scope_filter(Action.VIEW_CARD, owner)
+        )
+        if deals or contacts or leads or tasks:
+            raise Conflict(
+                f"This client has {deals} deals, {contacts} contacts, {leads} leads and {tasks} open tasks:"
+                " delete them or give them another client first.",
+                *path,
+            )
+        if any(await clients.count_dependents(row.id, lambda owner: Q())):
+            raise Conflict(
+                "Records out of your reach belong to this client: ask a manager who stands above their owners.", *path
+            )
 
 
 class ContactType(RecordType):
@@ -68,8 +88,10 @@ class ContactType(RecordType):
         set_creation_credit(
             edit,
             contact,
-            edit.resolver.resolve_new_owner(input.get("owner"), "input", "owner"),
-            resolve_creation_time(edit, input),
+            edit.resolver.resolve_new_owner(
+                input.get("owner"), "input", "owner", at=(created_at := resolve_creation_time(edit, input))
+            ),
+            created_at,
         )
         return contact
 

@@ -60,9 +60,10 @@ class ResultType(RecordType):
         self.metrics = metrics
 
     def new_row(self, edit: EditContext, input: InputFields) -> Result:
-        employee = edit.resolver.resolve_new_owner(input.get("employee"), "input", "employee")
+        at = validation.clean_past_time(input["at"], edit.now, "input", "at") if input.get("at") else edit.now
+        employee = edit.resolver.resolve_new_owner(input.get("employee"), "input", "employee", at=at)
         result = Result(employee_id=employee.id)
-        _set_time_and_credit(edit, result, employee, edit.now)
+        _set_time_and_credit(edit, result, employee, at)
         return result
 
     def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:

@@ -13,10 +13,10 @@ from domain.ledger.record_facts import DealFacts, DealStatus, SaleKind
 from domain.primitives.money import convert, from_minor
 from models.crm import deals
 from models.crm.activities import ActivityKind
-from models.crm.deals import Deal
+from models.crm.deals import Deal, StageEntry
 from models.goals.goals import Goal
 from resolvers.activities.entries import ActivityEntry, RecordChange
-from resolvers.crm import stage_history
+from resolvers.crm import lead_conversions, stage_history
 from resolvers.crm.record_type import (
     EditContext,
     PendingChange,
@@ -65,13 +65,13 @@ class DealType(RecordType):
         return [row.won_by for row in resolver.loaded_rows("Deal")]
 
     def new_row(self, edit: EditContext, input: InputFields) -> Deal:
-        owner = edit.resolver.resolve_new_owner(input.get("owner"), "input", "owner")
         if edit.first_stage_id is None:
             raise NotFound("There is no pipeline yet: an administrator makes one with savePipeline.", "input", "stage")
         deal = Deal(status=DealStatus.OPEN, stage_id=edit.first_stage_id, client_id=self.default_client_id)
         created_at = resolve_creation_time(edit, input)
         if input.get("closedAt") and not input.get("createdAt"):  # a deal recorded as closed was created no later
             created_at = min(created_at, validation.clean_past_time(input["closedAt"], edit.now, "input", "closedAt"))
+        owner = edit.resolver.resolve_new_owner(input.get("owner"), "input", "owner", at=created_at)
         set_creation_credit(edit, deal, owner, created_at)
         return deal
 
@@ -101,8 +101,13 @@ class DealType(RecordType):
             change.occurred_at, change.stage_entry_unknown = input["entered"], input["entered"] is None
         update_created_at(edit, change, input)
         _apply_status(edit, deal, input)
-        if "lostReason" in input and deal.status is DealStatus.LOST:
-            deal.lost_reason = validation.clean_note(input["lostReason"], "input", "lostReason")
+        if input.get("moveCredit") and input.get("owner") is None:
+            raise Required("Name the `owner` who is to get the credit.", "input", "owner")
+        if "lostReason" in input:
+            reason = validation.clean_note(input["lostReason"], "input", "lostReason")
+            if reason is not None and deal.status is not DealStatus.LOST:
+                raise Invalid("Only a lost deal has a reason: lose it, or leave this out.", "input", "lostReason")
+            deal.lost_reason = reason
 
     def derive_fields(self, edit: EditContext, change: PendingChange) -> None:
         """Set the days, the credit, the frozen rates, the value and the profit."""
@@ -134,6 +139,7 @@ class DealType(RecordType):
         same clients are returned as changes if their sale kind flips, to be posted again.
         """
         await stage_history.record_stage_entries(edit, changes)
+        record_changes = await lead_conversions.follow_deals(edit, changes)
         changed_deals = {change.row.id: change.row for change in changes}
         for deal in changed_deals.values():
             if deal.client_id is None and deal.sale_kind is SaleKind.REPEAT and not deal.sale_kind_given:
@@ -146,7 +152,6 @@ class DealType(RecordType):
             for client_id in (change.row.client_id, change.original.get("client_id"))
             if client_id is not None
         }
-        record_changes = []
         regraded_ids: dict[SaleKind, list[int]] = {}
         for row in await deals.find_wins_with_outdated_sale_kind(client_ids) if client_ids else ():
             deal = changed_deals.get(row.id, row)
@@ -163,7 +168,12 @@ class DealType(RecordType):
         return {
             AlertKind.DEAL_LOST: row.status is DealStatus.LOST,
             AlertKind.DEAL_HAS_PROBLEMS: bool(row.problem),
+            AlertKind.DEAL_WON: row.status is DealStatus.WON,
+            AlertKind.DEAL_ENTERED_STAGE: row.status is DealStatus.OPEN,
         }
+
+    def alert_occurrences(self, row: Deal) -> Mapping[AlertKind, str]:
+        return {AlertKind.DEAL_ENTERED_STAGE: str(row.stage_id)}
 
     def make_entry(self, change: PendingChange, kind: ActivityKind, at: datetime, /, **data: Any) -> ActivityEntry:
         """Add amount, currency and status to every entry: the dry run of alert rules (`testAlertRule`) reads them."""
@@ -173,7 +183,8 @@ class DealType(RecordType):
         deal, original, now = change.row, change.original, edit.now
         entries = []
         if change.is_new or original["deleted_at"] is not None:
-            entries.append(self.make_entry(change, ActivityKind.DEAL_CREATED, deal.created_at))
+            at = deal.created_at if change.is_new else now  # a deleted deal that is recorded again is active now
+            entries.append(self.make_entry(change, ActivityKind.DEAL_CREATED, at, to=deal.stage_id))
         elif change.has_changed("stage_id"):
             data = {
                 "from": original["stage_id"],
@@ -226,17 +237,23 @@ async def update_deal(context: Context, global_id: str, input: InputFields) -> t
 
 
 async def move_deal(context: Context, global_id: str, stage: str, at: datetime | None) -> tuple[Deal, list[Goal]]:
-    """Move an open deal to another stage, now or at an earlier time."""
+    """Move an open deal to another stage, now or at an earlier time. Raises Conflict if it has no effect on the time."""
+    moved_at: datetime | None = None
 
     def apply_move(edit: EditContext, change: PendingChange) -> None:
+        nonlocal moved_at
         if change.row.status is not DealStatus.OPEN:
             raise Conflict("This deal is closed: reopen it before moving it.", "input", "id")
         if at is not None:
-            change.occurred_at = validation.clean_past_time(at, edit.now, "input", "at")
-            if change.occurred_at < change.row.created_at:
+            change.occurred_at = moved_at = validation.clean_past_time(at, edit.now, "input", "at")
+            if moved_at < change.row.created_at:
                 raise Invalid("The move cannot be before the deal was created.", "input", "at")
 
-    return await edit_record(context, DealType(), global_id, {"stage": stage}, apply_move)
+    deal, goals = await edit_record(context, DealType(), global_id, {"stage": stage}, apply_move)
+    entries = StageEntry.filter(deal_id=deal.id, stage_id=deal.stage_id, entered_at=moved_at)
+    if moved_at is not None and not await entries.exists():
+        raise Conflict("The deal is in this stage already: leave `at` out, or choose another stage.", "input", "at")
+    return deal, goals
 
 
 async def close_deal(
@@ -264,18 +281,8 @@ def _read_money(edit: EditContext, input: InputFields, field: str) -> tuple[int 
     if input[field] is None:
         return None, None
     minor, currency = validation.clean_money(input[field], edit.company.currency, "input", field)
-    if not edit.rates.has_rate_for(currency):
-        raise _missing_rate_error(currency, field)
+    _find_rate(edit, currency, edit.calendar.day_of(edit.now), field)
     return minor, currency
-
-
-def _missing_rate_error(currency: str, field: str) -> Invalid:
-    return Invalid(
-        f"There is no exchange rate for {currency}: an administrator sets one with setExchangeRate.",
-        "input",
-        field,
-        "currency",
-    )
 
 
 def _apply_status(edit: EditContext, deal: Deal, input: InputFields) -> None:
@@ -338,9 +345,17 @@ def _freeze_win(edit: EditContext, change: PendingChange) -> None:
 
 
 def _find_rate(edit: EditContext, currency: str, day: date, field: str) -> Decimal:
+    """Return the rate of a day. Raises Invalid for a currency without one, or with a later one only."""
     rate = edit.rates.rate_on(currency, day)
     if rate is None:
-        raise _missing_rate_error(currency, field)
+        first_day = edit.rates.first_day_of(currency)
+        message = (
+            f"There is no exchange rate for {currency}: an administrator sets one with setExchangeRate."
+            if first_day is None
+            else f"The exchange rates for {currency} begin on {first_day}: an administrator sets an earlier one, from"
+            f" {day} on, with setExchangeRate."
+        )
+        raise Invalid(message, "input", field, "currency")
     return rate
 
 

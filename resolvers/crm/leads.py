@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
+from domain.alerts.rules import AlertKind
 from domain.errors.user_errors import Conflict
 from domain.ledger.record_facts import LeadStatus
 from domain.primitives.global_ids import encode_global_id
@@ -31,6 +33,10 @@ from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
 from resolvers.request.validation import InputFields
 
+_HAND_OVER: Final = frozenset(
+    {"owner_id", "opened_by", "opened_team", "deleted_at"}
+)  # a change of these columns is no work on a lead
+
 
 class LeadType(RecordType):
     kind = "Lead"
@@ -41,8 +47,10 @@ class LeadType(RecordType):
         set_creation_credit(
             edit,
             lead,
-            edit.resolver.resolve_new_owner(input.get("owner"), "input", "owner"),
-            resolve_creation_time(edit, input),
+            edit.resolver.resolve_new_owner(
+                input.get("owner"), "input", "owner", at=(created_at := resolve_creation_time(edit, input))
+            ),
+            created_at,
         )
         return lead
 
@@ -70,6 +78,15 @@ class LeadType(RecordType):
             lead.converted_by, lead.converted_team = owner.id, edit.memberships.team_id_at(owner, at)
         if lead.status is not LeadStatus.REJECTED:
             lead.rejected_reason = None
+        if lead.touched_at is None and (
+            lead.status is not LeadStatus.NEW or change.changed_columns.keys() - _HAND_OVER
+        ):
+            lead.touched_at = lead.created_at if change.is_new else edit.now
+
+    def alert_conditions(self, edit: EditContext, row: Lead) -> Mapping[AlertKind, bool]:
+        return {
+            AlertKind.LEAD_UNTOUCHED: row.status is LeadStatus.NEW and row.touched_at is None,
+        }
 
     def activity_entries(self, edit: EditContext, change: PendingChange) -> Sequence[ActivityEntry]:
         lead: Lead = change.row

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from tortoise.models import Model
 
 from domain.alerts.rules import AlertKind
-from domain.errors.user_errors import UserError
+from domain.errors.user_errors import Conflict, UserError
 from domain.ledger.record_facts import RecordFacts
 from domain.primitives.calendar import Calendar
 from models.crm.activities import ActivityKind
@@ -107,6 +107,16 @@ class RecordType:
         """
         return {}
 
+    def alert_occurrences(self, row: Any) -> Mapping[AlertKind, str]:
+        """Return which occurrence the condition of a kind of alert is about, for kinds with an `occurrence`.
+
+        The texts are those that the activity stores.
+        """
+        return {}
+
+    async def check_deletable(self, edit: EditContext, row: Any, *path: str) -> None:
+        """Raise Conflict if other records depend on the record: they are to be deleted or moved first."""
+
     async def after_save(self, edit: EditContext, changes: Sequence[PendingChange]) -> list[RecordChange]:
         """Update dependent rows after the records are saved and before anything is posted; return their changes."""
         return []
@@ -137,7 +147,7 @@ async def upsert_records(
     path     path of the inputs in error paths; for ("inputs",) the index is appended
     returns  the rows in the order of the inputs, and the goals that moved
     """
-    edit = await _load_edit_context(context, record_type, inputs)
+    edit = await _load_edit_context(context, record_type, inputs, allows_departed=not notify)
     changes: dict[
         int, PendingChange
     ] = {}  # by id(row), as new rows have no key yet: the same externalId twice is one record
@@ -170,7 +180,7 @@ async def import_records(
     inputs   each with a different externalId
     returns  the outcome or the error of each input, in their order
     """
-    edit = await _load_edit_context(context, record_type, inputs)
+    edit = await _load_edit_context(context, record_type, inputs, allows_departed=True)
     changes: dict[int, PendingChange] = {}
     results: list[PendingChange | UserError] = []
     for input in inputs:
@@ -218,12 +228,16 @@ async def soft_delete_record(
     """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it. A repetition changes nothing."""
     edit = await _load_edit_context(context, record_type, [{"id": global_id}])
     change = _start_change(edit.resolver.resolve_for_deletion(record_type.kind, global_id, *path))
+    if change.row.deleted_at is None:
+        await record_type.check_deletable(edit, change.row, *path)
     change.row.deleted_at = change.row.deleted_at or edit.now
     return change.row, await _save_changes(edit, record_type, [change], notify=True)
 
 
-async def _load_edit_context(context: Context, record_type: RecordType, inputs: Sequence[InputFields]) -> EditContext:
-    resolver = IdResolver(context)
+async def _load_edit_context(
+    context: Context, record_type: RecordType, inputs: Sequence[InputFields], *, allows_departed: bool = False
+) -> EditContext:
+    resolver = IdResolver(context, allows_departed=allows_departed)
     for name, kind in record_type.reference_fields.items():
         await resolver.load_by_global_ids(kind, (input.get(name) for input in inputs))
     await resolver.load_by_global_ids(record_type.kind, (input.get("id") for input in inputs))
@@ -264,9 +278,12 @@ def _find_or_create(
         if external_id:
             edit.resolver.register_new_row(record_type.kind, external_id, row)
         return PendingChange(row, {}, None, is_new=True)
-    if id(row_found) in changes:
-        return changes[id(row_found)]
-    change = _start_change(row_found)
+    change = changes.get(id(row_found)) or _start_change(row_found)
+    if external_id and row_found.external_id != external_id:  # found by its id
+        if edit.resolver.find_by_external_id(record_type.kind, external_id) is not None:
+            raise Conflict("Another record has this externalId: leave it out, or give its `id`.", "input", "externalId")
+        row_found.external_id = external_id
+        edit.resolver.register_new_row(record_type.kind, external_id, row_found)
     row_found.deleted_at = None  # recording a deleted record again restores it
     return change
 
@@ -308,7 +325,14 @@ def _build_record_change(edit: EditContext, record_type: RecordType, change: Pen
     else:
         entries, alert_conditions = record_type.activity_entries(edit, change), record_type.alert_conditions(edit, row)
     return RecordChange(
-        record_type.kind, row.id, change.before, row.facts(), tuple(entries), change.original, alert_conditions
+        record_type.kind,
+        row.id,
+        change.before,
+        row.facts(),
+        tuple(entries),
+        change.original,
+        alert_conditions,
+        record_type.alert_occurrences(row),
     )
 
 

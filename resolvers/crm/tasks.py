@@ -70,6 +70,10 @@ class TaskType(RecordType):
     def alert_conditions(self, edit: EditContext, row: Task) -> Mapping[AlertKind, bool]:
         return dict.fromkeys((AlertKind.TASK_OVERDUE, AlertKind.ASSIGNMENT_OVERDUE), row.is_overdue(edit.now))
 
+    def alert_occurrences(self, row: Task) -> Mapping[AlertKind, str]:
+        due = row.due_at.isoformat() if row.due_at else ""
+        return dict.fromkeys((AlertKind.TASK_OVERDUE, AlertKind.ASSIGNMENT_OVERDUE), due)
+
     def activity_entries(self, edit: EditContext, change: PendingChange) -> Sequence[ActivityEntry]:
         task: Task = change.row
         entries = []
@@ -77,7 +81,7 @@ class TaskType(RecordType):
             due = task.due_at.isoformat() if task.due_at else None
             entries.append(self.make_entry(change, ActivityKind.TASK_CREATED, task.created_at, kind=task.kind, due=due))
         previous_completed_at = change.original.get("completed_at")
-        if task.overdue_at is not None and change.original.get("overdue_at") is None:
+        if task.overdue_at is not None and change.original.get("overdue_at") != task.overdue_at:
             open_since = edit.now if previous_completed_at is not None else task.created_at
             entries.append(make_overdue_entry(task, max(task.overdue_at, open_since)))
         if task.completed_at is not None and previous_completed_at is None:
@@ -104,7 +108,14 @@ def _set_completion(edit: EditContext, change: PendingChange, at: datetime | Non
 def make_overdue_entry(task: Task, at: datetime) -> ActivityEntry:
     """Return the activity entry for a task that is past its due time."""
     due = task.due_at.isoformat() if task.due_at else None
-    return TaskType().make_entry(PendingChange(task, {}, None), ActivityKind.TASK_OVERDUE, at, kind=task.kind, due=due)
+    return TaskType().make_entry(
+        PendingChange(task, {}, None),
+        ActivityKind.TASK_OVERDUE,
+        at,
+        kind=task.kind,
+        due=due,
+        assigner=task.created_by_id,
+    )
 
 
 async def upsert_tasks(

@@ -20,6 +20,7 @@ import numpy as np
 
 from domain.errors.operation_errors import BadInput, ResourceNotFound
 from domain.forecasting.arrays import Bools
+from domain.forecasting.deal_table import DealTable
 from domain.forecasting.forecast import MAX_HORIZON_DAYS, Confidence, SellerForecasts, is_too_wide
 from domain.permissions import Action
 from domain.primitives.money import from_minor
@@ -65,6 +66,19 @@ class ForecastQuery:
 
 
 @dataclass(frozen=True)
+class OpenPipeline:
+    """The open deals of a scope as they stand, which is no forecast.
+
+    amount          total of the amounts that they state, in the smallest unit of the company's currency
+    without_amount  how many of them state none
+    """
+
+    deals: int
+    amount: int
+    without_amount: int
+
+
+@dataclass(frozen=True)
 class Forecast:
     """A forecast; amounts in the smallest unit. Means are exact: parts add up to the whole before rounding."""
 
@@ -86,6 +100,7 @@ class Forecast:
     snapshot: DealSnapshot
     seller_forecasts: SellerForecasts | None
     members: Bools
+    open_pipeline: OpenPipeline | None  # None if the period is over
 
     def to_money(self, amount: float | Fraction) -> Decimal:
         return from_minor(round(amount), self.currency)
@@ -100,7 +115,8 @@ class Forecast:
         """All values that a client sees, to detect changes: equal if only time has passed."""
         parts = (self.booked, self.pipeline, self.undated, self.expected, self.low, self.median, self.high)
         rounded = tuple(round(part) for part in parts)
-        return rounded, self.scope.row.name, self.period, self.target, self.attainment_probability, self.confidence
+        rest = (self.target, self.attainment_probability, self.confidence, self.open_pipeline)
+        return rounded, self.scope.row.name, self.period, *rest
 
 
 async def get_forecast(context: Context, scope: ScopeArgument, query: ForecastQuery) -> Forecast:
@@ -166,6 +182,7 @@ class _ForecastBuilder:
     targets: Mapping[tuple[OwnerKind, int], int]
     confidence: Confidence
     seller_forecasts: SellerForecasts | None  # None if the period is over or there is too little history
+    open_deals: DealTable | None  # None if the period is over
     currency: str
 
     def build(self, scope: Scope) -> Forecast:
@@ -180,9 +197,16 @@ class _ForecastBuilder:
         booked_only = Forecast(
             scope, self.period, self.basis, self.currency, booked, Fraction(0), Fraction(0), Fraction(booked),
             booked, booked, booked, target, self._settled_probability(booked, target), self.confidence, self.context.now(),
-            self.snapshot, self.seller_forecasts, members,
+            self.snapshot, self.seller_forecasts, members, self._sum_open_pipeline(members),
         )  # fmt: skip
         return booked_only if self.seller_forecasts is None else self._with_expected(booked_only, self.seller_forecasts)
+
+    def _sum_open_pipeline(self, members: Bools) -> OpenPipeline | None:
+        if self.open_deals is None:
+            return None
+        amounts = self.open_deals.stated_worth[self.open_deals.open & members[self.open_deals.seller]]
+        is_stated = ~np.isnan(amounts)
+        return OpenPipeline(len(amounts), round(float(amounts[is_stated].sum())), int((~is_stated).sum()))
 
     def _settled_probability(self, booked: int, target: int | None) -> float | None:
         """Return the probability of reaching the target from the booked amount alone; None if that is not decided."""
@@ -230,6 +254,9 @@ async def _prepare_builder(context: Context, snapshot: DealSnapshot, query: Fore
         booked[employee_and_team] = booked.get(employee_and_team, 0) + amount
     snapshot = scenario.snapshot
     seller_forecasts, confidence = await _forecast_sellers(context, snapshot, query.basis, period, today)
+    open_deals = (
+        await get_forecast_engine(context).get_open_deals(snapshot, query.basis) if period.end >= today else None
+    )
     targets = await goals.targets_by_owner(metric, period.start, period.end)
     by_employee, by_team = Counter[int](), Counter[int]()
     for (employee, team), amount in booked.items():
@@ -237,7 +264,7 @@ async def _prepare_builder(context: Context, snapshot: DealSnapshot, query: Fore
         by_team[team] += amount
     return _ForecastBuilder(
         context, snapshot, period, query.basis, today, by_employee, by_team, targets, confidence, seller_forecasts,
-        company.currency,
+        open_deals, company.currency,
     )  # fmt: skip
 
 

@@ -106,7 +106,7 @@ async def _amount_if_won(context: Context, snapshot: DealSnapshot, deal: Deal, b
     rates, today, company_currency = await context.rates(), await context.today(), (await context.company()).currency
 
     def convert_amount(amount: int, currency: str) -> int:
-        rate = rates.rate_on(currency, today)
+        rate = rates.latest_rate(currency, today)
         if rate is None:
             raise BadInput(f"There is no exchange rate for {currency}.", field="whatIf.win")
         return convert(amount, currency, company_currency, rate)

@@ -13,6 +13,7 @@ from models.ledger import scores
 from resolvers.activities.entries import ActivityEntry
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts import evaluation
+from resolvers.alerts.settlement import settle_goal_alerts
 from resolvers.request.context import Context
 
 
@@ -28,7 +29,7 @@ async def publish_goal_changes(
 
     notify            False for an import: achieved goals are marked as announced, but neither recorded nor alerted
     reached_values    current values of goals, where already loaded; by goal id
-    alerted_goal_ids  goals with a standing alert; None: not loaded
+    alerted_goal_ids  goals that have an alert to resolve or to stand again; None: not loaded
     """
     if not moved_goals:
         return
@@ -37,14 +38,14 @@ async def publish_goal_changes(
     context.publish(*(f"goal:{goal.id}" for goal in moved_goals))
     values = await _load_current_values(moved_goals, current_values or {})
     context.goal_values.update((goal.id, value) for goal, value in zip(moved_goals, values, strict=True))
-    await evaluation.resolve_goal_alerts(context, list(zip(moved_goals, values, strict=True)), alerted_goal_ids)
+    await settle_goal_alerts(context, list(zip(moved_goals, values, strict=True)), alerted_goal_ids)
     achieved_entries = []
     for goal, value in zip(moved_goals, values, strict=True):
         if value < goal.target or goal.target in goal.announced or goal.archived_at is not None:
             continue
         goal.announced = [*goal.announced, goal.target]
         await goal.save(update_fields=["announced"])
-        achieved_entries.append(make_goal_entry(context, goal, ActivityKind.GOAL_ACHIEVED))
+        achieved_entries.append(make_goal_entry(context, goal, ActivityKind.GOAL_ACHIEVED, reached=goal.target))
     if notify and achieved_entries:
         await write_activity_entries(context, achieved_entries)
         await evaluation.raise_for_events(

@@ -49,6 +49,8 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
         raise NotFound("There is no such employee, team or company.", "input", "owner")
     if not scopes.can_act_on(context, Action.SET_GOALS, scope):
         raise Forbidden("You can set goals only for those below you.", "input", "owner")
+    if scope.employee is not None and not scope.employee.active:
+        raise Conflict(f"{scope.employee.name} has left the company: name someone who works there.", "input", "owner")
     metric = await find_metric(context, input["metric"], "input", "metric")
     goal_period = await resolve_period(context, input["period"], "input", "period")
     recurring = bool(input.get("recurring"))

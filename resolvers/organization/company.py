@@ -9,6 +9,7 @@ from decimal import Decimal
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange
 from domain.permissions import Role
 from domain.primitives.global_ids import decode_global_id
+from models.alerts import alerts
 from models.crm.deals import Deal, StageEntry
 from models.crm.pipelines import Pipeline, Stage
 from models.ledger import scores
@@ -129,11 +130,23 @@ async def save_pipeline(context: Context, input: InputFields) -> Pipeline:
         row.name, row.position = stage_name, position
         await row.save()
     for removed_stage in existing_stages.values():
-        if await Deal.exists(stage_id=removed_stage.id) or await StageEntry.exists(stage_id=removed_stage.id):
-            raise Conflict(f"Deals have been in the stage “{removed_stage.name}”: it has to stay.", "input", "stages")
+        await _check_nothing_depends_on(removed_stage)
         await removed_stage.delete()
     context.publish("pipelines")
     return pipeline
+
+
+async def _check_nothing_depends_on(stage: Stage) -> None:
+    """Raise Conflict if deals are or have been in the stage, or an alert rule is about it."""
+    deals = await Deal.filter(stage_id=stage.id, deleted_at=None).count()
+    if deals:
+        raise Conflict(f"The stage “{stage.name}” stays while deals are in it: {deals}.", "input", "stages")
+    if await Deal.exists(stage_id=stage.id) or await StageEntry.exists(stage_id=stage.id):
+        raise Conflict(f"Deals have been in the stage “{stage.name}”: it has to stay.", "input", "stages")
+    if await alerts.query_rules().filter(stage_id=stage.id).exists():
+        raise Conflict(
+            f"An alert rule is about the stage “{stage.name}”: delete or change the rule first.", "input", "stages"
+        )
 
 
 def _take_existing_stage(existing_stages: dict[int, Stage], global_id: str | None, position: int) -> Stage | None:

@@ -72,9 +72,7 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
         employee.team_id = None if team_global_id is None else resolver.resolve_team(team_global_id, "input", "team").id
     if "manager" in input:
         manager_global_id = input["manager"]
-        employee.manager_id = (
-            None if manager_global_id is None else resolver.resolve_employee(manager_global_id, "input", "manager").id
-        )
+        employee.manager_id = None if manager_global_id is None else _resolve_manager(resolver, manager_global_id)
         await _check_no_management_cycle(employee)
     if "avatarUrl" in input:
         employee.avatar_url = _validate_avatar_url(input["avatarUrl"])
@@ -143,6 +141,12 @@ async def _default_joining_day(context: Context) -> date | None:
     return None if company.calendar.day_of(company.created_at) == today else today
 
 
+def _resolve_manager(resolver: IdResolver, global_id: str) -> int:
+    manager = resolver.resolve_employee(global_id, "input", "manager")
+    resolver.ensure_not_departed(manager, "input", "manager")
+    return manager.id
+
+
 async def _check_no_management_cycle(employee: Employee) -> None:
     """Raise Invalid if the employee would be their own manager, following `Employee.manager_id` upwards."""
     manager_id, visited_ids = employee.manager_id, {employee.id}
@@ -184,6 +188,8 @@ async def update_profile(context: Context, input: InputFields, request: Idempote
     if request and await idempotency.find_saved_response(context, request) is not None:
         return await Employee.get(id=viewer.employee.id)
     employee_id, password_hash = viewer.employee.id, None
+    if input.get("currentPassword") is not None and input.get("password") is None:
+        raise Required("The current password is asked for a new one: give `password`, too.", "input", "password")
     if input.get("password") is not None:
         current_hash = await _check_current_password(context, employee_id, input.get("currentPassword") or "")
         password_hash = await passwords.hash_password(input["password"], "input", "password")
@@ -203,6 +209,8 @@ async def update_profile(context: Context, input: InputFields, request: Idempote
                 if minute is not None and not 0 <= minute < _MINUTES_PER_DAY:
                     raise OutOfRange("Give a minute of the day, 0 to 1439.", "input", field)
                 setattr(employee, column, minute)
+        if input.get("quietFrom") is not None or input.get("quietTo") is not None:
+            _check_quiet_hours(employee)
         await employee.save()
         if password_hash is not None:
             if employee.password_hash != current_hash:  # it was changed meanwhile
@@ -214,6 +222,15 @@ async def update_profile(context: Context, input: InputFields, request: Idempote
     if password_hash is not None:
         audit.record(context, "password changed")
     return employee
+
+
+def _check_quiet_hours(employee: Employee) -> None:
+    """Raise a user error for quiet hours that would delay nothing."""
+    for column, field in (("quiet_from", "quietFrom"), ("quiet_to", "quietTo")):
+        if getattr(employee, column) is None:
+            raise Required("Quiet hours have a beginning and an end: give both.", "input", field)
+    if employee.quiet_from == employee.quiet_to:
+        raise Invalid("Quiet hours end at another time than they begin.", "input", "quietTo")
 
 
 _WRONG_CURRENT_PASSWORD: Final = "The current password is wrong."
@@ -256,9 +273,7 @@ async def _apply_team_input(context: Context, team: Team, input: InputFields) ->
         parent_id = None if input["parent"] is None else resolver.resolve_team(input["parent"], "input", "parent").id
     if "manager" in input:
         manager_global_id = input["manager"]
-        team.manager_id = (
-            None if manager_global_id is None else resolver.resolve_employee(manager_global_id, "input", "manager").id
-        )
+        team.manager_id = None if manager_global_id is None else _resolve_manager(resolver, manager_global_id)
     today = await context.today()
     if team.id is not None and parent_id != original_parent_id:
         tree = await people.load_team_tree()

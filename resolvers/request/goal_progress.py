@@ -40,5 +40,5 @@ def owner_working_time(schedule: WorkSchedule, tree: TeamTree, goal: Goal, insta
 
 
 def has_owner_on(schedule: WorkSchedule, goal: Goal, day: date) -> bool:
-    """Return whether somebody still works for the goal on the day: not if it is of an employee who has left."""
+    """Return whether the goal still has an owner on the day: not if it is of an employee after their departure."""
     return goal.owner_kind is not OwnerKind.EMPLOYEE or schedule.is_employed(goal.owner_id, day)

@@ -8,12 +8,14 @@ can see but not change raises Forbidden.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final
 
 from tortoise.expressions import Q
 from tortoise.models import Model
 
 from domain.errors.user_errors import Conflict, Forbidden, NotFound, Required
+from domain.ledger.record_facts import DealStatus, LeadStatus
 from domain.permissions import Action
 from domain.primitives.global_ids import MAX_EXTERNAL_ID_LENGTH, decode_global_id, parse_external_id
 from models.crm.calls import Call
@@ -56,8 +58,9 @@ def owner_id_of(row: Any) -> int:
 class IdResolver:
     """Rows referred to by the ids of one input or of a batch: load them with `request_*`, then resolve each id."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, *, allows_departed: bool = False) -> None:
         self.context = context
+        self.allows_departed = allows_departed  # of an import: employees who have left own records, too
         self._rows: dict[tuple[str, int], Any] = {}
         self._rows_by_external_id: dict[tuple[str, str], Any] = {}
         self.memberships = TeamMembershipHistory()  # of the loaded employees
@@ -211,8 +214,11 @@ class IdResolver:
             raise Forbidden(f"You can see this {kind.lower()}, but not change it.", "input", "externalId")
         return row
 
-    def resolve_new_owner(self, global_id: str | None, *path: str) -> Employee:
-        """Return the owner of a new record: the employee named in the input, else the viewer."""
+    def resolve_new_owner(self, global_id: str | None, *path: str, at: datetime | None = None) -> Employee:
+        """Return the owner of a new record: the employee named in the input, else the viewer.
+
+        at  the time of the record, None for now; Conflict if the employee had left by then
+        """
         viewer = self.context.viewer
         if global_id is None:
             if viewer.employee is None:
@@ -221,12 +227,20 @@ class IdResolver:
         employee = self.resolve_employee(global_id, *path)
         if not viewer.can(Action.RECORD, employee):
             raise Forbidden("You can record only for yourself and for those below you.", *path)
+        self.ensure_not_departed(employee, *path, at=at)
         return employee
+
+    def ensure_not_departed(self, employee: Employee, *path: str, at: datetime | None = None) -> None:
+        """Raise Conflict if the employee had left at a time (None: now), except in an import."""
+        if not self.allows_departed and self.memberships.has_left_by(employee, at or self.context.now()):
+            raise Conflict(f"{employee.name} has left the company: name someone who works there.", *path)
 
     def resolve_reassignment(self, row: Any, global_id: str, *path: str) -> Employee:
         """Return the new owner of a record; the viewer needs the right to reassign over both owners."""
         new_owner = self.resolve_employee(global_id, *path)
         self.ensure_can_reassign(owner_id_of(row), new_owner.id, *path)
+        if new_owner.id != owner_id_of(row) and _is_work_ahead(row):
+            self.ensure_not_departed(new_owner, *path)
         return new_owner
 
     def ensure_can_reassign(self, owner_id: int, new_owner_id: int, *path: str) -> None:
@@ -236,3 +250,17 @@ class IdResolver:
             self.context.viewer.can(Action.REASSIGN, employee) for employee in employees
         ):
             raise Forbidden("Only a manager above both employees can hand this over.", *path)
+
+
+def _is_work_ahead(row: Any) -> bool:
+    """Return whether the owner of a record still has to act on it; what is over may be corrected to any owner."""
+    match row:
+        case Deal():
+            return row.status is DealStatus.OPEN
+        case Lead():
+            return row.status in (LeadStatus.NEW, LeadStatus.IN_PROGRESS)
+        case Task():
+            return row.completed_at is None
+        case Client() | Contact():
+            return True
+    return False

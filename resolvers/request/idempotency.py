@@ -67,6 +67,8 @@ def identify_request(
         deal = input.get("deal")  # of convertLead
         deal_key = _read_key(deal, "input", "deal") if isinstance(deal, Mapping) else None
         key = _read_key(input, "input") or deal_key
+        if deal_key is not None and deal_key != key:
+            raise Invalid("Give one idempotency key for the whole call.", "input", "deal", "idempotencyKey")
     else:
         key = _read_key({"idempotencyKey": key_argument})
     return _build_request(name, fields, key, ("input",) if isinstance(input, Mapping) else ()) if key else None

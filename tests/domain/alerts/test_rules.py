@@ -49,7 +49,11 @@ def build_event(event_kind, /, *, subject=DEAL, employee=1, actor=None, **data):
         (build_event("TASK_OVERDUE", subject=TASK, kind="TASK"), AlertKind.TASK_OVERDUE),
         (build_event("TASK_OVERDUE", subject=TASK, kind="ASSIGNMENT"), AlertKind.ASSIGNMENT_OVERDUE),
         (build_event("GOAL_ACHIEVED", subject=("Goal", 1)), AlertKind.GOAL_ACHIEVED),
-        (build_event("DEAL_WON"), None),
+        (build_event("DEAL_WON"), AlertKind.DEAL_WON),
+        (build_event("DEAL_STAGE_CHANGED", to=3, status="OPEN"), AlertKind.DEAL_ENTERED_STAGE),
+        (build_event("DEAL_CREATED", to=3, status="OPEN"), AlertKind.DEAL_ENTERED_STAGE),
+        (build_event("DEAL_CREATED", to=3, status="WON"), None),
+        (build_event("DEAL_REOPENED"), None),
         (build_event("CALL_MADE", subject=("Call", 1)), None),
     ],
 )
@@ -138,10 +142,37 @@ def test_candidate_registered_within_cool_down_stays_active():
         ([Recipient.DIRECTORS], 1, [5], [8, 9]),
         ([Recipient.DIRECTORS, Recipient.MANAGER], 1, [8], [8, 9]),
         ([Recipient.MANAGER, Recipient.EMPLOYEE], 1, [5], [5, 1]),
+        ([Recipient.MANAGER, Recipient.ASSIGNER], 1, [5], [5, 4]),
     ],
 )
 def test_recipients_are_selected_once_each(recipients, employee_id, manager_ids, expected):
-    assert select_recipients(recipients, employee_id, manager_ids, [8, 9]) == expected
+    assert select_recipients(recipients, employee_id, manager_ids, [8, 9], assigner_id=4) == expected
+
+
+def test_manager_is_alerted_in_place_of_an_assigner_who_is_gone():
+    assert select_recipients([Recipient.ASSIGNER], 1, [5], [8, 9]) == [5]
+
+
+def test_occurrence_that_had_its_alert_is_not_registered_again():
+    deduplicator, rule = AlertDeduplicator(), Rule(1, AlertKind.TASK_OVERDUE)
+    candidates = [
+        AlertCandidate(AlertKind.TASK_OVERDUE, TASK, AT, 1, 2, occurrence=occurrence)
+        for occurrence in ("Monday", "Tuesday", "Monday")
+    ]
+
+    registered = []
+    for candidate in candidates:
+        registered.append(deduplicator.register(rule, candidate))
+        deduplicator.resolve(TASK)
+
+    assert registered == [True, True, None]
+
+
+def test_lead_inactivity_is_counted_in_working_hours():
+    rule = Rule(1, AlertKind.LEAD_UNTOUCHED, hours=4)
+    friday_evening = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # 16:00 in Berlin, two hours before the end
+
+    assert inactivity_deadline(rule, friday_evening, BERLIN) == datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
 def test_deal_inactivity_is_counted_in_days_of_24_hours():

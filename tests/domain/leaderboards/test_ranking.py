@@ -215,3 +215,22 @@ def test_window_is_part_of_ranking_and_contains_around_employee(rows, first, aro
     assert window == all_rows(ranking)[start : start + first]
     assert len(window) == min(first, len(ranking))
     assert (around_id in {row.employee_id for row in window}) is (around_id in ranking.roster.places)
+
+
+@for_all(rows_, st.lists(st.tuples(keys_, values_, st.none() | values_), max_size=20))
+def test_ranking_by_attainment_counts_whole_values_and_shows_parts(rows, moves):
+    roster = Roster({employee_id: name for employee_id, name, *_ in rows})
+    targets = {employee_id: target for employee_id, _, _, target in rows if target is not None}
+    parts, wholes = {}, {}
+    updated = RankedList(roster, parts, targets, wholes)
+    for employee_id, part, whole in moves:
+        updated.set_value(employee_id, part, whole)
+        parts[employee_id], wholes[employee_id] = part, part if whole is None else whole
+    rebuilt, by_wholes = RankedList(roster, parts, targets, wholes), RankedList(roster, wholes, targets)
+
+    assert all_rows(updated) == all_rows(rebuilt)
+    assert [(row.employee_id, row.rank, row.attained, row.gap_to_next) for row in all_rows(updated)] == [
+        (row.employee_id, row.rank, row.value, row.gap_to_next) for row in all_rows(by_wholes)
+    ]
+    assert [row.value for row in all_rows(updated)] == [parts.get(row.employee_id, 0) for row in all_rows(updated)]
+    assert updated.total == sum(parts.values())

@@ -115,6 +115,7 @@ INVALID_BY_KIND: Final[dict[str, list[InvalidValue]]] = {
     "version": [*_NOT_INT, *_with_code(CONFLICT, -1, 0, 2**31 - 1)],
     "days of silence": [*_NOT_INT, *_with_code(RANGE, -1, 0, 366, 2**31 - 1)],
     "hours": [*_NOT_INT, *_with_code(RANGE, -1, 365 * 24 + 1, 2**31 - 1)],
+    "hours of another kind": [*_NOT_INT, *_with_code(INVALID, 0, 4)],
     "percent": _with_code(BAD_INPUT, "5", "", "NaN", True, [], {}, f"{RAW_PREFIX}1e400", f"{RAW_PREFIX}{'9' * 5000}"),
     "recipients": [*_with_code(BAD_INPUT, ["NONSENSE"], [None], [5], {}, "NONSENSE"), *_with_code(REQUIRED, [])],
     "channels": [
@@ -151,7 +152,7 @@ KIND_BY_NAME: Final = {
     "idempotencyKey": "idempotency key", "dueAt": "moment", "amount": "money", "target": "target", "value": "value",
     "rate": "rate", "quietFrom": "minute", "quietTo": "minute", "digestAt": "minute", "closeAfterWorkdays": "workdays",
     "durationSeconds": "seconds", "ifVersion": "version", "workingDays": "weekdays",
-    "minAmount": "money", "days": "days of silence", "coolDownHours": "hours", "percent": "percent",
+    "minAmount": "money", "days": "days of silence", "coolDownHours": "hours", "hours": "hours of another kind", "percent": "percent",
     "recipients": "recipients", "channels": "channels",
     # ids, by type
     "owner": "Employee", "employee": "Employee", "assignee": "Employee", "manager": "Employee", "team": "Team",
@@ -186,6 +187,7 @@ INVALID_BY_PATH: Final = {  # for fields with rules of their own
     "updateProfile currentPassword": [*_NOT_TEXT, *_with_code(INVALID, "", "wrong", BIG_TEXT)],
     "createEmployee email": [*INVALID_BY_KIND["e-mail"], *_with_code(REQUIRED, "", "  "), *_with_code(CONFLICT, "Ann@example.com", "bob@example.com")],
     "updateEmployee email": [*INVALID_BY_KIND["e-mail"], *_with_code(CONFLICT, "bob@example.com")],
+    **{f"{name} stage": _with_code(INVALID, "", "nowhere") for name in ("createAlertRule", "updateAlertRule")},
     "markAlertsRead ids": [
         *_with_code(BAD_INPUT, {}, True, [None], [True], [{}], *([bad.value] for bad in UNSTORABLE_TEXTS)),
         *(InvalidValue([bad], NOT_FOUND, ("0",)) for bad in (

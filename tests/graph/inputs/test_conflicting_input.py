@@ -97,6 +97,40 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, expected 
         "createAlertRule", {"kind": "GOAL_BEHIND", "recipients": ["MANAGER"], "percent": 0}, RANGE, "percent"),
     "a rule for a goal behind by more than all": (
         "createAlertRule", {"kind": "GOAL_BEHIND", "recipients": ["MANAGER"], "percent": 100.1}, RANGE, "percent"),
+    "a credit given away to nobody": ("updateDeal", {"id": "$won", "moveCredit": True}, REQUIRED, "owner"),
+    "a reason of a deal that is not lost": ("recordDeal", {"title": "A", "lostReason": "Too dear"}, INVALID, "lostReason"),
+    "a current password without a new one": (
+        "updateProfile", {"currentPassword": "correct horse"}, REQUIRED, "password"),
+    "quiet hours without an end": ("updateProfile", {"quietFrom": 600}, REQUIRED, "quietTo"),
+    "quiet hours of no length": ("updateProfile", {"quietFrom": 600, "quietTo": 600}, INVALID, "quietTo"),
+    "two idempotency keys": (
+        "convertLead", {"id": "$lead", "deal": {"title": "B", "idempotencyKey": "a"}, "idempotencyKey": "b"},
+        INVALID, "deal.idempotencyKey"),
+    "an externalId of another lead": (
+        "recordLead", {"id": "$lead", "title": "A", "externalId": "taken"}, CONFLICT, "externalId"),
+    "a currency with a later rate only": (
+        "recordDeal", {"title": "A", "amount": {"amount": 1, "currency": "CHF"}}, INVALID, "amount.currency"),
+    "a win before the first rate": (
+        "recordDeal", {"title": "A", "status": "WON", "closedAt": "2026-11-02T09:00:00Z",
+                       "amount": {"amount": 1, "currency": "USD"}}, INVALID, "amount.currency"),
+    "a client with a deal": ("deleteRecord", {"id": "$client"}, CONFLICT, "id"),
+    "a deal of an employee who has left": ("recordDeal", {"title": "A", "owner": "$Bob"}, CONFLICT, "owner"),
+    "a deal handed over to an employee who has left": ("updateDeal", {"id": "$deal", "owner": "$Bob"}, CONFLICT, "owner"),
+    "a task of an employee who has left": ("createTask", {"title": "A", "assignee": "$Bob"}, CONFLICT, "assignee"),
+    "a lead of an employee who has left made a deal": (
+        "convertLead", {"id": "$lead", "deal": {"title": "A"}}, CONFLICT, "deal.owner"),
+    "a goal of an employee who has left": (
+        "setGoal", {"owner": "$Bob", "metric": "deals_won", "target": 5, "period": MONTH}, CONFLICT, "owner"),
+    "a rule about an employee who has left": (
+        "createAlertRule", {"kind": "DEAL_LOST", "recipients": ["MANAGER"], "scope": "$Bob"}, CONFLICT, "scope"),
+    "a team under a manager who has left": ("updateTeam", {"id": "$Sales", "manager": "$Bob"}, CONFLICT, "manager"),
+    "an employee under a manager who has left": ("updateEmployee", {"id": "$Ann", "manager": "$Bob"}, CONFLICT, "manager"),
+    "a rule with days for a kind without": (
+        "createAlertRule", {"kind": "DEAL_LOST", "recipients": ["MANAGER"], "days": 3}, INVALID, "days"),
+    "a rule about a stage without a stage": (
+        "createAlertRule", {"kind": "DEAL_ENTERED_STAGE", "recipients": ["MANAGER"]}, REQUIRED, "stage"),
+    "an assigner of a deal": (
+        "createAlertRule", {"kind": "DEAL_LOST", "recipients": ["ASSIGNER"]}, INVALID, "recipients.0"),
     "a metric that is there already": ("createMetric", {"key": "visits", "name": "V"}, CONFLICT, "key"),
 }
 # fmt: on
@@ -108,6 +142,22 @@ PRECEDING_CALLS: Final = {  # calls to make before the contradictory one
     "more than can be counted at that rate": ("setExchangeRate", {"currency": "BHD", "rate": "1e9"}),
     "yen with a fraction": ("setExchangeRate", {"currency": "JPY", "rate": "0.006"}),
     "a lead that is a deal already": ("convertLead", {"id": "$lead", "deal": {"title": "A"}}),
+    "an externalId of another lead": ("recordLead", {"title": "B", "externalId": "taken"}),
+    "a currency with a later rate only": ("setExchangeRate", {"currency": "CHF", "rate": 1, "from": "2026-12-01"}),
+    "a client with a deal": ("updateDeal", {"id": "$deal", "client": "$client"}),
+    **{
+        name: ("updateEmployee", {"id": "$Bob", "active": False})
+        for name in (
+            "a deal of an employee who has left",
+            "a deal handed over to an employee who has left",
+            "a task of an employee who has left",
+            "a goal of an employee who has left",
+            "a rule about an employee who has left",
+            "a team under a manager who has left",
+            "an employee under a manager who has left",
+        )
+    },
+    "a lead of an employee who has left made a deal": ("updateEmployee", {"id": "$Ann", "active": False}),
     "an archived goal": ("archiveGoal", {"id": "$goal"}),
     "managers in a circle": ("updateEmployee", {"id": "$Ann", "manager": "$Bob"}),
     "a deleted deal": ("deleteDeal", {"id": "$deal"}),

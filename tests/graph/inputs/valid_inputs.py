@@ -81,7 +81,8 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
     owner = {"owner": ids["Bob"]}
     contact_fields = {"email": "info@example.com", "phone": "+49 30 1"}
     rule = {
-        "kind": "DEAL_STALLED", "scope": ids["North"], "enabled": True, "minAmount": "5", "days": 7, "percent": 10,
+        "kind": "DEAL_STALLED", "scope": ids["North"], "enabled": True, "minAmount": "5", "days": 7, "percent": None,
+        "hours": None, "stage": None,  # fields that the kind does not use are null
         "recipients": ["MANAGER"], "channels": [], "coolDownHours": 24, **key,
     }  # fmt: skip
     inputs: dict[str, Arguments] = {
@@ -141,7 +142,7 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
             "id": ids["lead"], "title": "Another", "source": "Fair", "status": "IN_PROGRESS", "client": ids["client"],
             "contactName": "Gil", "createdAt": _PAST_TIME, "externalId": "lead", **owner, **contact_fields, **key,
         },
-        "convertLead": {"id": ids["lead"], "deal": {**deal, "idempotencyKey": f"within {key}"}, **key},
+        "convertLead": {"id": ids["lead"], "deal": {**deal, **key}, **key},
         "recordClient": {
             "id": ids["client"], "name": "Initech", "createdAt": _PAST_TIME, "externalId": "client", **owner, **contact_fields,
             **key,

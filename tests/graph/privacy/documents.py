@@ -27,6 +27,7 @@ SCOPE_DOCUMENTS: Final = {
       immature benchmarkPercent medianDaysInStage stalled weak slow } } }""",
     "forecast": f"""query($scope: ID) {{ forecast(scope: $scope) {{
       {_FORECAST_NUMBERS} pipeline undated newBusiness attainmentProbability target confidence
+      openPipeline {{ deals amount withoutAmount }}
       deals {{ winProbability expected }}
       accuracy {{ periods wape biasPercent intervalCoveragePercent }}
       saidBefore {{ {_FORECAST_NUMBERS} }} }} }}""",
@@ -68,6 +69,7 @@ AGGREGATES: Final = frozenset(
         "FunnelStage": """openDeals openAmount clients entered advanced lost conversionPercent conversionLowPercent
             conversionHighPercent immature benchmarkPercent medianDaysInStage stalled weak slow""",
         "Forecast": f"""{_FORECAST_NUMBERS} pipeline undated newBusiness attainmentProbability target confidence""",
+        "OpenPipeline": "deals amount withoutAmount",
         "DealForecast": "winProbability expected",
         "ForecastAccuracy": "periods wape biasPercent intervalCoveragePercent",
         "ForecastSnapshot": _FORECAST_NUMBERS,

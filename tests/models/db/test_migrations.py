@@ -183,3 +183,38 @@ async def test_migration_fills_names_and_roles_of_memberships(empty_url: str) ->
 
 async def test_migrate_applies_all_migrations_to_an_empty_database(empty_url: str) -> None:
     assert (await migrator.migrate(empty_url))[:2] == ["0001_first", "0002_card"]
+
+
+RULE = "('{kind}', true, 'COMPANY', 0, '[\"{recipient}\"]', '[]', {times})"
+RULES = (("ASSIGNMENT_OVERDUE", "MANAGER"), ("ASSIGNMENT_OVERDUE", "DIRECTORS"), ("TASK_OVERDUE", "MANAGER"))
+ALERTS_AND_CALLS = (
+    "INSERT INTO alert_rule (kind, enabled, scope_kind, scope_id, recipients, channels, created_at) VALUES "
+    + ", ".join(RULE.format(kind=kind, recipient=recipient, times=TIMES) for kind, recipient in RULES),
+    "INSERT INTO company_metric (key, name, description, unit, created_at)"
+    f" VALUES ('calls_outbound', 'Dials', '', 'COUNT', {TIMES})",
+    "INSERT INTO daily_total (metric, employee_id, team_id, day, amount)"
+    " VALUES ('calls_outbound', 5, 1, '2026-02-10', 2)",
+)
+
+
+async def test_migration_alerts_the_assigner_unless_the_recipients_were_changed(empty_url: str) -> None:
+    await create_database_at(empty_url, "0017_pro_rated_goals", *ALERTS_AND_CALLS)
+    await migrator.migrate(empty_url)
+
+    async with db_connection.connect(empty_url):
+        rules = await db_connection.fetch_rows("SELECT kind, to_assigner FROM alert_rule ORDER BY id")
+        assert [(rule["kind"], bool(rule["to_assigner"])) for rule in rules] == [
+            ("ASSIGNMENT_OVERDUE", True),
+            ("ASSIGNMENT_OVERDUE", False),
+            ("TASK_OVERDUE", False),
+        ]
+
+
+async def test_migration_gives_another_key_to_a_metric_of_the_company_called_calls_outbound(empty_url: str) -> None:
+    await create_database_at(empty_url, "0017_pro_rated_goals", *ALERTS_AND_CALLS)
+    await migrator.migrate(empty_url)
+
+    async with db_connection.connect(empty_url):
+        [metric] = await db_connection.fetch_rows("SELECT key FROM company_metric")
+        totals = await db_connection.fetch_rows("SELECT metric FROM daily_total WHERE metric LIKE 'calls_outbound%'")
+        assert metric["key"] == totals[0]["metric"] == "calls_outbound_own"

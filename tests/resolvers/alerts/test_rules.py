@@ -20,7 +20,9 @@ from tests.resolvers.alerts.alert_company import (
 from tests.resolvers.two_sellers import record_won_deal, set_goal
 from tests.world import World
 
-RULES_QUERY = "{ alertRules { kind enabled scope { name } minAmount days percent recipients channels coolDownHours } }"
+RULES_QUERY = (
+    "{ alertRules { kind enabled scope { name } minAmount days hours percent recipients channels coolDownHours } }"
+)
 DRY_RUN_QUERY = "query($input: AlertRuleInput!, $days: Int! = 30) { testAlertRule(input: $input, days: $days) { alerts perDay examples } }"
 LOST_DEAL_RULE = {"kind": "DEAL_LOST", "recipients": ["MANAGER"]}
 
@@ -32,15 +34,18 @@ async def world() -> AsyncIterator[World]:
         yield world
 
 
-async def test_new_company_has_a_rule_of_each_kind_for_the_manager(world: World) -> None:
+async def test_new_company_has_rules_for_the_manager_except_about_wins_and_stages(world: World) -> None:
     rules = (await world.query(RULES_QUERY))["alertRules"]
 
-    assert [rule["kind"] for rule in rules] == list(AlertKind)
-    assert all(rule["recipients"] == ["MANAGER"] and rule["enabled"] for rule in rules)
+    assert {rule["kind"] for rule in rules} == set(AlertKind) - {AlertKind.DEAL_WON, AlertKind.DEAL_ENTERED_STAGE}
+    assert all(rule["enabled"] for rule in rules)
     assert {rule["scope"]["name"] for rule in rules} == {"Acme"}
     by_kind = {rule["kind"]: rule for rule in rules}
     assert (by_kind["DEAL_STALLED"]["days"], by_kind["NO_ACTIVITY"]["days"]) == (14, 3)
     assert by_kind["GOAL_BEHIND"]["percent"] == 10.0
+    assert by_kind["LEAD_UNTOUCHED"]["hours"] == 4
+    assert by_kind["ASSIGNMENT_OVERDUE"]["recipients"] == ["MANAGER", "ASSIGNER"]
+    assert all(rule["recipients"] == ["MANAGER"] for rule in rules if rule["kind"] != "ASSIGNMENT_OVERDUE")
 
 
 async def test_alert_rules_are_visible_to_administrators_only(world: World) -> None:
@@ -66,6 +71,15 @@ async def test_alert_rules_are_visible_to_administrators_only(world: World) -> N
         ({"kind": "NO_ACTIVITY", "days": 366}, ["input", "days"], "OUT_OF_RANGE"),
         ({"kind": "GOAL_BEHIND", "percent": 0.0}, ["input", "percent"], "OUT_OF_RANGE"),
         ({"kind": "GOAL_BEHIND", "percent": 100.5}, ["input", "percent"], "OUT_OF_RANGE"),
+        ({"days": 3}, ["input", "days"], "INVALID"),
+        ({"hours": 3}, ["input", "hours"], "INVALID"),
+        ({"percent": 3.0}, ["input", "percent"], "INVALID"),
+        ({"stage": "U3RhZ2U6MQ=="}, ["input", "stage"], "INVALID"),
+        ({"kind": "NO_ACTIVITY", "minAmount": "5"}, ["input", "minAmount"], "INVALID"),
+        ({"kind": "DEAL_ENTERED_STAGE"}, ["input", "stage"], "REQUIRED"),
+        ({"kind": "DEAL_ENTERED_STAGE", "stage": "nowhere"}, ["input", "stage"], "NOT_FOUND"),
+        ({"kind": "LEAD_UNTOUCHED", "hours": 0}, ["input", "hours"], "OUT_OF_RANGE"),
+        ({"recipients": ["MANAGER", "ASSIGNER"]}, ["input", "recipients", "1"], "INVALID"),
         ({"minAmount": "-1"}, ["input", "minAmount"], "OUT_OF_RANGE"),
         ({"minAmount": "0.001"}, ["input", "minAmount"], "OUT_OF_RANGE"),
         ({"coolDownHours": -1}, ["input", "coolDownHours"], "OUT_OF_RANGE"),

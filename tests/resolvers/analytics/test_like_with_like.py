@@ -220,7 +220,13 @@ async def test_every_comparison_equals_a_recount_of_the_records(world: World, se
                 await world.mutate("recordCall", seller, direction="OUTBOUND", **call)
             case "lead":
                 lead = (await world.mutate("recordLead", seller, title="Asks", createdAt=created.isoformat()))["lead"]
-                await world.mutate("convertLead", seller, id=lead["id"], deal={"title": "Chairs"})
+                external_id = f"deal-{lead['id']}"
+                deal = {"title": "Chairs", "externalId": external_id}
+                deal_id = (await world.mutate("convertLead", seller, id=lead["id"], deal=deal))["deal"]["id"]
+                if dice.random() < 0.5:
+                    await world.query("mutation($id: ID!) { deleteDeal(id: $id) { userErrors { code } } }", id=deal_id)
+                    world.advance(hours=30)
+                    await world.mutate("recordDeal", seller, **deal)
             case "task":
                 task = (await world.mutate("createTask", seller, title="Ring"))["task"]["id"]
                 await world.query("mutation($id: ID!) { completeTask(id: $id) { userErrors { code } } }", id=task)
@@ -257,6 +263,7 @@ async def recount_counterpart(kind: PeriodKind, now: datetime) -> Counter[str]:
     for source_kind, model in SOURCE_MODELS.items():
         for record in await model.all():
             for score in compute_all_postings(None, record.facts()):
+                assert BERLIN.day_of(score.at) == score.day
                 if (source_kind, record.id, score.metric) not in late_records:
                     postings.append((score.metric, score.at, score.amount))
     for metric, at, amount in postings:

@@ -192,6 +192,32 @@ async def test_forecast_equals_booked_with_too_little_history() -> None:
         assert {edge["node"]["winProbability"] for edge in deals["deals"]["edges"]} == {None}
 
 
+OPEN_PIPELINE = """query($scope: ID, $period: PeriodInput) { forecast(scope: $scope, period: $period) {
+  confidence expected booked openPipeline { deals amount withoutAmount } } }"""
+
+
+async def test_open_pipeline_is_shown_apart_with_too_little_history(database_url: str) -> None:
+    async with open_world_with_two_sellers(database_url) as world:
+        await world.mutate("setExchangeRate", currency="USD", rate="0.5")
+        for seller, amount in (
+            ("Ann", {"amount": "100"}),
+            ("Ann", {"amount": "50", "currency": "USD"}),
+            ("Bob", {"amount": "7"}),
+            ("Bob", None),
+        ):
+            await world.mutate("recordDeal", seller, title="Chairs", amount=amount)
+        await world.mutate("recordDeal", "Ann", title="Rugs", status="LOST", amount={"amount": "1000"})
+
+        company = (await world.query(OPEN_PIPELINE))["forecast"]
+        ann = (await world.query(OPEN_PIPELINE, "Ann", scope=world.global_ids["Ann"]))["forecast"]
+        past = (await world.query(OPEN_PIPELINE, period={"kind": "MONTH", "offset": -1}))["forecast"]
+
+    assert (company["confidence"], company["expected"]) == ("NONE", company["booked"])
+    assert company["openPipeline"] == {"deals": 4, "amount": "132.00", "withoutAmount": 1}
+    assert ann["openPipeline"] == {"deals": 2, "amount": "125.00", "withoutAmount": 0}
+    assert past["openPipeline"] is None
+
+
 async def test_forecast_has_no_confidence_for_years_far_ahead(world: World) -> None:
     near, far = [await forecast(world, period={"kind": "YEAR", "offset": offset}) for offset in (1, 90)]
 

@@ -326,3 +326,18 @@ async def test_reconciliation_names_the_command_for_older_records(sqlite_world: 
     summary = (await reconcile()).summary
 
     assert summary.endswith("Records older than their metric are counted by `./run reconcile --backfill deals_won`.")
+
+
+@pytest.mark.parametrize("metric", ["calls_made", "calls_outbound"])
+async def test_calls_are_counted_by_direction_and_filled_in_for_the_past(world: World, metric: str) -> None:
+    for direction in ("OUTBOUND", "INBOUND", "INBOUND", "OUTBOUND", "OUTBOUND"):
+        await world.mutate("recordCall", "Ann", direction=direction)
+    totals, posted = await read_totals(), await read_postings(metric)
+    assert len(posted) == {"calls_made": 5, "calls_outbound": 3}[metric]
+    await forget(metric)
+
+    result = await backfill(world, metric)
+
+    assert str(result) == f"Compared 5 calls with what is posted for {metric}: {len(posted)} posted."
+    assert await read_totals() == totals
+    assert await messages() == []
