@@ -120,7 +120,7 @@ async def test_account_that_is_newer_than_a_period_is_ranked_in_it_only_with_cre
     deal = await record_won_deal(world, "admin", owner=world.global_ids["Dan"], **times)
 
     assert await read_board(world, "company") == [(1, "Ann", "1"), (1, "Dan", "1"), (3, "Bob", "0")]
-    await world.query("mutation($id: ID!) { deleteRecord(id: $id) { userErrors { message } } }", id=deal)
+    await world.mutate("reopenDeal", id=deal)
     assert [row[2] for row in await read_board(world, "company")] == ["1", "0", "0"]
 
 
