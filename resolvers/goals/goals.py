@@ -307,7 +307,7 @@ async def _list_within(
 
 
 async def _visible_employee_ids(context: Context, employee_ids: Sequence[int] | None) -> list[int]:
-    """Return the ids of those of the employees (None: of all) whose goals the viewer may see."""
+    """Return the ids of those of the employees (None: of all) with goals that the viewer may see."""
     query = Employee.all() if employee_ids is None else Employee.filter(id__in=list(employee_ids) or [0])
     return [
         row.id for row in await query.only("id", "team_id", "manager_id") if context.viewer.can(Action.VIEW_GOALS, row)

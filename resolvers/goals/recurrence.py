@@ -84,7 +84,7 @@ async def _create_following(
 
 
 def _was_active(members: MemberTeams, employee_id: int, period: Period, calendar: Calendar) -> bool:
-    """Return whether the employee was active at any time of the period; goals are not set for those who have left."""
+    """Return whether the employee was active at any time of the period; goals are not set for departed employees."""
     end = calendar.start_of(period.end + timedelta(days=1))
     return members.last_team_id(employee_id, calendar.start_of(period.start), end) is not None
 
