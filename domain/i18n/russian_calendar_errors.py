@@ -25,6 +25,7 @@ RUSSIAN_CALENDAR_ERRORS: Final = {
     ),
     "Give {least} to {most} days.": "Укажите от {least} до {most} дней.",
     "This date occurs twice: give each day once.": "Эта дата указана дважды: укажите каждый день один раз.",
+    "Say whether the employee carries a quota from this day on.": "Укажите, ставится ли сотруднику план с этого дня.",
     "This day is over, and what is over stays as it was: give today or a later day.": (
         "Этот день прошёл, а прошедшее не меняется: укажите сегодняшний день или более поздний."
     ),

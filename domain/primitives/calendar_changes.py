@@ -1,4 +1,4 @@
-"""Days and weeks of a calendar after changes of its time zone or of the first day of its weeks.
+"""Days and weeks of a calendar after changes of its time zone or of the first day of the week.
 
 What is over stays as it was, and no day and no week is lost, doubled or cut short:
 
@@ -49,7 +49,7 @@ def day_of_instant(
 def first_instant_of_day(
     changes: Sequence[ZoneChange], zone: str, day: date, start_in_zone: Callable[[str, date], datetime]
 ) -> datetime:
-    """Return the first instant of the day, or of a later one if there is none, by `day_of_instant`."""
+    """Return the first instant with the day, or a later one, as its `day_of_instant`."""
     since: datetime | None = None
     for change in changes:
         if day <= change.day:

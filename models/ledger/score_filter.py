@@ -62,7 +62,7 @@ def team_condition(spans: Sequence[TeamSpan], team_column: str, day_column: str)
 
 
 def team_filter(spans: Sequence[TeamSpan], team_field: str, day_field: str) -> Q:
-    """Return the filter for rows with a team among those of their day."""
+    """Return the filter for rows of a team that is among those of the row's day."""
     condition = Q(id=0)
     for span in spans:
         conditions: dict[str, Any] = {

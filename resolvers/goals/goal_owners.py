@@ -1,7 +1,7 @@
 """Where the owners of goals stood within the goals' periods: an employee in which team, a team below which one.
 
-What is over stays: an employee who moves, leaves or returns after the end of a period, and a team that moves, stand in
-that period where they stood at its end. The part of an employee who leaves within a period stays in their team's.
+What is over stays: employees that move, leave or return after the end of a period, and teams that move, stand in
+that period where they stood at its end. The part of an employee that leaves within a period stays in their team's.
 """
 
 from __future__ import annotations

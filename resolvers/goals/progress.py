@@ -67,7 +67,7 @@ async def goal_states(context: Context, rows: Sequence[Goal], values: Sequence[i
 async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int | None]:
     """Return the sum of the targets one level below for each goal of a team or the company.
 
-    Counted are unarchived goals of the same metric and period, of members within the period, in the
+    Counted are unarchived goals of the same metric and period, of the members within the period, in the
     team of which they were last, and of child teams at its end. None for
     employees' goals, and where the viewer may not see the goals of each team below: a sum less the visible targets
     would tell the others. The targets of employees stand on leaderboards.

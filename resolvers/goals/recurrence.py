@@ -4,8 +4,8 @@ Periods follow each other by index, so January is followed by the whole of Febru
 its length; where the first day of the week has changed, a week of another length leads over.
 Every day has exactly one goal of a recurrence, whatever settings change. Periods missed while no
 server was running are created one by one. A goal that was set by hand for a period takes precedence
-there: the recurrence continues after it, or ends if that goal recurs itself. An employee who has
-left gets no goals, and gets them again after returning.
+there: the recurrence continues after it, or ends if that goal recurs itself. Former
+employees get no goals, and get them again after their return.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ async def _create_following(
 
 
 def _was_active(members: MemberTeams, employee_id: int, period: Period, calendar: Calendar) -> bool:
-    """Return whether the employee was active at any time of the period; goals are not set for departed employees."""
+    """Return whether the employee was active at any time of the period; goals are not set for former ones."""
     end = calendar.start_of(period.end + timedelta(days=1))
     return members.last_team_id(employee_id, calendar.start_of(period.start), end) is not None
 

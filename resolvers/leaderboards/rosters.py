@@ -27,9 +27,9 @@ class LeaderboardMoment:
     period_end: datetime
 
     def roster_moments(self, last_day: date) -> tuple[RosterMoment, RosterMoment]:
-        """Return the times whose members are ranked, now and for the previous ranks.
+        """Return the times of the ranked members, now and for the previous ranks.
 
-        What is over stays: a period that has ended at that time ranks those who were members at its end.
+        What is over stays: a period that has ended at that time ranks the members at its end.
 
         last_day  of the period
         """
@@ -49,8 +49,8 @@ class LeaderboardMoment:
 class Rosters:
     """The ranked employees at a time and at the start of its day.
 
-    leader_ids   those whose sales decide whether they are ranked
-    transferred  of a team's leaderboard: those who may have scores that are credited to other teams
+    leader_ids   the leaders: their sales decide whether they are ranked
+    transferred  of a team's leaderboard: the employees that may have scores that are credited to other teams
     """
 
     current: Roster
@@ -60,7 +60,7 @@ class Rosters:
 
 
 async def load_rosters(score_filter: ScoreFilter, moment: LeaderboardMoment) -> Rosters:
-    """Return the rosters of the employees with a quota who are active at the time and at the start of its day.
+    """Return the rosters of the active employees with a quota at the time and at the start of its day.
 
     Equal values are in the order of the names at that time, so a later new name does not change the order of a
     period that is over. Both are the same object if they hold the same employees, since ranks do not depend on names.

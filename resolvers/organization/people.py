@@ -130,13 +130,13 @@ async def _resolve_quota_day(context: Context, input: InputFields) -> date | Non
     if input.get("carriesQuotaFrom") is None:
         return today
     day = validation.clean_day(input["carriesQuotaFrom"], "input", "carriesQuotaFrom")
-    if day < today and not await scores.is_empty():
+    if day < today and await calendar.has_past():
         raise Conflict(calendar.DAY_IS_OVER, "input", "carriesQuotaFrom")
     return day
 
 
 async def _default_joining_day(context: Context) -> date | None:
-    """Return today; None, which is not known, on the day of the company's set-up, when all are entered."""
+    """Return today; None, which is not known, on the day of the company's set-up, when all employees are entered."""
     today, company = await context.today(), await context.company()
     return None if company.calendar.day_of(company.created_at) == today else today
 
@@ -280,10 +280,13 @@ async def _apply_team_input(context: Context, team: Team, input: InputFields) ->
         if team.id in tree.path_to_root(parent_id):
             raise Invalid("A team cannot stand below itself.", "input", "parent")
         old_ancestor_ids, new_ancestor_ids = tree.path_to_root(original_parent_id), tree.path_to_root(parent_id)
-        await scores.move_team_totals(team.id, today, old_ancestor_ids, new_ancestor_ids)
+        is_new = (await context.calendar()).day_of(team.created_at) >= today or not await calendar.has_past()
+        moved_from = date.min if is_new else today  # a team without a past stands in its first place from the beginning
+        await scores.move_team_totals(team.id, moved_from, old_ancestor_ids, new_ancestor_ids)
         affected_team_ids = set(old_ancestor_ids) ^ set(new_ancestor_ids)
-    if parent_id != original_parent_id:
-        await people.set_parent(team, parent_id, today)
+        if not is_new:
+            await people.record_parent(team.id, original_parent_id, today)
+    team.parent_id = parent_id
     await team.save()
     context.current_viewer = replace(
         context.viewer, tree=await people.load_team_tree()

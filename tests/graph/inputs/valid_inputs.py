@@ -93,12 +93,12 @@ def build_valid_arguments(ids: dict[str, str]) -> dict[str, Arguments]:
         "createEmployee": {
             "name": "Eve", "email": "eve@example.com", "password": PASSWORD, "role": "EMPLOYEE", "team": ids["North"],
             "manager": ids["Bob"], "avatarUrl": "https://example.com/eve.png", "joinedOn": "2026-11-02",
-            "externalId": "eve", **key,
+            "carriesQuota": True, "carriesQuotaFrom": "2100-01-01", "externalId": "eve", **key,
         },
         "updateEmployee": {
             "id": ids["Ann"], "name": "Anna", "email": "anna@example.com", "password": PASSWORD, "role": "MANAGER",
             "team": ids["South"], "manager": ids["Bob"], "avatarUrl": "/anna.png", "active": True,
-            "joinedOn": "2026-11-02", **key,
+            "joinedOn": "2026-11-02", "carriesQuota": False, "carriesQuotaFrom": "2100-01-01", **key,
         },
         "updateProfile": {
             "language": "ru", "quietFrom": 0, "quietTo": 1439, "digestAt": 600, "currentPassword": PASSWORD,
