@@ -94,7 +94,7 @@ class WorkSchedule:
     def shares_left(self, employee_ids: tuple[int, ...], period: Period, instant: datetime) -> tuple[float, ...]:
         """Return the working time that each employee still has in the period, divided by the period's whole of the company.
 
-        In a period without any it is 1 for everybody. The result is kept, as every goal with this period needs it.
+        In a period without any it is 1 for all. The result is kept, as every goal with this period needs it.
         """
         today = self.calendar.day_of(instant)
         key = employee_ids, period, today, self.calendar.elapsed_quarters(instant)

@@ -22,7 +22,7 @@ class WorkingTime:
     workdays         number of working days, or of calendar days
     workdays_left    those that are not over, including the running one
     staff            how many quarters one quarter of the running day's working hours adds: the number of
-                     members who work on it, 1 for a company without members, 0 on a day off
+                     members at work on it, 1 for a company without members, 0 on a day off
     """
 
     elapsed: int

@@ -31,7 +31,7 @@ COMPANY_TEAM_ID: Final = -1  # the team id under which totals of the whole compa
 class Goal(Model):
     """A target in the metric's smallest unit for the days from `first_day` to `last_day`, both included.
 
-    `full_target` is what was set for a pro-rated goal, whose `target` is in proportion to the owner's working time.
+    `full_target` is what was set for a pro-rated goal; its `target` is in proportion to the owner's working time.
     `version` is the change-log position of the last change that moved the goal.
     `announced` holds the targets that have already been announced as achieved.
     """

@@ -168,7 +168,7 @@ class ExchangeRate(Model):
 
 
 def company_queries() -> list[Any]:
-    """Return the queries whose rows `assemble_company` takes."""
+    """Return the queries for the rows that `assemble_company` takes."""
     return [Company.filter(id=1), CompanyDay.all().order_by("day"), EarlierCalendar.all().order_by("until")]
 
 

@@ -98,7 +98,7 @@ class ForecastEngine:
             return await self._metric_histories.load_until(snapshot.today - 1, metrics, self.run_in_worker)
 
     def take_changed_sellers(self) -> set[int] | None:
-        """Return the ids of employees whose deals have changed since the last call; None if all may be affected."""
+        """Return the ids of employees with deals that have changed since the last call; None if all may be affected."""
         changed, self._changed_sellers = self._changed_sellers, set()
         return changed
 

@@ -52,7 +52,7 @@ async def check_next_goals(context: Context, after_id: int, *, goals_of_one_day:
 async def _raise_goals_behind(
     context: Context, active_rules: Sequence[ActiveRule], goal_progress: Sequence[tuple[Goal, Progress]]
 ) -> None:
-    """Raise the alerts of the goals that are behind, except those of employees who have left."""
+    """Raise the alerts of the goals that are behind, except those of departed employees."""
     today, schedule = await context.today(), await context.work_schedule()
     current = [(goal, progress) for goal, progress in goal_progress if has_owner_on(schedule, goal, today)]
     pairs = []

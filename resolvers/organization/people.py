@@ -66,8 +66,7 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
         employee.email = None if input["email"] is None else validation.clean_email(input["email"], "input", "email")
         if employee.email != original["email"] and await Employee.exists(email=employee.email):
             raise Conflict("Another employee has this e-mail address already.", "input", "email")
-    if input.get("role") is not None:
-        employee.role = input["role"]
+    employee.role = input.get("role") or employee.role
     if "team" in input:
         team_global_id = input["team"]
         employee.team_id = None if team_global_id is None else resolver.resolve_team(team_global_id, "input", "team").id
@@ -268,8 +267,8 @@ async def _apply_team_input(context: Context, team: Team, input: InputFields) ->
             await people.record_parent(team.id, original_parent_id, today)
     team.parent_id = parent_id
     await team.save()
-    # The rest of this unit of work sees the team
-    context.current_viewer = replace(context.viewer, tree=await people.load_team_tree())
+    tree = await people.load_team_tree()  # the rest of this unit of work sees the team
+    context.current_viewer = replace(context.viewer, tree=tree)
     context.publish("people")
     if affected_team_ids:
         await publish_goal_changes(context, await goals.owned_by_teams(affected_team_ids, today))

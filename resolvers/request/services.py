@@ -115,7 +115,7 @@ class Services:
         return cached
 
     async def work_schedule_at(self, position: reference_models.ChangeLogPosition, calendar: Calendar) -> WorkSchedule:
-        """Return the work schedule as of a position of the reference data, whose calendar is given."""
+        """Return the work schedule as of a position of the reference data, which have this calendar."""
         if self.work_schedule is None or self.work_schedule[0] != position:
             self.work_schedule = position, await absences.load_work_schedule(calendar)
         return self.work_schedule[1]
