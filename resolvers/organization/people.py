@@ -24,7 +24,7 @@ from models.organization.people import Employee, Team
 from resolvers.alerts import evaluation
 from resolvers.auth import attempts, audit, passwords
 from resolvers.goals.affected_goals import publish_goal_changes
-from resolvers.organization import calendar
+from resolvers.organization import calendar, employee_quotas
 from resolvers.request import idempotency, scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
@@ -86,7 +86,7 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
     if input.get("password") is not None:
         employee.password_hash = await passwords.hash_password(input["password"], "input", "password")
     await _ensure_admin_remains(employee, original)
-    quota_day = await _resolve_quota_day(context, input)
+    quota_day = await employee_quotas.resolve_quota_day(context, input)
     changed_fields = [name for name, old in original.items() if getattr(employee, name) != old]
     if changed_fields:
         await employee.save()
@@ -115,24 +115,6 @@ async def _apply_employee_input(context: Context, employee: Employee, input: Inp
     if {"joined_on", "active", "team_id"} & set(changed_fields) and original["id"] is not None:
         await calendar.follow_working_time(context, [employee.id])
     return employee
-
-
-async def _resolve_quota_day(context: Context, input: InputFields) -> date | None:
-    """Return the day from which `carriesQuota` holds, by default today; None if the input does not have it.
-
-    What is over stays: once anything has been counted, it is today or later.
-    """
-    if "carriesQuota" not in input:
-        if input.get("carriesQuotaFrom") is not None:
-            raise Required("Say whether the employee carries a quota from this day on.", "input", "carriesQuota")
-        return None
-    today = await context.today()
-    if input.get("carriesQuotaFrom") is None:
-        return today
-    day = validation.clean_day(input["carriesQuotaFrom"], "input", "carriesQuotaFrom")
-    if day < today and await calendar.has_past():
-        raise Conflict(calendar.DAY_IS_OVER, "input", "carriesQuotaFrom")
-    return day
 
 
 async def _default_joining_day(context: Context) -> date | None:
@@ -295,16 +277,6 @@ async def _apply_team_input(context: Context, team: Team, input: InputFields) ->
     if affected_team_ids:
         await publish_goal_changes(context, await goals.owned_by_teams(affected_team_ids, today))
     return team
-
-
-async def check_quotas(context: Context, keys: Sequence[tuple[int, date | None]]) -> list[bool]:
-    """Return for each pair of employee id and day (None: today) whether the employee carries a quota then."""
-    today = await context.today()
-    carries = {
-        day: await quotas.carry_quotas({employee_id for employee_id, other in keys if other == day}, day or today)
-        for day in {day for _, day in keys}
-    }
-    return [carries[day][employee_id] for employee_id, day in keys]
 
 
 async def check_online(context: Context, employee_ids: Sequence[int]) -> list[bool]:
