@@ -38,7 +38,7 @@ from resolvers.activities import queries as activity_queries
 from resolvers.analytics import worktime
 from resolvers.crm import clients, queries
 from resolvers.leaderboards.leaderboards import LeaderboardQuery, StandingKey, load_standings
-from resolvers.organization import absences, people
+from resolvers.organization import absences, employee_quotas, people
 
 StandingRef = Annotated["Standing", strawberry.lazy("graph.types.leaderboards")]  # type: ignore[name-defined]  # noqa: F821
 
