@@ -17,7 +17,7 @@ from domain.primitives.text import search_key
 from imports.cell_parsing import CellError
 from models.crm.clients import select_existing as existing_clients
 from models.crm.pipelines import Pipeline, Product, Stage
-from models.organization.people import Employee, Team, TeamTree
+from models.organization.people import Employee, Team
 from resolvers.crm.record_type import ImportOutcome
 from resolvers.organization import company, people, teams
 from resolvers.request.context import Context
@@ -114,7 +114,7 @@ class NameLookup:
     def _add_moved_team(self, team: Team) -> str:
         """Add a team that is new or has moved, and rebuild the viewer's team tree, so that the import sees it."""
         global_id = self._add_team(team)
-        tree = TeamTree(row for row in self._rows.values() if isinstance(row, Team))
+        tree = self.context.tree.with_teams(row for row in self._rows.values() if isinstance(row, Team))
         self.context.current_viewer = replace(self.context.viewer, tree=tree)
         return global_id
 

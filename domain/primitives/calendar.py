@@ -189,7 +189,7 @@ class Calendar:
         return self._quarter_ends(day)[quarters - 1]
 
     def calendar_on(self, day: date) -> Calendar:
-        """Return the calendar with the settings of the day: this one, or an earlier one."""
+        """Return the calendar with the settings that hold on the day: this one, or an earlier one."""
         return next((calendar for until, calendar in self.earlier if day < until), self)
 
     def _quarter_ends(self, day: date) -> tuple[datetime, ...]:

@@ -38,7 +38,7 @@ from resolvers.activities import queries as activity_queries
 from resolvers.analytics import worktime
 from resolvers.crm import clients, queries
 from resolvers.leaderboards.leaderboards import LeaderboardQuery, StandingKey, load_standings
-from resolvers.organization import absences, people, teams
+from resolvers.organization import absences, employee_quotas, people, teams
 
 StandingRef = Annotated["Standing", strawberry.lazy("graph.types.leaderboards")]  # type: ignore[name-defined]  # noqa: F821
 
@@ -169,7 +169,7 @@ else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a
     async def carries_quota(root: strawberry.Parent[rows.Employee], info: Info, on: date | None = None) -> bool | None:
         if not _can_see_card(root, info):
             return None
-        return await info.context.load_for_viewer(people.check_quotas, (root.id, on))
+        return await info.context.load_for_viewer(employee_quotas.check_quotas, (root.id, on))
 
     @strawberry.field(description="Has an open live connection right now.")
     @staticmethod

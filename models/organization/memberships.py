@@ -68,6 +68,27 @@ async def record_change(employee: Employee, moment: datetime, *, former_name: st
     )
 
 
+async def load_active() -> list[Membership]:
+    """Return the times in which employees were active in one team with one role, by start, with their employees.
+
+    A new name begins a new membership and no new time: the memberships before and after it are one row here.
+    """
+    rows: list[Membership] = []
+    latest: dict[int, Membership] = {}
+    for row in await Membership.filter(active=True).select_related("employee").order_by("since", "id"):
+        before = latest.get(row.employee_id)
+        if (
+            before is not None
+            and before.until == row.since
+            and (before.team_id, before.role) == (row.team_id, row.role)
+        ):
+            before.until = row.until
+            continue
+        latest[row.employee_id] = row
+        rows.append(row)
+    return rows
+
+
 class MemberTeams:
     """The teams in which employees were active, by time."""
 

@@ -116,6 +116,10 @@ class TeamTree:
         for team_id in self._team_ids:
             self._child_ids_by_parent.setdefault(self._parent_ids[team_id], []).append(team_id)
 
+    def with_teams(self, teams: Iterable[Team]) -> TeamTree:
+        """Return a tree of these teams with the same earlier places."""
+        return TeamTree(teams, self._earlier_parents)
+
     def on(self, day: date) -> TeamTree:
         """Return the tree as it stood at the end of a day; teams that are newer stand where they were created."""
         next_change = next((change_day for change_day in self._change_days if change_day > day), None)
@@ -194,11 +198,10 @@ async def load_team_tree() -> TeamTree:
     return TeamTree(*await fetch_all_batched([Team.all(), EarlierParent.all()]))
 
 
-async def set_parent(team: Team, parent_id: int | None, today: date) -> None:
-    """Set the team that a team stands below, from today on, and store where it stood before. Does not save the team."""
-    if team.id is not None and not await EarlierParent.exists(team_id=team.id, until=today):
-        await EarlierParent.create(team_id=team.id, parent_id=team.parent_id or 0, until=today)
-    team.parent_id = parent_id
+async def record_parent(team_id: int, parent_id: int | None, until: date) -> None:
+    """Store the team that a team stood below before a day, unless another place before that day is stored."""
+    if not await EarlierParent.exists(team_id=team_id, until=until):
+        await EarlierParent.create(team_id=team_id, parent_id=parent_id or 0, until=until)
 
 
 async def load_by_ids(ids: Sequence[int]) -> list[Employee | None]:

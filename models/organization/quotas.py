@@ -43,8 +43,9 @@ class RosterMoment:
                      membership written by a server with a clock ahead of ours counts as well.
     day              the day of that time, for quotas and sales
     recorded_before  only sales recorded before this instant count; None: all
-    is_over          whether it is the end of a period that is over: then the first membership of an employee counts
-                     from the day of joining on, since what was imported of them may be older than their account
+    is_over          whether it is the end of a period that is over: since what was imported may be older than an account,
+                     the first membership then counts from the day of joining on. If that is not known, it counts from
+                     the first credit on, and without limit for an account from before anything was counted.
     """
 
     at: datetime | None
@@ -81,9 +82,12 @@ WHERE membership.active AND {time} {scope}
 _ROLE_THEN_SQL: Final = "COALESCE(membership.role, employee.role)"
 _TIME_SQL: Final = "(membership.since <= ? {reaching}) AND (membership.until IS NULL OR membership.until > ?)"
 _REACHING_BACK_SQL: Final = """
-OR (employee.joined_on IS NULL OR employee.joined_on <= ?) AND NOT EXISTS (
+OR NOT EXISTS (
     SELECT 1 FROM membership earlier WHERE earlier.employee_id = membership.employee_id
-    AND (earlier.since < membership.since OR earlier.since = membership.since AND earlier.id < membership.id))
+    AND (earlier.since < membership.since OR earlier.since = membership.since AND earlier.id < membership.id)
+) AND (employee.joined_on <= ? OR employee.joined_on IS NULL AND (
+    COALESCE(membership.since <= (SELECT recorded_at FROM score_entry ORDER BY id LIMIT 1), TRUE)
+    OR EXISTS (SELECT 1 FROM score_entry credit WHERE credit.employee_id = employee.id AND credit.effective_on <= ?)))
 """
 
 
@@ -117,7 +121,7 @@ def _roster_select(
     time = "membership.until IS NULL"
     if moment.at is not None:
         time = _TIME_SQL.format(reaching=_REACHING_BACK_SQL if moment.is_over else "")
-        values += [moment.at, *([moment.day] if moment.is_over else []), moment.at]
+        values += [moment.at, *([moment.day, moment.day] if moment.is_over else []), moment.at]
     scope = ""
     if team_ids is not None:
         scope = f"AND membership.team_id IN ({connection.placeholders([*team_ids])})"

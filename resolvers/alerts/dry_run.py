@@ -29,7 +29,7 @@ from models.crm.leads import Lead
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
-from models.organization.memberships import Membership
+from models.organization import memberships
 from models.organization.people import TeamTree
 from resolvers.alerts import rules as alert_rules
 from resolvers.alerts.candidates import build_candidates, deal_activity_data, is_existing_open_deal, load_employees
@@ -183,10 +183,9 @@ async def _find_inactive_employees(rule: Rule, schedule: WorkSchedule, start: da
     """Return the events of employees that became inactive for too long during an active membership."""
     # calendar days that surely contain `days` working days of each employee
     lead_time = timedelta(days=3 * (rule.days or 0) + 30 + schedule.most_absent_days())
-    memberships = await Membership.filter(active=True).select_related("employee").order_by("since", "id")
     covered = [
         membership
-        for membership in memberships
+        for membership in await memberships.load_active()
         if (
             membership.employee_id == rule.employee_id
             if rule.employee_id

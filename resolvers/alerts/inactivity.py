@@ -142,7 +142,7 @@ async def find_inactive_employees(
 
 
 async def resolve_unfounded_alerts(context: Context) -> None:
-    """Resolve alerts of inactive employees whose time is not up any more, because of an absence or another calendar."""
+    """Resolve alerts of inactive employees with time left again, because of an absence or another calendar."""
     active_alerts = await alerts.find_active_of_kind(AlertKind.NO_ACTIVITY)
     if not active_alerts:
         return

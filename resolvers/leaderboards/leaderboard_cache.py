@@ -202,7 +202,7 @@ class LeaderboardCache:
         self._follow_lock = asyncio.Lock()
         self._entries: OrderedDict[LeaderboardKey, _CacheEntry] = OrderedDict()
         self._rosters: dict[_RosterKey, Rosters] = {}
-        self._sales_moved: list[int] = []  # ids of employees whose wins or goals have moved since the last `_clear`
+        self._roster_moves: list[tuple[int, date | None]] = []  # see `_drop_rosters`; since the last `_clear`
         self._employees: dict[int, Employee] = {}
         self._today: date | None = None
 
@@ -257,10 +257,9 @@ class LeaderboardCache:
             self._clear(position)
             return
         moved_scores, moved_targets = _moved_scores(topics), _moved_targets(topics)
+        sellers = {employee_id for employee_id, _ in moved_scores.get(quotas.SELLING_METRIC, ())}
         self._drop_rosters(
-            {employee_id for employee_id, _ in moved_scores.get(quotas.SELLING_METRIC, ())}.union(
-                *moved_targets.values()
-            )
+            sellers.union(*moved_targets.values()), {move for moves in moved_scores.values() for move in moves}
         )
         for metric, employee_ids in moved_targets.items():
             self._moved_at[metric].update(dict.fromkeys(employee_ids, position))
@@ -283,11 +282,15 @@ class LeaderboardCache:
                 and score_filter.employee_id in (None, employee_id)
             )
 
-    def _drop_rosters(self, employee_ids: set[int]) -> None:
-        """Drop the rosters with a leader among these employees with moved wins or goals, and their entries."""
-        self._sales_moved += employee_ids
+    def _drop_rosters(self, seller_ids: set[int], moves: set[tuple[int, date]]) -> None:
+        """Drop the rosters that may rank other employees after these changes, and their entries.
+
+        seller_ids  employees with moved wins or goals: they decide whether a leader is ranked
+        moves       employees and days of all moved scores: with one in a period that is over, a newer account is ranked
+        """
+        self._roster_moves += [*((seller_id, None) for seller_id in seller_ids), *moves]
         for roster_key, rosters in list(self._rosters.items()):
-            if not rosters.leader_ids.isdisjoint(employee_ids):
+            if _may_change(roster_key, rosters, self._roster_moves[-len(seller_ids) - len(moves) :]):
                 del self._rosters[roster_key]
                 for key in [key for key in self._entries if self._roster_key(key) == roster_key]:
                     del self._entries[key]
@@ -299,15 +302,15 @@ class LeaderboardCache:
 
     def _clear(self, position: int) -> None:
         self._entries, self._rosters, self._employees = OrderedDict(), {}, {}
-        self._sales_moved = []
+        self._roster_moves = []
         self._base_version, self._moved_at = position, defaultdict(dict)
 
     async def _build(self, entry: _CacheEntry, key: LeaderboardKey, moment: LeaderboardMoment) -> None:
         rosters, employees, roster_key = self._rosters, self._employees, self._roster_key(key)
         while roster_key not in rosters:
-            sales_moved, moves = self._sales_moved, len(self._sales_moved)
+            moves, moves_before = self._roster_moves, len(self._roster_moves)
             loaded = await load_rosters(key.score_filter, moment)
-            if loaded.leader_ids.isdisjoint(sales_moved[moves:]):  # else it may be older than their sales
+            if not _may_change(roster_key, loaded, moves[moves_before:]):  # else it may be older than these
                 rosters[roster_key] = loaded  # after a `_clear` meanwhile this dict is discarded too
         entry_rosters = rosters[roster_key]
         entry.stale_ids.clear()  # scores that move from here on are added again
@@ -341,6 +344,17 @@ class LeaderboardCache:
                 # For later entries as well: the position may be above the one at which the move was followed
                 ranked.moved_at[employee_id] = moved_at[employee_id] = position
         return position
+
+
+def _may_change(roster_key: _RosterKey, rosters: Rosters, moves: Iterable[tuple[int, date | None]]) -> bool:
+    """Return whether the rosters may rank other employees after moves of wins and goals (day None) and of scores."""
+    over_day = roster_key[2]
+    return any(
+        employee_id in rosters.leader_ids
+        if day is None
+        else over_day is not None and day <= over_day and employee_id not in rosters.current.places
+        for employee_id, day in moves
+    )
 
 
 _RosterKey = tuple[frozenset[int] | None, int | None, date | None]  # teams, employee, last day of a period that is over

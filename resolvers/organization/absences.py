@@ -143,7 +143,7 @@ async def _apply_change(context: Context, employee_id: int) -> None:
 
 
 async def absences_of(context: Context, employees: Sequence[Employee]) -> list[list[Absence]]:
-    """Return the absences of each employee, by first day; none of those whose work time the viewer may not see."""
+    """Return the absences of each employee, by first day; none where the viewer may not see the work time."""
     visible_ids = {row.id for row in employees if context.viewer.can(Action.VIEW_WORK_TIME, row)}
     rows_by_employee: dict[int, list[Absence]] = {}
     for row in await absences.load_of_employees(visible_ids) if visible_ids else ():

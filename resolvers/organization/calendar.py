@@ -33,7 +33,7 @@ async def change_settings(context: Context, company: Company, input: InputFields
     """Change the settings of the company's row by the input, and store those that held before the current day."""
     before, today = company.settings(), await context.today()
     apply_settings(company, input)
-    if company.settings() == before or not await _has_past():
+    if company.settings() == before or not await has_past():
         return
     row = await EarlierCalendar.get_or_none(until=today)
     if row is None:
@@ -43,7 +43,7 @@ async def change_settings(context: Context, company: Company, input: InputFields
         await row.save(update_fields=["changed_at"])
 
 
-async def _has_past() -> bool:
+async def has_past() -> bool:
     """Return whether anything has been counted or planned, so that a change of settings must leave it as it was."""
     return not await scores.is_empty() or await Goal.exists()
 
@@ -160,7 +160,7 @@ async def remove_company_days(context: Context, dates: Sequence[date]) -> Compan
 
 async def _first_open_day(context: Context) -> date:
     """Return the first day that can still be set: any day while nothing has been counted, then the current one."""
-    return await context.today() if await _has_past() else date.min
+    return await context.today() if await has_past() else date.min
 
 
 def _check_open(day: date, first_open_day: date, *path: str) -> None:

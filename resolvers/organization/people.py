@@ -16,13 +16,12 @@ from domain.primitives.text import is_image_address
 from models.alerts import inactivity
 from models.auth import password_links, sessions, sign_ins
 from models.db import connection
-from models.ledger import scores
 from models.live import change_log, presence
 from models.organization import accounts, memberships, people, quotas
 from models.organization.people import Employee
 from resolvers.alerts import evaluation
 from resolvers.auth import attempts, audit, passwords
-from resolvers.organization import calendar
+from resolvers.organization import calendar, employee_quotas
 from resolvers.request import idempotency, scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
@@ -91,8 +90,7 @@ async def _apply_employee_input(
         employee.email = None if input["email"] is None else validation.clean_email(input["email"], "input", "email")
         if employee.email != original["email"] and await Employee.exists(email=employee.email):
             raise Conflict("Another employee has this e-mail address already.", "input", "email")
-    if input.get("role") is not None:
-        employee.role = input["role"]
+    employee.role = input.get("role") or employee.role
     if "team" in input:
         team_global_id = input["team"]
         employee.team_id = None if team_global_id is None else resolver.resolve_team(team_global_id, "input", "team").id
@@ -112,7 +110,7 @@ async def _apply_employee_input(
     if password_hash is not None:
         employee.password_hash = password_hash
     await _ensure_admin_remains(employee, original)
-    quota_day = await _resolve_quota_day(context, input)
+    quota_day = await employee_quotas.resolve_quota_day(context, input)
     changed_fields = [name for name, old in original.items() if getattr(employee, name) != old]
     if changed_fields:
         await employee.save()
@@ -153,24 +151,6 @@ async def _apply_employee_input(
     if {"joined_on", "active", "team_id"} & set(changed_fields) and original["id"] is not None:
         await calendar.follow_working_time(context, [employee.id])
     return employee
-
-
-async def _resolve_quota_day(context: Context, input: InputFields) -> date | None:
-    """Return the day from which `carriesQuota` holds, by default today; None if the input does not have it.
-
-    What is over stays: once anything has been counted, it is today or later.
-    """
-    if "carriesQuota" not in input:
-        if input.get("carriesQuotaFrom") is not None:
-            raise Required("Say whether the employee carries a quota from this day on.", "input", "carriesQuota")
-        return None
-    today = await context.today()
-    if input.get("carriesQuotaFrom") is None:
-        return today
-    day = validation.clean_day(input["carriesQuotaFrom"], "input", "carriesQuotaFrom")
-    if day < today and not await scores.is_empty():
-        raise Conflict(calendar.DAY_IS_OVER, "input", "carriesQuotaFrom")
-    return day
 
 
 async def _default_joining_day(context: Context) -> date | None:
@@ -270,16 +250,6 @@ def _check_quiet_hours(employee: Employee) -> None:
             raise Required("Quiet hours have a beginning and an end: give both.", "input", field)
     if employee.quiet_from == employee.quiet_to:
         raise Invalid("Quiet hours end at another time than they begin.", "input", "quietTo")
-
-
-async def check_quotas(context: Context, keys: Sequence[tuple[int, date | None]]) -> list[bool]:
-    """Return for each pair of employee id and day (None: today) whether the employee carries a quota then."""
-    today = await context.today()
-    carries = {
-        day: await quotas.carry_quotas({employee_id for employee_id, other in keys if other == day}, day or today)
-        for day in {day for _, day in keys}
-    }
-    return [carries[day][employee_id] for employee_id, day in keys]
 
 
 async def check_online(context: Context, employee_ids: Sequence[int]) -> list[bool]:

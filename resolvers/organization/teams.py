@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from domain.errors.user_errors import Invalid
 from models.goals import goals
@@ -11,6 +12,7 @@ from models.organization import people
 from models.organization.people import Team
 from resolvers.auth import audit
 from resolvers.goals.affected_goals import publish_goal_changes
+from resolvers.organization import calendar
 from resolvers.organization.people import ADMIN_ONLY, resolve_manager
 from resolvers.request import validation
 from resolvers.request.context import Context
@@ -53,16 +55,18 @@ async def _apply_team_input(context: Context, team: Team, input: InputFields) ->
         if team.id in tree.path_to_root(parent_id):
             raise Invalid("A team cannot stand below itself.", "input", "parent")
         old_ancestor_ids, new_ancestor_ids = tree.path_to_root(original_parent_id), tree.path_to_root(parent_id)
-        await scores.move_team_totals(team.id, today, old_ancestor_ids, new_ancestor_ids)
+        is_new = (await context.calendar()).day_of(team.created_at) >= today or not await calendar.has_past()
+        moved_from = date.min if is_new else today  # a team without a past stands in its first place from the beginning
+        await scores.move_team_totals(team.id, moved_from, old_ancestor_ids, new_ancestor_ids)
         affected_team_ids = set(old_ancestor_ids) ^ set(new_ancestor_ids)
-    if parent_id != original_parent_id:
-        await people.set_parent(team, parent_id, today)
+        if not is_new:
+            await people.record_parent(team.id, original_parent_id, today)
+    team.parent_id = parent_id
     await team.save()
     if (parent_id, team.manager_id) != (original_parent_id, original_manager_id):
         audit.record(context, "team changed", team=team.id, parent=parent_id, manager=team.manager_id)
-    context.current_viewer = replace(
-        context.viewer, tree=await people.load_team_tree()
-    )  # the rest of this unit of work sees the team
+    tree = await people.load_team_tree()  # the rest of this unit of work sees the team
+    context.current_viewer = replace(context.viewer, tree=tree)
     context.publish("people")
     if affected_team_ids:
         await publish_goal_changes(context, await goals.owned_by_teams(affected_team_ids, today))

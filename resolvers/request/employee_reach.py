@@ -10,7 +10,7 @@ from resolvers.request.context import Context
 
 
 async def filter_reached(context: Context, action: Action, employee_ids: Iterable[int]) -> Collection[int]:
-    """Return the ids of those employees whom the action reaches for the viewer."""
+    """Return the ids of those employees that the action reaches for the viewer."""
     viewer, requested_ids = context.viewer, set(employee_ids)
     match viewer.reach(action):
         case Reach.COMPANY:

@@ -147,7 +147,7 @@ async def filter_records_in_scope(
 
 
 def owner_filter(context: Context, scope: Scope, field: str) -> Q:
-    """Return the filter for rows whose employee in `field` belongs to the scope."""
+    """Return the filter for rows with an employee of the scope in `field`."""
     match scope.kind:
         case OwnerKind.EMPLOYEE:
             return lookup_filter(f"{field}_id", scope.id)

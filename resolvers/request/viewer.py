@@ -152,7 +152,7 @@ class Viewer:
             raise Forbidden(message, "input")
 
     def scope_filter(self, action: Action, field: str) -> Q:
-        """Return the filter for rows whose employee in a field (e.g. "owner") the action reaches."""
+        """Return the filter for rows with an employee in a field (e.g. "owner") that the action reaches."""
         match self.reach(action):
             case Reach.COMPANY:
                 return Q()

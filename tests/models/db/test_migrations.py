@@ -169,6 +169,18 @@ async def test_migration_counts_postings_from_time_of_their_record(empty_url: st
     assert [f"{db_connection.to_datetime(row['converted_at']):%H:%M}" for row in conversions] == ["06:00", "02:00"]
 
 
+async def test_migration_fills_names_and_roles_of_memberships(empty_url: str) -> None:
+    await create_database_at(empty_url, "0018_posting_moments")
+    await migrator.migrate(empty_url)
+    async with db_connection.connect(empty_url):
+        await db_connection.execute(
+            f"INSERT INTO membership (employee_id, team_id, active, since) VALUES (5, 1, true, {TIMES})"
+        )  # as a server of the version before does
+        rows = await db_connection.fetch_rows("SELECT name, role FROM membership ORDER BY id")
+
+    assert [(row["name"], row["role"]) for row in rows] == [("Ann", "EMPLOYEE"), ("Ann", "EMPLOYEE"), (None, None)]
+
+
 async def test_migrate_applies_all_migrations_to_an_empty_database(empty_url: str) -> None:
     assert (await migrator.migrate(empty_url))[:2] == ["0001_first", "0002_card"]
 

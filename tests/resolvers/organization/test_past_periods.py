@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from models.db import connection
+from models.organization import memberships
 from resolvers.ledger.reconciliation import reconcile
 from tests.resolvers.two_sellers import open_world_with_two_sellers, read_goal_value, record_won_deal, set_goal
-from tests.world import World
+from tests.world import START, World
 
 NOVEMBER = {"kind": "MONTH", "on": "2026-11-01"}
 BOARD = """query($scope: ID, $period: PeriodInput) { leaderboard(metric: "deals_won", scope: $scope, period: $period) {
@@ -104,6 +106,57 @@ async def test_board_of_an_imported_period_ranks_employees_whose_account_is_newe
 
     rows = await read_board(world, "company", {"kind": "MONTH", "on": "2026-08-01"})
     assert rows == [(1, "Ann", "1"), (2, "Bob", "0")]
+
+
+async def test_account_that_is_newer_than_a_period_is_ranked_in_it_only_with_credit(world: World) -> None:
+    await record_won_deal(world, "Ann")
+    world.advance(days=20)
+    assert await read_board(world, "company") == [(1, "Ann", "1"), (2, "Bob", "0")]
+    for name in ("Dan", "Eve"):
+        input = {"name": name, "email": f"{name}@example.com", "team": world.global_ids["North"], "joinedOn": None}
+        world.global_ids[name] = (await world.mutate("createEmployee", **input))["employee"]["id"]
+    assert await read_board(world, "company") == [(1, "Ann", "1"), (2, "Bob", "0")]
+    times = {"closedAt": "2026-11-19T10:00:00Z", "createdAt": "2026-11-02T10:00:00Z"}
+    deal = await record_won_deal(world, "admin", owner=world.global_ids["Dan"], **times)
+
+    assert await read_board(world, "company") == [(1, "Ann", "1"), (1, "Dan", "1"), (3, "Bob", "0")]
+    await world.mutate("reopenDeal", id=deal)
+    assert [row[2] for row in await read_board(world, "company")] == ["1", "0", "0"]
+
+
+async def test_what_an_older_server_wrote_of_members_holds_until_it_changes(world: World) -> None:
+    for name in ("Ann", "Bob"):
+        await record_won_deal(world, name)
+    await connection.execute("UPDATE membership SET name = NULL, role = NULL")
+    world.advance(days=20)
+    await update_employee(world, "Ann", name="Zoe", role="MANAGER")
+
+    assert [row[1] for row in await read_board(world, "company")] == ["Ann", "Bob"]
+    assert [row.name for row in await memberships.load_active() if row.employee.name == "Zoe"] == ["Ann", "Zoe"]
+
+
+async def test_new_name_begins_no_new_time_in_a_team(world: World) -> None:
+    world.advance(days=2)
+    await update_employee(world, "Ann", name="Zoe")
+    world.advance(days=2)
+    await update_employee(world, "Ann", team=world.global_ids["South"])
+
+    rows = [row for row in await memberships.load_active() if row.employee.name == "Zoe"]
+    assert [(row.since, row.until) for row in rows] == [(START, world.now), (world.now, None)]
+
+
+async def test_team_created_today_stands_in_its_place_from_the_beginning(world: World) -> None:
+    await record_won_deal(world, "Bob")
+    await world.create_team("East")
+    await update_employee(world, "Ann", team=world.global_ids["East"])
+    await record_won_deal(world, "Ann")
+    await record_won_deal(world, "Ann", closedAt="2026-11-02T10:00:00Z", createdAt="2026-11-02T10:00:00Z")
+    goal = await set_goal(world, "Sales", "deals_won", "9")
+    assert await read_goal_value(world, goal) == "2"  # Ann was in North on the 2nd
+    await world.mutate("updateTeam", id=world.global_ids["East"], parent=world.global_ids["Sales"])
+
+    assert await read_goal_value(world, goal) == "3"
+    assert (await reconcile()).differences == []
 
 
 async def read_goal_days(world: World, owner: str) -> list[tuple[date, date]]:
