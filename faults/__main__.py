@@ -70,7 +70,7 @@ async def run_scenes(scenes: Sequence[FaultScene], seed: int) -> list[Verdict]:
         scenes_of_store = [fault_scene for fault_scene in scenes if fault_scene.store is store]
         if not scenes_of_store:
             continue
-        click.echo(f"Servers with {store} are started.")
+        click.echo(f"Starting servers with {store}.")
         with tempfile.TemporaryDirectory(prefix="scoreline-faults-") as folder:
             async with run_rig(store, Path(folder)) as rig:
                 for fault_scene in scenes_of_store:
