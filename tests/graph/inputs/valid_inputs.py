@@ -18,7 +18,7 @@ async def create_company_records(world: World) -> None:
     await world.create_team("South", "Sales")
     await world.create_employee("Ann", "North")
     await world.create_employee("Bob", "South")
-    await world.mutate("setExchangeRate", currency="USD", rate="0.9")
+    await world.mutate("setExchangeRate", currency="USD", rate="0.9", **{"from": "2026-11-01"})
     await world.mutate("createMetric", key="visits", name="Visits")
     await world.query(
         """mutation { setCompanyDays(days: [{date: "2026-12-24", kind: OFF, name: "Christmas Eve"}]) {

@@ -21,6 +21,7 @@ SCOPE_DOCUMENTS: Final = {
         {_BOARD} }} }}""",
     "statistics": """query($scope: ID) { statistics(scope: $scope, interval: WEEK) {
       winRatePercent averageDealAmount medianSalesCycleDays
+      previousWinRatePercent previousAverageDealAmount previousMedianSalesCycleDays
       series { metric { key } total previousTotal points { start value } } } }""",
     "funnel": """query($scope: ID) { funnel(scope: $scope, period: {kind: YEAR}) { weakest { stage { name } } stages {
       openDeals openAmount clients entered advanced lost conversionPercent conversionLowPercent conversionHighPercent
@@ -31,7 +32,7 @@ SCOPE_DOCUMENTS: Final = {
       deals {{ winProbability expected }}
       accuracy {{ periods wape biasPercent intervalCoveragePercent }}
       saidBefore {{ {_FORECAST_NUMBERS} }} }} }}""",
-    "goals": f"""query($scope: ID) {{ goals(scope: $scope) {{ name target allocated
+    "goals": f"""query($scope: ID) {{ goals(scope: $scope) {{ name target fullTarget allocated
       progress {{ value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
         attainmentProbability neededPerWorkday version }}
       entries {{ {_CONNECTION} edges {{ cursor node {{ amount late }} }} }}
@@ -73,7 +74,7 @@ AGGREGATES: Final = frozenset(
         "DealForecast": "winProbability expected",
         "ForecastAccuracy": "periods wape biasPercent intervalCoveragePercent",
         "ForecastSnapshot": _FORECAST_NUMBERS,
-        "Goal": "target allocated",
+        "Goal": "target fullTarget allocated",
         "GoalProgress": """value target attainmentPercent remaining expectedByNow pace projected projectedPercent projectionBasis
             attainmentProbability neededPerWorkday version""",
         "Client": "wonAmount lastActivityAt",
@@ -89,31 +90,33 @@ AGGREGATES: Final = frozenset(
 ATTRIBUTES: Final = frozenset(  # of rows, of settings, or of the clock: visible with what they belong to
     f"{type_name}.{field}"
     for type_name, fields in {
+        "Absence": "kind from to createdAt",  # rows, for viewers who may see the employee's work time
         "Activity": "kind at recordedAt",
         "Alert": "kind readAt raisedAt resolvedAt",
-        "AlertRule": "kind enabled days percent coolDownHours minAmount recipients",
+        "AlertRule": "kind enabled days hours percent coolDownHours minAmount recipients",
         "AlertRuleTest": "alerts perDay",  # for administrators, who see everything
         "Call": "direction outcome startedAt durationSeconds",
         "Client": "createdAt",
-        "Company": "closeAfterWorkdays weekStart workingDays",
+        "Company": "closeAfterWorkdays weekStart workingDays workdayStart workdayEnd employeesSetAbsences",
+        "CompanyDay": "date kind",
         "Contact": "createdAt",
         # `saleKind` says how the deal counts for its owner, and so depends on every earlier win of the client
         "Deal": "status createdAt expectedCloseOn closedAt hasProblems saleKind",
         "DealWon": "revoked at",
         "Session": "startedAt expiresAt current",  # only the viewer's own
         "Device": "kind createdAt lastSeenAt revokedAt",
-        "Employee": "role active online",  # the public part of a card
+        "Employee": "role active online joinedOn carriesQuota",  # the last two only for viewers who may see the card
         "ExchangeRate": "rate from",
         "Forecast": "basis asOf",
         "ForecastSnapshot": "day",
-        "Goal": "recurring createdAt archivedAt",
+        "Goal": "recurring proRated createdAt archivedAt",
         "GoalChange": "at",
         "GoalProgress": "asOf",
         "Lead": "status createdAt",
         "Leaderboard": "rankBy asOf",
         "Metric": "unit builtIn",
         "Money": "amount",
-        "Period": "kind start end workdays workdaysElapsed workdaysLeft",
+        "Period": "kind start end workdays workdaysElapsed workdaysLeft workdaysList",
         "Result": "at value",
         "ScoreEntry": "effectiveOn effectiveAt late recordedAt amount",
         "SeriesPoint": "start",
