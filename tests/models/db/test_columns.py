@@ -16,7 +16,10 @@ MODELS = [
     member
     for name in MODEL_MODULES
     for member in vars(import_module(name)).values()
-    if isinstance(member, type) and issubclass(member, Model) and member.__module__ == name
+    if isinstance(member, type)
+    and issubclass(member, Model)
+    and member.__module__ == name
+    and not member._meta.abstract
 ]
 ENUM_COLUMNS = {
     f"{model.__name__}.{name}": field
