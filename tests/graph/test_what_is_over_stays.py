@@ -178,7 +178,8 @@ class Changer:
 
     async def _team_manager(self) -> None:
         team, manager = self._choose(self.teams), self._choose(self.people)
-        await self.world.mutate("updateTeam", id=self.world.global_ids[team], manager=self.world.global_ids[manager])
+        manager_id = self.world.global_ids[manager]  # refused for former employees
+        await self.world.try_mutation("updateTeam", id=self.world.global_ids[team], manager=manager_id)
 
     async def _new_team(self) -> None:
         name = f"Team{len(self.teams)}"

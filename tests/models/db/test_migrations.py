@@ -12,6 +12,7 @@ from tortoise.transactions import in_transaction
 
 from models import migrator
 from models.db import connection as db_connection
+from models.db.write_queue import COMMAND_LIMITS
 from models.goals.goals import COMPANY_TEAM_ID
 
 
@@ -20,7 +21,7 @@ async def create_database_at(url: str, last_migration: str, *extra_statements: s
 
     extra_statements  SQL that adds more data
     """
-    config = db_connection.tortoise_config(url)
+    config = db_connection.tortoise_config(url, limits=COMMAND_LIMITS)
     await Tortoise.init(config, _enable_global_fallback=True)
     try:
         async with in_transaction() as connection:
