@@ -55,7 +55,7 @@ async def test_company_without_alert_rules_gets_default_rules_and_no_old_alerts(
         await table.all().delete()
     await Task.all().update(overdue_at=None)
     await world.advance_and_run_jobs(hours=1)
-    assert await AlertRule.all().count() == 8
+    assert await AlertRule.all().count() == 9
     assert await RaisedAlert.all().count() == 0
 
     await world.advance_and_run_jobs(days=1)
