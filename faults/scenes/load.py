@@ -98,7 +98,6 @@ async def _count_rows(rig: Rig, prefix: str) -> int:
 
 @scene(
     "same-rows", "six clients change the same deals in different orders, and one goal that only one of them may change",
-    allowed_codes=frozenset(), is_short=True,
 )  # fmt: skip
 async def change_same_rows(run: SceneRun) -> None:
     deals: list[str] = []
@@ -139,7 +138,8 @@ async def _change(run: SceneRun, deals: list[str], goal: str) -> int:
 
 async def _mutate(run: SceneRun, document: str, input: dict[str, Any]) -> list[str]:
     """Return the codes of the user errors."""
-    (payload,) = (await _execute(run, document, {"input": input})).values()
+    key = f"{run.workload.name} {run.rng.random()}"
+    (payload,) = (await _execute(run, document, {"input": {**input, "idempotencyKey": key}})).values()
     return [error["code"] for error in payload["userErrors"]]
 
 
@@ -150,8 +150,11 @@ async def _read_goal(run: SceneRun, goal: str) -> tuple[int, int]:
 
 
 async def _execute(run: SceneRun, document: str, variables: dict[str, Any]) -> dict[str, Any]:
-    server = run.rng.choice(run.rig.servers)
-    data = await server.client.execute(run.workload.journal, run.rig.admin_token, document, variables)
-    if data is None:
-        raise RuntimeError(f"{server.name} has answered with {run.workload.journal.messages}")
-    return data
+    """Return the data of an answer, repeating the request until there is one. Raises TimeoutError."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            client = run.rng.choice(run.rig.servers).client
+            data = await client.execute(run.workload.journal, run.rig.admin_token, document, variables)
+            if data is not None:
+                return data
+            await asyncio.sleep(run.rng.uniform(0, 1))
