@@ -93,7 +93,7 @@ async def test_statement_count_of_a_win_does_not_depend_on_the_number_of_sellers
     await add_sellers(world, 100)
     statements_after = await statements_of_win(world)
 
-    assert len(statements_after) == len(statements_before) == 15, "\n".join(statements_after)
+    assert len(statements_after) == len(statements_before) == 16, "\n".join(statements_after)
 
 
 async def statements_of_win(world: World) -> list[str]:

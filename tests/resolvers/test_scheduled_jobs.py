@@ -15,7 +15,8 @@ from models.crm.tasks import Task
 from models.db import retention
 from models.live import change_log
 from models.live.change_log import Change
-from models.organization.people import Employee, Membership
+from models.organization.memberships import Membership
+from models.organization.people import Employee
 from resolvers import scheduled_jobs
 from tests.resolvers.alerts.alert_company import fetch_alert_kinds, fetch_inbox, lose_deal, open_company, set_only_rule
 from tests.statement_counter import count_statements
@@ -177,11 +178,26 @@ async def test_expired_rows_are_purged_and_current_rows_stay(world: World) -> No
     while await retention.purge_expired(world.now):
         pass
 
-    assert [call.key for call in await IdempotencyRecord.all()] == ["k3"]
+    assert await IdempotencyRecord.all().count() == 4
     assert await Session.all().count() == session_count - 1
     assert not await RefreshToken.exists(session_id=session.id)
     assert await Change.all().count() == 1000
     assert not await Change.exists(id=position)
+
+
+async def test_idempotency_keys_are_kept_for_thirty_days(world: World) -> None:
+    await world.mutate("recordDeal", "Ann", title="Chairs", idempotencyKey="old")
+    world.advance(days=29)
+    await world.mutate("recordDeal", "Ann", title="Tables", idempotencyKey="new")
+    while await retention.purge_expired(world.now):
+        pass
+    keys_before = {call.key for call in await IdempotencyRecord.all()}
+    world.advance(days=1, minutes=1)
+    while await retention.purge_expired(world.now):
+        pass
+
+    assert keys_before == {"old", "new"}
+    assert [call.key for call in await IdempotencyRecord.all()] == ["new"]
 
 
 async def test_batch_of_lost_deals_raises_one_alert_each(world: World) -> None:
