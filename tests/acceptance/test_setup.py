@@ -150,7 +150,9 @@ def test_bootstrap_help_lists_every_command(bootstrap_folder: Path) -> None:
     output, _ = run_bootstrap(bootstrap_folder, "--help")
 
     listed_commands = set(re.findall(r"^ +\./run ([a-z]+)", output, re.MULTILINE))
-    assert listed_commands == {*main.commands, "test", "bench", "check", "lock"} - {"demo"}  # which is `./run` itself
+    assert listed_commands == {*main.commands, "test", "bench", "faults", "check", "lock"} - {
+        "demo"
+    }  # which is `./run` itself
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("check", "--help"), ("lock", "-h")])

@@ -47,9 +47,10 @@ async def world() -> AsyncIterator[World]:
 async def record_one_of_each(world: World, name: str) -> None:
     """Record one of everything that a card shows for an employee."""
     employee_id = world.global_ids[name]
-    await world.mutate(
-        "updateEmployee", id=employee_id, manager=world.global_ids["admin"], avatarUrl="https://example.com/a.png"
-    )
+    profile = {"avatarUrl": "https://example.com/a.png", "joinedOn": "2026-01-12"}
+    await world.mutate("updateEmployee", id=employee_id, manager=world.global_ids["admin"], **profile)
+    absence = {"from": "2026-12-01", "to": "2026-12-04", "kind": "VACATION"}
+    await world.mutate("setAbsence", employee=employee_id, **absence)
     await Employee.filter(id=decode_global_id(employee_id)[1]).update(external_id=f"crm {name}")
     world.global_ids[f"goal of {name}"] = await set_goal(world, name, "deals_won")
     client = await world.mutate("recordClient", name, name="Globex")
@@ -99,10 +100,12 @@ async def test_own_and_managed_cards_are_fully_visible(world: World, who: str) -
     assert not [field for field, value in employee.items() if is_empty(value)]
 
 
-async def test_integration_sees_cards_without_goals_and_leaderboards(world: World) -> None:
+async def test_integration_sees_cards_without_goals_leaderboards_and_work_time(world: World) -> None:
     employee = await query_card(world, "crm", "Bob")
 
     assert {field for field, value in employee.items() if is_empty(value)} == {
+        "absences",
+        "joinedOn",
         "forecast",
         "goals",
         "standing",
