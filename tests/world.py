@@ -167,6 +167,7 @@ _PAYLOAD_FIELDS = {
     "createAlertRule": f"{{ rule {{ id }} {_ERROR_FIELDS} }}",
     "createMetric": f"{{ metric {{ key }} {_ERROR_FIELDS} }}",
     "savePipeline": f"{{ pipeline {{ id stages {{ id name position }} }} {_ERROR_FIELDS} }}",
+    "setAbsence": f"{{ absence {{ id }} {_ERROR_FIELDS} }}",
     "setGoal": f"{{ goal {{ id progress {{ value version }} }} {_ERROR_FIELDS} }}",
     "updateGoal": f"{{ goal {{ id target progress {{ value version }} }} {_ERROR_FIELDS} }}",
     **{
