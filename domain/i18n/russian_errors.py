@@ -344,6 +344,9 @@ RUSSIAN_ERRORS: Final = {
     "The database cannot be reached at the moment: try again in a few seconds.": (
         "База данных сейчас недоступна: повторите через несколько секунд."
     ),
+    "The database is busy with other writes: try again in a few seconds.": (
+        "База данных занята другими записями: повторите через несколько секунд."
+    ),
     "Too many batches are being recorded: send this one again later.": (
         "Сейчас записывается слишком много пакетов: пришлите этот позже."
     ),

@@ -17,7 +17,7 @@ from graphql import GraphQLError
 from domain.errors.operation_errors import OperationError
 from domain.errors.user_errors import UserError
 from domain.i18n.error_translation import translate
-from models.db.errors import UNSTORABLE_ERRORS, DatabaseUnavailable, StorageFull
+from models.db.errors import UNSTORABLE_ERRORS, DatabaseUnavailable, LockTimeout, StorageFull
 from models.db.write_queue import BatchQueueFull
 
 PARSE_FAILED: Final = "GRAPHQL_PARSE_FAILED"
@@ -28,6 +28,7 @@ MAX_ERRORS: Final = 10  # in one response
 
 _INTERNAL_MESSAGE: Final = "Something failed on our side. It is in the log under this request id."
 _DATABASE_DOWN_MESSAGE: Final = "The database cannot be reached at the moment: try again in a few seconds."
+_DATABASE_BUSY_MESSAGE: Final = "The database is busy with other writes: try again in a few seconds."
 _STORAGE_FULL_MESSAGE: Final = "There is no room left to store anything: tell the administrator of the server."
 _BATCH_QUEUE_FULL_MESSAGE: Final = "Too many batches are being recorded: send this one again later."
 _UNSTORABLE_MESSAGE: Final = "A value is too large or too long to be stored: shorten it."
@@ -89,7 +90,8 @@ def _describe(cause: Exception, default_code: str, *, is_input_error: bool) -> t
         return _BATCH_QUEUE_FULL_MESSAGE, "THROTTLED", {"retryAfterMs": random.randint(1000, 3000)}  # noqa: S311
     if isinstance(cause, DatabaseUnavailable):  # one line: while the database is away, every request ends here
         log.warning("The database failed: %s", cause)
-        return _DATABASE_DOWN_MESSAGE, "UNAVAILABLE", {"retryAfterMs": 1000}
+        message = _DATABASE_BUSY_MESSAGE if isinstance(cause, LockTimeout) else _DATABASE_DOWN_MESSAGE
+        return message, "UNAVAILABLE", {"retryAfterMs": 1000}
     if isinstance(cause, UNSTORABLE_ERRORS):
         log.error("An input that cannot be stored was not refused before it reached the database.", exc_info=cause)
         return _UNSTORABLE_MESSAGE, BAD_USER_INPUT, {}

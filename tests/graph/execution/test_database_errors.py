@@ -16,7 +16,7 @@ import pytest
 from graph.execution.error_formatting import format_error
 from models.db import connection
 from models.db.connection import LEDGER_LOCK_ID
-from models.db.errors import DatabaseUnavailable
+from models.db.errors import DatabaseUnavailable, LockTimeout
 from tests.world import World, open_world
 
 RECORD_DEAL = """mutation { recordDeal(input: {title: "Chairs", status: WON, amount: {amount: "5"}}) {
@@ -73,6 +73,16 @@ async def test_lock_of_another_client_is_unavailable(
 
     assert_logged_in_a_line(caplog)
     assert await error_extensions(world) is None
+
+
+def test_lock_of_another_client_is_told_as_other_writes() -> None:
+    busy, away = (
+        format_error(error, language="en", request_id="")["message"]
+        for error in (LockTimeout("waited"), DatabaseUnavailable("gone"))
+    )
+
+    assert busy == "The database is busy with other writes: try again in a few seconds."
+    assert away == "The database cannot be reached at the moment: try again in a few seconds."
 
 
 async def test_read_only_database_is_unavailable(
