@@ -111,7 +111,7 @@ CONTRADICTIONS: Final = {  # mutation, its input with `$name` for ids, expected 
     "a currency with a later rate only": (
         "recordDeal", {"title": "A", "amount": {"amount": 1, "currency": "CHF"}}, INVALID, "amount.currency"),
     "a win before the first rate": (
-        "recordDeal", {"title": "A", "status": "WON", "closedAt": "2026-11-02T09:00:00Z",
+        "recordDeal", {"title": "A", "status": "WON", "closedAt": "2026-10-30T09:00:00Z",
                        "amount": {"amount": 1, "currency": "USD"}}, INVALID, "amount.currency"),
     "a client with a deal": ("deleteRecord", {"id": "$client"}, CONFLICT, "id"),
     "a deal of an employee who has left": ("recordDeal", {"title": "A", "owner": "$Bob"}, CONFLICT, "owner"),
