@@ -202,15 +202,20 @@ async def test_tasks_list_open_by_due_date_then_completed_and_mark_overdue(world
 async def test_deleted_deal_and_client_read_as_null(world: World) -> None:
     client = (await world.mutate("recordClient", "Ann", name="Romashka"))["client"]["id"]
     deal = (await world.mutate("recordDeal", "Ann", title="Chairs", client=client))["deal"]["id"]
-    await world.mutate("createTask", "Ann", title="Ring", deal=deal, client=client)
+    task = (await world.mutate("createTask", "Ann", title="Ring", deal=deal, client=client))["task"]["id"]
     await world.mutate("recordCall", "Ann", direction="OUTBOUND", client=client)
-    delete = "mutation($id: ID!) { %s(id: $id) { userErrors { code } } }"
-    await world.query(delete % "deleteDeal", id=deal)
-    await world.query(delete % "deleteRecord", id=client)
+    call = "mutation($id: ID!) { %s(id: $id) { userErrors { code } } }"
+    changes = {"completeTask": task, "deleteDeal": deal, "deleteRecord": client}
+    for mutation, record in changes.items():  # a client with open tasks is not deleted
+        assert (await world.query(call % mutation, id=record))[mutation] == {"userErrors": []}
     employee, _ = await query_card(world, "Ann")
 
-    [task] = [edge["node"] for edge in employee["tasks"]["edges"]]
-    assert (task["deal"], task["client"], employee["calls"]["edges"][0]["node"]["client"]) == (None, None, None)
+    [shown_task] = [edge["node"] for edge in employee["tasks"]["edges"]]
+    assert (shown_task["deal"], shown_task["client"], employee["calls"]["edges"][0]["node"]["client"]) == (
+        None,
+        None,
+        None,
+    )
     assert (employee["deals"]["edges"], employee["clients"]["edges"]) == ([], [])
     assert {edge["node"]["subject"] and edge["node"]["subject"]["__typename"] for edge in employee["activities"]["edges"]} == {
         None, "Task", "Call", "Goal"
