@@ -70,7 +70,8 @@ async def test_credit_of_a_day_belongs_to_the_teams_above_on_that_day(world: Wor
     await world.create_team("East")
     await record_won_deal(world, "Ann", "100", closedAt="2026-11-02T10:00:00Z")
     await record_won_deal(world, "Bob", "7", closedAt="2026-11-02T10:00:00Z")
-    await record_won_deal(world, "Ann", "30", closedAt="2026-11-18T08:00:00Z")
+    world.advance(days=1)  # a team that moves on the day of its creation has no past to leave behind
+    await record_won_deal(world, "Ann", "30", closedAt="2026-11-19T08:00:00Z")
     await world.mutate("updateTeam", id=world.global_ids["North"], parent=world.global_ids["East"])
     await record_won_deal(world, "Ann", "5", closedAt="2026-11-02T11:00:00Z")
 
@@ -78,11 +79,11 @@ async def test_credit_of_a_day_belongs_to_the_teams_above_on_that_day(world: Wor
         nonzero_points(await read_statistics(world, scope=scope, metrics=WON), "deals_won_amount")
         for scope in ("North", "South", "East", "Sales", "company")
     ]
-    assert north == {"2026-11-02": "105.00", "2026-11-18": "30.00"}
-    assert east == {"2026-11-18": "30.00"}  # the day of the move goes with the team
+    assert north == {"2026-11-02": "105.00", "2026-11-19": "30.00"}
+    assert east == {"2026-11-19": "30.00"}  # the day of the move goes with the team
     assert south == {"2026-11-02": "7.00"}
     assert sales == {"2026-11-02": "112.00"}
-    assert company == {"2026-11-02": "112.00", "2026-11-18": "30.00"}
+    assert company == {"2026-11-02": "112.00", "2026-11-19": "30.00"}
 
 
 async def test_weeks_and_months_add_up_to_total(world: World) -> None:
