@@ -175,7 +175,7 @@ async def test_messages_without_permitted_recipient_are_dropped_without_blocking
     assert len(crm.accepted_ids) == 1
     assert prometheus.DELIVERIES.labels("crm", "dropped")._value.get() == dropped_count + 4
     assert await Delivery.filter(due_at=None).count() == 5
-    assert not caplog.records
+    assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
 
 
 async def test_mail_without_address_does_not_block_other_messages(world: World) -> None:
