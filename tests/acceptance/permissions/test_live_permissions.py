@@ -57,7 +57,7 @@ def owner_and_metric(goal: Any) -> tuple[str, str]:
 
 
 async def test_activities_send_each_viewer_only_readable_entries(company: RightsCompany) -> None:
-    text = 'subscription { activities(scope: "$who") { employee { name } } }'
+    text = 'subscription { activities(scope: "$who", kinds: [CALL_MADE]) { employee { name } } }'
     async with company.subscribe(
         await company.fill_template(text, "Acme"), "Ann", "Max", "NorthCrm", "Wall"
     ) as listeners:
