@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from domain.alerts import rules as alert_rules
 from domain.alerts.rules import (
@@ -29,6 +29,7 @@ from models.crm.deals import Deal
 from models.db import connection
 from models.organization import people
 from models.organization.people import Employee, TeamTree
+from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.alerts import inactivity as inactivity_alerts
 from resolvers.alerts import notifications
 from resolvers.alerts.candidates import build_candidates, is_existing_open_deal, latest_by_subject, load_employees
@@ -36,9 +37,6 @@ from resolvers.alerts.notifications import Notification
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.alerts.settlement import settle_alerts
 from resolvers.request.context import Context
-
-if TYPE_CHECKING:
-    from resolvers.activities.entries import ActivityEntry, RecordChange
 
 
 def to_event(line: ActivityEntry, actor: int | None) -> Event:

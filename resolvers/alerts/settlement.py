@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from domain.alerts import rules as alert_rules
 from domain.alerts.rules import INACTIVITY_KINDS, AlertKind, Subject
@@ -16,11 +15,9 @@ from domain.goals.progress import Progress
 from models.alerts import alerts
 from models.alerts.alerts import RaisedAlert
 from models.goals.goals import Goal
+from resolvers.activities.entries import RecordChange
 from resolvers.request.context import Context
 from resolvers.request.goal_progress import calculate_goal_progress
-
-if TYPE_CHECKING:
-    from resolvers.activities.entries import RecordChange
 
 
 async def settle_alerts(
