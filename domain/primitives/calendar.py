@@ -13,10 +13,12 @@ goals count them often.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -121,18 +123,12 @@ class Calendar:
 
     def is_workday(self, day: date) -> bool:
         """Return whether the day is worked: by the company's own days, else by the working week and public holidays."""
-        return self.count_workdays(day, day) == 1
+        before, n = _work_before(self, day.year).days, _day_of_year(day)
+        return before[n + 1] > before[n]
 
     def count_workdays(self, first: date, last: date) -> int:
         """Return the number of working days from first to last, both included; 0 if last is before first."""
-        if last < first:
-            return 0
-        full_years = sum(_work_before(self, year).days[-1] for year in range(first.year, last.year))
-        return (
-            full_years
-            + _work_before(self, last.year).days[_day_of_year(last) + 1]
-            - _work_before(self, first.year).days[_day_of_year(first)]
-        )
+        return _sum_work(self, first, last, attrgetter("days"))
 
     def list_workdays(self, first: date, last: date) -> list[date]:
         """Return the working days from first to last, both included."""
@@ -140,14 +136,7 @@ class Calendar:
 
     def count_quarters(self, first: date, last: date) -> int:
         """Return the working time of the days from first to last, both included, in quarters of an hour."""
-        if last < first:
-            return 0
-        full_years = sum(_work_before(self, year).quarters[-1] for year in range(first.year, last.year))
-        return (
-            full_years
-            + _work_before(self, last.year).quarters[_day_of_year(last) + 1]
-            - _work_before(self, first.year).quarters[_day_of_year(first)]
-        )
+        return _sum_work(self, first, last, attrgetter("quarters"))
 
     def elapsed_quarters(self, instant: datetime) -> int:
         """Return the working time of the day that contains the instant which is over by then, in quarters."""
@@ -272,6 +261,15 @@ class _WorkBefore:
 
     days: tuple[int, ...]
     quarters: tuple[int, ...]
+
+
+def _sum_work(calendar: Calendar, first: date, last: date, column: Callable[[_WorkBefore], tuple[int, ...]]) -> int:
+    """Return the work of the days from first to last, both included; 0 if last is before first."""
+    if last < first:
+        return 0
+    full_years = sum(column(_work_before(calendar, year))[-1] for year in range(first.year, last.year))
+    until_last = column(_work_before(calendar, last.year))[_day_of_year(last) + 1]
+    return full_years + until_last - column(_work_before(calendar, first.year))[_day_of_year(first)]
 
 
 @lru_cache(maxsize=1024)
