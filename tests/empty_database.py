@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import asyncpg
 
 from models import migrator
 from models.db import connection as db_connection
@@ -37,3 +40,13 @@ async def create_tables() -> None:
     """Create the tables in the connected SQLite database; a PostgreSQL database is copied with its tables."""
     if await migrator.list_pending():
         await db_connection.current_connection().execute_script(dump_schema())
+
+
+@asynccontextmanager
+async def other_client(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Yield a connection to a PostgreSQL database that is not of this process's pool."""
+    raw_connection = await asyncpg.connect(url)
+    try:
+        yield raw_connection
+    finally:
+        await raw_connection.close()

@@ -6,17 +6,17 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from graph.execution.error_formatting import format_error
 from models.db import connection
 from models.db.connection import LEDGER_LOCK_ID
 from models.db.errors import DatabaseUnavailable, LockTimeout
+from tests.empty_database import other_client
 from tests.world import World, open_world
 
 RECORD_DEAL = """mutation { recordDeal(input: {title: "Chairs", status: WON, amount: {amount: "5"}}) {
@@ -48,15 +48,6 @@ async def world(postgres_tables_url: str) -> AsyncIterator[World]:
     async with open_world(postgres_tables_url) as world:
         assert await error_extensions(world) is None
         yield world
-
-
-@asynccontextmanager
-async def other_client(url: str) -> AsyncIterator[asyncpg.Connection]:
-    raw_connection = await asyncpg.connect(url)
-    try:
-        yield raw_connection
-    finally:
-        await raw_connection.close()
 
 
 def assert_logged_in_a_line(caplog: pytest.LogCaptureFixture) -> None:

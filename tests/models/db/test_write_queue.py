@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import asyncpg
@@ -18,19 +16,9 @@ from models.db.errors import DatabaseUnavailable, LockTimeout
 from models.db.write_queue import COMMAND_LIMITS, MAX_WAITING_BATCHES, SERVER_LIMITS, BatchQueueFull
 from server.commands.runtime import run_with_database
 from server.settings import load
-from tests.empty_database import create_tables, run_in_thread
+from tests.empty_database import create_tables, other_client, run_in_thread
 
 WAITING_SQL = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"
-
-
-@asynccontextmanager
-async def other_process(url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection to the database that is not of this process."""
-    raw_connection = await asyncpg.connect(url)
-    try:
-        yield raw_connection
-    finally:
-        await raw_connection.close()
 
 
 async def take_lock(raw_connection: asyncpg.Connection, lock_id: int) -> None:
@@ -55,8 +43,8 @@ async def test_single_write_waits_for_one_batch_of_many(database_url: str) -> No
     assert sorted(order) == ["batch 0", "batch 1", "batch 2", "batch 3", "single"]
 
 
-async def test_batch_of_another_process_delays_batches_only(postgres_tables_url: str) -> None:
-    async with connection.connect(postgres_tables_url), other_process(postgres_tables_url) as other:
+async def test_batch_of_another_client_delays_batches_only(postgres_tables_url: str) -> None:
+    async with connection.connect(postgres_tables_url), other_client(postgres_tables_url) as other:
         await take_lock(other, BATCH_LOCK_ID)
 
         async def write_batch() -> None:
@@ -88,10 +76,10 @@ async def test_batch_is_refused_when_others_take_too_long(database_url: str) -> 
         await write_batch(seconds=0)
 
 
-async def test_batch_is_refused_when_the_batch_of_another_process_takes_too_long(postgres_tables_url: str) -> None:
+async def test_batch_is_refused_when_the_batch_of_another_client_takes_too_long(postgres_tables_url: str) -> None:
     limits = replace(SERVER_LIMITS, batch=0.1)
 
-    async with connection.connect(postgres_tables_url, limits=limits), other_process(postgres_tables_url) as other:
+    async with connection.connect(postgres_tables_url, limits=limits), other_client(postgres_tables_url) as other:
         await take_lock(other, BATCH_LOCK_ID)
         with pytest.raises(BatchQueueFull):
             async with connection.write_transaction(is_batch=True):
@@ -120,7 +108,7 @@ async def test_one_writer_of_a_process_waits_in_the_database(postgres_tables_url
         async with connection.write_transaction():
             pass
 
-    async with connection.connect(postgres_tables_url), other_process(postgres_tables_url) as other:
+    async with connection.connect(postgres_tables_url), other_client(postgres_tables_url) as other:
         await take_lock(other, LEDGER_LOCK_ID)
         writers = [asyncio.create_task(write()) for _ in range(5)]
         await asyncio.sleep(0.5)
@@ -140,7 +128,7 @@ async def test_writer_gives_up_waiting_for_those_before_it(postgres_tables_url: 
 
     async with (
         connection.connect(postgres_tables_url, limits=limits),
-        other_process(postgres_tables_url) as other,
+        other_client(postgres_tables_url) as other,
     ):
         await take_lock(other, LEDGER_LOCK_ID)
         results = await asyncio.gather(*(write() for _ in range(3)), return_exceptions=True)
@@ -160,7 +148,7 @@ async def test_frozen_process_holds_the_lock_for_three_seconds(postgres_tables_u
             await resumed.wait()
             await connection.fetch_rows("SELECT 1")
 
-    async with connection.connect(postgres_tables_url), other_process(postgres_tables_url) as other:
+    async with connection.connect(postgres_tables_url), other_client(postgres_tables_url) as other:
         writer = asyncio.create_task(write())
         await frozen.wait()
         started_at = time.monotonic()
@@ -212,7 +200,7 @@ async def _run_command(settings, command):
 
 async def test_second_migration_waits_for_the_first_however_long_it_takes(postgres_url: str) -> None:
     lock_seconds = (SERVER_LIMITS.lock or 0) + 0.5
-    async with other_process(postgres_url) as other:
+    async with other_client(postgres_url) as other:
         await other.execute("SELECT pg_advisory_lock($1)", migrator._MIGRATION_LOCK_ID)
         second = asyncio.create_task(asyncio.to_thread(asyncio.run, migrator.migrate(postgres_url)))
         await asyncio.sleep(lock_seconds)
