@@ -33,8 +33,7 @@ async def publish_goal_changes(
     """
     if not moved_goals:
         return
-    assert context.current_unit_of_work is not None
-    context.current_unit_of_work.moved_goals.update((goal.id, goal) for goal in moved_goals)
+    context.open_unit_of_work.add_moved_goals(moved_goals)
     context.publish(*(f"goal:{goal.id}" for goal in moved_goals))
     values = await _load_current_values(moved_goals, current_values or {})
     context.goal_values.update((goal.id, value) for goal, value in zip(moved_goals, values, strict=True))

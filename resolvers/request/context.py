@@ -8,12 +8,12 @@ dependency inversion in the code base.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
@@ -26,11 +26,7 @@ from domain.permissions import Action, Reach
 from domain.primitives.calendar import Calendar
 from models.crm import custom_metrics, pipelines
 from models.crm.pipelines import Stage
-from models.db import connection
-from models.db.errors import DatabaseUnavailable
 from models.db.query_batch import CountQuery, fetch_all_batched
-from models.goals import goals
-from models.live import change_log
 from models.organization import absences, company, people
 from models.organization import reference_data as reference_models
 from models.organization.company import Company, ExchangeRateTable
@@ -40,9 +36,6 @@ from resolvers.request.client_info import ClientInfo
 from resolvers.request.services import ReferenceCacheProtocol, Services
 from resolvers.request.unit_of_work import UnitOfWork
 from resolvers.request.viewer import Viewer
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -244,53 +237,25 @@ class Context:
         """Do the same for the number of rows."""
         return self.load(fetch_all_batched, CountQuery(query))
 
+    @property
+    def open_unit_of_work(self) -> UnitOfWork:
+        """The unit of work that a change belongs to. Raises RuntimeError outside of one, which is a bug."""
+        if self.current_unit_of_work is None:
+            raise RuntimeError("a change outside a unit of work")
+        return self.current_unit_of_work
+
     def publish(self, *topics: str) -> None:
         """Add topics that have changed; subscribers are notified when the unit of work commits."""
-        if self.current_unit_of_work is None:
-            raise RuntimeError("published outside a unit of work")
-        self.current_unit_of_work.topics.update(topics)
+        self.open_unit_of_work.publish(*topics)
 
     @asynccontextmanager
     async def unit_of_work(self, *, is_batch: bool = False) -> AsyncIterator[UnitOfWork]:
-        """Run one unit of work: one transaction with its entry in the change log, and a notification after the commit.
-
-        The entry is written in the transaction of the change (an outbox), so a change is never committed without
-        news of it; the notification afterwards only makes subscribers read the log sooner.
-
-        is_batch  whether it may take seconds: then it gives way to the other writers
-        """
-        async with connection.write_transaction(is_batch=is_batch):
-            started_at = self.clock()  # read under the lock, so that times rise with the positions of the change log
-            unit_of_work = self.current_unit_of_work = UnitOfWork(started_at)
-            try:
+        """Run one unit of work (see `UnitOfWork.run`), to which the changes made with this context belong."""
+        try:
+            async with UnitOfWork.run(self.services, self.clock, is_batch=is_batch) as unit_of_work:
+                self.current_unit_of_work = unit_of_work
                 yield unit_of_work
-                if unit_of_work.topics:
-                    position = await change_log.append(unit_of_work.topics, started_at)
-                    self._ensure_not_rewound(position)
-                    if not reference_models.REFERENCE_TOPICS.isdisjoint(unit_of_work.topics):
-                        await reference_models.set_position(position)
-                        self._work_schedule = None
-                    if unit_of_work.moved_goals:
-                        await goals.set_version(unit_of_work.moved_goals, position)
-                        for goal in unit_of_work.moved_goals.values():
-                            goal.version = position
-            finally:
-                self.current_unit_of_work = None
-        if connection.is_outside_transaction():  # not in a dry run, which is rolled back
-            for report in unit_of_work.on_commit:
-                report()
-        if not unit_of_work.topics:
-            return
-        if self.services.publish_change is not None and connection.is_outside_transaction():
-            self.services.publish_change(position, sorted(unit_of_work.topics))
-        else:
-            self.services.notify_change_log()
-
-    def _ensure_not_rewound(self, position: int) -> None:
-        """Raise DatabaseUnavailable if a position is assigned again: the database has gone back in time.
-
-        A new epoch begins first, since clients may know the row that had this position before.
-        """
-        if 0 < position <= self.services.committed_position():
-            self.services.notify_change_log()
-            raise DatabaseUnavailable("The database has gone back in time.")
+        finally:
+            self.current_unit_of_work = None
+        if unit_of_work.changes_reference_data:
+            self._work_schedule = None
