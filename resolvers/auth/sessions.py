@@ -221,7 +221,7 @@ async def authenticate(token: str, services: Services, now: datetime) -> Viewer:
         raise Unauthenticated(_INVALID_TOKEN)
     if token_id > authenticated.active_token_id:
         await _mark_token_active(session_id, token_id)
-    reference_data = await services.reference_data_at(position)
+    reference_data = await services.state.reference_data.at(position)
     viewer = Viewer.for_employee(
         authenticated.employee,
         reference_data.tree,
@@ -267,7 +267,7 @@ async def _authenticate_device(token: str, services: Services, now: datetime) ->
     if device.last_seen_at is None or now - device.last_seen_at >= _LAST_SEEN_INTERVAL:
         device.last_seen_at = now
         await device.save(update_fields=["last_seen_at"])
-    reference_data = await services.reference_data_at(position)
+    reference_data = await services.state.reference_data.at(position)
     return replace(Viewer.for_device(device, reference_data.tree), reference_data=reference_data)
 
 

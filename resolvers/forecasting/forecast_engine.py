@@ -280,8 +280,7 @@ def _build_pricing(
 
 
 def get_forecast_engine(context: Context) -> ForecastEngine:
-    """Return the engine of this process, created on first use."""
-    services = context.services
-    if services.forecast_engine is None:
-        services.forecast_engine = ForecastEngine()
-    return cast(ForecastEngine, services.forecast_engine)
+    """Return the engine of this process."""
+    engine = context.services.state.forecast_engine
+    assert isinstance(engine, ForecastEngine)  # the request layer lies below and knows only a protocol
+    return engine

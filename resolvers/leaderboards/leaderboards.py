@@ -188,9 +188,8 @@ async def _load_visible_scores(
 
 
 async def _load_ranked_scores(context: Context, resolved: _ResolvedQuery, up_to_position: int | None) -> RankedScores:
-    if context.services.leaderboard_cache is None:
-        context.services.leaderboard_cache = LeaderboardCache()
-    cache: LeaderboardCache = context.services.leaderboard_cache
+    cache = context.services.state.leaderboard_cache
+    assert isinstance(cache, LeaderboardCache)  # the request layer lies below and knows only a protocol
     if resolved.moment.as_of is not None:
         return await leaderboard_cache.ranked_scores_at(resolved.key, resolved.moment, await cache.get_base_version())
     return await cache.get(resolved.key, resolved.moment, up_to_position)

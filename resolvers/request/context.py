@@ -33,6 +33,7 @@ from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamTree
 from models.organization.reference_data import ReferenceData
 from resolvers.request.client_info import ClientInfo
+from resolvers.request.loaders import Loaders, LoadMany
 from resolvers.request.services import ReferenceCacheProtocol, Services
 from resolvers.request.unit_of_work import UnitOfWork
 from resolvers.request.viewer import Viewer
@@ -40,43 +41,29 @@ from resolvers.request.viewer import Viewer
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 Row = TypeVar("Row", bound=Model)
+LoadManyForViewer = Callable[["Context", Sequence[Key]], Awaitable[Sequence[Value]]]
 
 
 @dataclass
 class Context:
     """State of one operation.
 
-    make_loader           creates a data loader, an object with `load(key)`, from a function that takes many keys
     current_viewer        None for an anonymous client
     current_unit_of_work  the open unit of work, if any
     goal_values           by goal id: values to which changes of this operation have brought goals
     loaded_employees      employees that this operation has read, by id
-
-    Only in live streams:
-
-    reference_cache       data that need not be read again for each event
-    prefetched            values that the stream has just read, by loader function and key
-    refresh_viewer        brings `current_viewer` up to date; set for a stream that several subscribers share
-    active_state_ids      of a stream of several states: the ids of states that still belong to it
-    start_position        of an event stream: the position after which it starts, overriding its arguments
-    on_caught_up          of an event stream: called with the position when all events up to now were sent
+    reference_cache       in a live stream: company data that need not be read again for each event
     """
 
     client: ClientInfo
     services: Services
     clock: Callable[[], datetime]
-    make_loader: Callable[[Any], Any]
+    loaders: Loaders
     current_viewer: Viewer | None = None
     current_unit_of_work: UnitOfWork | None = None
-    loaders: dict[Any, Any] = field(default_factory=dict)
     goal_values: dict[int, int] = field(default_factory=dict)
     loaded_employees: dict[int, Employee] = field(default_factory=dict)
     reference_cache: ReferenceCacheProtocol | None = None
-    prefetched: dict[Any, dict[Any, Any]] = field(default_factory=dict)
-    refresh_viewer: Callable[[], Awaitable[None]] | None = None
-    active_state_ids: set[int] | None = None
-    start_position: int | None = None
-    on_caught_up: Callable[[int], None] = lambda position: None
     _load_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _company: Company | None = None
     _metrics: dict[str, Metric] | None = None
@@ -160,7 +147,9 @@ class Context:
                 if self.reference_cache is not None:
                     self._work_schedule = await self.reference_cache.work_schedule(calendar)
                 elif self._reference_data is not None:
-                    self._work_schedule = await self.services.work_schedule_at(self._reference_data.position, calendar)
+                    self._work_schedule = await self.services.state.reference_data.work_schedule_at(
+                        self._reference_data.position, calendar
+                    )
                 else:
                     self._work_schedule = await absences.load_work_schedule(calendar)
             return self._work_schedule
@@ -201,33 +190,30 @@ class Context:
             self.reference_cache.employees(employee_ids) if self.reference_cache else people.load_by_ids(employee_ids)
         )
 
-    def load(self, load_many: Callable[[Sequence[Key]], Awaitable[Sequence[Value]]], key: Key) -> Awaitable[Value]:
+    def load(self, load_many: LoadMany[Key, Value], key: Key) -> Awaitable[Value]:
         """Return the value of a key, loaded together with all keys requested in the same tick of the event loop.
 
-        Values are not cached, so a mutation never sees a value from before its change. In a live stream, employees
-        in the reference cache are returned directly, without waiting for the batch.
+        Values are not cached, so a mutation never sees a value from before its change.
         """
-        loader_function: Any = load_many
-        if self.reference_cache is not None and loader_function is people.load_by_ids:
-            try:
-                return self.reference_cache.employee(key)  # type: ignore[arg-type,return-value]
-            except KeyError:
-                loader_function = self.reference_cache.employees
-        loader = self.loaders.get(load_many)
-        if loader is None:
-            loader = self.loaders[load_many] = self.make_loader(loader_function)
-        return loader.load(key)  # type: ignore[no-any-return]
+        return self.loaders.load(load_many, load_many, key)
 
-    def load_for_viewer(
-        self, load_many: Callable[[Context, Sequence[Key]], Awaitable[Sequence[Value]]], key: Key
-    ) -> Awaitable[Value]:
-        """Do the same for a function that needs the context, unless the stream has prefetched the value."""
-        if load_many in self.prefetched and key in self.prefetched[load_many]:
-            return self.prefetched[load_many][key]  # type: ignore[no-any-return]
-        loader = self.loaders.get(load_many)
-        if loader is None:
-            loader = self.loaders[load_many] = self.make_loader(partial(load_many, self))
-        return loader.load(key)  # type: ignore[no-any-return]
+    def load_employee(self, employee_id: int) -> Awaitable[Employee | None] | Employee | None:
+        """Return an employee: at once if the reference cache of a live stream has the row, else awaitable."""
+        if self.reference_cache is None:
+            return self.load(people.load_by_ids, employee_id)
+        try:
+            return self.reference_cache.employee(employee_id)
+        except KeyError:
+            return self.loaders.load(people.load_by_ids, self.reference_cache.employees, employee_id)
+
+    def load_for_viewer(self, load_many: LoadManyForViewer[Key, Value], key: Key) -> Awaitable[Value]:
+        """Do the same as `load` for a function that needs the context."""
+        return self.loaders.load(load_many, partial(load_many, self), key)
+
+    def load_or_preloaded(self, load_many: LoadManyForViewer[Key, Value], key: Key) -> Awaitable[Value] | Value:
+        """Do the same, but return a value that the stream has read ahead at once."""
+        values = self.loaders.preloaded(load_many)
+        return values[key] if key in values else self.load_for_viewer(load_many, key)
 
     def fetch(self, query: QuerySet[Row]) -> Awaitable[list[Row]]:
         """Return the rows of a query, run in one statement with all queries of the same tick of the event loop."""
@@ -252,7 +238,7 @@ class Context:
     async def unit_of_work(self, *, is_batch: bool = False) -> AsyncIterator[UnitOfWork]:
         """Run one unit of work (see `UnitOfWork.run`), to which the changes made with this context belong."""
         try:
-            async with UnitOfWork.run(self.services, self.clock, is_batch=is_batch) as unit_of_work:
+            async with UnitOfWork.run(self.services.notifier, self.clock, is_batch=is_batch) as unit_of_work:
                 self.current_unit_of_work = unit_of_work
                 yield unit_of_work
         finally:

@@ -12,7 +12,7 @@ from models.goals import goals
 from models.goals.goals import Goal
 from models.live import change_log
 from models.organization import reference_data
-from resolvers.request.services import Services
+from resolvers.request.services import ChangeNotifier
 
 
 class UnitOfWork:
@@ -27,8 +27,8 @@ class UnitOfWork:
     on_commit    called after the commit, for lines of the log about what was done
     """
 
-    def __init__(self, services: Services, started_at: datetime) -> None:
-        self._services, self.started_at = services, started_at
+    def __init__(self, notifier: ChangeNotifier, started_at: datetime) -> None:
+        self._notifier, self.started_at = notifier, started_at
         self.topics = set[str]()
         self.moved_goals: dict[int, Goal] = {}
         self.on_commit: list[Callable[[], None]] = []
@@ -36,7 +36,7 @@ class UnitOfWork:
     @classmethod
     @asynccontextmanager
     async def run(
-        cls, services: Services, clock: Callable[[], datetime], *, is_batch: bool = False
+        cls, notifier: ChangeNotifier, clock: Callable[[], datetime], *, is_batch: bool = False
     ) -> AsyncIterator[UnitOfWork]:
         """Run the block in a transaction, write its entry in the change log, and notify after the commit.
 
@@ -44,7 +44,7 @@ class UnitOfWork:
         """
         async with connection.write_transaction(is_batch=is_batch):
             # the clock is read under the lock, so that times rise with the positions of the change log
-            unit_of_work = cls(services, clock())
+            unit_of_work = cls(notifier, clock())
             yield unit_of_work
             position = await unit_of_work._append_to_change_log() if unit_of_work.topics else 0
         unit_of_work._report(position)
@@ -78,8 +78,8 @@ class UnitOfWork:
 
         A new epoch begins first, since clients may know the row that had this position before.
         """
-        if 0 < position <= self._services.committed_position():
-            self._services.notify_change_log()
+        if 0 < position <= self._notifier.committed_position:
+            self._notifier.notify()
             raise DatabaseUnavailable("The database has gone back in time.")
 
     def _report(self, position: int) -> None:
@@ -88,9 +88,7 @@ class UnitOfWork:
         if is_committed:
             for report in self.on_commit:
                 report()
-        if not self.topics:
-            return
-        if self._services.publish_change is not None and is_committed:
-            self._services.publish_change(position, sorted(self.topics))
-        else:
-            self._services.notify_change_log()
+            if self.topics:
+                self._notifier.publish(position, sorted(self.topics))
+        elif self.topics:
+            self._notifier.notify()

@@ -30,11 +30,10 @@ from demo.seeding import PASSWORD, DeviceTokens, seed_demo
 from models import migrator
 from models.db import connection
 from models.organization.company import find_company
-from resolvers.request.services import Services
 from server import settings
 from server.clock import utc_now
+from server.commands.contexts import create_context_factory
 from server.commands.runtime import load_settings, run_with_database
-from server.http.rate_limit import create_rate_limiter
 from server.observability import logging
 from server.settings import Settings
 from server.uvicorn_runner import exit_cleanly_on_sigterm, server_config
@@ -130,13 +129,13 @@ async def _fill_database(settings: Settings) -> str:
 
 
 async def _create_company(settings: Settings, history: CompanyHistory) -> DeviceTokens:
-    services = Services(settings.signing_secrets[0], create_rate_limiter(), notify_change_log=lambda: None)
+    create_context = create_context_factory(settings).create_at
     with (
         click.progressbar(length=100, label="Creating a company with a year of history") as progress_bar,
         _gc_disabled(),
     ):
         return await seed_demo(
-            history, services, lambda share: progress_bar.update(int(share * 100) - progress_bar.pos)
+            history, create_context, lambda share: progress_bar.update(int(share * 100) - progress_bar.pos)
         )
 
 

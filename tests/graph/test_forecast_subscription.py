@@ -123,7 +123,7 @@ async def test_forecast_stream_fails_when_the_scope_is_not_visible(world: World)
 
 
 async def test_goal_stream_is_not_woken_by_a_deal_of_a_colleague(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = world.services.hub
+    hub = world.hub
     reference_cache = ReferenceCache(hub)
 
     async def admit_live(who: str | None = None, language: str = "en") -> Context:

@@ -19,7 +19,7 @@ from models.db import connection
 from models.live import change_log
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.services import Services
-from server.context_factory import ContextFactory
+from server.context_factory import ContextFactory, build_state
 from server.observability import logging
 from server.operation_runner import OperationRunner
 from server.requests.request_parsing import parse_json, parse_request
@@ -98,8 +98,8 @@ async def open_copy(template: CompanyTemplate, url: str) -> AsyncIterator[Reques
         services = Services(
             "s" * 32,
             UnlimitedRateLimiter(),
-            hub.notify,
             hub,
+            build_state,
             access_token_seconds=400 * 86_400,
             refresh_token_days=400,
             session_idle_days=400,
