@@ -111,7 +111,7 @@ class OperationRunner:
 
     async def run_subscription(
         self, operation: Operation, context: Context
-    ) -> AsyncGenerator[tuple[Any, OperationResult], None]:
+    ) -> AsyncGenerator[tuple[object, OperationResult], None]:
         """Yield the events of a subscription, each with its result.
 
         A result without `data` is the last one. If the subscription raises, the last pair is `None` and the error.

@@ -26,6 +26,7 @@ from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
 from server.context_factory import StreamContextFactory, build_state
 from subscriptions.core.hub import Hub
+from subscriptions.core.reference_cache import ReferenceCache
 from subscriptions.core.stream_context import StreamContext
 from tests import empty_database
 
@@ -56,6 +57,7 @@ class World:
     tokens      access tokens, by name of the employee or device
     global_ids  ids in the API, by name
     stage_ids   ids of the stages of the pipeline, where a test has filled them in
+    reference_cache  company data of subscriptions, where a test has set it
 
     The `actor` of an operation is such a name; None runs it without a token.
     """
@@ -68,6 +70,7 @@ class World:
     tokens: dict[str, str] = field(default_factory=dict)
     global_ids: dict[str, str] = field(default_factory=dict)
     stage_ids: list[str] = field(default_factory=list)
+    reference_cache: ReferenceCache | None = None
 
     def build_context(self, actor: str | None = None, language: str = "en") -> StreamContext:
         token = self.tokens[actor] if actor else None

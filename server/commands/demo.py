@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import uvicorn
@@ -97,7 +97,7 @@ async def _load_or_create_company(settings: Settings, recreate: bool) -> tuple[C
     stamp = {"version": history_generator.VERSION, "seed": SEED, "day": history.today.isoformat()}
     stamp_file = _sibling_path(".json")
     if not recreate and _DATABASE.exists() and stamp_file.exists():
-        saved: dict[str, Any] = json.loads(stamp_file.read_text())
+        saved: dict[str, str] = json.loads(stamp_file.read_text())
         if stamp.items() <= saved.items():
             async with connection.connect(settings.database_url):
                 if not await migrator.list_pending():

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, NoReturn
 
 import orjson
 
@@ -42,7 +42,7 @@ class GraphQLRequest:
 
     query: str
     operation_name: str | None
-    variables: Mapping[str, Any] | None
+    variables: Mapping[str, object] | None
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,16 @@ class ClientMessage:
 
     type: str
     id: str = ""
-    payload: Mapping[str, Any] | None = None
+    payload: Mapping[str, object] | None = None
 
     @property
-    def authorization(self) -> Any:
+    def authorization(self) -> object:
         """The value of `Authorization` in the payload, of any type; None if there is none."""
         payload = self.payload or {}
         return payload.get("Authorization", payload.get("authorization"))
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes) -> object:
     """Parse JSON. Raises ValueError if it is invalid.
 
     Lone surrogates and huge numbers are valid JSON that orjson rejects. The slower standard parser accepts them, so
@@ -76,7 +76,7 @@ def parse_json(text: str | bytes) -> Any:
             raise ValueError("too deeply nested") from error
 
 
-def _reject_constant(name: str) -> Any:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
@@ -84,7 +84,7 @@ def _parse_int(text: str) -> int | float:
     return int(text) if len(text) <= _MAX_INT_DIGITS else math.inf
 
 
-def parse_request(body: Any) -> GraphQLRequest:
+def parse_request(body: object) -> GraphQLRequest:
     """Return the GraphQL request in a decoded body. Raises BadRequest if it has another shape."""
     if not isinstance(body, dict) or not isinstance(body.get("query"), str):
         raise BadRequest(f"{_BODY_ERROR}.")

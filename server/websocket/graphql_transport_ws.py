@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -123,12 +123,12 @@ class GraphQLTransportConnection:
         if not self._token_bucket.consume():
             self.close(close_codes.INVALID_MESSAGE, "Too many messages")
 
-    def _start_handling(self, handler: Coroutine[Any, Any, None]) -> None:
+    def _start_handling(self, handler: Coroutine[object, None, None]) -> None:
         """Run the handler of a message as a task, with reading paused until it is done."""
         self._protocol.pause_reading()
         self._current_task = asyncio.create_task(self._run_handler(handler), name="socket message")
 
-    async def _run_handler(self, handler: Coroutine[Any, Any, None]) -> None:
+    async def _run_handler(self, handler: Coroutine[object, None, None]) -> None:
         close_request: CloseConnection | None = None
         try:
             await handler
@@ -217,7 +217,7 @@ class GraphQLTransportConnection:
         self._authorization = None
         self._send_text(b'{"type":"connection_ack"}')
 
-    async def _renew_token(self, authorization: Any) -> None:
+    async def _renew_token(self, authorization: object) -> None:
         """Go on with the new token of a `ping`, and answer with the time at which the token in use expires.
 
         While the database is away, the old token stays in use, and the client may try again.
@@ -322,7 +322,7 @@ class GraphQLTransportConnection:
     def _send_error(self, operation_id: str, result: OperationResult) -> None:
         self._send_message({"id": operation_id, "type": "error", "payload": result.payload["errors"]})
 
-    def _send_message(self, message: dict[str, Any]) -> None:
+    def _send_message(self, message: Mapping[str, object]) -> None:
         self._send_text(orjson.dumps(message))
 
     # Sending

@@ -17,7 +17,7 @@ from collections.abc import Hashable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import orjson
 
@@ -199,7 +199,7 @@ class SharedSubscription:
         self.position = position
         self.started.set()
 
-    async def _publish(self, event: Any, result: OperationResult, active_state_ids: set[int] | None) -> None:
+    async def _publish(self, event: object, result: OperationResult, active_state_ids: set[int] | None) -> None:
         """Send a result to all subscribers; an unchanged state is not sent.
 
         A state with a lower version than before was read after the database had gone back in time and before that was
@@ -383,7 +383,7 @@ class SubscriptionRegistry:
                     subscriber.subscription.remove(subscriber)
                     subscriber.connection.fail_subscription(subscriber, result)
                     return
-                subscriber.send_event(event.id, _prepare_text(result))
+                subscriber.send_event(getattr(event, "id", 0), _prepare_text(result))
 
 
 def _prepare_text(result: OperationResult) -> PreparedText:

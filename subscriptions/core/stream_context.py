@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from domain.errors.operation_errors import CursorUnknown, ServiceUnavailable
 from models.db.errors import DatabaseUnavailable
@@ -43,7 +43,7 @@ class FeedRow(Protocol):
     """A row of a feed; ids ascend in the order of the commits."""
 
     @property
-    def pk(self) -> Any: ...
+    def pk(self) -> int: ...
 
 
 Row = TypeVar("Row", bound=FeedRow)
