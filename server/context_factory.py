@@ -6,7 +6,7 @@ Every operation gets a new context, with the viewer's current permissions.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from strawberry.dataloader import DataLoader
@@ -67,29 +67,21 @@ class ContextFactory:
         return context
 
 
+@dataclass(frozen=True)
 class StreamContextFactory:
     """Creates contexts for live streams.
 
     reference_cache  company data for all of them; None to read it for each event
     """
 
-    def __init__(
-        self,
-        services: Services,
-        clock: Callable[[], datetime],
-        hub: Hub,
-        reference_cache: ReferenceCacheProtocol | None = None,
-    ) -> None:
-        self._services, self._clock, self._hub, self._reference_cache = services, clock, hub, reference_cache
+    services: Services
+    clock: Callable[[], datetime]
+    hub: Hub
+    reference_cache: ReferenceCacheProtocol | None = None
 
     def create_context(self, client: ClientInfo, viewer: Viewer | None = None) -> StreamContext:
         """Return the context of a stream; without a viewer it is one of the process itself."""
         return StreamContext(
-            client,
-            self._services,
-            self._clock,
-            Loaders(create_loader),
-            viewer,
-            hub=self._hub,
-            reference_cache=self._reference_cache,
-        )
+            client, self.services, self.clock, Loaders(create_loader), viewer, hub=self.hub,
+            reference_cache=self.reference_cache,
+        )  # fmt: skip
