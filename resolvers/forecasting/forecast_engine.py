@@ -163,7 +163,7 @@ class ForecastEngine:
         return await self._memoize_latest(slot, version, lambda: self.run_in_worker(function))
 
     async def _memoize_latest(
-        self, slot: tuple[Any, ...], version: Any, factory: Callable[[], Coroutine[Any, Any, Result]]
+        self, slot: TaskKey, version: object, factory: Callable[[], Coroutine[object, None, Result]]
     ) -> Result:
         key = (*slot, version)
         if key not in self._tasks:
