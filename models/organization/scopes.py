@@ -251,7 +251,7 @@ def scope_key(kind: str, scope_id: int) -> ScopeKey:
 
 
 def key_of_row(row: Company | Team | Employee) -> ScopeKey:
-    """Return the key of the scope whose row it is."""
+    """Return the key of the scope that the row belongs to."""
     return next(scope_kind for scope_kind in SCOPE_KINDS if isinstance(row, scope_kind.row_class)).of_row(row)
 
 

@@ -273,8 +273,8 @@ async def list_own_goals(context: Context) -> list[Goal]:
     """Return the viewer's own goals of periods that contain today; for a device, those within its scope."""
     if context.viewer.employee is None:
         return await list_goals(context, None, None, None, include_archived=False)
-    own = key_of_row(context.viewer.employee)
-    return await _list_matching(context, own.is_owner, None, None, include_archived=False)
+    viewer_key = key_of_row(context.viewer.employee)
+    return await _list_matching(context, viewer_key.is_owner, None, None, include_archived=False)
 
 
 async def _list_within(
