@@ -119,12 +119,12 @@ class Viewer:
         return self.can_on_teams(action, {team_id})
 
     def can_on_teams(self, action: Action, team_ids: Collection[int]) -> bool:
-        """Return whether the action reaches all of the teams."""
+        """Return whether the action reaches all of the teams; without teams only if it reaches the whole company."""
         match self.reach(action):
             case Reach.COMPANY:
                 return True
             case Reach.MANAGED | Reach.SCOPE:
-                return self.reachable_team_ids.issuperset(team_ids)
+                return bool(team_ids) and self.reachable_team_ids.issuperset(team_ids)
         return False
 
     def can_in_scope(self, action: Action, scope: ScopeKey, employee: Employee | None) -> bool:
