@@ -27,7 +27,7 @@ from models.crm import activities
 from models.crm.deals import Deal
 from models.crm.leads import Lead
 from models.goals import goals
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
 from models.ledger import scores
 from models.organization import memberships
 from models.organization.people import TeamTree
@@ -234,10 +234,8 @@ async def _load_postings(context: Context, goal: Goal) -> list[tuple[datetime, i
         metric=goal.metric,
         first_day=goal.first_day,
         last_day=goal.last_day,
-        employee_id=goal.owner_id if goal.owner_kind is OwnerKind.EMPLOYEE else None,
-        team_spans=context.tree.subtree_spans(goal.owner_id, goal.first_day, goal.last_day)
-        if goal.owner_kind is OwnerKind.TEAM
-        else None,
+        employee_id=goal.scope.employee_id,
+        team_spans=goal.scope.team_spans(context.tree, goal.first_day, goal.last_day),
     )
 
 

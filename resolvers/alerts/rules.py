@@ -25,8 +25,7 @@ from domain.primitives.units import Unit
 from models.alerts import alerts
 from models.alerts.alerts import AlertRule
 from models.crm.pipelines import Stage
-from models.goals.goals import OwnerKind
-from models.organization.people import Employee, TeamTree
+from models.organization.people import TeamTree
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.validation import InputFields
@@ -48,8 +47,8 @@ def to_rule(row: AlertRule, tree: TeamTree) -> Rule:
     return Rule(
         row.id or 0,
         row.kind,
-        row.scope_id if row.scope_kind is OwnerKind.EMPLOYEE else None,
-        tree.subtree_ids(row.scope_id) if row.scope_kind is OwnerKind.TEAM else None,
+        row.scope.employee_id,
+        row.scope.team_ids(tree),
         row.min_amount,
         row.days,
         row.percent,
@@ -251,10 +250,5 @@ def _require_rule_admin(context: Context) -> None:
 
 async def load_scopes(context: Context, rows: Sequence[AlertRule]) -> list[Any]:
     """Return the scope (company, team or employee) of each rule."""
-    employee_ids = [row.scope_id for row in rows if row.scope_kind is OwnerKind.EMPLOYEE]
-    employees = {row.id: row for row in await Employee.filter(id__in=employee_ids)} if employee_ids else {}
-    company = await context.company()
-    return [
-        scopes.get_owner_row(context, row.scope_kind, row.scope_id, employees.get(row.scope_id), company)
-        for row in rows
-    ]
+    scope_rows = await scopes.load_scope_rows(context, {row.scope for row in rows})
+    return [scope_rows[row.scope] for row in rows]

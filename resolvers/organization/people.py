@@ -288,7 +288,7 @@ async def load_presence(context: Context, scope: ScopeArgument, previous_ids: Co
     """Return the presence in a scope; `previous_ids` not in it any more are `departed`. Raises NotFound."""
     resolved_scope = await scopes.require_scope(context, scope, Action.VIEW_PEOPLE)
     team_ids = resolved_scope.team_ids(context)
-    employees = [resolved_scope.row] if isinstance(resolved_scope.row, Employee) else await people.load_active(team_ids)
+    employees = [resolved_scope.employee] if resolved_scope.employee else await people.load_active(team_ids)
     active_employees = [row for row in employees if row.active]
     missing_ids = set(previous_ids) - {row.id for row in active_employees}
     missing_employees = await people.load_by_ids(sorted(missing_ids)) if missing_ids else []
