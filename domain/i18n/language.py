@@ -76,7 +76,7 @@ class Language:
         hours, minutes = divmod(minutes, 60)
         parts = {"hour": hours, "minute": minutes, "second": 0 if hours else remaining_seconds}
         shown = {unit: number for unit, number in parts.items() if number} or {"second": 0}
-        return " ".join(format_unit(number, f"duration-{unit}", locale=self.locale) for unit, number in shown.items())
+        return " ".join(_format_unit(number, f"duration-{unit}", locale=self.locale) for unit, number in shown.items())
 
     def date(self, day: date, pattern: str = gettext_noop("d MMMM y")) -> str:
         """Return a day by a CLDR date pattern, which the catalogue may replace."""
@@ -93,6 +93,9 @@ def _read_catalogue(code: str) -> gettext.NullTranslations:
         write_mo(compiled, read_po(file, locale=code))
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)
+
+
+_format_unit = lru_cache(maxsize=512)(format_unit)  # hours, minutes and seconds are few
 
 
 @lru_cache(maxsize=32)
