@@ -57,7 +57,7 @@ async def dry_run_rule(context: Context, input: Mapping[str, Any], days: int) ->
     Raises OutOfRange for invalid days, and an operation error if the viewer may not manage rules.
     """
     if not 1 <= days <= _MAX_DAYS:
-        raise OutOfRange(f"Give a number from 1 to {_MAX_DAYS}.", "days")
+        raise OutOfRange("Give a number from {least} to {most}.", "days", least=1, most=_MAX_DAYS)
     try:
         rule = alert_rules.to_rule(await alert_rules.build_rule(context, input), context.tree)
     except Forbidden as error:

@@ -153,7 +153,9 @@ async def build_rule(context: Context, input: InputFields) -> AlertRule:
     if scope is None:
         raise NotFound("There is no such employee, team or company.", "input", "scope")
     if scope.employee is not None and not scope.employee.active:
-        raise Conflict(f"{scope.employee.name} has left the company: name someone who works there.", "input", "scope")
+        raise Conflict(
+            "{name} has left the company: name someone who works there.", "input", "scope", name=scope.employee.name
+        )
     recipients = list(dict.fromkeys(Recipient(name) for name in input["recipients"]))
     if not recipients:
         raise Required("Choose the recipients: the manager, the employee or the directors.", "input", "recipients")
@@ -189,10 +191,14 @@ def _refuse_unused_fields(
     }
     for field, is_used in used_by_kind.items():
         if not is_used and input.get(field) is not None:
-            raise Invalid(f"A rule of kind {kind} does not use `{field}`: leave it out.", "input", field)
+            raise Invalid(
+                "A rule of kind {kind} does not use `{unused}`: leave it out.", "input", field, kind=kind, unused=field
+            )
     if Recipient.ASSIGNER in recipients and not definition.about_tasks:
         path = ("input", "recipients", str(recipients.index(Recipient.ASSIGNER)))
-        raise Invalid(f"Only a task has an assigner: choose other recipients for a rule of kind {kind}.", *path)
+        raise Invalid(
+            "Only a task has an assigner: choose other recipients for a rule of kind {kind}.", *path, kind=kind
+        )
 
 
 async def _parse_stage(input: InputFields) -> int:
@@ -218,7 +224,7 @@ async def _parse_min_amount(context: Context, input: InputFields) -> int | None:
 def _parse_whole_number(input: InputFields, field: str, minimum: int, maximum: int) -> int | None:
     number = input.get(field)
     if number is not None and not minimum <= number <= maximum:
-        raise OutOfRange(f"Give a number from {minimum} to {maximum}.", "input", field)
+        raise OutOfRange("Give a number from {least} to {most}.", "input", field, least=minimum, most=maximum)
     return number
 
 

@@ -171,6 +171,7 @@ async def _resolve_query(context: Context, query: StatisticsQuery) -> tuple[Peri
 def _check_size(query_points: int, total_points: int) -> None:
     if query_points > MAX_POINTS or total_points > 5 * MAX_POINTS:
         raise BadInput(
-            f"These are more than {MAX_POINTS} points: ask for a longer interval, fewer metrics or a shorter period.",
+            "These are more than {most} points: ask for a longer interval, fewer metrics or a shorter period.",
             field="interval",
+            most=MAX_POINTS,
         )

@@ -23,6 +23,7 @@ import jwt
 
 from domain.errors.operation_errors import Unauthenticated
 from domain.errors.user_errors import Invalid
+from domain.messages import gettext_noop
 from models.auth import sessions, sign_ins
 from models.auth.sessions import Device, RefreshToken, Session
 from models.db import connection
@@ -127,7 +128,7 @@ async def refresh(context: Context, token: str) -> SignInResult:
     return await _issue_access_token(context, session.id, refresh_token, session.employee, token_id=successor_id)
 
 
-_INVALID_REFRESH_TOKEN: Final = "This refresh token is not valid: sign in again."
+_INVALID_REFRESH_TOKEN: Final = gettext_noop("This refresh token is not valid: sign in again.")
 
 
 async def _issue_successor(row: RefreshToken, token: str, network: str, now: datetime) -> tuple[int, str] | None:
@@ -255,7 +256,7 @@ def _decode_access_token(token: str, verifying_secrets: tuple[str, ...]) -> tupl
     return int(claims["sub"]), int(claims["sid"]), token_id, expires_at
 
 
-_INVALID_TOKEN: Final = "This token is not valid: sign in again."
+_INVALID_TOKEN: Final = gettext_noop("This token is not valid: sign in again.")
 
 
 async def _authenticate_device(token: str, services: Services, now: datetime) -> Viewer:

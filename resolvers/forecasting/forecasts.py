@@ -282,7 +282,7 @@ class DealForecast:
 async def list_deal_forecasts(context: Context, forecast: Forecast, first: int) -> list[DealForecast]:
     """Return the `first` open deals of a forecast by contribution, largest first; none if deals are not visible."""
     if not 1 <= first <= 1000:
-        raise BadInput("first must be 1 to 1000.", field="first")
+        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=1000)
     seller_forecasts = forecast.seller_forecasts
     if seller_forecasts is None or not scopes.can_act_on(context, Action.VIEW_CARD, forecast.scope):
         return []

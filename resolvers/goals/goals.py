@@ -51,7 +51,9 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
     if not scopes.can_act_on(context, Action.SET_GOALS, scope):
         raise Forbidden("You can set goals only for those below you.", "input", "owner")
     if scope.employee is not None and not scope.employee.active:
-        raise Conflict(f"{scope.employee.name} has left the company: name someone who works there.", "input", "owner")
+        raise Conflict(
+            "{name} has left the company: name someone who works there.", "input", "owner", name=scope.employee.name
+        )
     metric = await find_metric(context, input["metric"], "input", "metric")
     goal_period = await resolve_period(context, input["period"], "input", "period")
     recurring = bool(input.get("recurring"))
@@ -112,7 +114,10 @@ async def update_goal(context: Context, input: InputFields) -> Goal:
     expected_version = input.get("ifVersion")
     if expected_version is not None and expected_version != goal.version:
         raise Conflict(
-            f"The goal has changed in the meantime: its version is {goal.version} now.", "input", "ifVersion"
+            "The goal has changed in the meantime: its version is {version} now.",
+            "input",
+            "ifVersion",
+            version=goal.version,
         )
     if goal.archived_at is not None:
         raise Conflict("This goal is archived.", "input", "id")

@@ -102,7 +102,7 @@ async def load_leaderboard(context: Context, query: LeaderboardQuery, up_to_posi
     up_to_position  of a live stream: the change-log position that the result must include; None for all commits
     """
     if not 1 <= query.first <= MAX_PAGE_SIZE:
-        raise BadInput(f"first must be 1 to {MAX_PAGE_SIZE}.", field="first")
+        raise BadInput("{argument} must be 1 to {most}.", field="first", argument="first", most=MAX_PAGE_SIZE)
     resolved = await _resolve_query(context, query)
     around_id = await _resolve_around(context, query.around_global_id)
     ranked = await _load_visible_scores(context, resolved, up_to_position)

@@ -32,7 +32,7 @@ def set_password(email: str, password: str) -> str:
             names = ((await context.company()).name, employee.name, employee.email)
             password_hash = await passwords.hash_password(password, "password", names=names)
         except UserError as error:
-            raise click.ClickException(error.message) from error
+            raise click.ClickException(str(error)) from error
         async with context.unit_of_work():
             await accounts.set_password(employee, password_hash, context.now())
             context.publish(f"employee:{employee.id}")

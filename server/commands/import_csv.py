@@ -57,7 +57,7 @@ async def run_import(settings: Settings, source: Path, map_name: str, *, dry_run
     except (MapError, ImportFileError) as error:
         raise click.ClickException(str(error)) from error
     except UserError as user_error:
-        raise click.ClickException(user_error.message) from user_error
+        raise click.ClickException(str(user_error)) from user_error
     importer.result.ignored = ignored
     return _format_summary(importer.result, dry_run, rejects_path)
 

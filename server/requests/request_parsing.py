@@ -11,10 +11,10 @@ from typing import Final, NoReturn
 import orjson
 
 from domain.errors.operation_errors import OperationError
+from domain.messages import MessageValue
 
 _MAX_ID_LENGTH: Final = 200
 _MAX_INT_DIGITS: Final = 100
-_BODY_ERROR: Final = "The body must be a JSON object with a string `query`"
 
 
 class BadRequest(OperationError):
@@ -22,8 +22,8 @@ class BadRequest(OperationError):
 
     code = "BAD_REQUEST"
 
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, status: int = 400, **values: MessageValue) -> None:
+        super().__init__(message, field=None, **values)
         self.status = status
 
 
@@ -87,12 +87,14 @@ def _parse_int(text: str) -> int | float:
 def parse_request(body: object) -> GraphQLRequest:
     """Return the GraphQL request in a decoded body. Raises BadRequest if it has another shape."""
     if not isinstance(body, dict) or not isinstance(body.get("query"), str):
-        raise BadRequest(f"{_BODY_ERROR}.")
+        raise BadRequest("The body must be a JSON object with a string `query`.")
     operation_name, variables = body.get("operationName"), body.get("variables")
     if not isinstance(operation_name, str | None):
-        raise BadRequest(f"{_BODY_ERROR}; `operationName` is a string.")
+        raise BadRequest("The body must be a JSON object with a string `query`; `operationName` is a string.")
     if not isinstance(variables, dict | None) or not isinstance(body.get("extensions"), dict | None):
-        raise BadRequest(f"{_BODY_ERROR}; `variables` and `extensions` are objects.")
+        raise BadRequest(
+            "The body must be a JSON object with a string `query`; `variables` and `extensions` are objects."
+        )
     return GraphQLRequest(body["query"], operation_name, variables)
 
 

@@ -25,7 +25,7 @@ async def authenticate(
     except Unauthenticated as error:
         raise CloseConnection(close_codes.FORBIDDEN, f"{error.code}: {error.message}") from None
     except Throttled as error:
-        raise CloseConnection(close_codes.TRY_AGAIN_LATER, error.message) from None
+        raise CloseConnection(close_codes.TRY_AGAIN_LATER, str(error)) from None
     if context.current_viewer is None:
         raise CloseConnection(
             close_codes.FORBIDDEN, "UNAUTHENTICATED: send an access token as `Authorization` of connection_init"

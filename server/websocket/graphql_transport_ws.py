@@ -16,6 +16,7 @@ from typing import Final
 import orjson
 
 from domain.errors.operation_errors import Throttled
+from domain.messages import gettext_noop
 from graph.execution.operations import Operation
 from models.db.errors import DatabaseUnavailable
 from resolvers.request.client_info import ClientInfo
@@ -35,6 +36,7 @@ from server.websocket.token_bucket import TokenBucket
 from subscriptions.core.tasks import cancel_and_wait
 
 SUBPROTOCOL: Final = "graphql-transport-ws"
+_TOO_MANY: Final = gettext_noop("One socket runs at most {most} operations: complete one first, or open another.")
 
 log = logging.getLogger(__name__)
 
@@ -265,9 +267,7 @@ class GraphQLTransportConnection:
             client = replace(self.client, request_id=request.id)
             try:
                 if len(self._operation_tasks) + len(self._subscribers) >= self._max_operations:
-                    raise Throttled(
-                        f"One socket runs at most {self._max_operations} operations: complete one first, or open another."
-                    )
+                    raise Throttled(_TOO_MANY, most=self._max_operations)
                 operation = self._operation_runner.parse_operation(parse_request(message.payload))
             except Exception as error:  # noqa: BLE001 - it becomes the operation's result
                 count_unparsed_operation()

@@ -22,6 +22,7 @@ from typing import Final, Protocol
 import orjson
 
 from domain.errors.operation_errors import QueryTooComplex
+from domain.messages import gettext_noop
 from graph.execution.operations import Operation
 from graph.subscriptions import EVENT_FIELDS
 from resolvers.request.client_info import ClientInfo
@@ -37,7 +38,7 @@ from subscriptions.core.stream_context import FROM_NOW, StreamContext
 from subscriptions.core.tasks import cancel_and_wait
 
 YIELD_EVERY: Final = 100  # sends after which the event loop gets to other tasks
-TOO_LARGE_MESSAGE: Final = (
+TOO_LARGE_MESSAGE: Final = gettext_noop(
     "The results of this subscription take too much memory: select fewer fields, or a smaller scope."
 )
 
