@@ -12,7 +12,7 @@ from tortoise.queryset import QuerySet
 
 from domain.alerts.rules import AlertKind, Recipient, Subject
 from models.db import connection
-from models.db.columns import enum_column, foreign_key, minor_units_column
+from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, text_column
 from models.goals.goals import OwnerKind
 
 # Rows of any other kind are skipped: servers of a newer version write them, during an update or before it was undone.
@@ -29,7 +29,7 @@ class AlertRule(Model):
 
     id = fields.IntField(primary_key=True)
     kind: AlertKind = enum_column(AlertKind)
-    enabled: bool = fields.BooleanField(default=True)  # type: ignore[assignment]
+    enabled: bool = bool_column(default=True)
     scope_kind: OwnerKind = enum_column(OwnerKind, default=OwnerKind.COMPANY)
     scope_id: int = fields.IntField(default=0)
     min_amount: int | None = minor_units_column(null=True)
@@ -40,7 +40,7 @@ class AlertRule(Model):
     cool_down_hours: int | None = fields.IntField(null=True)
     hours: int | None = fields.IntField(null=True)
     stage_id: int | None = fields.IntField(null=True)
-    to_assigner: bool = fields.BooleanField(default=False, db_default=False)  # type: ignore[assignment]
+    to_assigner: bool = bool_column(default=False, db_default=False)
     created_at: datetime = fields.DatetimeField()
     deleted_at: datetime | None = fields.DatetimeField(null=True)
 
@@ -68,16 +68,16 @@ class RaisedAlert(Model):
     rule = foreign_key("AlertRule")
     rule_id: int
     kind: AlertKind = enum_column(AlertKind)
-    subject_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    subject_kind: str = text_column(20)
     subject_id: int = fields.IntField()
     employee = foreign_key("Employee", null=True)
     employee_id: int | None
     occurred_at: datetime = fields.DatetimeField()
     raised_at: datetime = fields.DatetimeField()
     resolved_at: datetime | None = fields.DatetimeField(null=True)
-    notified: bool = fields.BooleanField(source_field="told", default=True)  # type: ignore[assignment]
+    notified: bool = bool_column(source_field="told", default=True)
     data: dict[str, Any] = fields.JSONField(default=dict)
-    occurrence: str | None = fields.CharField(max_length=40, null=True)  # type: ignore[assignment]
+    occurrence: str | None = text_column(40, null=True)
 
     class Meta:
         table = "raised_alert"

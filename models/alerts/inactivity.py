@@ -17,6 +17,7 @@ from tortoise.models import Model
 from domain.alerts.rules import Subject
 from domain.permissions import Role
 from models.db import connection
+from models.db.columns import text_column
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -34,7 +35,7 @@ class InactivityTimer(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    kind: str = fields.CharField(max_length=10)  # type: ignore[assignment]  # Deal, Lead or Employee
+    kind: str = text_column(10)  # Deal, Lead or Employee
     subject_id: int = fields.IntField()
     since: int = fields.BigIntField()
     imported_until: int = fields.BigIntField(source_field="known", default=0)

@@ -9,7 +9,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.db import connection
-from models.db.columns import foreign_key
+from models.db.columns import foreign_key, text_column
 
 
 class Delivery(Model):
@@ -23,8 +23,8 @@ class Delivery(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    key: str = fields.CharField(max_length=36, unique=True)  # type: ignore[assignment]
-    channel: str = fields.CharField(max_length=100)  # type: ignore[assignment]
+    key: str = text_column(36, unique=True)
+    channel: str = text_column(100)
     recipient = foreign_key("Employee")
     recipient_id: int
     also: list[int] | None = fields.JSONField(null=True)

@@ -15,7 +15,7 @@ from tortoise.models import Model
 
 from domain.auth.password_links import LinkPurpose
 from models.db import connection
-from models.db.columns import enum_column, foreign_key
+from models.db.columns import enum_column, foreign_key, text_column
 
 _SENDING_TIMEOUT: Final = timedelta(minutes=2)  # after which a mail is due again if its sender died
 
@@ -25,7 +25,7 @@ class PasswordLink(Model):
     employee = foreign_key("Employee")
     employee_id: int
     purpose: LinkPurpose = enum_column(LinkPurpose)
-    digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
+    digest: str = text_column(64, unique=True)
     created_at: datetime = fields.DatetimeField()
     expires_at: datetime = fields.DatetimeField()
     used_at: datetime | None = fields.DatetimeField(null=True)
@@ -42,9 +42,9 @@ class PasswordMail(Model):
     """
 
     id = fields.IntField(primary_key=True)
-    email: str = fields.CharField(max_length=254)  # type: ignore[assignment]
+    email: str = text_column(254)
     purpose: LinkPurpose = enum_column(LinkPurpose)
-    language: str = fields.CharField(max_length=8)  # type: ignore[assignment]
+    language: str = text_column(8)
     requested_at: datetime = fields.DatetimeField()
     due_at: datetime = fields.DatetimeField()
     attempts: int = fields.IntField(default=0)

@@ -13,7 +13,7 @@ from tortoise.models import Model
 
 from domain.permissions import DeviceKind
 from models.db import connection
-from models.db.columns import enum_column, foreign_key, short_text_column
+from models.db.columns import enum_column, foreign_key, short_text_column, text_column
 
 _MAX_LISTED: Final = 100
 
@@ -48,10 +48,10 @@ class RefreshToken(Model):
     id = fields.IntField(primary_key=True)
     session = foreign_key("Session")
     session_id: int
-    digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
+    digest: str = text_column(64, unique=True)
     used_at: datetime | None = fields.DatetimeField(null=True)
-    used_from: str | None = fields.CharField(max_length=100, null=True)  # type: ignore[assignment]
-    successor_salt: str | None = fields.CharField(max_length=64, null=True)  # type: ignore[assignment]
+    used_from: str | None = text_column(100, null=True)
+    successor_salt: str | None = text_column(64, null=True)
 
     class Meta:
         table = "refresh_token"
@@ -65,7 +65,7 @@ class Device(Model):
     kind: DeviceKind = enum_column(DeviceKind)
     team = foreign_key("Team", null=True)
     team_id: int | None
-    digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
+    digest: str = text_column(64, unique=True)
     created_at: datetime = fields.DatetimeField()
     last_seen_at: datetime | None = fields.DatetimeField(null=True)
     revoked_at: datetime | None = fields.DatetimeField(null=True)
@@ -78,9 +78,9 @@ class IdempotencyRecord(Model):
     """The saved response of a mutation with an idempotency key; replayed when the key is sent again."""
 
     id = fields.IntField(primary_key=True)
-    actor: str = fields.CharField(max_length=40)  # type: ignore[assignment]
-    key: str = fields.CharField(max_length=200)  # type: ignore[assignment]
-    digest: str = fields.CharField(max_length=64)  # type: ignore[assignment]  # of the mutation and its input
+    actor: str = text_column(40)
+    key: str = text_column(200)
+    digest: str = text_column(64)  # of the mutation and its input
     answer: dict[str, Any] = fields.JSONField()
     at: datetime = fields.DatetimeField()
 

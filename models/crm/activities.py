@@ -15,7 +15,15 @@ from tortoise.models import Model
 
 from domain.alerts.rules import Event
 from models.db import connection
-from models.db.columns import currency_column, foreign_key, minor_units_column, short_text_column
+from models.db.columns import (
+    bool_column,
+    currency_column,
+    enum_column,
+    foreign_key,
+    minor_units_column,
+    short_text_column,
+    text_column,
+)
 
 _BATCH_SIZE: Final = 1000
 _EVENT_COLUMNS: Final = ("id", "kind", "subject_kind", "subject_id", "at", "employee_id", "actor_id", "team_id", "data")
@@ -56,7 +64,7 @@ class Activity(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    kind: ActivityKind = fields.CharEnumField(ActivityKind, max_length=30)  # type: ignore[assignment]
+    kind: ActivityKind = enum_column(ActivityKind, max_length=30)
     employee = foreign_key("Employee", null=True)
     employee_id: int | None
     team_id: int | None = fields.IntField(null=True)
@@ -64,7 +72,7 @@ class Activity(Model):
     actor_id: int | None
     at: datetime = fields.DatetimeField()
     recorded_at: datetime = fields.DatetimeField()
-    subject_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    subject_kind: str = text_column(20)
     subject_id: int = fields.IntField()
     client_id: int | None = fields.IntField(null=True)
     data: dict[str, Any] = fields.JSONField(default=dict)
@@ -82,7 +90,7 @@ class AnnouncedWin(Model):
 
     id = fields.BigIntField(primary_key=True)
     win_id: int | None = fields.BigIntField(null=True)
-    revoked: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    revoked: bool = bool_column(default=False)
     deal_id: int = fields.IntField()
     employee = foreign_key("Employee")
     employee_id: int

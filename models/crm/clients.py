@@ -15,18 +15,18 @@ from domain.primitives.text import search_key
 from models.crm.deals import Deal
 from models.crm.leads import Lead
 from models.crm.tasks import Task
-from models.db.columns import external_id_column, foreign_key, short_text_column
+from models.db.columns import external_id_column, foreign_key, search_key_column, short_text_column, text_column
 
 
 class Client(Model):
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()
     name: str = short_text_column()
-    search_key: str = fields.CharField(source_field="needle", max_length=1000, default="")  # type: ignore[assignment]
+    search_key: str = search_key_column()
     owner = foreign_key("Employee")
     owner_id: int
-    email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
-    phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
+    email: str | None = text_column(254, null=True)
+    phone: str | None = text_column(800, null=True)
     created_at: datetime = fields.DatetimeField()
     deleted_at: datetime | None = fields.DatetimeField(null=True)
     created_on: date = fields.DateField()
@@ -57,8 +57,8 @@ class Contact(Model):
     client_id: int | None
     owner = foreign_key("Employee")
     owner_id: int
-    email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
-    phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
+    email: str | None = text_column(254, null=True)
+    phone: str | None = text_column(800, null=True)
     created_at: datetime = fields.DatetimeField()
     deleted_at: datetime | None = fields.DatetimeField(null=True)
     created_on: date = fields.DateField()

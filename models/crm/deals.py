@@ -16,11 +16,13 @@ from domain.ledger.record_facts import Credit, DealFacts, DealStatus, Moment, Sa
 from domain.primitives.text import search_key
 from models.db import connection
 from models.db.columns import (
+    bool_column,
     currency_column,
     enum_column,
     external_id_column,
     foreign_key,
     minor_units_column,
+    search_key_column,
     short_text_column,
 )
 
@@ -36,7 +38,7 @@ class Deal(Model):
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()
     title: str = short_text_column()
-    search_key: str = fields.CharField(source_field="needle", max_length=1000, default="")  # type: ignore[assignment]
+    search_key: str = search_key_column()
     owner = foreign_key("Employee")
     owner_id: int
     client = foreign_key("Client", null=True)
@@ -69,7 +71,7 @@ class Deal(Model):
     value: int | None = minor_units_column(null=True)
     profit: int | None = minor_units_column(null=True)
     sale_kind: SaleKind | None = enum_column(SaleKind, null=True)
-    sale_kind_given: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    sale_kind_given: bool = bool_column(default=False)
 
     class Meta:
         table = "deal"

@@ -9,7 +9,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import Credit, LeadFacts, LeadStatus, Moment
-from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column
+from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column, text_column
 
 
 class Lead(Model):
@@ -26,8 +26,8 @@ class Lead(Model):
     deal = foreign_key("Deal", null=True)
     deal_id: int | None
     contact_name: str | None = short_text_column(null=True)
-    phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
-    email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
+    phone: str | None = text_column(800, null=True)
+    email: str | None = text_column(254, null=True)
     status: LeadStatus = enum_column(LeadStatus, default=LeadStatus.NEW)
     rejected_reason: str | None = fields.TextField(null=True)
     created_at: datetime = fields.DatetimeField()

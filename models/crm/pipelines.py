@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tortoise import fields
 from tortoise.models import Model
 
-from models.db.columns import currency_column, foreign_key, minor_units_column, short_text_column
+from models.db.columns import currency_column, foreign_key, minor_units_column, short_text_column, text_column
 
 
 class Pipeline(Model):
@@ -36,7 +36,7 @@ class Product(Model):
     """A product with its list price: the best available estimate for a deal without an amount."""
 
     id = fields.IntField(primary_key=True)
-    name: str = fields.CharField(max_length=400, unique=True)  # type: ignore[assignment]
+    name: str = text_column(400, unique=True)
     price: int = minor_units_column()
     currency: str = currency_column()
 

@@ -15,7 +15,7 @@ from tortoise.queryset import QuerySet
 
 from domain.primitives.periods import Period, PeriodKind
 from models.db import connection
-from models.db.columns import enum_column, foreign_key, minor_units_column, short_text_column
+from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, short_text_column, text_column
 from models.organization.people import Employee
 
 
@@ -40,13 +40,13 @@ class Goal(Model):
     name: str = short_text_column()
     owner_kind: OwnerKind = enum_column(OwnerKind)
     owner_id: int = fields.IntField()
-    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    metric: str = text_column(40)
     target: int = minor_units_column()
     full_target: int | None = minor_units_column(null=True)
     kind: PeriodKind = enum_column(PeriodKind)
     first_day: date = fields.DateField()
     last_day: date = fields.DateField()
-    recurring: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    recurring: bool = bool_column(default=False)
     announced: list[int] = fields.JSONField(default=list)
     version: int = fields.BigIntField(default=1)
     created_by = foreign_key("Employee", null=True)
@@ -73,7 +73,7 @@ class GoalChange(Model):
     at: datetime = fields.DatetimeField()
     by = foreign_key("Employee", null=True)
     by_id: int | None
-    field: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    field: str = text_column(20)
     before: str | None = fields.TextField(null=True)
     after: str | None = fields.TextField(null=True)
 

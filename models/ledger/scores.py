@@ -15,7 +15,7 @@ from tortoise.models import Model
 
 from domain.ledger.metrics import Score
 from models.db import connection, json_aggregates
-from models.db.columns import foreign_key
+from models.db.columns import bool_column, foreign_key, text_column
 from models.goals.goals import COMPANY_TEAM_ID, GOAL_VALUE_SQL, Goal
 from models.ledger.score_filter import ScoreFilter, team_condition, team_filter
 from models.organization.people import TeamSpan
@@ -33,16 +33,16 @@ class ScoreEntry(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    metric: str = text_column(40)
     employee = foreign_key("Employee")
     employee_id: int
     team_id: int = fields.IntField(default=0)
     amount: int = fields.BigIntField()
     effective_on: date = fields.DateField()
     effective_at: datetime | None = fields.DatetimeField(null=True)
-    late: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    late: bool = bool_column(default=False)
     recorded_at: datetime = fields.DatetimeField()
-    source_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    source_kind: str = text_column(20)
     source_id: int = fields.IntField()
 
     class Meta:
@@ -59,7 +59,7 @@ class DailyTotal(Model):
     """The sum of the entries of an employee, team, metric and day: a cache that `reconcile` can rebuild."""
 
     id = fields.BigIntField(primary_key=True)
-    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    metric: str = text_column(40)
     employee_id: int = fields.IntField()
     team_id: int = fields.IntField(default=0)
     day: date = fields.DateField()
@@ -79,7 +79,7 @@ class TeamTotal(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    metric: str = text_column(40)
     team_id: int = fields.IntField()
     day: date = fields.DateField()
     amount: int = fields.BigIntField()

@@ -10,6 +10,8 @@ from tortoise import fields
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from models.db.columns import text_column
+
 PRESENCE_TTL: Final = timedelta(seconds=75)  # an employee counts as online for this long after the last renewal
 
 
@@ -17,7 +19,7 @@ class Presence(Model):
     """An employee with an open socket in a process; when the process dies, the row is no longer renewed."""
 
     id = fields.IntField(primary_key=True)
-    process: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    process: str = text_column(40)
     employee_id: int = fields.IntField()
     until: datetime = fields.DatetimeField()
 

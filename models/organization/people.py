@@ -16,7 +16,15 @@ from tortoise.queryset import QuerySet
 from domain.permissions import Role
 from domain.primitives.text import search_key
 from models.db import connection
-from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column
+from models.db.columns import (
+    bool_column,
+    enum_column,
+    external_id_column,
+    foreign_key,
+    search_key_column,
+    short_text_column,
+    text_column,
+)
 from models.db.query_batch import fetch_all_batched
 from models.organization.company import REFERENCE_POSITION_SQL
 
@@ -44,17 +52,17 @@ class Employee(Model):
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()
     name: str = short_text_column()
-    search_key: str = fields.CharField(source_field="needle", max_length=1000, default="")  # type: ignore[assignment]
-    email: str | None = fields.CharField(max_length=254, null=True, unique=True)  # type: ignore[assignment]
-    password_hash: str | None = fields.CharField(max_length=200, null=True)  # type: ignore[assignment]
+    search_key: str = search_key_column()
+    email: str | None = text_column(254, null=True, unique=True)
+    password_hash: str | None = text_column(200, null=True)
     role: Role = enum_column(Role, default=Role.EMPLOYEE)
     team = foreign_key("Team", null=True)
     team_id: int | None
     manager = foreign_key("Employee", null=True)
     manager_id: int | None
-    avatar_url: str | None = fields.CharField(max_length=2000, null=True)  # type: ignore[assignment]
-    active: bool = fields.BooleanField(default=True)  # type: ignore[assignment]
-    language: str | None = fields.CharField(max_length=8, null=True)  # type: ignore[assignment]
+    avatar_url: str | None = text_column(2000, null=True)
+    active: bool = bool_column(default=True)
+    language: str | None = text_column(8, null=True)
     quiet_from: int | None = fields.IntField(null=True)
     quiet_to: int | None = fields.IntField(null=True)
     digest_at: int | None = fields.IntField(null=True)
