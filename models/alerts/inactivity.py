@@ -16,7 +16,7 @@ from tortoise.models import Model
 
 from domain.alerts.rules import Subject
 from domain.permissions import Role
-from models.db import connection
+from models.db import connection, row_store
 from models.db.columns import text_column
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -91,7 +91,7 @@ async def find_timers(subjects: Collection[Subject]) -> dict[Subject, Inactivity
         return {}
     values = [value for kind, ids in ids_by_kind.items() for value in (kind, *ids)]
     rows = await connection.fetch_rows(f"SELECT * FROM silence WHERE {' OR '.join(parts)}", values)  # noqa: S608
-    return {(row["kind"], row["subject_id"]): InactivityTimer._init_from_db(**row) for row in rows}
+    return {(row["kind"], row["subject_id"]): row_store.from_columns(InactivityTimer, row) for row in rows}
 
 
 _INACTIVE_DEALS_SQL = """

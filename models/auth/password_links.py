@@ -14,7 +14,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from domain.auth.password_links import LinkPurpose
-from models.db import connection
+from models.db import connection, row_store
 from models.db.columns import enum_column, foreign_key, text_column
 
 _SENDING_TIMEOUT: Final = timedelta(minutes=2)  # after which a mail is due again if its sender died
@@ -72,7 +72,7 @@ async def claim_due_mail(now: datetime) -> PasswordMail | None:
         )
         if not rows:
             return None
-        mail = PasswordMail._init_from_db(**rows[0])
+        mail = row_store.from_columns(PasswordMail, rows[0])
         unclaimed = PasswordMail.filter(id=mail.id, attempts=mail.attempts)
         if await unclaimed.update(attempts=mail.attempts + 1, due_at=now + _SENDING_TIMEOUT):
             mail.attempts += 1
@@ -85,3 +85,8 @@ async def postpone_mail(mail: PasswordMail, until: datetime) -> None:
 
 async def delete_mail(mail: PasswordMail) -> None:
     await PasswordMail.filter(id=mail.id).delete()
+
+
+async def find_link(digest: str) -> PasswordLink | None:
+    """Return the link with this digest of its token, with its employee."""
+    return await PasswordLink.get_or_none(digest=digest).select_related("employee")

@@ -5,6 +5,7 @@ Secrets are never stored, only the SHA-256 digests of random tokens and argon2 h
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -124,3 +125,47 @@ _ACTIVATE_SQL: Final = "UPDATE session SET active_token_id = ? WHERE id = ? AND 
 async def mark_token_active(session_id: int, token_id: int) -> None:
     """Store that an access token issued with this refresh token has been used."""
     await connection.execute(_ACTIVATE_SQL, [token_id, session_id, token_id])
+
+
+async def find_refresh_token(digest: str) -> RefreshToken | None:
+    return await RefreshToken.get_or_none(digest=digest)
+
+
+async def find_refresh_token_with_employee(digest: str) -> RefreshToken | None:
+    """Return a refresh token with its session and the session's employee."""
+    return await RefreshToken.get_or_none(digest=digest).select_related("session__employee")
+
+
+async def get_refresh_token_with_session(token_id: int) -> RefreshToken:
+    return await RefreshToken.get(id=token_id).select_related("session")
+
+
+async def set_expiry(session_id: int, expires_at: datetime) -> None:
+    await Session.filter(id=session_id).update(expires_at=expires_at)
+
+
+async def end_session(session_id: int, at: datetime) -> None:
+    """Revoke a session unless it is revoked already."""
+    await Session.filter(id=session_id, revoked_at=None).update(revoked_at=at)
+
+
+async def load_with_employees(session_ids: Collection[int | None]) -> dict[int, Session]:
+    """Return sessions with their employees, by id."""
+    return {row.id: row for row in await Session.filter(id__in=session_ids).select_related("employee")}
+
+
+async def load_devices(device_ids: Collection[int]) -> dict[int, Device]:
+    return await Device.in_bulk(device_ids, "id")
+
+
+async def list_devices() -> list[Device]:
+    """Return all devices, newest first."""
+    return await Device.all().order_by("-id")
+
+
+async def find_idempotency_record(actor: str, key: str) -> IdempotencyRecord | None:
+    return await IdempotencyRecord.get_or_none(actor=actor, key=key)
+
+
+async def fetch_idempotency_records(actor: str, keys: Collection[str]) -> list[IdempotencyRecord]:
+    return await IdempotencyRecord.filter(actor=actor, key__in=list(keys))

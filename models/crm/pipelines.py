@@ -67,3 +67,16 @@ async def fetch_stages(pipeline_ids: Sequence[int]) -> list[list[Stage]]:
 async def fetch_first_stage() -> Stage | None:
     """Return the first stage of the first pipeline: the default stage of a new deal."""
     return await Stage.all().order_by("pipeline_id", "position", "id").first()
+
+
+async def fetch_all_stages() -> list[Stage]:
+    """Return the stages of all pipelines, by position."""
+    return await Stage.all().order_by("position", "id")
+
+
+async def find_product(name: str) -> Product | None:
+    return await Product.get_or_none(name=name)
+
+
+async def fetch_products() -> list[Product]:
+    return await Product.all()

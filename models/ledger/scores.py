@@ -14,8 +14,9 @@ from tortoise.functions import Sum
 from tortoise.models import Model
 
 from domain.ledger.metrics import Score
-from models.db import connection, json_aggregates
+from models.db import connection, json_aggregates, row_store
 from models.db.columns import bool_column, foreign_key, text_column
+from models.db.row_query import RowQuery
 from models.goals.goals import COMPANY_TEAM_ID, GOAL_VALUE_SQL, Goal
 from models.ledger.score_filter import ScoreFilter, team_condition, team_filter
 from models.organization.people import TeamSpan
@@ -153,7 +154,7 @@ async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
                 recorded_at,
                 kind,
                 source,
-            )
+            )  # fmt: skip
             for score, late, kind, source in postings
         ],
     )
@@ -322,7 +323,24 @@ async def goals_with_values(ids: Collection[int]) -> dict[int, tuple[Goal, int]]
     )  # padded to a power of two, for few distinct prepared statements
     padded_ids += padded_ids[-1:] * (padded_count - len(padded_ids))
     rows = await connection.fetch_rows(_goals_with_values_sql(padded_count), padded_ids)
-    return {row["id"]: (Goal._init_from_db(**row), int(row["reached"])) for row in rows}
+    return {row["id"]: (row_store.from_columns(Goal, row), int(row["reached"])) for row in rows}
+
+
+def select_entries(
+    metric: str,
+    first_day: date,
+    last_day: date,
+    *,
+    employee_id: int | None = None,
+    team_spans: Sequence[TeamSpan] | None = None,
+) -> RowQuery[ScoreEntry]:
+    """Return the query for the postings for the days: of one employee, of some teams, or of all."""
+    query = ScoreEntry.filter(metric=metric, effective_on__gte=first_day, effective_on__lte=last_day)
+    if employee_id is not None:
+        query = query.filter(employee_id=employee_id)
+    if team_spans is not None:
+        query = query.filter(team_filter(team_spans, "team_id", "effective_on"))
+    return RowQuery(query)
 
 
 async def postings(
@@ -334,12 +352,8 @@ async def postings(
     team_spans: Sequence[TeamSpan] | None = None,
 ) -> list[tuple[datetime, int]]:
     """Return the instants and amounts of the postings for the days: of one employee, of some teams, or of all."""
-    query = ScoreEntry.filter(metric=metric, effective_on__gte=first_day, effective_on__lte=last_day)
-    if employee_id is not None:
-        query = query.filter(employee_id=employee_id)
-    if team_spans is not None:
-        query = query.filter(team_filter(team_spans, "team_id", "effective_on"))
-    return await query.order_by("id").values_list("recorded_at", "amount")
+    query = select_entries(metric, first_day, last_day, employee_id=employee_id, team_spans=team_spans)
+    return await query.query_set.order_by("id").values_list("recorded_at", "amount")
 
 
 async def is_empty() -> bool:

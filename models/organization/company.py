@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -218,3 +218,22 @@ class ExchangeRateTable:
         """Return the first day that has a rate for the currency; None without any."""
         rows = self._rates_by_currency.get(currency)
         return rows[-1].valid_from if rows else None
+
+
+async def save_exchange_rate(currency: str, valid_from: date, rate: Decimal) -> None:
+    """Store the rate of a currency from a day on, in place of one of the same day."""
+    await ExchangeRate.update_or_create(defaults={"rate": rate}, currency=currency, valid_from=valid_from)
+
+
+async def find_earlier_calendar(until: date) -> EarlierCalendar | None:
+    """Return the settings that held before a day, if they were changed on it."""
+    return await EarlierCalendar.get_or_none(until=until)
+
+
+async def fetch_days(dates: Collection[date]) -> list[CompanyDay]:
+    """Return the company's own days of these dates."""
+    return await CompanyDay.filter(day__in=list(dates))
+
+
+async def remove_days(dates: Collection[date]) -> None:
+    await CompanyDay.filter(day__in=list(dates)).delete()
