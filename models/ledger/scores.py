@@ -140,24 +140,11 @@ class Posting(NamedTuple):
 
 async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
     """Write postings to the ledger and add them to the totals."""
-    await connection.execute_with_rows(
-        _INSERT_ENTRIES_SQL,
-        [
-            (
-                score.metric,
-                score.employee_id,
-                score.team_id,
-                score.amount,
-                score.day,
-                score.at,
-                late,
-                recorded_at,
-                kind,
-                source,
-            )  # fmt: skip
-            for score, late, kind, source in postings
-        ],
-    )
+    rows = [
+        (score.metric, score.employee_id, score.team_id, score.amount, score.day, score.at, late, recorded_at, *source)
+        for score, late, *source in postings
+    ]
+    await connection.execute_with_rows(_INSERT_ENTRIES_SQL, rows)
     await add_to_totals(posting.score for posting in postings)
 
 
