@@ -17,6 +17,7 @@ from domain.primitives.periods import Period, PeriodKind
 from models.db import connection, row_store
 from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, short_text_column, text_column
 from models.db.row_query import Condition, RowQuery
+from models.db.values import SqlValue
 from models.organization.people import Employee
 
 
@@ -285,7 +286,7 @@ async def find_affected(
         teams=connection.placeholders([*team_ids]),
         metrics=connection.placeholders([*metrics]),
     )
-    values = [*sorted(employee_ids), *sorted(team_ids), *sorted(metrics), max(days), min(days)]
+    values: list[SqlValue] = [*sorted(employee_ids), *sorted(team_ids), *sorted(metrics), max(days), min(days)]
     return [
         AffectedGoal(row_store.from_columns(Goal, row), int(row["reached"]), bool(row["told"]))
         for row in await connection.fetch_rows(sql, values)
@@ -336,7 +337,8 @@ async def employee_targets(
                   current time: it ignores the recorded times, which come from the clocks of several servers.
     employee_ids  None for all employees with a goal
     """
-    sql, values = _EMPLOYEE_TARGETS_SQL, [metric, first_day, last_day]
+    sql = _EMPLOYEE_TARGETS_SQL
+    values: list[SqlValue] = [metric, first_day, last_day]
     if as_of is not None:
         sql, values = _EMPLOYEE_TARGETS_AT_SQL, [as_of, *values, as_of, as_of]
     extra_condition = ""
