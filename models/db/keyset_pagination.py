@@ -18,9 +18,9 @@ from tortoise import fields
 from tortoise.expressions import Q
 from tortoise.fields.base import Field
 from tortoise.models import Model
-from tortoise.queryset import QuerySet
 
 from domain.errors.operation_errors import BadInput
+from models.db.row_query import RowQuery
 
 Row = TypeVar("Row", bound=Model)
 MAX_PAGE_SIZE = 100
@@ -69,17 +69,17 @@ class PagedQuery(Generic[Row]):
     epoch  of a list of events: added to its cursors, which streams of the same events take, too; may be empty
     """
 
-    query: QuerySet[Row]
+    query: RowQuery[Row]
     order: tuple[str, ...]
     page_arguments: PageArguments
     epoch: str | None = None
 
-    def build_query(self) -> QuerySet[Row]:
+    def build_query(self) -> RowQuery[Row]:
         """Return the query for the rows of the page and one more, which tells whether there are more rows.
 
         raises  BadInput for an invalid cursor
         """
-        page_arguments, query = self.page_arguments, self.query
+        page_arguments, query = self.page_arguments, self.query.query_set
         if page_arguments.after is not None:
             query = query.filter(_after_key_filter(self.order, self._sort_key(page_arguments.after, "after")))
         if page_arguments.before is not None:
@@ -87,7 +87,7 @@ class PagedQuery(Generic[Row]):
                 _after_key_filter(_reverse_order(self.order), self._sort_key(page_arguments.before, "before"))
             )
         order = _reverse_order(self.order) if page_arguments.is_backward else self.order
-        return query.order_by(*order).limit(page_arguments.size + 1)
+        return RowQuery(query.order_by(*order).limit(page_arguments.size + 1))
 
     def build_page(self, rows: Sequence[Row]) -> Page[Row]:
         """Return the page from the rows of its query."""
@@ -106,9 +106,9 @@ class PagedQuery(Generic[Row]):
         values = [_to_json_value(getattr(row, field.lstrip("-"))) for field in self.order]
         return encode_cursor([*values, self.epoch] if self.epoch else values)
 
-    def _sort_key(self, cursor: str, argument: str) -> list[Any]:
+    def _sort_key(self, cursor: str, argument: str) -> list[str | int | datetime]:
         values = decode_cursor(cursor)
-        columns = self.query.model._meta.fields_map
+        columns = self.query.query_set.model._meta.fields_map
         if self.epoch is not None and values and len(values) == len(self.order) + 1 and isinstance(values[-1], str):
             values.pop()  # a page of any epoch may be continued: its sort key means the same
         if values is None or len(values) != len(self.order):
@@ -144,7 +144,7 @@ def decode_cursor(cursor: str) -> list[str | int] | None:
     return values if is_valid else None
 
 
-def _parse_column_value(column: Field[Any], value: str | int) -> Any:
+def _parse_column_value(column: Field[object], value: str | int) -> str | int | datetime:
     """Return the value in a cursor as one of the column. Raises ValueError or TypeError if the column cannot hold it."""
     if isinstance(column, fields.IntField):
         limits = column.constraints
@@ -163,7 +163,7 @@ def _parse_column_value(column: Field[Any], value: str | int) -> Any:
     return value
 
 
-def _to_json_value(value: Any) -> Any:
+def _to_json_value(value: str | int | datetime) -> str | int:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
@@ -171,13 +171,14 @@ def _reverse_order(order: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name[1:] if name.startswith("-") else f"-{name}" for name in order)
 
 
-def _after_key_filter(order: tuple[str, ...], key: Sequence[Any]) -> Q:
+def _after_key_filter(order: tuple[str, ...], key: Sequence[str | int | datetime]) -> Q:
     """Return the filter for rows after the key in that order: (a > x) or (a = x and b > y) or …"""
     condition = Q()
     equal_prefix: dict[str, Any] = {}
     for name, value in zip(order, key, strict=True):
         field = name.lstrip("-")
-        later_in_column = Q(**equal_prefix, **{f"{field}__{'lt' if name.startswith('-') else 'gt'}": value})
+        comparison = "lt" if name.startswith("-") else "gt"
+        later_in_column = Q(**equal_prefix | {f"{field}__{comparison}": value})
         condition = condition | later_in_column if condition.children or condition.filters else later_in_column
         equal_prefix = {**equal_prefix, field: value}
     return condition

@@ -7,15 +7,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
-from typing import Any, Final, NamedTuple
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from tortoise import fields
 from tortoise.functions import Sum
 from tortoise.models import Model
 
 from domain.ledger.metrics import Score
-from models.db import connection, json_aggregates
-from models.db.columns import foreign_key
+from models.db import connection, json_aggregates, row_store
+from models.db.columns import bool_column, foreign_key, text_column
+from models.db.row_query import RowQuery
+from models.db.values import SqlValue
 from models.goals.goals import GOAL_VALUE_SQL, Goal
 from models.ledger.score_filter import ScoreFilter, team_condition, team_filter
 from models.organization.people import TeamSpan
@@ -34,16 +37,16 @@ class ScoreEntry(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    metric: str = text_column(40)
     employee = foreign_key("Employee")
     employee_id: int
     team_id: int = fields.IntField(default=0)
     amount: int = fields.BigIntField()
     effective_on: date = fields.DateField()
     effective_at: datetime | None = fields.DatetimeField(null=True)
-    late: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    late: bool = bool_column(default=False)
     recorded_at: datetime = fields.DatetimeField()
-    source_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    source_kind: str = text_column(20)
     source_id: int = fields.IntField()
 
     class Meta:
@@ -60,7 +63,7 @@ class DailyTotal(Model):
     """The sum of the entries of an employee, team, metric and day: a cache that `reconcile` can rebuild."""
 
     id = fields.BigIntField(primary_key=True)
-    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    metric: str = text_column(40)
     employee_id: int = fields.IntField()
     team_id: int = fields.IntField(default=0)
     day: date = fields.DateField()
@@ -80,7 +83,7 @@ class TeamTotal(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    metric: str = text_column(40)
     team_id: int = fields.IntField()
     day: date = fields.DateField()
     amount: int = fields.BigIntField()
@@ -129,6 +132,9 @@ SELECT metric, id, day, SUM(amount) FROM holding GROUP BY metric, id, day HAVING
 _CREDITED_COLUMN_TYPES: Final = ("VARCHAR", "INTEGER", "DATE", "BIGINT")
 
 
+_score_columns: Final = attrgetter("metric", "employee_id", "team_id", "amount", "day", "at")
+
+
 class Posting(NamedTuple):
     """A score to be written to the ledger, and the record that it comes from."""
 
@@ -140,24 +146,8 @@ class Posting(NamedTuple):
 
 async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
     """Write postings to the ledger and add them to the totals."""
-    await connection.execute_with_rows(
-        _INSERT_ENTRIES_SQL,
-        [
-            (
-                score.metric,
-                score.employee_id,
-                score.team_id,
-                score.amount,
-                score.day,
-                score.at,
-                late,
-                recorded_at,
-                kind,
-                source,
-            )
-            for score, late, kind, source in postings
-        ],
-    )
+    rows = [(*_score_columns(score), late, recorded_at, kind, source) for score, late, kind, source in postings]
+    await connection.execute_with_rows(_INSERT_ENTRIES_SQL, rows)
     await add_to_totals(posting.score for posting in postings)
 
 
@@ -172,9 +162,9 @@ async def add_to_totals(scores: Iterable[Score]) -> None:
     for score in scores:
         daily_totals[score.metric, score.employee_id, score.team_id, score.day] += score.amount
         team_totals[score.metric, score.team_id, score.day] += score.amount
-    await connection.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals))
+    await connection.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals.items()))
     await connection.execute_with_rows(
-        _ADD_TO_HOLDING_TEAMS_SQL, _nonzero_rows(team_totals), column_types=_CREDITED_COLUMN_TYPES
+        _ADD_TO_HOLDING_TEAMS_SQL, _nonzero_rows(team_totals.items()), column_types=_CREDITED_COLUMN_TYPES
     )
 
 
@@ -186,12 +176,12 @@ async def adjust_totals(
     daily_totals  amounts by metric, employee, team and day
     team_totals   amounts by metric, team (or `COMPANY_TEAM_ID`) and day
     """
-    await connection.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals))
-    await connection.execute_with_rows(_ADD_TO_TEAM_TOTALS_SQL, _nonzero_rows(team_totals))
+    await connection.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals.items()))
+    await connection.execute_with_rows(_ADD_TO_TEAM_TOTALS_SQL, _nonzero_rows(team_totals.items()))
 
 
-def _nonzero_rows(amounts: Mapping[Any, int]) -> list[tuple[Any, ...]]:
-    return [(*key, amount) for key, amount in sorted(amounts.items()) if amount]
+def _nonzero_rows(amounts: Iterable[tuple[tuple[SqlValue, ...], int]]) -> list[tuple[SqlValue, ...]]:
+    return [(*key, amount) for key, amount in sorted(amounts) if amount]
 
 
 _MOVE_TEAM_TOTALS_SQL = f"""
@@ -276,7 +266,7 @@ async def score_totals_for(
 
     A score is a pair: the part that is credited to the teams of the filter, and the whole.
     """
-    part, part_values = "amount", list[Any]()
+    part, part_values = "amount", list[SqlValue]()
     if score_filter.team_spans is not None:
         is_part, part_values = team_condition(score_filter.team_spans, "team_id", "day")
         part = f"CASE WHEN {is_part} THEN amount ELSE 0 END"
@@ -323,7 +313,24 @@ async def goals_with_values(ids: Collection[int]) -> dict[int, tuple[Goal, int]]
     )  # padded to a power of two, for few distinct prepared statements
     padded_ids += padded_ids[-1:] * (padded_count - len(padded_ids))
     rows = await connection.fetch_rows(_goals_with_values_sql(padded_count), padded_ids)
-    return {row["id"]: (Goal._init_from_db(**row), int(row["reached"])) for row in rows}
+    return {row["id"]: (row_store.from_columns(Goal, row), int(row["reached"])) for row in rows}
+
+
+def select_entries(
+    metric: str,
+    first_day: date,
+    last_day: date,
+    *,
+    employee_id: int | None = None,
+    team_spans: Sequence[TeamSpan] | None = None,
+) -> RowQuery[ScoreEntry]:
+    """Return the query for the postings for the days: of one employee, of some teams, or of all."""
+    query = ScoreEntry.filter(metric=metric, effective_on__gte=first_day, effective_on__lte=last_day)
+    if employee_id is not None:
+        query = query.filter(employee_id=employee_id)
+    if team_spans is not None:
+        query = query.filter(team_filter(team_spans))
+    return RowQuery(query)
 
 
 async def postings(
@@ -335,12 +342,8 @@ async def postings(
     team_spans: Sequence[TeamSpan] | None = None,
 ) -> list[tuple[datetime, int]]:
     """Return the instants and amounts of the postings for the days: of one employee, of some teams, or of all."""
-    query = ScoreEntry.filter(metric=metric, effective_on__gte=first_day, effective_on__lte=last_day)
-    if employee_id is not None:
-        query = query.filter(employee_id=employee_id)
-    if team_spans is not None:
-        query = query.filter(team_filter(team_spans, "team_id", "effective_on"))
-    return await query.order_by("id").values_list("recorded_at", "amount")
+    query = select_entries(metric, first_day, last_day, employee_id=employee_id, team_spans=team_spans)
+    return await query.query_set.order_by("id").values_list("recorded_at", "amount")
 
 
 async def is_empty() -> bool:
@@ -374,7 +377,8 @@ async def daily_totals_json(
     "line"         id of the ledger's last entry
     """
     placeholders = {"doubted": connection.placeholders([*recheck])}
-    backdated, values = _BACKDATED_SQL.format(what="name", **placeholders), [after_entry_id, last_day, *sorted(recheck)]
+    backdated = _BACKDATED_SQL.format(what="name", **placeholders)
+    values: list[SqlValue] = [after_entry_id, last_day, *sorted(recheck)]
     source = _DAYS_SQL.format(metrics=connection.placeholders([*metrics]), late=backdated)
     return await json_aggregates.fetch_json_chunks(
         [

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Final, Self
 from tortoise.expressions import Q
 
 from models.organization.company import Company
+from models.organization.employee_conditions import match_any, match_employee, match_members
 from models.organization.people import Employee, Team, TeamSpan, TeamTree
 
 COMPANY_TEAM_ID: Final = -1  # the team id under which totals of the whole company are kept
@@ -153,7 +154,7 @@ class EmployeeScope(ScopeKey):
         return None
 
     def member_filter(self, tree: TeamTree, field: str) -> Q:
-        return lookup_filter(f"{field}_id", self.id)
+        return match_employee(field, self.id)
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ class TeamScope(ScopeKey):
         return tree.child_ids(self.id)
 
     def member_filter(self, tree: TeamTree, field: str) -> Q:
-        return lookup_filter(f"{field}__team_id__in", list(self.team_ids(tree)))
+        return match_members(field, self.team_ids(tree))
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,7 @@ class CompanyScope(ScopeKey):
         return tree.child_ids(None)
 
     def member_filter(self, tree: TeamTree, field: str) -> Q:
-        return Q()
+        return match_any()
 
 
 SCOPE_KINDS: Final[tuple[type[ScopeKey], ...]] = (CompanyScope, TeamScope, EmployeeScope)
@@ -295,9 +296,3 @@ def owned_by_any(keys: Iterable[ScopeKey]) -> Q:
 def owned_within(team_ids: Collection[int]) -> Q:
     """Return the filter for rows, such as goals, that one of the teams or any employee owns."""
     return TeamScope.owned_by(team_ids) | Q(owner_kind=EmployeeScope.kind)
-
-
-def lookup_filter(lookup: str, value: Any) -> Q:
-    """Return the filter for a lookup with a computed name, such as "owner_id" or "team_id__in"."""
-    conditions: dict[str, Any] = {lookup: value}
-    return Q(**conditions)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tortoise.expressions import Q, Subquery
-from tortoise.queryset import QuerySet
-
 from domain.permissions import Action
+from models.crm import activities
 from models.crm.activities import Activity, ActivityKind
-from models.goals.goals import Goal
+from models.db import row_store
+from models.db.row_query import RowQuery
+from models.goals import goals
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.event_cursors import parse_event_cursor
@@ -18,35 +18,30 @@ from resolvers.request.scopes import ScopeArgument
 
 async def select_activities(
     context: Context, requested_scope: ScopeArgument, kinds: Sequence[ActivityKind] | None
-) -> QuerySet[Activity]:
+) -> RowQuery[Activity]:
     """Return a query of the activities of the scope within the viewer's reach.
 
     An activity about a goal of a team or the company has no employee and is selected by the goal's owner.
     """
     scope = await scopes.resolve_scope(context, requested_scope, Action.VIEW_CARD)
     if scope is None:
-        return Activity.filter(id=0)
+        return activities.select_none()
     viewer = context.viewer
     is_visible_employee = viewer.scope_filter(Action.VIEW_CARD, "employee") & scope.key.member_filter(
         context.tree, "employee"
     )
-    is_about_employee = is_visible_employee & Q(employee_id__isnull=False)
+    is_about_employee = is_visible_employee & activities.match_employees()
     condition = is_about_employee
     if scope.key.employee_id is None and viewer.device is None:
         visible_team_ids, scope_team_ids = viewer.visible_goal_team_ids(), scope.team_ids(context)
         team_ids = visible_team_ids | {0} if scope_team_ids is None else visible_team_ids & scope_team_ids
-        is_about_goal = Q(employee_id__isnull=True, team_id__in=list(team_ids) or [-1])
-        for metric, visible_total_ids in viewer.restricted_totals().items():
-            goal_ids = Subquery(Goal.filter(metric=metric).values("id"))
-            is_about_goal &= ~Q(subject_kind="Goal", subject_id__in=goal_ids) | Q(team_id__in=visible_total_ids)
-        condition = condition | is_about_goal
+        condition = condition | goals.match_activities(team_ids, viewer.restricted_totals())
     if viewer.device is not None:
-        condition = condition & ~Q(subject_kind="Goal")  # devices, such as integrations, cannot see goals
-    query = Activity.filter(condition)
-    return query.filter(kind__in=list(kinds)) if kinds else query
+        condition = condition & activities.match_records()  # devices, such as integrations, cannot see goals
+    return activities.select_activities(condition, kinds)
 
 
 async def find_activity_position(context: Context, cursor: str) -> int | None:
     """Return the activity id for a cursor of the feed or a global id; None if it is neither."""
     activity_id = parse_event_cursor(context, cursor, "Activity")
-    return activity_id if activity_id is not None and await Activity.exists(id=activity_id) else None
+    return activity_id if activity_id is not None and await row_store.exists(Activity, activity_id) else None

@@ -14,7 +14,8 @@ from domain.messages import Message
 from domain.primitives.money import convert, from_minor
 from models.crm import deals
 from models.crm.activities import ActivityKind
-from models.crm.deals import Deal, StageEntry
+from models.crm.deals import Deal
+from models.db import row_store
 from models.goals.goals import Goal
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm import lead_conversions, stage_history
@@ -145,7 +146,7 @@ class DealType(RecordType):
         for deal in changed_deals.values():
             if deal.client_id is None and deal.sale_kind is SaleKind.REPEAT and not deal.sale_kind_given:
                 deal.sale_kind = SaleKind.FIRST  # without a client, it does not follow an earlier win
-                await deal.save(update_fields=["sale_kind"])
+                await row_store.save(deal, "sale_kind")
         client_ids = {
             client_id
             for change in changes
@@ -162,7 +163,7 @@ class DealType(RecordType):
             if row.id not in changed_deals:
                 record_changes.append(RecordChange("Deal", deal.id, before, deal.facts()))
         for kind, ids in regraded_ids.items():  # grouped by kind: an import can change hundreds
-            await Deal.filter(id__in=ids).update(sale_kind=kind)
+            await deals.set_sale_kind(ids, kind)
         return record_changes
 
     def alert_conditions(self, edit: EditContext, row: Deal) -> Mapping[AlertKind, bool]:
@@ -251,8 +252,7 @@ async def move_deal(context: Context, global_id: str, stage: str, at: datetime |
                 raise Invalid("The move cannot be before the deal was created.", "input", "at")
 
     deal, goals = await edit_record(context, DealType(), global_id, {"stage": stage}, apply_move)
-    entries = StageEntry.filter(deal_id=deal.id, stage_id=deal.stage_id, entered_at=moved_at)
-    if moved_at is not None and not await entries.exists():
+    if moved_at is not None and not await deals.has_entered_stage(deal, moved_at):
         raise Conflict("The deal is in this stage already: leave `at` out, or choose another stage.", "input", "at")
     return deal, goals
 
@@ -383,9 +383,7 @@ def _format_money(deal: Deal) -> dict[str, Any]:
 def _build_announcement(change: PendingChange) -> WinAnnouncement:
     """Return the win in its current state, or, if it is no longer won, as it was before."""
     deal: Deal = change.row
-    win_columns: dict[str, Any] = (
-        change.original if _was_won(change) else {name: getattr(deal, name) for name in deal._meta.fields_db_projection}
-    )
+    win_columns: dict[str, Any] = change.original if _was_won(change) else row_store.column_values(deal)
     return WinAnnouncement(
         deal.id,
         win_columns["won_by"],

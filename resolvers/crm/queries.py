@@ -6,19 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from tortoise.expressions import Q
-from tortoise.queryset import QuerySet
-
 from domain.errors.user_errors import Conflict, NotFound
-from domain.ledger.record_facts import DealStatus
 from domain.primitives.global_ids import decode_global_id, encode_global_id, parse_external_id
-from domain.primitives.text import search_key
 from models.crm import calls, deals, leads, tasks
 from models.crm.calls import Call
 from models.crm.deals import Deal
 from models.crm.leads import Lead
 from models.crm.tasks import Task
-from models.db.columns import MAX_TEXT_LENGTH
+from models.db.row_query import RowQuery
 from models.goals.goals import Goal
 from resolvers.crm import clients as client_resolvers
 from resolvers.crm.calls import CallType
@@ -75,75 +70,58 @@ def global_id_of(row: Any) -> str:
     return encode_global_id(type(row).__name__, row.id)
 
 
-async def select_deals(context: Context, scope: ScopeArgument, input: InputFields | None) -> QuerySet[Deal]:
+async def select_deals(context: Context, scope: ScopeArgument, input: InputFields | None) -> RowQuery[Deal]:
     """Return a query of the deals that are in the scope, within the viewer's reach and match the filter."""
     query = await scopes.filter_records_in_scope(context, deals.select_existing(), "owner", scope)
     return await filter_deals(context, query, input or {})
 
 
-async def filter_deals(context: Context, query: QuerySet[Deal], input: InputFields) -> QuerySet[Deal]:
-    if input.get("status"):
-        query = query.filter(status__in=list(input["status"]))
-    if input.get("stage"):
-        query = query.filter(stage_id__in=_decode_ids("Stage", input["stage"]))
-    for field, kind, column in (("client", "Client", "client_id"), ("owner", "Employee", "owner_id")):
-        if input.get(field) is not None:
-            query = query.filter(**{column: await _resolve_filter_id(context, kind, input[field])})
-    if input.get("product"):
-        is_storable = len(input["product"]) <= MAX_TEXT_LENGTH
-        query = query.filter(product=input["product"]) if is_storable else query.filter(id=0)
-    if input.get("hasProblems") is not None:
-        query = query.filter(problem=None) if not input["hasProblems"] else query.exclude(problem=None)
-    if input.get("search"):
-        query = query.filter(search_key__contains=search_key(input["search"]))
-    days = await _resolve_days(context, input)
-    if days:
-        closed_in_period = Q(closed_on__gte=days[0], closed_on__lte=days[1]) & ~Q(status=DealStatus.OPEN)
-        query = query.filter(
-            closed_in_period | Q(created_on__gte=days[0], created_on__lte=days[1], status=DealStatus.OPEN)
-        )
-    return query
+async def filter_deals(context: Context, query: RowQuery[Deal], input: InputFields) -> RowQuery[Deal]:
+    return deals.narrow(
+        query,
+        statuses=input.get("status"),
+        stage_ids=_decode_ids("Stage", input["stage"]) if input.get("stage") else None,
+        client_id=await _resolve_filter_id(context, "Client", input.get("client")),
+        owner_id=await _resolve_filter_id(context, "Employee", input.get("owner")),
+        product=input.get("product"),
+        has_problem=input.get("hasProblems"),
+        search=input.get("search"),
+        days=await _resolve_days(context, input),
+    )
 
 
-async def select_leads(context: Context, scope: ScopeArgument, input: InputFields | None) -> QuerySet[Lead]:
+async def select_leads(context: Context, scope: ScopeArgument, input: InputFields | None) -> RowQuery[Lead]:
     return await filter_leads(
         context, await scopes.filter_records_in_scope(context, leads.select_existing(), "owner", scope), input or {}
     )
 
 
-async def filter_leads(context: Context, query: QuerySet[Lead], input: InputFields) -> QuerySet[Lead]:
-    if input.get("status"):
-        query = query.filter(status__in=list(input["status"]))
-    days = await _resolve_days(context, input)
-    return query.filter(created_on__gte=days[0], created_on__lte=days[1]) if days else query
+async def filter_leads(context: Context, query: RowQuery[Lead], input: InputFields) -> RowQuery[Lead]:
+    return leads.narrow(query, statuses=input.get("status"), days=await _resolve_days(context, input))
 
 
-async def select_tasks(context: Context, scope: ScopeArgument, input: InputFields | None) -> QuerySet[Task]:
+async def select_tasks(context: Context, scope: ScopeArgument, input: InputFields | None) -> RowQuery[Task]:
     query = await scopes.filter_records_in_scope(context, tasks.select_existing(), "assignee", scope)
     return filter_tasks(context, query, input or {})
 
 
-def filter_tasks(context: Context, query: QuerySet[Task], input: InputFields) -> QuerySet[Task]:
-    if input.get("kind") is not None:
-        query = query.filter(kind=input["kind"])
-    if input.get("completed") is not None:
-        query = query.filter(completed_at__isnull=not input["completed"])
-    if input.get("overdue") is not None:
-        overdue = Q(completed_at=None, due_at__lte=context.now())
-        query = query.filter(
-            overdue if input["overdue"] else Q(due_at=None) | Q(due_at__gt=context.now()) | ~Q(completed_at=None)
-        )
-    return query
+def filter_tasks(context: Context, query: RowQuery[Task], input: InputFields) -> RowQuery[Task]:
+    return tasks.narrow(
+        query,
+        kind=input.get("kind"),
+        is_completed=input.get("completed"),
+        is_overdue=input.get("overdue"),
+        now=context.now(),
+    )
 
 
-async def select_calls(context: Context, scope: ScopeArgument, period: InputFields | None) -> QuerySet[Call]:
+async def select_calls(context: Context, scope: ScopeArgument, period: InputFields | None) -> RowQuery[Call]:
     query = await scopes.filter_records_in_scope(context, calls.select_existing(), "employee", scope)
     return await filter_calls(context, query, period)
 
 
-async def filter_calls(context: Context, query: QuerySet[Call], period: InputFields | None) -> QuerySet[Call]:
-    days = await _resolve_days(context, {"period": period})
-    return query.filter(made_on__gte=days[0], made_on__lte=days[1]) if days else query
+async def filter_calls(context: Context, query: RowQuery[Call], period: InputFields | None) -> RowQuery[Call]:
+    return calls.narrow(query, days=await _resolve_days(context, {"period": period}))
 
 
 async def _resolve_days(context: Context, input: InputFields) -> tuple[date, date] | None:
@@ -157,11 +135,13 @@ async def _resolve_days(context: Context, input: InputFields) -> tuple[date, dat
 
 def _decode_ids(kind: str, global_ids: Sequence[str]) -> list[int]:
     types_and_ids = [decode_global_id(global_id) for global_id in global_ids]
-    return [type_and_id[1] for type_and_id in types_and_ids if type_and_id and type_and_id[0] == kind] or [0]
+    return [type_and_id[1] for type_and_id in types_and_ids if type_and_id and type_and_id[0] == kind]
 
 
-async def _resolve_filter_id(context: Context, kind: str, global_id: str) -> int:
+async def _resolve_filter_id(context: Context, kind: str, global_id: str | None) -> int | None:
     """Return the row id for an id in a filter; 0, which matches no row, if it is not visible to the viewer."""
+    if global_id is None:
+        return None
     resolver = IdResolver(context)
     await resolver.load_by_global_ids(kind, [global_id])
     try:

@@ -14,14 +14,12 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any, ClassVar
 
-from tortoise.models import Model
-
 from domain.alerts.rules import AlertKind
 from domain.errors.user_errors import Conflict, UserError
 from domain.ledger.record_facts import RecordFacts
 from domain.primitives.calendar import Calendar
 from models.crm.activities import ActivityKind
-from models.db import connection
+from models.db import row_store
 from models.goals.goals import Goal
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamMembershipHistory
@@ -29,7 +27,7 @@ from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm.change_effects import apply_change_effects
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import OWNER_FIELDS, RECORD_MODELS, IdResolver, owner_id_of
+from resolvers.request.id_resolution import OWNER_FIELDS, IdResolver, owner_id_of
 from resolvers.request.validation import InputFields
 
 
@@ -258,11 +256,7 @@ async def _load_edit_context(
 
 
 def _start_change(row: Any) -> PendingChange:
-    return PendingChange(row, {name: getattr(row, name) for name in _list_columns(type(row))}, row.facts())
-
-
-def _list_columns(model: type[Model]) -> Sequence[str]:
-    return tuple(model._meta.fields_db_projection)
+    return PendingChange(row, row_store.column_values(row), row.facts())
 
 
 def _find_or_create(
@@ -291,20 +285,11 @@ def _find_or_create(
 async def _save_changes(
     edit: EditContext, record_type: RecordType, changes: Sequence[PendingChange], *, notify: bool
 ) -> list[Goal]:
-    model = RECORD_MODELS[record_type.kind]
     new_changes = [change for change in changes if change.is_new]
     updates = [change for change in changes if not change.is_new and change.changed_columns]
-    if len(new_changes) == 1:
-        await connection.save_new_row(new_changes[0].row)
-    elif new_changes:
-        # bulk_create returns no ids, but activities and postings need them: a range of ids is reserved first.
-        for change, row_id in zip(new_changes, await connection.reserve_ids(model, len(new_changes)), strict=True):
-            change.row.id, change.row._custom_generated_pk = row_id, True
-        await model.bulk_create([change.row for change in new_changes], batch_size=200)
-        for change in new_changes:
-            change.row._saved_in_db = True
+    await row_store.insert_with_ids([change.row for change in new_changes], batch_size=200)
     for change in updates:
-        await change.row.save(update_fields=list(change.changed_columns))
+        await row_store.save(change.row, *change.changed_columns)
     effective_changes = [*new_changes, *updates]
     if not effective_changes:
         return []

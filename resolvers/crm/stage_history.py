@@ -14,7 +14,6 @@ from datetime import date, datetime
 from domain.errors.user_errors import UserError
 from domain.ledger.record_facts import DealStatus
 from models.crm import deals
-from models.crm.deals import StageEntry
 from resolvers.crm.record_type import EditContext, ImportOutcome, PendingChange
 from resolvers.request import validation
 from resolvers.request.context import Context
@@ -35,9 +34,7 @@ async def record_stage_entries(edit: EditContext, changes: Sequence[PendingChang
     )
     for change in changes:
         if not change.is_new and change.has_changed("created_at"):  # the first entry has the creation time
-            deal, original = change.row, change.original
-            first_entry = StageEntry.filter(deal_id=deal.id, entered_at=original["created_at"])
-            await first_entry.update(entered_at=deal.created_at, entered_on=deal.created_on)
+            await deals.move_first_stage_entry(change.row, change.original["created_at"])
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ async def import_stage_entries(
     """
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Deal", (entry.deal_global_id for entry in imported_entries))
-    stored_entries = await StageEntry.filter(deal_id__in=list(resolver.loaded_ids("Deal")) or [0])
+    stored_entries = await deals.fetch_stage_entries(resolver.loaded_ids("Deal"))
     existing_keys = {(entry.deal_id, entry.stage_id, entry.entered_at) for entry in stored_entries}
     calendar, now = await context.calendar(), context.now()
     results: list[ImportOutcome | UserError] = []

@@ -7,6 +7,7 @@ from typing import Any
 
 from domain.ledger.metrics import Score
 from models.crm.activities import ActivityKind
+from models.db import row_store
 from models.goals import goals
 from models.goals.goals import Goal
 from models.ledger import scores
@@ -44,7 +45,7 @@ async def publish_goal_changes(
         if value < goal.target or goal.target in goal.announced or goal.archived_at is not None:
             continue
         goal.announced = [*goal.announced, goal.target]
-        await goal.save(update_fields=["announced"])
+        await row_store.save(goal, "announced")
         achieved_entries.append(make_goal_entry(context, goal, ActivityKind.GOAL_ACHIEVED, reached=goal.target))
     if notify and achieved_entries:
         await write_activity_entries(context, achieved_entries)

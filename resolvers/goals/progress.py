@@ -12,10 +12,11 @@ from typing import Any, Final
 from domain.goals.progress import Progress
 from domain.permissions import Action
 from domain.primitives.units import Unit, format_decimal, from_smallest
+from models.db.row_query import RowQuery
 from models.goals import goals
 from models.goals.goals import Goal, GoalChange
 from models.ledger import scores
-from models.ledger.score_filter import team_filter
+from models.ledger.scores import ScoreEntry
 from models.organization.people import TeamTree
 from models.organization.scopes import ScopeKey, team_or_company
 from resolvers.goals.goal_edits import AMOUNT_COLUMNS
@@ -79,11 +80,7 @@ async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int 
     ]
     if not parents:
         return [None] * len(rows)
-    children = await goals.unarchived().filter(
-        metric__in={goal.metric for goal in parents},
-        first_day__in={goal.first_day for goal in parents},
-        last_day__in={goal.last_day for goal in parents},
-    )
+    children = await goals.fetch_with_periods_of(parents)
     owners = await load_goal_owners(context, [goal.owner_id for goal in children if goal.scope.employee_id is not None])
 
     def parent_owner(goal: Goal) -> ScopeKey | None:
@@ -156,15 +153,12 @@ async def goal_owners(context: Context, rows: Sequence[Goal]) -> list[Any]:
     return [scope_rows[goal.scope] for goal in rows]
 
 
-async def ledger_entries(context: Context, goal: Goal) -> Any:
+async def ledger_entries(context: Context, goal: Goal) -> RowQuery[ScoreEntry]:
     """Return a query of the goal's ledger entries that the viewer may see."""
-    query = scores.ScoreEntry.filter(
-        metric=goal.metric, effective_on__gte=goal.first_day, effective_on__lte=goal.last_day
-    )
-    viewer, scope = context.viewer, goal.scope
+    viewer, scope, span = context.viewer, goal.scope, (goal.metric, goal.first_day, goal.last_day)
     if scope.employee_id is not None:
-        return query.filter(viewer.scope_filter(Action.VIEW_ENTRIES, "employee"), employee_id=scope.employee_id)
+        query = scores.select_entries(*span, employee_id=scope.employee_id)
+        return query.where(viewer.scope_filter(Action.VIEW_ENTRIES, "employee"))
     if not viewer.can_in_scope(Action.VIEW_ENTRIES, scope, None):
-        return query.filter(id=0)
-    spans = scope.team_spans(context.tree, goal.first_day, goal.last_day)
-    return query if spans is None else query.filter(team_filter(spans, "team_id", "effective_on"))
+        return scores.select_entries(*span).none()
+    return scores.select_entries(*span, team_spans=scope.team_spans(context.tree, goal.first_day, goal.last_day))

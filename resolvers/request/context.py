@@ -15,9 +15,6 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from tortoise.models import Model
-from tortoise.queryset import QuerySet
-
 from domain.errors.operation_errors import ServiceUnavailable, Unauthenticated
 from domain.goals.work_schedule import WorkSchedule
 from domain.i18n.languages import DEFAULT_LANGUAGE
@@ -27,6 +24,8 @@ from domain.primitives.calendar import Calendar
 from models.crm import custom_metrics, pipelines
 from models.crm.pipelines import Stage
 from models.db.query_batch import CountQuery, fetch_all_batched
+from models.db.row_query import RowQuery
+from models.db.row_store import TableRow
 from models.organization import absences, company, people
 from models.organization import reference_data as reference_models
 from models.organization.company import Company, ExchangeRateTable
@@ -40,7 +39,7 @@ from resolvers.request.viewer import Viewer
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row", bound=TableRow)
 LoadManyForViewer = Callable[["Context", Sequence[Key]], Awaitable[Sequence[Value]]]
 
 
@@ -215,11 +214,11 @@ class Context:
         values = self.loaders.preloaded(load_many)
         return values[key] if key in values else self.load_for_viewer(load_many, key)
 
-    def fetch(self, query: QuerySet[Row]) -> Awaitable[list[Row]]:
+    def fetch(self, query: RowQuery[Row]) -> Awaitable[list[Row]]:
         """Return the rows of a query, run in one statement with all queries of the same tick of the event loop."""
         return self.load(fetch_all_batched, query)
 
-    def count(self, query: QuerySet[Any]) -> Awaitable[int]:
+    def count(self, query: RowQuery[Any]) -> Awaitable[int]:
         """Do the same for the number of rows."""
         return self.load(fetch_all_batched, CountQuery(query))
 

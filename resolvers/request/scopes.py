@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
-from tortoise.models import Model
-from tortoise.queryset import QuerySet
-
 from domain.errors.operation_errors import ResourceNotFound
 from domain.permissions import Action, Reach
 from domain.primitives.global_ids import decode_global_id, parse_external_id
+from models.db import row_store
+from models.db.row_query import RowQuery
+from models.db.row_store import TableRow
 from models.organization.company import Company
 from models.organization.people import Employee, Team, TeamSpan
 from models.organization.scopes import COMPANY, OwnerKind, ScopeKey, key_of_row
 from resolvers.request.context import Context
 
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row", bound=TableRow)
 ScopeRow = Company | Team | Employee
 
 
@@ -62,7 +62,7 @@ async def company_scope(context: Context) -> Scope:
 async def find_scope(context: Context, global_id: str) -> Scope | None:
     """Return the scope with a global id or an "ext:" id, without checking permissions; None if there is none."""
     if external_id := parse_external_id(global_id):
-        employee = await Employee.get_or_none(external_id=external_id)
+        employee = await row_store.find_by_external_id(Employee, external_id)
         return Scope.of_row(employee) if employee else None
     match decode_global_id(global_id):
         case "Company", 1:
@@ -70,7 +70,7 @@ async def find_scope(context: Context, global_id: str) -> Scope | None:
         case "Team", row_id if row_id in context.tree.teams:
             return Scope.of_row(context.tree.teams[row_id])
         case "Employee", row_id:
-            row = await Employee.get_or_none(id=row_id)
+            row = await row_store.find(Employee, row_id)
             return Scope.of_row(row) if row else None
     return None
 
@@ -147,15 +147,14 @@ def scope_not_found() -> ResourceNotFound:
 
 
 async def filter_records_in_scope(
-    context: Context, query: QuerySet[Row], field: str, scope_argument: ScopeArgument
-) -> QuerySet[Row]:
+    context: Context, query: RowQuery[Row], field: str, scope_argument: ScopeArgument
+) -> RowQuery[Row]:
     """Filter records by scope and by permission to see the employee in `field`."""
     scope = await resolve_scope(context, scope_argument, Action.VIEW_CARD)
     if scope is None:
-        return query.filter(id=0)
-    return query.filter(context.viewer.scope_filter(Action.VIEW_CARD, field)).filter(
-        scope.key.member_filter(context.tree, field)
-    )
+        return query.none()
+    in_scope = scope.key.member_filter(context.tree, field)
+    return query.where(context.viewer.scope_filter(Action.VIEW_CARD, field)).where(in_scope)
 
 
 async def load_scope_rows(context: Context, keys: Collection[ScopeKey]) -> dict[ScopeKey, ScopeRow]:

@@ -10,24 +10,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from tortoise.expressions import Q
-
 from domain.errors.user_errors import Forbidden
 from domain.ledger.metrics import PRIVATE_METRICS
 from domain.permissions import Action, Actor, Reach, Role, reach
 from models.auth.sessions import Device
+from models.db.row_query import Condition
+from models.goals import goals
 from models.goals.goals import Goal
+from models.organization.employee_conditions import match_any, match_employee, match_members, match_reports
 from models.organization.people import Employee, TeamTree
 from models.organization.reference_data import ReferenceData
-from models.organization.scopes import (
-    COMPANY,
-    EmployeeScope,
-    ScopeKey,
-    TeamScope,
-    list_groups,
-    lookup_filter,
-    owned_by_any,
-)
+from models.organization.scopes import COMPANY, ScopeKey, TeamScope, list_groups
 
 
 @dataclass(frozen=True)
@@ -155,23 +148,23 @@ class Viewer:
         if not self.can_company_wide(Action.ADMINISTER):
             raise Forbidden(message, "input")
 
-    def scope_filter(self, action: Action, field: str) -> Q:
+    def scope_filter(self, action: Action, field: str) -> Condition:
         """Return the filter for rows with an employee in a field (e.g. "owner") that the action reaches."""
         match self.reach(action):
             case Reach.COMPANY:
-                return Q()
+                return match_any()
             case Reach.SELF:
-                return lookup_filter(f"{field}_id", self.id)
+                return match_employee(field, self.id)
             case Reach.MANAGED:
-                own_or_reports = lookup_filter(f"{field}_id", self.id) | lookup_filter(f"{field}__manager_id", self.id)
+                own_or_reports = match_employee(field, self.id) | match_reports(field, self.id)
                 return (
-                    own_or_reports | lookup_filter(f"{field}__team_id__in", list(self.reachable_team_ids))
+                    own_or_reports | match_members(field, self.reachable_team_ids)
                     if self.reachable_team_ids
                     else own_or_reports
                 )
             case Reach.SCOPE:
-                return lookup_filter(f"{field}__team_id__in", list(self.reachable_team_ids) or [0])
-        return lookup_filter(f"{field}_id", 0)
+                return match_members(field, self.reachable_team_ids)
+        return match_employee(field, 0)
 
     # goals
 
@@ -212,17 +205,15 @@ class Viewer:
             | (self.reachable_team_ids if self.actor is not Role.EMPLOYEE else frozenset())
         )
 
-    def goal_filter(self, employee_ids: Iterable[int]) -> Q:
+    def goal_filter(self, employee_ids: Iterable[int]) -> Condition:
         """Return the filter for visible goals; `employee_ids` are the employees with visible goals of their own."""
         team_ids, sees_above = self.visible_goal_team_ids(), self.can_company_wide(Action.VIEW_GOALS_ABOVE)
-        condition = owned_by_any(
+        groups = (
             group
             for group in list_groups(self.tree)
             if (sees_above if group.team_id is None else group.team_id in team_ids)
         )
-        for metric, restricted_team_ids in self.restricted_totals().items():
-            condition &= ~Q(metric=metric) | TeamScope.owned_by(restricted_team_ids)
-        return condition | EmployeeScope.owned_by(employee_ids)
+        return goals.match_visible(groups, employee_ids, self.restricted_totals())
 
     def restricted_totals(self) -> dict[str, list[int]]:
         """Return the private metrics of which not every total is visible, each with the teams with a visible total.
