@@ -20,7 +20,9 @@ _MIN_WORD_LENGTH: Final = 3
 _GUESSABLE: Final = tomllib.loads(Path(__file__).with_name("guessable.toml").read_text())
 # Refused alone, repeated, or with digits and signs, like the names of the company and the employee: docs/security.md.
 CONTEXT_WORDS: Final[tuple[str, ...]] = tuple(_GUESSABLE["words"])
-_LATIN_KEYS: Final = str.maketrans(_GUESSABLE["keyboards"]["russian"], _GUESSABLE["keyboards"]["latin"])
+_LATIN_KEYS: Final = [
+    str.maketrans(keys, _GUESSABLE["keyboards"]["latin"]) for keys in _GUESSABLE["keyboards"].values()
+]
 
 
 def check_new_password(password: str, names: Iterable[str | None], *path: str) -> None:
@@ -41,9 +43,9 @@ def check_new_password(password: str, names: Iterable[str | None], *path: str) -
 
 
 def _is_common(password: str) -> bool:
-    """Return whether a password is common, also with other capitals or typed on a Russian keyboard."""
+    """Return whether a password is common, also with other capitals or typed on the keyboard of another script."""
     text = password.casefold()
-    return not load_common_passwords().isdisjoint((text, text.translate(_LATIN_KEYS)))
+    return not load_common_passwords().isdisjoint(text.translate(latin_keys) for latin_keys in _LATIN_KEYS)
 
 
 @cache
