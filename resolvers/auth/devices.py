@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from domain.errors.user_errors import Invalid, NotFound
-from domain.permissions import Action
+from domain.permissions import Action, DeviceKind
 from domain.primitives.global_ids import decode_global_id
 from models.auth.sessions import Device
 from models.goals.goals import OwnerKind
 from resolvers.auth import audit, sessions
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields
 
 
-async def create_device(context: Context, input: InputFields) -> tuple[Device, str]:
+async def create_device(
+    context: Context, *, name: str, kind: DeviceKind, scope_id: str | None = None
+) -> tuple[Device, str]:
     """Create a device and return it with its token, which is not stored and cannot be shown again."""
     context.viewer.require_admin("Only an administrator can make and revoke devices.")
     team_id = None
-    if input.get("scope") is not None:
-        scope = await scopes.find_scope(context, input["scope"])
+    if scope_id is not None:
+        scope = await scopes.find_scope(context, scope_id)
         if scope is None:
             raise NotFound("There is no such team.", "input", "scope")
         if scope.kind is OwnerKind.EMPLOYEE:
@@ -26,8 +27,8 @@ async def create_device(context: Context, input: InputFields) -> tuple[Device, s
         team_id = scope.id if scope.kind is OwnerKind.TEAM else None
     token, digest = sessions.new_device_token()
     device = await Device.create(
-        name=validation.clean_name(input["name"], "input", "name"),
-        kind=input["kind"],
+        name=validation.clean_name(name, "input", "name"),
+        kind=kind,
         team_id=team_id,
         digest=digest,
         created_at=context.now(),

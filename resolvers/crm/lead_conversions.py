@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.ledger.record_facts import LeadStatus
+from models.crm.deals import Deal
 from models.crm.leads import Lead
 from resolvers.activities.entries import RecordChange
 from resolvers.crm.record_type import EditContext, PendingChange
@@ -12,13 +13,13 @@ from resolvers.crm.record_type import EditContext, PendingChange
 _OPEN = (LeadStatus.NEW, LeadStatus.IN_PROGRESS)
 
 
-async def follow_deals(edit: EditContext, deal_changes: Sequence[PendingChange]) -> list[RecordChange]:
+async def follow_deals(edit: EditContext, deal_changes: Sequence[PendingChange[Deal]]) -> list[RecordChange]:
     """Reopen the leads of deleted deals, and convert those of restored deals again; return their changes.
 
     The conversion of a deleted deal is withdrawn. One of a restored deal counts on the day on which it is restored.
     """
-    deleted_ids = {change.row.id for change in deal_changes if change.row.deleted_at and not _was_deleted(change)}
-    restored_ids = {change.row.id for change in deal_changes if not change.row.deleted_at and _was_deleted(change)}
+    deleted_ids = {change.row.id for change in deal_changes if change.row.deleted_at and not change.is_restored}
+    restored_ids = {change.row.id for change in deal_changes if not change.row.deleted_at and change.is_restored}
     if not deleted_ids and not restored_ids:
         return []
     leads = await Lead.filter(deal_id__in=[*deleted_ids, *restored_ids], deleted_at=None)
@@ -39,7 +40,3 @@ async def follow_deals(edit: EditContext, deal_changes: Sequence[PendingChange])
         await lead.save(update_fields=["status", "converted_at", "converted_on", "converted_by", "converted_team"])
         record_changes.append(RecordChange("Lead", lead.id, before, lead.facts(), original={"status": status}))
     return record_changes
-
-
-def _was_deleted(change: PendingChange) -> bool:
-    return change.original.get("deleted_at") is not None

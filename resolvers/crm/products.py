@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from models.crm.pipelines import Product
+from resolvers.crm.inputs import ProductInput
 from resolvers.crm.record_type import ImportOutcome
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields
 
 
-async def save_product(context: Context, input: InputFields) -> ImportOutcome:
+async def save_product(context: Context, input: ProductInput) -> ImportOutcome:
     """Create or update a product by its name; the latest price replaces the earlier one."""
     context.viewer.require_admin("Only an administrator can change products.")
-    name = validation.clean_name(input["name"], "input", "name")
-    price, currency = validation.clean_money(input["price"], (await context.company()).currency, "input", "price")
+    name = validation.clean_name(input.name, "input", "name")
+    price, currency = validation.clean_money(input.price, (await context.company()).currency, "input", "price")
     product = await Product.get_or_none(name=name)
     if product is None:
         await Product.create(name=name, price=price, currency=currency)

@@ -24,17 +24,19 @@ from resolvers.crm import clients as client_resolvers
 from resolvers.crm.calls import CallType
 from resolvers.crm.custom_metrics import ResultType
 from resolvers.crm.deals import DealType
+from resolvers.crm.inputs import DealCriteria, LeadCriteria, TaskCriteria
 from resolvers.crm.leads import LeadType
 from resolvers.crm.record_type import RecordType, soft_delete_record
 from resolvers.crm.tasks import TaskType
 from resolvers.node import find_record
-from resolvers.request import periods, scopes
+from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
+from resolvers.request.periods import PeriodKey, resolve_period
 from resolvers.request.scopes import ScopeArgument
-from resolvers.request.validation import InputFields, raise_bad_input
+from resolvers.request.validation import raise_bad_input
 
-_RECORD_TYPES: Final[Mapping[str, Callable[[], RecordType]]] = {
+_RECORD_TYPES: Final[Mapping[str, Callable[[], RecordType[Any, Any]]]] = {
     "Deal": DealType,
     "Call": CallType,
     "Lead": LeadType,
@@ -75,28 +77,29 @@ def global_id_of(row: Any) -> str:
     return encode_global_id(type(row).__name__, row.id)
 
 
-async def select_deals(context: Context, scope: ScopeArgument, input: InputFields | None) -> QuerySet[Deal]:
+async def select_deals(context: Context, scope: ScopeArgument, criteria: DealCriteria | None) -> QuerySet[Deal]:
     """Return a query of the deals that are in the scope, within the viewer's reach and match the filter."""
     query = await scopes.filter_records_in_scope(context, deals.select_existing(), "owner", scope)
-    return await filter_deals(context, query, input or {})
+    return await filter_deals(context, query, criteria or DealCriteria())
 
 
-async def filter_deals(context: Context, query: QuerySet[Deal], input: InputFields) -> QuerySet[Deal]:
-    if input.get("status"):
-        query = query.filter(status__in=list(input["status"]))
-    if input.get("stage"):
-        query = query.filter(stage_id__in=_decode_ids("Stage", input["stage"]))
-    for field, kind, column in (("client", "Client", "client_id"), ("owner", "Employee", "owner_id")):
-        if input.get(field) is not None:
-            query = query.filter(**{column: await _resolve_filter_id(context, kind, input[field])})
-    if input.get("product"):
-        is_storable = len(input["product"]) <= MAX_TEXT_LENGTH
-        query = query.filter(product=input["product"]) if is_storable else query.filter(id=0)
-    if input.get("hasProblems") is not None:
-        query = query.filter(problem=None) if not input["hasProblems"] else query.exclude(problem=None)
-    if input.get("search"):
-        query = query.filter(search_key__contains=search_key(input["search"]))
-    days = await _resolve_days(context, input)
+async def filter_deals(context: Context, query: QuerySet[Deal], criteria: DealCriteria) -> QuerySet[Deal]:
+    if criteria.status:
+        query = query.filter(status__in=list(criteria.status))
+    if criteria.stage:
+        query = query.filter(stage_id__in=_decode_ids("Stage", criteria.stage))
+    if criteria.client is not None:
+        query = query.filter(client_id=await _resolve_filter_id(context, "Client", criteria.client))
+    if criteria.owner is not None:
+        query = query.filter(owner_id=await _resolve_filter_id(context, "Employee", criteria.owner))
+    if criteria.product:
+        is_storable = len(criteria.product) <= MAX_TEXT_LENGTH
+        query = query.filter(product=criteria.product) if is_storable else query.filter(id=0)
+    if criteria.has_problems is not None:
+        query = query.exclude(problem=None) if criteria.has_problems else query.filter(problem=None)
+    if criteria.search:
+        query = query.filter(search_key__contains=search_key(criteria.search))
+    days = await _resolve_days(context, criteria.period)
     if days:
         closed_in_period = Q(closed_on__gte=days[0], closed_on__lte=days[1]) & ~Q(status=DealStatus.OPEN)
         query = query.filter(
@@ -105,53 +108,42 @@ async def filter_deals(context: Context, query: QuerySet[Deal], input: InputFiel
     return query
 
 
-async def select_leads(context: Context, scope: ScopeArgument, input: InputFields | None) -> QuerySet[Lead]:
-    return await filter_leads(
-        context, await scopes.filter_records_in_scope(context, leads.select_existing(), "owner", scope), input or {}
-    )
-
-
-async def filter_leads(context: Context, query: QuerySet[Lead], input: InputFields) -> QuerySet[Lead]:
-    if input.get("status"):
-        query = query.filter(status__in=list(input["status"]))
-    days = await _resolve_days(context, input)
+async def select_leads(context: Context, scope: ScopeArgument, criteria: LeadCriteria | None) -> QuerySet[Lead]:
+    query = await scopes.filter_records_in_scope(context, leads.select_existing(), "owner", scope)
+    criteria = criteria or LeadCriteria()
+    if criteria.status:
+        query = query.filter(status__in=list(criteria.status))
+    days = await _resolve_days(context, criteria.period)
     return query.filter(created_on__gte=days[0], created_on__lte=days[1]) if days else query
 
 
-async def select_tasks(context: Context, scope: ScopeArgument, input: InputFields | None) -> QuerySet[Task]:
+async def select_tasks(context: Context, scope: ScopeArgument, criteria: TaskCriteria | None) -> QuerySet[Task]:
     query = await scopes.filter_records_in_scope(context, tasks.select_existing(), "assignee", scope)
-    return filter_tasks(context, query, input or {})
-
-
-def filter_tasks(context: Context, query: QuerySet[Task], input: InputFields) -> QuerySet[Task]:
-    if input.get("kind") is not None:
-        query = query.filter(kind=input["kind"])
-    if input.get("completed") is not None:
-        query = query.filter(completed_at__isnull=not input["completed"])
-    if input.get("overdue") is not None:
+    criteria = criteria or TaskCriteria()
+    if criteria.kind is not None:
+        query = query.filter(kind=criteria.kind)
+    if criteria.completed is not None:
+        query = query.filter(completed_at__isnull=not criteria.completed)
+    if criteria.overdue is not None:
         overdue = Q(completed_at=None, due_at__lte=context.now())
         query = query.filter(
-            overdue if input["overdue"] else Q(due_at=None) | Q(due_at__gt=context.now()) | ~Q(completed_at=None)
+            overdue if criteria.overdue else Q(due_at=None) | Q(due_at__gt=context.now()) | ~Q(completed_at=None)
         )
     return query
 
 
-async def select_calls(context: Context, scope: ScopeArgument, period: InputFields | None) -> QuerySet[Call]:
+async def select_calls(context: Context, scope: ScopeArgument, period: PeriodKey | None) -> QuerySet[Call]:
     query = await scopes.filter_records_in_scope(context, calls.select_existing(), "employee", scope)
-    return await filter_calls(context, query, period)
-
-
-async def filter_calls(context: Context, query: QuerySet[Call], period: InputFields | None) -> QuerySet[Call]:
-    days = await _resolve_days(context, {"period": period})
+    days = await _resolve_days(context, period)
     return query.filter(made_on__gte=days[0], made_on__lte=days[1]) if days else query
 
 
-async def _resolve_days(context: Context, input: InputFields) -> tuple[date, date] | None:
+async def _resolve_days(context: Context, period_key: PeriodKey | None) -> tuple[date, date] | None:
     """Return the first and the last day of the filter's period; None without a period."""
-    if not input.get("period"):
+    if period_key is None:
         return None
     with raise_bad_input():
-        period = await periods.resolve_period(context, input["period"], "period")
+        period = await resolve_period(context, period_key, "period")
     return period.start, period.end
 
 
@@ -169,12 +161,3 @@ async def _resolve_filter_id(context: Context, kind: str, global_id: str) -> int
     except NotFound:
         return 0
     return int(row.id)
-
-
-# Activities
-
-
-# Wins
-
-
-# Nodes

@@ -9,28 +9,32 @@ repeat changes no column and therefore has no effect.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import Enum
-from typing import Any, ClassVar
-
-from tortoise.models import Model
+from typing import ClassVar, Generic, TypeVar
 
 from domain.alerts.rules import AlertKind
 from domain.errors.user_errors import Conflict, UserError
 from domain.ledger.record_facts import RecordFacts
 from domain.primitives.calendar import Calendar
+from domain.primitives.unset import UNSET, Unset
+from models.crm import records
 from models.crm.activities import ActivityKind
-from models.db import connection
+from models.crm.records import CrmRecord, OwnedRecord
 from models.goals.goals import Goal
 from models.organization.company import Company, ExchangeRateTable
-from models.organization.people import Employee, TeamMembershipHistory
+from models.organization.people import TeamMembershipHistory
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm.change_effects import apply_change_effects
+from resolvers.crm.inputs import OwnedRecordInput, RecordInput
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import OWNER_FIELDS, RECORD_MODELS, IdResolver, owner_id_of
-from resolvers.request.validation import InputFields
+from resolvers.request.id_resolution import OWNER_FIELDS, IdResolver, owner_id_of
+
+Row = TypeVar("Row", bound=CrmRecord)
+Input = TypeVar("Input", bound=RecordInput)
 
 
 @dataclass
@@ -48,31 +52,43 @@ class EditContext:
 
 
 @dataclass
-class PendingChange:
-    """A record being edited: the row with the new values, its original columns and its facts before the edit."""
+class PendingChange(Generic[Row]):
+    """A record being edited: the row with the new values, a copy with the old ones, and its facts before the edit."""
 
-    row: Any
-    original: dict[str, Any]
+    row: Row
+    previous: Row | None  # None for a new record
     before: RecordFacts | None
-    is_new: bool = False
     move_credit: bool = False
     occurred_at: datetime | None = None  # when it happened; None means now
     stage_entry_unknown: bool = False  # of an imported deal: the time it entered its stage is unknown
 
     @property
-    def changed_columns(self) -> dict[str, Any]:
+    def is_new(self) -> bool:
+        return self.previous is None
+
+    @property
+    def original(self) -> dict[str, object]:
+        """Return the columns before the edit; empty for a new record."""
+        return {name: getattr(self.previous, name) for name in records.list_columns(type(self.row)) if self.previous}
+
+    @property
+    def changed_columns(self) -> dict[str, object]:
         """Return the columns that changed, with their old values."""
         return {name: old for name, old in self.original.items() if getattr(self.row, name) != old}
 
+    @property
+    def is_restored(self) -> bool:
+        """Return whether the record was deleted before the edit."""
+        return self.previous is not None and self.previous.deleted_at is not None
+
     def has_changed(self, column: str) -> bool:
-        return self.is_new or self.original.get(column) != getattr(self.row, column)
+        return self.previous is None or getattr(self.previous, column) != getattr(self.row, column)
 
 
-class RecordType:
+class RecordType(Generic[Row, Input]):
     """Base class of record types: the hooks of the upsert pipeline, in the order in which they are called."""
 
     kind: ClassVar[str]
-    reference_fields: ClassVar[Mapping[str, str]] = {}  # input fields that hold ids, and the type they refer to
     creation_activity: ClassVar[ActivityKind | None] = None
     has_stages: ClassVar[bool] = False  # whether its records go through pipeline stages
 
@@ -80,18 +96,18 @@ class RecordType:
         """Return the ids of employees to load in addition to those in the inputs and the owners."""
         return ()
 
-    def new_row(self, edit: EditContext, input: InputFields) -> Any:
+    def new_row(self, edit: EditContext, input: Input) -> Row:
         """Return a new row with its mandatory columns set."""
         raise NotImplementedError
 
-    def apply_input(self, edit: EditContext, change: PendingChange, input: InputFields) -> None:
+    def apply_input(self, edit: EditContext, change: PendingChange[Row], input: Input) -> None:
         """Apply the input to the row."""
         raise NotImplementedError
 
-    def derive_fields(self, edit: EditContext, change: PendingChange) -> None:
+    def derive_fields(self, edit: EditContext, change: PendingChange[Row]) -> None:
         """Set the columns that follow from the others and are decided once: days, credit, frozen rates."""
 
-    def activity_entries(self, edit: EditContext, change: PendingChange) -> Sequence[ActivityEntry]:
+    def activity_entries(self, edit: EditContext, change: PendingChange[Row]) -> Sequence[ActivityEntry]:
         """Return the entries of the activity feed for the change."""
         return (
             [self.make_entry(change, self.creation_activity, edit.now)]
@@ -99,7 +115,7 @@ class RecordType:
             else []
         )
 
-    def alert_conditions(self, edit: EditContext, row: Any) -> Mapping[AlertKind, bool]:
+    def alert_conditions(self, edit: EditContext, row: Row) -> Mapping[AlertKind, bool]:
         """Return whether the condition of each kind of alert holds for the record in its current state.
 
         An alert is resolved when its condition no longer holds; one of a kind that is not returned stays until
@@ -107,24 +123,26 @@ class RecordType:
         """
         return {}
 
-    def alert_occurrences(self, row: Any) -> Mapping[AlertKind, str]:
+    def alert_occurrences(self, row: Row) -> Mapping[AlertKind, str]:
         """Return which occurrence the condition of a kind of alert is about, for kinds with an `occurrence`.
 
         The texts are those that the activity stores.
         """
         return {}
 
-    async def check_deletable(self, edit: EditContext, row: Any, *path: str) -> None:
+    async def check_deletable(self, edit: EditContext, row: Row, *path: str) -> None:
         """Raise Conflict if other records depend on the record: they are to be deleted or moved first."""
 
-    async def after_save(self, edit: EditContext, changes: Sequence[PendingChange]) -> list[RecordChange]:
+    async def after_save(self, edit: EditContext, changes: Sequence[PendingChange[Row]]) -> list[RecordChange]:
         """Update dependent rows after the records are saved and before anything is posted; return their changes."""
         return []
 
-    async def after_posting(self, edit: EditContext, changes: Sequence[PendingChange]) -> None:
+    async def after_posting(self, edit: EditContext, changes: Sequence[PendingChange[Row]]) -> None:
         """Run what follows after posting, in the same transaction; not called for an import."""
 
-    def make_entry(self, change: PendingChange, kind: ActivityKind, at: datetime, /, **data: Any) -> ActivityEntry:
+    def make_entry(
+        self, change: PendingChange[Row], kind: ActivityKind, at: datetime, /, **data: object
+    ) -> ActivityEntry:
         row = change.row
         title = getattr(row, "title", None) or getattr(row, "name", None)
         deal_id = getattr(row, "deal_id", None)
@@ -135,12 +153,12 @@ class RecordType:
 
 async def upsert_records(
     context: Context,
-    record_type: RecordType,
-    inputs: Sequence[InputFields],
+    record_type: RecordType[Row, Input],
+    inputs: Sequence[Input],
     *,
     notify: bool = True,
     path: Sequence[str] = ("input",),
-) -> tuple[list[Any], list[Goal]]:
+) -> tuple[list[Row], list[Goal]]:
     """Create records, and update those that an `id` or an existing `externalId` refers to: all or none.
 
     notify   False for an import: no alerts, no announcements
@@ -148,10 +166,9 @@ async def upsert_records(
     returns  the rows in the order of the inputs, and the goals that moved
     """
     edit = await _load_edit_context(context, record_type, inputs, allows_departed=not notify)
-    changes: dict[
-        int, PendingChange
-    ] = {}  # by id(row), as new rows have no key yet: the same externalId twice is one record
-    rows: list[Any] = []
+    # By id(row), as new rows have no key yet: the same externalId twice is one record.
+    changes: dict[int, PendingChange[Row]] = {}
+    rows: list[Row] = []
     for index, input in enumerate(inputs):
         try:
             change = _find_or_create(edit, record_type, input, changes)
@@ -173,7 +190,7 @@ class ImportOutcome(Enum):
 
 
 async def import_records(
-    context: Context, record_type: RecordType, inputs: Sequence[InputFields]
+    context: Context, record_type: RecordType[Row, Input], inputs: Sequence[Input]
 ) -> list[ImportOutcome | UserError]:
     """Create or update records of another system without notifications; an error in one input does not stop the others.
 
@@ -181,8 +198,8 @@ async def import_records(
     returns  the outcome or the error of each input, in their order
     """
     edit = await _load_edit_context(context, record_type, inputs, allows_departed=True)
-    changes: dict[int, PendingChange] = {}
-    results: list[PendingChange | UserError] = []
+    changes: dict[int, PendingChange[Row]] = {}
+    results: list[PendingChange[Row] | UserError] = []
     for input in inputs:
         try:
             change = _find_or_create(edit, record_type, input, {})
@@ -197,7 +214,7 @@ async def import_records(
     return [result if isinstance(result, UserError) else _to_import_outcome(result) for result in results]
 
 
-def _to_import_outcome(change: PendingChange) -> ImportOutcome:
+def _to_import_outcome(change: PendingChange[Row]) -> ImportOutcome:
     if change.is_new:
         return ImportOutcome.NEW
     return ImportOutcome.CHANGED if change.changed_columns else ImportOutcome.UNCHANGED
@@ -205,15 +222,15 @@ def _to_import_outcome(change: PendingChange) -> ImportOutcome:
 
 async def edit_record(
     context: Context,
-    record_type: RecordType,
+    record_type: RecordType[Row, Input],
     global_id: str,
-    input: InputFields,
-    modify: Callable[[EditContext, PendingChange], None] | None = None,
+    input: Input,
+    modify: Callable[[EditContext, PendingChange[Row]], None] | None = None,
     *,
     path: Sequence[str] = ("input", "id"),
-) -> tuple[Any, list[Goal]]:
+) -> tuple[Row, list[Goal]]:
     """Update one record: apply the input, then `modify`. Return the row and the goals that moved."""
-    edit = await _load_edit_context(context, record_type, [{**input, "id": global_id}])
+    edit = await _load_edit_context(context, record_type, [replace(input, id=global_id)])
     change = _start_change(edit.resolver.resolve_for_change(record_type.kind, global_id, *path))
     record_type.apply_input(edit, change, input)
     if modify:
@@ -223,10 +240,10 @@ async def edit_record(
 
 
 async def soft_delete_record(
-    context: Context, record_type: RecordType, global_id: str, *path: str
-) -> tuple[Any, list[Goal]]:
+    context: Context, record_type: RecordType[Row, Input], global_id: str, *path: str
+) -> tuple[Row, list[Goal]]:
     """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it. A repetition changes nothing."""
-    edit = await _load_edit_context(context, record_type, [{"id": global_id}])
+    edit = await _load_edit_context(context, record_type, [RecordInput(id=global_id)])
     change = _start_change(edit.resolver.resolve_for_deletion(record_type.kind, global_id, *path))
     if change.row.deleted_at is None:
         await record_type.check_deletable(edit, change.row, *path)
@@ -235,13 +252,18 @@ async def soft_delete_record(
 
 
 async def _load_edit_context(
-    context: Context, record_type: RecordType, inputs: Sequence[InputFields], *, allows_departed: bool = False
+    context: Context,
+    record_type: RecordType[Row, Input],
+    inputs: Sequence[RecordInput],
+    *,
+    allows_departed: bool = False,
 ) -> EditContext:
     resolver = IdResolver(context, allows_departed=allows_departed)
-    for name, kind in record_type.reference_fields.items():
-        await resolver.load_by_global_ids(kind, (input.get(name) for input in inputs))
-    await resolver.load_by_global_ids(record_type.kind, (input.get("id") for input in inputs))
-    await resolver.load_by_external_ids(record_type.kind, (input.get("externalId") for input in inputs))
+    references = [input.references() for input in inputs]
+    for kind in references[0] if references else ():
+        await resolver.load_by_global_ids(kind, ((ids[kind] or None) for ids in references))
+    await resolver.load_by_global_ids(record_type.kind, (input.id for input in inputs))
+    await resolver.load_by_external_ids(record_type.kind, (input.external_id for input in inputs))
     await resolver.load_by_row_ids("Employee", [*record_type.required_employees(resolver), context.viewer.id])
     company = await context.company()
     first_stage = await context.first_stage() if record_type.has_stages else None
@@ -257,27 +279,23 @@ async def _load_edit_context(
     )
 
 
-def _start_change(row: Any) -> PendingChange:
-    return PendingChange(row, {name: getattr(row, name) for name in _list_columns(type(row))}, row.facts())
-
-
-def _list_columns(model: type[Model]) -> Sequence[str]:
-    return tuple(model._meta.fields_db_projection)
+def _start_change(row: Row) -> PendingChange[Row]:
+    return PendingChange(row, copy(row), row.facts())
 
 
 def _find_or_create(
-    edit: EditContext, record_type: RecordType, input: InputFields, changes: Mapping[int, PendingChange]
-) -> PendingChange:
-    external_id = validation.clean_external_id(input.get("externalId"), "input", "externalId")
+    edit: EditContext, record_type: RecordType[Row, Input], input: Input, changes: Mapping[int, PendingChange[Row]]
+) -> PendingChange[Row]:
+    external_id = validation.clean_external_id(input.external_id, "input", "externalId")
     # A row that this call has edited already goes on with its pending change, so that a batch that repeats an
     # externalId or id saves and posts one difference.
-    row_found = edit.resolver.find_existing(record_type.kind, input.get("id"), external_id)
+    row_found: Row | None = edit.resolver.find_existing(record_type.kind, input.id, external_id)
     if row_found is None:
         row = record_type.new_row(edit, input)
         row.external_id = external_id
         if external_id:
             edit.resolver.register_new_row(record_type.kind, external_id, row)
-        return PendingChange(row, {}, None, is_new=True)
+        return PendingChange(row, None, None)
     change = changes.get(id(row_found)) or _start_change(row_found)
     if external_id and row_found.external_id != external_id:  # found by its id
         if edit.resolver.find_by_external_id(record_type.kind, external_id) is not None:
@@ -289,23 +307,14 @@ def _find_or_create(
 
 
 async def _save_changes(
-    edit: EditContext, record_type: RecordType, changes: Sequence[PendingChange], *, notify: bool
+    edit: EditContext, record_type: RecordType[Row, Input], changes: Sequence[PendingChange[Row]], *, notify: bool
 ) -> list[Goal]:
-    model = RECORD_MODELS[record_type.kind]
     new_changes = [change for change in changes if change.is_new]
-    updates = [change for change in changes if not change.is_new and change.changed_columns]
-    if len(new_changes) == 1:
-        await connection.save_new_row(new_changes[0].row)
-    elif new_changes:
-        # bulk_create returns no ids, but activities and postings need them: a range of ids is reserved first.
-        for change, row_id in zip(new_changes, await connection.reserve_ids(model, len(new_changes)), strict=True):
-            change.row.id, change.row._custom_generated_pk = row_id, True
-        await model.bulk_create([change.row for change in new_changes], batch_size=200)
-        for change in new_changes:
-            change.row._saved_in_db = True
-    for change in updates:
-        await change.row.save(update_fields=list(change.changed_columns))
-    effective_changes = [*new_changes, *updates]
+    updates = [(change, columns) for change in changes if (columns := change.changed_columns)]
+    await records.insert_records([change.row for change in new_changes])
+    for change, columns in updates:
+        await records.update_record(change.row, columns)
+    effective_changes = [*new_changes, *(change for change, _ in updates)]
     if not effective_changes:
         return []
     related_changes = await record_type.after_save(edit, effective_changes)
@@ -316,7 +325,9 @@ async def _save_changes(
     return goals
 
 
-def _build_record_change(edit: EditContext, record_type: RecordType, change: PendingChange) -> RecordChange:
+def _build_record_change(
+    edit: EditContext, record_type: RecordType[Row, Input], change: PendingChange[Row]
+) -> RecordChange:
     row = change.row
     if row.deleted_at is not None:
         kind = ActivityKind.DEAL_DELETED if record_type.kind == "Deal" else ActivityKind.RECORD_DELETED
@@ -339,57 +350,53 @@ def _build_record_change(edit: EditContext, record_type: RecordType, change: Pen
 # Helpers shared by record types
 
 
-def resolve_creation_time(edit: EditContext, input: InputFields) -> datetime:
+def resolve_creation_time(edit: EditContext, input: OwnedRecordInput) -> datetime:
     """Return the creation time of a new record: `createdAt` of the input, else now."""
-    created_at = input.get("createdAt")
-    return validation.clean_past_time(created_at, edit.now, "input", "createdAt") if created_at else edit.now
+    return (
+        validation.clean_past_time(input.created_at, edit.now, "input", "createdAt") if input.created_at else edit.now
+    )
 
 
-def set_creation_credit(edit: EditContext, row: Any, owner: Employee, created_at: datetime) -> None:
-    """Credit the creation of a new record to its owner, in the team the owner was in at that time."""
+def set_creation_credit(
+    edit: EditContext, row: OwnedRecord, input: OwnedRecordInput, created_at: datetime | None = None
+) -> None:
+    """Set the owner and the creation of a new record, and credit it to the owner in the team of that time.
+
+    created_at  None for that of the input
+    """
+    created_at = created_at or resolve_creation_time(edit, input)
+    owner = edit.resolver.resolve_new_owner(input.owner, "input", "owner", at=created_at)
     row.owner_id, row.created_at = owner.id, created_at
     row.created_on = edit.calendar.day_of(created_at)
     row.opened_by, row.opened_team = owner.id, edit.memberships.team_id_at(owner, created_at)
 
 
-def update_created_at(edit: EditContext, change: PendingChange, input: InputFields) -> None:
+def update_created_at(edit: EditContext, change: PendingChange[Row], input: OwnedRecordInput) -> None:
     """Apply `createdAt` to an existing record: correct the creation time and the day it counts on."""
-    if input.get("createdAt") and not change.is_new:
-        change.row.created_at = resolve_creation_time(edit, input)
+    row = change.row
+    if input.created_at and not change.is_new and isinstance(row, OwnedRecord):
+        row.created_at = resolve_creation_time(edit, input)
         if change.has_changed("created_at"):
-            change.row.created_on = edit.calendar.day_of(change.row.created_at)
+            row.created_on = edit.calendar.day_of(row.created_at)
 
 
-def reassign_owner(edit: EditContext, change: PendingChange, global_id: str | None, field: str) -> None:
+def reassign_owner(edit: EditContext, change: PendingChange[Row], global_id: str | None) -> None:
     """Assign an existing record to a new owner."""
     if global_id is not None and not change.is_new:
+        field = OWNER_FIELDS[type(change.row).__name__]
         new_owner = edit.resolver.resolve_reassignment(change.row, global_id, "input", field)
-        setattr(change.row, f"{OWNER_FIELDS[type(change.row).__name__]}_id", new_owner.id)
+        setattr(change.row, f"{field}_id", new_owner.id)
 
 
-def set_references(edit: EditContext, change: PendingChange, input: InputFields, **kinds: str) -> None:
-    """Set references to other records, such as client or deal; null clears one.
-
-    kinds  record type of each input field
-    """
-    for field, kind in kinds.items():
-        if field in input:
-            global_id = input[field]
-            row = None if global_id is None else edit.resolver.resolve_record(kind, global_id, "input", field)
-            setattr(change.row, f"{field}_id", row.id if row else None)
+def resolve_reference(
+    edit: EditContext, kind: str, global_id: str | Unset | None, current_id: int | None, *path: str
+) -> int | None:
+    """Return the id of the record that an input refers to; null clears it, and a field left out keeps the current one."""
+    if global_id is UNSET:
+        return current_id
+    return None if global_id is None else int(edit.resolver.resolve_record(kind, global_id, *path).id)
 
 
-def set_text_fields(change: PendingChange, input: InputFields, **fields: str) -> None:
-    """Set optional one-line texts.
-
-    fields  column of each input field
-    """
-    for field, column in fields.items():
-        if field in input:
-            clean = validation.clean_optional_email if field == "email" else validation.clean_optional_line
-            setattr(change.row, column, clean(input[field], "input", field))
-
-
-def to_history_value(value: Any) -> str | None:
+def to_history_value(value: object) -> str | None:
     """Return a column's value as stored in activity data: a string, dates in ISO format."""
     return None if value is None else value.isoformat() if isinstance(value, date) else str(value)
