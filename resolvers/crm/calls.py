@@ -13,14 +13,8 @@ from models.goals.goals import Goal
 from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
 from resolvers.crm.inputs import CallInput
-from resolvers.crm.record_type import (
-    EditContext,
-    PendingChange,
-    RecordType,
-    reassign_owner,
-    resolve_reference,
-    upsert_records,
-)
+from resolvers.crm.record_fields import reassign_owner, resolve_reference
+from resolvers.crm.record_type import EditContext, PendingChange, RecordType, upsert_records
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.validation import clean_update

@@ -20,16 +20,8 @@ from models.crm.clients import Client, Contact
 from models.crm.deals import ClientWins
 from models.goals.goals import Goal
 from resolvers.crm.inputs import ClientInput, ContactInput
-from resolvers.crm.record_type import (
-    EditContext,
-    PendingChange,
-    RecordType,
-    reassign_owner,
-    resolve_reference,
-    set_creation_credit,
-    update_created_at,
-    upsert_records,
-)
+from resolvers.crm.record_fields import reassign_owner, resolve_reference, set_creation_credit, update_created_at
+from resolvers.crm.record_type import EditContext, PendingChange, RecordType, upsert_records
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.employee_reach import filter_reached
@@ -55,22 +47,6 @@ class ClientType(RecordType[Client, ClientInput]):
         client.phone = clean_update(input.phone, client.phone, validation.clean_optional_line, "input", "phone")
         update_created_at(edit, change, input)
 
-    async def check_deletable(self, edit: EditContext, row: Client, *path: str) -> None:
-        """Raise Conflict if the client has deals, contacts, leads or open tasks."""
-        deals, contacts, leads, tasks = await clients.count_dependents(
-            row.id, lambda owner: edit.context.viewer.scope_filter(Action.VIEW_CARD, owner)
-        )
-        if deals or contacts or leads or tasks:
-            raise Conflict(
-                f"This client has {deals} deals, {contacts} contacts, {leads} leads and {tasks} open tasks:"
-                " delete them or give them another client first.",
-                *path,
-            )
-        if any(await clients.count_dependents(row.id, lambda owner: Q())):
-            raise Conflict(
-                "Records out of your reach belong to this client: ask a manager who stands above their owners.", *path
-            )
-
 
 class ContactType(RecordType[Contact, ContactInput]):
     kind = "Contact"
@@ -89,6 +65,23 @@ class ContactType(RecordType[Contact, ContactInput]):
         contact.email = clean_update(input.email, contact.email, validation.clean_optional_email, "input", "email")
         contact.phone = clean_update(input.phone, contact.phone, validation.clean_optional_line, "input", "phone")
         update_created_at(edit, change, input)
+
+
+async def ensure_deletable(context: Context, row: Client) -> None:
+    """Raise Conflict if the client has deals, contacts, leads or open tasks."""
+    deals, contacts, leads, tasks = await clients.count_dependents(
+        row.id, lambda owner: context.viewer.scope_filter(Action.VIEW_CARD, owner)
+    )
+    if deals or contacts or leads or tasks:
+        raise Conflict(
+            f"This client has {deals} deals, {contacts} contacts, {leads} leads and {tasks} open tasks:"
+            " delete them or give them another client first.",
+            "id",
+        )
+    if any(await clients.count_dependents(row.id, lambda owner: Q())):
+        raise Conflict(
+            "Records out of your reach belong to this client: ask a manager who stands above their owners.", "id"
+        )
 
 
 async def upsert_clients(

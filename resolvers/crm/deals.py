@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
 from domain.alerts.rules import AlertKind
+from domain.alerts.states import AlertState
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Required, UserError
 from domain.ledger.record_facts import DealFacts, DealStatus, SaleKind
 from domain.primitives.money import convert, from_minor
@@ -19,22 +20,24 @@ from models.goals.goals import Goal
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm import lead_conversions, stage_history
 from resolvers.crm.inputs import DealInput
-from resolvers.crm.record_type import (
-    EditContext,
-    PendingChange,
-    RecordType,
-    edit_record,
+from resolvers.crm.record_fields import (
     resolve_creation_time,
     resolve_reference,
     set_creation_credit,
     to_history_value,
     update_created_at,
+)
+from resolvers.crm.record_type import (
+    EditContext,
+    PendingChange,
+    RecordType,
+    RelatedChanges,
+    edit_record,
     upsert_records,
 )
-from resolvers.leaderboards.wins import WinAnnouncement, announce_win
+from resolvers.leaderboards.wins import WinAnnouncement
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import IdResolver
 from resolvers.request.inputs import Money
 from resolvers.request.validation import clean_update
 
@@ -55,15 +58,12 @@ class DealType(RecordType[Deal, DealInput]):
 
     kind = "Deal"
     has_stages = True
+    credit_column = "won_by"
 
     def __init__(self, default_client_id: int | None = None) -> None:
         self.default_client_id = (
             default_client_id  # client of a new deal unless the input names one; need not be visible to the viewer
         )
-
-    def required_employees(self, resolver: IdResolver) -> Collection[int | None]:
-        """Return the employees credited with wins: they may not be the owners any more."""
-        return [row.won_by for row in resolver.loaded_rows("Deal")]
 
     def new_row(self, edit: EditContext, input: DealInput) -> Deal:
         if edit.first_stage_id is None:
@@ -129,7 +129,7 @@ class DealType(RecordType[Deal, DealInput]):
             owner = edit.resolver.get_row("Employee", deal.owner_id)  # reassigned while it was won, and reopened now
             deal.opened_by, deal.opened_team = owner.id, edit.memberships.team_id_at(owner, edit.now)
 
-    async def after_save(self, edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> list[RecordChange]:
+    async def save_related(self, edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> RelatedChanges:
         """Record stage entries, and correct sale kinds: FIRST for each client's earliest win, REPEAT for later ones.
 
         Runs before posting, so that deals of this call post their final sale kind at once. Other deals of the
@@ -159,18 +159,16 @@ class DealType(RecordType[Deal, DealInput]):
                 record_changes.append(RecordChange("Deal", deal.id, before, deal.facts()))
         for kind, ids in regraded_ids.items():  # grouped by kind: an import can change hundreds
             await Deal.filter(id__in=ids).update(sale_kind=kind)
-        return record_changes
+        return RelatedChanges(record_changes, _list_announcements(edit, changes))
 
-    def alert_conditions(self, edit: EditContext, row: Deal) -> Mapping[AlertKind, bool]:
-        return {
+    def alert_state(self, edit: EditContext, row: Deal) -> AlertState:
+        conditions = {
             AlertKind.DEAL_LOST: row.status is DealStatus.LOST,
             AlertKind.DEAL_HAS_PROBLEMS: bool(row.problem),
             AlertKind.DEAL_WON: row.status is DealStatus.WON,
             AlertKind.DEAL_ENTERED_STAGE: row.status is DealStatus.OPEN,
         }
-
-    def alert_occurrences(self, row: Deal) -> Mapping[AlertKind, str]:
-        return {AlertKind.DEAL_ENTERED_STAGE: str(row.stage_id)}
+        return AlertState(conditions, {AlertKind.DEAL_ENTERED_STAGE: str(row.stage_id)})
 
     def make_entry(
         self, change: PendingChange[Deal], kind: ActivityKind, at: datetime, /, **data: object
@@ -211,17 +209,6 @@ class DealType(RecordType[Deal, DealInput]):
         ):
             entries[0].data["changed"] = replayed_changes  # lets the dry run of alert rules restore the earlier values
         return entries
-
-    async def after_posting(self, edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> None:
-        """Announce new wins, unless closed over a day ago, and revoke the announcements of former wins."""
-        for change in changes:
-            facts: DealFacts | None = change.row.facts()
-            is_won, was_won = facts is not None and facts.status is DealStatus.WON, _was_won(change)
-            if is_won == was_won:
-                continue
-            announcement = _build_announcement(change)
-            if was_won or (edit.now - announcement.at).total_seconds() <= 86_400:
-                await announce_win(edit.context, announcement, revoked=was_won)
 
 
 async def upsert_deals(
@@ -341,7 +328,7 @@ def _freeze_win(edit: EditContext, change: PendingChange[Deal]) -> None:
             deal.cost_rate = _find_rate(edit, deal.cost_currency, deal.closed_on, "cost")
         deal.profit = deal.value - _convert_amount(edit, deal.cost, deal.cost_currency, deal.cost_rate, "cost")
     if deal.sale_kind is None:
-        deal.sale_kind = SaleKind.FIRST  # provisional: `after_save` looks at the client's other wins
+        deal.sale_kind = SaleKind.FIRST  # provisional: `save_related` looks at the client's other wins
 
 
 def _find_rate(edit: EditContext, currency: str, day: date, field: str) -> Decimal:
@@ -376,7 +363,20 @@ def _format_money(deal: Deal) -> dict[str, str]:
     return {"amount": str(from_minor(deal.amount, deal.currency)), "currency": deal.currency}
 
 
-def _build_announcement(change: PendingChange[Deal]) -> WinAnnouncement:
+def _list_announcements(edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> list[WinAnnouncement]:
+    """Return the announcements of new wins, unless closed over a day ago, and the revocations of former wins."""
+    announcements = []
+    for change in changes:
+        facts = change.row.facts()
+        is_won, was_won = facts is not None and facts.status is DealStatus.WON, _was_won(change)
+        if is_won != was_won:
+            announcement = _make_announcement(change)
+            if was_won or (edit.now - announcement.at).total_seconds() <= 86_400:
+                announcements.append(announcement)
+    return announcements
+
+
+def _make_announcement(change: PendingChange[Deal]) -> WinAnnouncement:
     """Return the win in its current state, or, if it is no longer won, as it was before."""
     win = change.previous if change.previous and _was_won(change) else change.row
     assert win.won_by is not None
@@ -384,4 +384,13 @@ def _build_announcement(change: PendingChange[Deal]) -> WinAnnouncement:
     assert win.amount is not None
     assert win.currency is not None
     assert win.closed_at is not None
-    return WinAnnouncement(change.row.id, win.won_by, win.won_team, win.title, win.amount, win.currency, win.closed_at)
+    return WinAnnouncement(
+        change.row.id,
+        win.won_by,
+        win.won_team,
+        win.title,
+        win.amount,
+        win.currency,
+        win.closed_at,
+        win is not change.row,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from domain.ledger.record_facts import LeadStatus
 from models.crm.deals import Deal
@@ -26,11 +27,11 @@ async def follow_deals(edit: EditContext, deal_changes: Sequence[PendingChange[D
     await edit.resolver.load_by_row_ids("Employee", [lead.owner_id for lead in leads])
     record_changes = []
     for lead in leads:
-        before, status = lead.facts(), lead.status
-        if lead.deal_id in deleted_ids and status is LeadStatus.CONVERTED:
+        before, previous = lead.facts(), copy(lead)
+        if lead.deal_id in deleted_ids and previous.status is LeadStatus.CONVERTED:
             lead.status = LeadStatus.IN_PROGRESS
             lead.converted_at = lead.converted_on = lead.converted_by = lead.converted_team = None
-        elif lead.deal_id in restored_ids and status in _OPEN:
+        elif lead.deal_id in restored_ids and previous.status in _OPEN:
             owner = edit.resolver.get_row("Employee", lead.owner_id)
             lead.status, lead.converted_at = LeadStatus.CONVERTED, edit.now
             lead.converted_on = edit.calendar.day_of(edit.now)
@@ -38,5 +39,5 @@ async def follow_deals(edit: EditContext, deal_changes: Sequence[PendingChange[D
         else:
             continue
         await lead.save(update_fields=["status", "converted_at", "converted_on", "converted_by", "converted_team"])
-        record_changes.append(RecordChange("Lead", lead.id, before, lead.facts(), original={"status": status}))
+        record_changes.append(RecordChange("Lead", lead.id, before, lead.facts(), previous=previous))
     return record_changes

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from domain.alerts.rules import AlertKind
+from domain.alerts.states import AlertState
 from domain.errors.user_errors import Conflict
 from domain.ledger.record_facts import LeadStatus
 from domain.primitives.global_ids import encode_global_id
@@ -17,17 +18,8 @@ from models.goals.goals import Goal
 from resolvers.activities.entries import ActivityEntry
 from resolvers.crm.deals import DealType
 from resolvers.crm.inputs import DealInput, LeadInput
-from resolvers.crm.record_type import (
-    EditContext,
-    PendingChange,
-    RecordType,
-    edit_record,
-    reassign_owner,
-    resolve_reference,
-    set_creation_credit,
-    update_created_at,
-    upsert_records,
-)
+from resolvers.crm.record_fields import reassign_owner, resolve_reference, set_creation_credit, update_created_at
+from resolvers.crm.record_type import EditContext, PendingChange, RecordType, edit_record, upsert_records
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
@@ -76,10 +68,8 @@ class LeadType(RecordType[Lead, LeadInput]):
         ):
             lead.touched_at = lead.created_at if change.is_new else edit.now
 
-    def alert_conditions(self, edit: EditContext, row: Lead) -> Mapping[AlertKind, bool]:
-        return {
-            AlertKind.LEAD_UNTOUCHED: row.status is LeadStatus.NEW and row.touched_at is None,
-        }
+    def alert_state(self, edit: EditContext, row: Lead) -> AlertState:
+        return AlertState({AlertKind.LEAD_UNTOUCHED: row.status is LeadStatus.NEW and row.touched_at is None})
 
     def activity_entries(self, edit: EditContext, change: PendingChange[Lead]) -> Sequence[ActivityEntry]:
         lead = change.row

@@ -70,7 +70,9 @@ async def delete_record(context: Context, global_id: str, *kinds: str) -> tuple[
         raise Conflict("Several records have this externalId: give the id of the one that is meant.", "id")
     if not matching_kinds:
         raise NotFound("There is no such record.", "id")
-    return await soft_delete_record(context, _RECORD_TYPES[matching_kinds[0]](), global_id, "id")
+    kind = matching_kinds[0]
+    ensure_deletable = client_resolvers.ensure_deletable if kind == "Client" else None
+    return await soft_delete_record(context, _RECORD_TYPES[kind](), global_id, "id", ensure_deletable=ensure_deletable)
 
 
 def global_id_of(row: Any) -> str:

@@ -2,36 +2,37 @@
 
 A subclass of `RecordType` defines what is specific to deals, calls or leads; the steps are
 the same for all: resolve the ids of the input, create or find the row, apply the input to
-it, save the columns that changed, and hand the change to `apply_change_effects`. An identical
+it, save the columns that changed, and compute and apply the effects of the change. An identical
 repeat changes no column and therefore has no effect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from enum import Enum
 from typing import ClassVar, Generic, TypeVar
 
 from domain.alerts.rules import AlertKind
+from domain.alerts.states import AlertState
 from domain.errors.user_errors import Conflict, UserError
 from domain.ledger.record_facts import RecordFacts
 from domain.primitives.calendar import Calendar
-from domain.primitives.unset import UNSET, Unset
 from models.crm import records
 from models.crm.activities import ActivityKind
-from models.crm.records import CrmRecord, OwnedRecord
+from models.crm.records import CrmRecord
 from models.goals.goals import Goal
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import TeamMembershipHistory
 from resolvers.activities.entries import ActivityEntry, RecordChange
-from resolvers.crm.change_effects import apply_change_effects
-from resolvers.crm.inputs import OwnedRecordInput, RecordInput
+from resolvers.crm.change_effects import apply_effects, compute_effects
+from resolvers.crm.inputs import RecordInput
+from resolvers.leaderboards.wins import WinAnnouncement
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import OWNER_FIELDS, IdResolver, owner_id_of
+from resolvers.request.id_resolution import IdResolver, owner_id_of
 
 Row = TypeVar("Row", bound=CrmRecord)
 Input = TypeVar("Input", bound=RecordInput)
@@ -67,14 +68,11 @@ class PendingChange(Generic[Row]):
         return self.previous is None
 
     @property
-    def original(self) -> dict[str, object]:
-        """Return the columns before the edit; empty for a new record."""
-        return {name: getattr(self.previous, name) for name in records.list_columns(type(self.row)) if self.previous}
-
-    @property
     def changed_columns(self) -> dict[str, object]:
-        """Return the columns that changed, with their old values."""
-        return {name: old for name, old in self.original.items() if getattr(self.row, name) != old}
+        """Return the columns that changed, with their old values; none for a new record."""
+        columns = records.list_columns(type(self.row)) if self.previous else ()
+        old_values = ((name, getattr(self.previous, name)) for name in columns)
+        return {name: old for name, old in old_values if getattr(self.row, name) != old}
 
     @property
     def is_restored(self) -> bool:
@@ -85,16 +83,21 @@ class PendingChange(Generic[Row]):
         return self.previous is None or getattr(self.previous, column) != getattr(self.row, column)
 
 
+@dataclass(frozen=True)
+class RelatedChanges:
+    """Changes of other records that follow from changes, and the wins to announce or to revoke."""
+
+    changes: Sequence[RecordChange] = ()
+    announcements: Sequence[WinAnnouncement] = ()
+
+
 class RecordType(Generic[Row, Input]):
-    """Base class of record types: the hooks of the upsert pipeline, in the order in which they are called."""
+    """Base class of record types: the pure functions of the upsert pipeline, in the order in which they are called."""
 
     kind: ClassVar[str]
     creation_activity: ClassVar[ActivityKind | None] = None
     has_stages: ClassVar[bool] = False  # whether its records go through pipeline stages
-
-    def required_employees(self, resolver: IdResolver) -> Collection[int | None]:
-        """Return the ids of employees to load in addition to those in the inputs and the owners."""
-        return ()
+    credit_column: ClassVar[str | None] = None  # with an employee who need not be the owner any more
 
     def new_row(self, edit: EditContext, input: Input) -> Row:
         """Return a new row with its mandatory columns set."""
@@ -115,30 +118,17 @@ class RecordType(Generic[Row, Input]):
             else []
         )
 
-    def alert_conditions(self, edit: EditContext, row: Row) -> Mapping[AlertKind, bool]:
-        """Return whether the condition of each kind of alert holds for the record in its current state.
+    def alert_state(self, edit: EditContext, row: Row) -> AlertState:
+        """Return which reasons for alerts hold for the record in its current state.
 
-        An alert is resolved when its condition no longer holds; one of a kind that is not returned stays until
-        the record is deleted.
+        An alert is resolved when its reason no longer holds; one of a kind that is not returned stays until the
+        record is deleted.
         """
-        return {}
+        return AlertState()
 
-    def alert_occurrences(self, row: Row) -> Mapping[AlertKind, str]:
-        """Return which occurrence the condition of a kind of alert is about, for kinds with an `occurrence`.
-
-        The texts are those that the activity stores.
-        """
-        return {}
-
-    async def check_deletable(self, edit: EditContext, row: Row, *path: str) -> None:
-        """Raise Conflict if other records depend on the record: they are to be deleted or moved first."""
-
-    async def after_save(self, edit: EditContext, changes: Sequence[PendingChange[Row]]) -> list[RecordChange]:
-        """Update dependent rows after the records are saved and before anything is posted; return their changes."""
-        return []
-
-    async def after_posting(self, edit: EditContext, changes: Sequence[PendingChange[Row]]) -> None:
-        """Run what follows after posting, in the same transaction; not called for an import."""
+    async def save_related(self, edit: EditContext, changes: Sequence[PendingChange[Row]]) -> RelatedChanges:
+        """Update dependent rows after the records are saved and before the effects are computed; return their changes."""
+        return RelatedChanges()
 
     def make_entry(
         self, change: PendingChange[Row], kind: ActivityKind, at: datetime, /, **data: object
@@ -240,13 +230,20 @@ async def edit_record(
 
 
 async def soft_delete_record(
-    context: Context, record_type: RecordType[Row, Input], global_id: str, *path: str
+    context: Context,
+    record_type: RecordType[Row, Input],
+    global_id: str,
+    *path: str,
+    ensure_deletable: Callable[[Context, Row], Awaitable[None]] | None = None,
 ) -> tuple[Row, list[Goal]]:
-    """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it. A repetition changes nothing."""
+    """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it. A repetition changes nothing.
+
+    ensure_deletable  raises Conflict if other records depend on the record: they are to be deleted or moved first
+    """
     edit = await _load_edit_context(context, record_type, [RecordInput(id=global_id)])
     change = _start_change(edit.resolver.resolve_for_deletion(record_type.kind, global_id, *path))
-    if change.row.deleted_at is None:
-        await record_type.check_deletable(edit, change.row, *path)
+    if ensure_deletable and change.row.deleted_at is None:
+        await ensure_deletable(context, change.row)
     change.row.deleted_at = change.row.deleted_at or edit.now
     return change.row, await _save_changes(edit, record_type, [change], notify=True)
 
@@ -264,7 +261,9 @@ async def _load_edit_context(
         await resolver.load_by_global_ids(kind, ((ids[kind] or None) for ids in references))
     await resolver.load_by_global_ids(record_type.kind, (input.id for input in inputs))
     await resolver.load_by_external_ids(record_type.kind, (input.external_id for input in inputs))
-    await resolver.load_by_row_ids("Employee", [*record_type.required_employees(resolver), context.viewer.id])
+    column = record_type.credit_column
+    credited_ids = [getattr(row, column) for row in resolver.loaded_rows(record_type.kind)] if column else []
+    await resolver.load_by_row_ids("Employee", [*credited_ids, context.viewer.id])
     company = await context.company()
     first_stage = await context.first_stage() if record_type.has_stages else None
     return EditContext(
@@ -317,86 +316,21 @@ async def _save_changes(
     effective_changes = [*new_changes, *(change for change, _ in updates)]
     if not effective_changes:
         return []
-    related_changes = await record_type.after_save(edit, effective_changes)
+    related = await record_type.save_related(edit, effective_changes)
     record_changes = [_build_record_change(edit, record_type, change) for change in effective_changes]
-    goals = await apply_change_effects(edit.context, [*record_changes, *related_changes], notify=notify)
-    if notify:
-        await record_type.after_posting(edit, effective_changes)
-    return goals
+    effects = compute_effects([*record_changes, *related.changes], related.announcements)
+    return await apply_effects(edit.context, effects, notify=notify)
 
 
 def _build_record_change(
     edit: EditContext, record_type: RecordType[Row, Input], change: PendingChange[Row]
 ) -> RecordChange:
-    row = change.row
+    row, state = change.row, record_type.alert_state(edit, change.row)
     if row.deleted_at is not None:
         kind = ActivityKind.DEAL_DELETED if record_type.kind == "Deal" else ActivityKind.RECORD_DELETED
         entries: Sequence[ActivityEntry] = [record_type.make_entry(change, kind, edit.now, record=record_type.kind)]
-        alert_conditions: Mapping[AlertKind, bool] = dict.fromkeys(AlertKind, False)
+        state = replace(state, conditions=dict.fromkeys(AlertKind, False))
     else:
-        entries, alert_conditions = record_type.activity_entries(edit, change), record_type.alert_conditions(edit, row)
-    return RecordChange(
-        record_type.kind,
-        row.id,
-        change.before,
-        row.facts(),
-        tuple(entries),
-        change.original,
-        alert_conditions,
-        record_type.alert_occurrences(row),
-    )
-
-
-# Helpers shared by record types
-
-
-def resolve_creation_time(edit: EditContext, input: OwnedRecordInput) -> datetime:
-    """Return the creation time of a new record: `createdAt` of the input, else now."""
-    return (
-        validation.clean_past_time(input.created_at, edit.now, "input", "createdAt") if input.created_at else edit.now
-    )
-
-
-def set_creation_credit(
-    edit: EditContext, row: OwnedRecord, input: OwnedRecordInput, created_at: datetime | None = None
-) -> None:
-    """Set the owner and the creation of a new record, and credit it to the owner in the team of that time.
-
-    created_at  None for that of the input
-    """
-    created_at = created_at or resolve_creation_time(edit, input)
-    owner = edit.resolver.resolve_new_owner(input.owner, "input", "owner", at=created_at)
-    row.owner_id, row.created_at = owner.id, created_at
-    row.created_on = edit.calendar.day_of(created_at)
-    row.opened_by, row.opened_team = owner.id, edit.memberships.team_id_at(owner, created_at)
-
-
-def update_created_at(edit: EditContext, change: PendingChange[Row], input: OwnedRecordInput) -> None:
-    """Apply `createdAt` to an existing record: correct the creation time and the day it counts on."""
-    row = change.row
-    if input.created_at and not change.is_new and isinstance(row, OwnedRecord):
-        row.created_at = resolve_creation_time(edit, input)
-        if change.has_changed("created_at"):
-            row.created_on = edit.calendar.day_of(row.created_at)
-
-
-def reassign_owner(edit: EditContext, change: PendingChange[Row], global_id: str | None) -> None:
-    """Assign an existing record to a new owner."""
-    if global_id is not None and not change.is_new:
-        field = OWNER_FIELDS[type(change.row).__name__]
-        new_owner = edit.resolver.resolve_reassignment(change.row, global_id, "input", field)
-        setattr(change.row, f"{field}_id", new_owner.id)
-
-
-def resolve_reference(
-    edit: EditContext, kind: str, global_id: str | Unset | None, current_id: int | None, *path: str
-) -> int | None:
-    """Return the id of the record that an input refers to; null clears it, and a field left out keeps the current one."""
-    if global_id is UNSET:
-        return current_id
-    return None if global_id is None else int(edit.resolver.resolve_record(kind, global_id, *path).id)
-
-
-def to_history_value(value: object) -> str | None:
-    """Return a column's value as stored in activity data: a string, dates in ISO format."""
-    return None if value is None else value.isoformat() if isinstance(value, date) else str(value)
+        entries = record_type.activity_entries(edit, change)
+        state = replace(state, deleted_before=change.previous.deleted_at if change.previous else None)
+    return RecordChange(record_type.kind, row.id, change.before, row.facts(), entries, change.previous, state)

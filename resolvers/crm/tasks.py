@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from domain.alerts.rules import AlertKind
+from domain.alerts.states import AlertState
 from domain.errors.user_errors import Invalid
 from domain.ledger.record_facts import TaskKind
 from domain.primitives.unset import UNSET
@@ -14,15 +15,8 @@ from models.crm.tasks import Task
 from models.goals.goals import Goal
 from resolvers.activities.entries import ActivityEntry
 from resolvers.crm.inputs import TaskInput
-from resolvers.crm.record_type import (
-    EditContext,
-    PendingChange,
-    RecordType,
-    edit_record,
-    reassign_owner,
-    resolve_reference,
-    upsert_records,
-)
+from resolvers.crm.record_fields import reassign_owner, resolve_reference
+from resolvers.crm.record_type import EditContext, PendingChange, RecordType, edit_record, upsert_records
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.validation import clean_update
@@ -68,12 +62,12 @@ class TaskType(RecordType[Task, TaskInput]):
         is_past_due = task.due_at is not None and task.due_at <= (task.completed_at or edit.now)
         task.overdue_at = task.due_at if is_past_due else None
 
-    def alert_conditions(self, edit: EditContext, row: Task) -> Mapping[AlertKind, bool]:
-        return dict.fromkeys((AlertKind.TASK_OVERDUE, AlertKind.ASSIGNMENT_OVERDUE), row.is_overdue(edit.now))
-
-    def alert_occurrences(self, row: Task) -> Mapping[AlertKind, str]:
-        due = row.due_at.isoformat() if row.due_at else ""
-        return dict.fromkeys((AlertKind.TASK_OVERDUE, AlertKind.ASSIGNMENT_OVERDUE), due)
+    def alert_state(self, edit: EditContext, row: Task) -> AlertState:
+        kinds, due = (
+            (AlertKind.TASK_OVERDUE, AlertKind.ASSIGNMENT_OVERDUE),
+            row.due_at.isoformat() if row.due_at else "",
+        )
+        return AlertState(dict.fromkeys(kinds, row.is_overdue(edit.now)), dict.fromkeys(kinds, due))
 
     def activity_entries(self, edit: EditContext, change: PendingChange[Task]) -> Sequence[ActivityEntry]:
         task = change.row
