@@ -69,7 +69,10 @@ class LeadType(RecordType[Lead, LeadInput]):
             lead.touched_at = lead.created_at if change.is_new else edit.now
 
     def alert_state(self, edit: EditContext, row: Lead) -> AlertState:
-        return AlertState({AlertKind.LEAD_UNTOUCHED: row.status is LeadStatus.NEW and row.touched_at is None})
+        conditions = {
+            AlertKind.LEAD_UNTOUCHED: row.status is LeadStatus.NEW and row.touched_at is None,
+        }
+        return AlertState(conditions)
 
     def activity_entries(self, edit: EditContext, change: PendingChange[Lead]) -> Sequence[ActivityEntry]:
         lead = change.row
