@@ -179,7 +179,7 @@ class DealType(RecordType[Deal, DealInput]):
     def activity_entries(self, edit: EditContext, change: PendingChange[Deal]) -> Sequence[ActivityEntry]:
         deal, previous, now = change.row, change.previous, edit.now
         entries = []
-        if previous is None or change.is_restored:
+        if previous is None or change.was_deleted:
             at = now if previous else deal.created_at  # a deleted deal that is recorded again is active now
             entries.append(self.make_entry(change, ActivityKind.DEAL_CREATED, at, to=deal.stage_id))
         elif previous.stage_id != deal.stage_id:

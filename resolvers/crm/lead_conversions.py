@@ -19,8 +19,8 @@ async def follow_deals(edit: EditContext, deal_changes: Sequence[PendingChange[D
 
     The conversion of a deleted deal is withdrawn. One of a restored deal counts on the day on which it is restored.
     """
-    deleted_ids = {change.row.id for change in deal_changes if change.row.deleted_at and not change.is_restored}
-    restored_ids = {change.row.id for change in deal_changes if not change.row.deleted_at and change.is_restored}
+    deleted_ids = {change.row.id for change in deal_changes if change.row.deleted_at and not change.was_deleted}
+    restored_ids = {change.row.id for change in deal_changes if not change.row.deleted_at and change.was_deleted}
     if not deleted_ids and not restored_ids:
         return []
     leads = await Lead.filter(deal_id__in=[*deleted_ids, *restored_ids], deleted_at=None)

@@ -75,7 +75,7 @@ class PendingChange(Generic[Row]):
         return {name: old for name, old in old_values if getattr(self.row, name) != old}
 
     @property
-    def is_restored(self) -> bool:
+    def was_deleted(self) -> bool:
         """Return whether the record was deleted before the edit."""
         return self.previous is not None and self.previous.deleted_at is not None
 
