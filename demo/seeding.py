@@ -24,6 +24,7 @@ from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, decode_global_id, e
 from domain.primitives.periods import PeriodKind
 from domain.primitives.units import Unit
 from models.crm import pipelines
+from models.db import row_store
 from models.organization import people as people_rows
 from models.organization.people import Employee
 from resolvers.alerts import rules as alert_rules
@@ -130,7 +131,7 @@ class _DemoSeeder:
             row = self.employees[person.key]
             row.language = person.language
             row.password_hash = admin.password_hash  # hashing is slow by design, so the one hash is shared
-            await row.save(update_fields=["language", "password_hash"])
+            await row_store.save(row, "language", "password_hash")
             self.global_ids[person.key] = encode_global_id("Employee", row.id)
         for team in company_data.TEAMS:
             await teams.update_team(

@@ -17,7 +17,7 @@ from imports.import_run import ImportRun
 from imports.input_builder import MAP_FIELD_NAMES, InputBuilder
 from imports.map_file import FileMap
 from imports.name_lookup import derive_external_id, external_reference
-from models.crm.deals import Deal
+from models.crm import deals
 from resolvers.crm import products, stage_history
 from resolvers.crm.calls import CallType
 from resolvers.crm.clients import ClientType, ContactType
@@ -130,8 +130,7 @@ class Batch:
         """Return the external ids of those deals that exist already; empty for other kinds of records."""
         if self.file_map.kind != "deals":
             return set()
-        rows = await Deal.filter(external_id__in=list(external_ids)).values_list("external_id", flat=True)
-        return {str(external_id) for external_id in rows}
+        return await deals.list_external_ids(external_ids)
 
     def _stage_entries(self, values: RowValues, external_id: str, row: CsvRow) -> list[ImportedStageEntry]:
         """Return the stage entries of the row's deal, as far as the row has them."""

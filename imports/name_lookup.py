@@ -15,8 +15,10 @@ from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, encode_global_id
 from domain.primitives.text import search_key
 from domain.primitives.unset import UNSET
 from imports.cell_parsing import CellError
-from models.crm.clients import select_existing as existing_clients
-from models.crm.pipelines import Pipeline, Product, Stage
+from models.crm import clients, pipelines
+from models.crm.pipelines import Stage
+from models.db import row_store
+from models.organization import people as people_rows
 from models.organization.people import Employee, Team
 from resolvers.crm.record_type import ImportOutcome
 from resolvers.organization import company, people, teams
@@ -76,22 +78,20 @@ class NameLookup:
 
     async def load(self) -> None:
         """Read the existing rows."""
-        for employee in await Employee.all():
+        for employee in await people_rows.fetch_all():
             self._add_employee(employee)
-        for team in await Team.all():
+        for team in await people_rows.fetch_all_teams():
             self._add_team(team)
-        client_rows = await existing_clients().values_list("id", "external_id", "name")
         self.clients = NameIndex(
-            (encode_global_id("Client", client_id), external_id, name) for client_id, external_id, name in client_rows
+            (encode_global_id("Client", client_id), external_id, name)
+            for client_id, external_id, name in await clients.fetch_names()
         )
-        self.products = NameIndex(
-            (str(product_id), None, name) for product_id, name in await Product.all().values_list("id", "name")
-        )
+        self.products = NameIndex((str(product.id), None, product.name) for product in await pipelines.fetch_products())
         await self._read_stages()
 
     async def _read_stages(self) -> None:
-        stages = await Stage.all().order_by("position", "id")
-        for pipeline in await Pipeline.all().order_by("id"):
+        stages = await pipelines.fetch_all_stages()
+        for pipeline in await pipelines.fetch_all():
             pipeline_id = self._pipeline_ids.setdefault(pipeline.name, pipeline.id)
             self.stages_by_pipeline[pipeline.name] = [stage for stage in stages if stage.pipeline_id == pipeline_id]
 
@@ -147,8 +147,7 @@ class NameLookup:
         return ImportOutcome.UNCHANGED if self._column_values(global_id) == old_values else ImportOutcome.CHANGED
 
     def _column_values(self, global_id: str) -> dict[str, object]:
-        row = self._rows[global_id]
-        return {name: getattr(row, name) for name in row._meta.fields_db_projection}
+        return row_store.column_values(self._rows[global_id])
 
     # teams
 

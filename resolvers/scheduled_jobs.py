@@ -71,7 +71,7 @@ async def record_overdue_tasks(context: Context) -> bool:
     if not await tasks.has_newly_overdue(context.clock()):
         return False
     async with context.unit_of_work():
-        rows = await tasks.select_newly_overdue(context.now()).order_by("due_at", "id").limit(_BATCH_SIZE)
+        rows = await tasks.fetch_newly_overdue(context.now(), _BATCH_SIZE)
         await tasks.mark_overdue_recorded(rows)
         changes = []
         for task in rows:

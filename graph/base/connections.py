@@ -10,10 +10,10 @@ from typing import Any, Final, Generic, TypeVar
 import strawberry
 from graphql import FieldNode, FragmentSpreadNode, SelectionNode, SelectionSetNode
 from strawberry.utils.str_converters import to_snake_case
-from tortoise.queryset import QuerySet
 
 from graph.base.row_types import Info
 from models.db.keyset_pagination import PageArguments, PagedQuery
+from models.db.row_query import RowQuery
 
 Item = TypeVar("Item")
 
@@ -95,7 +95,7 @@ async def _paginate(info: Info, paged_query: PagedQuery[Any]) -> Any:
     through references are joined in the same statement.
     """
     relations = _requested_relations(info, paged_query.query)
-    page = paged_query.build_page(await info.context.fetch(paged_query.build_query().select_related(*relations)))
+    page = paged_query.build_page(await info.context.fetch(paged_query.build_query().with_relations(relations)))
     cursors = page.cursors
     return Connection(
         edges=[Edge(cursor=cursor, node=row) for cursor, row in zip(cursors, page.rows, strict=True)],
@@ -109,10 +109,10 @@ async def _paginate(info: Info, paged_query: PagedQuery[Any]) -> Any:
     )
 
 
-def _requested_relations(info: Info, query: QuerySet[Any]) -> list[str]:
+def _requested_relations(info: Info, query: RowQuery[Any]) -> list[str]:
     """Return the foreign keys of the rows that the client selects fields of; field and foreign key share a name."""
     requested = {to_snake_case(name) for name in _requested_node_fields(info)}
-    return sorted(requested & query.model._meta.fk_fields)
+    return sorted(requested & query.relation_names)
 
 
 def _requested_node_fields(info: Info) -> Iterator[str]:

@@ -30,7 +30,8 @@ from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import Path, Undefined, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
-from tortoise.models import Model
+
+from models.db.row_store import TableRow
 
 PLAN_KEY: Final = "scoreline-plan"
 _STRAWBERRY_DEFINITION_KEY: Final = "strawberry-definition"
@@ -47,7 +48,7 @@ def is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
     awaitable = _AWAITABLE_TYPES.get(value_type)
     if awaitable is None:
         awaitable = _AWAITABLE_TYPES[value_type] = hasattr(value_type, "__await__") and not issubclass(
-            value_type, Model
+            value_type, TableRow
         )
     return awaitable
 

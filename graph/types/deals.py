@@ -112,7 +112,7 @@ history to estimate it."""
         root: strawberry.Parent[rows.Deal],
         info: Info,
     ) -> Any:
-        return activities.Activity.filter(subject_kind="Deal", subject_id=root.id)
+        return activities.select_about("Deal", root.id)
 
 
 @row_type(clients.Client, description="A client: a buyer, with contacts and deals.")
@@ -145,7 +145,7 @@ class Client(Node):
         root: strawberry.Parent[clients.Client],
         info: Info,
     ) -> Any:
-        return rows.select_for_client(root.id).filter(info.context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
+        return rows.select_for_client(root.id).where(info.context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
 
 
 @row_type(clients.Contact, description="A person in the client base.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from domain.alerts import rules as alert_rules
 from domain.alerts.rules import (
@@ -27,7 +27,7 @@ from models.alerts import alerts, inactivity
 from models.alerts.alerts import Alert, RaisedAlert
 from models.crm.deals import Deal
 from models.crm.leads import Lead
-from models.db import connection
+from models.db import connection, row_store
 from models.organization import people
 from models.organization.people import Employee, TeamTree
 from resolvers.activities.entries import ActivityEntry, RecordChange
@@ -38,6 +38,8 @@ from resolvers.alerts.notifications import Notification
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.alerts.settlement import MovedGoals, settle_alerts, settle_goal_alerts
 from resolvers.request.context import Context
+
+_INSERT_BATCH_SIZE: Final = 100
 
 
 def to_event(line: ActivityEntry, actor: int | None) -> Event:
@@ -110,9 +112,7 @@ async def _drop_closed_deals(last_activity: dict[Subject, Any], changes: Sequenc
     """
     deal_changes = {change.subject_id: change for change in changes if change.subject_kind == "Deal"}
     other_ids = [deal_id for kind, deal_id in last_activity if kind == "Deal" and deal_id not in deal_changes]
-    open_ids = (
-        {row.id for row in await Deal.filter(id__in=other_ids) if is_existing_open_deal(row)} if other_ids else set()
-    )
+    open_ids = {row.id for row in await row_store.fetch(Deal, other_ids) if is_existing_open_deal(row)}
     closed_ids = []
     for deal_id in [deal_id for kind, deal_id in last_activity if kind == "Deal"]:
         if deal_id in open_ids or (deal_id in deal_changes and _is_open_deal(deal_changes[deal_id].after)):
@@ -173,7 +173,7 @@ async def raise_alerts(context: Context, pairs: Sequence[tuple[ActiveRule, Alert
             await connection.reserve_ids(RaisedAlert, len(to_raise)), to_raise, strict=True
         )
     ]
-    await _insert(RaisedAlert, raised_alerts)
+    await row_store.insert_all(raised_alerts, batch_size=_INSERT_BATCH_SIZE)
     recipient_lookup = await _RecipientLookup.load(context, [candidate for _, candidate, notify in to_raise if notify])
     recipients = [
         (row, active_rule, employee)
@@ -187,7 +187,7 @@ async def raise_alerts(context: Context, pairs: Sequence[tuple[ActiveRule, Alert
             await connection.reserve_ids(Alert, len(recipients)), recipients, strict=True
         )
     ]
-    await _insert(Alert, inbox_alerts)
+    await row_store.insert_all(inbox_alerts, batch_size=_INSERT_BATCH_SIZE)
     context.publish(*(f"alerts:{employee.id}" for _, _, employee in recipients))
     await notifications.enqueue(
         context,
@@ -196,13 +196,6 @@ async def raise_alerts(context: Context, pairs: Sequence[tuple[ActiveRule, Alert
             for alert, (row, active_rule, employee) in zip(inbox_alerts, recipients, strict=True)
         ],
     )
-
-
-async def _insert(model: Any, rows: Sequence[Any]) -> None:
-    for row in rows:
-        row._custom_generated_pk = True
-    if rows:
-        await model.bulk_create(rows, batch_size=100)
 
 
 async def _load_deduplicator(pairs: Sequence[tuple[ActiveRule, AlertCandidate]], now: datetime) -> AlertDeduplicator:

@@ -19,6 +19,7 @@ from models.alerts import alerts, inactivity
 from models.alerts.inactivity import MIN_INACTIVITY, InactiveEmployee, InactivityTimer
 from models.crm.deals import Deal
 from models.crm.leads import Lead
+from models.db import row_store
 from resolvers.alerts.candidates import build_candidates, deal_activity_data
 from resolvers.alerts.rules import ActiveRule, active_rules
 from resolvers.request.context import Context
@@ -96,7 +97,7 @@ async def find_inactive_records(
     }
     deadlines = await _passed_deadlines(context, active_rule, timer_times)
     events = []
-    for row in await watched.model.filter(id__in=list(deadlines)) if deadlines else ():
+    for row in await row_store.fetch(watched.model, deadlines.keys()):
         subject = (watched.subject_kind, row.id)
         for name in watched.columns if subject in previous_rows else ():
             setattr(row, name, getattr(previous_rows[subject], name))

@@ -24,6 +24,7 @@ from domain.primitives.units import Unit
 from models.alerts import alerts
 from models.alerts.alerts import AlertRule
 from models.crm.pipelines import Stage
+from models.db import row_store
 from models.goals.goals import OwnerKind
 from models.organization.people import Employee, TeamTree
 from resolvers.alerts.inputs import RuleInput
@@ -62,13 +63,13 @@ async def active_rules(context: Context, kinds: Collection[AlertKind]) -> list[A
     """Return the enabled rules of these kinds."""
     if not kinds:
         return []
-    rows = await alerts.query_rules().filter(enabled=True, kind__in=list(kinds)).order_by("id")
+    rows = await alerts.fetch_enabled_rules(kinds)
     return [ActiveRule(row, to_rule(row, context.tree)) for row in rows]
 
 
 async def has_any_rule() -> bool:
     """Return whether the company has, or has had, any rule."""
-    return await AlertRule.exists()
+    return await alerts.has_any_rule()
 
 
 async def create_default_rules(now: datetime) -> None:
@@ -87,12 +88,12 @@ async def create_default_rules(now: datetime) -> None:
             )
             row.set_recipients(definition.default_recipients)
             rows.append(row)
-    await AlertRule.bulk_create(rows)
+    await row_store.insert_all(rows)
 
 
 async def create(context: Context, input: RuleInput) -> AlertRule:
     row = await build_rule(context, input)
-    await row.save()
+    await row_store.save(row)
     return row
 
 
@@ -100,8 +101,9 @@ async def update(context: Context, global_id: str, input: RuleInput) -> AlertRul
     """Replace the whole rule. If its kind changes, its active alerts are resolved, so that they hold nothing back."""
     old = await _get_existing(context, global_id)
     row = await build_rule(context, input)
-    row.id, row.created_at, row._saved_in_db = old.id, old.created_at, True
-    await row.save()
+    row.created_at = old.created_at
+    row_store.take_place_of(row, old)
+    await row_store.save(row)
     if row.kind is not old.kind:
         await alerts.resolve_all_of_rule(old.id, context.now())
     return row
@@ -112,7 +114,7 @@ async def delete(context: Context, global_id: str) -> AlertRule:
     row = await _get_existing(context, global_id, with_deleted=True)
     if row.deleted_at is None:
         row.deleted_at = context.now()
-        await row.save(update_fields=["deleted_at"])
+        await row_store.save(row, "deleted_at")
     return row
 
 
@@ -128,14 +130,14 @@ async def find(context: Context, global_id: str, *, with_deleted: bool = False) 
     pair = decode_global_id(global_id)
     if not pair or pair[0] != "AlertRule" or not context.viewer.can_company_wide(Action.MANAGE_ALERT_RULES):
         return None
-    return await (AlertRule.all() if with_deleted else alerts.query_rules()).get_or_none(id=pair[1])
+    return await alerts.find_rule(pair[1], with_deleted=with_deleted)
 
 
 async def list_rules(context: Context) -> list[AlertRule]:
     """Return all rules, the oldest first; an empty list if the viewer is not an administrator."""
     if not context.viewer.can_company_wide(Action.MANAGE_ALERT_RULES):
         return []
-    return await alerts.query_rules().order_by("id")
+    return await alerts.list_rules()
 
 
 async def load_visible_rules(context: Context, ids: Sequence[int]) -> list[AlertRule | None]:
@@ -199,7 +201,7 @@ async def _parse_stage(input: RuleInput) -> int:
     if input.stage is None:
         raise Required("Name the stage that deals enter.", "input", "stage")
     pair = decode_global_id(input.stage)
-    if not pair or pair[0] != "Stage" or not await Stage.exists(id=pair[1]):
+    if not pair or pair[0] != "Stage" or not await row_store.exists(Stage, pair[1]):
         raise NotFound("There is no such stage.", "input", "stage")
     return pair[1]
 
@@ -250,7 +252,7 @@ def _require_rule_admin(context: Context) -> None:
 async def load_scopes(context: Context, rows: Sequence[AlertRule]) -> list[Any]:
     """Return the scope (company, team or employee) of each rule."""
     employee_ids = [row.scope_id for row in rows if row.scope_kind is OwnerKind.EMPLOYEE]
-    employees = {row.id: row for row in await Employee.filter(id__in=employee_ids)} if employee_ids else {}
+    employees = {row.id: row for row in await row_store.fetch(Employee, employee_ids)}
     company = await context.company()
     return [
         scopes.get_owner_row(context, row.scope_kind, row.scope_id, employees.get(row.scope_id), company)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from domain.errors.user_errors import Invalid, NotFound
 from domain.permissions import Action, DeviceKind
 from domain.primitives.global_ids import decode_global_id
+from models.auth import sessions as device_rows
 from models.auth.sessions import Device
+from models.db import row_store
 from models.goals.goals import OwnerKind
 from resolvers.auth import audit, sessions
 from resolvers.request import scopes, validation
@@ -26,12 +28,9 @@ async def create_device(
             raise Invalid("A device stands for a team or the company.", "input", "scope")
         team_id = scope.id if scope.kind is OwnerKind.TEAM else None
     token, digest = sessions.new_device_token()
-    device = await Device.create(
-        name=validation.clean_name(name, "input", "name"),
-        kind=kind,
-        team_id=team_id,
-        digest=digest,
-        created_at=context.now(),
+    name = validation.clean_name(name, "input", "name")
+    device = await row_store.insert(
+        Device(name=name, kind=kind, team_id=team_id, digest=digest, created_at=context.now())
     )
     audit.record(context, "device created", device=device.id, kind=device.kind, team=team_id)
     return device, token
@@ -40,12 +39,12 @@ async def create_device(
 async def revoke_device(context: Context, global_id: str) -> Device:
     """Revoke a device; its open sockets close."""
     decoded_id = decode_global_id(global_id)
-    device = await Device.get_or_none(id=decoded_id[1]) if decoded_id and decoded_id[0] == "Device" else None
+    device = await row_store.find(Device, decoded_id[1]) if decoded_id and decoded_id[0] == "Device" else None
     if device is None or not context.viewer.can_company_wide(Action.ADMINISTER):  # only administrators see devices
         raise NotFound("There is no such device.", "id")
     if device.revoked_at is None:
         device.revoked_at = context.now()
-        await device.save(update_fields=["revoked_at"])
+        await row_store.save(device, "revoked_at")
         context.publish(f"device:{device.id}")
         audit.record(context, "device revoked", device=device.id)
     return device
@@ -55,4 +54,4 @@ async def list_devices(context: Context) -> list[Device]:
     """Return all devices, newest first; an empty list for viewers other than administrators."""
     if not context.viewer.can_company_wide(Action.ADMINISTER):
         return []
-    return await Device.all().order_by("-id")
+    return await device_rows.list_devices()

@@ -19,7 +19,8 @@ from domain.i18n.account_messages import format_link_mail
 from domain.permissions import Action
 from models.auth import password_links, sign_ins
 from models.auth.password_links import PasswordLink, PasswordMail
-from models.organization import accounts
+from models.db import row_store
+from models.organization import accounts, people
 from models.organization.company import find_company
 from models.organization.people import Employee
 from resolvers.auth import attempts, audit, passwords
@@ -92,7 +93,7 @@ async def request_reset(context: Context, email: str) -> None:
 
 
 async def _request_mail(email: str, purpose: LinkPurpose, language: str, now: datetime) -> None:
-    await PasswordMail.create(email=email, purpose=purpose, language=language, requested_at=now, due_at=now)
+    await row_store.insert(PasswordMail(email=email, purpose=purpose, language=language, requested_at=now, due_at=now))
 
 
 def choose_purpose(employee: Employee) -> LinkPurpose:
@@ -102,12 +103,11 @@ def choose_purpose(employee: Employee) -> LinkPurpose:
 async def create_link(employee: Employee, purpose: LinkPurpose, public_url: str | None, now: datetime) -> str:
     """Create a link and return it, as a path if the server's public address is not configured."""
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    await PasswordLink.create(
-        employee_id=employee.id,
-        purpose=purpose,
-        digest=_digest(token),
-        created_at=now,
-        expires_at=now + LINK_LIFETIMES[purpose],
+    expires_at = now + LINK_LIFETIMES[purpose]
+    await row_store.insert(
+        PasswordLink(
+            employee_id=employee.id, purpose=purpose, digest=_digest(token), created_at=now, expires_at=expires_at
+        )
     )
     return f"{public_url or ''}/password#token={token}"
 
@@ -118,7 +118,7 @@ async def set_password(context: Context, token: str, password: str) -> str:
     The link ends with it, as do all others of the employee and all their sessions, and their sign-in is unlocked. The
     same call again within `REPEAT_WINDOW` has the same answer, since the first one may have been lost.
     """
-    link = await PasswordLink.get_or_none(digest=_digest(token)).select_related("employee")
+    link = await password_links.find_link(_digest(token))
     if link is None:
         await attempts.count_wrong_token(context.services.rate_limiter, context.client.network, token)
         raise Invalid(_INVALID_LINK, "input", "token")
@@ -167,7 +167,7 @@ class LinkMail:
 
 async def render_mail(mail: PasswordMail, public_url: str | None, now: datetime) -> LinkMail | None:
     """Create the link of a requested mail and render it; None if no active employee has the address."""
-    employee = await Employee.get_or_none(email=mail.email, active=True)
+    employee = await people.find_active_by_email(mail.email)
     company = await find_company()
     if employee is None or company is None:
         return None

@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from tortoise.expressions import Q
-from tortoise.queryset import QuerySet
-
 from domain.errors.user_errors import Conflict
 from domain.permissions import Action
 from domain.primitives.money import from_minor
-from domain.primitives.text import search_key
 from domain.primitives.unset import UNSET
 from models.crm import activities, clients
 from models.crm.activities import ActivityKind
 from models.crm.clients import Client, Contact
 from models.crm.deals import ClientWins
+from models.db.row_query import RowQuery
 from models.goals.goals import Goal
 from resolvers.crm.inputs import ClientInput, ContactInput
 from resolvers.crm.record_fields import reassign_owner, resolve_reference, set_creation_credit, update_created_at
@@ -78,7 +75,7 @@ async def ensure_deletable(context: Context, row: Client) -> None:
             " delete them or give them another client first.",
             "id",
         )
-    if any(await clients.count_dependents(row.id, lambda owner: Q())):
+    if any(await clients.count_dependents(row.id)):
         raise Conflict(
             "Records out of your reach belong to this client: ask a manager who stands above their owners.", "id"
         )
@@ -98,8 +95,7 @@ async def upsert_contacts(
 
 async def fetch_visible_contacts(context: Context, client_ids: Sequence[int]) -> list[list[Contact]]:
     """Return the contacts of each client that the viewer may see, in name order."""
-    rows = await clients.select_contacts(client_ids).filter(context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
-    return [[row for row in rows if row.client_id == client_id] for client_id in client_ids]
+    return await clients.fetch_contacts(client_ids, context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
 
 
 async def sum_visible_wins(context: Context, wins: ClientWins) -> Decimal:
@@ -116,7 +112,7 @@ async def fetch_visible_activity_times(context: Context, client_ids: Sequence[in
     )
 
 
-async def select_clients(context: Context, scope: ScopeArgument, search: str | None) -> QuerySet[Client]:
+async def select_clients(context: Context, scope: ScopeArgument, search: str | None) -> RowQuery[Client]:
     """Return a query of the clients in the scope and within the viewer's reach, with the text in their name."""
     query = await filter_records_in_scope(context, clients.select_existing(), "owner", scope)
-    return query.filter(search_key__contains=search_key(search)) if search else query
+    return clients.narrow(query, search=search)

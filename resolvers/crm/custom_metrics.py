@@ -13,6 +13,7 @@ from domain.permissions import Action
 from domain.primitives.units import Unit, format_decimal, from_smallest
 from models.crm.activities import ActivityKind
 from models.crm.custom_metrics import CompanyMetric, Result
+from models.db import row_store
 from models.goals.goals import Goal
 from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
@@ -42,10 +43,12 @@ async def create_metric(context: Context, *, key: str, name: str, description: s
         if is_repetition and existing.facts_type is ResultFacts:
             return existing
         raise Conflict("There is a metric with this key already.", "input", "key")
-    row = await CompanyMetric.create(key=key, name=name, description=description, unit=unit, created_at=context.now())
+    await row_store.insert(
+        CompanyMetric(key=key, name=name, description=description, unit=unit, created_at=context.now())
+    )
     context.invalidate()
     context.publish("metrics")
-    return (await context.metrics())[row.key]
+    return (await context.metrics())[key]
 
 
 class ResultType(RecordType[Result, ResultInput]):

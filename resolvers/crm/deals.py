@@ -15,7 +15,8 @@ from domain.primitives.money import convert, from_minor
 from domain.primitives.unset import UNSET, Unset
 from models.crm import deals
 from models.crm.activities import ActivityKind
-from models.crm.deals import Deal, StageEntry
+from models.crm.deals import Deal
+from models.db import row_store
 from models.goals.goals import Goal
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm import lead_conversions, stage_history
@@ -141,7 +142,7 @@ class DealType(RecordType[Deal, DealInput]):
         for deal in changed_deals.values():
             if deal.client_id is None and deal.sale_kind is SaleKind.REPEAT and not deal.sale_kind_given:
                 deal.sale_kind = SaleKind.FIRST  # without a client, it does not follow an earlier win
-                await deal.save(update_fields=["sale_kind"])
+                await row_store.save(deal, "sale_kind")
         client_ids = {
             client_id
             for change in changes
@@ -158,7 +159,7 @@ class DealType(RecordType[Deal, DealInput]):
             if row.id not in changed_deals:
                 record_changes.append(RecordChange("Deal", deal.id, before, deal.facts()))
         for kind, ids in regraded_ids.items():  # grouped by kind: an import can change hundreds
-            await Deal.filter(id__in=ids).update(sale_kind=kind)
+            await deals.set_sale_kind(ids, kind)
         return RelatedChanges(record_changes, _list_announcements(edit, changes))
 
     def alert_state(self, edit: EditContext, row: Deal) -> AlertState:
@@ -236,8 +237,7 @@ async def move_deal(context: Context, global_id: str, stage: str, at: datetime |
                 raise Invalid("The move cannot be before the deal was created.", "input", "at")
 
     deal, goals = await edit_record(context, DealType(), global_id, DealInput(stage=stage), apply_move)
-    entries = StageEntry.filter(deal_id=deal.id, stage_id=deal.stage_id, entered_at=moved_at)
-    if moved_at is not None and not await entries.exists():
+    if moved_at is not None and not await deals.has_entered_stage(deal, moved_at):
         raise Conflict("The deal is in this stage already: leave `at` out, or choose another stage.", "input", "at")
     return deal, goals
 

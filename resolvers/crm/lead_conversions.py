@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from copy import copy
 
 from domain.ledger.record_facts import LeadStatus
+from models.crm import leads
 from models.crm.deals import Deal
-from models.crm.leads import Lead
+from models.db import row_store
 from resolvers.activities.entries import RecordChange
 from resolvers.crm.record_type import EditContext, PendingChange
 
@@ -23,10 +24,10 @@ async def follow_deals(edit: EditContext, deal_changes: Sequence[PendingChange[D
     restored_ids = {change.row.id for change in deal_changes if not change.row.deleted_at and change.was_deleted}
     if not deleted_ids and not restored_ids:
         return []
-    leads = await Lead.filter(deal_id__in=[*deleted_ids, *restored_ids], deleted_at=None)
-    await edit.resolver.load_by_row_ids("Employee", [lead.owner_id for lead in leads])
+    rows = await leads.fetch_existing_of_deals([*deleted_ids, *restored_ids])
+    await edit.resolver.load_by_row_ids("Employee", [lead.owner_id for lead in rows])
     record_changes = []
-    for lead in leads:
+    for lead in rows:
         before, previous = lead.facts(), copy(lead)
         if lead.deal_id in deleted_ids and previous.status is LeadStatus.CONVERTED:
             lead.status = LeadStatus.IN_PROGRESS
@@ -38,6 +39,6 @@ async def follow_deals(edit: EditContext, deal_changes: Sequence[PendingChange[D
             lead.converted_by, lead.converted_team = owner.id, edit.memberships.team_id_at(owner, edit.now)
         else:
             continue
-        await lead.save(update_fields=["status", "converted_at", "converted_on", "converted_by", "converted_team"])
+        await row_store.save(lead, "status", "converted_at", "converted_on", "converted_by", "converted_team")
         record_changes.append(RecordChange("Lead", lead.id, before, lead.facts(), previous=previous))
     return record_changes

@@ -6,19 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from tortoise.expressions import Q
-from tortoise.queryset import QuerySet
-
 from domain.errors.user_errors import Conflict, NotFound
-from domain.ledger.record_facts import DealStatus
 from domain.primitives.global_ids import decode_global_id, encode_global_id, parse_external_id
-from domain.primitives.text import search_key
 from models.crm import calls, deals, leads, tasks
 from models.crm.calls import Call
 from models.crm.deals import Deal
 from models.crm.leads import Lead
 from models.crm.tasks import Task
-from models.db.columns import MAX_TEXT_LENGTH
+from models.db.row_query import RowQuery
 from models.goals.goals import Goal
 from resolvers.crm import clients as client_resolvers
 from resolvers.crm.calls import CallType
@@ -79,65 +74,47 @@ def global_id_of(row: Any) -> str:
     return encode_global_id(type(row).__name__, row.id)
 
 
-async def select_deals(context: Context, scope: ScopeArgument, criteria: DealCriteria | None) -> QuerySet[Deal]:
+async def select_deals(context: Context, scope: ScopeArgument, criteria: DealCriteria | None) -> RowQuery[Deal]:
     """Return a query of the deals that are in the scope, within the viewer's reach and match the filter."""
     query = await scopes.filter_records_in_scope(context, deals.select_existing(), "owner", scope)
     return await filter_deals(context, query, criteria or DealCriteria())
 
 
-async def filter_deals(context: Context, query: QuerySet[Deal], criteria: DealCriteria) -> QuerySet[Deal]:
-    if criteria.status:
-        query = query.filter(status__in=list(criteria.status))
-    if criteria.stage:
-        query = query.filter(stage_id__in=_decode_ids("Stage", criteria.stage))
-    if criteria.client is not None:
-        query = query.filter(client_id=await _resolve_filter_id(context, "Client", criteria.client))
-    if criteria.owner is not None:
-        query = query.filter(owner_id=await _resolve_filter_id(context, "Employee", criteria.owner))
-    if criteria.product:
-        is_storable = len(criteria.product) <= MAX_TEXT_LENGTH
-        query = query.filter(product=criteria.product) if is_storable else query.filter(id=0)
-    if criteria.has_problems is not None:
-        query = query.exclude(problem=None) if criteria.has_problems else query.filter(problem=None)
-    if criteria.search:
-        query = query.filter(search_key__contains=search_key(criteria.search))
-    days = await _resolve_days(context, criteria.period)
-    if days:
-        closed_in_period = Q(closed_on__gte=days[0], closed_on__lte=days[1]) & ~Q(status=DealStatus.OPEN)
-        query = query.filter(
-            closed_in_period | Q(created_on__gte=days[0], created_on__lte=days[1], status=DealStatus.OPEN)
-        )
-    return query
+async def filter_deals(context: Context, query: RowQuery[Deal], criteria: DealCriteria) -> RowQuery[Deal]:
+    return deals.narrow(
+        query,
+        statuses=criteria.status,
+        stage_ids=_decode_ids("Stage", criteria.stage) if criteria.stage else None,
+        client_id=await _resolve_filter_id(context, "Client", criteria.client),
+        owner_id=await _resolve_filter_id(context, "Employee", criteria.owner),
+        product=criteria.product,
+        has_problem=criteria.has_problems,
+        search=criteria.search,
+        days=await _resolve_days(context, criteria.period),
+    )
 
 
-async def select_leads(context: Context, scope: ScopeArgument, criteria: LeadCriteria | None) -> QuerySet[Lead]:
+async def select_leads(context: Context, scope: ScopeArgument, criteria: LeadCriteria | None) -> RowQuery[Lead]:
     query = await scopes.filter_records_in_scope(context, leads.select_existing(), "owner", scope)
     criteria = criteria or LeadCriteria()
-    if criteria.status:
-        query = query.filter(status__in=list(criteria.status))
-    days = await _resolve_days(context, criteria.period)
-    return query.filter(created_on__gte=days[0], created_on__lte=days[1]) if days else query
+    return leads.narrow(query, statuses=criteria.status, days=await _resolve_days(context, criteria.period))
 
 
-async def select_tasks(context: Context, scope: ScopeArgument, criteria: TaskCriteria | None) -> QuerySet[Task]:
+async def select_tasks(context: Context, scope: ScopeArgument, criteria: TaskCriteria | None) -> RowQuery[Task]:
     query = await scopes.filter_records_in_scope(context, tasks.select_existing(), "assignee", scope)
     criteria = criteria or TaskCriteria()
-    if criteria.kind is not None:
-        query = query.filter(kind=criteria.kind)
-    if criteria.completed is not None:
-        query = query.filter(completed_at__isnull=not criteria.completed)
-    if criteria.overdue is not None:
-        overdue = Q(completed_at=None, due_at__lte=context.now())
-        query = query.filter(
-            overdue if criteria.overdue else Q(due_at=None) | Q(due_at__gt=context.now()) | ~Q(completed_at=None)
-        )
-    return query
+    return tasks.narrow(
+        query,
+        kind=criteria.kind,
+        is_completed=criteria.completed,
+        is_overdue=criteria.overdue,
+        now=context.now(),
+    )
 
 
-async def select_calls(context: Context, scope: ScopeArgument, period: PeriodKey | None) -> QuerySet[Call]:
+async def select_calls(context: Context, scope: ScopeArgument, period: PeriodKey | None) -> RowQuery[Call]:
     query = await scopes.filter_records_in_scope(context, calls.select_existing(), "employee", scope)
-    days = await _resolve_days(context, period)
-    return query.filter(made_on__gte=days[0], made_on__lte=days[1]) if days else query
+    return calls.narrow(query, days=await _resolve_days(context, period))
 
 
 async def _resolve_days(context: Context, period_key: PeriodKey | None) -> tuple[date, date] | None:
@@ -151,11 +128,13 @@ async def _resolve_days(context: Context, period_key: PeriodKey | None) -> tuple
 
 def _decode_ids(kind: str, global_ids: Sequence[str]) -> list[int]:
     types_and_ids = [decode_global_id(global_id) for global_id in global_ids]
-    return [type_and_id[1] for type_and_id in types_and_ids if type_and_id and type_and_id[0] == kind] or [0]
+    return [type_and_id[1] for type_and_id in types_and_ids if type_and_id and type_and_id[0] == kind]
 
 
-async def _resolve_filter_id(context: Context, kind: str, global_id: str) -> int:
+async def _resolve_filter_id(context: Context, kind: str, global_id: str | None) -> int | None:
     """Return the row id for an id in a filter; 0, which matches no row, if it is not visible to the viewer."""
+    if global_id is None:
+        return None
     resolver = IdResolver(context)
     await resolver.load_by_global_ids(kind, [global_id])
     try:

@@ -20,9 +20,9 @@ from domain.alerts.states import AlertState
 from domain.errors.user_errors import Conflict, UserError
 from domain.ledger.record_facts import RecordFacts
 from domain.primitives.calendar import Calendar
-from models.crm import records
 from models.crm.activities import ActivityKind
 from models.crm.records import CrmRecord
+from models.db import row_store
 from models.goals.goals import Goal
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import TeamMembershipHistory
@@ -70,7 +70,7 @@ class PendingChange(Generic[Row]):
     @property
     def changed_columns(self) -> dict[str, object]:
         """Return the columns that changed, with their old values; none for a new record."""
-        columns = records.list_columns(type(self.row)) if self.previous else ()
+        columns = row_store.column_names(type(self.row)) if self.previous else ()
         old_values = ((name, getattr(self.previous, name)) for name in columns)
         return {name: old for name, old in old_values if getattr(self.row, name) != old}
 
@@ -310,9 +310,9 @@ async def _save_changes(
 ) -> list[Goal]:
     new_changes = [change for change in changes if change.is_new]
     updates = [(change, columns) for change in changes if (columns := change.changed_columns)]
-    await records.insert_records([change.row for change in new_changes])
+    await row_store.insert_with_ids([change.row for change in new_changes], batch_size=200)
     for change, columns in updates:
-        await records.update_record(change.row, columns)
+        await row_store.save(change.row, *columns)
     effective_changes = [*new_changes, *(change for change, _ in updates)]
     if not effective_changes:
         return []

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from domain.errors.user_errors import UserError
 from domain.ledger.record_facts import DealStatus
 from models.crm import deals
-from models.crm.deals import Deal, StageEntry
+from models.crm.deals import Deal
 from resolvers.crm.record_type import EditContext, ImportOutcome, PendingChange
 from resolvers.request import validation
 from resolvers.request.context import Context
@@ -36,8 +36,7 @@ async def record_stage_entries(edit: EditContext, changes: Sequence[PendingChang
     for change in changes:
         deal, previous = change.row, change.previous
         if previous and previous.created_at != deal.created_at:  # the first entry has the creation time
-            first_entry = StageEntry.filter(deal_id=deal.id, entered_at=previous.created_at)
-            await first_entry.update(entered_at=deal.created_at, entered_on=deal.created_on)
+            await deals.move_first_stage_entry(deal, previous.created_at)
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ async def import_stage_entries(
     """
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Deal", (entry.deal_global_id for entry in imported_entries))
-    stored_entries = await StageEntry.filter(deal_id__in=list(resolver.loaded_ids("Deal")) or [0])
+    stored_entries = await deals.fetch_stage_entries(resolver.loaded_ids("Deal"))
     existing_keys = {(entry.deal_id, entry.stage_id, entry.entered_at) for entry in stored_entries}
     calendar, now = await context.calendar(), context.now()
     results: list[ImportOutcome | UserError] = []

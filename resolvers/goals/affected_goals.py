@@ -7,6 +7,7 @@ from typing import Any
 
 from domain.ledger.metrics import Score
 from models.crm.activities import ActivityKind
+from models.db import row_store
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
@@ -47,7 +48,7 @@ async def mark_goals_moved(
         if value < goal.target or goal.target in goal.announced or goal.archived_at is not None:
             continue
         goal.announced = [*goal.announced, goal.target]
-        await goal.save(update_fields=["announced"])
+        await row_store.save(goal, "announced")
         achievements.append(make_goal_entry(context, goal, ActivityKind.GOAL_ACHIEVED, reached=goal.target))
     return MovedGoals(list(goals), values, alerted_goal_ids, achievements)
 

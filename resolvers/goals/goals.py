@@ -7,8 +7,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from tortoise.expressions import Q
-
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange
 from domain.i18n.metric_names import metric_name
 from domain.i18n.period_labels import format_period
@@ -17,10 +15,12 @@ from domain.primitives.global_ids import decode_global_id
 from domain.primitives.periods import Period, PeriodKind
 from domain.primitives.units import Unit
 from models.crm.activities import ActivityKind
+from models.db import row_store
+from models.db.row_query import Condition
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
-from models.organization import memberships
+from models.organization import memberships, people
 from models.organization.people import Employee
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
@@ -64,7 +64,7 @@ async def set_goal(context: Context, input: GoalInput) -> Goal:
         input.pro_rated,
     )
     given_name = validation.clean_optional_line(input.name, "input", "name")
-    existing = await goals.competing(scope.kind, scope.id, metric.key, goal_period, until=goal_period.end).first()
+    existing = await goals.find_competing(scope.kind, scope.id, metric.key, goal_period, until=goal_period.end)
     if existing is not None:
         is_repetition = (existing.period, existing.target, existing.full_target, existing.recurring) == (
             goal_period,
@@ -76,24 +76,26 @@ async def set_goal(context: Context, input: GoalInput) -> Goal:
             return existing
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
     name = given_name or f"{metric_name(metric, context.language)}, {format_period(goal_period, context.language)}"
-    goal = await Goal.create(
-        name=name[:200],
-        owner_kind=scope.kind,
-        owner_id=scope.id,
-        metric=metric.key,
-        target=target,
-        full_target=full_target,
-        kind=goal_period.kind,
-        first_day=goal_period.start,
-        last_day=goal_period.end,
-        recurring=input.recurring,
-        created_by_id=context.viewer.id,
-        created_at=context.now(),
+    goal = await row_store.insert(
+        Goal(
+            name=name[:200],
+            owner_kind=scope.kind,
+            owner_id=scope.id,
+            metric=metric.key,
+            target=target,
+            full_target=full_target,
+            kind=goal_period.kind,
+            first_day=goal_period.start,
+            last_day=goal_period.end,
+            recurring=input.recurring,
+            created_by_id=context.viewer.id,
+            created_at=context.now(),
+        )
     )
     [value] = await scores.goal_values([goal])
     if value >= goal.target:  # already reached when it is set: no crossing, so no announcement
         goal.announced = [goal.target]
-        await goal.save(update_fields=["announced"])
+        await row_store.save(goal, "announced")
     await write_activity_entries(
         context,
         [make_goal_entry(context, goal, ActivityKind.GOAL_SET, **_activity_data(goal, metric.unit, company.currency))],
@@ -141,7 +143,7 @@ async def archive_goal(context: Context, global_id: str) -> Goal:
     goal = await _find_editable(context, global_id, "id")
     if goal.archived_at is None:
         goal.archived_at = context.now()
-        await goal.save(update_fields=["archived_at"])
+        await row_store.save(goal, "archived_at")
         await write_activity_entries(context, [make_goal_entry(context, goal, ActivityKind.GOAL_ARCHIVED)])
         mark_moved(context, goal)
         await resolve_all([("Goal", goal.id)], context.now())
@@ -195,7 +197,7 @@ async def _find_editable(context: Context, global_id: str, *path: str) -> Goal:
 
 
 async def _load_owner(context: Context, goal: Goal) -> Any:
-    employee = await Employee.get(id=goal.owner_id) if goal.owner_kind is OwnerKind.EMPLOYEE else None
+    employee = await row_store.get(Employee, goal.owner_id) if goal.owner_kind is OwnerKind.EMPLOYEE else None
     return scopes.get_owner_row(context, goal.owner_kind, goal.owner_id, employee, await context.company())
 
 
@@ -243,7 +245,7 @@ async def goals_of_scope(
         return []
     if scope.employee is not None:
         context.loaded_employees[scope.id] = scope.employee  # other fields of these goals check its rights, too
-    condition = Q(owner_kind=scope.kind, owner_id=scope.id)
+    condition = goals.match_owner(scope.kind, scope.id)
     rows = await _list_matching(context, condition, period_key, None, include_archived)
     return [row for row in rows if context.viewer.can_see_goal(row, scope.employee)]
 
@@ -276,7 +278,7 @@ async def list_own_goals(context: Context) -> list[Goal]:
     """Return the viewer's own goals of periods that contain today; for a device, those within its scope."""
     if context.viewer.employee is None:
         return await list_goals(context, None, None, None, include_archived=False)
-    condition = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=context.viewer.id)
+    condition = goals.match_owner(OwnerKind.EMPLOYEE, context.viewer.id)
     return await _list_matching(context, condition, None, None, include_archived=False)
 
 
@@ -290,14 +292,12 @@ async def _list_within(
         return await _list_matching(context, visible, period_key, metric, include_archived)
     if scope.kind is OwnerKind.EMPLOYEE:
         visible = viewer.goal_filter(await _visible_employee_ids(context, [scope.id]))
-        condition = visible & Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=scope.id)
+        condition = visible & goals.match_owner(OwnerKind.EMPLOYEE, scope.id)
         return await _list_matching(context, condition, period_key, metric, include_archived)
     spans = context.tree.subtree_spans(scope.id, *await _day_range(context, period_key))
     team_ids = frozenset[int]().union(*(span.team_ids for span in spans), context.tree.subtree_ids(scope.id))
     employee_ids = await _visible_employee_ids(context, await memberships.list_members_ever(team_ids))
-    condition = viewer.goal_filter(employee_ids) & (
-        Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids)) | Q(owner_kind=OwnerKind.EMPLOYEE)
-    )
+    condition = viewer.goal_filter(employee_ids) & goals.match_teams_and_employees(team_ids)
     rows = await _list_matching(context, condition, period_key, metric, include_archived, limit=None)
     owners = await load_goal_owners(context, employee_ids)
     return [goal for goal in rows if owners.is_within(goal, scope.id)][:_MAX_GOALS]
@@ -305,15 +305,13 @@ async def _list_within(
 
 async def _visible_employee_ids(context: Context, employee_ids: Sequence[int] | None) -> list[int]:
     """Return the ids of those of the employees (None: of all) with goals that the viewer may see."""
-    query = Employee.all() if employee_ids is None else Employee.filter(id__in=list(employee_ids) or [0])
-    return [
-        row.id for row in await query.only("id", "team_id", "manager_id") if context.viewer.can(Action.VIEW_GOALS, row)
-    ]
+    rows = await people.load_positions(employee_ids)
+    return [row.id for row in rows if context.viewer.can(Action.VIEW_GOALS, row)]
 
 
 async def _list_matching(
     context: Context,
-    condition: Q,
+    condition: Condition,
     period_key: PeriodKey | None,
     metric: str | None,
     include_archived: bool,
@@ -321,13 +319,12 @@ async def _list_matching(
     limit: int | None = _MAX_GOALS,
 ) -> list[Goal]:
     first_day, last_day = await _day_range(context, period_key)
-    query = goals.overlapping(first_day, last_day).filter(condition)
-    if metric is not None:
-        query = query.filter(metric__in=[metric] if metric in await context.metrics() else [])
-    if not include_archived:
-        query = query.filter(archived_at=None)
-    query = query.order_by("last_day", "id")
-    return await context.fetch(query if limit is None else query.limit(limit))
+    metrics = None if metric is None else {metric} & (await context.metrics()).keys()
+    return await context.fetch(
+        goals.select_overlapping(
+            first_day, last_day, condition, metrics=metrics, with_archived=include_archived, limit=limit
+        )
+    )
 
 
 async def _day_range(context: Context, period_key: PeriodKey | None) -> tuple[date, date]:

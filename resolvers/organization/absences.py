@@ -10,6 +10,7 @@ from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, Ou
 from domain.permissions import Action, Reach
 from domain.primitives.global_ids import decode_global_id
 from models.alerts import inactivity
+from models.db import row_store
 from models.organization import absences
 from models.organization.absences import Absence
 from models.organization.people import Employee
@@ -50,7 +51,7 @@ async def save_absence(context: Context, input: AbsenceInput) -> tuple[Absence, 
             "input",
             "from",
         )
-    await absence.save()
+    await row_store.save(absence)
     await _apply_change(context, employee.id)
     return absence, "new" if existing is None else "changed"
 
@@ -58,9 +59,9 @@ async def save_absence(context: Context, input: AbsenceInput) -> tuple[Absence, 
 async def remove_absence(context: Context, global_id: str) -> Employee:
     """Remove an absence and return its employee."""
     absence = await _find_visible(context, global_id, "id")
-    employee = await Employee.get(id=absence.employee_id)
+    employee = await row_store.get(Employee, absence.employee_id)
     await _check_permission(context, employee, "id")
-    await absence.delete()
+    await row_store.delete(absence)
     await _apply_change(context, employee.id)
     return employee
 
@@ -72,7 +73,7 @@ def _values_of(absence: Absence | None) -> object:
 
 async def _find_existing(context: Context, global_id: str | None, external_id: str | None) -> Absence | None:
     """Return the absence that an input with `id` or `externalId` changes; None if it sets a new one."""
-    same_external_id = await Absence.get_or_none(external_id=external_id) if external_id else None
+    same_external_id = await row_store.find_by_external_id(Absence, external_id) if external_id else None
     if global_id is None:
         if same_external_id is not None and not await _can_see(context, same_external_id):
             raise Conflict("This externalId is taken by a record out of your reach.", "input", "externalId")
@@ -85,14 +86,14 @@ async def _find_existing(context: Context, global_id: str | None, external_id: s
 
 async def _find_visible(context: Context, global_id: str, *path: str) -> Absence:
     decoded_id = decode_global_id(global_id)
-    absence = await Absence.get_or_none(id=decoded_id[1]) if decoded_id and decoded_id[0] == "Absence" else None
+    absence = await row_store.find(Absence, decoded_id[1]) if decoded_id and decoded_id[0] == "Absence" else None
     if absence is None or not await _can_see(context, absence):
         raise NotFound("There is no such absence.", *path)
     return absence
 
 
 async def _can_see(context: Context, absence: Absence) -> bool:
-    return context.viewer.can(Action.VIEW_WORK_TIME, await Employee.get(id=absence.employee_id))
+    return context.viewer.can(Action.VIEW_WORK_TIME, await row_store.get(Employee, absence.employee_id))
 
 
 async def _resolve_employee(context: Context, input: AbsenceInput, absence: Absence | None) -> Employee:
@@ -103,7 +104,7 @@ async def _resolve_employee(context: Context, input: AbsenceInput, absence: Abse
         await resolver.load_by_global_ids("Employee", [input.employee])
         employee = resolver.resolve_employee(input.employee, *path)
     elif absence is not None:
-        employee = await Employee.get(id=absence.employee_id)
+        employee = await row_store.get(Employee, absence.employee_id)
     elif context.viewer.employee is not None:
         employee = context.viewer.employee
     else:

@@ -14,8 +14,10 @@ from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, R
 from domain.primitives.calendar import MINUTES_PER_QUARTER, is_known_zone
 from domain.primitives.public_holidays import is_known_country, list_regions
 from domain.primitives.unset import UNSET
-from models.goals.goals import Goal
+from models.db import row_store
+from models.goals import goals
 from models.ledger import scores
+from models.organization import company as company_rows
 from models.organization.company import Company, CompanyDay, EarlierCalendar, find_company
 from resolvers.alerts import inactivity as inactivity_alerts
 from resolvers.goals import pace_check, pro_rating
@@ -36,17 +38,17 @@ async def change_settings(context: Context, company: Company, input: CompanyInpu
     apply_settings(company, input)
     if company.settings() == before or not await has_past():
         return
-    row = await EarlierCalendar.get_or_none(until=today)
+    row = await company_rows.find_earlier_calendar(today)
     if row is None:
-        await EarlierCalendar.create(until=today, changed_at=context.now(), **before)
+        await row_store.insert(EarlierCalendar(until=today, changed_at=context.now(), **before))
     else:  # what held before today; the day is one day whatever zones held on it
         row.changed_at = context.now()
-        await row.save(update_fields=["changed_at"])
+        await row_store.save(row, "changed_at")
 
 
 async def has_past() -> bool:
     """Return whether anything has been counted or planned, so that a change of settings must leave it as it was."""
-    return not await scores.is_empty() or await Goal.exists()
+    return not await scores.is_empty() or await goals.has_any()
 
 
 def apply_settings(company: Company, input: CompanyInput) -> None:
@@ -137,12 +139,12 @@ async def set_company_days(context: Context, inputs: Sequence[CompanyDaySetting]
             raise Invalid("This date occurs twice: give each day once.", *path, "date")
         name = validation.clean_name(input.name, *path, "name")
         rows[day] = CompanyDay(day=day, kind=input.kind, name=name)
-    existing = {row.day: (row.kind, row.name) for row in await CompanyDay.filter(day__in=list(rows))}
+    existing = {row.day: (row.kind, row.name) for row in await company_rows.fetch_days(rows)}
     changed = [row for row in rows.values() if existing.get(row.day) != (row.kind, row.name)]
     if not changed:
         return await context.company()
-    await CompanyDay.filter(day__in=[row.day for row in changed]).delete()
-    await CompanyDay.bulk_create(changed)
+    await company_rows.remove_days([row.day for row in changed])
+    await row_store.insert_all(changed)
     return await _publish_days(context)
 
 
@@ -152,12 +154,12 @@ async def remove_company_days(context: Context, dates: Sequence[date]) -> Compan
     if not 1 <= len(dates) <= _MAX_DAYS_AT_ONCE:
         raise OutOfRange(f"Give 1 to {_MAX_DAYS_AT_ONCE} days.", "dates")
     first_open_day = await _first_open_day(context)
-    existing = set(await CompanyDay.filter(day__in=list(dates)).values_list("day", flat=True))
+    existing = {row.day for row in await company_rows.fetch_days(dates)}
     for index, day in enumerate(dates):
         if day not in existing:
             raise NotFound("The company has no day of its own on this date.", "dates", str(index))
         _check_open(day, first_open_day, "dates", str(index))
-    await CompanyDay.filter(day__in=list(dates)).delete()
+    await company_rows.remove_days(dates)
     return await _publish_days(context)
 
 

@@ -10,11 +10,12 @@ from domain.permissions import Role
 from domain.primitives.global_ids import decode_global_id
 from domain.primitives.unset import UNSET
 from models.alerts import alerts
-from models.crm.deals import Deal, StageEntry
+from models.crm import deals, pipelines
 from models.crm.pipelines import Pipeline, Stage
+from models.db import row_store
 from models.ledger import scores
 from models.organization import memberships
-from models.organization.company import Company, ExchangeRate, find_company
+from models.organization.company import Company, find_company, save_exchange_rate
 from models.organization.people import Employee
 from resolvers.alerts import rules
 from resolvers.auth import passwords
@@ -41,15 +42,15 @@ async def set_up(
     company.currency = validation.clean_currency(currency, "currency")
     company.time_zone = calendar.validate_time_zone(zone, "zone")
     company.holiday_country = calendar.validate_country(country, "country")
-    await company.save(force_create=True)
-    pipeline = await Pipeline.create(name="Sales")
+    await row_store.insert(company)
+    pipeline = await row_store.insert(Pipeline(name="Sales"))
     for position, stage in enumerate(("New", "Qualified", "Proposal", "Negotiation", "Closing")):
-        await Stage.create(pipeline_id=pipeline.id, name=stage, position=position)
+        await row_store.insert(Stage(pipeline_id=pipeline.id, name=stage, position=position))
     administrator = Employee(email=validation.clean_optional_email(email, "email"), role=Role.ADMIN, created_at=now)
     administrator.set_name(validation.clean_name(admin, "admin"))
     names = (company.name, administrator.name, administrator.email)
     administrator.password_hash = await passwords.hash_password(password, "password", names=names)
-    await administrator.save()
+    await row_store.save(administrator)
     await memberships.record_change(administrator, now, former_name=administrator.name, former_role=administrator.role)
     await rules.create_default_rules(now)
     return company, administrator
@@ -76,7 +77,7 @@ async def update_company(context: Context, input: CompanyInput) -> Company:
     if input.employees_set_absences is not None:
         company.employees_set_absences = input.employees_set_absences
     await calendar.change_settings(context, company, input)
-    await company.save()
+    await row_store.save(company)
     context.publish("company", "*")
     await calendar.follow_working_time(context)
     return await find_company() or company
@@ -94,7 +95,7 @@ async def set_exchange_rate(context: Context, *, currency: str, rate: Decimal, v
             "A rate is above zero, at most 1000000000, with at most 12 digits after the point.", "input", "rate"
         )
     day = validation.clean_day(valid_from, "input", "from") if valid_from else await context.today()
-    await ExchangeRate.update_or_create(defaults={"rate": rate}, currency=code, valid_from=day)
+    await save_exchange_rate(code, day, rate)
     context.invalidate()
     context.publish("company")
     return company
@@ -118,33 +119,34 @@ async def save_pipeline(context: Context, input: PipelineInput) -> Pipeline:
         raise Invalid("Two stages have the same name.", "input", "stages")
     if input.id is not None:
         decoded_id = decode_global_id(input.id)
-        pipeline = await Pipeline.get_or_none(id=decoded_id[1]) if decoded_id and decoded_id[0] == "Pipeline" else None
+        pipeline = await row_store.find(Pipeline, decoded_id[1]) if decoded_id and decoded_id[0] == "Pipeline" else None
         if pipeline is None:
             raise NotFound("There is no such pipeline.", "input", "id")
         pipeline.name = name
-        await pipeline.save()
+        await row_store.save(pipeline)
     else:
-        pipeline = await Pipeline.create(name=name)
-    existing_stages = {stage.id: stage for stage in await Stage.filter(pipeline_id=pipeline.id)}
+        pipeline = await row_store.insert(Pipeline(name=name))
+    [stages] = await pipelines.fetch_stages([pipeline.id])
+    existing_stages = {stage.id: stage for stage in stages}
     for position, (stage_input, stage_name) in enumerate(zip(stage_inputs, names, strict=True)):
         row = _take_existing_stage(existing_stages, stage_input.id, position) or Stage(pipeline_id=pipeline.id)
         row.name, row.position = stage_name, position
-        await row.save()
+        await row_store.save(row)
     for removed_stage in existing_stages.values():
         await _check_nothing_depends_on(removed_stage)
-        await removed_stage.delete()
+        await row_store.delete(removed_stage)
     context.publish("pipelines")
     return pipeline
 
 
 async def _check_nothing_depends_on(stage: Stage) -> None:
     """Raise Conflict if deals are or have been in the stage, or an alert rule is about it."""
-    deals = await Deal.filter(stage_id=stage.id, deleted_at=None).count()
-    if deals:
-        raise Conflict(f"The stage “{stage.name}” stays while deals are in it: {deals}.", "input", "stages")
-    if await Deal.exists(stage_id=stage.id) or await StageEntry.exists(stage_id=stage.id):
+    deal_count = await deals.count_in_stage(stage.id)
+    if deal_count:
+        raise Conflict(f"The stage “{stage.name}” stays while deals are in it: {deal_count}.", "input", "stages")
+    if await deals.has_been_in_stage(stage.id):
         raise Conflict(f"Deals have been in the stage “{stage.name}”: it has to stay.", "input", "stages")
-    if await alerts.query_rules().filter(stage_id=stage.id).exists():
+    if await alerts.has_rule_about_stage(stage.id):
         raise Conflict(
             f"An alert rule is about the stage “{stage.name}”: delete or change the rule first.", "input", "stages"
         )

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from tortoise.queryset import QuerySet
-
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange, Required
 from domain.i18n.languages import LANGUAGES
 from domain.permissions import Action, Reach, Role
@@ -16,7 +14,8 @@ from domain.primitives.text import is_image_address
 from domain.primitives.unset import UNSET
 from models.alerts import inactivity
 from models.auth import password_links, sessions, sign_ins
-from models.db import connection
+from models.db import connection, row_store
+from models.db.row_query import RowQuery
 from models.live import change_log, presence
 from models.organization import accounts, memberships, people, quotas
 from models.organization.people import Employee
@@ -64,7 +63,7 @@ async def create_employee(context: Context, input: EmployeeInput, password_hash:
     """
     context.viewer.require_admin(ADMIN_ONLY)
     external_id = validation.clean_external_id(input.external_id, "input", "externalId")
-    if external_id and (existing := await Employee.get_or_none(external_id=external_id)):
+    if external_id and (existing := await row_store.find_by_external_id(Employee, external_id)):
         return await _apply_employee_input(context, existing, input, password_hash)
     employee = Employee(external_id=external_id, created_at=context.now(), active=True)
     return await _apply_employee_input(context, employee, input, password_hash)
@@ -85,12 +84,12 @@ async def _apply_employee_input(
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Employee", [input.manager or None])
     await resolver.load_by_global_ids("Team", [input.team or None])
-    original = {name: getattr(employee, name) for name in employee._meta.fields_db_projection}
+    original = row_store.column_values(employee)
     if input.name is not None:
         employee.set_name(validation.clean_name(input.name, "input", "name"))
     if input.email is not None:
         employee.email = validation.clean_email(input.email, "input", "email")
-        if employee.email != original["email"] and await Employee.exists(email=employee.email):
+        if employee.email != original["email"] and await people.has_email(employee.email):
             raise Conflict("Another employee has this e-mail address already.", "input", "email")
     employee.role = input.role or employee.role
     if input.team is not UNSET:
@@ -115,7 +114,7 @@ async def _apply_employee_input(
     quota_day = await employee_quotas.resolve_quota_day(context, input)
     changed_fields = [name for name, old in original.items() if getattr(employee, name) != old]
     if changed_fields:
-        await employee.save()
+        await row_store.save(employee)
     if (
         quota_day
         and input.carries_quota is not UNSET
@@ -178,17 +177,13 @@ async def _check_no_management_cycle(employee: Employee) -> None:
         if manager_id in visited_ids:
             raise Invalid("An employee cannot be their own manager, directly or indirectly.", "input", "manager")
         visited_ids.add(manager_id)
-        manager_id = (await Employee.get(id=manager_id)).manager_id
+        manager_id = (await row_store.get(Employee, manager_id)).manager_id
 
 
 async def _ensure_admin_remains(employee: Employee, original: Mapping[str, Any]) -> None:
     was_admin = original["role"] is Role.ADMIN and original["active"] and original["id"] is not None
     is_admin = employee.role is Role.ADMIN and employee.active
-    if (
-        was_admin
-        and not is_admin
-        and not await Employee.filter(role=Role.ADMIN, active=True).exclude(id=employee.id).exists()
-    ):
+    if was_admin and not is_admin and not await people.has_other_admin(employee.id):
         raise Conflict("This is the last administrator: make another employee one first.", "input", "role")
 
 
@@ -210,7 +205,7 @@ async def update_profile(context: Context, input: ProfileInput, request: Idempot
     if viewer.employee is None:
         raise Forbidden("A device has no profile.", "input")
     if request and await idempotency.find_saved_response(context, request) is not None:
-        return await Employee.get(id=viewer.employee.id)
+        return await row_store.get(Employee, viewer.employee.id)
     employee_id, password_hash = viewer.employee.id, None
     if input.current_password is not None and input.password is None:
         raise Required("The current password is asked for a new one: give `password`, too.", "input", "password")
@@ -219,7 +214,7 @@ async def update_profile(context: Context, input: ProfileInput, request: Idempot
         names = ((await context.company()).name, viewer.employee.name, viewer.employee.email)
         password_hash = await passwords.hash_password(input.password, "input", "password", names=names)
     async with context.unit_of_work():
-        employee = await Employee.get(id=employee_id)
+        employee = await row_store.get(Employee, employee_id)
         if request and await idempotency.find_saved_response(context, request) is not None:
             return employee  # two calls at once
         if input.language is not UNSET:
@@ -233,7 +228,7 @@ async def update_profile(context: Context, input: ProfileInput, request: Idempot
         employee.digest_at = clean_update(input.digest_at, employee.digest_at, _clean_minute, "input", "digestAt")
         if isinstance(input.quiet_from, int) or isinstance(input.quiet_to, int):
             _check_quiet_hours(employee)
-        await employee.save()
+        await row_store.save(employee)
         if password_hash is not None:
             if employee.password_hash != current_hash:  # it was changed meanwhile
                 raise attempts.wrong_current_password()
@@ -263,7 +258,7 @@ def _check_quiet_hours(employee: Employee) -> None:
 
 async def check_online(context: Context, employee_ids: Sequence[int]) -> list[bool]:
     """Return for each employee whether they are online, i.e. have an open socket."""
-    online_ids = {row.employee_id for row in await context.fetch(presence.unexpired(employee_ids, context.now()))}
+    online_ids = {row.employee_id for row in await context.fetch(presence.select_online(employee_ids, context.now()))}
     return [employee_id in online_ids for employee_id in employee_ids]
 
 
@@ -322,7 +317,7 @@ async def load_visible_employees(context: Context, ids: Sequence[int]) -> list[E
 
 async def search_employees(
     context: Context, search: str | None, team_global_id: str | None, active: bool | None
-) -> QuerySet[Employee]:
+) -> RowQuery[Employee]:
     """Return a query for employees the viewer may see, by text in the name, team (without subteams), active state."""
     team_id = None
     if team_global_id is not None:
@@ -331,11 +326,10 @@ async def search_employees(
         try:
             team_id = resolver.resolve_team(team_global_id).id
         except NotFound:
-            return Employee.filter(id=0)
-    query = people.filter_employees(search, team_id, active)
+            return people.select_employees().none()
     match context.viewer.reach(Action.VIEW_PEOPLE):
         case Reach.COMPANY:
-            return query
+            return people.select_employees(search, team_id, active)
         case Reach.SCOPE:
-            return query.filter(team_id__in=list(context.viewer.reachable_team_ids) or [0])
-    return query.filter(id=0)
+            return people.select_employees(search, team_id, active, context.viewer.reachable_team_ids)
+    return people.select_employees().none()

@@ -7,6 +7,7 @@ from datetime import date
 
 from domain.errors.user_errors import Invalid
 from domain.primitives.unset import UNSET
+from models.db import row_store
 from models.goals import goals
 from models.ledger import scores
 from models.organization import people
@@ -63,7 +64,7 @@ async def _apply_team_input(context: Context, team: Team, input: TeamInput) -> T
         if not is_new:
             await people.record_parent(team.id, original_parent_id, today)
     team.parent_id = parent_id
-    await team.save()
+    await row_store.save(team)
     if (parent_id, team.manager_id) != (original_parent_id, original_manager_id):
         audit.record(context, "team changed", team=team.id, parent=parent_id, manager=team.manager_id)
     tree = await people.load_team_tree()  # the rest of this unit of work sees the team

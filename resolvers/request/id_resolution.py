@@ -11,9 +11,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from tortoise.expressions import Q
-from tortoise.models import Model
-
 from domain.errors.user_errors import Conflict, Forbidden, NotFound, Required
 from domain.ledger.record_facts import DealStatus, LeadStatus
 from domain.permissions import Action
@@ -25,11 +22,13 @@ from models.crm.deals import Deal
 from models.crm.leads import Lead
 from models.crm.pipelines import Stage
 from models.crm.tasks import Task
+from models.db import row_store
+from models.db.row_store import TableRow
 from models.organization import people
 from models.organization.people import Employee, Team, TeamMembershipHistory
 from resolvers.request.context import Context
 
-RECORD_MODELS: Final[dict[str, type[Model]]] = {
+RECORD_MODELS: Final[dict[str, type[TableRow]]] = {
     "Deal": Deal,
     "Lead": Lead,
     "Client": Client,
@@ -47,7 +46,7 @@ OWNER_FIELDS: Final = {
     "Task": "assignee",
     "Result": "employee",
 }
-_MODELS: Final[dict[str, type[Model]]] = {**RECORD_MODELS, "Employee": Employee, "Team": Team, "Stage": Stage}
+_MODELS: Final[dict[str, type[TableRow]]] = {**RECORD_MODELS, "Employee": Employee, "Team": Team, "Stage": Stage}
 
 
 def owner_id_of(row: Any) -> int:
@@ -106,10 +105,7 @@ class IdResolver:
         if kind == "Employee":
             await self._fetch_employees(row_ids, external_ids)
             return
-        conditions = [Q(id__in=list(row_ids))] if row_ids else []
-        if external_ids:
-            conditions.append(Q(external_id__in=list(external_ids)))
-        for row in await _MODELS[kind].filter(Q(*conditions, join_type="OR")):
+        for row in await row_store.fetch(_MODELS[kind], row_ids, external_ids):
             self.add_row(kind, row)
 
     async def _fetch_employees(self, row_ids: set[int], external_ids: set[str]) -> None:

@@ -10,14 +10,16 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 import orjson
-from tortoise.models import Model
 
 from domain.errors.user_errors import Conflict, Invalid, UserError
 from domain.ledger.metrics import Metric
 from domain.permissions import Action
 from models.alerts.alerts import AlertRule
+from models.auth import sessions
 from models.auth.sessions import Device, IdempotencyRecord
 from models.crm.pipelines import Pipeline
+from models.db import row_store
+from models.db.row_store import TableRow
 from models.goals.goals import Goal
 from models.organization.absences import Absence
 from models.organization.people import Employee, Team
@@ -26,12 +28,12 @@ from resolvers.request.goal_visibility import filter_visible
 from resolvers.request.id_resolution import RECORD_MODELS, IdResolver
 
 Input = TypeVar("Input")
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row", bound=TableRow)
 
 _MAX_KEY_LENGTH: Final = 200
 _PASSWORD_FIELDS: Final = frozenset({"password", "currentPassword"})
 _SECRET_PAYLOAD_FIELDS: Final = frozenset({"token", "link"})  # shown once, and never stored
-_MODELS: Final[dict[str, type[Model]]] = {
+_MODELS: Final[dict[str, type[TableRow]]] = {
     **RECORD_MODELS,
     "Absence": Absence,
     "Employee": Employee,
@@ -94,7 +96,7 @@ async def find_saved_response(context: Context, request: IdempotentRequest) -> d
 
     None for a new request. Raises Conflict if the key was used with another input.
     """
-    record = await IdempotencyRecord.get_or_none(actor=context.viewer.key, key=request.key)
+    record = await sessions.find_idempotency_record(context.viewer.key, request.key)
     if record is None:
         return None
     _ensure_same_input(record, request, *request.path)
@@ -110,7 +112,7 @@ def _ensure_same_input(
 
 async def save_response(context: Context, request: IdempotentRequest, response: Mapping[str, object]) -> None:
     """Save references to the rows of the response, and its other values except secrets."""
-    await _build_record(context, request, response).save()
+    await row_store.insert(_build_record(context, request, response))
 
 
 def _build_record(context: Context, request: IdempotentRequest, response: Mapping[str, object]) -> IdempotencyRecord:
@@ -145,8 +147,7 @@ async def record_batch(
     # Where a key occurs several times in the batch, its first input is recorded and the others get the same record.
     first_index_by_key = {request.key: index for index, request in reversed(list(enumerate(requests))) if request}
     saved_records = {
-        row.key: row
-        for row in await IdempotencyRecord.filter(actor=context.viewer.key, key__in=list(first_index_by_key))
+        row.key: row for row in await sessions.fetch_idempotency_records(context.viewer.key, first_index_by_key.keys())
     }
     for request in requests:
         if request:
@@ -160,7 +161,7 @@ async def record_batch(
     new_rows, goals = await _record_new(record_new, inputs, new_indexes) if new_indexes else ([], [])
     # Keyed by index for inputs recorded now, and by idempotency key for all that have one.
     rows_by_index_or_key: dict[int | str, Any] = dict(zip(new_indexes, new_rows, strict=True))
-    await IdempotencyRecord.bulk_create(
+    await row_store.insert_all(
         [
             _build_record(context, request, {field: rows_by_index_or_key[index], "goals": goals})
             for index in new_indexes
@@ -194,10 +195,10 @@ async def _record_new(
 def _to_saved_value(value: object) -> object:
     """Return what is stored of a value: [type, id] of a row, a list of these, or an object with a metric or a value."""
     if isinstance(value, list):
-        return [_to_saved_value(row) for row in value if isinstance(row, Model)]
+        return [_to_saved_value(row) for row in value if isinstance(row, TableRow)]
     if isinstance(value, Metric):
         return {"metric": value.key}
-    return [type(value).__name__, value.pk] if isinstance(value, Model) else {"value": value}
+    return [type(value).__name__, value.pk] if isinstance(value, TableRow) else {"value": value}
 
 
 async def _load_saved_value(context: Context, saved_value: Any) -> object:
@@ -213,25 +214,25 @@ async def _load_saved_value(context: Context, saved_value: Any) -> object:
     return await _load_visible_rows(context, saved_value)
 
 
-async def _load_visible_rows(context: Context, references: Sequence[tuple[str, int]]) -> list[Model]:
+async def _load_visible_rows(context: Context, references: Sequence[tuple[str, int]]) -> list[TableRow]:
     """Return the rows that the viewer may see, deleted or not, in the order of the references."""
     ids_by_kind: dict[str, list[int]] = {}
     for kind, row_id in references:
         ids_by_kind.setdefault(kind, []).append(row_id)
     resolver = IdResolver(context)
     for kind, row_ids in ids_by_kind.items():
-        for row in await _MODELS[kind].filter(pk__in=row_ids):
+        for row in await row_store.fetch(_MODELS[kind], row_ids):
             resolver.add_row(kind, row)
     await resolver.load_owners()
     await resolver.load_by_row_ids("Employee", [row.employee_id for row in resolver.loaded_rows("Absence")])
     loaded_rows = [resolver.find_loaded(kind, row_id) for kind, row_id in references]
-    rows: list[Model] = [row for row in loaded_rows if row is not None]
+    rows: list[TableRow] = [row for row in loaded_rows if row is not None]
     visible_goal_ids = {
         goal.id for goal in await filter_visible(context, [row for row in rows if isinstance(row, Goal)])
     }
     viewer = context.viewer
 
-    def is_visible(row: Model) -> bool:
+    def is_visible(row: TableRow) -> bool:
         match row:
             case Goal():
                 return row.id in visible_goal_ids
