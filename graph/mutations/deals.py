@@ -16,7 +16,7 @@ from graph.base.row_types import Info
 from graph.mutations.records import unwrap_single
 from graph.types.deals import Deal
 from graph.types.goals import Goal
-from models.crm.deals import Deal as DealRow
+from models.crm.records import CrmRecord
 from models.goals.goals import Goal as GoalRow
 from resolvers.crm import deals, queries
 from resolvers.crm.inputs import DealInput
@@ -118,7 +118,7 @@ class DealsPayload:
     goals: list[Goal]
 
 
-def _to_deal_payload(deal_and_goals: tuple[DealRow, list[GoalRow]]) -> DealPayload:
+def _to_deal_payload(deal_and_goals: tuple[CrmRecord, list[GoalRow]]) -> DealPayload:
     deal, goals = deal_and_goals
     return DealPayload(deal=present(deal), goals=present(goals))
 

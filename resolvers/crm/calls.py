@@ -9,6 +9,8 @@ from domain.errors.user_errors import OutOfRange
 from domain.ledger.record_facts import CallOutcome
 from models.crm.activities import ActivityKind
 from models.crm.calls import Call
+from models.crm.clients import Client
+from models.crm.deals import Deal
 from models.goals.goals import Goal
 from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
@@ -23,7 +25,7 @@ MAX_CALL_SECONDS = 86_400
 
 
 class CallType(RecordType[Call, CallInput]):
-    kind = "Call"
+    model = Call
 
     def new_row(self, edit: EditContext, input: CallInput) -> Call:
         started_at = _read_started_at(edit, input) or edit.now
@@ -39,7 +41,7 @@ class CallType(RecordType[Call, CallInput]):
             reassign_owner(edit, change, input.employee)
             started_at = _read_started_at(edit, input) or call.started_at
             if started_at != call.started_at or change.has_changed("employee_id"):
-                _set_start_and_credit(edit, call, edit.resolver.get_row("Employee", call.employee_id), started_at)
+                _set_start_and_credit(edit, call, edit.resolver.get_row(Employee, call.employee_id), started_at)
         call.direction = input.direction or call.direction
         call.outcome = input.outcome or call.outcome
         seconds = input.duration_seconds
@@ -47,8 +49,8 @@ class CallType(RecordType[Call, CallInput]):
             if not 0 <= seconds <= MAX_CALL_SECONDS:
                 raise OutOfRange("A call lasts from 0 to 86400 seconds.", "input", "durationSeconds")
             call.duration_seconds = seconds
-        call.client_id = resolve_reference(edit, "Client", input.client, call.client_id, "input", "client")
-        call.deal_id = resolve_reference(edit, "Deal", input.deal, call.deal_id, "input", "deal")
+        call.client_id = resolve_reference(edit, Client, input.client, call.client_id, "input", "client")
+        call.deal_id = resolve_reference(edit, Deal, input.deal, call.deal_id, "input", "deal")
         call.note = clean_update(input.note, call.note, validation.clean_note, "input", "note")
 
     def activity_entries(self, edit: EditContext, change: PendingChange[Call]) -> Sequence[ActivityEntry]:

@@ -27,7 +27,7 @@ from resolvers.request.validation import clean_update
 
 
 class ClientType(RecordType[Client, ClientInput]):
-    kind = "Client"
+    model = Client
     creation_activity = ActivityKind.CLIENT_ADDED
 
     def new_row(self, edit: EditContext, input: ClientInput) -> Client:
@@ -46,7 +46,7 @@ class ClientType(RecordType[Client, ClientInput]):
 
 
 class ContactType(RecordType[Contact, ContactInput]):
-    kind = "Contact"
+    model = Contact
     creation_activity = ActivityKind.CONTACT_ADDED
 
     def new_row(self, edit: EditContext, input: ContactInput) -> Contact:
@@ -58,7 +58,7 @@ class ContactType(RecordType[Contact, ContactInput]):
         contact = change.row
         contact.name = clean_update(input.name, contact.name, validation.clean_name, "input", "name")
         reassign_owner(edit, change, input.owner)
-        contact.client_id = resolve_reference(edit, "Client", input.client, contact.client_id, "input", "client")
+        contact.client_id = resolve_reference(edit, Client, input.client, contact.client_id, "input", "client")
         contact.email = clean_update(input.email, contact.email, validation.clean_optional_email, "input", "email")
         contact.phone = clean_update(input.phone, contact.phone, validation.clean_optional_line, "input", "phone")
         update_created_at(edit, change, input)

@@ -52,7 +52,7 @@ async def create_metric(context: Context, *, key: str, name: str, description: s
 
 
 class ResultType(RecordType[Result, ResultInput]):
-    kind = "Result"
+    model = Result
 
     def __init__(self, metrics: dict[str, Metric]) -> None:
         self.metrics = metrics
@@ -74,7 +74,7 @@ class ResultType(RecordType[Result, ResultInput]):
         reassign_owner(edit, change, input.employee)
         at = validation.clean_past_time(input.at, edit.now, "input", "at") if input.at else result.at
         if at != result.at or change.has_changed("employee_id"):
-            _set_time_and_credit(edit, result, edit.resolver.get_row("Employee", result.employee_id), at)
+            _set_time_and_credit(edit, result, edit.resolver.get_row(Employee, result.employee_id), at)
         result.note = clean_update(input.note, result.note, validation.clean_note, "input", "note")
 
     def _require_company_metric(self, key: str) -> Metric:

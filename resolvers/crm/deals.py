@@ -10,14 +10,17 @@ from typing import Final
 from domain.alerts.rules import AlertKind
 from domain.alerts.states import AlertState
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Required, UserError
-from domain.ledger.record_facts import DealFacts, DealStatus, SaleKind
+from domain.ledger.record_facts import DealStatus, SaleKind
 from domain.primitives.money import convert, from_minor
 from domain.primitives.unset import UNSET, Unset
 from models.crm import deals
 from models.crm.activities import ActivityKind
+from models.crm.clients import Client
 from models.crm.deals import Deal
+from models.crm.pipelines import Stage
 from models.db import row_store
 from models.goals.goals import Goal
+from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.crm import lead_conversions, stage_history
 from resolvers.crm.inputs import DealInput
@@ -36,7 +39,7 @@ from resolvers.crm.record_type import (
     edit_record,
     upsert_records,
 )
-from resolvers.leaderboards.wins import WinAnnouncement
+from resolvers.crm.win_announcements import list_announcements, was_won
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.inputs import Money
@@ -57,7 +60,7 @@ _MAX_VALUE: Final = 1 << 57  # a sum of a few dozen such values still fits a 64-
 class DealType(RecordType[Deal, DealInput]):
     """The record type of deals."""
 
-    kind = "Deal"
+    model = Deal
     has_stages = True
     credit_column = "won_by"
 
@@ -84,7 +87,7 @@ class DealType(RecordType[Deal, DealInput]):
         deal.cost, deal.cost_currency = _read_money(edit, input.cost, (deal.cost, deal.cost_currency), "cost")
         if input.owner is not None and not change.is_new:
             _reassign_deal(edit, change, input.owner, move_credit=input.move_credit)
-        deal.client_id = resolve_reference(edit, "Client", input.client, deal.client_id, "input", "client")
+        deal.client_id = resolve_reference(edit, Client, input.client, deal.client_id, "input", "client")
         if input.stage is not None:
             deal.stage_id = edit.resolver.resolve_stage(input.stage, "input", "stage").id
         if input.sale_kind is not UNSET:
@@ -118,7 +121,7 @@ class DealType(RecordType[Deal, DealInput]):
             deal.lost_by = deal.lost_team = None
         elif deal.lost_by is None or (change.move_credit and deal.lost_by != deal.owner_id):
             assert deal.closed_at is not None
-            loser = edit.resolver.get_row("Employee", deal.owner_id)
+            loser = edit.resolver.get_row(Employee, deal.owner_id)
             deal.lost_by, deal.lost_team = loser.id, edit.memberships.team_id_at(loser, deal.closed_at)
         if deal.status is DealStatus.WON:
             _freeze_win(edit, change)
@@ -127,7 +130,7 @@ class DealType(RecordType[Deal, DealInput]):
         if not deal.sale_kind_given:
             deal.sale_kind = None
         if deal.status is DealStatus.OPEN and deal.opened_by != deal.owner_id:
-            owner = edit.resolver.get_row("Employee", deal.owner_id)  # reassigned while it was won, and reopened now
+            owner = edit.resolver.get_row(Employee, deal.owner_id)  # reassigned while it was won, and reopened now
             deal.opened_by, deal.opened_team = owner.id, edit.memberships.team_id_at(owner, edit.now)
 
     async def save_related(self, edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> RelatedChanges:
@@ -146,7 +149,7 @@ class DealType(RecordType[Deal, DealInput]):
         client_ids = {
             client_id
             for change in changes
-            if change.row.status is DealStatus.WON or _was_won(change)
+            if change.row.status is DealStatus.WON or was_won(change)
             for client_id in (change.row.client_id, change.previous.client_id if change.previous else None)
             if client_id is not None
         }
@@ -160,7 +163,7 @@ class DealType(RecordType[Deal, DealInput]):
                 record_changes.append(RecordChange("Deal", deal.id, before, deal.facts()))
         for kind, ids in regraded_ids.items():  # grouped by kind: an import can change hundreds
             await deals.set_sale_kind(ids, kind)
-        return RelatedChanges(record_changes, _list_announcements(edit, changes))
+        return RelatedChanges(record_changes, list_announcements(edit, changes))
 
     def alert_state(self, edit: EditContext, row: Deal) -> AlertState:
         conditions = {
@@ -187,7 +190,7 @@ class DealType(RecordType[Deal, DealInput]):
             data = {
                 "from": previous.stage_id,
                 "to": deal.stage_id,
-                "stage": edit.resolver.get_row("Stage", deal.stage_id).name,
+                "stage": edit.resolver.get_row(Stage, deal.stage_id).name,
             }
             entries.append(self.make_entry(change, ActivityKind.DEAL_STAGE_CHANGED, change.occurred_at or now, **data))
         if (previous.status if previous else DealStatus.OPEN) != deal.status:
@@ -315,7 +318,7 @@ def _freeze_win(edit: EditContext, change: PendingChange[Deal]) -> None:
     assert deal.closed_at is not None
     assert deal.closed_on is not None
     if deal.won_by is None or (change.move_credit and deal.won_by != deal.owner_id):
-        owner = edit.resolver.get_row("Employee", deal.owner_id)
+        owner = edit.resolver.get_row(Employee, deal.owner_id)
         deal.won_by, deal.won_team = owner.id, edit.memberships.team_id_at(owner, deal.closed_at)
     another_day = change.has_changed("closed_on")
     if deal.rate is None or another_day or change.has_changed("currency"):
@@ -353,44 +356,7 @@ def _convert_amount(edit: EditContext, minor: int, currency: str, rate: Decimal,
     return value
 
 
-def _was_won(change: PendingChange[Deal]) -> bool:
-    return isinstance(change.before, DealFacts) and change.before.status is DealStatus.WON
-
-
 def _format_money(deal: Deal) -> dict[str, str]:
     if deal.amount is None or deal.currency is None:
         return {}
     return {"amount": str(from_minor(deal.amount, deal.currency)), "currency": deal.currency}
-
-
-def _list_announcements(edit: EditContext, changes: Sequence[PendingChange[Deal]]) -> list[WinAnnouncement]:
-    """Return the announcements of new wins, unless closed over a day ago, and the revocations of former wins."""
-    announcements = []
-    for change in changes:
-        facts = change.row.facts()
-        is_won, was_won = facts is not None and facts.status is DealStatus.WON, _was_won(change)
-        if is_won != was_won:
-            announcement = _make_announcement(change)
-            if was_won or (edit.now - announcement.at).total_seconds() <= 86_400:
-                announcements.append(announcement)
-    return announcements
-
-
-def _make_announcement(change: PendingChange[Deal]) -> WinAnnouncement:
-    """Return the win in its current state, or, if it is no longer won, as it was before."""
-    win = change.previous if change.previous and _was_won(change) else change.row
-    assert win.won_by is not None
-    assert win.won_team is not None
-    assert win.amount is not None
-    assert win.currency is not None
-    assert win.closed_at is not None
-    return WinAnnouncement(
-        change.row.id,
-        win.won_by,
-        win.won_team,
-        win.title,
-        win.amount,
-        win.currency,
-        win.closed_at,
-        win is not change.row,
-    )

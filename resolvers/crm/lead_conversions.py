@@ -9,6 +9,7 @@ from domain.ledger.record_facts import LeadStatus
 from models.crm import leads
 from models.crm.deals import Deal
 from models.db import row_store
+from models.organization.people import Employee
 from resolvers.activities.entries import RecordChange
 from resolvers.crm.record_type import EditContext, PendingChange
 
@@ -33,7 +34,7 @@ async def follow_deals(edit: EditContext, deal_changes: Sequence[PendingChange[D
             lead.status = LeadStatus.IN_PROGRESS
             lead.converted_at = lead.converted_on = lead.converted_by = lead.converted_team = None
         elif lead.deal_id in restored_ids and previous.status in _OPEN:
-            owner = edit.resolver.get_row("Employee", lead.owner_id)
+            owner = edit.resolver.get_row(Employee, lead.owner_id)
             lead.status, lead.converted_at = LeadStatus.CONVERTED, edit.now
             lead.converted_on = edit.calendar.day_of(edit.now)
             lead.converted_by, lead.converted_team = owner.id, edit.memberships.team_id_at(owner, edit.now)

@@ -12,9 +12,11 @@ from domain.errors.user_errors import Conflict
 from domain.ledger.record_facts import LeadStatus
 from domain.primitives.global_ids import encode_global_id
 from models.crm.activities import ActivityKind
+from models.crm.clients import Client
 from models.crm.deals import Deal
 from models.crm.leads import Lead
 from models.goals.goals import Goal
+from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
 from resolvers.crm.deals import DealType
 from resolvers.crm.inputs import DealInput, LeadInput
@@ -31,7 +33,7 @@ _HAND_OVER: Final = frozenset(
 
 
 class LeadType(RecordType[Lead, LeadInput]):
-    kind = "Lead"
+    model = Lead
 
     def new_row(self, edit: EditContext, input: LeadInput) -> Lead:
         lead = Lead(status=LeadStatus.NEW)
@@ -42,7 +44,7 @@ class LeadType(RecordType[Lead, LeadInput]):
         lead, clean_line = change.row, validation.clean_optional_line
         lead.title = clean_update(input.title, lead.title, validation.clean_name, "input", "title")
         reassign_owner(edit, change, input.owner)
-        lead.client_id = resolve_reference(edit, "Client", input.client, lead.client_id, "input", "client")
+        lead.client_id = resolve_reference(edit, Client, input.client, lead.client_id, "input", "client")
         lead.source = clean_update(input.source, lead.source, clean_line, "input", "source")
         lead.contact_name = clean_update(input.contact_name, lead.contact_name, clean_line, "input", "contactName")
         lead.phone = clean_update(input.phone, lead.phone, clean_line, "input", "phone")
@@ -57,7 +59,7 @@ class LeadType(RecordType[Lead, LeadInput]):
         if lead.status is not LeadStatus.CONVERTED:
             lead.converted_at = lead.converted_on = lead.converted_by = lead.converted_team = None
         elif lead.converted_on is None:
-            owner = edit.resolver.get_row("Employee", lead.owner_id)
+            owner = edit.resolver.get_row(Employee, lead.owner_id)
             at = lead.created_at if change.is_new else edit.now  # recorded as converted from the start: past data
             lead.converted_at, lead.converted_on = at, edit.calendar.day_of(at)
             lead.converted_by, lead.converted_team = owner.id, edit.memberships.team_id_at(owner, at)
@@ -100,7 +102,7 @@ async def convert_lead(context: Context, global_id: str, deal_input: DealInput) 
     """
     resolver = IdResolver(context)
     await resolver.load_by_global_ids("Lead", [global_id])
-    lead: Lead = resolver.resolve_for_change("Lead", global_id, "input", "id")
+    lead = resolver.resolve_for_change(Lead, global_id, "input", "id")
     if lead.status is LeadStatus.CONVERTED:
         raise Conflict("This lead has been converted already.", "input", "id")
     if deal_input.owner is None:

@@ -12,6 +12,7 @@ from models.crm import calls, deals, leads, tasks
 from models.crm.calls import Call
 from models.crm.deals import Deal
 from models.crm.leads import Lead
+from models.crm.records import CrmRecord
 from models.crm.tasks import Task
 from models.db.row_query import RowQuery
 from models.goals.goals import Goal
@@ -26,7 +27,7 @@ from resolvers.crm.tasks import TaskType
 from resolvers.node import find_record
 from resolvers.request import scopes
 from resolvers.request.context import Context
-from resolvers.request.id_resolution import IdResolver
+from resolvers.request.id_resolution import RECORD_MODELS, IdResolver
 from resolvers.request.periods import PeriodKey, resolve_period
 from resolvers.request.scopes import ScopeArgument
 from resolvers.request.validation import raise_bad_input
@@ -42,7 +43,7 @@ _RECORD_TYPES: Final[Mapping[str, Callable[[], RecordType[Any, Any]]]] = {
 }
 
 
-async def delete_record(context: Context, global_id: str, *kinds: str) -> tuple[Any, list[Goal]]:
+async def delete_record(context: Context, global_id: str, *kinds: str) -> tuple[CrmRecord, list[Goal]]:
     """Mark a record as deleted, which withdraws all its scores; the activity feed keeps it.
 
     Deleting a deleted record changes nothing.
@@ -58,9 +59,10 @@ async def delete_record(context: Context, global_id: str, *kinds: str) -> tuple[
             for kind in kinds
             if (row := await find_record(context, kind, global_id, with_deleted=True)) is not None
         }
-        matching_kinds = [kind for kind, row in rows.items() if row.deleted_at is None]
-        if not matching_kinds and rows:
-            matching_kinds = [max(rows, key=lambda kind: rows[kind].deleted_at)]
+        deleted_at = {kind: row.deleted_at for kind, row in rows.items() if row.deleted_at is not None}
+        matching_kinds = [kind for kind in rows if kind not in deleted_at]
+        if not matching_kinds and deleted_at:
+            matching_kinds = [max(deleted_at, key=lambda kind: deleted_at[kind])]
     if len(matching_kinds) > 1:
         raise Conflict("Several records have this externalId: give the id of the one that is meant.", "id")
     if not matching_kinds:
@@ -70,7 +72,7 @@ async def delete_record(context: Context, global_id: str, *kinds: str) -> tuple[
     return await soft_delete_record(context, _RECORD_TYPES[kind](), global_id, "id", ensure_deletable=ensure_deletable)
 
 
-def global_id_of(row: Any) -> str:
+def global_id_of(row: CrmRecord) -> str:
     return encode_global_id(type(row).__name__, row.id)
 
 
@@ -138,7 +140,11 @@ async def _resolve_filter_id(context: Context, kind: str, global_id: str | None)
     resolver = IdResolver(context)
     await resolver.load_by_global_ids(kind, [global_id])
     try:
-        row = resolver.resolve_employee(global_id) if kind == "Employee" else resolver.resolve_record(kind, global_id)
+        row = (
+            resolver.resolve_employee(global_id)
+            if kind == "Employee"
+            else resolver.resolve_record(RECORD_MODELS[kind], global_id)
+        )
     except NotFound:
         return 0
     return int(row.id)

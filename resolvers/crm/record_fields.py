@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from domain.primitives.unset import UNSET, Unset
-from models.crm.records import OwnedRecord
+from models.crm.records import CrmRecord, OwnedRecord
 from resolvers.crm.inputs import OwnedRecordInput
 from resolvers.crm.record_type import EditContext, PendingChange, Row
 from resolvers.request import validation
@@ -51,12 +51,12 @@ def reassign_owner(edit: EditContext, change: PendingChange[Row], global_id: str
 
 
 def resolve_reference(
-    edit: EditContext, kind: str, global_id: str | Unset | None, current_id: int | None, *path: str
+    edit: EditContext, model: type[CrmRecord], global_id: str | Unset | None, current_id: int | None, *path: str
 ) -> int | None:
     """Return the id of the record that an input refers to; null clears it, and a field left out keeps the current one."""
     if global_id is UNSET:
         return current_id
-    return None if global_id is None else int(edit.resolver.resolve_record(kind, global_id, *path).id)
+    return None if global_id is None else edit.resolver.resolve_record(model, global_id, *path).id
 
 
 def to_history_value(value: object) -> str | None:

@@ -94,10 +94,15 @@ class RelatedChanges:
 class RecordType(Generic[Row, Input]):
     """Base class of record types: the pure functions of the upsert pipeline, in the order in which they are called."""
 
-    kind: ClassVar[str]
+    model: type[Row]
     creation_activity: ClassVar[ActivityKind | None] = None
     has_stages: ClassVar[bool] = False  # whether its records go through pipeline stages
     credit_column: ClassVar[str | None] = None  # with an employee who need not be the owner any more
+
+    @property
+    def kind(self) -> str:
+        """Return the GraphQL type of the records."""
+        return self.model.__name__
 
     def new_row(self, edit: EditContext, input: Input) -> Row:
         """Return a new row with its mandatory columns set."""
@@ -221,7 +226,7 @@ async def edit_record(
 ) -> tuple[Row, list[Goal]]:
     """Update one record: apply the input, then `modify`. Return the row and the goals that moved."""
     edit = await _load_edit_context(context, record_type, [replace(input, id=global_id)])
-    change = _start_change(edit.resolver.resolve_for_change(record_type.kind, global_id, *path))
+    change = _start_change(edit.resolver.resolve_for_change(record_type.model, global_id, *path))
     record_type.apply_input(edit, change, input)
     if modify:
         modify(edit, change)
@@ -241,7 +246,7 @@ async def soft_delete_record(
     ensure_deletable  raises Conflict if other records depend on the record: they are to be deleted or moved first
     """
     edit = await _load_edit_context(context, record_type, [RecordInput(id=global_id)])
-    change = _start_change(edit.resolver.resolve_for_deletion(record_type.kind, global_id, *path))
+    change = _start_change(edit.resolver.resolve_for_deletion(record_type.model, global_id, *path))
     if ensure_deletable and change.row.deleted_at is None:
         await ensure_deletable(context, change.row)
     change.row.deleted_at = change.row.deleted_at or edit.now
@@ -262,7 +267,7 @@ async def _load_edit_context(
     await resolver.load_by_global_ids(record_type.kind, (input.id for input in inputs))
     await resolver.load_by_external_ids(record_type.kind, (input.external_id for input in inputs))
     column = record_type.credit_column
-    credited_ids = [getattr(row, column) for row in resolver.loaded_rows(record_type.kind)] if column else []
+    credited_ids = [getattr(row, column) for row in resolver.loaded_rows(record_type.model)] if column else []
     await resolver.load_by_row_ids("Employee", [*credited_ids, context.viewer.id])
     company = await context.company()
     first_stage = await context.first_stage() if record_type.has_stages else None
@@ -288,7 +293,7 @@ def _find_or_create(
     external_id = validation.clean_external_id(input.external_id, "input", "externalId")
     # A row that this call has edited already goes on with its pending change, so that a batch that repeats an
     # externalId or id saves and posts one difference.
-    row_found: Row | None = edit.resolver.find_existing(record_type.kind, input.id, external_id)
+    row_found = edit.resolver.find_existing(record_type.model, input.id, external_id)
     if row_found is None:
         row = record_type.new_row(edit, input)
         row.external_id = external_id
@@ -297,7 +302,7 @@ def _find_or_create(
         return PendingChange(row, None, None)
     change = changes.get(id(row_found)) or _start_change(row_found)
     if external_id and row_found.external_id != external_id:  # found by its id
-        if edit.resolver.find_by_external_id(record_type.kind, external_id) is not None:
+        if edit.resolver.find_by_external_id(record_type.model, external_id) is not None:
             raise Conflict("Another record has this externalId: leave it out, or give its `id`.", "input", "externalId")
         row_found.external_id = external_id
         edit.resolver.register_new_row(record_type.kind, external_id, row_found)

@@ -64,7 +64,7 @@ async def import_stage_entries(
     new_entries: list[tuple[int, int, datetime, date]] = []
     for entry in imported_entries:
         try:
-            deal = resolver.resolve_for_change("Deal", entry.deal_global_id, "input", "deal")
+            deal = resolver.resolve_for_change(Deal, entry.deal_global_id, "input", "deal")
             entered_at = validation.clean_past_time(entry.entered_at, now, "input", "entered")
         except UserError as error:
             results.append(error)

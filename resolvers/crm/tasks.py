@@ -11,8 +11,11 @@ from domain.errors.user_errors import Invalid
 from domain.ledger.record_facts import TaskKind
 from domain.primitives.unset import UNSET
 from models.crm.activities import ActivityKind
+from models.crm.clients import Client
+from models.crm.deals import Deal
 from models.crm.tasks import Task
 from models.goals.goals import Goal
+from models.organization.people import Employee
 from resolvers.activities.entries import ActivityEntry
 from resolvers.crm.inputs import TaskInput
 from resolvers.crm.record_fields import reassign_owner, resolve_reference
@@ -23,7 +26,7 @@ from resolvers.request.validation import clean_update
 
 
 class TaskType(RecordType[Task, TaskInput]):
-    kind = "Task"
+    model = Task
 
     def new_row(self, edit: EditContext, input: TaskInput) -> Task:
         viewer = edit.context.viewer
@@ -43,8 +46,8 @@ class TaskType(RecordType[Task, TaskInput]):
         reassign_owner(edit, change, input.assignee)
         if input.due_at is not UNSET:
             task.due_at = validation.clean_time(input.due_at, "input", "dueAt") if input.due_at else None
-        task.client_id = resolve_reference(edit, "Client", input.client, task.client_id, "input", "client")
-        task.deal_id = resolve_reference(edit, "Deal", input.deal, task.deal_id, "input", "deal")
+        task.client_id = resolve_reference(edit, Client, input.client, task.client_id, "input", "client")
+        task.deal_id = resolve_reference(edit, Deal, input.deal, task.deal_id, "input", "deal")
         if input.created_at:
             task.created_at = validation.clean_past_time(input.created_at, edit.now, "input", "createdAt")
         if input.completed_at is not UNSET:
@@ -95,7 +98,7 @@ def _set_completion(edit: EditContext, change: PendingChange[Task], at: datetime
     completed_at = validation.clean_past_time(at, edit.now, *path)
     if completed_at < task.created_at and not change.is_new:
         raise Invalid("A task cannot be completed before it was created.", *path)
-    assignee = edit.resolver.get_row("Employee", task.assignee_id)
+    assignee = edit.resolver.get_row(Employee, task.assignee_id)
     task.completed_at, task.completed_on = completed_at, edit.calendar.day_of(completed_at)
     task.credit_by, task.credit_team = assignee.id, edit.memberships.team_id_at(assignee, completed_at)
 

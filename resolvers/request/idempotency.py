@@ -18,6 +18,7 @@ from models.alerts.alerts import AlertRule
 from models.auth import sessions
 from models.auth.sessions import Device, IdempotencyRecord
 from models.crm.pipelines import Pipeline
+from models.crm.records import CrmRecord
 from models.db import row_store
 from models.db.row_store import TableRow
 from models.goals.goals import Goal
@@ -224,7 +225,7 @@ async def _load_visible_rows(context: Context, references: Sequence[tuple[str, i
         for row in await row_store.fetch(_MODELS[kind], row_ids):
             resolver.add_row(kind, row)
     await resolver.load_owners()
-    await resolver.load_by_row_ids("Employee", [row.employee_id for row in resolver.loaded_rows("Absence")])
+    await resolver.load_by_row_ids("Employee", [row.employee_id for row in resolver.loaded_rows(Absence)])
     loaded_rows = [resolver.find_loaded(kind, row_id) for kind, row_id in references]
     rows: list[TableRow] = [row for row in loaded_rows if row is not None]
     visible_goal_ids = {
@@ -239,7 +240,7 @@ async def _load_visible_rows(context: Context, references: Sequence[tuple[str, i
             case Employee():
                 return viewer.can(Action.VIEW_PEOPLE, row)
             case Absence():
-                return viewer.can(Action.VIEW_WORK_TIME, resolver.get_row("Employee", row.employee_id))
+                return viewer.can(Action.VIEW_WORK_TIME, resolver.get_row(Employee, row.employee_id))
             case Team():
                 return row.id in viewer.visible_team_ids
             case Device():
@@ -248,6 +249,6 @@ async def _load_visible_rows(context: Context, references: Sequence[tuple[str, i
                 return viewer.can_company_wide(Action.MANAGE_ALERT_RULES)
             case Pipeline():
                 return True
-        return resolver.can_see(row)
+        return isinstance(row, CrmRecord) and resolver.can_see(row)
 
     return [row for row in rows if is_visible(row)]
