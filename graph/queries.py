@@ -9,7 +9,7 @@ import strawberry
 
 from graph.base.connections import paged_field
 from graph.base.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordKind
-from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_input_fields
+from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_optional_input
 from graph.base.row_types import Info, Node
 from graph.base.scopes import funnel_query, statistics_query
 from graph.types.activities import Activity
@@ -32,6 +32,7 @@ from resolvers.activities import queries as activity_queries
 from resolvers.analytics import funnels, statistics
 from resolvers.auth import devices
 from resolvers.crm import clients, queries
+from resolvers.crm.inputs import DealCriteria, LeadCriteria, TaskCriteria
 from resolvers.forecasting import forecasts
 from resolvers.goals import goals
 from resolvers.leaderboards import leaderboards
@@ -120,7 +121,7 @@ overlaps the given one (null: includes today), by their last day, at most 1000. 
         include_archived: bool = False,
     ) -> Any:
         return await goals.list_goals(
-            _require_sign_in(info), scope, to_input_fields(period), metric, include_archived=include_archived
+            _require_sign_in(info), scope, period_key(period), metric, include_archived=include_archived
         )
 
     @strawberry.field(
@@ -199,7 +200,7 @@ see.""",
         scope: strawberry.ID | None = None,
         filter: DealFilter | None = None,
     ) -> Any:
-        return await queries.select_deals(_require_sign_in(info), scope, to_input_fields(filter))
+        return await queries.select_deals(_require_sign_in(info), scope, to_optional_input(DealCriteria, filter))
 
     @paged_field(Task, "place", "id", description="Open tasks in order of their due time, then completed ones.")
     async def tasks(
@@ -208,7 +209,7 @@ see.""",
         scope: strawberry.ID | None = None,
         filter: TaskFilter | None = None,
     ) -> Any:
-        return await queries.select_tasks(_require_sign_in(info), scope, to_input_fields(filter))
+        return await queries.select_tasks(_require_sign_in(info), scope, to_optional_input(TaskCriteria, filter))
 
     @paged_field(Lead, "-created_at", "-id", description="Newest first.")
     async def leads(
@@ -217,7 +218,7 @@ see.""",
         scope: strawberry.ID | None = None,
         filter: LeadFilter | None = None,
     ) -> Any:
-        return await queries.select_leads(_require_sign_in(info), scope, to_input_fields(filter))
+        return await queries.select_leads(_require_sign_in(info), scope, to_optional_input(LeadCriteria, filter))
 
     @paged_field(Call, "-started_at", "-id", description="Newest first.")
     async def calls(
@@ -226,7 +227,7 @@ see.""",
         scope: strawberry.ID | None = None,
         period: PeriodInput | None = None,
     ) -> Any:
-        return await queries.select_calls(_require_sign_in(info), scope, to_input_fields(period))
+        return await queries.select_calls(_require_sign_in(info), scope, period_key(period))
 
     @paged_field(Client, "-created_at", "-id", description="Newest first.")
     async def clients(

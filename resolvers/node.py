@@ -10,6 +10,7 @@ from domain.permissions import Action
 from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, MAX_EXTERNAL_ID_LENGTH, decode_global_id, parse_external_id
 from models.auth.sessions import Device
 from models.crm.pipelines import Pipeline, Stage
+from models.crm.records import CrmRecord
 from models.db import row_store
 from models.db.query_batch import fetch_all_batched
 from models.db.row_query import RowQuery
@@ -62,12 +63,12 @@ async def find_node_of_kind(context: Context, kind: str, global_id: str) -> Any 
     return await find_node(context, global_id) if type_and_id and type_and_id[0] == kind else None
 
 
-async def find_record(context: Context, kind: str, global_id: str, *, with_deleted: bool = False) -> Any | None:
+async def find_record(context: Context, kind: str, global_id: str, *, with_deleted: bool = False) -> CrmRecord | None:
     """Return the record of that type, or None if it does not exist or is not visible to the viewer."""
     resolver = IdResolver(context)
     await resolver.load_by_global_ids(kind, [global_id])
     try:
-        return resolver.resolve_record(kind, global_id, with_deleted=with_deleted)
+        return resolver.resolve_record(RECORD_MODELS[kind], global_id, with_deleted=with_deleted)
     except NotFound:
         return None
 

@@ -12,7 +12,7 @@ from domain.i18n.period_labels import format_period
 from domain.primitives import periods
 from domain.primitives.calendar import Calendar
 from graph.base.enums import Interval, MoneyBasis, PeriodKind
-from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_input_fields
+from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key
 from graph.base.row_types import Info, Node
 from resolvers.analytics import funnels, statistics
 from resolvers.forecasting import forecasts
@@ -110,7 +110,7 @@ class Scope(Node):
         root: strawberry.Parent[Any], info: Info, period: PeriodInput | None = None, include_archived: bool = False
     ) -> Any:
         return await goals.goals_of_scope(
-            info.context, to_scope(root), to_input_fields(period), include_archived=include_archived
+            info.context, to_scope(root), period_key(period), include_archived=include_archived
         )
 
     @strawberry.field(

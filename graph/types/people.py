@@ -12,7 +12,7 @@ from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
 from graph.base.connections import paged_field
 from graph.base.enums import AbsenceKind, ActivityKind, CompanyDayKind, RankBy, Role, Weekday
-from graph.base.input_mapping import PeriodInput, period_key, to_input_fields
+from graph.base.input_mapping import PeriodInput, period_key, to_optional_input
 from graph.base.row_types import Info, by_own_id, employee_ref, row_type, to_one
 from graph.base.scalars import LocalTime
 from graph.base.scopes import (
@@ -37,6 +37,7 @@ from models.organization import people as rows
 from resolvers.activities import queries as activity_queries
 from resolvers.analytics import worktime
 from resolvers.crm import clients, queries
+from resolvers.crm.inputs import DealCriteria, LeadCriteria, TaskCriteria
 from resolvers.leaderboards.leaderboards import LeaderboardQuery, StandingKey, load_standings
 from resolvers.organization import absences, employee_quotas, people, teams
 
@@ -222,7 +223,7 @@ else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a
         info: Info,
         filter: TaskFilter | None = None,
     ) -> Any:
-        return await queries.select_tasks(info.context, to_scope(root), to_input_fields(filter))
+        return await queries.select_tasks(info.context, to_scope(root), to_optional_input(TaskCriteria, filter))
 
     @paged_field(Call, "-started_at", "-id", description="Newest first.")
     @staticmethod
@@ -231,7 +232,7 @@ else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a
         info: Info,
         period: PeriodInput | None = None,
     ) -> Any:
-        return await queries.select_calls(info.context, to_scope(root), to_input_fields(period))
+        return await queries.select_calls(info.context, to_scope(root), period_key(period))
 
     @paged_field(Lead, "-created_at", "-id", description="Newest first.")
     @staticmethod
@@ -240,7 +241,7 @@ else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a
         info: Info,
         filter: LeadFilter | None = None,
     ) -> Any:
-        return await queries.select_leads(info.context, to_scope(root), to_input_fields(filter))
+        return await queries.select_leads(info.context, to_scope(root), to_optional_input(LeadCriteria, filter))
 
     @paged_field(Client, "-created_at", "-id", description="Newest first.")
     @staticmethod
@@ -281,4 +282,4 @@ else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a
         info: Info,
         filter: DealFilter | None = None,
     ) -> Any:
-        return await queries.select_deals(info.context, to_scope(root), to_input_fields(filter))
+        return await queries.select_deals(info.context, to_scope(root), to_optional_input(DealCriteria, filter))

@@ -35,6 +35,7 @@ from resolvers.alerts import rules as alert_rules
 from resolvers.alerts.candidates import build_candidates, deal_activity_data, is_existing_open_deal, load_employees
 from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.inbox import get_viewer_language
+from resolvers.alerts.inputs import RuleInput
 from resolvers.request.context import Context
 from resolvers.request.goal_progress import has_owner_on, owner_working_time
 
@@ -51,7 +52,7 @@ class DryRunResult:
     examples: list[str]
 
 
-async def dry_run_rule(context: Context, input: Mapping[str, Any], days: int) -> DryRunResult:
+async def dry_run_rule(context: Context, input: RuleInput, days: int) -> DryRunResult:
     """Return how many alerts the rule would have raised over the past `days`, with the newest as examples.
 
     Raises OutOfRange for invalid days, and an operation error if the viewer may not manage rules.

@@ -14,6 +14,7 @@ from models.forecasting.snapshots import ForecastSnapshot
 from models.organization.scopes import ScopeKey, list_groups
 from resolvers.forecasting.forecasts import Forecast, ForecastQuery, MoneyBasis, load_forecasts
 from resolvers.request.context import Context
+from resolvers.request.periods import PeriodKey
 
 _SNAPSHOT_PERIODS: Final = (
     (PeriodKind.MONTH, 0),
@@ -41,7 +42,7 @@ async def take_snapshots(context: Context) -> bool:
 def _snapshot_requests(context: Context) -> Iterator[tuple[ScopeKey, ForecastQuery]]:
     for kind, offset in _SNAPSHOT_PERIODS:
         for basis in MoneyBasis:
-            query = ForecastQuery((("kind", kind), ("offset", offset)), basis)
+            query = ForecastQuery(PeriodKey(kind, offset=offset), basis)
             yield from ((scope, query) for scope in list_groups(context.tree))
 
 

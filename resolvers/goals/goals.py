@@ -28,23 +28,23 @@ from resolvers.goals import pro_rating
 from resolvers.goals.affected_goals import make_goal_entry
 from resolvers.goals.goal_edits import apply_changes, format_value, mark_moved
 from resolvers.goals.goal_owners import load_goal_owners
+from resolvers.goals.inputs import GoalInput, GoalUpdateInput
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.goal_visibility import filter_visible
 from resolvers.request.metric_lookup import find_metric
-from resolvers.request.periods import resolve_period
+from resolvers.request.periods import PeriodKey, resolve_period
 from resolvers.request.scopes import Scope
-from resolvers.request.validation import InputFields
 
 _MAX_GOALS: Final = 1000  # of a list
 
 
-async def set_goal(context: Context, input: InputFields) -> Goal:
+async def set_goal(context: Context, input: GoalInput) -> Goal:
     """Create a goal of an employee, a team or the company for a period; return an existing one that is equal.
 
     Raises Conflict for another goal of the same metric, owner and period.
     """
-    scope = await scopes.find_scope(context, input["owner"])
+    scope = await scopes.find_scope(context, input.owner)
     if scope is None or not scopes.can_see(context, scope):
         raise NotFound("There is no such employee, team or company.", "input", "owner")
     if not scopes.can_act_on(context, Action.SET_GOALS, scope):
@@ -53,26 +53,25 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
         raise Conflict(
             "{name} has left the company: name someone who works there.", "input", "owner", name=scope.employee.name
         )
-    metric = await find_metric(context, input["metric"], "input", "metric")
-    goal_period = await resolve_period(context, input["period"], "input", "period")
-    recurring = bool(input.get("recurring"))
-    _check_recurring(recurring, goal_period.kind)
+    metric = await find_metric(context, input.metric, "input", "metric")
+    goal_period = await resolve_period(context, input.period, "input", "period")
+    _check_recurring(input.recurring, goal_period.kind)
     company = await context.company()
     target, full_target = await _target_columns(
         context,
         scope.key,
         goal_period,
-        _parse_target(input["target"], metric.unit, company.currency),
-        bool(input.get("proRated")),
+        _parse_target(input.target, metric.unit, company.currency),
+        input.pro_rated,
     )
-    given_name = validation.clean_optional_line(input.get("name"), "input", "name")
+    given_name = validation.clean_optional_line(input.name, "input", "name")
     existing = await goals.find_competing(scope.key, metric.key, goal_period, until=goal_period.end)
     if existing is not None:
         is_repetition = (existing.period, existing.target, existing.full_target, existing.recurring) == (
             goal_period,
             target,
             full_target,
-            recurring,
+            input.recurring,
         )
         if is_repetition and given_name in (None, existing.name):
             return existing
@@ -89,7 +88,7 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
             kind=goal_period.kind,
             first_day=goal_period.start,
             last_day=goal_period.end,
-            recurring=recurring,
+            recurring=input.recurring,
             created_by_id=context.viewer.id,
             created_at=context.now(),
         )
@@ -106,14 +105,13 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
     return goal
 
 
-async def update_goal(context: Context, input: InputFields) -> Goal:
+async def update_goal(context: Context, input: GoalUpdateInput) -> Goal:
     """Change name, target, pro-rating or recurrence; each change is kept with its author, time, old and new value.
 
     `ifVersion` makes the update conditional: Conflict if the goal has another version by now.
     """
-    goal = await _find_editable(context, input["id"], "input", "id")
-    expected_version = input.get("ifVersion")
-    if expected_version is not None and expected_version != goal.version:
+    goal = await _find_editable(context, input.id, "input", "id")
+    if input.if_version is not None and input.if_version != goal.version:
         raise Conflict(
             "The goal has changed in the meantime: its version is {version} now.",
             "input",
@@ -125,22 +123,21 @@ async def update_goal(context: Context, input: InputFields) -> Goal:
     metric = await find_metric(context, goal.metric)
     company = await context.company()
     requested: dict[str, Any] = {}
-    if input.get("name") is not None:
-        requested["name"] = validation.clean_name(input["name"], "input", "name")
-    pro_rated = input.get("proRated")
-    if input.get("target") is not None or pro_rated is not None:
+    if input.name is not None:
+        requested["name"] = validation.clean_name(input.name, "input", "name")
+    if input.target is not None or input.pro_rated is not None:
         full_target = (
             goal.full_target or goal.target
-            if input.get("target") is None
-            else _parse_target(input["target"], metric.unit, company.currency)
+            if input.target is None
+            else _parse_target(input.target, metric.unit, company.currency)
         )
-        is_pro_rated = goal.full_target is not None if pro_rated is None else pro_rated
+        is_pro_rated = goal.full_target is not None if input.pro_rated is None else input.pro_rated
         requested["target"], requested["full_target"] = await _target_columns(
             context, goal.scope, goal.period, full_target, is_pro_rated
         )
-    if input.get("recurring") is not None:
-        _check_recurring(input["recurring"], goal.kind)
-        requested["recurring"] = input["recurring"]
+    if input.recurring is not None:
+        _check_recurring(input.recurring, goal.kind)
+        requested["recurring"] = input.recurring
     await apply_changes(context, goal, requested, metric.unit)
     return goal
 
@@ -240,21 +237,21 @@ async def find_visible(context: Context, goal_ids: Sequence[int]) -> list[Goal |
 
 
 async def goals_of_scope(
-    context: Context, scope: Scope, period_input: InputFields | None, *, include_archived: bool
+    context: Context, scope: Scope, period_key: PeriodKey | None, *, include_archived: bool
 ) -> list[Goal]:
     """Return the scope's own goals of periods that overlap the input period (None: that contain today)."""
     if not context.viewer.can_see_goals_of(scope.key, scope.employee):
         return []
     if scope.employee is not None:
         context.loaded_employees[scope.id] = scope.employee  # other fields of these goals check its rights, too
-    rows = await _list_matching(context, scope.key.is_owner, period_input, None, include_archived)
+    rows = await _list_matching(context, scope.key.is_owner, period_key, None, include_archived)
     return [row for row in rows if context.viewer.can_see_goal(row, scope.employee)]
 
 
 async def list_goals(
     context: Context,
     scope_global_id: str | None,
-    period_input: InputFields | None,
+    period_key: PeriodKey | None,
     metric: str | None,
     *,
     include_archived: bool,
@@ -262,7 +259,7 @@ async def list_goals(
     """Return the goals of a scope and of the teams and employees within it that the viewer may see.
 
     scope_global_id  None for the company
-    period_input     goals of periods that overlap it; None for those that contain today
+    period_key     goals of periods that overlap it; None for those that contain today
     metric           None for all metrics
     """
     scope = (
@@ -272,7 +269,7 @@ async def list_goals(
     )
     if scope is None:
         return []
-    return await _list_within(context, scope, period_input, metric, include_archived)
+    return await _list_within(context, scope, period_key, metric, include_archived)
 
 
 async def list_own_goals(context: Context) -> list[Goal]:
@@ -284,11 +281,11 @@ async def list_own_goals(context: Context) -> list[Goal]:
 
 
 async def _list_within(
-    context: Context, scope: Scope, period_input: InputFields | None, metric: str | None, include_archived: bool
+    context: Context, scope: Scope, period_key: PeriodKey | None, metric: str | None, include_archived: bool
 ) -> list[Goal]:
     """Return the visible goals of the scope and of the teams and employees that stood within it in the goals' periods."""
     viewer = context.viewer
-    spans = scope.team_spans(context, *await _day_range(context, period_input))
+    spans = scope.team_spans(context, *await _day_range(context, period_key))
     if spans is None:
         employee_id = scope.key.employee_id
         condition = viewer.goal_filter(
@@ -296,11 +293,11 @@ async def _list_within(
         )
         if employee_id is not None:
             condition &= scope.key.is_owner
-        return await _list_matching(context, condition, period_input, metric, include_archived)
+        return await _list_matching(context, condition, period_key, metric, include_archived)
     team_ids = frozenset[int]().union(*(span.team_ids for span in spans), scope.team_ids(context) or ())
     employee_ids = await _visible_employee_ids(context, await memberships.list_members_ever(team_ids))
     condition = viewer.goal_filter(employee_ids) & (scope.key.is_owner | owned_within(team_ids))
-    rows = await _list_matching(context, condition, period_input, metric, include_archived, limit=None)
+    rows = await _list_matching(context, condition, period_key, metric, include_archived, limit=None)
     owners = await load_goal_owners(context, employee_ids)
     return [goal for goal in rows if owners.is_within(goal, scope.key)][:_MAX_GOALS]
 
@@ -314,13 +311,13 @@ async def _visible_employee_ids(context: Context, employee_ids: Sequence[int] | 
 async def _list_matching(
     context: Context,
     condition: Condition,
-    period_input: InputFields | None,
+    period_key: PeriodKey | None,
     metric: str | None,
     include_archived: bool,
     *,
     limit: int | None = _MAX_GOALS,
 ) -> list[Goal]:
-    first_day, last_day = await _day_range(context, period_input)
+    first_day, last_day = await _day_range(context, period_key)
     metrics = None if metric is None else {metric} & (await context.metrics()).keys()
     return await context.fetch(
         goals.select_overlapping(
@@ -329,9 +326,9 @@ async def _list_matching(
     )
 
 
-async def _day_range(context: Context, period_input: InputFields | None) -> tuple[date, date]:
-    if period_input is None:
+async def _day_range(context: Context, period_key: PeriodKey | None) -> tuple[date, date]:
+    if period_key is None:
         today = await context.today()
         return today, today
-    requested_period = await resolve_period(context, period_input, "period")
+    requested_period = await resolve_period(context, period_key, "period")
     return requested_period.start, requested_period.end

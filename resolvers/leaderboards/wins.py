@@ -30,7 +30,7 @@ async def find_win_position(context: Context, cursor: str) -> int | None:
 
 @dataclass(frozen=True)
 class WinAnnouncement:
-    """A win to announce or to revoke: the values that every listener may see."""
+    """A win to announce, or one to revoke: the values that every listener may see."""
 
     deal_id: int
     employee_id: int
@@ -39,13 +39,14 @@ class WinAnnouncement:
     amount: int
     currency: str
     at: datetime
+    revoked: bool
 
 
-async def announce_win(context: Context, win: WinAnnouncement, revoked: bool) -> None:
+async def announce_win(context: Context, win: WinAnnouncement) -> None:
     """Announce a win; revoke one only if its last announcement is not revoked and at most a day old."""
     now = context.now()
     announced_id: int | None = None
-    if revoked:
+    if win.revoked:
         last_announcement = await activities.find_last_announcement(win.deal_id)
         if (
             last_announcement is None
@@ -56,7 +57,7 @@ async def announce_win(context: Context, win: WinAnnouncement, revoked: bool) ->
         announced_id = last_announcement.win_id or last_announcement.id
     await activities.insert_announced_win(
         win_id=announced_id,
-        revoked=revoked,
+        revoked=win.revoked,
         deal_id=win.deal_id,
         employee_id=win.employee_id,
         team_id=win.team_id,
