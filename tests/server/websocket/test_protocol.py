@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.frames import Close, Frame, Opcode
 from websockets.typing import Subprotocol
 
+from server.websocket.frame_parser import FrameParser
 from server.websocket.protocol import PreparedText
 from tests.http_server import RunningServer, receive_message, run_test_server, send_message, wait_closed
 
@@ -86,11 +87,45 @@ async def test_messages_of_any_size_are_read(server: RunningServer, size: int) -
         assert await receive_message(socket) == PONG
 
 
-@pytest.mark.parametrize("size", [0, 1, 124, 125, 126, 65_534, 65_535, 65_536, 200_000])
-async def test_prepared_text_is_framed_like_the_library_for_each_prefix(size: int) -> None:
+@pytest.mark.parametrize("size", [0, 125, 200_000])
+async def test_prepared_text_is_framed_once_for_consecutive_sockets_with_a_prefix(size: int) -> None:
     text = PreparedText(b"x" * size)
-    for prefix in (b"", b"1", b"1", b"22", b""):
-        assert text.build_frame(prefix) == Frame(Opcode.TEXT, prefix + b"x" * size).serialize(mask=False)
+    for prefix in (b"", b"1", b"22", b""):
+        frame = text.build_frame(prefix)
+        assert frame == Frame(Opcode.TEXT, prefix + b"x" * size).serialize(mask=False)
+        assert text.build_frame(prefix) is frame
+
+
+async def test_fragments_are_one_message_with_a_ping_between_them(server: RunningServer) -> None:
+    async with server.connect() as socket:
+        socket.transport.write(serialize_frame(Opcode.TEXT, PING[:5], fin=False))
+        await asyncio.wait_for(await socket.ping(b"?"), 10)
+        socket.transport.write(serialize_frame(Opcode.CONT, b"", fin=False) + serialize_frame(Opcode.CONT, PING[5:]))
+        assert await receive_message(socket) == PONG
+
+
+async def test_parser_is_idle_only_between_messages() -> None:
+    parser, text = FrameParser(65_536, ()), serialize_frame(Opcode.TEXT, PING)
+    first_fragment = serialize_frame(Opcode.TEXT, PING, fin=False)
+    idle_after = []
+    for data in (text[:1], text[1:2], text[2:], first_fragment, serialize_frame(Opcode.CONT)):
+        parser.unread_bytes += data
+        frame = parser.next_frame()
+        if frame is not None:
+            parser.take_message(frame)
+        idle_after.append(parser.is_idle)
+    assert idle_after == [False, False, True, False, True]
+
+
+async def test_parser_hands_out_one_frame_at_a_time_and_answers_nothing_that_lies_behind_it() -> None:
+    parser = FrameParser(65_536, ())
+    parser.unread_bytes += serialize_frame(Opcode.TEXT, PING) + serialize_frame(Opcode.CLOSE)
+    first_frame = parser.next_frame()
+    assert first_frame is not None
+    assert (first_frame.opcode, parser.data_to_send()) == (Opcode.TEXT, [])
+    second_frame = parser.next_frame()
+    assert second_frame is not None
+    assert (second_frame.opcode, parser.data_to_send()[0]) == (Opcode.CLOSE, b"\x88\x00")
 
 
 async def test_ping_is_answered_with_its_payload(server: RunningServer) -> None:
