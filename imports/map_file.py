@@ -54,10 +54,6 @@ _UNKNOWN_POLICIES: Final = {
 _ZONE: Final = rule(is_known_zone, 'give the time zone by its IANA name, e.g. "Europe/Moscow"')
 _CURRENCY: Final = rule(is_known_currency, 'give the currency by its ISO 4217 code, e.g. "EUR"')
 _DECIMAL: Final = rule({".", ","}.issuperset, "give `.` or `,`, or both as a list")
-_SEPARATORS: Final = rule(
-    lambda texts: all(len(text) == 1 and text not in '"\r\n' for text in texts),
-    "give one character, e.g. `;` or a tab",
-)
 
 
 def _parse_status(value: object) -> object:
@@ -65,6 +61,12 @@ def _parse_status(value: object) -> object:
     if isinstance(value, str) and value not in _STATUS_BY_WORD:
         raise invalid(f"take one of {', '.join(_STATUS_BY_WORD)}")
     return _STATUS_BY_WORD[value] if isinstance(value, str) else value
+
+
+def _check_separators(separators: list[str]) -> list[str]:
+    if any(len(separator) != 1 or separator in '"\r\n' for separator in separators):
+        raise invalid("give one character, e.g. `;` or a tab")
+    return separators
 
 
 def _check_dates(formats: list[str]) -> list[str]:
@@ -107,7 +109,7 @@ class FileMap(MapTable):
     kind: Annotated[str, choice(FIELDS_BY_KIND)] = Field("", validate_default=True)
     pattern: Annotated[str, default("*.csv")] = "*.csv"
     columns: Mapping[str, Texts] = {}
-    separators: Annotated[Texts, _SEPARATORS, default([","])] = Field([","], alias="separator")
+    separators: Annotated[Texts, AfterValidator(_check_separators), default([","])] = Field([","], alias="separator")
     encoding: Annotated[str, default("utf-8"), choice(ENCODINGS)] = "utf-8"
     decimal: Annotated[str, BeforeValidator(lambda signs: "".join(as_texts(signs))), _DECIMAL, default(".")] = "."
     thousands: str = ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Annotated, Any, Final
+from typing import Annotated, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
+
+Value = TypeVar("Value")
 
 _EXPECTED_TYPES: Final = {
     "string_type": "a text",
@@ -43,10 +45,10 @@ def invalid(message: str, *path: str) -> PydanticCustomError:
     return PydanticCustomError("invalid", "{text}", {"text": message, "path": path})
 
 
-def rule(is_valid: Callable[[Any], bool], message: str) -> AfterValidator:
+def rule(is_valid: Callable[[Value], bool], message: str) -> AfterValidator:
     """Return the validator of a value with a rule of its own."""
 
-    def check(value: object) -> object:
+    def check(value: Value) -> Value:
         if not is_valid(value):
             raise invalid(message)
         return value

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol, cast
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
@@ -112,12 +112,12 @@ class WebSocketProtocol(asyncio.Protocol):
         self,
         config: Config,
         server_state: ServerState,
-        app_state: dict[str, Any],
+        app_state: dict[str, object],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._loop = _loop or asyncio.get_running_loop()
         self._handshake: WebSocketHandshake | None = WebSocketHandshake(self, config, server_state, app_state)
-        self._connections: set[Any] = server_state.connections
+        self._connections = cast("set[asyncio.Protocol]", server_state.connections)
         self._max_message_bytes = config.ws_max_size
         self._handler: FrameHandler | None = None
         self._extensions: tuple[Extension, ...] = ()

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+import uvicorn
+from uvicorn.server import ServerState
 from websockets.asyncio.client import connect
 from websockets.frames import Close, Frame, Opcode
 from websockets.typing import Subprotocol
 
 from server.websocket.frame_parser import FrameParser
-from server.websocket.protocol import PreparedText
+from server.websocket.protocol import NullHandler, PreparedText, WebSocketProtocol
 from tests.http_server import RunningServer, receive_message, run_test_server, send_message, wait_closed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -102,6 +104,54 @@ async def test_fragments_are_one_message_with_a_ping_between_them(server: Runnin
         await asyncio.wait_for(await socket.ping(b"?"), 10)
         socket.transport.write(serialize_frame(Opcode.CONT, b"", fin=False) + serialize_frame(Opcode.CONT, PING[5:]))
         assert await receive_message(socket) == PONG
+
+
+async def test_half_closed_socket_is_closed(server: RunningServer) -> None:
+    async with server.connect() as socket:
+        socket.transport.write_eof()
+        assert (await wait_closed(socket))[0] == 1006
+
+
+class RecordingTransport(asyncio.Transport):
+    """Records what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return False
+
+    def resume_reading(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+async def test_closing_socket_neither_keeps_nor_answers_what_still_arrives() -> None:
+    protocol = WebSocketProtocol(uvicorn.Config("unused", ws_max_size=65_536), ServerState(), {})
+    transport = RecordingTransport()
+    protocol.connection_made(transport)
+    protocol.finish_handshake(())
+    protocol.attach(NullHandler())
+    protocol.close(4400, "enough")
+    close_frame = bytes(transport.written)
+
+    for _ in range(100):
+        protocol.data_received(serialize_frame(Opcode.TEXT, PING) + serialize_frame(Opcode.PING, b"?"))
+        protocol.data_received(serialize_frame(Opcode.TEXT, PING, fin=False) + serialize_frame(Opcode.CONT))
+
+    assert (
+        bytes(transport.written)
+        == close_frame
+        == Frame(Opcode.CLOSE, Close(4400, "enough").serialize()).serialize(mask=False)
+    )
+    parser = protocol._parser
+    assert parser is not None
+    assert (parser._fragments, parser.writes, parser.events, bytes(parser.unread_bytes)) == ([], [], [], b"")
+    protocol.connection_lost(None)
 
 
 async def test_parser_is_idle_only_between_messages() -> None:
