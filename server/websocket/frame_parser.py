@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple, cast
 
 from websockets import protocol
 from websockets.extensions.base import Extension
@@ -28,6 +28,8 @@ class FrameParser(protocol.Protocol):
                   once, but a frame may pause reading, or close the socket, before the next one is looked at.
     """
 
+    _spares: ClassVar[list[FrameParser]] = []
+
     def __init__(self, max_message_bytes: int, extensions: Sequence[Extension]) -> None:
         super().__init__(protocol.Side.SERVER, max_size=max_message_bytes, logger=log)
         self.debug = False  # it would log the frames, which contain tokens
@@ -43,6 +45,21 @@ class FrameParser(protocol.Protocol):
         is_between_messages = not (self.unread_bytes or self._is_within_frame or self._fragments)
         return is_between_messages and self.state is protocol.State.OPEN
 
+    @classmethod
+    def acquire(cls, max_message_bytes: int, extensions: Sequence[Extension]) -> FrameParser:
+        """Return a parser for a socket: the one that was released last, if there is one, since that is quicker."""
+        try:
+            parser = cls._spares.pop()
+        except IndexError:
+            return cls(max_message_bytes, extensions)
+        parser.max_message_size, parser.extensions = max_message_bytes, list(extensions)
+        return parser
+
+    def release(self) -> None:
+        """Keep this idle parser for the next socket, unless one is kept already."""
+        if not self._spares:
+            self._spares.append(self)
+
     def next_frame(self) -> Frame | None:
         """Parse the next frame and return it; None while it is incomplete, or if it violates the protocol.
 
@@ -51,7 +68,8 @@ class FrameParser(protocol.Protocol):
         if self.unread_bytes:
             data, self.unread_bytes, self._is_within_frame = self.unread_bytes, bytearray(), True
             self.receive_data(data)
-        return next((event for event in self.events_received() if isinstance(event, Frame)), None)
+        events = self.events_received()
+        return cast(Frame, events[0]) if events else None
 
     def recv_frame(self, frame: Frame) -> None:
         super().recv_frame(frame)

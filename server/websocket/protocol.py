@@ -269,7 +269,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _get_parser(self) -> FrameParser:
         if self._parser is None:
-            self._parser = FrameParser(self._max_message_bytes, self._extensions)
+            self._parser = FrameParser.acquire(self._max_message_bytes, self._extensions)
         return self._parser
 
     def _process_frames(self) -> None:
@@ -285,6 +285,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._finish(parser, handler)
         elif parser.is_idle:
             self._parser = None
+            parser.release()
 
     def _handle_frame(self, frame: Frame, parser: FrameParser, handler: FrameHandler) -> None:
         message = None if frame.opcode in CONTROL_OPCODES else parser.take_message(frame)

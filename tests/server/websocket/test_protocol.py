@@ -167,6 +167,25 @@ async def test_parser_is_idle_only_between_messages() -> None:
     assert idle_after == [False, False, True, False, True]
 
 
+async def test_released_parser_serves_the_next_socket_with_its_limit_and_extensions() -> None:
+    first = FrameParser(65_536, ())
+    first.unread_bytes += serialize_frame(Opcode.PING, b"?")
+    first.next_frame()
+    answers = first.data_to_send()
+    FrameParser._spares.clear()
+    first.release()
+    FrameParser(65_536, ()).release()  # one is kept
+
+    second = FrameParser.acquire(10, ())
+    second.unread_bytes += serialize_frame(Opcode.TEXT, b"x" * 11)
+
+    assert (answers, second) == ([Frame(Opcode.PONG, b"?").serialize(mask=False)], first)
+    assert FrameParser._spares == []
+    assert second.next_frame() is None
+    assert second.close_sent is not None
+    assert second.close_sent.code == 1009
+
+
 async def test_parser_hands_out_one_frame_at_a_time_and_answers_nothing_that_lies_behind_it() -> None:
     parser = FrameParser(65_536, ())
     parser.unread_bytes += serialize_frame(Opcode.TEXT, PING) + serialize_frame(Opcode.CLOSE)
