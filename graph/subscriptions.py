@@ -9,7 +9,7 @@ import strawberry
 
 from graph.base.enums import ActivityKind, MoneyBasis, RankBy
 from graph.base.input_mapping import PeriodInput, forecast_query, period_key
-from graph.base.row_types import Info, selects_any
+from graph.base.row_types import selects_any
 from graph.types.activities import Activity
 from graph.types.alerts import Alert
 from graph.types.forecasts import Forecast
@@ -18,6 +18,9 @@ from graph.types.leaderboards import DealWon, Leaderboard
 from graph.types.people import Employee
 from resolvers.leaderboards.leaderboards import LeaderboardQuery
 from subscriptions import activities, alerts, forecasts, goals, leaderboards, presence
+from subscriptions.core.stream_context import StreamContext
+
+Info = strawberry.Info[StreamContext, None]
 
 # the fields that deliver each event once and in order; all other fields deliver the latest state
 EVENT_FIELDS: Final = frozenset({"activities", "alerts", "dealWon"})

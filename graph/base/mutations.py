@@ -15,7 +15,7 @@ from strawberry.types.field import StrawberryField
 
 from domain.errors.operation_errors import Unauthenticated
 from domain.errors.user_errors import Forbidden, UserError, UserErrorCode
-from domain.i18n.error_translation import translate
+from domain.i18n.languages import translate
 from graph.base.input_mapping import to_input_fields
 from graph.base.row_types import Info
 from resolvers.auth import audit, sessions

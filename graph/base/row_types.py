@@ -13,6 +13,7 @@ import strawberry
 
 from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
+from models.organization.people import load_by_ids as load_employees
 from resolvers import node
 from resolvers.organization import people
 from resolvers.request.context import Context
@@ -21,6 +22,7 @@ from resolvers.request.id_resolution import owner_id_of
 
 Info = strawberry.Info[Context, None]
 Class = TypeVar("Class", bound=type)
+AnyContext = TypeVar("AnyContext", bound=Context)
 BatchLoader = Callable[[Sequence[Any]], Awaitable[Sequence[Any]]]
 ViewerBatchLoader = Callable[[Context, Sequence[Any]], Awaitable[Sequence[Any]]]
 
@@ -49,7 +51,7 @@ def row_type(row_class: type, description: str) -> Callable[[Class], Class]:
     return decorate
 
 
-def selects_any(info: Info, names: frozenset[str]) -> bool:
+def selects_any(info: strawberry.Info[AnyContext, None], names: frozenset[str]) -> bool:
     """Return whether the operation selects a field with one of these names, at any depth."""
     pending: list[Any] = list(info.selected_fields)
     while pending:
@@ -75,6 +77,8 @@ def to_one(load_rows: BatchLoader, column: str, description: str | None = None) 
         prefetched = getattr(root, prefetched_attribute, None)  # set when the query of a page has joined the relation
         if prefetched is not None and prefetched.pk == row_id:
             return None if getattr(prefetched, "deleted_at", None) else prefetched
+        if load_rows is load_employees:
+            return info.context.load_employee(row_id)
         return info.context.load(load_rows, row_id)
 
     return strawberry.field(resolver=resolve, description=description)

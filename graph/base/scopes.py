@@ -14,8 +14,6 @@ from domain.primitives.calendar import Calendar
 from graph.base.enums import Interval, MoneyBasis, PeriodKind
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_input_fields
 from graph.base.row_types import Info, Node
-from models.goals.goals import OwnerKind
-from models.organization.people import Employee, Team
 from resolvers.analytics import funnels, statistics
 from resolvers.forecasting import forecasts
 from resolvers.goals import goals
@@ -92,11 +90,7 @@ class Period:
 
 def to_scope(row: Any) -> ResolvedScope:
     """Return the scope of a company, team or employee row."""
-    if isinstance(row, Team):
-        return ResolvedScope(OwnerKind.TEAM, row.id, row)
-    if isinstance(row, Employee):
-        return ResolvedScope(OwnerKind.EMPLOYEE, row.id, row)
-    return ResolvedScope(OwnerKind.COMPANY, 0, row)
+    return ResolvedScope.of_row(row)
 
 
 @strawberry.interface(

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import strawberry
 
 from domain.i18n.activity_summaries import summarize_activity
-from domain.i18n.languages import LANGUAGES
 from graph.base.enums import ActivityKind
 from graph.base.row_types import Info, Node, employee_ref, event_cursor, row_type
 from graph.types.calls import Call
@@ -44,7 +43,7 @@ class Activity(Node):
     async def subject(root: strawberry.Parent[rows.Activity], info: Info) -> Any:
         return await info.context.load_for_viewer(node.load_subjects, (root.subject_kind, root.subject_id))
 
-    @strawberry.field(description=f"A sentence in the viewer's language (Accept-Language: {', '.join(LANGUAGES)}).")
+    @strawberry.field(description="A sentence in the viewer's language.")
     @staticmethod
     def summary(root: strawberry.Parent[rows.Activity], info: Info) -> str:
         return summarize_activity(root.kind, root.subject_kind, root.data, info.context.language)

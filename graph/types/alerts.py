@@ -19,7 +19,6 @@ from graph.types.activities import ActivitySubject
 from graph.types.deals import Stage
 from models.alerts import alerts as rows
 from models.crm import pipelines
-from models.organization import people
 from resolvers import node
 from resolvers.alerts import dry_run, inbox, rules
 from resolvers.alerts.dry_run import DryRunResult
@@ -89,11 +88,14 @@ class Alert(Node):
     async def rule(root: strawberry.Parent[rows.Alert], info: Info) -> Any:
         return await info.context.load_for_viewer(rules.load_visible_rules, root.raised.rule_id)
 
-    @strawberry.field(description="The employee concerned; null for a goal of a team or the company.")
+    @strawberry.field(
+        graphql_type=EmployeeRef | None,
+        description="The employee concerned; null for a goal of a team or the company.",
+    )
     @staticmethod
-    async def employee(root: strawberry.Parent[rows.Alert], info: Info) -> EmployeeRef | None:
+    def employee(root: strawberry.Parent[rows.Alert], info: Info) -> Any:
         employee_id = root.raised.employee_id
-        return await info.context.load(people.load_by_ids, employee_id) if employee_id else None
+        return info.context.load_employee(employee_id) if employee_id else None
 
     @strawberry.field(
         graphql_type=ActivitySubject | None, description="Null if it was deleted or is not visible to the viewer."

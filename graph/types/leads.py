@@ -1,4 +1,4 @@
-"""GraphQL types of leads, incoming requests (заявки)."""
+"""GraphQL types of leads, incoming requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.organization import people
 EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
 
 
-@row_type(rows.Lead, description="An incoming request (заявка).")
+@row_type(rows.Lead, description="An incoming request.")
 class Lead(Node):
     external_id: str | None
     title: str

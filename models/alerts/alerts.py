@@ -13,7 +13,7 @@ from tortoise.queryset import QuerySet
 from domain.alerts.rules import AlertKind, Recipient, Subject
 from models.db import connection
 from models.db.columns import enum_column, foreign_key, minor_units_column
-from models.goals.goals import OwnerKind
+from models.organization.scopes import OwnerKind, ScopeKey, scope_key
 
 # Rows of any other kind are skipped: servers of a newer version write them, during an update or before it was undone.
 _KNOWN_KINDS: Final = tuple(AlertKind)
@@ -46,6 +46,10 @@ class AlertRule(Model):
 
     class Meta:
         table = "alert_rule"
+
+    @property
+    def scope(self) -> ScopeKey:
+        return scope_key(self.scope_kind, self.scope_id)
 
     @property
     def all_recipients(self) -> list[Recipient]:

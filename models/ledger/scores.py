@@ -16,9 +16,10 @@ from tortoise.models import Model
 from domain.ledger.metrics import Score
 from models.db import connection, json_aggregates
 from models.db.columns import foreign_key
-from models.goals.goals import COMPANY_TEAM_ID, GOAL_VALUE_SQL, Goal
+from models.goals.goals import GOAL_VALUE_SQL, Goal
 from models.ledger.score_filter import ScoreFilter, team_condition, team_filter
 from models.organization.people import TeamSpan
+from models.organization.scopes import COMPANY_TEAM_ID
 
 
 class ScoreEntry(Model):

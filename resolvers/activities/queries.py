@@ -9,7 +9,7 @@ from tortoise.queryset import QuerySet
 
 from domain.permissions import Action
 from models.crm.activities import Activity, ActivityKind
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.event_cursors import parse_event_cursor
@@ -27,21 +27,18 @@ async def select_activities(
     if scope is None:
         return Activity.filter(id=0)
     viewer = context.viewer
-    is_visible_employee = viewer.scope_filter(Action.VIEW_CARD, "employee") & scopes.owner_filter(
-        context, scope, "employee"
+    is_visible_employee = viewer.scope_filter(Action.VIEW_CARD, "employee") & scope.key.member_filter(
+        context.tree, "employee"
     )
     is_about_employee = is_visible_employee & Q(employee_id__isnull=False)
     condition = is_about_employee
-    if scope.kind is not OwnerKind.EMPLOYEE and viewer.device is None:
-        team_ids = set(viewer.visible_goal_team_ids())
-        if scope.kind is OwnerKind.TEAM:
-            team_ids &= context.tree.subtree_ids(scope.id)
-        else:
-            team_ids.add(0)
+    if scope.key.employee_id is None and viewer.device is None:
+        visible_team_ids, scope_team_ids = viewer.visible_goal_team_ids(), scope.team_ids(context)
+        team_ids = visible_team_ids | {0} if scope_team_ids is None else visible_team_ids & scope_team_ids
         is_about_goal = Q(employee_id__isnull=True, team_id__in=list(team_ids) or [-1])
-        for metric, visible_team_ids in viewer.restricted_totals().items():
+        for metric, visible_total_ids in viewer.restricted_totals().items():
             goal_ids = Subquery(Goal.filter(metric=metric).values("id"))
-            is_about_goal &= ~Q(subject_kind="Goal", subject_id__in=goal_ids) | Q(team_id__in=visible_team_ids)
+            is_about_goal &= ~Q(subject_kind="Goal", subject_id__in=goal_ids) | Q(team_id__in=visible_total_ids)
         condition = condition | is_about_goal
     if viewer.device is not None:
         condition = condition & ~Q(subject_kind="Goal")  # devices, such as integrations, cannot see goals

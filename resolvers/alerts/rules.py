@@ -25,8 +25,7 @@ from domain.primitives.units import Unit
 from models.alerts import alerts
 from models.alerts.alerts import AlertRule
 from models.crm.pipelines import Stage
-from models.goals.goals import OwnerKind
-from models.organization.people import Employee, TeamTree
+from models.organization.people import TeamTree
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.validation import InputFields
@@ -48,8 +47,8 @@ def to_rule(row: AlertRule, tree: TeamTree) -> Rule:
     return Rule(
         row.id or 0,
         row.kind,
-        row.scope_id if row.scope_kind is OwnerKind.EMPLOYEE else None,
-        tree.subtree_ids(row.scope_id) if row.scope_kind is OwnerKind.TEAM else None,
+        row.scope.employee_id,
+        row.scope.team_ids(tree),
         row.min_amount,
         row.days,
         row.percent,
@@ -154,7 +153,9 @@ async def build_rule(context: Context, input: InputFields) -> AlertRule:
     if scope is None:
         raise NotFound("There is no such employee, team or company.", "input", "scope")
     if scope.employee is not None and not scope.employee.active:
-        raise Conflict(f"{scope.employee.name} has left the company: name someone who works there.", "input", "scope")
+        raise Conflict(
+            "{name} has left the company: name someone who works there.", "input", "scope", name=scope.employee.name
+        )
     recipients = list(dict.fromkeys(Recipient(name) for name in input["recipients"]))
     if not recipients:
         raise Required("Choose the recipients: the manager, the employee or the directors.", "input", "recipients")
@@ -190,10 +191,14 @@ def _refuse_unused_fields(
     }
     for field, is_used in used_by_kind.items():
         if not is_used and input.get(field) is not None:
-            raise Invalid(f"A rule of kind {kind} does not use `{field}`: leave it out.", "input", field)
+            raise Invalid(
+                "A rule of kind {kind} does not use `{unused}`: leave it out.", "input", field, kind=kind, unused=field
+            )
     if Recipient.ASSIGNER in recipients and not definition.about_tasks:
         path = ("input", "recipients", str(recipients.index(Recipient.ASSIGNER)))
-        raise Invalid(f"Only a task has an assigner: choose other recipients for a rule of kind {kind}.", *path)
+        raise Invalid(
+            "Only a task has an assigner: choose other recipients for a rule of kind {kind}.", *path, kind=kind
+        )
 
 
 async def _parse_stage(input: InputFields) -> int:
@@ -219,7 +224,7 @@ async def _parse_min_amount(context: Context, input: InputFields) -> int | None:
 def _parse_whole_number(input: InputFields, field: str, minimum: int, maximum: int) -> int | None:
     number = input.get(field)
     if number is not None and not minimum <= number <= maximum:
-        raise OutOfRange(f"Give a number from {minimum} to {maximum}.", "input", field)
+        raise OutOfRange("Give a number from {least} to {most}.", "input", field, least=minimum, most=maximum)
     return number
 
 
@@ -251,10 +256,5 @@ def _require_rule_admin(context: Context) -> None:
 
 async def load_scopes(context: Context, rows: Sequence[AlertRule]) -> list[Any]:
     """Return the scope (company, team or employee) of each rule."""
-    employee_ids = [row.scope_id for row in rows if row.scope_kind is OwnerKind.EMPLOYEE]
-    employees = {row.id: row for row in await Employee.filter(id__in=employee_ids)} if employee_ids else {}
-    company = await context.company()
-    return [
-        scopes.get_owner_row(context, row.scope_kind, row.scope_id, employees.get(row.scope_id), company)
-        for row in rows
-    ]
+    scope_rows = await scopes.load_scope_rows(context, {row.scope for row in rows})
+    return [scope_rows[row.scope] for row in rows]

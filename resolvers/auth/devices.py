@@ -6,7 +6,6 @@ from domain.errors.user_errors import Invalid, NotFound
 from domain.permissions import Action
 from domain.primitives.global_ids import decode_global_id
 from models.auth.sessions import Device
-from models.goals.goals import OwnerKind
 from resolvers.auth import audit, sessions
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
@@ -21,9 +20,9 @@ async def create_device(context: Context, input: InputFields) -> tuple[Device, s
         scope = await scopes.find_scope(context, input["scope"])
         if scope is None:
             raise NotFound("There is no such team.", "input", "scope")
-        if scope.kind is OwnerKind.EMPLOYEE:
+        if scope.key.team_id is None and not scope.key.is_company:
             raise Invalid("A device stands for a team or the company.", "input", "scope")
-        team_id = scope.id if scope.kind is OwnerKind.TEAM else None
+        team_id = scope.key.team_id
     token, digest = sessions.new_device_token()
     device = await Device.create(
         name=validation.clean_name(input["name"], "input", "name"),

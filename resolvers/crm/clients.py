@@ -68,9 +68,13 @@ class ClientType(RecordType):
         )
         if deals or contacts or leads or tasks:
             raise Conflict(
-                f"This client has {deals} deals, {contacts} contacts, {leads} leads and {tasks} open tasks:"
+                "This client has {deals} deals, {contacts} contacts, {leads} leads and {tasks} open tasks:"
                 " delete them or give them another client first.",
                 *path,
+                deals=deals,
+                contacts=contacts,
+                leads=leads,
+                tasks=tasks,
             )
         if any(await clients.count_dependents(row.id, lambda owner: Q())):
             raise Conflict(

@@ -9,7 +9,6 @@ from datetime import datetime
 from domain.permissions import Action
 from models.crm import activities
 from models.crm.activities import AnnouncedWin
-from models.goals.goals import OwnerKind
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.event_cursors import parse_event_cursor
@@ -19,8 +18,8 @@ async def fetch_wins_after(context: Context, scope_id: str | None, position: int
     """Return the wins and revocations announced after the position, in order, within the scope."""
     scope = await scopes.leaderboard_scope(context, scope_id, Action.VIEW_WINS)
     query = AnnouncedWin.filter(id__gt=position).order_by("id").limit(limit)
-    if scope.kind is OwnerKind.EMPLOYEE:
-        query = query.filter(employee_id=scope.id)
+    if scope.key.employee_id is not None:
+        query = query.filter(employee_id=scope.key.employee_id)
     team_ids = scope.team_ids(context)
     return await (query.filter(team_id__in=list(team_ids)) if team_ids is not None else query)
 

@@ -26,12 +26,12 @@ from models.analytics.worktime import WorkDay
 from models.crm import custom_metrics
 from models.crm.deals import Deal
 from models.db import connection
-from models.goals.goals import COMPANY_TEAM_ID
 from models.ledger import reconciliation, scores
 from models.ledger.reconciliation import Mismatches, PostedSum, StoredSum, StoredTeamSum
 from models.live import change_log
 from models.organization.company import find_company
 from models.organization.people import Employee, Team
+from models.organization.scopes import COMPANY_TEAM_ID
 from resolvers.request.id_resolution import RECORD_MODELS
 
 SOURCE_MODELS: Final[dict[str, type[Model]]] = {**RECORD_MODELS, "WorkDay": WorkDay}

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange
+from domain.messages import gettext_noop
 from domain.permissions import Role
 from domain.primitives.global_ids import decode_global_id
 from models.alerts import alerts
@@ -25,7 +26,7 @@ from resolvers.request.validation import InputFields
 
 _MAX_RATE = Decimal(10) ** 9
 _MAX_STAGES = 50
-_ADMIN_ONLY = "Only an administrator can change the company and its pipelines."
+_ADMIN_ONLY = gettext_noop("Only an administrator can change the company and its pipelines.")
 
 
 async def set_up(
@@ -109,7 +110,7 @@ async def save_pipeline(context: Context, input: InputFields) -> Pipeline:
     name = validation.clean_name(input["name"], "input", "name")
     stage_inputs: Sequence[InputFields] = input["stages"]
     if not 1 <= len(stage_inputs) <= _MAX_STAGES:
-        raise OutOfRange(f"A pipeline has 1 to {_MAX_STAGES} stages.", "input", "stages")
+        raise OutOfRange("A pipeline has 1 to {most} stages.", "input", "stages", most=_MAX_STAGES)
     names = [
         validation.clean_name(stage_input["name"], "input", "stages", str(index), "name")
         for index, stage_input in enumerate(stage_inputs)
@@ -141,12 +142,21 @@ async def _check_nothing_depends_on(stage: Stage) -> None:
     """Raise Conflict if deals are or have been in the stage, or an alert rule is about it."""
     deals = await Deal.filter(stage_id=stage.id, deleted_at=None).count()
     if deals:
-        raise Conflict(f"The stage “{stage.name}” stays while deals are in it: {deals}.", "input", "stages")
+        raise Conflict(
+            "The stage “{stage}” stays while deals are in it: {deals}.",
+            "input",
+            "stages",
+            stage=stage.name,
+            deals=deals,
+        )
     if await Deal.exists(stage_id=stage.id) or await StageEntry.exists(stage_id=stage.id):
-        raise Conflict(f"Deals have been in the stage “{stage.name}”: it has to stay.", "input", "stages")
+        raise Conflict("Deals have been in the stage “{name}”: it has to stay.", "input", "stages", name=stage.name)
     if await alerts.query_rules().filter(stage_id=stage.id).exists():
         raise Conflict(
-            f"An alert rule is about the stage “{stage.name}”: delete or change the rule first.", "input", "stages"
+            "An alert rule is about the stage “{stage}”: delete or change the rule first.",
+            "input",
+            "stages",
+            stage=stage.name,
         )
 
 

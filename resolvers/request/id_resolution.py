@@ -28,6 +28,7 @@ from models.crm.tasks import Task
 from models.organization import people
 from models.organization.people import Employee, Team, TeamMembershipHistory
 from resolvers.request.context import Context
+from resolvers.request.record_messages import NO_SUCH_RECORD, READ_ONLY_RECORD
 
 RECORD_MODELS: Final[dict[str, type[Model]]] = {
     "Deal": Deal,
@@ -175,7 +176,7 @@ class IdResolver:
         """Return a record that the viewer can see. Raises NotFound."""
         row = self._look_up(kind, global_id)
         if row is None or (row.deleted_at is not None and not with_deleted) or not self.can_see(row):
-            raise NotFound(f"There is no such {kind.lower()}.", *path)
+            raise NotFound(NO_SUCH_RECORD[kind], *path)
         return row
 
     def can_see(self, row: Any) -> bool:
@@ -185,7 +186,7 @@ class IdResolver:
         """Return a record that the viewer can change. Raises NotFound, Forbidden."""
         row = self.resolve_record(kind, global_id, *path)
         if not self.context.viewer.can(Action.RECORD, self.get_row("Employee", owner_id_of(row))):
-            raise Forbidden(f"You can see this {kind.lower()}, but not change it.", *path)
+            raise Forbidden(READ_ONLY_RECORD[kind], *path)
         return row
 
     def resolve_for_deletion(self, kind: str, global_id: str, *path: str) -> Any:
@@ -211,7 +212,7 @@ class IdResolver:
         if not self.can_see(row):
             raise Conflict("This externalId is taken by a record out of your reach.", "input", "externalId")
         if not self.context.viewer.can(Action.RECORD, self.get_row("Employee", owner_id_of(row))):
-            raise Forbidden(f"You can see this {kind.lower()}, but not change it.", "input", "externalId")
+            raise Forbidden(READ_ONLY_RECORD[kind], "input", "externalId")
         return row
 
     def resolve_new_owner(self, global_id: str | None, *path: str, at: datetime | None = None) -> Employee:
@@ -233,7 +234,7 @@ class IdResolver:
     def ensure_not_departed(self, employee: Employee, *path: str, at: datetime | None = None) -> None:
         """Raise Conflict if the employee had left at a time (None: now), except in an import."""
         if not self.allows_departed and self.memberships.has_left_by(employee, at or self.context.now()):
-            raise Conflict(f"{employee.name} has left the company: name someone who works there.", *path)
+            raise Conflict("{name} has left the company: name someone who works there.", *path, name=employee.name)
 
     def resolve_reassignment(self, row: Any, global_id: str, *path: str) -> Employee:
         """Return the new owner of a record; the viewer needs the right to reassign over both owners."""

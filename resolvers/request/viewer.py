@@ -6,10 +6,9 @@ revoked device takes effect at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from tortoise.expressions import Q
 
@@ -17,15 +16,18 @@ from domain.errors.user_errors import Forbidden
 from domain.ledger.metrics import PRIVATE_METRICS
 from domain.permissions import Action, Actor, Reach, Role, reach
 from models.auth.sessions import Device
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
 from models.organization.people import Employee, TeamTree
 from models.organization.reference_data import ReferenceData
-
-
-def lookup_filter(lookup: str, value: Any) -> Q:
-    """Return the filter for a lookup with a computed name, such as "owner_id" or "team_id__in"."""
-    conditions: dict[str, Any] = {lookup: value}
-    return Q(**conditions)
+from models.organization.scopes import (
+    COMPANY,
+    EmployeeScope,
+    ScopeKey,
+    TeamScope,
+    list_groups,
+    lookup_filter,
+    owned_by_any,
+)
 
 
 @dataclass(frozen=True)
@@ -114,29 +116,31 @@ class Viewer:
 
     def can_on_team(self, action: Action, team_id: int) -> bool:
         """Return whether the action reaches the whole team."""
+        return self.can_on_teams(action, {team_id})
+
+    def can_on_teams(self, action: Action, team_ids: Collection[int]) -> bool:
+        """Return whether the action reaches all of the teams; without teams only if it reaches the whole company."""
         match self.reach(action):
             case Reach.COMPANY:
                 return True
             case Reach.MANAGED | Reach.SCOPE:
-                return team_id in self.reachable_team_ids
+                return bool(team_ids) and self.reachable_team_ids.issuperset(team_ids)
         return False
 
-    def can_in_scope(self, action: Action, kind: OwnerKind, scope_id: int, employee: Employee | None) -> bool:
+    def can_in_scope(self, action: Action, scope: ScopeKey, employee: Employee | None) -> bool:
         """Return whether the action reaches the whole scope; `employee` is the employee of an employee's scope."""
-        match kind:
-            case OwnerKind.EMPLOYEE:
-                return employee is not None and self.can(action, employee)
-            case OwnerKind.TEAM:
-                return self.can_on_team(action, scope_id)
-        return self.can_company_wide(action)
+        if scope.employee_id is not None:
+            return employee is not None and self.can(action, employee)
+        team_ids = scope.team_ids(self.tree)
+        return self.can_company_wide(action) if team_ids is None else self.can_on_teams(action, team_ids)
 
-    def can_see_total(self, metric: str, kind: OwnerKind, scope_id: int, employee: Employee | None) -> bool:
+    def can_see_total(self, metric: str, scope: ScopeKey, employee: Employee | None) -> bool:
         """Return whether the viewer may see every part of a metric's total in a scope: only then is it told as a whole.
 
         What was credited to a team is the team's, also after an employee has left it.
         """
         action = PRIVATE_METRICS.get(metric)
-        return action is None or self.can_in_scope(action, kind, scope_id, employee)
+        return action is None or self.can_in_scope(action, scope, employee)
 
     @property
     def visible_team_ids(self) -> frozenset[int]:
@@ -176,16 +180,15 @@ class Viewer:
 
         The progress of a goal is the total of its metric, so a goal is visible only if that total is.
         """
-        return self.can_see_goals_of(goal.owner_kind, goal.owner_id, owner) and self.can_see_total(
-            goal.metric, goal.owner_kind, goal.owner_id, owner
-        )
+        scope = goal.scope
+        return self.can_see_goals_of(scope, owner) and self.can_see_total(goal.metric, scope, owner)
 
-    def can_see_goals_of(self, kind: OwnerKind, owner_id: int, owner: Employee | None) -> bool:
-        """Return whether the viewer may see the owner's goals of metrics that are not private."""
-        if kind is OwnerKind.EMPLOYEE:
+    def can_see_goals_of(self, scope: ScopeKey, owner: Employee | None) -> bool:
+        """Return whether the viewer may see the scope's goals of metrics that are not private."""
+        if scope.employee_id is not None:
             return owner is not None and self.can(Action.VIEW_GOALS, owner)
-        if kind is OwnerKind.TEAM:
-            return owner_id in self.visible_goal_team_ids() or self.can_on_team(Action.VIEW_GOALS, owner_id)
+        if scope.team_id is not None:
+            return scope.team_id in self.visible_goal_team_ids() or self.can_on_team(Action.VIEW_GOALS, scope.team_id)
         return self.can_company_wide(Action.VIEW_GOALS_ABOVE)
 
     def visible_goal_team_ids(self) -> frozenset[int]:
@@ -211,12 +214,15 @@ class Viewer:
 
     def goal_filter(self, employee_ids: Iterable[int]) -> Q:
         """Return the filter for visible goals; `employee_ids` are the employees with visible goals of their own."""
-        condition = Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(self.visible_goal_team_ids()) or [0])
-        if self.can_company_wide(Action.VIEW_GOALS_ABOVE):
-            condition |= Q(owner_kind=OwnerKind.COMPANY)
-        for metric, team_ids in self.restricted_totals().items():
-            condition &= ~Q(metric=metric) | Q(owner_kind=OwnerKind.TEAM, owner_id__in=team_ids)
-        return condition | Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employee_ids) or [0])
+        team_ids, sees_above = self.visible_goal_team_ids(), self.can_company_wide(Action.VIEW_GOALS_ABOVE)
+        condition = owned_by_any(
+            group
+            for group in list_groups(self.tree)
+            if (sees_above if group.team_id is None else group.team_id in team_ids)
+        )
+        for metric, restricted_team_ids in self.restricted_totals().items():
+            condition &= ~Q(metric=metric) | TeamScope.owned_by(restricted_team_ids)
+        return condition | EmployeeScope.owned_by(employee_ids)
 
     def restricted_totals(self) -> dict[str, list[int]]:
         """Return the private metrics of which not every total is visible, each with the teams with a visible total.
@@ -224,7 +230,7 @@ class Viewer:
         The list of teams is never empty, so that it can stand in a filter.
         """
         return {
-            metric: [team for team in self.tree.teams if self.can_see_total(metric, OwnerKind.TEAM, team, None)] or [-1]
+            metric: [team for team in self.tree.teams if self.can_see_total(metric, TeamScope(team), None)] or [-1]
             for metric in PRIVATE_METRICS
-            if not self.can_see_total(metric, OwnerKind.COMPANY, 0, None)
+            if not self.can_see_total(metric, COMPANY, None)
         }

@@ -13,6 +13,7 @@ from domain.primitives.periods import PeriodKind
 from resolvers.crm.deals import DealType
 from resolvers.crm.record_type import upsert_records
 from resolvers.goals import goals
+from resolvers.leaderboards.leaderboard_cache import LeaderboardCache
 from resolvers.organization import people
 from tests.statement_counter import count_statements
 from tests.world import World, open_world
@@ -63,7 +64,7 @@ async def add_sellers(world: World, size: int) -> None:
 
 
 async def statements_of(world: World, document: str) -> list[str]:
-    world.services.leaderboard_cache = None  # a cached leaderboard takes fewer statements
+    world.services.state.leaderboard_cache = LeaderboardCache()  # a cached leaderboard takes fewer statements
     with count_statements() as statements:
         await world.query(document)
     return statements
