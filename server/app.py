@@ -12,6 +12,7 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -33,14 +34,13 @@ from server.background.scheduler import Scheduler
 from server.clock import utc_now
 from server.context_factory import ContextFactory, StreamContextFactory, build_state
 from server.http import static_pages
-from server.http.graphql_endpoint import GraphQLEndpoint
+from server.http.graphql_endpoint import ALLOWED_METHODS, GraphQLEndpoint
 from server.http.metrics_endpoint import answer_metrics
 from server.http.rate_limit import RateLimiter, create_rate_limiter
 from server.http.security_headers import DataHeadersMiddleware
 from server.observability import health, logging, prometheus
 from server.operation_runner import OperationRunner
 from server.parent_watch import end_with_parent
-from server.requests.client_info import ClientInfoReader
 from server.settings import Settings, load
 from server.websocket.presence_reporter import PresenceReporter
 from server.websocket.send_queue import MemoryBudget
@@ -121,19 +121,17 @@ def build_server(settings: Settings) -> Server:
     limits = QueryLimits(deadline_seconds=settings.deadline_seconds, body_bytes=settings.body_limit)
     operations = Operations(create_schema(allow_suggestions=settings.demo), limits, expose_schema=settings.demo)
     operation_runner = OperationRunner(operations, context_factory)
-    client_info_reader = ClientInfoReader(settings.origins, settings.trusted_proxies)
     endpoint = GraphQLEndpoint(
         operation_runner,
-        client_info_reader,
         max_body_bytes=limits.body_bytes,
         query_page=static_pages.read_query_page() if settings.demo else None,
     )
     socket_endpoint = SocketEndpoint(
         operation_runner,
-        client_info_reader,
         SubscriptionRegistry(
             operation_runner, stream_context_factory, session_permissions, MemoryBudget(settings.socket_memory_bytes)
         ),
+        origins=settings.origins,
         ping_seconds=settings.ping_seconds,
         max_queued_bytes=settings.socket_queue_bytes,
         max_sockets_per_address=settings.sockets_per_address,
@@ -204,7 +202,6 @@ def create_app(settings: Settings) -> ASGIApp:
     """
     server = build_server(settings)
     wallboard_page, password_page = static_pages.read_wallboard_page(), static_pages.read_password_page()
-    client_info_reader = ClientInfoReader(settings.origins, settings.trusted_proxies)
     status_collector = prometheus.StatusCollector(server.hub, lambda: server.scheduler.status, server.background_tasks)
 
     async def handle_liveness(request: Request) -> Response:
@@ -221,9 +218,7 @@ def create_app(settings: Settings) -> ASGIApp:
         return JSONResponse(state.body, status_code=state.http_status)
 
     async def handle_metrics(request: Request) -> Response:
-        return await answer_metrics(
-            request, settings.metrics_token, server.rate_limiter, client_info_reader, status_collector
-        )
+        return await answer_metrics(request, settings.metrics_token, server.rate_limiter, status_collector)
 
     async def handle_wallboard(request: Request) -> Response:
         return static_pages.make_page_response(wallboard_page)
@@ -248,9 +243,19 @@ def create_app(settings: Settings) -> ASGIApp:
         lifespan=lifespan,
     )
 
+    graphql_app = DataHeadersMiddleware(
+        CORSMiddleware(
+            server.endpoint,
+            allow_origins=settings.origins,
+            allow_methods=ALLOWED_METHODS,
+            allow_headers=("Authorization",),
+            expose_headers=("X-Request-Id", "Retry-After"),
+        )
+    )
+
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         is_graphql = scope["type"] == "http" and scope["path"] in GRAPHQL_PATHS
-        await (server.endpoint if is_graphql else starlette_app)(scope, receive, send)
+        await (graphql_app if is_graphql else starlette_app)(scope, receive, send)
 
     request_log = logging.RequestLogMiddleware(dispatch, prometheus.count_request)
     server.socket_endpoint.on_socket_closed = request_log.log_finished
