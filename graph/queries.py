@@ -9,6 +9,7 @@ import strawberry
 
 from graph.base.connections import paged_field
 from graph.base.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordKind
+from graph.base.field_declarations import declare
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_input_fields
 from graph.base.row_types import Info, Node
 from graph.base.scopes import funnel_query, statistics_query
@@ -27,6 +28,7 @@ from graph.types.sessions import Device, Viewer
 from graph.types.statistics import Statistics
 from graph.types.tasks import Task, TaskFilter
 from models.crm import pipelines
+from models.db.keyset_pagination import MAX_PAGE_SIZE
 from resolvers import node as node_lookup
 from resolvers.activities import queries as activity_queries
 from resolvers.analytics import funnels, statistics
@@ -89,15 +91,21 @@ class Query(AlertQuery):
     async def team(self, info: Info, id: strawberry.ID) -> Any:
         return await node_lookup.find_node_of_kind(_require_sign_in(info), "Team", id)
 
-    @strawberry.field(graphql_type=list[Team], description="Every team after its parent, in name order.")
+    @strawberry.field(
+        graphql_type=list[Team], description="Every team after its parent, in name order.", metadata=declare(length=20)
+    )
     async def teams(self, info: Info) -> Any:
         return team_resolvers.list_visible_teams(_require_sign_in(info))
 
-    @strawberry.field(graphql_type=list[Metric], description="The built-in metrics, then the company's own by name.")
+    @strawberry.field(
+        graphql_type=list[Metric],
+        description="The built-in metrics, then the company's own by name.",
+        metadata=declare(length=20),
+    )
     async def metrics(self, info: Info) -> Any:
         return list((await _require_sign_in(info).metrics()).values())
 
-    @strawberry.field(graphql_type=list[Pipeline])
+    @strawberry.field(graphql_type=list[Pipeline], metadata=declare(length=3))
     async def pipelines(self, info: Info) -> Any:
         _require_sign_in(info)
         return await pipelines.fetch_all()
@@ -110,6 +118,7 @@ class Query(AlertQuery):
         graphql_type=list[Goal],
         description="""Goals of the scope and of everything within it that the viewer may see and whose period
 overlaps the given one (null: includes today), by their last day, at most 1000. A null scope is the company.""",
+        metadata=declare(length=10),
     )
     async def goals(
         self,
@@ -128,6 +137,7 @@ overlaps the given one (null: includes today), by their last day, at most 1000. 
         description="""`around` returns the `first` rows nearest to that employee; `asOf` returns the leaderboard as it
 was at that time, of the period that ran then unless the period is given by its days. Ranks are always those of the whole scope; of hours_worked, among those whose work time the viewer may
 see.""",
+        metadata=declare(page_size=MAX_PAGE_SIZE),
     )
     async def leaderboard(
         self,
@@ -237,6 +247,8 @@ see.""",
     ) -> Any:
         return await clients.select_clients(_require_sign_in(info), scope, search)
 
-    @strawberry.field(graphql_type=list[Device], description="Newest first; for administrators.")
+    @strawberry.field(
+        graphql_type=list[Device], description="Newest first; for administrators.", metadata=declare(length=5)
+    )
     async def devices(self, info: Info) -> Any:
         return await devices.list_devices(_require_sign_in(info))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any, Final
+from typing import Any
 
 import strawberry
 
 from graph.base.enums import ActivityKind, MoneyBasis, RankBy
+from graph.base.field_declarations import CARD, GOALS, LEADERBOARD, WHOLE_VIEWER, WINS, Sends, declare
 from graph.base.input_mapping import PeriodInput, forecast_query, period_key
 from graph.base.row_types import Info, selects_any
 from graph.types.activities import Activity
@@ -16,11 +17,9 @@ from graph.types.forecasts import Forecast
 from graph.types.goals import EXPECTATION_FIELDS, PROJECTION_FIELDS, Goal
 from graph.types.leaderboards import DealWon, Leaderboard
 from graph.types.people import Employee
+from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from resolvers.leaderboards.leaderboards import LeaderboardQuery
 from subscriptions import activities, alerts, forecasts, goals, leaderboards, presence
-
-# the fields that deliver each event once and in order; all other fields deliver the latest state
-EVENT_FIELDS: Final = frozenset({"activities", "alerts", "dealWon"})
 
 
 @strawberry.type(
@@ -34,13 +33,17 @@ class Subscription:
         description="""Goals by id, or all goals of a scope whose period includes today; without arguments the viewer's
 own. Each goal is a state of its own: all are sent first, then each one that changed, is new or was archived; when the
 next period begins, the goals of that period.""",
+        metadata=declare(GOALS, subject_arguments=("goals", "scope"), sends=Sends.STATES),
     )
     def goal_progress(
         self, info: Info, goals: list[strawberry.ID] | None = None, scope: strawberry.ID | None = None
     ) -> Any:
         return _stream_goal_progress(info, goals, scope)
 
-    @strawberry.subscription(graphql_type=AsyncGenerator[Leaderboard, None])
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[Leaderboard, None],
+        metadata=declare(LEADERBOARD, metric_argument="metric", page_size=MAX_PAGE_SIZE, sends=Sends.STATES),
+    )
     def leaderboard(
         self,
         info: Info,
@@ -54,7 +57,9 @@ next period begins, the goals of that period.""",
         query = LeaderboardQuery(metric, period_key(period), scope, rank_by, first, around)
         return leaderboards.leaderboard(info.context, query)
 
-    @strawberry.subscription(graphql_type=AsyncGenerator[Forecast, None])
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[Forecast, None], metadata=declare(WHOLE_VIEWER, sends=Sends.STATES)
+    )
     def forecast(
         self,
         info: Info,
@@ -69,6 +74,7 @@ next period begins, the goals of that period.""",
         description="""Wins as they happen, to be announced in the sales office. Imports and wins dated more than a day
 back are not sent. `after`, the `cursor` of the last win received, first sends all wins and revocations since; an
 unknown cursor ends the subscription with the error CURSOR_UNKNOWN.""",
+        metadata=declare(WINS, sends=Sends.EVENTS),
     )
     def deal_won(self, info: Info, scope: strawberry.ID | None = None, after: strawberry.ID | None = None) -> Any:
         return leaderboards.deal_won(info.context, scope, after)
@@ -78,6 +84,7 @@ unknown cursor ends the subscription with the error CURSOR_UNKNOWN.""",
         description="""`after`, the `cursor` of the last activity received or one of the `activities` query, first sends
 all activities recorded since, in order of recording, so that none is missed between two connections. An unknown cursor
 ends the subscription with the error CURSOR_UNKNOWN.""",
+        metadata=declare(CARD | GOALS, page_size=DEFAULT_PAGE_SIZE, sends=Sends.EVENTS),
     )
     def activities(
         self,
@@ -92,6 +99,7 @@ ends the subscription with the error CURSOR_UNKNOWN.""",
         graphql_type=AsyncGenerator[Alert, None],
         description="""New alerts of the viewer's own inbox. `after`, the `cursor` of the last alert received or one
 of the `alerts` query, first sends all alerts since; an unknown cursor ends the subscription with CURSOR_UNKNOWN.""",
+        metadata=declare(WHOLE_VIEWER, page_size=DEFAULT_PAGE_SIZE, sends=Sends.EVENTS),
     )
     def alerts(self, info: Info, after: str | None = None) -> Any:
         return alerts.stream_inbox(info.context, after)
@@ -100,6 +108,7 @@ of the `alerts` query, first sends all alerts since; an unknown cursor ends the 
         graphql_type=AsyncGenerator[Employee, None],
         description="""Which employees are online: every active employee of the scope (null: the widest the viewer may
 see), then each employee who went online or offline, is new, has left the scope or whose public fields have changed.""",
+        metadata=declare(WHOLE_VIEWER, sends=Sends.STATES),
     )
     def presence(self, info: Info, scope: strawberry.ID | None = None) -> Any:
         return presence.presence(info.context, scope)

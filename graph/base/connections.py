@@ -12,8 +12,9 @@ from graphql import FieldNode, FragmentSpreadNode, SelectionNode, SelectionSetNo
 from strawberry.utils.str_converters import to_snake_case
 from tortoise.queryset import QuerySet
 
+from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.row_types import Info
-from models.db.keyset_pagination import PageArguments, PagedQuery
+from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, PageArguments, PagedQuery
 
 Item = TypeVar("Item")
 
@@ -34,11 +35,13 @@ class Edge(Generic[Item]):
 
 @strawberry.type(description="One page of a list: at most 100 rows, 20 by default.")
 class Connection(Generic[Item]):
-    edges: list[Edge[Item]]
+    edges: list[Edge[Item]] = strawberry.field(metadata=declare(has_page_rows=True))
     page_info: PageInfo
     paged_query: strawberry.Private[Any]
 
-    @strawberry.field(description="Number of rows in the whole list; counted only when selected.")
+    @strawberry.field(
+        description="Number of rows in the whole list; counted only when selected.", metadata=declare(NOTHING)
+    )
     async def total_count(self, info: Info) -> int:
         return await info.context.count(self.paged_query.query)
 
@@ -52,7 +55,8 @@ _PAGE_PARAMETERS: Final = [
 def paged_field(item: Any, *order: str, description: str, are_events: bool = False) -> Callable[[Any], Any]:
     """Return the decorator that turns an async function, which returns the query of a list, into a paged field.
 
-    The function declares the list's own arguments; `first`, `after`, `last` and `before` are added after them.
+    The function declares the list's own arguments; `first`, `after`, `last` and `before` are added after them. The rows
+    of a page depend on the whole viewer.
 
     item        the GraphQL type of a row.
     order       columns, "-" in front for descending; together unique.
@@ -83,7 +87,8 @@ def paged_field(item: Any, *order: str, description: str, are_events: bool = Fal
         resolver.__signature__ = signature.replace(parameters=parameters, return_annotation=Any)  # read by Strawberry
         if isinstance(function, staticmethod):
             resolver = staticmethod(resolver)
-        return strawberry.field(resolver, graphql_type=Connection[item], description=description)
+        declaration = declare(WHOLE_VIEWER, page_size=DEFAULT_PAGE_SIZE)
+        return strawberry.field(resolver, graphql_type=Connection[item], description=description, metadata=declaration)
 
     return decorate
 

@@ -16,6 +16,7 @@ from strawberry.types.field import StrawberryField
 from domain.errors.operation_errors import Unauthenticated
 from domain.errors.user_errors import Forbidden, UserError, UserErrorCode
 from domain.i18n.error_translation import translate
+from graph.base.field_declarations import declare
 from graph.base.input_mapping import to_input_fields
 from graph.base.row_types import Info
 from resolvers.auth import audit, sessions
@@ -143,6 +144,11 @@ def session_mutation(description: str) -> Any:
     return strawberry.mutation(description=description, extensions=[_UserErrorsExtension()])
 
 
+def _list_field(length: int) -> StrawberryField:
+    field: StrawberryField = strawberry.field(default_factory=list, metadata=declare(length=length))
+    return field
+
+
 @dataclass_transform(kw_only_default=True)
 def payload(description: str) -> Callable[[type], Any]:
     """Return the class decorator for a payload: adds `userErrors` and makes other fields null or empty by default."""
@@ -151,9 +157,9 @@ def payload(description: str) -> Callable[[type], Any]:
         annotations = dict(cls.__annotations__)
         for name, annotation in annotations.items():
             if not hasattr(cls, name):
-                setattr(cls, name, strawberry.field(default_factory=list) if "list[" in str(annotation) else None)
+                setattr(cls, name, _list_field(10) if "list[" in str(annotation) else None)
         cls.__annotations__ = annotations | {"user_errors": list[UserErrorEntry]}
-        cls.user_errors = strawberry.field(default_factory=list)  # type: ignore[attr-defined]
+        cls.user_errors = _list_field(1)  # type: ignore[attr-defined]
         return strawberry.type(cls, description=description)
 
     return decorate

@@ -13,6 +13,7 @@ import strawberry
 
 from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
+from graph.base.field_declarations import NOTHING, PEOPLE, WHOLE_VIEWER, declare
 from resolvers import node
 from resolvers.organization import people
 from resolvers.request.context import Context
@@ -60,7 +61,7 @@ def selects_any(info: Info, names: frozenset[str]) -> bool:
     return False
 
 
-def to_one(load_rows: BatchLoader, column: str, description: str | None = None) -> Any:
+def to_one(load_rows: BatchLoader, column: str, description: str | None = None, *, length: int | None = None) -> Any:
     """Return a field that resolves the reference in a column.
 
     load_rows  returns rows by their ids; it is called once for all references of one tick of the event loop
@@ -77,7 +78,7 @@ def to_one(load_rows: BatchLoader, column: str, description: str | None = None) 
             return None if getattr(prefetched, "deleted_at", None) else prefetched
         return info.context.load(load_rows, row_id)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return strawberry.field(resolver=resolve, description=description, metadata=declare(NOTHING, length=length))
 
 
 def visible_to_one(type_name: str, column: str, description: str | None = None) -> Any:
@@ -98,7 +99,7 @@ def visible_to_one(type_name: str, column: str, description: str | None = None) 
                 return prefetched if is_visible and prefetched.deleted_at is None else None
         return info.context.load_for_viewer(load_visible, row_id)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return strawberry.field(resolver=resolve, description=description, metadata=declare(WHOLE_VIEWER))
 
 
 def employee_ref(column: str, description: str | None = None) -> Any:
@@ -114,17 +115,19 @@ def employee_ref(column: str, description: str | None = None) -> Any:
             return prefetched if info.context.viewer.can(Action.VIEW_PEOPLE, prefetched) else None
         return info.context.load_for_viewer(people.load_visible_employees, employee_id)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return strawberry.field(resolver=resolve, description=description, metadata=declare(PEOPLE))
 
 
-def viewer_field(load_values: ViewerBatchLoader, column: str = "id", description: str | None = None) -> Any:
+def viewer_field(
+    load_values: ViewerBatchLoader, column: str = "id", description: str | None = None, *, length: int | None = None
+) -> Any:
     """Return a field with the value that `load_values` finds for a column, as far as the viewer may see it."""
 
     def resolve(root: Any, info: Info) -> Any:
         row_id = getattr(root, column)
         return None if row_id is None else info.context.load_for_viewer(load_values, row_id)
 
-    return strawberry.field(resolver=resolve, description=description)
+    return strawberry.field(resolver=resolve, description=description, metadata=declare(WHOLE_VIEWER, length=length))
 
 
 def event_cursor() -> Any:
@@ -136,9 +139,10 @@ def event_cursor() -> Any:
     return strawberry.field(
         resolver=resolve,
         description="Of this event alone: the argument `after` of the subscription sends all events behind it.",
+        metadata=declare(NOTHING),
     )
 
 
-def by_own_id(load_rows: BatchLoader, description: str | None = None) -> Any:
-    """Return a field with the value that `load_rows` finds for the row's own id."""
-    return to_one(load_rows, "id", description)
+def by_own_id(load_rows: BatchLoader, description: str | None = None, *, length: int | None = None) -> Any:
+    """Return a field with the value that `load_rows` finds for the row's own id; `length` is that of a list."""
+    return to_one(load_rows, "id", description, length=length)

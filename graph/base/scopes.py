@@ -12,6 +12,7 @@ from domain.i18n.period_labels import format_period
 from domain.primitives import periods
 from domain.primitives.calendar import Calendar
 from graph.base.enums import Interval, MoneyBasis, PeriodKind
+from graph.base.field_declarations import GOALS, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_input_fields
 from graph.base.row_types import Info, Node
 from models.goals.goals import OwnerKind
@@ -110,6 +111,7 @@ class Scope(Node):
     @strawberry.field(
         graphql_type=list[GoalRef],
         description="The scope's own goals whose period overlaps the given one; by default includes today.",
+        metadata=declare(GOALS, length=10),
     )
     @staticmethod
     async def goals(
@@ -122,6 +124,7 @@ class Scope(Node):
     @strawberry.field(
         graphql_type=ForecastRef | None,
         description="Forecast of won deals; by default for the current month. Null if the viewer may not see it.",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def forecast(
@@ -136,6 +139,7 @@ class Scope(Node):
     @strawberry.field(
         graphql_type=StatisticsRef | None,
         description=f"{STATISTICS_DESCRIPTION} Null if the viewer may not see the card.",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def statistics(
@@ -150,7 +154,9 @@ class Scope(Node):
         )
 
     @strawberry.field(
-        graphql_type=FunnelRef | None, description=f"{FUNNEL_DESCRIPTION} Null if the viewer may not see the card."
+        graphql_type=FunnelRef | None,
+        description=f"{FUNNEL_DESCRIPTION} Null if the viewer may not see the card.",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def funnel(
@@ -186,7 +192,9 @@ async def _resolve_statistics(
 
 def required_statistics_field() -> Any:
     """Return the non-null `statistics` field of a team or the company: an error if the viewer may not see it."""
-    return strawberry.field(resolver=_resolve_statistics, description=STATISTICS_DESCRIPTION)
+    return strawberry.field(
+        resolver=_resolve_statistics, description=STATISTICS_DESCRIPTION, metadata=declare(WHOLE_VIEWER)
+    )
 
 
 async def _resolve_funnel(
@@ -197,7 +205,7 @@ async def _resolve_funnel(
 
 def required_funnel_field() -> Any:
     """Return the non-null `funnel` field of a team or the company: an error if the viewer may not see it."""
-    return strawberry.field(resolver=_resolve_funnel, description=FUNNEL_DESCRIPTION)
+    return strawberry.field(resolver=_resolve_funnel, description=FUNNEL_DESCRIPTION, metadata=declare(WHOLE_VIEWER))
 
 
 async def _resolve_forecast(
@@ -213,5 +221,7 @@ async def _resolve_forecast(
 def required_forecast_field() -> Any:
     """Return the non-null `forecast` field of a team or the company: an error if the viewer may not see it."""
     return strawberry.field(
-        resolver=_resolve_forecast, description="Forecast of won deals; by default for the current month."
+        resolver=_resolve_forecast,
+        description="Forecast of won deals; by default for the current month.",
+        metadata=declare(WHOLE_VIEWER),
     )

@@ -32,8 +32,9 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 from tortoise.models import Model
 
+from graph.base.field_declarations import STRAWBERRY_DEFINITION_KEY
+
 PLAN_KEY: Final = "scoreline-plan"
-_STRAWBERRY_DEFINITION_KEY: Final = "strawberry-definition"
 _AWAITABLE_TYPES: Final[dict[type, bool]] = {}
 
 
@@ -81,7 +82,7 @@ def compile_schema(schema: GraphQLSchema) -> None:
         if not isinstance(graphql_type, GraphQLObjectType | GraphQLInterfaceType) or graphql_type.name.startswith("__"):
             continue
         for field in graphql_type.fields.values():
-            definition = field.extensions.get(_STRAWBERRY_DEFINITION_KEY)
+            definition = field.extensions.get(STRAWBERRY_DEFINITION_KEY)
             if not isinstance(definition, StrawberryField) or definition.extensions:
                 continue
             is_stream = definition.is_subscription  # its arguments were used when the stream was created

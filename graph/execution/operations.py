@@ -7,7 +7,7 @@ variables that can change it, before anything is executed. Queries and mutations
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Hashable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -36,6 +36,7 @@ from graphql import (
 )
 
 from domain.errors.operation_errors import BadInput, OperationTimeout
+from graph.base.field_declarations import Sends, declaration_of
 from graph.execution import error_formatting
 from graph.execution.fast_executor import FastExecutor, is_awaitable
 from graph.execution.query_cost import CircularFragment
@@ -62,8 +63,9 @@ class InvalidDocument(Exception):
 class Operation:
     """An operation that may be executed.
 
-    text        the document as the client sent it
-    root_field  its only root field, also when it is inside a fragment; None when there are several
+    text          the document as the client sent it
+    root_field    its only root field, also when it is inside a fragment; None when there are several
+    sends_events  whether its root field is a subscription to events
     """
 
     text: str
@@ -72,6 +74,7 @@ class Operation:
     variables: dict[str, Any]
     kind: OperationKind
     root_field: FieldNode | None
+    sends_events: bool = False
 
     @property
     def field_name(self) -> str | None:
@@ -139,14 +142,21 @@ class Operations:
         definition = _select_operation(document, name)
         checked_variables: dict[str, Any] = validate_variables(dict(variables or {}))
         self._check_cost(text, name, document, definition, checked_variables)
+        root_field = _find_root_field(document, definition)
         return Operation(
             text,
             document,
             definition,
             checked_variables,
             definition.operation.value,
-            _find_root_field(document, definition),
+            root_field,
+            root_field is not None and self._sends_events(definition, root_field),
         )
+
+    def _sends_events(self, definition: OperationDefinitionNode, root_field: FieldNode) -> bool:
+        root_type = self.schema.get_root_type(definition.operation)
+        field = root_type.fields.get(root_field.name.value) if root_type else None
+        return field is not None and declaration_of(field).sends is Sends.EVENTS
 
     def _check_cost(
         self,
@@ -167,24 +177,20 @@ class Operations:
             tuple((variable_name, _cost_relevant_value(value)) for variable_name, value in variables.items()),
         )
         if key not in self._cost_checked:
-            check_cost(document, definition, variables, self.limits)
+            check_cost(self.schema, document, definition, variables, self.limits)
             self._cost_checked[key] = None
             while len(self._cost_checked) > CACHE_SIZE:
                 self._cost_checked.popitem(last=False)
         self._cost_checked.move_to_end(key)
 
-    def share_key(
-        self, operation: Operation, viewer: Viewer, language: str, ignored_arguments: Sequence[str] = ()
-    ) -> Hashable:
+    def share_key(self, operation: Operation, viewer: Viewer, language: str) -> Hashable:
         """Return the key under which a subscription is shared: equal keys mean equal results for both viewers.
 
-        ignored_arguments  arguments of the root field that do not change the result; their variables are left out
+        The position after which a subscription to events begins does not change the result: its variable is left out.
         """
-        ignored_variables = {operation.get_variable_name(argument) for argument in ignored_arguments}
+        ignored_variable = operation.get_variable_name("after") if operation.sends_events else None
         permissions = permissions_used(self.schema, operation.document, operation.definition, operation.variables)
-        relevant_variables = {
-            name: value for name, value in operation.variables.items() if name not in ignored_variables
-        }
+        relevant_variables = {name: value for name, value in operation.variables.items() if name != ignored_variable}
         variables_json = orjson.dumps(relevant_variables, option=orjson.OPT_SORT_KEYS)
         canonical_text = self._canonicalize(operation.text, operation.document)
         return canonical_text, operation.name, variables_json, language, permission_fingerprint(viewer, permissions)
@@ -210,7 +216,7 @@ class Operations:
             for definition in result.definitions:
                 if isinstance(definition, OperationDefinitionNode):
                     check_cost(
-                        result, definition, {}, self.limits
+                        self.schema, result, definition, {}, self.limits
                     )  # before validation, which is slow for large documents
             errors = validate(
                 self.schema,

@@ -11,12 +11,14 @@ from strawberry import ID, UNSET
 
 from domain.errors.user_errors import OutOfRange
 from graph.base.enums import DealStatus, SaleKind
+from graph.base.field_declarations import declare
 from graph.base.input_mapping import MoneyInput, to_input_fields
 from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
 from graph.mutations.records import _unwrap_single
 from graph.types.deals import Deal
 from graph.types.goals import Goal
+from models.db.keyset_pagination import DEFAULT_PAGE_SIZE
 from resolvers.crm import deals, queries
 from resolvers.request import idempotency
 
@@ -112,7 +114,7 @@ class DealPayload:
 
 @payload("The deals in the order of the inputs, and the goals that moved.")
 class DealsPayload:
-    deals: list[Deal]
+    deals: list[Deal] = strawberry.field(default_factory=list, metadata=declare(page_size=DEFAULT_PAGE_SIZE))
     goals: list[Goal]
 
 

@@ -10,6 +10,7 @@ import strawberry
 from domain.i18n.activity_summaries import summarize_activity
 from domain.i18n.languages import LANGUAGES
 from graph.base.enums import ActivityKind
+from graph.base.field_declarations import CARD, GOALS, NOTHING, declare
 from graph.base.row_types import Info, Node, employee_ref, event_cursor, row_type
 from graph.types.calls import Call
 from graph.types.deals import Client, Contact, Deal
@@ -39,12 +40,19 @@ class Activity(Node):
     recorded_at: datetime
     cursor: str = event_cursor()
 
-    @strawberry.field(graphql_type=ActivitySubject | None, description="Null when deleted or not visible.")
+    @strawberry.field(
+        graphql_type=ActivitySubject | None,
+        description="Null when deleted or not visible.",
+        metadata=declare(CARD | GOALS),
+    )
     @staticmethod
     async def subject(root: strawberry.Parent[rows.Activity], info: Info) -> Any:
         return await info.context.load_for_viewer(node.load_subjects, (root.subject_kind, root.subject_id))
 
-    @strawberry.field(description=f"A sentence in the viewer's language (Accept-Language: {', '.join(LANGUAGES)}).")
+    @strawberry.field(
+        description=f"A sentence in the viewer's language (Accept-Language: {', '.join(LANGUAGES)}).",
+        metadata=declare(NOTHING),
+    )
     @staticmethod
     def summary(root: strawberry.Parent[rows.Activity], info: Info) -> str:
         return summarize_activity(root.kind, root.subject_kind, root.data, info.context.language)

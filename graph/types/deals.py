@@ -13,6 +13,7 @@ from domain.permissions import Action
 from domain.primitives.money import from_minor
 from graph.base.connections import paged_field
 from graph.base.enums import DealStatus
+from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput
 from graph.base.row_types import Info, Node, by_own_id, row_type, to_one, viewer_field, visible_to_one
 from models.crm import activities, clients, pipelines
@@ -41,7 +42,7 @@ def to_money(minor: int | None, currency: str | None) -> Money | None:
 @row_type(pipelines.Pipeline, description="The stages that deals go through, in order.")
 class Pipeline(Node):
     name: str
-    stages: list[Stage] = by_own_id(pipelines.fetch_stages)
+    stages: list[Stage] = by_own_id(pipelines.fetch_stages, length=7)
 
 
 @row_type(pipelines.Stage, description="One step of a pipeline.")
@@ -78,7 +79,10 @@ class Deal(Node):
     def cost(root: strawberry.Parent[rows.Deal]) -> Money | None:
         return to_money(root.cost, root.cost_currency)
 
-    @strawberry.field(description="First or repeat sale; derived from the client's earlier wins unless given.")
+    @strawberry.field(
+        description="First or repeat sale; derived from the client's earlier wins unless given.",
+        metadata=declare(NOTHING),
+    )
     @staticmethod
     async def sale_kind(root: strawberry.Parent[rows.Deal], info: Info) -> SaleKind:
         if root.sale_kind is not None:
@@ -93,7 +97,8 @@ class Deal(Node):
 
     @strawberry.field(
         description="""Probability, 0 to 1, that it is ever won; 1 or 0 once closed; null while there is too little
-history to estimate it."""
+history to estimate it.""",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def win_probability(root: strawberry.Parent[rows.Deal], info: Info) -> float | None:
@@ -128,11 +133,12 @@ class Client(Node):
         description="Time of the last recorded activity with the client that the viewer may see.",
     )
     contacts: list[Contact] = viewer_field(
-        client_resolvers.fetch_visible_contacts, description="Those visible to the viewer, in name order."
+        client_resolvers.fetch_visible_contacts, description="Those visible to the viewer, in name order.", length=3
     )
 
     @strawberry.field(
-        description="Total value of the client's won deals that the viewer may see, in the company's currency."
+        description="Total value of the client's won deals that the viewer may see, in the company's currency.",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def won_amount(root: strawberry.Parent[clients.Client], info: Info) -> Decimal:

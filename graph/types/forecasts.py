@@ -9,9 +9,11 @@ from typing import Any
 import strawberry
 
 from graph.base.enums import Confidence, MoneyBasis
+from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.row_types import Info
 from graph.base.scopes import Period, Scope, to_calendar_period
 from graph.types.deals import Deal
+from models.db.keyset_pagination import DEFAULT_PAGE_SIZE
 from resolvers.forecasting import accuracy, forecasts, snapshots
 from resolvers.forecasting.accuracy import Accuracy
 from resolvers.forecasting.forecasts import DealForecast as Contribution
@@ -110,7 +112,7 @@ Null if the period is over.""",
     def scope(root: strawberry.Parent[ForecastRow]) -> Any:
         return root.scope.row
 
-    @strawberry.field(graphql_type=Period)
+    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
     @staticmethod
     async def period(root: strawberry.Parent[ForecastRow], info: Info) -> Any:
         return await to_calendar_period(info.context, root.period)
@@ -125,6 +127,7 @@ Null if the period is over.""",
     @strawberry.field(
         graphql_type=list[DealForecast],
         description="Open deals by expected contribution, largest first; none for a wallboard, which sees no deals.",
+        metadata=declare(WHOLE_VIEWER, page_size=DEFAULT_PAGE_SIZE),
     )
     @staticmethod
     async def deals(root: strawberry.Parent[ForecastRow], info: Info, first: int = 20) -> list[Contribution]:
@@ -133,6 +136,7 @@ Null if the period is over.""",
     @strawberry.field(
         graphql_type=ForecastAccuracy | None,
         description="Accuracy of past monthly or quarterly forecasts of this scope; null without a past to test on.",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def accuracy(root: strawberry.Parent[ForecastRow], info: Info) -> Accuracy | None:
@@ -141,6 +145,7 @@ Null if the period is over.""",
     @strawberry.field(
         graphql_type=list[ForecastSnapshot],
         description="Forecasts of this period made on earlier days, oldest first; stored for teams and the company.",
+        metadata=declare(length=1),
     )
     @staticmethod
     async def said_before(root: strawberry.Parent[ForecastRow]) -> list[ForecastSnapshotView]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import strawberry
 
+from graph.base.field_declarations import NOTHING, declare
 from graph.base.row_types import Info
 from graph.base.scopes import Period, Scope, to_calendar_period
 from graph.types.deals import Stage
@@ -112,7 +113,7 @@ half are there."""
 
 @strawberry.type(description="Deals and clients per stage of a pipeline, with conversion and the weakest stage.")
 class Funnel:
-    stages: list[FunnelStage] = strawberry.field(description="In the pipeline's order.")
+    stages: list[FunnelStage] = strawberry.field(description="In the pipeline's order.", metadata=declare(length=7))
     weakest: FunnelStage | None = strawberry.field(
         description="The weak stage that costs the scope most wins; null if none is weak or there are too few deals."
     )
@@ -122,7 +123,7 @@ class Funnel:
     def scope(root: strawberry.Parent[rows.Funnel]) -> Any:
         return root.scope.row
 
-    @strawberry.field(graphql_type=Period)
+    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
     @staticmethod
     async def period(root: strawberry.Parent[rows.Funnel], info: Info) -> Any:
         return await to_calendar_period(info.context, root.period)

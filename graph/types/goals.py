@@ -13,6 +13,7 @@ from domain.primitives.global_ids import encode_global_id
 from domain.primitives.units import from_smallest
 from graph.base.connections import paged_field
 from graph.base.enums import Pace, ProjectionBasis
+from graph.base.field_declarations import CARD, GOALS, LEADERBOARD, NOTHING, PROJECTIONS, declare
 from graph.base.row_types import Info, Node, employee_ref, row_type, to_one
 from graph.base.scopes import Period, Scope, to_calendar_period
 from graph.types.activities import ActivitySubject
@@ -75,17 +76,22 @@ employee's is less their absences, and only between joining and leaving; a team'
         description="""Expected value at the end of the period: for won deals from the deal forecast, for other
 metrics from a model of their history; at the pace so far, from a first half day on, while there is too little history,
 and for a viewer who may not see the owner's forecast.""",
+        metadata=declare(PROJECTIONS),
     )
     @staticmethod
     def projected(root: strawberry.Parent[GoalState], info: Info) -> Any:
         return _select_from_projection(root, info, lambda projection: root.in_metric_unit(projection.value))
 
-    @strawberry.field(graphql_type=float)
+    @strawberry.field(graphql_type=float, metadata=declare(PROJECTIONS))
     @staticmethod
     def projected_percent(root: strawberry.Parent[GoalState], info: Info) -> Any:
         return _select_from_projection(root, info, lambda projection: projection.percent)
 
-    @strawberry.field(graphql_type=ProjectionBasis, description="VALUE: there is no projection yet, or none any more.")
+    @strawberry.field(
+        graphql_type=ProjectionBasis,
+        description="VALUE: there is no projection yet, or none any more.",
+        metadata=declare(PROJECTIONS),
+    )
     @staticmethod
     def projection_basis(root: strawberry.Parent[GoalState], info: Info) -> Any:
         return _select_from_projection(root, info, lambda projection: projection.basis)
@@ -94,6 +100,7 @@ and for a viewer who may not see the owner's forecast.""",
         graphql_type=float | None,
         description="""Probability, 0 to 1, that the target is reached; null while there is too little history, and for a
 viewer who may not see the owner's forecast.""",
+        metadata=declare(PROJECTIONS),
     )
     @staticmethod
     def attainment_probability(root: strawberry.Parent[GoalState], info: Info) -> Any:
@@ -149,12 +156,15 @@ class ScoreEntry:
     late: bool = strawberry.field(description="It belongs to a period that was already closed.")
     recorded_at: datetime
 
-    @strawberry.field(graphql_type=Metric)
+    @strawberry.field(graphql_type=Metric, metadata=declare(NOTHING))
     @staticmethod
     async def metric(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Any:
         return (await info.context.metrics())[root.metric]
 
-    @strawberry.field(description="Negative when a win is reopened, lowered, moved to a colleague or deleted.")
+    @strawberry.field(
+        description="Negative when a win is reopened, lowered, moved to a colleague or deleted.",
+        metadata=declare(NOTHING),
+    )
     @staticmethod
     async def amount(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Decimal:
         context = info.context
@@ -163,7 +173,9 @@ class ScoreEntry:
         )
 
     @strawberry.field(
-        graphql_type=ActivitySubject | None, description="The record that caused it; null if it no longer exists."
+        graphql_type=ActivitySubject | None,
+        description="The record that caused it; null if it no longer exists.",
+        metadata=declare(CARD | GOALS),
     )
     @staticmethod
     async def source(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Any:
@@ -182,17 +194,17 @@ class Goal(Node):
     created_at: datetime
     archived_at: datetime | None
 
-    @strawberry.field(graphql_type=Scope)
+    @strawberry.field(graphql_type=Scope, metadata=declare(NOTHING))
     @staticmethod
     def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
         return info.context.load_for_viewer(progress.goal_owners, root)
 
-    @strawberry.field(graphql_type=Metric)
+    @strawberry.field(graphql_type=Metric, metadata=declare(NOTHING))
     @staticmethod
     async def metric(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
         return (await info.context.metrics())[root.metric]
 
-    @strawberry.field(graphql_type=Decimal, description="In the metric's unit; above zero.")
+    @strawberry.field(graphql_type=Decimal, description="In the metric's unit; above zero.", metadata=declare(NOTHING))
     @staticmethod
     def target(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
         state = info.context.prefetched.get(progress.load_goal_states, {}).get(root)
@@ -202,6 +214,7 @@ class Goal(Node):
         graphql_type=Decimal | None,
         description="""Of a pro-rated goal: the target that was set. `target` is the part of it that the employee's working
 time is of the period's whole working time. Null for other goals.""",
+        metadata=declare(NOTHING),
     )
     @staticmethod
     async def full_target(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
@@ -217,12 +230,12 @@ time is of the period's whole working time. Null for other goals.""",
     def pro_rated(root: strawberry.Parent[rows.Goal]) -> bool:
         return root.full_target is not None
 
-    @strawberry.field(graphql_type=Period)
+    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
     @staticmethod
     async def period(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
         return await to_calendar_period(info.context, root.period)
 
-    @strawberry.field(graphql_type=GoalProgress)
+    @strawberry.field(graphql_type=GoalProgress, metadata=declare(NOTHING))
     @staticmethod
     def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
         return info.context.load_for_viewer(progress.load_goal_states, root)
@@ -230,7 +243,8 @@ time is of the period's whole working time. Null for other goals.""",
     @strawberry.field(
         description="""Sum of the same metric's goals for the same period one level below (a team's members and
 subteams); null for an employee's goal, and where the viewer may not see the goals of each subteam. It may be more or
-less than the target."""
+less than the target.""",
+        metadata=declare(GOALS | LEADERBOARD),
     )
     @staticmethod
     async def allocated(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | None:
@@ -253,7 +267,9 @@ less than the target."""
         return await progress.ledger_entries(info.context, root)
 
     @strawberry.field(
-        graphql_type=list[GoalChange], description="Changes with author, time, old and new value, newest first."
+        graphql_type=list[GoalChange],
+        description="Changes with author, time, old and new value, newest first.",
+        metadata=declare(NOTHING, length=5),
     )
     @staticmethod
     def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:

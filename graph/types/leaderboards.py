@@ -10,6 +10,7 @@ import strawberry
 
 from domain.primitives.global_ids import encode_global_id
 from graph.base.enums import RankBy
+from graph.base.field_declarations import LEADERBOARD, NOTHING, declare
 from graph.base.row_types import Info, event_cursor, to_one
 from graph.base.scopes import CalendarPeriod, Period, Scope
 from graph.types.deals import Money, to_money
@@ -48,7 +49,8 @@ class Leaderboard:
     metric: Metric
     rank_by: RankBy
     standings: list[Standing] = strawberry.field(
-        description="Best first. Equal values share a rank (1, 2, 2, 4) and are in name order."
+        description="Best first. Equal values share a rank (1, 2, 2, 4) and are in name order.",
+        metadata=declare(has_page_rows=True),
     )
     total_count: int = strawberry.field(description="Number of ranked employees, shown or not.")
     total: Decimal = strawberry.field(description="Sum of all values, including those of employees no longer ranked.")
@@ -57,7 +59,7 @@ class Leaderboard:
     )
     as_of: datetime
 
-    @strawberry.field(graphql_type=Period)
+    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
     @staticmethod
     def period(root: strawberry.Parent[rows.Leaderboard], info: Info) -> Any:
         return CalendarPeriod(root.period, root.calendar, root.today, info.context.language)
@@ -89,7 +91,9 @@ class DealWon:
         return win_amount
 
     @strawberry.field(
-        graphql_type=Standing | None, description="The winner's row on the month's leaderboard after this win."
+        graphql_type=Standing | None,
+        description="The winner's row on the month's leaderboard after this win.",
+        metadata=declare(LEADERBOARD),
     )
     @staticmethod
     async def standing(root: strawberry.Parent[activities.AnnouncedWin], info: Info) -> Any:

@@ -12,6 +12,7 @@ from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
 from graph.base.connections import paged_field
 from graph.base.enums import AbsenceKind, ActivityKind, CompanyDayKind, RankBy, Role, Weekday
+from graph.base.field_declarations import CARD, LEADERBOARD, NOTHING, PEOPLE, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput, period_key, to_input_fields
 from graph.base.row_types import Info, by_own_id, employee_ref, row_type, to_one
 from graph.base.scalars import LocalTime
@@ -73,7 +74,8 @@ class Company(Scope):
     workday_start: LocalTime = strawberry.field(description="Start of the working hours.")
     workday_end: LocalTime = strawberry.field(description="End of the working hours.")
     days: list[CompanyDay] = strawberry.field(
-        description="The company's own days off and working days, by date; they count before weekdays and holidays."
+        description="The company's own days off and working days, by date; they count before weekdays and holidays.",
+        metadata=declare(length=31),
     )
     employees_set_absences: bool = strawberry.field(
         description="Whether employees may set their own absences; else only those above them."
@@ -96,7 +98,9 @@ the day they were recorded, marked late. Null leaves periods open forever."""
     def working_days(root: strawberry.Parent[companies.Company]) -> list[Weekday]:
         return [Weekday(day) for day in root.working_days]
 
-    @strawberry.field(graphql_type=list[ExchangeRate], description="By currency, newest first.")
+    @strawberry.field(
+        graphql_type=list[ExchangeRate], description="By currency, newest first.", metadata=declare(length=10)
+    )
     @staticmethod
     async def exchange_rates(root: strawberry.Parent[companies.Company]) -> Any:
         return await companies.load_exchange_rates()
@@ -106,18 +110,21 @@ the day they were recorded, marked late. Null leaves periods open forever."""
 class Team(Scope):
     manager: Employee | None = employee_ref("manager_id")
     members: list[Employee] = by_own_id(
-        rows.load_members, "The active members of this team, without subteams, in name order."
+        rows.load_members, "The active members of this team, without subteams, in name order.", length=10
     )
     statistics: StatisticsRef = required_statistics_field()
     funnel: FunnelRef = required_funnel_field()
     forecast: ForecastRef = required_forecast_field()
 
-    @strawberry.field(description="The parent team; null at the top, and where the viewer may not see it.")
+    @strawberry.field(
+        description="The parent team; null at the top, and where the viewer may not see it.",
+        metadata=declare(WHOLE_VIEWER),
+    )
     @staticmethod
     def parent(root: strawberry.Parent[rows.Team], info: Info) -> Team | None:
         return next((team for team in teams.list_visible_teams(info.context) if team.id == root.parent_id), None)  # type: ignore[return-value]
 
-    @strawberry.field(description="The direct subteams, in name order.")
+    @strawberry.field(description="The direct subteams, in name order.", metadata=declare(WHOLE_VIEWER, length=5))
     @staticmethod
     def subteams(root: strawberry.Parent[rows.Team], info: Info) -> list[Team]:
         tree = info.context.tree
@@ -145,7 +152,7 @@ def _card_only_field(column: str) -> Any:
     def resolve(root: Any, info: Info) -> Any:
         return getattr(root, column) if _can_see_card(root, info) else None
 
-    return strawberry.field(resolver=resolve)
+    return strawberry.field(resolver=resolve, metadata=declare(CARD))
 
 
 @row_type(
@@ -163,7 +170,8 @@ class Employee(Scope):
 
     @strawberry.field(
         description="""Whether leaderboards rank the employee on that day, by default today: as an administrator has set it,
-else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a goal of their own by that day."""
+else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a goal of their own by that day.""",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def carries_quota(root: strawberry.Parent[rows.Employee], info: Info, on: date | None = None) -> bool | None:
@@ -171,18 +179,19 @@ else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a
             return None
         return await info.context.load_for_viewer(employee_quotas.check_quotas, (root.id, on))
 
-    @strawberry.field(description="Has an open live connection right now.")
+    @strawberry.field(description="Has an open live connection right now.", metadata=declare(NOTHING))
     @staticmethod
     async def online(root: strawberry.Parent[rows.Employee], info: Info) -> bool:
         return await info.context.load_for_viewer(people.check_online, root.id)
 
-    @strawberry.field
+    @strawberry.field(metadata=declare(PEOPLE))
     @staticmethod
     def team(root: strawberry.Parent[rows.Employee], info: Info) -> Team | None:
         return info.context.tree.teams.get(root.team_id or 0)  # type: ignore[return-value]
 
     @strawberry.field(
-        description="The employee's manager: set by hand, else the team's manager, for that manager the nearest above."
+        description="The employee's manager: set by hand, else the team's manager, for that manager the nearest above.",
+        metadata=declare(CARD),
     )
     @staticmethod
     def manager(root: strawberry.Parent[rows.Employee], info: Info) -> Employee | None:
@@ -194,6 +203,7 @@ else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a
     @strawberry.field(
         graphql_type=StandingRef | None,
         description="The employee's row on the company leaderboard; null when not ranked or not visible.",
+        metadata=declare(LEADERBOARD, metric_argument="metric"),
     )
     @staticmethod
     async def standing(
@@ -254,13 +264,15 @@ else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a
     @strawberry.field(
         graphql_type=list[Absence],
         description="By first day; empty unless the viewer is the employee or stands above them.",
+        metadata=declare(WHOLE_VIEWER, length=1),
     )
     @staticmethod
     def absences(root: strawberry.Parent[rows.Employee], info: Info) -> Any:
         return info.context.load_for_viewer(absences.absences_of, root)
 
     @strawberry.field(
-        description="First day of work, from which goals expect something; null: before anything that is recorded."
+        description="First day of work, from which goals expect something; null: before anything that is recorded.",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     def joined_on(root: strawberry.Parent[rows.Employee], info: Info) -> date | None:
@@ -269,6 +281,7 @@ else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a
     @strawberry.field(
         graphql_type=WorkTime | None,
         description="In the current month by default; null unless the viewer is the employee or stands above them.",
+        metadata=declare(WHOLE_VIEWER),
     )
     @staticmethod
     async def work_time(root: strawberry.Parent[rows.Employee], info: Info, period: PeriodInput | None = None) -> Any:

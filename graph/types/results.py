@@ -9,6 +9,7 @@ from typing import Any
 import strawberry
 
 from domain.primitives.units import from_smallest
+from graph.base.field_declarations import NOTHING, declare
 from graph.base.lazy_types import EmployeeRef
 from graph.base.row_types import Info, Node, row_type, to_one
 from graph.types.metrics import Metric
@@ -22,12 +23,12 @@ class Result(Node):
     at: datetime
     note: str | None
 
-    @strawberry.field(graphql_type=Metric)
+    @strawberry.field(graphql_type=Metric, metadata=declare(NOTHING))
     @staticmethod
     async def metric(root: strawberry.Parent[custom_metrics.Result], info: Info) -> Any:
         return (await info.context.metrics())[root.metric]
 
-    @strawberry.field(description="In the metric's unit.")
+    @strawberry.field(description="In the metric's unit.", metadata=declare(NOTHING))
     @staticmethod
     async def value(root: strawberry.Parent[custom_metrics.Result], info: Info) -> Decimal:
         context = info.context

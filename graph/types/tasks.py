@@ -7,6 +7,7 @@ from datetime import datetime
 import strawberry
 
 from graph.base.enums import TaskKind
+from graph.base.field_declarations import NOTHING, declare
 from graph.base.lazy_types import EmployeeRef
 from graph.base.row_types import Info, Node, employee_ref, row_type, to_one, visible_to_one
 from graph.types.deals import Client, Deal
@@ -26,7 +27,7 @@ class Task(Node):
     deal: Deal | None = visible_to_one("Deal", "deal_id")
     client: Client | None = visible_to_one("Client", "client_id")
 
-    @strawberry.field(description="Not completed, and its due time has come.")
+    @strawberry.field(description="Not completed, and its due time has come.", metadata=declare(NOTHING))
     @staticmethod
     def overdue(root: strawberry.Parent[tasks.Task], info: Info) -> bool:
         return root.is_overdue(info.context.now())

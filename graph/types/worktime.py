@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from graph.base.field_declarations import NOTHING, declare
 from graph.base.row_types import Info
 from graph.base.scopes import Period, to_calendar_period
 from resolvers.analytics import worktime as rows
@@ -32,9 +33,11 @@ class WorkTime:
     total_hours: float = strawberry.field(
         description="Gaps between heartbeats count as work up to the idle limit; longer gaps do not."
     )
-    days: list[WorkDay] = strawberry.field(description="Every day of the period, in order.")
+    days: list[WorkDay] = strawberry.field(
+        description="Every day of the period, in order.", metadata=declare(length=31)
+    )
 
-    @strawberry.field(graphql_type=Period)
+    @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
     @staticmethod
     async def period(root: strawberry.Parent[rows.WorkTime], info: Info) -> Any:
         return await to_calendar_period(info.context, root.period)
