@@ -158,8 +158,8 @@ class CostVisitor:
         return self._visit_selections(node.selection_set, level + 1, inner_type)
 
     def _visit_field(self, node: FieldNode, level: int, parent: GraphQLNamedType | None) -> SelectionCost:
-        has_fields = isinstance(parent, GraphQLObjectType | GraphQLInterfaceType)
-        field = parent.fields.get(node.name.value) if has_fields else None
+        fields = parent.fields if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) else {}
+        field = fields.get(node.name.value)
         field_type = get_named_type(field.type) if field else None
         child_cost = (
             self._visit_selections(node.selection_set, level + 1, field_type) if node.selection_set else _NO_COST

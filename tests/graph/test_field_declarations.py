@@ -21,6 +21,7 @@ from graphql import (
 from graph.base.field_declarations import (
     NOTHING,
     WHOLE_VIEWER,
+    PermissionSet,
     Sends,
     attach_declarations,
     declaration_of,
@@ -62,49 +63,44 @@ def test_every_field_of_the_schema_has_its_declaration() -> None:
     assert list_gaps(SCHEMA) == []
 
 
+def read_row(root: Any) -> str:
+    return str(root)
+
+
+def read_row_for_viewer(root: Any, info: Info) -> str:
+    return str((root, info))
+
+
+def read_page(root: Any, first: int = 10) -> Row:
+    raise NotImplementedError
+
+
+async def stream_rows(root: Any, info: Info) -> AsyncGenerator[Row, None]:
+    yield Row(plain="")
+
+
 @strawberry.type
 class Row:
     plain: str
-
-    @strawberry.field
-    @staticmethod
-    def computed(root: strawberry.Parent[Any]) -> str:
-        return str(root)
-
-    @strawberry.field
-    @staticmethod
-    def forgotten(root: strawberry.Parent[Any], info: Info) -> str:
-        return str(info)
-
-    @strawberry.field(metadata=declare(NOTHING))
-    @staticmethod
-    def declared(root: strawberry.Parent[Any], info: Info) -> str:
-        return str(info)
+    computed: str = strawberry.field(resolver=read_row)
+    forgotten: str = strawberry.field(resolver=read_row_for_viewer)
+    declared: str = strawberry.field(resolver=read_row_for_viewer, metadata=declare(NOTHING))
 
 
 @strawberry.type
 class Query:
     rows: list[Row]
     typical: list[Row] = strawberry.field(metadata=declare(length=7))
-
-    @strawberry.field
-    def page(self, first: int = 10) -> Row:
-        raise NotImplementedError
-
-    @strawberry.field(metadata=declare(page_size=30))
-    def declared_page(self, first: int | None = None) -> Row:
-        raise NotImplementedError
+    page: Row = strawberry.field(resolver=read_page)
+    declared_page: Row = strawberry.field(resolver=read_page, metadata=declare(page_size=30))
 
 
 @strawberry.type
 class Subscription:
-    @strawberry.subscription(graphql_type=AsyncGenerator[Row, None], metadata=declare(NOTHING, sends=Sends.EVENTS))
-    def declared(self, info: Info) -> Any:
-        raise NotImplementedError
-
-    @strawberry.subscription(graphql_type=AsyncGenerator[Row, None])
-    def forgotten(self, info: Info) -> Any:
-        raise NotImplementedError
+    forgotten: AsyncGenerator[Row, None] = strawberry.subscription(resolver=stream_rows)
+    declared: AsyncGenerator[Row, None] = strawberry.subscription(
+        resolver=stream_rows, metadata=declare(NOTHING, sends=Sends.EVENTS)
+    )
 
 
 def small_schema() -> GraphQLSchema:
@@ -113,11 +109,18 @@ def small_schema() -> GraphQLSchema:
     return schema
 
 
-def operation_of(text: str) -> Any:
+def permissions_of(text: str) -> PermissionSet:
     document = parse(text)
     [definition] = document.definitions
     assert isinstance(definition, OperationDefinitionNode)
-    return document, definition
+    return permissions_used(small_schema(), document, definition, {})
+
+
+def cost_of(text: str) -> int:
+    document = parse(text)
+    [definition] = document.definitions
+    assert isinstance(definition, OperationDefinitionNode)
+    return check_cost(small_schema(), document, definition, {}, QueryLimits())
 
 
 def test_fields_without_a_declaration_are_found() -> None:
@@ -133,19 +136,11 @@ def test_fields_without_a_declaration_are_found() -> None:
 
 
 def test_field_without_a_declaration_is_never_shared() -> None:
-    shared = operation_of("subscription { declared { plain computed declared } }")
-    forgotten = operation_of("subscription { declared { plain forgotten } }")
-
-    assert permissions_used(small_schema(), *shared, {}) == NOTHING
-    assert permissions_used(small_schema(), *forgotten, {}) == WHOLE_VIEWER
+    assert permissions_of("subscription { declared { plain computed declared } }") == NOTHING
+    assert permissions_of("subscription { declared { plain forgotten } }") == WHOLE_VIEWER
 
 
 def test_declared_sizes_are_the_cost_of_a_field() -> None:
-    schema, limits = small_schema(), QueryLimits()
-
-    def cost_of(text: str) -> int:
-        return check_cost(schema, *operation_of(text), {}, limits)
-
     assert cost_of("{ typical { plain } }") == 7
     assert cost_of("{ declaredPage { plain } }") == STATEMENT_COST + 30
     assert cost_of("{ declaredPage(first: 2) { plain } }") == STATEMENT_COST + 2
