@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import wraps
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import strawberry
-from graphql import FieldNode, FragmentSpreadNode, SelectionNode, SelectionSetNode
+from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionNode, SelectionSetNode
+from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_snake_case
+from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
@@ -17,6 +19,9 @@ from graph.base.row_types import Info
 from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, PageArguments, PagedQuery
 
 Item = TypeVar("Item")
+Row = TypeVar("Row", bound=Model)
+RowQuery: TypeAlias = QuerySet[Row]
+ListResolver: TypeAlias = Callable[..., Awaitable[RowQuery[Row]]]
 
 
 @strawberry.type(description="The position of a page within its list.")
@@ -52,7 +57,9 @@ _PAGE_PARAMETERS: Final = [
 ]
 
 
-def paged_field(item: Any, *order: str, description: str, are_events: bool = False) -> Callable[[Any], Any]:
+def paged_field(
+    item: Any, *order: str, description: str, are_events: bool = False
+) -> Callable[[ListResolver[Row] | staticmethod[..., Awaitable[RowQuery[Row]]]], StrawberryField]:
     """Return the decorator that turns an async function, which returns the query of a list, into a paged field.
 
     The function declares the list's own arguments; `first`, `after`, `last` and `before` are added after them. The rows
@@ -63,19 +70,19 @@ def paged_field(item: Any, *order: str, description: str, are_events: bool = Fal
     are_events  whether a subscription streams the same rows and takes the cursors of the page.
     """
 
-    def decorate(function: Any) -> Any:
-        select_rows = function.__func__ if isinstance(function, staticmethod) else function
+    def decorate(function: ListResolver[Row] | staticmethod[..., Awaitable[RowQuery[Row]]]) -> StrawberryField:
+        select_rows: ListResolver[Row] = function.__func__ if isinstance(function, staticmethod) else function
 
         @wraps(select_rows)
         async def resolve(
-            *args: Any,
+            *args: object,
             info: Info,
             first: int | None = None,
             after: str | None = None,
             last: int | None = None,
             before: str | None = None,
-            **arguments: Any,
-        ) -> Any:
+            **arguments: object,
+        ) -> Connection[Row]:
             query = await select_rows(*args, info=info, **arguments)
             page_arguments = PageArguments(first, after, last, before)
             epoch = info.context.services.epoch if are_events else None
@@ -93,7 +100,7 @@ def paged_field(item: Any, *order: str, description: str, are_events: bool = Fal
     return decorate
 
 
-async def _paginate(info: Info, paged_query: PagedQuery[Any]) -> Any:
+async def _paginate(info: Info, paged_query: PagedQuery[Row]) -> Connection[Row]:
     """Return the requested page of a list as a connection. Raises BadInput for an invalid cursor.
 
     Lists requested in the same tick of the event loop are fetched in one statement. Rows that the client selects
@@ -114,7 +121,7 @@ async def _paginate(info: Info, paged_query: PagedQuery[Any]) -> Any:
     )
 
 
-def _requested_relations(info: Info, query: QuerySet[Any]) -> list[str]:
+def _requested_relations(info: Info, query: RowQuery[Row]) -> list[str]:
     """Return the foreign keys of the rows that the client selects fields of; field and foreign key share a name."""
     requested = {to_snake_case(name) for name in _requested_node_fields(info)}
     return sorted(requested & query.model._meta.fk_fields)
@@ -134,8 +141,8 @@ def _requested_node_fields(info: Info) -> Iterator[str]:
             yield node
         elif isinstance(node, FragmentSpreadNode):
             yield from fields([graphql_info.fragments[node.name.value].selection_set])
-        else:
-            yield from fields([node.selection_set])  # type: ignore[attr-defined]
+        elif isinstance(node, InlineFragmentNode):
+            yield from fields([node.selection_set])
 
     edge_fields = (
         field

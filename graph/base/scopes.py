@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import strawberry
 
@@ -14,6 +14,7 @@ from domain.primitives.calendar import Calendar
 from graph.base.enums import Interval, MoneyBasis, PeriodKind
 from graph.base.field_declarations import GOALS, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_input_fields
+from graph.base.lazy_types import ForecastRef, FunnelRef, GoalRef, StatisticsRef
 from graph.base.row_types import Info, Node
 from models.goals.goals import OwnerKind
 from models.organization.people import Employee, Team
@@ -22,11 +23,6 @@ from resolvers.forecasting import forecasts
 from resolvers.goals import goals
 from resolvers.request.context import Context
 from resolvers.request.scopes import Scope as ResolvedScope
-
-FunnelRef = Annotated["Funnel", strawberry.lazy("graph.types.funnels")]  # type: ignore[name-defined]  # noqa: F821
-ForecastRef = Annotated["Forecast", strawberry.lazy("graph.types.forecasts")]  # type: ignore[name-defined]  # noqa: F821
-GoalRef = Annotated["Goal", strawberry.lazy("graph.types.goals")]  # type: ignore[name-defined]  # noqa: F821
-StatisticsRef = Annotated["Statistics", strawberry.lazy("graph.types.statistics")]  # type: ignore[name-defined]  # noqa: F821
 
 STATISTICS_DESCRIPTION: Final = "Time series of the period; by default the current month."
 FUNNEL_DESCRIPTION: Final = """Deals that entered the stages of a pipeline in the period; by default the current month and the first
@@ -43,7 +39,7 @@ class CalendarPeriod:
     language: str
 
 
-async def to_calendar_period(context: Context, period: periods.Period) -> Any:
+async def to_calendar_period(context: Context, period: periods.Period) -> CalendarPeriod:
     return CalendarPeriod(period, await context.calendar(), await context.today(), context.language)
 
 
@@ -109,20 +105,18 @@ class Scope(Node):
     name: str
 
     @strawberry.field(
-        graphql_type=list[GoalRef],
         description="The scope's own goals whose period overlaps the given one; by default includes today.",
         metadata=declare(GOALS, length=10),
     )
     @staticmethod
     async def goals(
         root: strawberry.Parent[Any], info: Info, period: PeriodInput | None = None, include_archived: bool = False
-    ) -> Any:
+    ) -> list[GoalRef]:
         return await goals.goals_of_scope(
             info.context, to_scope(root), to_input_fields(period), include_archived=include_archived
         )
 
     @strawberry.field(
-        graphql_type=ForecastRef | None,
         description="Forecast of won deals; by default for the current month. Null if the viewer may not see it.",
         metadata=declare(WHOLE_VIEWER),
     )
@@ -133,11 +127,10 @@ class Scope(Node):
         period: PeriodInput | None = None,
         basis: MoneyBasis = MoneyBasis.REVENUE,
         what_if: WhatIfInput | None = None,
-    ) -> Any:
+    ) -> ForecastRef | None:
         return await forecasts.get_scope_forecast(info.context, to_scope(root), forecast_query(period, basis, what_if))
 
     @strawberry.field(
-        graphql_type=StatisticsRef | None,
         description=f"{STATISTICS_DESCRIPTION} Null if the viewer may not see the card.",
         metadata=declare(WHOLE_VIEWER),
     )
@@ -148,13 +141,12 @@ class Scope(Node):
         period: PeriodInput | None = None,
         interval: Interval = Interval.DAY,
         metrics: list[str] | None = None,
-    ) -> Any:
+    ) -> StatisticsRef | None:
         return await statistics.statistics_of_scope(
             info.context, to_scope(root), statistics_query(period, interval, metrics)
         )
 
     @strawberry.field(
-        graphql_type=FunnelRef | None,
         description=f"{FUNNEL_DESCRIPTION} Null if the viewer may not see the card.",
         metadata=declare(WHOLE_VIEWER),
     )
@@ -164,7 +156,7 @@ class Scope(Node):
         info: Info,
         period: PeriodInput | None = None,
         pipeline: strawberry.ID | None = None,
-    ) -> Any:
+    ) -> FunnelRef | None:
         return await funnels.funnel_of_scope(info.context, to_scope(root), funnel_query(period, pipeline))
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Final, TypeVar
 
 import strawberry
 
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.units import from_smallest
-from graph.base.connections import paged_field
+from graph.base.connections import RowQuery, paged_field
 from graph.base.enums import Pace, ProjectionBasis
 from graph.base.field_declarations import CARD, GOALS, LEADERBOARD, NOTHING, PROJECTIONS, declare
+from graph.base.lazy_types import EmployeeRef, MetricRef
 from graph.base.row_types import Info, Node, employee_ref, row_type, to_one
-from graph.base.scopes import Period, Scope, to_calendar_period
+from graph.base.scopes import CalendarPeriod, Period, Scope, to_calendar_period
 from graph.types.activities import ActivitySubject
-from graph.types.metrics import Metric
 from models.goals import goals as rows
 from models.ledger import scores
 from models.organization import people
@@ -27,8 +27,7 @@ from resolvers.goals.progress import GoalFieldChange, GoalState
 from resolvers.goals.projection import GoalProjection, project_goals
 from resolvers.request.context import Context
 
-EmployeeRef = Annotated["Employee", strawberry.lazy("graph.types.people")]  # type: ignore[name-defined]  # noqa: F821
-
+Value = TypeVar("Value")
 
 # fields that need the projection
 PROJECTION_FIELDS: Final = frozenset({"projected", "projectedPercent", "projectionBasis", "attainmentProbability"})
@@ -79,12 +78,12 @@ and for a viewer who may not see the owner's forecast.""",
         metadata=declare(PROJECTIONS),
     )
     @staticmethod
-    def projected(root: strawberry.Parent[GoalState], info: Info) -> Any:
+    def projected(root: strawberry.Parent[GoalState], info: Info) -> Decimal | Awaitable[Decimal]:
         return _select_from_projection(root, info, lambda projection: root.in_metric_unit(projection.value))
 
     @strawberry.field(graphql_type=float, metadata=declare(PROJECTIONS))
     @staticmethod
-    def projected_percent(root: strawberry.Parent[GoalState], info: Info) -> Any:
+    def projected_percent(root: strawberry.Parent[GoalState], info: Info) -> float | Awaitable[float]:
         return _select_from_projection(root, info, lambda projection: projection.percent)
 
     @strawberry.field(
@@ -93,7 +92,9 @@ and for a viewer who may not see the owner's forecast.""",
         metadata=declare(PROJECTIONS),
     )
     @staticmethod
-    def projection_basis(root: strawberry.Parent[GoalState], info: Info) -> Any:
+    def projection_basis(
+        root: strawberry.Parent[GoalState], info: Info
+    ) -> ProjectionBasis | Awaitable[ProjectionBasis]:
         return _select_from_projection(root, info, lambda projection: projection.basis)
 
     @strawberry.field(
@@ -103,7 +104,9 @@ viewer who may not see the owner's forecast.""",
         metadata=declare(PROJECTIONS),
     )
     @staticmethod
-    def attainment_probability(root: strawberry.Parent[GoalState], info: Info) -> Any:
+    def attainment_probability(
+        root: strawberry.Parent[GoalState], info: Info
+    ) -> float | Awaitable[float | None] | None:
         return _select_from_projection(root, info, lambda projection: projection.probability)
 
     @strawberry.field(description="Amount needed on each remaining working day; null if none remains.")
@@ -123,13 +126,15 @@ viewer who may not see the owner's forecast.""",
         return root.as_of
 
 
-def _select_from_projection(root: GoalState, info: Info, select: Callable[[GoalProjection], Any]) -> Any:
+def _select_from_projection(
+    root: GoalState, info: Info, select: Callable[[GoalProjection], Value]
+) -> Value | Awaitable[Value]:
     """Return a value of the goal's projection: immediately in a live stream, which has it loaded, else awaitable."""
     projection = info.context.load_for_viewer(project_goals, root)
     return select(projection) if isinstance(projection, GoalProjection) else _select_when_loaded(projection, select)
 
 
-async def _select_when_loaded(pending: Awaitable[GoalProjection], select: Callable[[GoalProjection], Any]) -> Any:
+async def _select_when_loaded(pending: Awaitable[GoalProjection], select: Callable[[GoalProjection], Value]) -> Value:
     return select(await pending)
 
 
@@ -156,9 +161,9 @@ class ScoreEntry:
     late: bool = strawberry.field(description="It belongs to a period that was already closed.")
     recorded_at: datetime
 
-    @strawberry.field(graphql_type=Metric, metadata=declare(NOTHING))
+    @strawberry.field(metadata=declare(NOTHING))
     @staticmethod
-    async def metric(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Any:
+    async def metric(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> MetricRef:
         return (await info.context.metrics())[root.metric]
 
     @strawberry.field(
@@ -178,7 +183,7 @@ class ScoreEntry:
         metadata=declare(CARD | GOALS),
     )
     @staticmethod
-    async def source(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> Any:
+    async def source(root: strawberry.Parent[scores.ScoreEntry], info: Info) -> object:
         return await info.context.load_for_viewer(node.load_subjects, (root.source_kind, root.source_id))
 
 
@@ -196,17 +201,17 @@ class Goal(Node):
 
     @strawberry.field(graphql_type=Scope, metadata=declare(NOTHING))
     @staticmethod
-    def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+    def owner(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[object]:
         return info.context.load_for_viewer(progress.goal_owners, root)
 
-    @strawberry.field(graphql_type=Metric, metadata=declare(NOTHING))
+    @strawberry.field(metadata=declare(NOTHING))
     @staticmethod
-    async def metric(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+    async def metric(root: strawberry.Parent[rows.Goal], info: Info) -> MetricRef:
         return (await info.context.metrics())[root.metric]
 
     @strawberry.field(graphql_type=Decimal, description="In the metric's unit; above zero.", metadata=declare(NOTHING))
     @staticmethod
-    def target(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+    def target(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | Awaitable[Decimal]:
         state = info.context.prefetched.get(progress.load_goal_states, {}).get(root)
         return state.in_metric_unit(root.target) if state else _target_in_metric_unit(root, info.context)
 
@@ -217,7 +222,7 @@ time is of the period's whole working time. Null for other goals.""",
         metadata=declare(NOTHING),
     )
     @staticmethod
-    async def full_target(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+    async def full_target(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | None:
         if root.full_target is None:
             return None
         unit = (await info.context.metrics())[root.metric].unit
@@ -232,12 +237,12 @@ time is of the period's whole working time. Null for other goals.""",
 
     @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
     @staticmethod
-    async def period(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+    async def period(root: strawberry.Parent[rows.Goal], info: Info) -> CalendarPeriod:
         return await to_calendar_period(info.context, root.period)
 
     @strawberry.field(graphql_type=GoalProgress, metadata=declare(NOTHING))
     @staticmethod
-    def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+    def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[GoalState]:
         return info.context.load_for_viewer(progress.load_goal_states, root)
 
     @strawberry.field(
@@ -263,8 +268,9 @@ less than the target.""",
     async def entries(
         root: strawberry.Parent[rows.Goal],
         info: Info,
-    ) -> Any:
-        return await progress.ledger_entries(info.context, root)
+    ) -> RowQuery[scores.ScoreEntry]:
+        entries: RowQuery[scores.ScoreEntry] = await progress.ledger_entries(info.context, root)
+        return entries
 
     @strawberry.field(
         graphql_type=list[GoalChange],
@@ -272,7 +278,7 @@ less than the target.""",
         metadata=declare(NOTHING, length=5),
     )
     @staticmethod
-    def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Any:
+    def changes(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[list[GoalFieldChange]]:
         return info.context.load_for_viewer(progress.change_histories, root)
 
 

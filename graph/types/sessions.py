@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 
@@ -32,7 +31,7 @@ class Device(Node):
         metadata=declare(NOTHING),
     )
     @staticmethod
-    async def scope(root: strawberry.Parent[sessions.Device], info: Info) -> Any:
+    async def scope(root: strawberry.Parent[sessions.Device], info: Info) -> object:
         if root.team_id is not None:
             return info.context.tree.teams[root.team_id]
         return await info.context.company()
@@ -67,5 +66,5 @@ class Viewer:
         metadata=declare(WHOLE_VIEWER, length=1),
     )
     @staticmethod
-    async def sessions(info: Info) -> Any:
+    async def sessions(info: Info) -> list[own_sessions.SessionEntry]:
         return await own_sessions.list_sessions(info.context)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import strawberry
 
 from graph.base.field_declarations import NOTHING, declare
 from graph.base.row_types import Info
-from graph.base.scopes import Period, to_calendar_period
+from graph.base.scopes import CalendarPeriod, Period, to_calendar_period
 from graph.types.metrics import Metric
 from resolvers.analytics import statistics as rows
 
@@ -58,7 +57,7 @@ class Statistics:
 
     @strawberry.field(graphql_type=Period, metadata=declare(NOTHING))
     @staticmethod
-    async def period(root: strawberry.Parent[rows.Statistics], info: Info) -> Any:
+    async def period(root: strawberry.Parent[rows.Statistics], info: Info) -> CalendarPeriod:
         return await to_calendar_period(info.context, root.period)
 
     @strawberry.field(description="Won / (won + lost) of the deals closed in the period, percent; null without any.")
