@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
 
 import strawberry
 
@@ -106,7 +105,7 @@ see), then each employee who went online or offline, is new, has left the scope 
 
 def _stream_goal_progress(
     info: Info, global_ids: list[strawberry.ID] | None, scope: strawberry.ID | None
-) -> AsyncGenerator[Any, None]:
+) -> AsyncGenerator[GoalRef, None]:
     # a function of its own, since the argument `goals` of the field hides the module `goals` there
     return goals.goal_progress(
         info.context,

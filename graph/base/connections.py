@@ -42,7 +42,7 @@ class Edge(Generic[Item]):
 class Connection(Generic[Item]):
     edges: list[Edge[Item]] = strawberry.field(metadata=declare(has_page_rows=True))
     page_info: PageInfo
-    paged_query: strawberry.Private[Any]
+    paged_query: strawberry.Private[PagedQuery[Any]]
 
     @strawberry.field(
         description="Number of rows in the whole list; counted only when selected.", metadata=declare(NOTHING)
@@ -90,10 +90,9 @@ def paged_field(
 
         signature = inspect.signature(select_rows)
         parameters = [*signature.parameters.values(), *_PAGE_PARAMETERS]
-        resolver: Any = resolve
-        resolver.__signature__ = signature.replace(parameters=parameters, return_annotation=Any)  # read by Strawberry
-        if isinstance(function, staticmethod):
-            resolver = staticmethod(resolver)
+        # read by Strawberry
+        setattr(resolve, "__signature__", signature.replace(parameters=parameters))  # noqa: B010 - unknown to functions
+        resolver = staticmethod(resolve) if isinstance(function, staticmethod) else resolve
         declaration = declare(WHOLE_VIEWER, page_size=DEFAULT_PAGE_SIZE)
         return strawberry.field(resolver, graphql_type=Connection[item], description=description, metadata=declaration)
 

@@ -7,7 +7,7 @@ a DataLoader. Anything that needs a decision is a small resolver with the row as
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeAlias, TypeVar, dataclass_transform
+from typing import Any, Protocol, TypeAlias, TypeVar, dataclass_transform
 
 import strawberry
 from strawberry.types.nodes import SelectedField, Selection
@@ -25,13 +25,20 @@ from resolvers.request.id_resolution import owner_id_of
 Info = strawberry.Info[Context, None]
 Class = TypeVar("Class", bound=type)
 Key = TypeVar("Key")
+Root = TypeVar("Root")
 Value = TypeVar("Value")
 BatchLoader = Callable[[Sequence[Key]], Awaitable[Sequence[Value | None]]]
 ViewerBatchLoader = Callable[[Context, Sequence[Key]], Awaitable[Sequence[Value | None]]]
 Pending: TypeAlias = Value | Awaitable[Value | None] | None
 
 
-def _resolve_id(root: Any) -> strawberry.ID:
+class HasId(Protocol):
+    """A row with an id."""
+
+    id: int
+
+
+def _resolve_id(root: HasId) -> strawberry.ID:
     return strawberry.ID(
         encode_global_id(type(root).__name__, root.id)
     )  # a row's class has the name of its GraphQL type
@@ -67,7 +74,7 @@ def selects_any(info: Info, names: frozenset[str]) -> bool:
 
 
 def row_field(
-    resolve: Callable[[Any, Info], Pending[Value]],
+    resolve: Callable[[Root, Info], Pending[Value]],
     description: str | None,
     depends_on: PermissionSet,
     *,
@@ -86,7 +93,7 @@ def row_field(
 
 
 def to_one(
-    load_rows: BatchLoader[Any, Value], column: str, description: str | None = None, *, length: int | None = None
+    load_rows: BatchLoader[Key, Value], column: str, description: str | None = None, *, length: int | None = None
 ) -> Value:
     """Return a field that resolves the reference in a column.
 
@@ -95,7 +102,7 @@ def to_one(
     """
     prefetched_attribute = f"_{column.removesuffix('_id')}"
 
-    def resolve(root: Any, info: Info) -> Pending[Value]:
+    def resolve(root: object, info: Info) -> Pending[Value]:
         row_id = getattr(root, column)
         if row_id is None:
             return None
@@ -114,7 +121,7 @@ def visible_to_one(row_class: type[Value], column: str, description: str | None 
     async def load_visible(context: Context, row_ids: Sequence[int]) -> Sequence[Value | None]:
         return await node.load_subjects(context, [(row_class.__name__, row_id) for row_id in row_ids])
 
-    def resolve(root: Any, info: Info) -> Pending[Value]:
+    def resolve(root: object, info: Info) -> Pending[Value]:
         row_id = getattr(root, column)
         if row_id is None:
             return None
@@ -132,7 +139,7 @@ def employee_ref(column: str, description: str | None = None) -> Employee | None
     """Return a field that resolves the reference to an employee in a column; null outside a device's scope."""
     prefetched_attribute = f"_{column.removesuffix('_id')}"
 
-    def resolve(root: Any, info: Info) -> Pending[Employee]:
+    def resolve(root: object, info: Info) -> Pending[Employee]:
         employee_id = getattr(root, column)
         if employee_id is None:
             return None
@@ -145,7 +152,7 @@ def employee_ref(column: str, description: str | None = None) -> Employee | None
 
 
 def viewer_field(
-    load_values: ViewerBatchLoader[Any, Value],
+    load_values: ViewerBatchLoader[Key, Value],
     column: str = "id",
     description: str | None = None,
     *,
@@ -153,7 +160,7 @@ def viewer_field(
 ) -> Value:
     """Return a field with the value that `load_values` finds for a column, as far as the viewer may see it."""
 
-    def resolve(root: Any, info: Info) -> Pending[Value]:
+    def resolve(root: object, info: Info) -> Pending[Value]:
         row_id = getattr(root, column)
         return None if row_id is None else info.context.load_for_viewer(load_values, row_id)
 
@@ -163,7 +170,7 @@ def viewer_field(
 def event_cursor() -> str:
     """Return the field with the cursor of an event, for the argument `after` of its subscription."""
 
-    def resolve(root: Any, info: Info) -> str:
+    def resolve(root: HasId, info: Info) -> str:
         return encode_event_cursor(info.context, root.id)
 
     description = "Of this event alone: the argument `after` of the subscription sends all events behind it."
@@ -171,7 +178,7 @@ def event_cursor() -> str:
 
 
 def by_own_id(
-    load_rows: BatchLoader[Any, Value], description: str | None = None, *, length: int | None = None
+    load_rows: BatchLoader[Key, Value], description: str | None = None, *, length: int | None = None
 ) -> Value:
     """Return a field with the value that `load_rows` finds for the row's own id; `length` is that of a list."""
     return to_one(load_rows, "id", description, length=length)

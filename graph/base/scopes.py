@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 import strawberry
 
@@ -17,12 +17,15 @@ from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, p
 from graph.base.lazy_types import ForecastRef, FunnelRef, GoalRef, StatisticsRef
 from graph.base.row_types import Info, Node
 from models.goals.goals import OwnerKind
+from models.organization.company import Company
 from models.organization.people import Employee, Team
 from resolvers.analytics import funnels, statistics
 from resolvers.forecasting import forecasts
 from resolvers.goals import goals
 from resolvers.request.context import Context
 from resolvers.request.scopes import Scope as ResolvedScope
+
+ScopeRow: TypeAlias = Company | Team | Employee
 
 STATISTICS_DESCRIPTION: Final = "Time series of the period; by default the current month."
 FUNNEL_DESCRIPTION: Final = """Deals that entered the stages of a pipeline in the period; by default the current month and the first
@@ -87,7 +90,7 @@ class Period:
         return periods.count_workdays(root.period, root.calendar) - elapsed
 
 
-def to_scope(row: Any) -> ResolvedScope:
+def to_scope(row: ScopeRow) -> ResolvedScope:
     """Return the scope of a company, team or employee row."""
     if isinstance(row, Team):
         return ResolvedScope(OwnerKind.TEAM, row.id, row)
@@ -110,7 +113,7 @@ class Scope(Node):
     )
     @staticmethod
     async def goals(
-        root: strawberry.Parent[Any], info: Info, period: PeriodInput | None = None, include_archived: bool = False
+        root: strawberry.Parent[ScopeRow], info: Info, period: PeriodInput | None = None, include_archived: bool = False
     ) -> list[GoalRef]:
         return await goals.goals_of_scope(
             info.context, to_scope(root), to_input_fields(period), include_archived=include_archived
@@ -122,7 +125,7 @@ class Scope(Node):
     )
     @staticmethod
     async def forecast(
-        root: strawberry.Parent[Any],
+        root: strawberry.Parent[ScopeRow],
         info: Info,
         period: PeriodInput | None = None,
         basis: MoneyBasis = MoneyBasis.REVENUE,
@@ -136,7 +139,7 @@ class Scope(Node):
     )
     @staticmethod
     async def statistics(
-        root: strawberry.Parent[Any],
+        root: strawberry.Parent[ScopeRow],
         info: Info,
         period: PeriodInput | None = None,
         interval: Interval = Interval.DAY,
@@ -152,7 +155,7 @@ class Scope(Node):
     )
     @staticmethod
     async def funnel(
-        root: strawberry.Parent[Any],
+        root: strawberry.Parent[ScopeRow],
         info: Info,
         period: PeriodInput | None = None,
         pipeline: strawberry.ID | None = None,
@@ -171,18 +174,18 @@ def statistics_query(
 
 
 async def _resolve_statistics(
-    root: Any,
+    root: ScopeRow,
     info: Info,
     period: PeriodInput | None = None,
     interval: Interval = Interval.DAY,
     metrics: list[str] | None = None,
-) -> Any:
+) -> StatisticsRef:
     return await statistics.resolve_statistics(
         info.context, to_scope(root), statistics_query(period, interval, metrics)
     )
 
 
-def required_statistics_field() -> Any:
+def required_statistics_field() -> StatisticsRef:
     """Return the non-null `statistics` field of a team or the company: an error if the viewer may not see it."""
     return strawberry.field(
         resolver=_resolve_statistics, description=STATISTICS_DESCRIPTION, metadata=declare(WHOLE_VIEWER)
@@ -190,27 +193,27 @@ def required_statistics_field() -> Any:
 
 
 async def _resolve_funnel(
-    root: Any, info: Info, period: PeriodInput | None = None, pipeline: strawberry.ID | None = None
-) -> Any:
+    root: ScopeRow, info: Info, period: PeriodInput | None = None, pipeline: strawberry.ID | None = None
+) -> FunnelRef:
     return await funnels.resolve_funnel(info.context, to_scope(root), funnel_query(period, pipeline))
 
 
-def required_funnel_field() -> Any:
+def required_funnel_field() -> FunnelRef:
     """Return the non-null `funnel` field of a team or the company: an error if the viewer may not see it."""
     return strawberry.field(resolver=_resolve_funnel, description=FUNNEL_DESCRIPTION, metadata=declare(WHOLE_VIEWER))
 
 
 async def _resolve_forecast(
-    root: Any,
+    root: ScopeRow,
     info: Info,
     period: PeriodInput | None = None,
     basis: MoneyBasis = MoneyBasis.REVENUE,
     what_if: WhatIfInput | None = None,
-) -> Any:
+) -> ForecastRef:
     return await forecasts.get_forecast(info.context, to_scope(root), forecast_query(period, basis, what_if))
 
 
-def required_forecast_field() -> Any:
+def required_forecast_field() -> ForecastRef:
     """Return the non-null `forecast` field of a team or the company: an error if the viewer may not see it."""
     return strawberry.field(
         resolver=_resolve_forecast,

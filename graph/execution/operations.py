@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Hashable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
 import strawberry
@@ -24,6 +24,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    InlineFragmentNode,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     ValueNode,
@@ -71,7 +72,7 @@ class Operation:
     text: str
     document: DocumentNode
     definition: OperationDefinitionNode
-    variables: dict[str, Any]
+    variables: dict[str, object]
     kind: OperationKind
     root_field: FieldNode | None
     sends_events: bool = False
@@ -90,7 +91,7 @@ class Operation:
         value = self._find_argument_node(argument)
         return value.name.value if isinstance(value, VariableNode) else None
 
-    def get_argument(self, name: str) -> Any:
+    def get_argument(self, name: str) -> object:
         """Return the value of a scalar argument of the only root field; None when it is null or omitted."""
         value = self._find_argument_node(name)
         if isinstance(value, VariableNode):
@@ -129,7 +130,7 @@ class Operations:
         )  # an ordered set of keys whose cost was accepted
         self._canonical: OrderedDict[str, str] = OrderedDict()  # documents of subscriptions, as `print_ast` writes them
 
-    def parse_operation(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Operation:
+    def parse_operation(self, text: str, name: str | None, variables: Mapping[str, object] | None) -> Operation:
         """Return the operation of a document, with its variables.
 
         raises  InvalidDocument for a text that is not valid in this schema; QueryTooComplex and BadInput when a limit
@@ -140,7 +141,7 @@ class Operations:
         if isinstance(document, InvalidDocument):
             raise document
         definition = _select_operation(document, name)
-        checked_variables: dict[str, Any] = validate_variables(dict(variables or {}))
+        checked_variables: dict[str, object] = validate_variables(dict(variables or {}))
         self._check_cost(text, name, document, definition, checked_variables)
         root_field = _find_root_field(document, definition)
         return Operation(
@@ -164,7 +165,7 @@ class Operations:
         name: str | None,
         document: DocumentNode,
         definition: OperationDefinitionNode,
-        variables: dict[str, Any],
+        variables: dict[str, object],
     ) -> None:
         """Raise QueryTooComplex if the operation asks for too much.
 
@@ -260,7 +261,7 @@ class Operations:
 
     async def stream_results(
         self, operation: Operation, context: Context
-    ) -> AsyncGenerator[tuple[Any, ExecutionResult], None]:
+    ) -> AsyncGenerator[tuple[object, ExecutionResult], None]:
         """Yield each event of a subscription with its result; one that cannot start yields None with its errors."""
         executor = FastExecutor.build(
             self.schema,
@@ -276,17 +277,18 @@ class Operations:
             yield None, ExecutionResult(None, errors=executor)
             return
         assert isinstance(executor, FastExecutor), "`build` returns an instance of its class, or errors"
-        source: Any = create_source_event_stream(executor)
+        source = create_source_event_stream(executor)
         event_stream = await source if isawaitable(source) else source
         if isinstance(event_stream, ExecutionResult):
             yield None, event_stream
             return
+        assert isinstance(event_stream, AsyncGenerator), "every field of Subscription returns an async generator"
         async with aclosing(event_stream) as events:
             async for event in events:
                 yield event, await executor.execute_event(event)
 
 
-def _cost_relevant_value(value: Any) -> Hashable:
+def _cost_relevant_value(value: object) -> Hashable:
     """Return the part of a variable's value that can change the cost: a number, null, or one constant for the rest."""
     return value if value is None or isinstance(value, int | float) else "other"
 
@@ -304,8 +306,8 @@ def _find_root_field(document: DocumentNode, definition: OperationDefinitionNode
             root_fields.append(selection)
         elif isinstance(selection, FragmentSpreadNode):
             pending += fragments[selection.name.value].selection_set.selections
-        else:
-            pending += selection.selection_set.selections  # type: ignore[attr-defined]
+        elif isinstance(selection, InlineFragmentNode):
+            pending += selection.selection_set.selections
     return root_fields[0] if len(root_fields) == 1 else None
 
 
