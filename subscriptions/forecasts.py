@@ -1,9 +1,10 @@
-"""Live forecasts: sent again when deals, goals or people change, and when the day does."""
+"""Live forecasts: sent again when deals, goals or people change, and with each hour that is over of the running day."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
+from domain.primitives.working_time import next_share_of_day
 from resolvers.forecasting import forecasts
 from resolvers.forecasting.forecasts import Forecast, ForecastQuery
 from resolvers.request.context import Context
@@ -22,9 +23,9 @@ async def forecast(context: Context, scope: str | None, query: ForecastQuery) ->
 
     async def read() -> StateSnapshot[Forecast]:
         await refresh_viewer(context)
-        tomorrow = await next_day_start(context)
+        next_step = next_share_of_day(context.now(), await context.calendar()) or await next_day_start(context)
         current = await forecasts.get_forecast(context, scope, query)
-        return StateSnapshot(current, wake_at=tomorrow)
+        return StateSnapshot(current, wake_at=next_step)
 
     topics = with_viewer_topics(context, ("deals", "goals", "people"))
     async for current in state_stream(

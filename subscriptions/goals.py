@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 
 from domain.errors.operation_errors import ResourceNotFound
-from domain.goals.progress import next_elapsed_change, next_pace_change
+from domain.goals.progress import ProjectionBasis, next_elapsed_change, next_pace_change
+from domain.primitives.working_time import next_share_of_day
 from models.goals.goals import Goal
 from resolvers.goals import goals, progress, projection
 from resolvers.goals.progress import GoalState
@@ -59,12 +60,16 @@ async def goal_progress(
 
     async def time_changes(goal_states: Sequence[GoalState]) -> list[datetime]:
         """Return when each goal changes next because time passes, as far as it does on this day."""
-        calendar, instants = await context.calendar(), []
+        calendar = await context.calendar()
+        instants: list[datetime | None] = []
         for goal_state in goal_states:
             projection = projections_by_goal.get(goal_state.goal.id)
-            follows_clock = with_expected or (projection is not None and projection.follows_clock)
+            is_forecast = projection is not None and projection.basis is ProjectionBasis.FORECAST
+            follows_clock = with_expected or (projection is not None and not is_forecast)
             find_next = next_elapsed_change if follows_clock else next_pace_change
             instants.append(find_next(goal_state.progress, goal_state.as_of, calendar))
+            if is_forecast:
+                instants.append(next_share_of_day(goal_state.as_of, calendar))
         return [instant for instant in instants if instant is not None]
 
     async def read() -> StateSnapshot[list[GoalState]]:

@@ -37,6 +37,7 @@ _MAX_MONTHS: Final = 36  # months; older ones say little about the level
 _MAX_LOG_VARIANCE: Final = (
     0.1  # cap of a log variance in the log-normal mean, so that a wide posterior does not inflate the mean
 )
+_MIN_EXPOSURE: Final = 1e-9  # months; a month of which nothing is left has no logarithm
 _log_gamma: Final = np.vectorize(math.lgamma, otypes=[np.float64])
 
 
@@ -91,7 +92,7 @@ class CountPosterior:
         steps = np.maximum(months - self.last_month, 0)
         covariance = design @ self.covariances @ design.T
         covariance += (self.drifts**2)[:, None, None] * np.minimum.outer(steps, steps)
-        logs = self.modes @ design.T + np.log(exposure) + self.log_base_rate
+        logs = self.modes @ design.T + np.log(np.maximum(exposure, _MIN_EXPOSURE)) + self.log_base_rate
         variance = np.diagonal(covariance, axis1=1, axis2=2)
         means = np.exp(logs + np.minimum(variance, _MAX_LOG_VARIANCE) / 2)
         totals = means.sum(axis=1)

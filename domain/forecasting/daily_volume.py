@@ -59,7 +59,7 @@ class DailyVolume:
         self.days, self.amounts, self.sellers = days[use], amounts[use], sellers[use]
         self.first, self.day, self.count, self.calendar = first, day, count, calendar
         self._posteriors: dict[int, CountPosterior] = {}
-        self._forecasts: dict[tuple[int, int, int, bool], VolumeForecast] = {}
+        self._forecasts: dict[tuple[int, int, int, float, bool], VolumeForecast] = {}
 
     @cached_property
     def day_weights(self) -> DayWeights:
@@ -103,20 +103,27 @@ class DailyVolume:
             self._posteriors[day] = count_model.fit_counts(months[use], observed[use], np.maximum(exposure[use], 1e-3))
         return self._posteriors[day]
 
-    def forecast(self, day: int, first: int, last: int, *, blocks: bool = True) -> VolumeForecast:
+    def forecast(
+        self, day: int, first: int, last: int, first_day_share: float = 1.0, *, blocks: bool = True
+    ) -> VolumeForecast:
         """Return the forecast of the days from `first` to `last`, month by month, as known at the end of `day`; cached.
 
-        blocks  also forecast a long window from blocks of its own length that end with `day` (temporal aggregation).
-                A pattern within the window cannot mislead those. The result is the geometric mean of both forecasts.
+        first_day_share  the part of the day `first` that counts
+        blocks           also forecast a long window from blocks of its own length that end with `day` (temporal
+                         aggregation). A pattern within the window cannot mislead those. The result is the geometric
+                         mean of both forecasts.
         """
-        key = (day, first, last, blocks)
+        key = (day, first, last, first_day_share, blocks)
         if key not in self._forecasts:
             months = np.arange(month_of(first), month_of(last) + 1)
-            forecast = self.fit_counts(day).forecast(months, self.day_weights.compute_exposure(months, first, last))
-            self._forecasts[key] = self._blend_with_blocks(forecast, day, first, last) if blocks else forecast
+            exposure = self.day_weights.compute_exposure(months, first, last, first_day_share)
+            forecast = self.fit_counts(day).forecast(months, exposure)
+            self._forecasts[key] = self._blend_with_blocks(forecast, day, first, last, exposure) if blocks else forecast
         return self._forecasts[key]
 
-    def _blend_with_blocks(self, monthly: VolumeForecast, day: int, first: int, last: int) -> VolumeForecast:
+    def _blend_with_blocks(
+        self, monthly: VolumeForecast, day: int, first: int, last: int, exposure_ahead: Floats
+    ) -> VolumeForecast:
         length = last - first + 1
         if length < _BLOCKS_MIN_DAYS or day - self.first + 1 < 2 * length:
             return monthly
@@ -126,9 +133,8 @@ class DailyVolume:
             self.days[is_known], self.amounts[is_known], weights, self.first, length
         )
         block_indexes = np.arange(len(observed))
-        next_exposure = np.array([self.day_weights.compute_weights(first, last).sum() / DAYS_PER_MONTH])
         by_block = count_model.fit_counts(block_indexes, observed, exposure, seasonal=False).forecast(
-            block_indexes[-1:] + 1, next_exposure
+            block_indexes[-1:] + 1, exposure_ahead.sum(keepdims=True)
         )
         return VolumeForecast(monthly.means * (by_block.total / monthly.total) ** 0.5, monthly.log_sd)
 

@@ -65,7 +65,6 @@ class FittedModel:
     def __init__(self, trainer: ModelTrainer, past_deals: DealTable, sellers: Sequence[str]) -> None:
         self.trainer, self.past_deals = trainer, past_deals
         self.seller_hashes = np.array([monte_carlo.hash_seller_key(seller) for seller in sellers], dtype=np.uint64)
-        self._windows: dict[tuple[int, int], ForecastWindow] = {}
 
     @property
     def day(self) -> int:
@@ -90,14 +89,14 @@ class FittedModel:
         """Mean amount of a win of each seller; shape (sellers,)."""
         return np.asarray(self.amount_tables.mean(axis=1))
 
-    def compute_window(self, first: int, last: int) -> Steps[ForecastWindow]:
-        """Compute the window from day `first` to day `last`, without the open deals; cached."""
-        key = (first, last)
-        if key not in self._windows:
-            window = ForecastWindow(self, first, last)
-            yield from window.draw()
-            self._windows[key] = window
-        return self._windows[key]
+    def compute_window(self, first: int, last: int, day_left: float = 1.0) -> Steps[ForecastWindow]:
+        """Compute the window from day `first` to day `last`, without the open deals.
+
+        day_left  the part of the running day, the one after `day`, that is still ahead: 1 to 0
+        """
+        window = ForecastWindow(self, first, last, day_left)
+        yield from window.draw()
+        return window
 
     def compute_eventual_win_probabilities(self, deals: DealTable, rows: Ints) -> Floats:
         """Return the probability that each open deal in `rows` of `deals` is ever won; shape of `rows`."""
@@ -114,16 +113,21 @@ class ForecastWindow:
     change of one deal would rescale every seller's draws, and not only its own seller's.
     """
 
-    def __init__(self, model: FittedModel, first: int, last: int) -> None:
-        self.model, self.first, self.last = model, first, last
+    def __init__(self, model: FittedModel, first: int, last: int, day_left: float) -> None:
+        self.model, self.first, self.last, self.day_left = model, first, last, day_left
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be won in the window any more: it ends with the running day, which is over."""
+        return self.last == self.model.day + 1 and self.day_left == 0
 
     def draw(self) -> Steps[None]:
         """Compute the draws; must be completed before the window is used."""
-        model, first, last = self.model, self.first, self.last
+        model, first, last, day_left = self.model, self.first, self.last, self.day_left
         errors = yield from model.trainer.compute_errors(last - first + 1)
         yield from model.trainer.prepare_month_ends(model.day)
-        self.probabilities = model.trainer.compute_win_probabilities(model.day, first, last)
-        expected = model.trainer.compute_expected_wins(model.day, first, last)
+        self.probabilities = model.trainer.compute_win_probabilities(model.day, first, last, day_left)
+        expected = model.trainer.compute_expected_wins(model.day, first, last, day_left)
         yield
         _ = model.amount_tables
         yield
@@ -145,14 +149,18 @@ class ForecastWindow:
         self.new_draws = yield from monte_carlo.sample_wins(
             expected.from_new * self.pipeline_factor, self.multipliers, model.amount_tables, streams, 2
         )
+        if self.is_over:  # exactly nothing, in place of what the lower bounds of the models leave
+            self.count_draws, self.new_draws = np.zeros_like(self.count_draws), np.zeros_like(self.new_draws)
 
     def forecast_sellers(self, deals: DealTable) -> Steps[SellerForecasts]:
         """Compute the forecast of every seller from the deals that are open in `deals`."""
         model = self.model
         rows = np.flatnonzero(deals.open)
         uncorrected = model.trainer.compute_open_probabilities(deals, rows, self.probabilities, model.day)
-        win_probabilities = np.clip(
-            1 - (1 - uncorrected) ** self.pipeline_factor, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY
+        win_probabilities = (
+            np.zeros(len(rows))
+            if self.is_over
+            else np.clip(1 - (1 - uncorrected) ** self.pipeline_factor, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
         )
         amounts, is_stated = deal_value_model.estimate_open_deals(model.past_deals, deals, rows, model.mean_amounts)
         seller = deals.seller[rows]

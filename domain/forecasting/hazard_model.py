@@ -85,14 +85,15 @@ class Hazards:
     lost: Floats
     day_weights: DayWeights
 
-    def win_probability_by_age(self, now: int, first: int, last: int) -> Floats:
-        """Return the probability that a deal open at the start of day `now` is won from day `first` to day `last`.
+    def win_probability_by_age(self, now: int, first: int, last: int, day_left: float = 1.0) -> Floats:
+        """Return the probability that a deal open on day `now` is won from day `first` to day `last`.
 
-        By the deal's age on `now`, shape (272,). One run over the days serves every age, whatever the number of deals.
+        By the deal's age on `now`, of which the share `day_left` is still ahead; shape (272,). One run over the days
+        serves every age, whatever the number of deals.
         """
         ages = np.arange(MAX_AGE_DAYS + 1)
         alive, won = np.ones(len(ages)), np.zeros(len(ages))
-        for step, (position, weight) in enumerate(self._positions_and_weights(now, last)):
+        for step, (position, weight) in enumerate(self._positions_and_weights(now, last, day_left)):
             age_bin = np.searchsorted(AGE_BIN_STARTS, ages + step, side="right") - 1
             win_rate, loss_rate = self.won[age_bin, position] * weight, self.lost[age_bin, position] * weight
             alive, wins = _advance_one_day(alive, win_rate, loss_rate)
@@ -100,11 +101,11 @@ class Hazards:
                 won += wins
         return won
 
-    def win_probability_by_arrival(self, now: int, first: int, last: int) -> Floats:
+    def win_probability_by_arrival(self, now: int, first: int, last: int, day_left: float = 1.0) -> Floats:
         """Return the same for a deal created on each of the days from `now` to `last`; shape (days,)."""
         size = max(0, last - now + 1)
         alive, won = np.ones(size), np.zeros(size)
-        for step, (position, weight) in enumerate(self._positions_and_weights(now, last)):
+        for step, (position, weight) in enumerate(self._positions_and_weights(now, last, day_left)):
             arrived = slice(0, step + 1)
             age_bin = np.searchsorted(AGE_BIN_STARTS, step - np.arange(step + 1), side="right") - 1
             win_rate, loss_rate = self.won[age_bin, position] * weight, self.lost[age_bin, position] * weight
@@ -113,11 +114,12 @@ class Hazards:
                 won[arrived] += wins
         return won
 
-    def _positions_and_weights(self, first: int, last: int) -> list[tuple[int, float]]:
+    def _positions_and_weights(self, first: int, last: int, first_day_share: float) -> list[tuple[int, float]]:
         if last < first:
             return []
-        positions = months_of(np.arange(first, last + 1)) % 3
-        return list(zip(positions.tolist(), self.day_weights.compute_weights(first, last).tolist(), strict=True))
+        positions, weights = months_of(np.arange(first, last + 1)) % 3, self.day_weights.compute_weights(first, last)
+        weights[0] *= first_day_share
+        return list(zip(positions.tolist(), weights.tolist(), strict=True))
 
 
 def fit_hazards(exposure: Exposure, day_weights: DayWeights, month: int) -> Hazards:

@@ -69,17 +69,18 @@ class DayWeights:
         weights = np.where(_working_days(self.calendar, first, last), 1.0, self.day_off_weight)
         return weights * np.array(self.month_third_weights)[_month_thirds(first, last)] / self.mean_weight  # type: ignore[no-any-return]
 
-    def compute_exposure(self, months: Ints, first: int, last: int) -> Floats:
+    def compute_exposure(self, months: Ints, first: int, last: int, first_day_share: float = 1.0) -> Floats:
         """Return the weighted part of the days `first` to `last` in each month, in average months; shape of `months`.
 
-        `months` are consecutive; a month without any of the days has 0.
+        `months` are consecutive; a month without any of the days has 0. Of the day `first` only a share counts.
         """
         if last < first:
             return np.zeros(len(months))
         day_months = months_of(np.arange(first, last + 1))
         is_inside = (day_months >= months[0]) & (day_months <= months[-1])
-        weights = self.compute_weights(first, last)[is_inside]
-        return sum_by_index(day_months[is_inside] - months[0], weights, len(months)) / DAYS_PER_MONTH
+        weights = self.compute_weights(first, last)
+        weights[0] *= first_day_share
+        return sum_by_index(day_months[is_inside] - months[0], weights[is_inside], len(months)) / DAYS_PER_MONTH
 
 
 def fit_day_weights(calendar: Calendar, days: Ints, first: int, last: int, amounts: Floats | None = None) -> DayWeights:

@@ -27,6 +27,7 @@ from domain.primitives.calendar import Calendar
 _LOOK_BACK_MONTHS: Final = 6  # month ends at which the models are tested
 _MIN_WINS: Final = 20.0  # wins needed by a month end to test the models there
 _MAX_WINDOW_MONTHS: Final = 3  # longest test window, in months
+_MIN_WEIGHT: Final = 1e-9  # of the days of a month that are ahead, which may be a day that is over
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class ModelTrainer:
         self.arrivals = DailyVolume(table.created, ones, table.seller, **observation)  # type: ignore[arg-type]
         self._month_end_snapshots: dict[int, MonthEndSnapshot] = {}
         self._hazards: dict[int, Hazards] = {}
-        self._win_probabilities: dict[tuple[int, int, int], WinProbabilities] = {}
+        self._win_probabilities: dict[tuple[int, int, int, float], WinProbabilities] = {}
         self._errors: dict[int, ModelErrors] = {}
 
     @property
@@ -120,11 +121,14 @@ class ModelTrainer:
             )
         return self._month_end_snapshots[month]
 
-    def compute_win_probabilities(self, day: int, first: int, last: int) -> WinProbabilities:
-        """Return the win probabilities of open deals from day `first` to day `last`, as known at the end of `day`."""
-        key = (day, first, last)
+    def compute_win_probabilities(self, day: int, first: int, last: int, day_left: float = 1.0) -> WinProbabilities:
+        """Return the win probabilities of open deals from day `first` to day `last`, as known at the end of `day`.
+
+        day_left  the part of the day after `day` that is still ahead, 0 to 1; here and in the other methods
+        """
+        key = (day, first, last, day_left)
         if key not in self._win_probabilities:
-            by_age = self.compute_hazards(month_of(day)).win_probability_by_age(day + 1, first, last)
+            by_age = self.compute_hazards(month_of(day)).win_probability_by_age(day + 1, first, last, day_left)
             self._win_probabilities[key] = WinProbabilities(by_age, self.compute_calibration(_last_complete_month(day)))
         return self._win_probabilities[key]
 
@@ -138,19 +142,21 @@ class ModelTrainer:
         uncorrected = win_probabilities.by_age[ages_on(deals.created[rows], day + 1)]
         return win_probabilities.calibration.correct(uncorrected, deals.seller[rows], cell)
 
-    def _expected_by_counts_and_new(self, day: int, first: int, last: int) -> tuple[Floats, Floats, float]:
+    def _expected_by_counts_and_new(
+        self, day: int, first: int, last: int, day_left: float
+    ) -> tuple[Floats, Floats, float]:
         """Return each seller's expected wins by the count model, those from new deals, and the count model's log sd."""
         activity = self._seller_activity(day)
-        by_counts = self.wins.forecast(day, first, last)
-        arrivals = self.arrivals.forecast(day, day + 1, last, blocks=False)
+        by_counts = self.wins.forecast(day, first, last, day_left if first == day + 1 else 1.0)
+        arrivals = self.arrivals.forecast(day, day + 1, last, day_left, blocks=False)
         month_index = months_of(np.arange(day + 1, last + 1)) - month_of(day + 1)
         weights = self.arrivals.day_weights.compute_weights(day + 1, last)
-        daily_arrivals = arrivals.means[month_index] * weights / sum_by_index(month_index, weights, 0)[month_index]
-        corrections = self.compute_win_probabilities(day, first, last).calibration
-        from_new = (
-            float(daily_arrivals @ self.compute_hazards(month_of(day)).win_probability_by_arrival(day + 1, first, last))
-            * corrections.new
-        )
+        weights[0] *= day_left
+        monthly_weights = np.maximum(sum_by_index(month_index, weights, 0), _MIN_WEIGHT)
+        daily_arrivals = arrivals.means[month_index] * weights / monthly_weights[month_index]
+        corrections = self.compute_win_probabilities(day, first, last, day_left).calibration
+        by_arrival = self.compute_hazards(month_of(day)).win_probability_by_arrival(day + 1, first, last, day_left)
+        from_new = float(daily_arrivals @ by_arrival) * corrections.new
         shares = self.arrivals.compute_shares(day, activity, self.active) * corrections.sellers
         return (
             by_counts.total * self.wins.compute_shares(day, activity, self.active),
@@ -166,7 +172,7 @@ class ModelTrainer:
             self.seller_count, seller, np.concatenate([table.created[is_created], table.closed[is_closed]])
         )
 
-    def compute_expected_wins(self, day: int, first: int, last: int) -> ExpectedWins:
+    def compute_expected_wins(self, day: int, first: int, last: int, day_left: float = 1.0) -> ExpectedWins:
         """Return what both models expect of the days `first` to `last`, as known at the end of `day`.
 
         day  the trainer's day, or an earlier one for an inner forecast
@@ -174,9 +180,9 @@ class ModelTrainer:
         deals = known_at(self.table, day)
         rows = np.flatnonzero(deals.open)
         probabilities = self.compute_open_probabilities(
-            deals, rows, self.compute_win_probabilities(day, first, last), day
+            deals, rows, self.compute_win_probabilities(day, first, last, day_left), day
         )
-        by_counts, from_new, log_sd = self._expected_by_counts_and_new(day, first, last)
+        by_counts, from_new, log_sd = self._expected_by_counts_and_new(day, first, last, day_left)
         return ExpectedWins(
             by_counts, sum_by_index(deals.seller[rows], probabilities, self.seller_count), from_new, log_sd
         )

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import Period
+
+_HOUR: Final = timedelta(hours=1)
+_QUARTERS_PER_HOUR: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +76,28 @@ def quarter_after(instant: datetime, quarters: int, calendar: Calendar) -> datet
     if wanted > calendar.count_quarters(day, day):
         return None
     return calendar.instant_of_quarter(day, wanted)
+
+
+def share_of_day_left(instant: datetime, calendar: Calendar) -> float:
+    """Return the part of the day's working hours that is not over, from 1 to 0; of a day off, of the day itself.
+
+    It falls in steps of an hour, so that what is computed from it stays the same in between.
+    """
+    day = calendar.day_of(instant)
+    total, elapsed = calendar.count_quarters(day, day), calendar.elapsed_quarters(instant)
+    if total:
+        return 0.0 if elapsed == total else 1 - elapsed // _QUARTERS_PER_HOUR * _QUARTERS_PER_HOUR / total
+    start = calendar.start_of(day)
+    return 1 - (instant - start) // _HOUR * _HOUR / (calendar.start_of(day + timedelta(days=1)) - start)
+
+
+def next_share_of_day(instant: datetime, calendar: Calendar) -> datetime | None:
+    """Return when `share_of_day_left` falls next on the day of the instant; None if it does not any more."""
+    day = calendar.day_of(instant)
+    total, elapsed = calendar.count_quarters(day, day), calendar.elapsed_quarters(instant)
+    if total:
+        next_step = min(total, (elapsed // _QUARTERS_PER_HOUR + 1) * _QUARTERS_PER_HOUR)
+        return None if elapsed == total else calendar.instant_of_quarter(day, next_step)
+    start = calendar.start_of(day)
+    next_hour = start + ((instant - start) // _HOUR + 1) * _HOUR
+    return next_hour if next_hour < calendar.start_of(day + timedelta(days=1)) else None

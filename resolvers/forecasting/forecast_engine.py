@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar, cast
 from domain.forecasting.arrays import Ints
 from domain.forecasting.cooperative import Steps
 from domain.forecasting.deal_table import DealTable
-from domain.forecasting.forecast import FittedModel, SellerForecasts
+from domain.forecasting.forecast import FittedModel, ForecastWindow, SellerForecasts
 from domain.forecasting.training import ModelTrainer
 from domain.primitives.calendar import Calendar
 from models.db.json_aggregates import JsonChunks
@@ -129,22 +129,29 @@ class ForecastEngine:
         key = ("open", snapshot.present_version, snapshot.today, basis)
         return await self.memoize(key, lambda: self.run_in_worker(partial(snapshot.build_open_deals, basis)))
 
-    async def forecast_sellers(self, snapshot: DealSnapshot, basis: Basis, first: int, last: int) -> SellerForecasts:
+    async def forecast_sellers(
+        self, snapshot: DealSnapshot, basis: Basis, first: int, last: int, day_left: float
+    ) -> SellerForecasts:
         """Return the sellers' forecasts of the days from `first` to `last` from the deals open now; memoized.
+
+        day_left  the part of the running day that is still ahead, 1 to 0; results for an earlier one are dropped
 
         The window is memoized by the past version and the forecast by the present version: a changed deal repeats only
         the last step.
         """
+        window_slot = "window", snapshot.past_version, snapshot.today, basis, first, last
+        slot = "outlook", snapshot.present_version, snapshot.today, basis, first, last
+
+        async def compute_window() -> ForecastWindow:
+            model = await self.fit_model(snapshot, basis)
+            return await self.run_chunked(model.compute_window(first, last, day_left))
 
         async def forecast() -> SellerForecasts:
-            model, open_deals = await self.fit_model(snapshot, basis), await self.get_open_deals(snapshot, basis)
-            window = await self.memoize(
-                ("window", snapshot.past_version, snapshot.today, basis, first, last),
-                lambda: self.run_chunked(model.compute_window(first, last)),
-            )
+            open_deals = await self.get_open_deals(snapshot, basis)
+            window = await self._memoize_latest(window_slot, day_left, compute_window)
             return await self.run_chunked(window.forecast_sellers(open_deals))
 
-        return await self.memoize(("outlook", snapshot.present_version, snapshot.today, basis, first, last), forecast)
+        return await self._memoize_latest(slot, day_left, forecast)
 
     async def compute(self, key: Any, function: Callable[[], Result]) -> Result:
         """Return the result of `function`, run in the worker thread once per key."""
@@ -152,9 +159,16 @@ class ForecastEngine:
 
     async def compute_latest(self, slot: tuple[Any, ...], version: Any, function: Callable[[], Result]) -> Result:
         """Do the same with a key of slot and version, and drop the results of other versions of the slot."""
-        for key in [key for key in self._tasks if key[:-1] == slot and key[-1] != version]:
-            del self._tasks[key]
-        return await self.compute((*slot, version), function)
+        return await self._memoize_latest(slot, version, lambda: self.run_in_worker(function))
+
+    async def _memoize_latest(
+        self, slot: tuple[Any, ...], version: Any, factory: Callable[[], Coroutine[Any, Any, Result]]
+    ) -> Result:
+        key = (*slot, version)
+        if key not in self._tasks:
+            for other_key in [other_key for other_key in self._tasks if other_key[:-1] == slot]:
+                del self._tasks[other_key]
+        return await self.memoize(key, factory)
 
     async def memoize(self, key: Any, factory: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """Return the result of the coroutine that `factory` makes, run once per key.

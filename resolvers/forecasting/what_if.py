@@ -123,7 +123,7 @@ async def _amount_if_won(context: Context, snapshot: DealSnapshot, deal: Deal, b
 
 async def _expected_amount(context: Context, snapshot: DealSnapshot, deal: Deal, basis: Basis) -> int:
     seller_forecasts = await get_forecast_engine(context).forecast_sellers(
-        snapshot, basis, snapshot.today, snapshot.today
+        snapshot, basis, snapshot.today, snapshot.today, day_left=1.0
     )
     amounts = seller_forecasts.amounts[seller_forecasts.deal_keys == deal.id]
     return round(float(amounts[0])) if len(amounts) else 0

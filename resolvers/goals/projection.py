@@ -4,8 +4,8 @@ Goals of won deals use the deal forecast; every other metric has a model fitted 
 While there is too little history, the pace so far is continued, and there is no probability. The same is shown to a
 viewer who may not see the owner's forecast, or the history that a model is fitted to.
 
-The value of the running day is known up to now, so a model of history adds only the working time that the day and the
-employees still have: none after working hours, and none during an absence.
+The value of the running day is known up to now, so both add only what the day still has of its working hours: nothing
+after their end. A model of history knows the employees' absences, too.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from domain.permissions import Action
 from domain.primitives.calendar import Calendar
 from domain.primitives.periods import Period, PeriodKind
 from domain.primitives.units import Unit
+from domain.primitives.working_time import share_of_day_left
 from models.forecasting.deal_tables import Basis, SellerIndex
 from models.goals.goals import Goal, OwnerKind
 from resolvers.forecasting.deal_snapshot import DealSnapshot
@@ -62,11 +63,6 @@ class GoalProjection:
     percent: float
     probability: float | None
     basis: ProjectionBasis
-
-    @property
-    def follows_clock(self) -> bool:
-        """Whether the projection changes with the elapsed working time."""
-        return self.basis is not ProjectionBasis.FORECAST
 
 
 def projection_topics(context: Context, rows: Sequence[Goal]) -> set[str]:
@@ -208,7 +204,7 @@ async def _forecast_source(
         )
     if (await engine.fit_model(snapshot, basis)).confidence is Confidence.NONE:
         return None
-    return await engine.forecast_sellers(snapshot, basis, first, last)
+    return await engine.forecast_sellers(snapshot, basis, first, last, share_of_day_left(row.as_of, snapshot.calendar))
 
 
 async def _fit_metric(

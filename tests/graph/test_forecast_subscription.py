@@ -81,6 +81,31 @@ async def test_forecast_stream_sends_less_new_business_later_in_the_month(world:
         assert after < before
 
 
+async def test_streams_of_forecast_and_goal_follow_the_hours_of_the_running_day(world: World) -> None:
+    """Both expect less with each hour of the working hours, of which the last ends at 17:00 UTC, and nothing after it."""
+    world.now = world.now.replace(hour=14, minute=50)
+    goal = await set_goal(world, "company", "deals_won", "3", period={"kind": "DAY"})
+    async with (
+        subscribe(world, "subscription { forecast(period: {kind: DAY}) { newBusiness } }") as forecasts,
+        subscribe(
+            world, f"subscription($goals: [ID!]) {{ goalProgress(goals: $goals) {{ {GOAL} }} }}", goals=[goal]
+        ) as goals,
+    ):
+        for count, (hour, minute) in enumerate([(14, 59), (15, 0), (15, 59), (16, 0), (17, 0), (22, 59)]):
+            world.now = world.now.replace(hour=hour, minute=minute)
+            sent = (1, 2, 2, 3, 4, 4)[count]
+            for recorder in (forecasts, goals):
+                await recorder.wait_until(lambda recorder=recorder, sent=sent: len(recorder.events) == sent)
+            await world.let_tasks_run()
+
+    new_business = [Decimal(event["forecast"]["newBusiness"]) for event in forecasts.events]
+    projected = [Decimal(event["goalProgress"]["progress"]["projected"]) for event in goals.events]
+    for values in (new_business, projected):
+        assert values == sorted(values, reverse=True)
+        assert len(set(values)) == 4
+        assert values[-1] == 0
+
+
 async def test_goal_stream_sends_probability_after_a_win_and_after_a_new_open_deal(world: World) -> None:
     for owner in ("Ann", "North", "company"):
         await set_goal(world, owner, "deals_won_amount", "9000")

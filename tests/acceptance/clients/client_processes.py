@@ -184,6 +184,6 @@ class Proxy:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            for _, writer in directions:
+            for _, writer in directions:  # before waiting, which may be cancelled too
                 writer.close()
+            await asyncio.gather(*tasks, return_exceptions=True)

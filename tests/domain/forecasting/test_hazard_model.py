@@ -95,6 +95,19 @@ def test_win_probability_by_arrival_uses_only_the_remaining_days():
     assert probabilities == pytest.approx([0.01 / 0.03 * (1 - 0.97 ** (10 - n)) for n in range(10)])
 
 
+def test_win_probability_counts_of_the_running_day_only_what_is_left():
+    first = first_day(FIRST_MONTH)
+
+    half_left, over = (
+        constant_hazards().win_probability_by_age(first, first, first + 29, day_left) for day_left in (0.5, 0.0)
+    )
+    by_arrival = constant_hazards().win_probability_by_arrival(first, first, first + 1, 0.5)
+
+    assert half_left == pytest.approx(0.005 + 0.985 * 0.01 / 0.03 * (1 - 0.97**29))
+    assert over == pytest.approx(0.01 / 0.03 * (1 - 0.97**29))
+    assert by_arrival == pytest.approx([0.005 + 0.985 * 0.01, 0.01])
+
+
 def test_win_probability_stays_below_one_with_extreme_hazards():
     probabilities = constant_hazards(5.0, 5.0).win_probability_by_age(START, START, START + 3)
 

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from domain.primitives.calendar import Calendar, Weekday
 from domain.primitives.periods import Period, PeriodKind, period_containing
-from domain.primitives.working_time import WorkingTime, company_working_time
+from domain.primitives.working_time import (
+    WorkingTime,
+    company_working_time,
+    next_share_of_day,
+    share_of_day_left,
+)
 
 MONDAY_TO_FRIDAY = frozenset(Weekday(day) for day in range(5))
 MOSCOW = Calendar("Europe/Moscow", Weekday.MONDAY, MONDAY_TO_FRIDAY, "RU")
@@ -114,3 +119,32 @@ def test_half_a_day_has_elapsed_by_half_of_an_average_working_day():
     assert whole_days.has_half_day_elapsed
     assert not before.has_half_day_elapsed
     assert not WorkingTime(0, 1, 0, 0).has_half_day_elapsed
+
+
+def moscow(day: int, clock: str) -> datetime:
+    return datetime.fromisoformat(f"2026-11-{day}T{clock}+03:00")
+
+
+def test_share_of_working_day_falls_by_the_hour_within_the_working_hours():
+    clocks = ("00:00", "09:00", "09:59", "10:00", "13:30", "17:00", "17:59", "18:00", "23:59")
+
+    assert [share_of_day_left(moscow(18, clock), MOSCOW) for clock in clocks] == pytest.approx(
+        [1, 1, 1, 8 / 9, 5 / 9, 1 / 9, 1 / 9, 0, 0]
+    )
+
+
+def test_share_of_day_off_falls_by_the_hour_until_midnight():
+    clocks = ("00:00", "00:59", "06:00", "23:59")
+
+    assert [share_of_day_left(moscow(22, clock), MOSCOW) for clock in clocks] == pytest.approx([1, 1, 0.75, 1 / 24])
+
+
+@for_all(calendars, instants)
+def test_share_of_day_changes_exactly_at_the_next_change_that_is_announced(calendar, instant):
+    share, next_change = share_of_day_left(instant, calendar), next_share_of_day(instant, calendar)
+    tomorrow = calendar.start_of(calendar.day_of(instant) + DAY)
+
+    assert 0 <= share <= 1
+    assert share_of_day_left((next_change or tomorrow) - timedelta(microseconds=1), calendar) == share
+    assert next_change in (None, tomorrow) or share_of_day_left(next_change, calendar) < share
+    assert share_of_day_left(tomorrow, calendar) == 1
