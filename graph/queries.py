@@ -6,10 +6,10 @@ from datetime import datetime
 
 import strawberry
 
-from graph.base.connections import RowQuery, paged_field
+from graph.base.connections import paged_field
 from graph.base.enums import ActivityKind, Interval, MoneyBasis, RankBy, RecordKind
 from graph.base.field_declarations import declare
-from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_input_fields
+from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_optional_input
 from graph.base.lazy_types import (
     ActivityRef,
     CallRef,
@@ -41,11 +41,13 @@ from graph.types.people import Employee
 from graph.types.tasks import Task, TaskFilter
 from models.crm import pipelines
 from models.db.keyset_pagination import MAX_PAGE_SIZE
+from models.db.row_query import RowQuery
 from resolvers import node as node_lookup
 from resolvers.activities import queries as activity_queries
 from resolvers.analytics import funnels, statistics
 from resolvers.auth import devices
 from resolvers.crm import clients, queries
+from resolvers.crm.inputs import DealCriteria, LeadCriteria, TaskCriteria
 from resolvers.forecasting import forecasts
 from resolvers.goals import goals
 from resolvers.leaderboards import leaderboards
@@ -137,7 +139,7 @@ overlaps the given one (null: includes today), by their last day, at most 1000. 
         include_archived: bool = False,
     ) -> list[GoalRef]:
         return await goals.list_goals(
-            _require_sign_in(info), scope, to_input_fields(period), metric, include_archived=include_archived
+            _require_sign_in(info), scope, period_key(period), metric, include_archived=include_archived
         )
 
     @strawberry.field(
@@ -214,7 +216,7 @@ see.""",
         scope: strawberry.ID | None = None,
         filter: DealFilter | None = None,
     ) -> RowQuery[DealRef]:
-        return await queries.select_deals(_require_sign_in(info), scope, to_input_fields(filter))
+        return await queries.select_deals(_require_sign_in(info), scope, to_optional_input(DealCriteria, filter))
 
     @paged_field(Task, "place", "id", description="Open tasks in order of their due time, then completed ones.")
     async def tasks(
@@ -223,7 +225,7 @@ see.""",
         scope: strawberry.ID | None = None,
         filter: TaskFilter | None = None,
     ) -> RowQuery[TaskRef]:
-        return await queries.select_tasks(_require_sign_in(info), scope, to_input_fields(filter))
+        return await queries.select_tasks(_require_sign_in(info), scope, to_optional_input(TaskCriteria, filter))
 
     @paged_field(Lead, "-created_at", "-id", description="Newest first.")
     async def leads(
@@ -232,7 +234,7 @@ see.""",
         scope: strawberry.ID | None = None,
         filter: LeadFilter | None = None,
     ) -> RowQuery[LeadRef]:
-        return await queries.select_leads(_require_sign_in(info), scope, to_input_fields(filter))
+        return await queries.select_leads(_require_sign_in(info), scope, to_optional_input(LeadCriteria, filter))
 
     @paged_field(Call, "-started_at", "-id", description="Newest first.")
     async def calls(
@@ -241,7 +243,7 @@ see.""",
         scope: strawberry.ID | None = None,
         period: PeriodInput | None = None,
     ) -> RowQuery[CallRef]:
-        return await queries.select_calls(_require_sign_in(info), scope, to_input_fields(period))
+        return await queries.select_calls(_require_sign_in(info), scope, period_key(period))
 
     @paged_field(Client, "-created_at", "-id", description="Newest first.")
     async def clients(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tortoise.queryset import QuerySet
-
 from domain.errors.user_errors import NotFound
 from domain.permissions import Action
 from domain.primitives.global_ids import EXTERNAL_ID_PREFIX, MAX_EXTERNAL_ID_LENGTH, decode_global_id, parse_external_id
 from models.auth.sessions import Device
 from models.crm.pipelines import Pipeline, Stage
+from models.crm.records import CrmRecord
+from models.db import row_store
 from models.db.query_batch import fetch_all_batched
+from models.db.row_query import RowQuery
 from models.goals.goals import Goal
 from models.organization.people import Employee
 from resolvers.activities.queries import select_activities
@@ -42,20 +43,18 @@ async def find_node(context: Context, global_id: str) -> Any | None:
         case "Goal":
             return await goal_actions.find(context, global_id)
         case "Pipeline":
-            return await Pipeline.get_or_none(id=row_id)
+            return await row_store.find(Pipeline, row_id)
         case "Stage":
-            return await Stage.get_or_none(id=row_id)
+            return await row_store.find(Stage, row_id)
         case "Activity":
-            return await (await select_activities(context, await scopes.company_scope(context), None)).get_or_none(
-                id=row_id
-            )
+            return await (await select_activities(context, await scopes.company_scope(context), None)).find(row_id)
         case "Alert":
             return await inbox.find(context, row_id)
         case "AlertRule":
             return await rules.find(context, global_id)
         case "Device":
             can_see_devices = context.viewer.can_company_wide(Action.ADMINISTER)
-            return await Device.get_or_none(id=row_id) if can_see_devices else None
+            return await row_store.find(Device, row_id) if can_see_devices else None
     return None
 
 
@@ -67,12 +66,12 @@ async def find_node_of_kind(context: Context, kind: str, global_id: str) -> Any 
     return await find_node(context, global_id) if type_and_id and type_and_id[0] == kind else None
 
 
-async def find_record(context: Context, kind: str, global_id: str, *, with_deleted: bool = False) -> Any | None:
+async def find_record(context: Context, kind: str, global_id: str, *, with_deleted: bool = False) -> CrmRecord | None:
     """Return the record of that type, or None if it does not exist or is not visible to the viewer."""
     resolver = IdResolver(context)
     await resolver.load_by_global_ids(kind, [global_id])
     try:
-        return resolver.resolve_record(kind, global_id, with_deleted=with_deleted)
+        return resolver.resolve_record(RECORD_MODELS[kind], global_id, with_deleted=with_deleted)
     except NotFound:
         return None
 
@@ -81,7 +80,9 @@ async def find_by_external_id(context: Context, kind: str, external_id: str) -> 
     """Return the record or employee of that type by its id in another system, if visible to the viewer."""
     if kind != "Employee":
         return await find_record(context, kind, f"{EXTERNAL_ID_PREFIX}{external_id}")
-    row = await Employee.get_or_none(external_id=external_id) if len(external_id) <= MAX_EXTERNAL_ID_LENGTH else None
+    row = None
+    if len(external_id) <= MAX_EXTERNAL_ID_LENGTH:
+        row = await row_store.find_by_external_id(Employee, external_id)
     return row if row and context.viewer.can(Action.VIEW_PEOPLE, row) else None
 
 
@@ -95,15 +96,15 @@ async def load_subjects(context: Context, keys: Sequence[tuple[str, int]]) -> li
         ids_by_kind.setdefault(kind, []).append(row_id)
     viewer = context.viewer
     record_queries = {
-        kind: RECORD_MODELS[kind]
-        .filter(id__in=sorted(set(ids_by_kind[kind])), deleted_at=None)
-        .filter(viewer.scope_filter(Action.VIEW_CARD, OWNER_FIELDS[kind]))
+        kind: row_store.select(RECORD_MODELS[kind], ids_by_kind[kind], with_deleted=False).where(
+            viewer.scope_filter(Action.VIEW_CARD, OWNER_FIELDS[kind])
+        )
         for kind in sorted(ids_by_kind.keys() & RECORD_MODELS.keys())
     }
     goal_ids = ids_by_kind.get("Goal", [])
-    queries: list[QuerySet[Any]] = [
+    queries: list[RowQuery[Any]] = [
         *record_queries.values(),
-        *([Goal.filter(id__in=sorted(set(goal_ids)))] if goal_ids else []),
+        *([row_store.select(Goal, goal_ids)] if goal_ids else []),
     ]
     loaded_rows = [row for batch in await fetch_all_batched(queries) for row in batch]
     visible_rows = {(type(row).__name__, row.id): row for row in loaded_rows if not isinstance(row, Goal)}

@@ -24,7 +24,7 @@ from resolvers.alerts import inactivity as inactivity_alerts
 from resolvers.alerts import rules as alert_rules
 from resolvers.alerts.evaluation import raise_alerts
 from resolvers.analytics import worktime
-from resolvers.crm.change_effects import apply_change_effects
+from resolvers.crm.change_effects import apply_effects, compute_effects
 from resolvers.crm.tasks import make_overdue_entry
 from resolvers.forecasting import snapshots
 from resolvers.goals import pace_check, recurrence
@@ -71,13 +71,13 @@ async def record_overdue_tasks(context: Context) -> bool:
     if not await tasks.has_newly_overdue(context.clock()):
         return False
     async with context.unit_of_work():
-        rows = await tasks.select_newly_overdue(context.now()).order_by("due_at", "id").limit(_BATCH_SIZE)
+        rows = await tasks.fetch_newly_overdue(context.now(), _BATCH_SIZE)
         await tasks.mark_overdue_recorded(rows)
         changes = []
         for task in rows:
             facts, line = task.facts(), make_overdue_entry(task, max(task.due_at or task.created_at, task.created_at))
-            changes.append(RecordChange("Task", task.id, facts, facts, (line,)))
-        await apply_change_effects(context, changes)
+            changes.append(RecordChange("Task", task.id, facts, facts, [line]))
+        await apply_effects(context, compute_effects(changes))
     return len(rows) == _BATCH_SIZE
 
 

@@ -22,7 +22,7 @@ def stream_activities(
 
     async def read_after(position: int) -> Sequence[Activity]:
         query = await queries.select_activities(context, scope, kinds)
-        return await query.filter(id__gt=position).order_by("id").limit(FEED_BATCH_SIZE)
+        return await query.fetch_after(position, FEED_BATCH_SIZE)
 
     return feed_stream(
         context,

@@ -19,7 +19,7 @@ def stream_inbox(context: Context, after: str | None) -> AsyncGenerator[Alert, N
     """
 
     async def read_after(position: int) -> Sequence[Alert]:
-        return await inbox.query_inbox(context).filter(id__gt=position).order_by("id").limit(FEED_BATCH_SIZE)
+        return await inbox.query_inbox(context).fetch_after(position, FEED_BATCH_SIZE)
 
     return feed_stream(
         context,

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 
 from domain.errors.operation_errors import CursorUnknown
-from models.crm.activities import AnnouncedWin
+from models.crm.activities import AnnouncedWin, fetch_newest_win_id
 from resolvers.leaderboards import leaderboards, wins
 from resolvers.leaderboards.leaderboards import Leaderboard, LeaderboardQuery
 from resolvers.request.context import Context
@@ -68,7 +68,7 @@ def deal_won(context: Context, scope_global_id: str | None, after: str | None) -
         ("wins",),
         read_after,
         after=after,
-        find_newest=wins.fetch_newest_win_id,
+        find_newest=fetch_newest_win_id,
         find_position=partial(wins.find_win_position, context),
         unknown_cursor=CursorUnknown("`after` is unknown: subscribe without it.", field="after"),
     )

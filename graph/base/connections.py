@@ -11,16 +11,13 @@ import strawberry
 from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionNode, SelectionSetNode
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_snake_case
-from tortoise.models import Model
-from tortoise.queryset import QuerySet
 
 from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.row_types import Info
 from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, PageArguments, PagedQuery
+from models.db.row_query import Row, RowQuery
 
 Item = TypeVar("Item")
-Row = TypeVar("Row", bound=Model)
-RowQuery: TypeAlias = QuerySet[Row]
 ListResolver: TypeAlias = Callable[..., Awaitable[RowQuery[Row]]]
 
 
@@ -106,7 +103,7 @@ async def _paginate(info: Info, paged_query: PagedQuery[Row]) -> Connection[Row]
     through references are joined in the same statement.
     """
     relations = _requested_relations(info, paged_query.query)
-    page = paged_query.build_page(await info.context.fetch(paged_query.build_query().select_related(*relations)))
+    page = paged_query.build_page(await info.context.fetch(paged_query.build_query().with_relations(relations)))
     cursors = page.cursors
     return Connection(
         edges=[Edge(cursor=cursor, node=row) for cursor, row in zip(cursors, page.rows, strict=True)],
@@ -123,7 +120,7 @@ async def _paginate(info: Info, paged_query: PagedQuery[Row]) -> Connection[Row]
 def _requested_relations(info: Info, query: RowQuery[Row]) -> list[str]:
     """Return the foreign keys of the rows that the client selects fields of; field and foreign key share a name."""
     requested = {to_snake_case(name) for name in _requested_node_fields(info)}
-    return sorted(requested & query.model._meta.fk_fields)
+    return sorted(requested & query.relation_names)
 
 
 def _requested_node_fields(info: Info) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, dataclass_transform
 
 import strawberry
@@ -14,15 +15,15 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from domain.errors.operation_errors import Unauthenticated
-from domain.errors.user_errors import Forbidden, UserError, UserErrorCode
+from domain.errors.user_errors import Forbidden, Invalid, UserError, UserErrorCode
 from domain.i18n.error_translation import translate
 from graph.base.field_declarations import declare
-from graph.base.input_mapping import to_input_fields
+from graph.base.input_mapping import IDEMPOTENCY_KEY, to_json_fields
 from graph.base.row_types import Info
 from resolvers.auth import audit, sessions
 from resolvers.request import goal_visibility, idempotency
+from resolvers.request.idempotency import IdempotentRequest
 
-_KEY_ARGUMENT: Final = "idempotency_key"
 LARGE_BATCH_SIZE: Final = 50  # inputs from which on a batch holds the lock of the ledger for a noticeable time
 
 
@@ -75,7 +76,7 @@ class _UnitOfWorkExtension(_UserErrorsExtension):
         if not any(argument.python_name in ("input", self._batch_argument) for argument in field.arguments):
             field.arguments.append(
                 StrawberryArgument(
-                    _KEY_ARGUMENT,
+                    IDEMPOTENCY_KEY,
                     None,
                     StrawberryAnnotation(str | None),
                     default=None,
@@ -84,7 +85,7 @@ class _UnitOfWorkExtension(_UserErrorsExtension):
             )
 
     async def run(self, next_: Callable[..., Any], source: Any, info: Info, arguments: dict[str, Any]) -> Any:
-        key = arguments.pop(_KEY_ARGUMENT, None)
+        key = arguments.pop(IDEMPOTENCY_KEY, None)
         is_batch = self._batch_argument is not None and len(arguments[self._batch_argument]) >= LARGE_BATCH_SIZE
         return await run_in_unit_of_work(
             info,
@@ -94,6 +95,41 @@ class _UnitOfWorkExtension(_UserErrorsExtension):
             key=key,
             is_batch=is_batch,
         )
+
+
+def read_key(input: object) -> str | None:
+    """Return the idempotency key of an input object; None if it has none."""
+    key: str | None = getattr(input, IDEMPOTENCY_KEY, None)
+    return None if key is strawberry.UNSET else key
+
+
+def identify_request(
+    name: str, arguments: Mapping[str, object], key_argument: str | None = None
+) -> IdempotentRequest | None:
+    """Return the key and the input digest of a mutation; None for one without an idempotency key.
+
+    key_argument  the key of a mutation without `input`
+    """
+    fields = {argument: to_json_fields(value) for argument, value in arguments.items()}
+    if "input" not in arguments:
+        return idempotency.identify_request(name, fields, key_argument)
+    input = arguments["input"]
+    deal = getattr(input, "deal", None)  # of convertLead
+    deal_request = idempotency.identify_request(name, fields, read_key(deal), "input", "deal")
+    request = idempotency.identify_request(name, fields, read_key(input), "input")
+    if request and deal_request and deal_request.key != request.key:
+        raise Invalid("Give one idempotency key for the whole call.", "input", "deal", "idempotencyKey")
+    return request or (deal_request and replace(deal_request, path=("input",)))
+
+
+def identify_batch_item(name: str, input: object, index: int) -> IdempotentRequest | None:
+    """Do the same for an input of a batch, as the mutation called `name` of one input does."""
+    return idempotency.identify_request(name, {"input": to_json_fields(input)}, read_key(input), "inputs", str(index))
+
+
+def present(row: object) -> Any:
+    """Return a row, or a list of rows, as the GraphQL type of a payload's field: its fields are read from the row."""
+    return row
 
 
 async def run_in_unit_of_work(
@@ -112,7 +148,7 @@ async def run_in_unit_of_work(
     """
     context = info.context
     context.viewer  # noqa: B018 - an anonymous client is refused before it takes the writers' lock
-    request = idempotency.identify_request(info.field_name, arguments, to_input_fields, key)
+    request = identify_request(info.field_name, arguments, key)
     async with context.unit_of_work(is_batch=is_batch) as unit_of_work:
         saved_response = await idempotency.find_saved_response(context, request) if request else None
         if saved_response is None:

@@ -13,7 +13,7 @@ from domain.primitives import periods
 from domain.primitives.calendar import Calendar
 from graph.base.enums import Interval, MoneyBasis, PeriodKind
 from graph.base.field_declarations import GOALS, WHOLE_VIEWER, declare
-from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key, to_input_fields
+from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key
 from graph.base.lazy_types import ForecastRef, FunnelRef, GoalRef, StatisticsRef
 from graph.base.row_types import Info, Node
 from models.goals.goals import OwnerKind
@@ -116,7 +116,7 @@ class Scope(Node):
         root: strawberry.Parent[ScopeRow], info: Info, period: PeriodInput | None = None, include_archived: bool = False
     ) -> list[GoalRef]:
         return await goals.goals_of_scope(
-            info.context, to_scope(root), to_input_fields(period), include_archived=include_archived
+            info.context, to_scope(root), period_key(period), include_archived=include_archived
         )
 
     @strawberry.field(

@@ -31,9 +31,9 @@ from graphql.execution.executor import CollectedErrors
 from graphql.pyutils import AwaitableOrValue, Path, Undefined, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
-from tortoise.models import Model
 
 from graph.base.field_declarations import STRAWBERRY_DEFINITION_KEY
+from models.db.row_store import TableRow
 from resolvers.request.context import Context
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def is_awaitable(value: object) -> TypeGuard[Awaitable[object]]:
     awaitable = _AWAITABLE_TYPES.get(value_type)
     if awaitable is None:
         awaitable = _AWAITABLE_TYPES[value_type] = hasattr(value_type, "__await__") and not issubclass(
-            value_type, Model
+            value_type, TableRow
         )
     return awaitable
 

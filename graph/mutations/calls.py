@@ -8,13 +8,14 @@ import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import CallDirection, CallOutcome
-from graph.base.input_mapping import to_input_fields
-from graph.base.mutations import mutation, payload
+from graph.base.input_mapping import to_input
+from graph.base.mutations import mutation, payload, present
 from graph.base.row_types import Info
-from graph.mutations.records import _unwrap_single
+from graph.mutations.records import unwrap_single
 from graph.types.calls import Call
 from graph.types.goals import Goal
 from resolvers.crm import calls
+from resolvers.crm.inputs import CallInput
 
 
 @strawberry.input(description="`outcome` defaults to ANSWERED when `durationSeconds` is above 0, else to NO_ANSWER.")
@@ -42,5 +43,5 @@ class CallPayload:
 class CallMutation:
     @mutation("Record a call, or change one.")
     async def record_call(self, info: Info, input: RecordCallInput) -> CallPayload:
-        call, goals = _unwrap_single(await calls.upsert_calls(info.context, [to_input_fields(input)]))
-        return CallPayload(call=call, goals=goals)
+        call, goals = unwrap_single(await calls.upsert_calls(info.context, [to_input(CallInput, input)]))
+        return CallPayload(call=present(call), goals=present(goals))

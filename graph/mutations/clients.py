@@ -7,13 +7,14 @@ from datetime import datetime
 import strawberry
 from strawberry import ID, UNSET
 
-from graph.base.input_mapping import to_input_fields
-from graph.base.mutations import mutation, payload
+from graph.base.input_mapping import to_input
+from graph.base.mutations import mutation, payload, present
 from graph.base.row_types import Info
-from graph.mutations.records import _unwrap_single
+from graph.mutations.records import unwrap_single
 from graph.types.deals import Client, Contact
 from graph.types.goals import Goal
 from resolvers.crm import clients
+from resolvers.crm.inputs import ClientInput, ContactInput
 
 
 @strawberry.input
@@ -57,10 +58,10 @@ class ContactPayload:
 class ClientMutation:
     @mutation("Record a client, or change one.")
     async def record_client(self, info: Info, input: RecordClientInput) -> ClientPayload:
-        client, goals = _unwrap_single(await clients.upsert_clients(info.context, [to_input_fields(input)]))
-        return ClientPayload(client=client, goals=goals)
+        client, goals = unwrap_single(await clients.upsert_clients(info.context, [to_input(ClientInput, input)]))
+        return ClientPayload(client=present(client), goals=present(goals))
 
     @mutation("Record a contact, or change one.")
     async def record_contact(self, info: Info, input: RecordContactInput) -> ContactPayload:
-        contact, goals = _unwrap_single(await clients.upsert_contacts(info.context, [to_input_fields(input)]))
-        return ContactPayload(contact=contact, goals=goals)
+        contact, goals = unwrap_single(await clients.upsert_contacts(info.context, [to_input(ContactInput, input)]))
+        return ContactPayload(contact=present(contact), goals=present(goals))

@@ -6,8 +6,7 @@ import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import DeviceKind
-from graph.base.input_mapping import to_input_fields
-from graph.base.mutations import mutation, payload
+from graph.base.mutations import mutation, payload, present
 from graph.base.row_types import Info
 from graph.types.sessions import Device
 from resolvers.auth import devices
@@ -36,9 +35,11 @@ class DevicePayload:
 class DeviceMutation:
     @mutation("Create a wallboard or integration; its token is shown only once.")
     async def create_device(self, info: Info, input: CreateDeviceInput) -> CreateDevicePayload:
-        device, token = await devices.create_device(info.context, to_input_fields(input))
-        return CreateDevicePayload(device=device, token=token)  # type: ignore[arg-type]
+        device, token = await devices.create_device(
+            info.context, name=input.name, kind=input.kind, scope_id=None if input.scope is UNSET else input.scope
+        )
+        return CreateDevicePayload(device=present(device), token=token)
 
     @mutation("Revoke a device; its open sockets close.")
     async def revoke_device(self, info: Info, id: ID) -> DevicePayload:
-        return DevicePayload(device=await devices.revoke_device(info.context, id))  # type: ignore[arg-type]
+        return DevicePayload(device=present(await devices.revoke_device(info.context, id)))

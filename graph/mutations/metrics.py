@@ -6,7 +6,7 @@ import strawberry
 from strawberry import UNSET
 
 from domain.primitives.units import Unit
-from graph.base.mutations import mutation, payload
+from graph.base.mutations import mutation, payload, present
 from graph.base.row_types import Info
 from graph.types.metrics import Metric
 from resolvers.crm import custom_metrics
@@ -33,4 +33,4 @@ class MetricMutation:
         row = await custom_metrics.create_metric(
             info.context, key=input.key, name=input.name, description=input.description or None, unit=input.unit
         )
-        return MetricPayload(metric=row)  # type: ignore[arg-type]
+        return MetricPayload(metric=present(row))

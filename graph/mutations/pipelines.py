@@ -5,11 +5,12 @@ from __future__ import annotations
 import strawberry
 from strawberry import ID, UNSET
 
-from graph.base.input_mapping import to_input_fields
-from graph.base.mutations import mutation, payload
+from graph.base.input_mapping import to_input
+from graph.base.mutations import mutation, payload, present
 from graph.base.row_types import Info
 from graph.types.deals import Pipeline
 from resolvers.organization import company
+from resolvers.organization.inputs import PipelineInput
 
 
 @strawberry.input
@@ -35,4 +36,6 @@ class PipelinePayload:
 class PipelineMutation:
     @mutation("Create a pipeline, or change one's name and stages; a stage that deals have been in cannot be removed.")
     async def save_pipeline(self, info: Info, input: SavePipelineInput) -> PipelinePayload:
-        return PipelinePayload(pipeline=await company.save_pipeline(info.context, to_input_fields(input)))  # type: ignore[arg-type]
+        return PipelinePayload(
+            pipeline=present(await company.save_pipeline(info.context, to_input(PipelineInput, input)))
+        )

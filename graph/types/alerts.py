@@ -9,20 +9,22 @@ import strawberry
 from strawberry import ID, UNSET
 
 from domain.primitives.money import from_minor
-from graph.base.connections import RowQuery, paged_field
+from graph.base.connections import paged_field
 from graph.base.enums import AlertKind, Recipient
 from graph.base.field_declarations import CARD, GOALS, NOTHING, WHOLE_VIEWER, declare
-from graph.base.input_mapping import to_input_fields
+from graph.base.input_mapping import to_input
 from graph.base.lazy_types import AlertRef, AlertRuleRef, EmployeeRef, StageRef
 from graph.base.row_types import Info, Node, event_cursor, row_type
 from graph.base.scopes import Scope
 from graph.types.activities import ActivitySubject
 from models.alerts import alerts as rows
 from models.crm import pipelines
+from models.db.row_query import RowQuery
 from models.organization import people
 from resolvers import node
 from resolvers.alerts import dry_run, inbox, rules
 from resolvers.alerts.dry_run import DryRunResult
+from resolvers.alerts.inputs import RuleInput
 
 
 @row_type(
@@ -170,4 +172,4 @@ class AlertQuery:
         description="The alerts that a rule would have raised over the past days, as a dry run. For administrators.",
     )
     async def test_alert_rule(self, info: Info, input: AlertRuleInput, days: int = 30) -> DryRunResult:
-        return await dry_run.dry_run_rule(info.context, to_input_fields(input), days)
+        return await dry_run.dry_run_rule(info.context, to_input(RuleInput, input), days)

@@ -10,7 +10,7 @@ import strawberry
 from domain.ledger.record_facts import SaleKind
 from domain.permissions import Action
 from domain.primitives.money import from_minor
-from graph.base.connections import RowQuery, paged_field
+from graph.base.connections import paged_field
 from graph.base.enums import DealStatus
 from graph.base.field_declarations import NOTHING, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput
@@ -18,6 +18,7 @@ from graph.base.lazy_types import ActivityRef, ClientRef, ContactRef, DealRef, E
 from graph.base.row_types import Info, Node, by_own_id, row_type, to_one, viewer_field, visible_to_one
 from models.crm import activities, clients, pipelines
 from models.crm import deals as rows
+from models.db.row_query import RowQuery
 from models.organization import people
 from resolvers.crm import clients as client_resolvers
 from resolvers.forecasting import forecasts
@@ -114,7 +115,7 @@ history to estimate it.""",
         root: strawberry.Parent[rows.Deal],
         info: Info,
     ) -> RowQuery[ActivityRef]:
-        return activities.Activity.filter(subject_kind="Deal", subject_id=root.id)
+        return activities.select_about("Deal", root.id)
 
 
 @row_type(clients.Client, description="A client: a buyer, with contacts and deals.")
@@ -148,7 +149,7 @@ class Client(Node):
         root: strawberry.Parent[clients.Client],
         info: Info,
     ) -> RowQuery[DealRef]:
-        return rows.select_for_client(root.id).filter(info.context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
+        return rows.select_for_client(root.id).where(info.context.viewer.scope_filter(Action.VIEW_CARD, "owner"))
 
 
 @row_type(clients.Contact, description="A person in the client base.")

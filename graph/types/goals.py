@@ -11,13 +11,14 @@ import strawberry
 
 from domain.primitives.global_ids import encode_global_id
 from domain.primitives.units import from_smallest
-from graph.base.connections import RowQuery, paged_field
+from graph.base.connections import paged_field
 from graph.base.enums import Pace, ProjectionBasis
 from graph.base.field_declarations import CARD, GOALS, LEADERBOARD, NOTHING, PROJECTIONS, declare
 from graph.base.lazy_types import EmployeeRef, MetricRef
 from graph.base.row_types import Info, Node, employee_ref, row_type, to_one
 from graph.base.scopes import CalendarPeriod, Period, Scope, to_calendar_period
 from graph.types.activities import ActivitySubject
+from models.db.row_query import RowQuery
 from models.goals import goals as rows
 from models.ledger import scores
 from models.organization import people

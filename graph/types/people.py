@@ -10,10 +10,10 @@ import strawberry
 
 from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
-from graph.base.connections import RowQuery, paged_field
+from graph.base.connections import paged_field
 from graph.base.enums import AbsenceKind, ActivityKind, CompanyDayKind, RankBy, Role, Weekday
 from graph.base.field_declarations import CARD, LEADERBOARD, NOTHING, PEOPLE, WHOLE_VIEWER, declare
-from graph.base.input_mapping import PeriodInput, period_key, to_input_fields
+from graph.base.input_mapping import PeriodInput, period_key, to_optional_input
 from graph.base.lazy_types import (
     ActivityRef,
     CallRef,
@@ -43,12 +43,14 @@ from graph.types.calls import Call
 from graph.types.deals import Client, Deal, DealFilter
 from graph.types.leads import Lead, LeadFilter
 from graph.types.tasks import Task, TaskFilter
+from models.db.row_query import RowQuery
 from models.organization import absences as absence_rows
 from models.organization import company as companies
 from models.organization import people as rows
 from resolvers.activities import queries as activity_queries
 from resolvers.analytics import worktime
 from resolvers.crm import clients, queries
+from resolvers.crm.inputs import DealCriteria, LeadCriteria, TaskCriteria
 from resolvers.leaderboards.leaderboards import LeaderboardQuery, StandingKey, load_standings
 from resolvers.organization import absences, employee_quotas, people, teams
 
@@ -241,7 +243,7 @@ else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a
         info: Info,
         filter: TaskFilter | None = None,
     ) -> RowQuery[TaskRef]:
-        return await queries.select_tasks(info.context, to_scope(root), to_input_fields(filter))
+        return await queries.select_tasks(info.context, to_scope(root), to_optional_input(TaskCriteria, filter))
 
     @paged_field(Call, "-started_at", "-id", description="Newest first.")
     @staticmethod
@@ -250,7 +252,7 @@ else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a
         info: Info,
         period: PeriodInput | None = None,
     ) -> RowQuery[CallRef]:
-        return await queries.select_calls(info.context, to_scope(root), to_input_fields(period))
+        return await queries.select_calls(info.context, to_scope(root), period_key(period))
 
     @paged_field(Lead, "-created_at", "-id", description="Newest first.")
     @staticmethod
@@ -259,7 +261,7 @@ else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a
         info: Info,
         filter: LeadFilter | None = None,
     ) -> RowQuery[LeadRef]:
-        return await queries.select_leads(info.context, to_scope(root), to_input_fields(filter))
+        return await queries.select_leads(info.context, to_scope(root), to_optional_input(LeadCriteria, filter))
 
     @paged_field(Client, "-created_at", "-id", description="Newest first.")
     @staticmethod
@@ -304,4 +306,4 @@ else by role. EMPLOYEEs are ranked, and of the other roles those with a win or a
         info: Info,
         filter: DealFilter | None = None,
     ) -> RowQuery[DealRef]:
-        return await queries.select_deals(info.context, to_scope(root), to_input_fields(filter))
+        return await queries.select_deals(info.context, to_scope(root), to_optional_input(DealCriteria, filter))

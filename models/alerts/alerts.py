@@ -11,8 +11,9 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.alerts.rules import AlertKind, Recipient, Subject
-from models.db import connection
-from models.db.columns import enum_column, foreign_key, minor_units_column
+from models.db import connection, row_store
+from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, text_column
+from models.db.row_query import RowQuery
 from models.goals.goals import OwnerKind
 
 # Rows of any other kind are skipped: servers of a newer version write them, during an update or before it was undone.
@@ -29,7 +30,7 @@ class AlertRule(Model):
 
     id = fields.IntField(primary_key=True)
     kind: AlertKind = enum_column(AlertKind)
-    enabled: bool = fields.BooleanField(default=True)  # type: ignore[assignment]
+    enabled: bool = bool_column(default=True)
     scope_kind: OwnerKind = enum_column(OwnerKind, default=OwnerKind.COMPANY)
     scope_id: int = fields.IntField(default=0)
     min_amount: int | None = minor_units_column(null=True)
@@ -40,7 +41,7 @@ class AlertRule(Model):
     cool_down_hours: int | None = fields.IntField(null=True)
     hours: int | None = fields.IntField(null=True)
     stage_id: int | None = fields.IntField(null=True)
-    to_assigner: bool = fields.BooleanField(default=False, db_default=False)  # type: ignore[assignment]
+    to_assigner: bool = bool_column(default=False, db_default=False)
     created_at: datetime = fields.DatetimeField()
     deleted_at: datetime | None = fields.DatetimeField(null=True)
 
@@ -68,16 +69,16 @@ class RaisedAlert(Model):
     rule = foreign_key("AlertRule")
     rule_id: int
     kind: AlertKind = enum_column(AlertKind)
-    subject_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    subject_kind: str = text_column(20)
     subject_id: int = fields.IntField()
     employee = foreign_key("Employee", null=True)
     employee_id: int | None
     occurred_at: datetime = fields.DatetimeField()
     raised_at: datetime = fields.DatetimeField()
     resolved_at: datetime | None = fields.DatetimeField(null=True)
-    notified: bool = fields.BooleanField(source_field="told", default=True)  # type: ignore[assignment]
+    notified: bool = bool_column(source_field="told", default=True)
     data: dict[str, Any] = fields.JSONField(default=dict)
-    occurrence: str | None = fields.CharField(max_length=40, null=True)  # type: ignore[assignment]
+    occurrence: str | None = text_column(40, null=True)
 
     class Meta:
         table = "raised_alert"
@@ -104,19 +105,54 @@ class Alert(Model):
         indexes = (("recipient_id", "id"), ("recipient_id", "read_at"))
 
 
-def query_rules() -> QuerySet[AlertRule]:
-    """Return a query of the rules that are not deleted."""
+async def fetch_enabled_rules(kinds: Collection[AlertKind]) -> list[AlertRule]:
+    """Return the enabled rules of these kinds, the oldest first."""
+    return await _existing_rules().filter(enabled=True, kind__in=list(kinds)).order_by("id")
+
+
+async def list_rules() -> list[AlertRule]:
+    """Return all rules, the oldest first."""
+    return await _existing_rules().order_by("id")
+
+
+async def find_rule(rule_id: int, *, with_deleted: bool = False) -> AlertRule | None:
+    return await (AlertRule.all() if with_deleted else _existing_rules()).get_or_none(id=rule_id)
+
+
+async def has_any_rule() -> bool:
+    """Return whether there is any rule, also a deleted one."""
+    return await AlertRule.exists()
+
+
+async def has_rule_about_stage(stage_id: int) -> bool:
+    return await _existing_rules().filter(stage_id=stage_id).exists()
+
+
+def _existing_rules() -> QuerySet[AlertRule]:
     return AlertRule.filter(deleted_at=None, kind__in=_KNOWN_KINDS)
 
 
 async def fetch_rules(ids: Sequence[int]) -> list[AlertRule | None]:
-    rows = {row.id: row for row in await query_rules().filter(id__in=set(ids))}
+    rows = {row.id: row for row in await _existing_rules().filter(id__in=set(ids))}
     return [rows.get(id_) for id_ in ids]
 
 
-def query_inbox(recipient_id: int | None) -> QuerySet[Alert]:
-    """Return a query of a recipient's inbox, with the raised alerts. Empty for a device (None)."""
-    return Alert.filter(recipient_id=recipient_id or 0, raised__kind__in=_KNOWN_KINDS).select_related("raised")
+def select_inbox(recipient_id: int | None, *, unread_only: bool = False) -> RowQuery[Alert]:
+    """Return the query of a recipient's inbox, with the raised alerts. Empty for a device (None)."""
+    query = Alert.filter(recipient_id=recipient_id or 0, raised__kind__in=_KNOWN_KINDS).select_related("raised")
+    return RowQuery(query.filter(read_at=None) if unread_only else query)
+
+
+async def list_inbox_ids(recipient_id: int | None, alert_ids: Collection[int]) -> set[int]:
+    """Return those of the ids that belong to alerts of a recipient's inbox."""
+    query = select_inbox(recipient_id).query_set.filter(id__in=list(alert_ids))
+    return {alert_id for (alert_id,) in await query.values_list("id")}
+
+
+async def mark_read(recipient_id: int | None, at: datetime, alert_ids: Collection[int] | None = None) -> None:
+    """Mark these alerts of a recipient, or all (None), as read."""
+    query = Alert.filter(recipient_id=recipient_id, read_at=None)
+    await (query if alert_ids is None else query.filter(id__in=list(alert_ids))).update(read_at=at)
 
 
 async def fetch_alerts(ids: Collection[int]) -> list[Alert]:
@@ -140,7 +176,7 @@ async def find_active(subjects: Collection[Subject]) -> list[RaisedAlert]:
         f"SELECT * FROM raised_alert WHERE resolved_at IS NULL AND kind IN ({known_kinds}) AND ({condition})",  # noqa: S608
         [*_KNOWN_KINDS, *values],
     )
-    return [RaisedAlert._init_from_db(**row) for row in rows]
+    return [row_store.from_columns(RaisedAlert, row) for row in rows]
 
 
 async def find_active_and_resumable(
@@ -161,7 +197,7 @@ async def find_active_and_resumable(
         " WHERE alert_rule.id = raised_alert.rule_id AND alert_rule.kind = raised_alert.kind))) ORDER BY id",
         [*_KNOWN_KINDS, *values, *resumable_values],
     )
-    return [RaisedAlert._init_from_db(**row) for row in rows]
+    return [row_store.from_columns(RaisedAlert, row) for row in rows]
 
 
 async def find_active_of_kind(kind: AlertKind) -> list[RaisedAlert]:

@@ -16,7 +16,8 @@ from tortoise.models import Model
 
 from domain.alerts.rules import Subject
 from domain.permissions import Role
-from models.db import connection
+from models.db import connection, row_store
+from models.db.columns import text_column
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -34,7 +35,7 @@ class InactivityTimer(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    kind: str = fields.CharField(max_length=10)  # type: ignore[assignment]  # Deal, Lead or Employee
+    kind: str = text_column(10)  # Deal, Lead or Employee
     subject_id: int = fields.IntField()
     since: int = fields.BigIntField()
     imported_until: int = fields.BigIntField(source_field="known", default=0)
@@ -90,7 +91,7 @@ async def find_timers(subjects: Collection[Subject]) -> dict[Subject, Inactivity
         return {}
     values = [value for kind, ids in ids_by_kind.items() for value in (kind, *ids)]
     rows = await connection.fetch_rows(f"SELECT * FROM silence WHERE {' OR '.join(parts)}", values)  # noqa: S608
-    return {(row["kind"], row["subject_id"]): InactivityTimer._init_from_db(**row) for row in rows}
+    return {(row["kind"], row["subject_id"]): row_store.from_columns(InactivityTimer, row) for row in rows}
 
 
 _INACTIVE_DEALS_SQL = """

@@ -8,8 +8,8 @@ from datetime import datetime
 from tortoise import fields
 from tortoise.models import Model
 
-from models.db import connection
-from models.db.columns import foreign_key
+from models.db import connection, row_store
+from models.db.columns import foreign_key, text_column
 
 
 class Delivery(Model):
@@ -23,8 +23,8 @@ class Delivery(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    key: str = fields.CharField(max_length=36, unique=True)  # type: ignore[assignment]
-    channel: str = fields.CharField(max_length=100)  # type: ignore[assignment]
+    key: str = text_column(36, unique=True)
+    channel: str = text_column(100)
     recipient = foreign_key("Employee")
     recipient_id: int
     also: list[int] | None = fields.JSONField(null=True)
@@ -43,6 +43,42 @@ class Delivery(Model):
     @property
     def recipient_ids(self) -> tuple[int, ...]:
         return (self.recipient_id, *(self.also or ()))
+
+
+async def insert(
+    key: str,
+    channel: str,
+    recipient_ids: tuple[int, ...],
+    alert_ids: Collection[int],
+    *,
+    created_at: datetime,
+    due_at: datetime,
+) -> None:
+    """Insert a message about alerts, to be sent at `due_at`."""
+    first_id, *other_ids = recipient_ids
+    await Delivery.create(
+        key=key,
+        channel=channel,
+        recipient_id=first_id,
+        also=other_ids or None,
+        alerts=list(alert_ids),
+        created_at=created_at,
+        due_at=due_at,
+    )
+
+
+async def mark_sent(delivery: Delivery, at: datetime) -> None:
+    await Delivery.filter(id=delivery.id).update(sent_at=at, due_at=None)
+
+
+async def mark_dead(delivery: Delivery, at: datetime) -> None:
+    """Give a message up."""
+    await Delivery.filter(id=delivery.id).update(dead_at=at, due_at=None)
+
+
+async def retry_at(delivery: Delivery, at: datetime) -> None:
+    """Set when to try to send a message again."""
+    await Delivery.filter(id=delivery.id).update(due_at=at)
 
 
 async def append_alerts(delivery: Delivery, alert_ids: Collection[int]) -> bool:
@@ -71,7 +107,9 @@ async def find_due(
         else ""
     )
     sql = f"SELECT * FROM delivery WHERE due_at <= ? {channel_condition} ORDER BY due_at, id LIMIT ?"  # noqa: S608 - no user input
-    return [Delivery._init_from_db(**row) for row in await connection.fetch_rows(sql, [now, *channel_names, limit])]
+    return [
+        row_store.from_columns(Delivery, row) for row in await connection.fetch_rows(sql, [now, *channel_names, limit])
+    ]
 
 
 async def postpone(rows: Sequence[Delivery], until: datetime) -> None:

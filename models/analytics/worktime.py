@@ -8,12 +8,12 @@ from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
-from tortoise.queryset import QuerySet
 
 from domain.analytics.worktime import WorkInterval
 from domain.ledger.record_facts import Credit, Moment, WorkFacts
 from models.db import connection
 from models.db.columns import foreign_key
+from models.db.row_query import RowQuery
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _CATCH_UP_SPAN: Final = timedelta(days=2)
@@ -77,6 +77,6 @@ async def unposted_days(idle_since: datetime, limit: int) -> list[WorkDay]:
     return await WorkDay.filter(id__in=[row["id"] for row in rows]).order_by("id") if rows else []
 
 
-def days_between(employee_ids: Collection[int], first: date, last: date) -> QuerySet[WorkDay]:
-    """Return the days with heartbeats of the employees from first to last, both included."""
-    return WorkDay.filter(employee_id__in=sorted(employee_ids), day__gte=first, day__lte=last)
+def select_days(employee_ids: Collection[int], first: date, last: date) -> RowQuery[WorkDay]:
+    """Return the query for the days with heartbeats of the employees from first to last, both included."""
+    return RowQuery(WorkDay.filter(employee_id__in=sorted(employee_ids), day__gte=first, day__lte=last))

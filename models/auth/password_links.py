@@ -14,8 +14,8 @@ from tortoise import fields
 from tortoise.models import Model
 
 from domain.auth.password_links import LinkPurpose
-from models.db import connection
-from models.db.columns import enum_column, foreign_key
+from models.db import connection, row_store
+from models.db.columns import enum_column, foreign_key, text_column
 
 _SENDING_TIMEOUT: Final = timedelta(minutes=2)  # after which a mail is due again if its sender died
 
@@ -25,7 +25,7 @@ class PasswordLink(Model):
     employee = foreign_key("Employee")
     employee_id: int
     purpose: LinkPurpose = enum_column(LinkPurpose)
-    digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
+    digest: str = text_column(64, unique=True)
     created_at: datetime = fields.DatetimeField()
     expires_at: datetime = fields.DatetimeField()
     used_at: datetime | None = fields.DatetimeField(null=True)
@@ -42,9 +42,9 @@ class PasswordMail(Model):
     """
 
     id = fields.IntField(primary_key=True)
-    email: str = fields.CharField(max_length=254)  # type: ignore[assignment]
+    email: str = text_column(254)
     purpose: LinkPurpose = enum_column(LinkPurpose)
-    language: str = fields.CharField(max_length=8)  # type: ignore[assignment]
+    language: str = text_column(8)
     requested_at: datetime = fields.DatetimeField()
     due_at: datetime = fields.DatetimeField()
     attempts: int = fields.IntField(default=0)
@@ -72,7 +72,7 @@ async def claim_due_mail(now: datetime) -> PasswordMail | None:
         )
         if not rows:
             return None
-        mail = PasswordMail._init_from_db(**rows[0])
+        mail = row_store.from_columns(PasswordMail, rows[0])
         unclaimed = PasswordMail.filter(id=mail.id, attempts=mail.attempts)
         if await unclaimed.update(attempts=mail.attempts + 1, due_at=now + _SENDING_TIMEOUT):
             mail.attempts += 1
@@ -85,3 +85,8 @@ async def postpone_mail(mail: PasswordMail, until: datetime) -> None:
 
 async def delete_mail(mail: PasswordMail) -> None:
     await PasswordMail.filter(id=mail.id).delete()
+
+
+async def find_link(digest: str) -> PasswordLink | None:
+    """Return the link with this digest of its token, with its employee."""
+    return await PasswordLink.get_or_none(digest=digest).select_related("employee")

@@ -5,6 +5,7 @@ Secrets are never stored, only the SHA-256 digests of random tokens and argon2 h
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from tortoise.models import Model
 
 from domain.permissions import DeviceKind
 from models.db import connection
-from models.db.columns import enum_column, foreign_key, short_text_column
+from models.db.columns import enum_column, foreign_key, short_text_column, text_column
 
 _MAX_LISTED: Final = 100
 
@@ -48,10 +49,10 @@ class RefreshToken(Model):
     id = fields.IntField(primary_key=True)
     session = foreign_key("Session")
     session_id: int
-    digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
+    digest: str = text_column(64, unique=True)
     used_at: datetime | None = fields.DatetimeField(null=True)
-    used_from: str | None = fields.CharField(max_length=100, null=True)  # type: ignore[assignment]
-    successor_salt: str | None = fields.CharField(max_length=64, null=True)  # type: ignore[assignment]
+    used_from: str | None = text_column(100, null=True)
+    successor_salt: str | None = text_column(64, null=True)
 
     class Meta:
         table = "refresh_token"
@@ -65,7 +66,7 @@ class Device(Model):
     kind: DeviceKind = enum_column(DeviceKind)
     team = foreign_key("Team", null=True)
     team_id: int | None
-    digest: str = fields.CharField(max_length=64, unique=True)  # type: ignore[assignment]
+    digest: str = text_column(64, unique=True)
     created_at: datetime = fields.DatetimeField()
     last_seen_at: datetime | None = fields.DatetimeField(null=True)
     revoked_at: datetime | None = fields.DatetimeField(null=True)
@@ -78,9 +79,9 @@ class IdempotencyRecord(Model):
     """The saved response of a mutation with an idempotency key; replayed when the key is sent again."""
 
     id = fields.IntField(primary_key=True)
-    actor: str = fields.CharField(max_length=40)  # type: ignore[assignment]
-    key: str = fields.CharField(max_length=200)  # type: ignore[assignment]
-    digest: str = fields.CharField(max_length=64)  # type: ignore[assignment]  # of the mutation and its input
+    actor: str = text_column(40)
+    key: str = text_column(200)
+    digest: str = text_column(64)  # of the mutation and its input
     answer: dict[str, Any] = fields.JSONField()
     at: datetime = fields.DatetimeField()
 
@@ -124,3 +125,47 @@ _ACTIVATE_SQL: Final = "UPDATE session SET active_token_id = ? WHERE id = ? AND 
 async def mark_token_active(session_id: int, token_id: int) -> None:
     """Store that an access token issued with this refresh token has been used."""
     await connection.execute(_ACTIVATE_SQL, [token_id, session_id, token_id])
+
+
+async def find_refresh_token(digest: str) -> RefreshToken | None:
+    return await RefreshToken.get_or_none(digest=digest)
+
+
+async def find_refresh_token_with_employee(digest: str) -> RefreshToken | None:
+    """Return a refresh token with its session and the session's employee."""
+    return await RefreshToken.get_or_none(digest=digest).select_related("session__employee")
+
+
+async def get_refresh_token_with_session(token_id: int) -> RefreshToken:
+    return await RefreshToken.get(id=token_id).select_related("session")
+
+
+async def set_expiry(session_id: int, expires_at: datetime) -> None:
+    await Session.filter(id=session_id).update(expires_at=expires_at)
+
+
+async def end_session(session_id: int, at: datetime) -> None:
+    """Revoke a session unless it is revoked already."""
+    await Session.filter(id=session_id, revoked_at=None).update(revoked_at=at)
+
+
+async def load_with_employees(session_ids: Collection[int | None]) -> dict[int, Session]:
+    """Return sessions with their employees, by id."""
+    return {row.id: row for row in await Session.filter(id__in=session_ids).select_related("employee")}
+
+
+async def load_devices(device_ids: Collection[int]) -> dict[int, Device]:
+    return await Device.in_bulk(device_ids, "id")
+
+
+async def list_devices() -> list[Device]:
+    """Return all devices, newest first."""
+    return await Device.all().order_by("-id")
+
+
+async def find_idempotency_record(actor: str, key: str) -> IdempotencyRecord | None:
+    return await IdempotencyRecord.get_or_none(actor=actor, key=key)
+
+
+async def fetch_idempotency_records(actor: str, keys: Collection[str]) -> list[IdempotencyRecord]:
+    return await IdempotencyRecord.filter(actor=actor, key__in=list(keys))

@@ -13,7 +13,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.db import connection
-from models.db.columns import foreign_key
+from models.db.columns import foreign_key, text_column
 
 _SEEN_INTERVAL: Final = timedelta(days=1)  # after which the time of a known network is written again
 
@@ -24,7 +24,7 @@ class KnownNetwork(Model):
     id = fields.BigIntField(primary_key=True)
     employee = foreign_key("Employee")
     employee_id: int
-    network: str = fields.CharField(max_length=100)  # type: ignore[assignment]
+    network: str = text_column(100)
     seen_at: datetime = fields.DatetimeField()
 
     class Meta:

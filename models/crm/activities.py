@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -15,7 +15,16 @@ from tortoise.models import Model
 
 from domain.alerts.rules import Event
 from models.db import connection
-from models.db.columns import currency_column, foreign_key, minor_units_column, short_text_column
+from models.db.columns import (
+    bool_column,
+    currency_column,
+    enum_column,
+    foreign_key,
+    minor_units_column,
+    short_text_column,
+    text_column,
+)
+from models.db.row_query import Condition, RowQuery
 
 _BATCH_SIZE: Final = 1000
 _EVENT_COLUMNS: Final = ("id", "kind", "subject_kind", "subject_id", "at", "employee_id", "actor_id", "team_id", "data")
@@ -56,7 +65,7 @@ class Activity(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    kind: ActivityKind = fields.CharEnumField(ActivityKind, max_length=30)  # type: ignore[assignment]
+    kind: ActivityKind = enum_column(ActivityKind, max_length=30)
     employee = foreign_key("Employee", null=True)
     employee_id: int | None
     team_id: int | None = fields.IntField(null=True)
@@ -64,7 +73,7 @@ class Activity(Model):
     actor_id: int | None
     at: datetime = fields.DatetimeField()
     recorded_at: datetime = fields.DatetimeField()
-    subject_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    subject_kind: str = text_column(20)
     subject_id: int = fields.IntField()
     client_id: int | None = fields.IntField(null=True)
     data: dict[str, Any] = fields.JSONField(default=dict)
@@ -82,7 +91,7 @@ class AnnouncedWin(Model):
 
     id = fields.BigIntField(primary_key=True)
     win_id: int | None = fields.BigIntField(null=True)
-    revoked: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    revoked: bool = bool_column(default=False)
     deal_id: int = fields.IntField()
     employee = foreign_key("Employee")
     employee_id: int
@@ -119,6 +128,52 @@ async def insert_activities(rows: Iterable[ActivityRow]) -> None:
     await connection.insert_rows("activity", ActivityRow._fields, values)
 
 
+def select_activities(condition: Condition, kinds: Collection[ActivityKind] | None = None) -> RowQuery[Activity]:
+    """Return the query for the activities that meet the condition, of these kinds or of all (None)."""
+    query = Activity.filter(condition)
+    return RowQuery(query.filter(kind__in=list(kinds)) if kinds else query)
+
+
+def select_none() -> RowQuery[Activity]:
+    return RowQuery(Activity.all()).none()
+
+
+def select_about(subject_kind: str, subject_id: int) -> RowQuery[Activity]:
+    """Return the query for the activities about a record or goal."""
+    return RowQuery(Activity.filter(subject_kind=subject_kind, subject_id=subject_id))
+
+
+def match_employees() -> Condition:
+    """Return the condition for activities with an employee."""
+    return Q(employee_id__isnull=False)
+
+
+def match_records() -> Condition:
+    """Return the condition for activities that are not about goals."""
+    return ~Q(subject_kind="Goal")
+
+
+async def fetch_wins_after(
+    position: int, limit: int, *, employee_id: int | None = None, team_ids: Collection[int] | None = None
+) -> list[AnnouncedWin]:
+    """Return the wins and revocations announced after one, in order: of one employee, of some teams, or of all."""
+    query = AnnouncedWin.filter(id__gt=position).order_by("id").limit(limit)
+    if employee_id is not None:
+        query = query.filter(employee_id=employee_id)
+    return await (query if team_ids is None else query.filter(team_id__in=list(team_ids)))
+
+
+async def fetch_newest_win_id() -> int:
+    """Return the id of the last announcement, 0 when there is none."""
+    row = await AnnouncedWin.all().order_by("-id").first()
+    return row.id if row else 0
+
+
+async def find_last_announcement(deal_id: int) -> AnnouncedWin | None:
+    """Return the last announcement or revocation of a deal's win."""
+    return await AnnouncedWin.filter(deal_id=deal_id).order_by("-id").first()
+
+
 async def insert_announced_win(**columns: Any) -> None:
     """Insert an announced win or a revocation, given the columns of `AnnouncedWin`."""
     await connection.insert_row("bell", columns)
@@ -147,7 +202,7 @@ async def stream_events(start: datetime, end: datetime, kinds: Sequence[str] | N
         position = Q(at__gt=rows[-1]["at"]) | Q(at=rows[-1]["at"], id__gt=rows[-1]["id"])
 
 
-async def fetch_last_activity_times(client_ids: Sequence[int], condition: Q) -> list[datetime | None]:
+async def fetch_last_activity_times(client_ids: Sequence[int], condition: Condition) -> list[datetime | None]:
     """Return the time of each client's last activity that meets the condition, in the order of the ids."""
     rows = (
         await Activity.filter(condition, client_id__in=set(client_ids))

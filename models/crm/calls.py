@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.models import Model
-from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import CallDirection, CallFacts, CallOutcome, Credit, Moment
 from models.db.columns import enum_column, external_id_column, foreign_key
+from models.db.row_query import RowQuery
 
 
 class Call(Model):
@@ -49,6 +50,11 @@ class Call(Model):
         )
 
 
-def select_existing() -> QuerySet[Call]:
+def select_existing() -> RowQuery[Call]:
     """Return the calls that are not deleted."""
-    return Call.filter(deleted_at=None)
+    return RowQuery(Call.filter(deleted_at=None))
+
+
+def narrow(query: RowQuery[Call], *, days: tuple[date, date] | None = None) -> RowQuery[Call]:
+    """Return the query for the calls made on these days, the first and the last one; None does not restrict."""
+    return query.where(Q(made_on__gte=days[0], made_on__lte=days[1])) if days else query

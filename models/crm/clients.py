@@ -8,25 +8,25 @@ from datetime import date, datetime
 from tortoise import fields
 from tortoise.expressions import Q
 from tortoise.models import Model
-from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import ClientFacts, ContactFacts, Credit, Moment
 from domain.primitives.text import search_key
 from models.crm.deals import Deal
 from models.crm.leads import Lead
 from models.crm.tasks import Task
-from models.db.columns import external_id_column, foreign_key, short_text_column
+from models.db.columns import external_id_column, foreign_key, search_key_column, short_text_column, text_column
+from models.db.row_query import Condition, RowQuery
 
 
 class Client(Model):
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()
     name: str = short_text_column()
-    search_key: str = fields.CharField(source_field="needle", max_length=1000, default="")  # type: ignore[assignment]
+    search_key: str = search_key_column()
     owner = foreign_key("Employee")
     owner_id: int
-    email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
-    phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
+    email: str | None = text_column(254, null=True)
+    phone: str | None = text_column(800, null=True)
     created_at: datetime = fields.DatetimeField()
     deleted_at: datetime | None = fields.DatetimeField(null=True)
     created_on: date = fields.DateField()
@@ -57,8 +57,8 @@ class Contact(Model):
     client_id: int | None
     owner = foreign_key("Employee")
     owner_id: int
-    email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
-    phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
+    email: str | None = text_column(254, null=True)
+    phone: str | None = text_column(800, null=True)
     created_at: datetime = fields.DatetimeField()
     deleted_at: datetime | None = fields.DatetimeField(null=True)
     created_on: date = fields.DateField()
@@ -76,25 +76,41 @@ class Contact(Model):
         return ContactFacts(self.id, Credit(self.opened_by, self.opened_team), Moment(self.created_on, self.created_at))
 
 
-def select_existing() -> QuerySet[Client]:
+def select_existing() -> RowQuery[Client]:
     """Return the clients that are not deleted."""
-    return Client.filter(deleted_at=None)
+    return RowQuery(Client.filter(deleted_at=None))
 
 
-async def count_dependents(client_id: int, owner_filter: Callable[[str], Q]) -> tuple[int, int, int, int]:
+async def count_dependents(
+    client_id: int, owner_filter: Callable[[str], Condition] | None = None
+) -> tuple[int, int, int, int]:
     """Return how many deals, contacts, leads and open tasks a client has.
 
-    owner_filter  returns the condition for the owner in a column, to count those within a viewer's reach only
+    owner_filter  returns the condition for the owner in a column, to count those within a viewer's reach only; None: all
     """
+    filter_owner = owner_filter or (lambda column: Q())
     condition = {"client_id": client_id, "deleted_at": None}
     return (
-        await Deal.filter(owner_filter("owner"), **condition).count(),
-        await Contact.filter(owner_filter("owner"), **condition).count(),
-        await Lead.filter(owner_filter("owner"), **condition).count(),
-        await Task.filter(owner_filter("assignee"), completed_at=None, **condition).count(),
+        await Deal.filter(filter_owner("owner"), **condition).count(),
+        await Contact.filter(filter_owner("owner"), **condition).count(),
+        await Lead.filter(filter_owner("owner"), **condition).count(),
+        await Task.filter(filter_owner("assignee"), completed_at=None, **condition).count(),
     )
 
 
-def select_contacts(client_ids: Sequence[int]) -> QuerySet[Contact]:
-    """Return the contacts of these clients, in name order."""
-    return Contact.filter(client_id__in=set(client_ids), deleted_at=None).order_by("name", "id")
+def narrow(query: RowQuery[Client], *, search: str | None = None) -> RowQuery[Client]:
+    """Return the query for the clients with a text in their name; None does not restrict."""
+    return query.where(Q(search_key__contains=search_key(search))) if search else query
+
+
+async def fetch_names() -> list[tuple[int, str | None, str]]:
+    """Return id, external id and name of each client that is not deleted."""
+    rows = Client.filter(deleted_at=None).values_list("id", "external_id", "name")
+    return [(row_id, external_id, name) for row_id, external_id, name in await rows]
+
+
+async def fetch_contacts(client_ids: Sequence[int], condition: Condition) -> list[list[Contact]]:
+    """Return the contacts of each client that meet the condition, in name order."""
+    query = Contact.filter(client_id__in=set(client_ids), deleted_at=None).order_by("name", "id")
+    rows = await query.filter(condition)
+    return [[row for row in rows if row.client_id == client_id] for client_id in client_ids]

@@ -11,14 +11,21 @@ from tortoise.models import Model
 from domain.ledger import metrics
 from domain.ledger.record_facts import Credit, Moment, ResultFacts
 from domain.primitives.units import Unit
-from models.db.columns import enum_column, external_id_column, foreign_key, minor_units_column, short_text_column
+from models.db.columns import (
+    enum_column,
+    external_id_column,
+    foreign_key,
+    minor_units_column,
+    short_text_column,
+    text_column,
+)
 
 
 class CompanyMetric(Model):
     """A metric defined by the company; the built-in ones are `METRICS` of the domain layer."""
 
     id = fields.IntField(primary_key=True)
-    key: str = fields.CharField(max_length=40, unique=True)  # type: ignore[assignment]
+    key: str = text_column(40, unique=True)
     name: str = short_text_column()
     description: str = fields.TextField(default="")
     unit: Unit = enum_column(Unit, default=Unit.COUNT)
@@ -33,7 +40,7 @@ class Result(Model):
 
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()
-    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    metric: str = text_column(40)
     employee = foreign_key("Employee")
     employee_id: int
     amount: int = minor_units_column()

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.functions import Sum
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
@@ -16,13 +17,17 @@ from domain.ledger.record_facts import Credit, DealFacts, DealStatus, Moment, Sa
 from domain.primitives.text import search_key
 from models.db import connection
 from models.db.columns import (
+    MAX_TEXT_LENGTH,
+    bool_column,
     currency_column,
     enum_column,
     external_id_column,
     foreign_key,
     minor_units_column,
+    search_key_column,
     short_text_column,
 )
+from models.db.row_query import RowQuery
 
 
 class Deal(Model):
@@ -36,7 +41,7 @@ class Deal(Model):
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()
     title: str = short_text_column()
-    search_key: str = fields.CharField(source_field="needle", max_length=1000, default="")  # type: ignore[assignment]
+    search_key: str = search_key_column()
     owner = foreign_key("Employee")
     owner_id: int
     client = foreign_key("Client", null=True)
@@ -69,7 +74,7 @@ class Deal(Model):
     value: int | None = minor_units_column(null=True)
     profit: int | None = minor_units_column(null=True)
     sale_kind: SaleKind | None = enum_column(SaleKind, null=True)
-    sale_kind_given: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    sale_kind_given: bool = bool_column(default=False)
 
     class Meta:
         table = "deal"
@@ -129,26 +134,103 @@ async def insert_stage_entries(entries: Iterable[tuple[int, int, datetime, date]
     await connection.insert_rows("stage_visit", ("deal_id", "stage_id", "entered_at", "entered_on"), list(entries))
 
 
-def select_existing() -> QuerySet[Deal]:
+async def has_entered_stage(deal: Deal, at: datetime) -> bool:
+    """Return whether the deal has entered its stage at exactly this time."""
+    return await StageEntry.filter(deal_id=deal.id, stage_id=deal.stage_id, entered_at=at).exists()
+
+
+async def fetch_stage_entries(deal_ids: Collection[int]) -> list[StageEntry]:
+    return await StageEntry.filter(deal_id__in=list(deal_ids) or [0])
+
+
+async def move_first_stage_entry(deal: Deal, previous: datetime) -> None:
+    """Move the stage entry of a deal's creation, which was `previous`, to the time at which it is created now."""
+    first_entry = StageEntry.filter(deal_id=deal.id, entered_at=previous)
+    await first_entry.update(entered_at=deal.created_at, entered_on=deal.created_on)
+
+
+def select_existing() -> RowQuery[Deal]:
     """Return the deals that are not deleted."""
+    return RowQuery(_existing())
+
+
+def _existing() -> QuerySet[Deal]:
     return Deal.filter(deleted_at=None)
 
 
 async def load_by_ids(ids: Sequence[int]) -> list[Deal | None]:
     """Return one deal per id, in the order of `ids`; None where it does not exist or is deleted."""
-    rows_by_id = {row.id: row for row in await select_existing().filter(id__in=set(ids))}
+    rows_by_id = {row.id: row for row in await _existing().filter(id__in=set(ids))}
     return [rows_by_id.get(deal_id) for deal_id in ids]
 
 
-def select_for_client(client_id: int) -> QuerySet[Deal]:
-    return select_existing().filter(client_id=client_id)
+def narrow(
+    query: RowQuery[Deal],
+    *,
+    statuses: Collection[DealStatus] | None = None,
+    stage_ids: Collection[int] | None = None,
+    client_id: int | None = None,
+    owner_id: int | None = None,
+    product: str | None = None,
+    has_problem: bool | None = None,
+    search: str | None = None,
+    days: tuple[date, date] | None = None,
+) -> RowQuery[Deal]:
+    """Return the query for the deals that match; None does not restrict.
+
+    search  a text in the title
+    days    the first and the last day on which a closed deal was closed, or an open one created
+    """
+    if statuses:
+        query = query.where(Q(status__in=list(statuses)))
+    if stage_ids is not None:
+        query = query.where(Q(stage_id__in=list(stage_ids) or [0]))
+    if client_id is not None:
+        query = query.where(Q(client_id=client_id))
+    if owner_id is not None:
+        query = query.where(Q(owner_id=owner_id))
+    if product:
+        query = query.where(Q(product=product)) if len(product) <= MAX_TEXT_LENGTH else query.none()
+    if has_problem is not None:
+        query = query.where(~Q(problem=None) if has_problem else Q(problem=None))
+    if search:
+        query = query.where(Q(search_key__contains=search_key(search)))
+    if days:
+        closed_within = Q(closed_on__gte=days[0], closed_on__lte=days[1]) & ~Q(status=DealStatus.OPEN)
+        created_within = Q(created_on__gte=days[0], created_on__lte=days[1], status=DealStatus.OPEN)
+        query = query.where(closed_within | created_within)
+    return query
+
+
+def select_for_client(client_id: int) -> RowQuery[Deal]:
+    return RowQuery(_existing().filter(client_id=client_id))
+
+
+async def count_in_stage(stage_id: int) -> int:
+    """Return the number of deals, not deleted, that are in a stage."""
+    return await Deal.filter(stage_id=stage_id, deleted_at=None).count()
+
+
+async def has_been_in_stage(stage_id: int) -> bool:
+    """Return whether any deal, also a deleted one, is or has been in a stage."""
+    return await Deal.exists(stage_id=stage_id) or await StageEntry.exists(stage_id=stage_id)
+
+
+async def list_external_ids(external_ids: Collection[str]) -> set[str]:
+    """Return those of the external ids that deals have, also deleted ones."""
+    rows = await Deal.filter(external_id__in=list(external_ids)).values_list("external_id", flat=True)
+    return {str(external_id) for external_id in rows}
+
+
+async def set_sale_kind(deal_ids: Collection[int], kind: SaleKind) -> None:
+    await Deal.filter(id__in=list(deal_ids)).update(sale_kind=kind)
 
 
 async def find_first_wins(client_ids: Collection[int]) -> dict[int, int]:
     """Return the earliest win, among deals not deleted, of each client that has one: client id → deal id."""
     first_win_ids: dict[int, int] = {}
     rows = (
-        await select_existing()
+        await _existing()
         .filter(client_id__in=list(client_ids), status=DealStatus.WON)
         .order_by("client_id", "closed_at", "id")
         .values_list("client_id", "id")
@@ -161,7 +243,7 @@ async def find_first_wins(client_ids: Collection[int]) -> dict[int, int]:
 async def find_wins_with_outdated_sale_kind(client_ids: Collection[int]) -> list[Deal]:
     """Return the won deals with a derived sale kind that no longer matches the order of the client's wins."""
     first_win_ids = await find_first_wins(client_ids)
-    won_deals = select_existing().filter(client_id__in=list(client_ids), status=DealStatus.WON, sale_kind_given=False)
+    won_deals = _existing().filter(client_id__in=list(client_ids), status=DealStatus.WON, sale_kind_given=False)
     wrong_first = await won_deals.filter(sale_kind=SaleKind.FIRST).exclude(id__in=list(first_win_ids.values()))
     wrong_repeat = await won_deals.filter(id__in=list(first_win_ids.values())).exclude(sale_kind=SaleKind.FIRST)
     return [*wrong_first, *wrong_repeat]
@@ -177,7 +259,7 @@ class ClientWins:
 async def fetch_client_wins(client_ids: Sequence[int]) -> list[ClientWins]:
     """Return the wins of each client, in the order of the ids; deleted deals are left out."""
     rows = (
-        await select_existing()
+        await _existing()
         .filter(client_id__in=set(client_ids), status=DealStatus.WON)
         .annotate(total=Sum("value"))
         .group_by("client_id", "owner_id")

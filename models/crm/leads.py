@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.models import Model
-from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import Credit, LeadFacts, LeadStatus, Moment
-from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column
+from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column, text_column
+from models.db.row_query import RowQuery
 
 
 class Lead(Model):
@@ -26,8 +28,8 @@ class Lead(Model):
     deal = foreign_key("Deal", null=True)
     deal_id: int | None
     contact_name: str | None = short_text_column(null=True)
-    phone: str | None = fields.CharField(max_length=800, null=True)  # type: ignore[assignment]
-    email: str | None = fields.CharField(max_length=254, null=True)  # type: ignore[assignment]
+    phone: str | None = text_column(800, null=True)
+    email: str | None = text_column(254, null=True)
     status: LeadStatus = enum_column(LeadStatus, default=LeadStatus.NEW)
     rejected_reason: str | None = fields.TextField(null=True)
     created_at: datetime = fields.DatetimeField()
@@ -63,6 +65,25 @@ class Lead(Model):
         )
 
 
-def select_existing() -> QuerySet[Lead]:
+def select_existing() -> RowQuery[Lead]:
     """Return the leads that are not deleted."""
-    return Lead.filter(deleted_at=None)
+    return RowQuery(Lead.filter(deleted_at=None))
+
+
+def narrow(
+    query: RowQuery[Lead], *, statuses: Collection[LeadStatus] | None = None, days: tuple[date, date] | None = None
+) -> RowQuery[Lead]:
+    """Return the query for the leads with one of these statuses, created on these days; None does not restrict."""
+    if statuses:
+        query = query.where(Q(status__in=list(statuses)))
+    return query.where(Q(created_on__gte=days[0], created_on__lte=days[1])) if days else query
+
+
+async def fetch_existing_of_deals(deal_ids: Collection[int]) -> list[Lead]:
+    """Return the leads that were converted to these deals."""
+    return await Lead.filter(deal_id__in=list(deal_ids), deleted_at=None)
+
+
+async def fetch_created_since(moment: datetime) -> list[Lead]:
+    """Return the leads created from a time on, deleted ones included."""
+    return await Lead.filter(created_at__gte=moment)

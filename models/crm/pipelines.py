@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tortoise import fields
 from tortoise.models import Model
 
-from models.db.columns import currency_column, foreign_key, minor_units_column, short_text_column
+from models.db.columns import currency_column, foreign_key, minor_units_column, short_text_column, text_column
 
 
 class Pipeline(Model):
@@ -36,7 +36,7 @@ class Product(Model):
     """A product with its list price: the best available estimate for a deal without an amount."""
 
     id = fields.IntField(primary_key=True)
-    name: str = fields.CharField(max_length=400, unique=True)  # type: ignore[assignment]
+    name: str = text_column(400, unique=True)
     price: int = minor_units_column()
     currency: str = currency_column()
 
@@ -67,3 +67,16 @@ async def fetch_stages(pipeline_ids: Sequence[int]) -> list[list[Stage]]:
 async def fetch_first_stage() -> Stage | None:
     """Return the first stage of the first pipeline: the default stage of a new deal."""
     return await Stage.all().order_by("pipeline_id", "position", "id").first()
+
+
+async def fetch_all_stages() -> list[Stage]:
+    """Return the stages of all pipelines, by position."""
+    return await Stage.all().order_by("position", "id")
+
+
+async def find_product(name: str) -> Product | None:
+    return await Product.get_or_none(name=name)
+
+
+async def fetch_products() -> list[Product]:
+    return await Product.all()

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from tortoise import fields
-from tortoise.expressions import F
+from tortoise.expressions import F, Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.ledger.record_facts import Credit, Moment, TaskFacts, TaskKind
 from models.db import connection
 from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column
+from models.db.row_query import RowQuery
 
 _NO_DUE_TIME = 1 << 50  # later than any due time in epoch seconds
 
@@ -75,14 +76,42 @@ def _to_epoch_seconds(moment: datetime) -> int:
     return int(moment.astimezone(UTC).timestamp())
 
 
-def select_existing() -> QuerySet[Task]:
+def select_existing() -> RowQuery[Task]:
     """Return the tasks that are not deleted."""
+    return RowQuery(_existing())
+
+
+def _existing() -> QuerySet[Task]:
     return Task.filter(deleted_at=None)
 
 
-def select_newly_overdue(now: datetime) -> QuerySet[Task]:
+def narrow(
+    query: RowQuery[Task],
+    *,
+    kind: TaskKind | None = None,
+    is_completed: bool | None = None,
+    is_overdue: bool | None = None,
+    now: datetime,
+) -> RowQuery[Task]:
+    """Return the query for the tasks that match at a time; None does not restrict."""
+    if kind is not None:
+        query = query.where(Q(kind=kind))
+    if is_completed is not None:
+        query = query.where(Q(completed_at__isnull=not is_completed))
+    if is_overdue is not None:
+        in_time = Q(due_at=None) | Q(due_at__gt=now) | ~Q(completed_at=None)
+        query = query.where(Q(completed_at=None, due_at__lte=now) if is_overdue else in_time)
+    return query
+
+
+def _newly_overdue(now: datetime) -> QuerySet[Task]:
     """Return the open tasks that are past their due time and not recorded as overdue in the activity feed yet."""
-    return select_existing().filter(completed_at=None, overdue_at=None, due_at__lte=now)
+    return _existing().filter(completed_at=None, overdue_at=None, due_at__lte=now)
+
+
+async def fetch_newly_overdue(now: datetime, limit: int) -> list[Task]:
+    """Return the open tasks past their due time that the activity feed does not have yet, the longest due first."""
+    return await _newly_overdue(now).order_by("due_at", "id").limit(limit)
 
 
 async def has_newly_overdue(now: datetime) -> bool:
@@ -98,4 +127,4 @@ async def mark_overdue_recorded(rows: Sequence[Task]) -> None:
 
 async def mark_all_overdue_recorded(now: datetime) -> None:
     """Mark the passed due times of all open tasks as recorded."""
-    await select_newly_overdue(now).update(overdue_at=F("due_at"))
+    await _newly_overdue(now).update(overdue_at=F("due_at"))

@@ -18,9 +18,9 @@ from tortoise import fields
 from tortoise.expressions import Q
 from tortoise.fields.base import Field
 from tortoise.models import Model
-from tortoise.queryset import QuerySet
 
 from domain.errors.operation_errors import BadInput
+from models.db.row_query import RowQuery
 
 Row = TypeVar("Row", bound=Model)
 MAX_PAGE_SIZE = 100
@@ -69,17 +69,17 @@ class PagedQuery(Generic[Row]):
     epoch  of a list of events: added to its cursors, which streams of the same events take, too; may be empty
     """
 
-    query: QuerySet[Row]
+    query: RowQuery[Row]
     order: tuple[str, ...]
     page_arguments: PageArguments
     epoch: str | None = None
 
-    def build_query(self) -> QuerySet[Row]:
+    def build_query(self) -> RowQuery[Row]:
         """Return the query for the rows of the page and one more, which tells whether there are more rows.
 
         raises  BadInput for an invalid cursor
         """
-        page_arguments, query = self.page_arguments, self.query
+        page_arguments, query = self.page_arguments, self.query.query_set
         if page_arguments.after is not None:
             query = query.filter(_after_key_filter(self.order, self._sort_key(page_arguments.after, "after")))
         if page_arguments.before is not None:
@@ -87,7 +87,7 @@ class PagedQuery(Generic[Row]):
                 _after_key_filter(_reverse_order(self.order), self._sort_key(page_arguments.before, "before"))
             )
         order = _reverse_order(self.order) if page_arguments.is_backward else self.order
-        return query.order_by(*order).limit(page_arguments.size + 1)
+        return RowQuery(query.order_by(*order).limit(page_arguments.size + 1))
 
     def build_page(self, rows: Sequence[Row]) -> Page[Row]:
         """Return the page from the rows of its query."""
@@ -108,7 +108,7 @@ class PagedQuery(Generic[Row]):
 
     def _sort_key(self, cursor: str, argument: str) -> list[Any]:
         values = decode_cursor(cursor)
-        columns = self.query.model._meta.fields_map
+        columns = self.query.query_set.model._meta.fields_map
         if self.epoch is not None and values and len(values) == len(self.order) + 1 and isinstance(values[-1], str):
             values.pop()  # a page of any epoch may be continued: its sort key means the same
         if values is None or len(values) != len(self.order):

@@ -20,6 +20,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from models.db import connection
+from models.db.row_query import RowQuery
 
 _MAX_QUERIES_PER_STATEMENT: Final = 100  # SQLite accepts at most 500 terms in a compound SELECT
 _PLACEHOLDER: Final = re.compile(r"\$(\d+)")
@@ -29,10 +30,10 @@ _PLACEHOLDER: Final = re.compile(r"\$(\d+)")
 class CountQuery:
     """Counts the rows of a query instead of fetching them."""
 
-    query: QuerySet[Any]
+    query: QuerySet[Any] | RowQuery[Any]
 
 
-BatchQuery = QuerySet[Any] | CountQuery
+BatchQuery = QuerySet[Any] | RowQuery[Any] | CountQuery
 
 
 async def fetch_all_batched(queries: Sequence[BatchQuery]) -> list[Any]:
@@ -45,7 +46,8 @@ async def fetch_all_batched(queries: Sequence[BatchQuery]) -> list[Any]:
     if not queries:
         return []
     if len(queries) == 1:
-        return [await (queries[0].query.count() if isinstance(queries[0], CountQuery) else queries[0])]
+        [query] = queries
+        return [await (query.query.count() if isinstance(query, CountQuery) else _query_set(query))]
     on_sqlite = connection.current_connection().capabilities.dialect == "sqlite"
     selects: list[str] = []
     values: list[Any] = []
@@ -68,7 +70,9 @@ async def fetch_all_batched(queries: Sequence[BatchQuery]) -> list[Any]:
 
 def _select(index: int, batch_query: BatchQuery, on_sqlite: bool) -> tuple[str, list[Any]]:
     """Return a SELECT with the query's index, the position of each row and the row as JSON, and its values."""
-    query: Any = batch_query.query.count() if isinstance(batch_query, CountQuery) else batch_query
+    query: Any = (
+        _query_set(batch_query.query).count() if isinstance(batch_query, CountQuery) else _query_set(batch_query)
+    )
     query._choose_db_if_not_chosen()
     query._make_query()
     sql, values = query.query.get_parameterized_sql()
@@ -79,6 +83,10 @@ def _select(index: int, batch_query: BatchQuery, on_sqlite: bool) -> tuple[str, 
     return f"SELECT {index} AS part, ROW_NUMBER() OVER () AS place, {row} AS held FROM ({sql}) AS q", values  # noqa: S608
 
 
+def _query_set(query: QuerySet[Any] | RowQuery[Any]) -> QuerySet[Any]:
+    return query.query_set if isinstance(query, RowQuery) else query
+
+
 def _columns(query: Any) -> list[str]:
     return [term.alias or term.name for term in query.query._selects]
 
@@ -87,7 +95,7 @@ async def _hydrate(batch_query: BatchQuery, rows: Sequence[str], on_sqlite: bool
     """Return the model instances of a query from its JSON rows, or the number of a count."""
     if isinstance(batch_query, CountQuery):
         return int(rows[0])
-    query: Any = batch_query
+    query: Any = _query_set(batch_query)
     columns = _columns(query)
     if on_sqlite:  # SQLite stores only texts and numbers, which JSON preserves
         row_dicts = [dict(zip(columns, orjson.loads(row), strict=True)) for row in rows]

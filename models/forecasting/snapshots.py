@@ -8,7 +8,7 @@ from datetime import date, datetime
 from tortoise import fields
 from tortoise.models import Model
 
-from models.db.columns import enum_column, minor_units_column
+from models.db.columns import enum_column, minor_units_column, text_column
 from models.goals.goals import OwnerKind
 
 
@@ -24,13 +24,13 @@ class ForecastSnapshot(Model):
     owner_id: int = fields.IntField()
     first_day: date = fields.DateField()
     last_day: date = fields.DateField()
-    basis: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    basis: str = text_column(20)
     booked: int = minor_units_column()
     expected: int = minor_units_column()
     low: int = minor_units_column()
     median: int = minor_units_column()
     high: int = minor_units_column()
-    confidence: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    confidence: str = text_column(20)
     taken_at: datetime = fields.DatetimeField()
 
     class Meta:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -14,8 +14,9 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.primitives.periods import Period, PeriodKind
-from models.db import connection
-from models.db.columns import enum_column, foreign_key, minor_units_column, short_text_column
+from models.db import connection, row_store
+from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, short_text_column, text_column
+from models.db.row_query import Condition, RowQuery
 from models.organization.people import Employee
 
 
@@ -40,13 +41,13 @@ class Goal(Model):
     name: str = short_text_column()
     owner_kind: OwnerKind = enum_column(OwnerKind)
     owner_id: int = fields.IntField()
-    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    metric: str = text_column(40)
     target: int = minor_units_column()
     full_target: int | None = minor_units_column(null=True)
     kind: PeriodKind = enum_column(PeriodKind)
     first_day: date = fields.DateField()
     last_day: date = fields.DateField()
-    recurring: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    recurring: bool = bool_column(default=False)
     announced: list[int] = fields.JSONField(default=list)
     version: int = fields.BigIntField(default=1)
     created_by = foreign_key("Employee", null=True)
@@ -73,7 +74,7 @@ class GoalChange(Model):
     at: datetime = fields.DatetimeField()
     by = foreign_key("Employee", null=True)
     by_id: int | None
-    field: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    field: str = text_column(20)
     before: str | None = fields.TextField(null=True)
     after: str | None = fields.TextField(null=True)
 
@@ -82,23 +83,126 @@ class GoalChange(Model):
         indexes = (("goal_id", "at"),)
 
 
-def unarchived() -> QuerySet[Goal]:
+def _unarchived() -> QuerySet[Goal]:
     """Return the goals that are not archived."""
     return Goal.filter(archived_at=None)
 
 
-def overlapping(first_day: date, last_day: date) -> QuerySet[Goal]:
-    return Goal.filter(first_day__lte=last_day, last_day__gte=first_day)
+def match_owner(kind: OwnerKind, owner_id: int | None) -> Condition:
+    """Return the condition for goals of an owner."""
+    return Q(owner_kind=kind, owner_id=owner_id)
+
+
+def match_teams_and_employees(team_ids: Collection[int]) -> Condition:
+    """Return the condition for goals of these teams and of any employee."""
+    return Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids)) | Q(owner_kind=OwnerKind.EMPLOYEE)
+
+
+def match_visible(
+    team_ids: Collection[int],
+    employee_ids: Iterable[int],
+    restricted_metrics: Mapping[str, Collection[int]],
+    *,
+    with_company: bool,
+) -> Condition:
+    """Return the condition for the goals of these teams, these employees and, `with_company`, the company.
+
+    restricted_metrics  by metric: the only teams of which, beside employees, goals for it are included
+    """
+    condition = Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids) or [0])
+    if with_company:
+        condition |= Q(owner_kind=OwnerKind.COMPANY)
+    for metric, metric_team_ids in restricted_metrics.items():
+        condition &= ~Q(metric=metric) | Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(metric_team_ids))
+    return condition | Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employee_ids) or [0])
+
+
+def match_activities(team_ids: Collection[int], restricted_metrics: Mapping[str, Collection[int]]) -> Condition:
+    """Return the condition for activities about goals of these teams, 0 for the company.
+
+    restricted_metrics  by metric: the only teams of which goals for it are included
+    """
+    condition = Q(employee_id__isnull=True, team_id__in=list(team_ids) or [-1])
+    for metric, metric_team_ids in restricted_metrics.items():
+        goal_ids = Subquery(Goal.filter(metric=metric).values("id"))
+        condition &= ~Q(subject_kind="Goal", subject_id__in=goal_ids) | Q(team_id__in=list(metric_team_ids))
+    return condition
+
+
+def select_overlapping(
+    first_day: date,
+    last_day: date,
+    condition: Condition,
+    *,
+    metrics: Collection[str] | None = None,
+    with_archived: bool = False,
+    limit: int | None = None,
+) -> RowQuery[Goal]:
+    """Return the query for goals of periods that overlap the days, by their last day; None does not restrict."""
+    query = Goal.filter(first_day__lte=last_day, last_day__gte=first_day).filter(condition)
+    if metrics is not None:
+        query = query.filter(metric__in=list(metrics))
+    if not with_archived:
+        query = query.filter(archived_at=None)
+    query = query.order_by("last_day", "id")
+    return RowQuery(query if limit is None else query.limit(limit))
+
+
+async def fetch_overlapping(first_day: date, last_day: date) -> list[Goal]:
+    """Return all goals of periods that overlap the days, archived ones included."""
+    return await Goal.filter(first_day__lte=last_day, last_day__gte=first_day)
+
+
+async def fetch_running(day: date, *, of_one_day: bool, after_id: int, limit: int) -> list[Goal]:
+    """Return unarchived goals of periods that contain a day: those of single days or the others, in order of id."""
+    query = _unarchived().filter(first_day__lte=day, last_day__gte=day, id__gt=after_id)
+    query = query.filter(kind=PeriodKind.DAY) if of_one_day else query.exclude(kind=PeriodKind.DAY)
+    return await query.order_by("id").limit(limit)
+
+
+async def fetch_ended(ids: Collection[int], today: date) -> list[Goal]:
+    """Return those of the goals of which the period is over."""
+    return await Goal.filter(id__in=list(ids), last_day__lt=today) if ids else []
+
+
+async def fetch_pro_rated(today: date, employee_ids: Collection[int] | None = None) -> list[Goal]:
+    """Return the unarchived pro-rated goals of employees (None: all) of periods that are not over, in order of id."""
+    query = _unarchived().filter(full_target__not_isnull=True, owner_kind=OwnerKind.EMPLOYEE, last_day__gte=today)
+    if employee_ids is not None:
+        query = query.filter(owner_id__in=sorted(employee_ids))
+    return await query.order_by("id")
+
+
+async def fetch_with_periods_of(parents: Collection[Goal]) -> list[Goal]:
+    """Return the unarchived goals with a metric, a first day and a last day that any of these goals have."""
+    return await _unarchived().filter(
+        metric__in={goal.metric for goal in parents},
+        first_day__in={goal.first_day for goal in parents},
+        last_day__in={goal.last_day for goal in parents},
+    )
+
+
+async def has_any() -> bool:
+    """Return whether there is any goal, also an archived one."""
+    return await Goal.exists()
 
 
 async def owned_by_teams(team_ids: Collection[int], today: date) -> list[Goal]:
     """Return the unarchived goals that the teams own, of periods that are not over."""
-    return await unarchived().filter(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids), last_day__gte=today)
+    return await _unarchived().filter(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids), last_day__gte=today)
 
 
-def due_for_renewal(today: date) -> QuerySet[Goal]:
+async def is_renewal_due(today: date) -> bool:
+    return await _due_for_renewal(today).exists()
+
+
+async def fetch_due_for_renewal(today: date, limit: int) -> list[Goal]:
+    return await _due_for_renewal(today).order_by("last_day", "id").limit(limit)
+
+
+def _due_for_renewal(today: date) -> QuerySet[Goal]:
     """Return the recurring goals that have ended and have no next goal yet; those of former employees wait."""
-    return unarchived().filter(
+    return _unarchived().filter(
         Q(renewed_until=None) | Q(renewed_until__lt=today),
         ~Q(owner_kind=OwnerKind.EMPLOYEE) | Q(owner_id__in=Subquery(Employee.filter(active=True).values("id"))),
         recurring=True,
@@ -106,16 +210,18 @@ def due_for_renewal(today: date) -> QuerySet[Goal]:
     )
 
 
-def competing(owner_kind: OwnerKind, owner_id: int, metric: str, period: Period, *, until: date) -> QuerySet[Goal]:
-    """Return the unarchived goals of the owner and metric for the same days, or for a period of the kind that overlaps.
+async def find_competing(
+    owner_kind: OwnerKind, owner_id: int, metric: str, period: Period, *, until: date
+) -> Goal | None:
+    """Return the first unarchived goal of the owner and metric for the same days, or a period of the kind that overlaps.
 
     Periods of one kind overlap only where the first day of the week has changed.
 
     until  the last day on which an overlapping one may begin
     """
     overlapping_kind = Q(kind=period.kind, first_day__lte=until, last_day__gte=period.start)
-    return (
-        unarchived()
+    return await (
+        _unarchived()
         .filter(
             Q(first_day=period.start, last_day=period.end) | (overlapping_kind & ~Q(kind=PeriodKind.CUSTOM)),
             owner_kind=owner_kind,
@@ -123,6 +229,7 @@ def competing(owner_kind: OwnerKind, owner_id: int, metric: str, period: Period,
             metric=metric,
         )
         .order_by("first_day", "id")
+        .first()
     )
 
 
@@ -180,7 +287,7 @@ async def find_affected(
     )
     values = [*sorted(employee_ids), *sorted(team_ids), *sorted(metrics), max(days), min(days)]
     return [
-        AffectedGoal(Goal._init_from_db(**row), int(row["reached"]), bool(row["told"]))
+        AffectedGoal(row_store.from_columns(Goal, row), int(row["reached"]), bool(row["told"]))
         for row in await connection.fetch_rows(sql, values)
     ]
 
@@ -195,7 +302,7 @@ async def set_version(goal_ids: Collection[int], version: int) -> None:
 
 async def targets_by_owner(metric: str, first_day: date, last_day: date) -> dict[tuple[OwnerKind, int], int]:
     """Return the target of each owner with a goal for the metric and exactly these days."""
-    rows = await unarchived().filter(metric=metric, first_day=first_day, last_day=last_day).order_by("id")
+    rows = await _unarchived().filter(metric=metric, first_day=first_day, last_day=last_day).order_by("id")
     return {(row.owner_kind, row.owner_id): row.target for row in rows}
 
 

@@ -14,6 +14,7 @@ from tortoise.transactions import in_transaction
 from domain.ledger.record_facts import DealFacts, SaleKind
 from models.crm.deals import Deal
 from models.db import connection as db_connection
+from models.db import row_store
 from models.ledger.scores import HOLDING_TEAMS_CTE
 
 _WINDOW_IDS: Final = 2000  # ids compared at a time
@@ -143,7 +144,7 @@ async def id_windows(
             [source_kind, last],
         )
         if model is not None:
-            table = model._meta.db_table
+            table = row_store.table_name(model)
             rows += await db_connection.fetch_rows(f'SELECT MIN(id) AS first FROM "{table}" WHERE id > ?', [last])  # noqa: S608
         firsts = [row["first"] for row in rows if row["first"] is not None]
         if not firsts:

@@ -14,8 +14,9 @@ from tortoise.functions import Sum
 from tortoise.models import Model
 
 from domain.ledger.metrics import Score
-from models.db import connection, json_aggregates
-from models.db.columns import foreign_key
+from models.db import connection, json_aggregates, row_store
+from models.db.columns import bool_column, foreign_key, text_column
+from models.db.row_query import RowQuery
 from models.goals.goals import COMPANY_TEAM_ID, GOAL_VALUE_SQL, Goal
 from models.ledger.score_filter import ScoreFilter, team_condition, team_filter
 from models.organization.people import TeamSpan
@@ -33,16 +34,16 @@ class ScoreEntry(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    metric: str = text_column(40)
     employee = foreign_key("Employee")
     employee_id: int
     team_id: int = fields.IntField(default=0)
     amount: int = fields.BigIntField()
     effective_on: date = fields.DateField()
     effective_at: datetime | None = fields.DatetimeField(null=True)
-    late: bool = fields.BooleanField(default=False)  # type: ignore[assignment]
+    late: bool = bool_column(default=False)
     recorded_at: datetime = fields.DatetimeField()
-    source_kind: str = fields.CharField(max_length=20)  # type: ignore[assignment]
+    source_kind: str = text_column(20)
     source_id: int = fields.IntField()
 
     class Meta:
@@ -59,7 +60,7 @@ class DailyTotal(Model):
     """The sum of the entries of an employee, team, metric and day: a cache that `reconcile` can rebuild."""
 
     id = fields.BigIntField(primary_key=True)
-    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    metric: str = text_column(40)
     employee_id: int = fields.IntField()
     team_id: int = fields.IntField(default=0)
     day: date = fields.DateField()
@@ -79,7 +80,7 @@ class TeamTotal(Model):
     """
 
     id = fields.BigIntField(primary_key=True)
-    metric: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    metric: str = text_column(40)
     team_id: int = fields.IntField()
     day: date = fields.DateField()
     amount: int = fields.BigIntField()
@@ -139,24 +140,11 @@ class Posting(NamedTuple):
 
 async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
     """Write postings to the ledger and add them to the totals."""
-    await connection.execute_with_rows(
-        _INSERT_ENTRIES_SQL,
-        [
-            (
-                score.metric,
-                score.employee_id,
-                score.team_id,
-                score.amount,
-                score.day,
-                score.at,
-                late,
-                recorded_at,
-                kind,
-                source,
-            )
-            for score, late, kind, source in postings
-        ],
-    )
+    rows = [
+        (score.metric, score.employee_id, score.team_id, score.amount, score.day, score.at, late, recorded_at, *source)
+        for score, late, *source in postings
+    ]
+    await connection.execute_with_rows(_INSERT_ENTRIES_SQL, rows)
     await add_to_totals(posting.score for posting in postings)
 
 
@@ -322,7 +310,24 @@ async def goals_with_values(ids: Collection[int]) -> dict[int, tuple[Goal, int]]
     )  # padded to a power of two, for few distinct prepared statements
     padded_ids += padded_ids[-1:] * (padded_count - len(padded_ids))
     rows = await connection.fetch_rows(_goals_with_values_sql(padded_count), padded_ids)
-    return {row["id"]: (Goal._init_from_db(**row), int(row["reached"])) for row in rows}
+    return {row["id"]: (row_store.from_columns(Goal, row), int(row["reached"])) for row in rows}
+
+
+def select_entries(
+    metric: str,
+    first_day: date,
+    last_day: date,
+    *,
+    employee_id: int | None = None,
+    team_spans: Sequence[TeamSpan] | None = None,
+) -> RowQuery[ScoreEntry]:
+    """Return the query for the postings for the days: of one employee, of some teams, or of all."""
+    query = ScoreEntry.filter(metric=metric, effective_on__gte=first_day, effective_on__lte=last_day)
+    if employee_id is not None:
+        query = query.filter(employee_id=employee_id)
+    if team_spans is not None:
+        query = query.filter(team_filter(team_spans, "team_id", "effective_on"))
+    return RowQuery(query)
 
 
 async def postings(
@@ -334,12 +339,8 @@ async def postings(
     team_spans: Sequence[TeamSpan] | None = None,
 ) -> list[tuple[datetime, int]]:
     """Return the instants and amounts of the postings for the days: of one employee, of some teams, or of all."""
-    query = ScoreEntry.filter(metric=metric, effective_on__gte=first_day, effective_on__lte=last_day)
-    if employee_id is not None:
-        query = query.filter(employee_id=employee_id)
-    if team_spans is not None:
-        query = query.filter(team_filter(team_spans, "team_id", "effective_on"))
-    return await query.order_by("id").values_list("recorded_at", "amount")
+    query = select_entries(metric, first_day, last_day, employee_id=employee_id, team_spans=team_spans)
+    return await query.query_set.order_by("id").values_list("recorded_at", "amount")
 
 
 async def is_empty() -> bool:

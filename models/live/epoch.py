@@ -17,6 +17,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.db import connection
+from models.db.columns import text_column
 from models.live import change_log
 
 EPOCH_TOPIC: Final = "epoch:"  # with the token: the topic of the row of the change log that begins an epoch
@@ -42,8 +43,8 @@ class Epoch(Model):
     """
 
     id = fields.IntField(primary_key=True)
-    token: str = fields.CharField(max_length=16)  # type: ignore[assignment]
-    fingerprint: str = fields.CharField(max_length=100, default="")  # type: ignore[assignment]
+    token: str = text_column(16)
+    fingerprint: str = text_column(100, default="")
     started_at: datetime = fields.DatetimeField()
 
     class Meta:

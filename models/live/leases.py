@@ -12,11 +12,12 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.db import connection
+from models.db.columns import text_column
 
 
 class Lease(Model):
-    name: str = fields.CharField(max_length=40, primary_key=True)  # type: ignore[assignment]
-    holder: str = fields.CharField(max_length=40, default="")  # type: ignore[assignment]  # "" if released
+    name: str = text_column(40, primary_key=True)
+    holder: str = text_column(40, default="")  # "" if released
     beat: int = fields.BigIntField(default=0)
 
     class Meta:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
+
+from models.db.columns import text_column
+from models.db.row_query import RowQuery
 
 PRESENCE_TTL: Final = timedelta(seconds=75)  # an employee counts as online for this long after the last renewal
 
@@ -17,7 +20,7 @@ class Presence(Model):
     """An employee with an open socket in a process; when the process dies, the row is no longer renewed."""
 
     id = fields.IntField(primary_key=True)
-    process: str = fields.CharField(max_length=40)  # type: ignore[assignment]
+    process: str = text_column(40)
     employee_id: int = fields.IntField()
     until: datetime = fields.DatetimeField()
 
@@ -32,7 +35,7 @@ HEARTBEAT_PROCESS: Final = "heartbeat"  # process name of rows written by the em
 
 async def set_online(process: str, employee_ids: Collection[int], now: datetime) -> bool:
     """Set the employees that are online in the process, and remove all others; return whether anything changed."""
-    previous_ids: set[Any] = {
+    previous_ids = {
         row.employee_id for row in await Presence.filter(process=process, until__gt=now).only("id", "employee_id")
     }
     await _replace_rows(process, employee_ids, now)
@@ -41,7 +44,7 @@ async def set_online(process: str, employee_ids: Collection[int], now: datetime)
 
 async def record_heartbeat(employee_id: int, now: datetime) -> bool:
     """Set an employee online because of a heartbeat, with or without a socket; return whether they were offline."""
-    was_online = await unexpired([employee_id], now).exists()
+    was_online = await _unexpired([employee_id], now).exists()
     row = Presence(process=HEARTBEAT_PROCESS, employee_id=employee_id, until=now + PRESENCE_TTL)
     await Presence.bulk_create([row], on_conflict=["process", "employee_id"], update_fields=["until"])
     return not was_online
@@ -50,7 +53,7 @@ async def record_heartbeat(employee_id: int, now: datetime) -> bool:
 async def online_until(employee_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
     """Return, for each online employee, the instant at which they go offline unless renewed."""
     until_by_employee: dict[int, datetime] = {}
-    for row in await unexpired(employee_ids, now):
+    for row in await _unexpired(employee_ids, now):
         until_by_employee[row.employee_id] = max(row.until, until_by_employee.get(row.employee_id, row.until))
     return until_by_employee
 
@@ -68,6 +71,10 @@ async def _replace_rows(process: str, employee_ids: Collection[int], now: dateti
         )
 
 
-def unexpired(employee_ids: Collection[int], now: datetime) -> QuerySet[Presence]:
-    """Return the rows of the employees that have not expired."""
+def select_online(employee_ids: Collection[int], now: datetime) -> RowQuery[Presence]:
+    """Return the query for the rows of these employees that have not expired."""
+    return RowQuery(_unexpired(employee_ids, now))
+
+
+def _unexpired(employee_ids: Collection[int], now: datetime) -> QuerySet[Presence]:
     return Presence.filter(employee_id__in=set(employee_ids), until__gt=now)

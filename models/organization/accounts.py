@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from models.auth import password_links, sessions, sign_ins
-from models.db import connection
+from models.db import connection, row_store
 from models.organization.people import Employee
 
 
@@ -45,7 +45,7 @@ async def find_account(email: str, network: str) -> Account:
         return Account()
     row = rows[0]
     unlocked_at = None if row["unlocked_at"] is None else connection.to_datetime(row["unlocked_at"])
-    return Account(Employee._init_from_db(**row), unlocked_at, bool(row["is_known_network"]))
+    return Account(row_store.from_columns(Employee, row), unlocked_at, bool(row["is_known_network"]))
 
 
 async def set_password(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -14,7 +14,7 @@ from tortoise.models import Model
 
 from domain.primitives.calendar import DEFAULT_WORKDAY_END, DEFAULT_WORKDAY_START, Calendar, Weekday
 from domain.primitives.calendar_changes import ZoneChange
-from models.db.columns import currency_column, enum_column, short_text_column
+from models.db.columns import bool_column, currency_column, enum_column, short_text_column, text_column
 from models.db.query_batch import fetch_all_batched
 
 REFERENCE_POSITION_SQL: Final = "(SELECT moved FROM company WHERE id = 1)"  # of the reference data, see `ReferenceData`
@@ -26,11 +26,11 @@ class CalendarSettings(Model):
     workday_start, workday_end  minutes after midnight
     """
 
-    time_zone: str = fields.CharField(max_length=64)  # type: ignore[assignment]
+    time_zone: str = text_column(64)
     week_start = fields.SmallIntField(default=0)
     working_days: list[int] = fields.JSONField(default=[0, 1, 2, 3, 4])
-    holiday_country: str | None = fields.CharField(max_length=2, null=True)  # type: ignore[assignment]
-    holiday_region: str | None = fields.CharField(max_length=20, null=True)  # type: ignore[assignment]
+    holiday_country: str | None = text_column(2, null=True)
+    holiday_region: str | None = text_column(20, null=True)
     workday_start: int = fields.SmallIntField(default=DEFAULT_WORKDAY_START, db_default=DEFAULT_WORKDAY_START)
     workday_end: int = fields.SmallIntField(default=DEFAULT_WORKDAY_END, db_default=DEFAULT_WORKDAY_END)
 
@@ -58,7 +58,7 @@ class Company(CalendarSettings):
     name: str = short_text_column()
     currency: str = currency_column()
     close_after_workdays: int | None = fields.IntField(null=True)
-    employees_set_absences: bool = fields.BooleanField(default=False, db_default=False)  # type: ignore[assignment]
+    employees_set_absences: bool = bool_column(default=False, db_default=False)
     created_at = fields.DatetimeField()
     reference_position: int | None = fields.BigIntField(source_field="moved", null=True)
 
@@ -218,3 +218,22 @@ class ExchangeRateTable:
         """Return the first day that has a rate for the currency; None without any."""
         rows = self._rates_by_currency.get(currency)
         return rows[-1].valid_from if rows else None
+
+
+async def save_exchange_rate(currency: str, valid_from: date, rate: Decimal) -> None:
+    """Store the rate of a currency from a day on, in place of one of the same day."""
+    await ExchangeRate.update_or_create(defaults={"rate": rate}, currency=currency, valid_from=valid_from)
+
+
+async def find_earlier_calendar(until: date) -> EarlierCalendar | None:
+    """Return the settings that held before a day, if they were changed on it."""
+    return await EarlierCalendar.get_or_none(until=until)
+
+
+async def fetch_days(dates: Collection[date]) -> list[CompanyDay]:
+    """Return the company's own days of these dates."""
+    return await CompanyDay.filter(day__in=list(dates))
+
+
+async def remove_days(dates: Collection[date]) -> None:
+    await CompanyDay.filter(day__in=list(dates)).delete()

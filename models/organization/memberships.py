@@ -11,7 +11,7 @@ from tortoise.models import Model
 
 from domain.permissions import Role
 from models.db import connection
-from models.db.columns import enum_column, foreign_key, short_text_column
+from models.db.columns import bool_column, enum_column, foreign_key, short_text_column
 from models.organization.people import Employee
 
 
@@ -26,7 +26,7 @@ class Membership(Model):
     employee = foreign_key("Employee")
     employee_id: int
     team_id: int = fields.IntField(default=0)  # 0: no team
-    active: bool = fields.BooleanField(default=True)  # type: ignore[assignment]
+    active: bool = bool_column(default=True)
     since: datetime = fields.DatetimeField()
     until: datetime | None = fields.DatetimeField(null=True)
     name: str | None = short_text_column(null=True)

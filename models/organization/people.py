@@ -11,13 +11,21 @@ from typing import Final, NamedTuple
 from tortoise import fields
 from tortoise.expressions import Q
 from tortoise.models import Model
-from tortoise.queryset import QuerySet
 
 from domain.permissions import Role
 from domain.primitives.text import search_key
-from models.db import connection
-from models.db.columns import enum_column, external_id_column, foreign_key, short_text_column
+from models.db import connection, row_store
+from models.db.columns import (
+    bool_column,
+    enum_column,
+    external_id_column,
+    foreign_key,
+    search_key_column,
+    short_text_column,
+    text_column,
+)
 from models.db.query_batch import fetch_all_batched
+from models.db.row_query import RowQuery
 from models.organization.company import REFERENCE_POSITION_SQL
 
 _DAY: Final = timedelta(days=1)
@@ -44,17 +52,17 @@ class Employee(Model):
     id = fields.IntField(primary_key=True)
     external_id: str | None = external_id_column()
     name: str = short_text_column()
-    search_key: str = fields.CharField(source_field="needle", max_length=1000, default="")  # type: ignore[assignment]
-    email: str | None = fields.CharField(max_length=254, null=True, unique=True)  # type: ignore[assignment]
-    password_hash: str | None = fields.CharField(max_length=200, null=True)  # type: ignore[assignment]
+    search_key: str = search_key_column()
+    email: str | None = text_column(254, null=True, unique=True)
+    password_hash: str | None = text_column(200, null=True)
     role: Role = enum_column(Role, default=Role.EMPLOYEE)
     team = foreign_key("Team", null=True)
     team_id: int | None
     manager = foreign_key("Employee", null=True)
     manager_id: int | None
-    avatar_url: str | None = fields.CharField(max_length=2000, null=True)  # type: ignore[assignment]
-    active: bool = fields.BooleanField(default=True)  # type: ignore[assignment]
-    language: str | None = fields.CharField(max_length=8, null=True)  # type: ignore[assignment]
+    avatar_url: str | None = text_column(2000, null=True)
+    active: bool = bool_column(default=True)
+    language: str | None = text_column(8, null=True)
     quiet_from: int | None = fields.IntField(null=True)
     quiet_to: int | None = fields.IntField(null=True)
     digest_at: int | None = fields.IntField(null=True)
@@ -230,14 +238,77 @@ async def load_active(team_ids: Collection[int] | None) -> list[Employee]:
     )
 
 
-def filter_employees(search: str | None, team_id: int | None, active: bool | None) -> QuerySet[Employee]:
-    """Return a query for employees with `search` in their name, directly in the team; None does not restrict."""
+def select_employees(
+    search: str | None = None,
+    team_id: int | None = None,
+    active: bool | None = None,
+    team_ids: Collection[int] | None = None,
+) -> RowQuery[Employee]:
+    """Return the query for employees with `search` in their name, directly in the team; None does not restrict.
+
+    team_ids  further restricts them to the members of these teams
+    """
     query = Employee.all()
     if search:
         query = query.filter(search_key__contains=search_key(search))
     if team_id is not None:
         query = query.filter(team_id=team_id)
-    return query if active is None else query.filter(active=active)
+    if active is not None:
+        query = query.filter(active=active)
+    return RowQuery(query if team_ids is None else query.filter(team_id__in=list(team_ids) or [0]))
+
+
+async def fetch_all() -> list[Employee]:
+    return await Employee.all()
+
+
+async def fetch_all_teams() -> list[Team]:
+    return await Team.all()
+
+
+async def load_names() -> tuple[dict[int, str], dict[int, str]]:
+    """Return the names of all employees and of all teams, by id."""
+    return dict(await Employee.all().values_list("id", "name")), dict(await Team.all().values_list("id", "name"))
+
+
+async def load_positions(ids: Collection[int] | None = None) -> list[Employee]:
+    """Return employees (None: all) with nothing but id, team and manager."""
+    query = Employee.all() if ids is None else Employee.filter(id__in=list(ids) or [0])
+    return await query.only("id", "team_id", "manager_id")
+
+
+async def find_by_email(email: str) -> Employee | None:
+    return await Employee.get_or_none(email=email)
+
+
+async def find_active_by_email(email: str) -> Employee | None:
+    return await Employee.get_or_none(email=email, active=True)
+
+
+async def has_email(email: str | None) -> bool:
+    """Return whether an employee has this e-mail address."""
+    return await Employee.exists(email=email)
+
+
+async def list_admins() -> list[Employee]:
+    """Return the active administrators, the first one first."""
+    return await Employee.filter(role=Role.ADMIN, active=True).order_by("id")
+
+
+async def has_other_admin(employee_id: int) -> bool:
+    """Return whether there is another active administrator than this employee."""
+    return await Employee.filter(role=Role.ADMIN, active=True).exclude(id=employee_id).exists()
+
+
+async def has_direct_reports(employee_id: int) -> bool:
+    """Return whether the employee is set as the manager of another one."""
+    return await Employee.exists(manager_id=employee_id)
+
+
+async def list_managers(employee_ids: Collection[int]) -> set[int]:
+    """Return the ids of those employees that are set as the manager of another one."""
+    rows = await Employee.filter(manager_id__in=employee_ids).values_list("manager_id")
+    return {manager_id for (manager_id,) in rows}
 
 
 class TeamMembershipHistory:
@@ -296,7 +367,7 @@ async def load_with_teams(
     team_history = TeamMembershipHistory() if existing_history is None else existing_history
     for row in result_rows:
         if row["id"] not in employees:
-            employees[row["id"]] = Employee._init_from_db(**row)
+            employees[row["id"]] = row_store.from_columns(Employee, row)
         if row["stayed_since"] is not None:
             team_history.add(row["id"], connection.to_datetime(row["stayed_since"]), row["stayed_in"])
     return EmployeesWithTeams(employees, team_history, result_rows[0]["position"] if result_rows else None)

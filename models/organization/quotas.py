@@ -16,7 +16,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models.db import connection
-from models.db.columns import foreign_key
+from models.db.columns import bool_column, foreign_key
 
 SELLING_METRIC: Final = "deals_won"  # an employee with a positive sum of it sells
 
@@ -28,7 +28,7 @@ class QuotaAssignment(Model):
     employee = foreign_key("Employee")
     employee_id: int
     since: date = fields.DateField()
-    carries_quota: bool | None = fields.BooleanField(null=True)  # type: ignore[assignment]
+    carries_quota: bool | None = bool_column(null=True)
 
     class Meta:
         table = "quota_assignment"

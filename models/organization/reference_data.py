@@ -14,7 +14,7 @@ from domain.ledger.metrics import Metric
 from models.auth.sessions import Device
 from models.crm.custom_metrics import CompanyMetric, index_metrics
 from models.crm.pipelines import Stage
-from models.db import connection
+from models.db import connection, row_store
 from models.db.query_batch import fetch_all_batched
 from models.organization.company import (
     REFERENCE_POSITION_SQL,
@@ -86,7 +86,7 @@ async def find_session_employee(
         return None, None
     row = rows[0]
     authenticated = AuthenticatedEmployee(
-        Employee._init_from_db(**row), row["ended"] is not None, bool(row["leads"]), row["active_token"] or 0
+        row_store.from_columns(Employee, row), row["ended"] is not None, bool(row["leads"]), row["active_token"] or 0
     )
     return authenticated, row["position"]
 
@@ -94,7 +94,7 @@ async def find_session_employee(
 async def find_device(digest: str) -> tuple[Device | None, ChangeLogPosition]:
     """Return the device with that digest of its token, or None, and the position of the reference data."""
     rows = await connection.fetch_rows(_DEVICE_SQL, [digest])
-    return (Device._init_from_db(**rows[0]), rows[0]["position"]) if rows else (None, None)
+    return (row_store.from_columns(Device, rows[0]), rows[0]["position"]) if rows else (None, None)
 
 
 async def load_with_employee(employee_id: int) -> tuple[Employee, bool, ReferenceData]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tortoise.expressions import Q, Subquery
-from tortoise.queryset import QuerySet
-
 from domain.permissions import Action
+from models.crm import activities
 from models.crm.activities import Activity, ActivityKind
-from models.goals.goals import Goal, OwnerKind
+from models.db import row_store
+from models.db.row_query import RowQuery
+from models.goals import goals
+from models.goals.goals import OwnerKind
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.event_cursors import parse_event_cursor
@@ -18,19 +19,19 @@ from resolvers.request.scopes import ScopeArgument
 
 async def select_activities(
     context: Context, requested_scope: ScopeArgument, kinds: Sequence[ActivityKind] | None
-) -> QuerySet[Activity]:
+) -> RowQuery[Activity]:
     """Return a query of the activities of the scope within the viewer's reach.
 
     An activity about a goal of a team or the company has no employee and is selected by the goal's owner.
     """
     scope = await scopes.resolve_scope(context, requested_scope, Action.VIEW_CARD)
     if scope is None:
-        return Activity.filter(id=0)
+        return activities.select_none()
     viewer = context.viewer
     is_visible_employee = viewer.scope_filter(Action.VIEW_CARD, "employee") & scopes.owner_filter(
         context, scope, "employee"
     )
-    is_about_employee = is_visible_employee & Q(employee_id__isnull=False)
+    is_about_employee = is_visible_employee & activities.match_employees()
     condition = is_about_employee
     if scope.kind is not OwnerKind.EMPLOYEE and viewer.device is None:
         team_ids = set(viewer.visible_goal_team_ids())
@@ -38,18 +39,13 @@ async def select_activities(
             team_ids &= context.tree.subtree_ids(scope.id)
         else:
             team_ids.add(0)
-        is_about_goal = Q(employee_id__isnull=True, team_id__in=list(team_ids) or [-1])
-        for metric, visible_team_ids in viewer.restricted_totals().items():
-            goal_ids = Subquery(Goal.filter(metric=metric).values("id"))
-            is_about_goal &= ~Q(subject_kind="Goal", subject_id__in=goal_ids) | Q(team_id__in=visible_team_ids)
-        condition = condition | is_about_goal
+        condition = condition | goals.match_activities(team_ids, viewer.restricted_totals())
     if viewer.device is not None:
-        condition = condition & ~Q(subject_kind="Goal")  # devices, such as integrations, cannot see goals
-    query = Activity.filter(condition)
-    return query.filter(kind__in=list(kinds)) if kinds else query
+        condition = condition & activities.match_records()  # devices, such as integrations, cannot see goals
+    return activities.select_activities(condition, kinds)
 
 
 async def find_activity_position(context: Context, cursor: str) -> int | None:
     """Return the activity id for a cursor of the feed or a global id; None if it is neither."""
     activity_id = parse_event_cursor(context, cursor, "Activity")
-    return activity_id if activity_id is not None and await Activity.exists(id=activity_id) else None
+    return activity_id if activity_id is not None and await row_store.exists(Activity, activity_id) else None

@@ -14,6 +14,7 @@ from domain.ledger.record_facts import DealStatus
 from domain.primitives.money import convert, from_minor, to_minor
 from models.crm.deals import Deal
 from models.crm.pipelines import Stage
+from models.db import row_store
 from models.organization import people
 from models.organization.company import Company, ExchangeRateTable
 from models.organization.people import Employee, TeamMembershipHistory
@@ -61,7 +62,7 @@ async def _add_stage_names(candidates: list[AlertCandidate]) -> list[AlertCandid
     stage_ids = {candidate.stage_id for candidate in candidates if candidate.stage_id}
     if not stage_ids:
         return candidates
-    names = {row.id: row.name for row in await Stage.filter(id__in=list(stage_ids))}
+    names = {row.id: row.name for row in await row_store.fetch(Stage, stage_ids)}
     return [
         replace(candidate, data={**candidate.data, "stage": names.get(candidate.stage_id, "")})
         if candidate.stage_id

@@ -23,9 +23,9 @@ from domain.i18n.alert_messages import format_alert
 from domain.ledger.record_facts import LeadStatus
 from domain.permissions import Role
 from domain.primitives.calendar import Calendar
-from models.crm import activities
+from models.crm import activities, leads
 from models.crm.deals import Deal
-from models.crm.leads import Lead
+from models.db import row_store
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
@@ -35,6 +35,7 @@ from resolvers.alerts import rules as alert_rules
 from resolvers.alerts.candidates import build_candidates, deal_activity_data, is_existing_open_deal, load_employees
 from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.inbox import get_viewer_language
+from resolvers.alerts.inputs import RuleInput
 from resolvers.request.context import Context
 from resolvers.request.goal_progress import has_owner_on, owner_working_time
 
@@ -51,7 +52,7 @@ class DryRunResult:
     examples: list[str]
 
 
-async def dry_run_rule(context: Context, input: Mapping[str, Any], days: int) -> DryRunResult:
+async def dry_run_rule(context: Context, input: RuleInput, days: int) -> DryRunResult:
     """Return how many alerts the rule would have raised over the past `days`, with the newest as examples.
 
     Raises OutOfRange for invalid days, and an operation error if the viewer may not manage rules.
@@ -111,7 +112,7 @@ async def _find_stalled_deals(rule: Rule, calendar: Calendar, start: datetime, n
                 replay.apply(deal_id, event)
     for deal_id in list(replay.since):
         replay.end_inactivity(deal_id, now)
-    rows = {row.id: row for row in await Deal.filter(id__in=[deal_id for deal_id, *_ in replay.stalled])}
+    rows = {row.id: row for row in await row_store.fetch(Deal, [deal_id for deal_id, *_ in replay.stalled])}
     events = []
     for deal_id, at, last_snapshot in replay.stalled:
         snapshot = last_snapshot or replay.first_snapshot.get(deal_id)
@@ -170,7 +171,7 @@ class _DealReplay:
 async def _find_untouched_leads(rule: Rule, calendar: Calendar, start: datetime, now: datetime) -> list[Event]:
     """Return the events of leads that were not touched in time; when work on a lead began may be unknown."""
     events = []
-    for lead in await Lead.filter(created_at__gte=start - _LONGEST_BREAK - timedelta(days=rule.hours or 0)):
+    for lead in await leads.fetch_created_since(start - _LONGEST_BREAK - timedelta(days=rule.hours or 0)):
         untouched_until = lead.touched_at or lead.deleted_at or (now if lead.status is LeadStatus.NEW else None)
         deadline = rules.inactivity_deadline(rule, lead.created_at, calendar)
         if untouched_until is not None and start <= deadline < untouched_until:
@@ -220,7 +221,7 @@ async def _find_goals_behind(context: Context, rule: Rule, start: datetime, now:
     """Return the events of goals that were behind when they were checked, having been on pace before."""
     schedule = await context.work_schedule()
     first, last = schedule.calendar.day_of(start), schedule.calendar.day_of(now)
-    rows = await goals.overlapping(first, last)
+    rows = await goals.fetch_overlapping(first, last)
     changes = dict(zip([row.id for row in rows], await goals.change_histories([row.id for row in rows]), strict=True))
     events = []
     for goal in rows:

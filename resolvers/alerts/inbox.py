@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from tortoise.queryset import QuerySet
 
 from domain.errors.user_errors import Forbidden, NotFound
 from domain.i18n.alert_messages import format_alert
@@ -13,14 +10,14 @@ from domain.permissions import Action, Reach
 from domain.primitives.global_ids import decode_global_id
 from models.alerts import alerts
 from models.alerts.alerts import Alert
+from models.db.row_query import RowQuery
 from resolvers.request.context import Context
 from resolvers.request.event_cursors import parse_event_cursor
 
 
-def query_inbox(context: Context, *, unread_only: bool = False) -> QuerySet[Alert]:
+def query_inbox(context: Context, *, unread_only: bool = False) -> RowQuery[Alert]:
     """Return a query of the viewer's alerts; empty for a device."""
-    query = alerts.query_inbox(context.viewer.id if _has_inbox(context) else None)
-    return query.filter(read_at=None) if unread_only else query
+    return alerts.select_inbox(context.viewer.id if _has_inbox(context) else None, unread_only=unread_only)
 
 
 def _has_inbox(context: Context) -> bool:
@@ -32,24 +29,22 @@ async def count_unread(context: Context) -> int:
 
 
 async def find(context: Context, alert_id: int) -> Alert | None:
-    return await query_inbox(context).get_or_none(id=alert_id)
+    return await query_inbox(context).find(alert_id)
 
 
 async def mark_read(context: Context, global_ids: Sequence[str] | None) -> int:
     """Mark the alerts, or all if `global_ids` is None, as read; return the number of unread alerts."""
     if global_ids is None and not _has_inbox(context):
         raise Forbidden("A device has no inbox.", "ids")
-    query = Alert.filter(recipient_id=context.viewer.id, read_at=None)
-    if global_ids is not None:
-        query = query.filter(id__in=await _resolve_ids(context, global_ids))
-    await query.update(read_at=context.now())
+    alert_ids = None if global_ids is None else await _resolve_ids(context, global_ids)
+    await alerts.mark_read(context.viewer.id, context.now(), alert_ids)
     return await count_unread(context)
 
 
 async def _resolve_ids(context: Context, global_ids: Sequence[str]) -> list[int]:
     pairs = [decode_global_id(global_id) for global_id in global_ids]
     alert_ids = [pair[1] if pair and pair[0] == "Alert" else 0 for pair in pairs]
-    inbox_ids: set[Any] = set(await query_inbox(context).filter(id__in=alert_ids).values_list("id", flat=True))
+    inbox_ids = await alerts.list_inbox_ids(context.viewer.id if _has_inbox(context) else None, alert_ids)
     for index, alert_id in enumerate(alert_ids):
         if alert_id not in inbox_ids:
             raise NotFound("There is no such alert.", "ids", str(index))

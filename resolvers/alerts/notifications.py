@@ -25,6 +25,7 @@ from domain.primitives.global_ids import encode_global_id
 from models.alerts import alerts, outbox
 from models.alerts.alerts import Alert, RaisedAlert
 from models.alerts.outbox import Delivery
+from models.db import row_store
 from models.goals.goals import Goal
 from models.organization import people, reference_data
 from models.organization.company import find_company
@@ -83,12 +84,10 @@ async def _enqueue_batch(
     )
     if any(now - notification.raised.occurred_at > _LATE_AFTER for notification in batch):
         send_at = max(send_at, now + _COLLECT_FOR)
-    alert_ids, (first_id, *other_ids) = (
-        [notification.alert_id for notification in batch],
-        [employee.id for employee in recipients],
-    )
+    alert_ids = [notification.alert_id for notification in batch]
+    recipient_ids = tuple(employee.id for employee in recipients)
     if send_at > now:
-        pending = await outbox.find_pending((first_id, *other_ids), channel, now, send_at)
+        pending = await outbox.find_pending(recipient_ids, channel, now, send_at)
         if pending is not None and await outbox.append_alerts(pending, alert_ids):
             return
     for chunk in (
@@ -96,15 +95,7 @@ async def _enqueue_batch(
         if send_at > now or len(alert_ids) > MAX_SEPARATE_MESSAGES
         else [[alert_id] for alert_id in alert_ids]
     ):
-        await Delivery.create(
-            key=str(uuid4()),
-            channel=channel,
-            recipient_id=first_id,
-            also=other_ids or None,
-            alerts=chunk,
-            created_at=now,
-            due_at=send_at,
-        )
+        await outbox.insert(str(uuid4()), channel, recipient_ids, chunk, created_at=now, due_at=send_at)
 
 
 def _quiet_hours(employee: Employee) -> tuple[int, int] | None:
@@ -199,7 +190,7 @@ async def _visible_alerts(viewer: Viewer, rows: Sequence[Alert]) -> list[Alert]:
     employee_ids = sorted({row.raised.employee_id for row in rows if row.raised.employee_id})
     employees = dict(zip(employee_ids, await people.load_by_ids(employee_ids), strict=True))
     goal_ids = [row.raised.subject_id for row in rows if row.raised.employee_id is None]
-    goals = await Goal.in_bulk(goal_ids, "id") if goal_ids else {}
+    goals = {goal.id: goal for goal in await row_store.fetch(Goal, goal_ids)}
 
     def is_visible(raised: RaisedAlert) -> bool:
         if raised.employee_id is None:
@@ -212,11 +203,11 @@ async def _visible_alerts(viewer: Viewer, rows: Sequence[Alert]) -> list[Alert]:
 
 async def mark_dropped(delivery: Delivery, now: datetime) -> None:
     """Mark a message as never to be sent: it has no reader left."""
-    await Delivery.filter(id=delivery.id).update(dead_at=now, due_at=None)
+    await outbox.mark_dead(delivery, now)
 
 
 async def mark_sent(delivery: Delivery, now: datetime) -> None:
-    await Delivery.filter(id=delivery.id).update(sent_at=now, due_at=None)
+    await outbox.mark_sent(delivery, now)
 
 
 async def mark_failed(delivery: Delivery, now: datetime, jitter: float, *, permanent: bool = False) -> bool:
@@ -226,8 +217,7 @@ async def mark_failed(delivery: Delivery, now: datetime, jitter: float, *, perma
     permanent  no further attempt can succeed
     """
     if permanent or now - (delivery.since or now) >= GIVE_UP_AFTER:
-        await Delivery.filter(id=delivery.id).update(dead_at=now, due_at=None)
+        await outbox.mark_dead(delivery, now)
         return True
-    retry_at = now + compute_retry_delay(delivery.attempts, jitter)
-    await Delivery.filter(id=delivery.id).update(due_at=retry_at)
+    await outbox.retry_at(delivery, now + compute_retry_delay(delivery.attempts, jitter))
     return False

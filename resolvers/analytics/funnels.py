@@ -33,7 +33,7 @@ from resolvers.request.scopes import Scope, ScopeArgument
 
 @dataclass(frozen=True)
 class FunnelQuery:
-    """The arguments of a funnel; the period as sorted pairs of a PeriodInput, the pipeline as a global id."""
+    """The arguments of a funnel; the pipeline as a global id."""
 
     period: PeriodKey | None = None
     pipeline: str | None = None

@@ -38,7 +38,7 @@ MAX_POINTS: Final = 10_000  # of all series of a scope; five times as many of al
 
 @dataclass(frozen=True)
 class StatisticsQuery:
-    """The arguments of statistics; the period as sorted pairs of a PeriodInput, metrics None for all."""
+    """The arguments of statistics; metrics None for all."""
 
     period: PeriodKey | None = None
     interval: Interval = Interval.DAY

@@ -19,10 +19,11 @@ from domain.permissions import Action
 from domain.primitives.periods import Period
 from models.analytics import worktime
 from models.analytics.worktime import WorkDay
+from models.db import row_store
 from models.live import presence
 from models.organization.people import Employee
 from resolvers.activities.entries import RecordChange
-from resolvers.crm.change_effects import apply_change_effects
+from resolvers.crm.change_effects import apply_effects, compute_effects
 from resolvers.request.context import Context
 from resolvers.request.periods import PeriodKey, resolve_query_period
 
@@ -74,7 +75,7 @@ async def record_heartbeat(context: Context) -> DayWorkTime:
                 first_seen_at=interval.start, last_seen_at=interval.end,
             )  # fmt: skip
         row.add_interval(interval)
-        await row.save()
+        await row_store.save(row)
     last_posted_at = max((row.counted_at for row in rows.values() if row.counted_at), default=None)
     if last_posted_at is None or now - last_posted_at >= _POST_INTERVAL:
         await _post_work_time(context, list(rows.values()))
@@ -102,9 +103,9 @@ async def _post_work_time(context: Context, rows: Sequence[WorkDay]) -> None:
             continue
         facts_before = row.facts()
         row.counted, row.counted_at = row.seconds, context.now()
-        await row.save(update_fields=["counted", "counted_at"])
+        await row_store.save(row, "counted", "counted_at")
         changes.append(RecordChange("WorkDay", row.id, facts_before if facts_before.seconds else None, row.facts()))
-    await apply_change_effects(context, changes)
+    await apply_effects(context, compute_effects(changes))
 
 
 def _day_from_row(row: WorkDay) -> DayWorkTime:
@@ -130,7 +131,7 @@ async def load_work_times(context: Context, requests: Sequence[tuple[Employee, P
         if period.days * len(employees) > _MAX_DAYS:
             raise BadInput(f"These are more than {_MAX_DAYS} days: ask for a shorter period.", field="period")
         rows = await context.fetch(
-            worktime.days_between({employee.id for employee in employees}, period.start, period.end)
+            worktime.select_days({employee.id for employee in employees}, period.start, period.end)
         )
         for employee in employees:
             worked_days = {row.day: _day_from_row(row) for row in rows if row.employee_id == employee.id}

@@ -19,6 +19,7 @@ from typing import Final
 
 from domain.errors.operation_errors import Throttled
 from domain.errors.user_errors import Invalid
+from models.db import row_store
 from models.organization import accounts
 from models.organization.accounts import Account
 from models.organization.people import Employee
@@ -77,7 +78,7 @@ async def check_password(
 
 async def check_current_password(context: Context, employee_id: int, password: str) -> str | None:
     """Return the hash of the employee's password, which must be this one; wrong ones are counted as at a sign-in."""
-    employee = await Employee.get(id=employee_id)
+    employee = await row_store.get(Employee, employee_id)
     email = employee.email or f"employee:{employee_id}"
     account = await accounts.find_account(email, context.client.network)
     if not await check_password(context, email, account, password):

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 from domain.errors.user_errors import Invalid, NotFound
-from domain.permissions import Action
+from domain.permissions import Action, DeviceKind
 from domain.primitives.global_ids import decode_global_id
+from models.auth import sessions as device_rows
 from models.auth.sessions import Device
+from models.db import row_store
 from models.goals.goals import OwnerKind
 from resolvers.auth import audit, sessions
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields
 
 
-async def create_device(context: Context, input: InputFields) -> tuple[Device, str]:
+async def create_device(
+    context: Context, *, name: str, kind: DeviceKind, scope_id: str | None = None
+) -> tuple[Device, str]:
     """Create a device and return it with its token, which is not stored and cannot be shown again."""
     context.viewer.require_admin("Only an administrator can make and revoke devices.")
     team_id = None
-    if input.get("scope") is not None:
-        scope = await scopes.find_scope(context, input["scope"])
+    if scope_id is not None:
+        scope = await scopes.find_scope(context, scope_id)
         if scope is None:
             raise NotFound("There is no such team.", "input", "scope")
         if scope.kind is OwnerKind.EMPLOYEE:
             raise Invalid("A device stands for a team or the company.", "input", "scope")
         team_id = scope.id if scope.kind is OwnerKind.TEAM else None
     token, digest = sessions.new_device_token()
-    device = await Device.create(
-        name=validation.clean_name(input["name"], "input", "name"),
-        kind=input["kind"],
-        team_id=team_id,
-        digest=digest,
-        created_at=context.now(),
+    name = validation.clean_name(name, "input", "name")
+    device = await row_store.insert(
+        Device(name=name, kind=kind, team_id=team_id, digest=digest, created_at=context.now())
     )
     audit.record(context, "device created", device=device.id, kind=device.kind, team=team_id)
     return device, token
@@ -39,12 +39,12 @@ async def create_device(context: Context, input: InputFields) -> tuple[Device, s
 async def revoke_device(context: Context, global_id: str) -> Device:
     """Revoke a device; its open sockets close."""
     decoded_id = decode_global_id(global_id)
-    device = await Device.get_or_none(id=decoded_id[1]) if decoded_id and decoded_id[0] == "Device" else None
+    device = await row_store.find(Device, decoded_id[1]) if decoded_id and decoded_id[0] == "Device" else None
     if device is None or not context.viewer.can_company_wide(Action.ADMINISTER):  # only administrators see devices
         raise NotFound("There is no such device.", "id")
     if device.revoked_at is None:
         device.revoked_at = context.now()
-        await device.save(update_fields=["revoked_at"])
+        await row_store.save(device, "revoked_at")
         context.publish(f"device:{device.id}")
         audit.record(context, "device revoked", device=device.id)
     return device
@@ -54,4 +54,4 @@ async def list_devices(context: Context) -> list[Device]:
     """Return all devices, newest first; an empty list for viewers other than administrators."""
     if not context.viewer.can_company_wide(Action.ADMINISTER):
         return []
-    return await Device.all().order_by("-id")
+    return await device_rows.list_devices()

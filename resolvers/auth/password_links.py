@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from domain.auth.password_links import LINK_LIFETIMES, LinkPurpose
 from domain.errors.operation_errors import Throttled
@@ -20,7 +19,8 @@ from domain.i18n.account_messages import format_link_mail
 from domain.permissions import Action
 from models.auth import password_links, sign_ins
 from models.auth.password_links import PasswordLink, PasswordMail
-from models.organization import accounts
+from models.db import row_store
+from models.organization import accounts, people
 from models.organization.company import find_company
 from models.organization.people import Employee
 from resolvers.auth import attempts, audit, passwords
@@ -30,26 +30,25 @@ from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
 from resolvers.request.rate_limits import RateLimit
 
-InputFields = Mapping[str, Any]
 TOKEN_PREFIX: Final = "slp_"
 RESETS_PER_NETWORK: Final = RateLimit("resets from a network", 20, timedelta(hours=1))
 RESETS_PER_ACCOUNT: Final = RateLimit("resets of an account", 3, timedelta(hours=1))
 
 
-async def invite_employee(context: Context, input: InputFields) -> tuple[Employee, str | None]:
+async def invite_employee(context: Context, employee_global_id: str, *, send: bool) -> tuple[Employee, str | None]:
     """Give an employee a link to set their password.
 
     Returns the employee, and the link if it was not sent by mail: because this server sends none, or because `send`
     is false.
     """
-    employee = await _find_employee(context, input["employee"], "input", "employee")
+    employee = await _find_employee(context, employee_global_id, "input", "employee")
     if not employee.active:
         raise Conflict("This employee is not active: activate them first.", "input", "employee")
     if employee.email is None:
         raise Required("Give the employee an e-mail address first: they sign in with it.", "input", "employee")
     purpose, now = choose_purpose(employee), context.now()
     audit.record(context, "password link made", employee=employee.id, purpose=purpose)
-    if input.get("send") is not False and context.services.mails_links:
+    if send and context.services.mails_links:
         await _request_mail(employee.email, purpose, context.language, now)
         return employee, None
     return employee, await create_link(employee, purpose, context.services.public_url, now)
@@ -94,7 +93,7 @@ async def request_reset(context: Context, email: str) -> None:
 
 
 async def _request_mail(email: str, purpose: LinkPurpose, language: str, now: datetime) -> None:
-    await PasswordMail.create(email=email, purpose=purpose, language=language, requested_at=now, due_at=now)
+    await row_store.insert(PasswordMail(email=email, purpose=purpose, language=language, requested_at=now, due_at=now))
 
 
 def choose_purpose(employee: Employee) -> LinkPurpose:
@@ -104,12 +103,11 @@ def choose_purpose(employee: Employee) -> LinkPurpose:
 async def create_link(employee: Employee, purpose: LinkPurpose, public_url: str | None, now: datetime) -> str:
     """Create a link and return it, as a path if the server's public address is not configured."""
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    await PasswordLink.create(
-        employee_id=employee.id,
-        purpose=purpose,
-        digest=_digest(token),
-        created_at=now,
-        expires_at=now + LINK_LIFETIMES[purpose],
+    expires_at = now + LINK_LIFETIMES[purpose]
+    await row_store.insert(
+        PasswordLink(
+            employee_id=employee.id, purpose=purpose, digest=_digest(token), created_at=now, expires_at=expires_at
+        )
     )
     return f"{public_url or ''}/password#token={token}"
 
@@ -120,7 +118,7 @@ async def set_password(context: Context, token: str, password: str) -> str:
     The link ends with it, as do all others of the employee and all their sessions, and their sign-in is unlocked. The
     same call again within `REPEAT_WINDOW` has the same answer, since the first one may have been lost.
     """
-    link = await PasswordLink.get_or_none(digest=_digest(token)).select_related("employee")
+    link = await password_links.find_link(_digest(token))
     if link is None:
         await attempts.count_wrong_token(context.services.rate_limiter, context.client.network, token)
         raise Invalid(_INVALID_LINK, "input", "token")
@@ -169,7 +167,7 @@ class LinkMail:
 
 async def render_mail(mail: PasswordMail, public_url: str | None, now: datetime) -> LinkMail | None:
     """Create the link of a requested mail and render it; None if no active employee has the address."""
-    employee = await Employee.get_or_none(email=mail.email, active=True)
+    employee = await people.find_active_by_email(mail.email)
     company = await find_company()
     if employee is None or company is None:
         return None

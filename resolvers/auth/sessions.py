@@ -25,7 +25,7 @@ from domain.errors.operation_errors import Unauthenticated
 from domain.errors.user_errors import Invalid
 from models.auth import sessions, sign_ins
 from models.auth.sessions import Device, RefreshToken, Session
-from models.db import connection
+from models.db import connection, row_store
 from models.db.errors import DatabaseUnavailable, StorageFull
 from models.organization import accounts, people
 from models.organization import reference_data as reference_models
@@ -80,8 +80,10 @@ async def sign_in(context: Context, email: str, password: str, trust_token: str 
     refresh_token = secrets.token_urlsafe(32)
     async with connection.transaction():
         expires_at = _compute_expiry(now, now, services)
-        session = await Session.create(employee_id=account.employee.id, started_at=now, expires_at=expires_at)
-        await RefreshToken.create(session_id=session.id, digest=_digest(refresh_token))
+        session = await row_store.insert(
+            Session(employee_id=account.employee.id, started_at=now, expires_at=expires_at)
+        )
+        await row_store.insert(RefreshToken(session_id=session.id, digest=_digest(refresh_token)))
         await sign_ins.remember_network(account.employee.id, network, now)
     result = await _issue_access_token(context, session.id, refresh_token, account.employee)
     audit.record(context, "signed in", session=session.id)
@@ -106,7 +108,7 @@ async def refresh(context: Context, token: str) -> SignInResult:
     again. Raises Unauthenticated; a token that must have leaked revokes its session.
     """
     network, now = context.client.network, context.clock()
-    row = await RefreshToken.get_or_none(digest=_digest(token)).select_related("session__employee")
+    row = await sessions.find_refresh_token_with_employee(_digest(token))
     if row is None:
         await attempts.count_wrong_token(context.services.rate_limiter, network, token)
         raise Unauthenticated(_INVALID_REFRESH_TOKEN)
@@ -117,7 +119,7 @@ async def refresh(context: Context, token: str) -> SignInResult:
         successor = await _issue_successor(row, token, network, now)
         if successor is not None:
             expires_at = _compute_expiry(session.started_at, now, context.services)
-            await Session.filter(id=session.id).update(expires_at=expires_at)
+            await sessions.set_expiry(session.id, expires_at)
             await sign_ins.remember_network(session.employee_id, network, now)
     if successor is None:
         audit.record_refusal(context, "refresh token reused", session=session.id, employee=session.employee_id)
@@ -135,12 +137,13 @@ async def _issue_successor(row: RefreshToken, token: str, network: str, now: dat
     salt = secrets.token_hex(32)
     if await sessions.use_refresh_token(row.id, now, network, salt):
         text = _derive_successor(token, salt)
-        return (await RefreshToken.create(session_id=row.session_id, digest=_digest(text))).id, text
-    row = await RefreshToken.get(id=row.id).select_related("session")  # as another call has left it
+        return (await row_store.insert(RefreshToken(session_id=row.session_id, digest=_digest(text)))).id, text
+    row = await sessions.get_refresh_token_with_session(row.id)  # as another call has left it
     if row.used_at is None or row.successor_salt is None or now - row.used_at > REPEAT_WINDOW:
         return None
     text = _derive_successor(token, row.successor_salt)
-    successor = await RefreshToken.get(digest=_digest(text))
+    successor = await sessions.find_refresh_token(_digest(text))
+    assert successor is not None
     is_in_use = successor.used_at is not None or (row.session.active_token_id or 0) >= successor.id
     return None if is_in_use and row.used_from != network else (successor.id, text)
 
@@ -153,7 +156,7 @@ def _derive_successor(token: str, salt: str) -> str:
 
 async def sign_out(context: Context, token: str) -> None:
     """End the session of a refresh token; ignore an unknown token."""
-    row = await RefreshToken.get_or_none(digest=_digest(token))
+    row = await sessions.find_refresh_token(_digest(token))
     if row is not None:
         await _end_session(context, row.session_id)
         audit.record(context, "signed out", session=row.session_id)
@@ -162,7 +165,7 @@ async def sign_out(context: Context, token: str) -> None:
 async def _end_session(context: Context, session_id: int) -> None:
     """Revoke a session and publish it, so that its open sockets close."""
     async with context.unit_of_work():
-        await Session.filter(id=session_id, revoked_at=None).update(revoked_at=context.now())
+        await sessions.end_session(session_id, context.now())
         context.publish(f"session:{session_id}")
 
 
@@ -182,7 +185,7 @@ async def _issue_access_token(
 
 
 async def _load_viewer(employee: Employee, session_id: int, expires_at: datetime) -> Viewer:
-    has_direct_reports = await Employee.exists(manager_id=employee.id)
+    has_direct_reports = await people.has_direct_reports(employee.id)
     return Viewer.for_employee(
         employee, await people.load_team_tree(), session_id, expires_at, has_direct_reports=has_direct_reports
     )
@@ -266,7 +269,7 @@ async def _authenticate_device(token: str, services: Services, now: datetime) ->
         raise Unauthenticated(_INVALID_TOKEN)
     if device.last_seen_at is None or now - device.last_seen_at >= _LAST_SEEN_INTERVAL:
         device.last_seen_at = now
-        await device.save(update_fields=["last_seen_at"])
+        await row_store.save(device, "last_seen_at")
     reference_data = await services.reference_data_at(position)
     return replace(Viewer.for_device(device, reference_data.tree), reference_data=reference_data)
 
@@ -277,22 +280,22 @@ async def reload_viewers(viewers: Sequence[Viewer]) -> list[Viewer | None]:
     Reads sessions, devices and managers in batches, so many open sockets cost few statements.
     """
     tree = await people.load_team_tree()
-    sessions: dict[int, Session] = {}
+    sessions_by_id: dict[int, Session] = {}
     devices: dict[int, Device] = {}
     manager_ids: set[int] = set()
     for offset in range(0, len(viewers), _BATCH_SIZE):
         batch = viewers[offset : offset + _BATCH_SIZE]
         session_ids = {viewer.session_id for viewer in batch if viewer.employee is not None}
-        sessions |= {row.id: row for row in await Session.filter(id__in=session_ids).select_related("employee")}
-        devices |= await Device.in_bulk({viewer.device.id for viewer in batch if viewer.device is not None}, "id")
+        sessions_by_id |= await sessions.load_with_employees(session_ids)
+        devices |= await sessions.load_devices({viewer.device.id for viewer in batch if viewer.device is not None})
         employee_ids = {viewer.id for viewer in batch if viewer.id is not None}
-        manager_ids.update(await Employee.filter(manager_id__in=employee_ids).values_list("manager_id", flat=True))  # type: ignore[arg-type]
+        manager_ids |= await people.list_managers(employee_ids)
 
     def reload(viewer: Viewer) -> Viewer | None:
         if viewer.device is not None:
             device = devices.get(viewer.device.id)
             return Viewer.for_device(device, tree) if device is not None and device.revoked_at is None else None
-        session = sessions.get(viewer.session_id or 0)
+        session = sessions_by_id.get(viewer.session_id or 0)
         if session is None or session.revoked_at is not None:
             return None
         employee = session.employee

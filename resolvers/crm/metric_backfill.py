@@ -28,6 +28,7 @@ from domain.ledger.record_facts import (
     WorkFacts,
 )
 from models.crm import custom_metrics
+from models.db import row_store
 from models.ledger import reconciliation
 from models.ledger.reconciliation import PostedSum
 from resolvers.crm.change_effects import publish_posted_scores
@@ -89,7 +90,7 @@ def is_company_metric(metric: Metric) -> bool:
 
 async def count_records(metric: Metric) -> int:
     """Return the number of records that the metric is computed from, deleted ones included."""
-    return await SOURCE_MODELS[_source_kind_of(metric)].all().count()
+    return await row_store.count(SOURCE_MODELS[_source_kind_of(metric)])
 
 
 def _source_kind_of(metric: Metric) -> str:
@@ -118,7 +119,7 @@ async def backfill_metric(
         async with context.unit_of_work():  # under the lock of all writers: no record changes between read and posting
             records, differences = await _find_differences(context, metric, kind, first_id, last_id)
             postings = await post_differences(context, differences)
-            await publish_posted_scores(context, [posting.score for posting in postings], notify=False)
+            await publish_posted_scores(context, [posting.score for posting in postings])
         result.records += records
         result.postings += len(postings)
         result.late += sum(posting.late for posting in postings)
@@ -133,7 +134,7 @@ async def _find_differences(
 
     What is missing is late, whatever its day, if anything of the metric was posted late for the record before.
     """
-    rows: list[Any] = await SOURCE_MODELS[kind].filter(id__gte=first_id, id__lte=last_id)
+    rows: list[Any] = await row_store.fetch_range(SOURCE_MODELS[kind], first_id, last_id)
     sums_by_source: dict[int, list[PostedSum]] = defaultdict(list)
     for posted_sum in await reconciliation.posted_sums(kind, first_id, last_id, metric=metric.key):
         sums_by_source[posted_sum.source_id].append(posted_sum)

@@ -14,6 +14,7 @@ from models.forecasting.snapshots import ForecastSnapshot
 from models.goals.goals import OwnerKind
 from resolvers.forecasting.forecasts import Forecast, ForecastQuery, MoneyBasis, load_forecasts
 from resolvers.request.context import Context
+from resolvers.request.periods import PeriodKey
 
 _SNAPSHOT_PERIODS: Final = (
     (PeriodKind.MONTH, 0),
@@ -42,7 +43,7 @@ def _snapshot_requests(context: Context) -> Iterator[tuple[OwnerKind, int, Forec
     scopes = [(OwnerKind.COMPANY, 0), *((OwnerKind.TEAM, team) for team in sorted(context.tree.teams))]
     for kind, offset in _SNAPSHOT_PERIODS:
         for basis in MoneyBasis:
-            query = ForecastQuery((("kind", kind), ("offset", offset)), basis)
+            query = ForecastQuery(PeriodKey(kind, offset=offset), basis)
             yield from ((*scope, query) for scope in scopes)
 
 

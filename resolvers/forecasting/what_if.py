@@ -51,7 +51,7 @@ async def apply_what_if(
     new_statuses: dict[int, DealStatus] = {}
     for deal in won.values():
         if deal.status is not DealStatus.WON:
-            owner: Employee = resolver.get_row("Employee", deal.owner_id)
+            owner = resolver.get_row(Employee, deal.owner_id)
             key = (owner.id, owner.team_id or 0)
             booked[key] = booked.get(key, 0) + await _amount_if_won(context, snapshot, deal, basis)
             new_statuses[deal.id] = DealStatus.WON
@@ -66,7 +66,7 @@ async def apply_what_if(
 
 def _resolve_deals(resolver: IdResolver, global_ids: Sequence[str], field_path: str) -> dict[int, Deal]:
     try:
-        deals = [resolver.resolve_record("Deal", global_id) for global_id in global_ids]
+        deals = [resolver.resolve_record(Deal, global_id) for global_id in global_ids]
     except UserError as error:
         raise BadInput("There is no such deal: give the ids of deals that you can see.", field=field_path) from error
     return {deal.id: deal for deal in deals}

@@ -7,50 +7,50 @@ from typing import Any
 
 from domain.ledger.metrics import Score
 from models.crm.activities import ActivityKind
+from models.db import row_store
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
 from resolvers.activities.entries import ActivityEntry
 from resolvers.activities.log import write_activity_entries
-from resolvers.alerts import evaluation
-from resolvers.alerts.settlement import settle_goal_alerts
+from resolvers.alerts.evaluation import evaluate_alerts
+from resolvers.alerts.settlement import MovedGoals
 from resolvers.request.context import Context
 
 
-async def publish_goal_changes(
+async def publish_goal_changes(context: Context, goals: Sequence[Goal]) -> None:
+    """Publish that goals have moved, announce those achieved for the first time, and evaluate the alerts about them."""
+    moved_goals = await mark_goals_moved(context, goals)
+    await write_activity_entries(context, moved_goals.achievements)
+    await evaluate_alerts(context, (), moved_goals, notify=True)
+
+
+async def mark_goals_moved(
     context: Context,
-    moved_goals: Sequence[Goal],
-    *,
-    notify: bool = True,
+    goals: Sequence[Goal],
     current_values: Mapping[int, int] | None = None,
     alerted_goal_ids: Collection[int] | None = None,
-) -> None:
-    """Publish that goals have moved, and announce those achieved for the first time with their current target.
+) -> MovedGoals:
+    """Publish that goals have moved, and mark those as announced that are achieved with their present target.
 
-    notify            False for an import: achieved goals are marked as announced, but neither recorded nor alerted
-    reached_values    current values of goals, where already loaded; by goal id
+    current_values    current values of goals, where already loaded; by goal id
     alerted_goal_ids  goals that have an alert to resolve or to stand again; None: not loaded
     """
-    if not moved_goals:
-        return
+    if not goals:
+        return MovedGoals()
     assert context.current_unit_of_work is not None
-    context.current_unit_of_work.moved_goals.update((goal.id, goal) for goal in moved_goals)
-    context.publish(*(f"goal:{goal.id}" for goal in moved_goals))
-    values = await _load_current_values(moved_goals, current_values or {})
-    context.goal_values.update((goal.id, value) for goal, value in zip(moved_goals, values, strict=True))
-    await settle_goal_alerts(context, list(zip(moved_goals, values, strict=True)), alerted_goal_ids)
-    achieved_entries = []
-    for goal, value in zip(moved_goals, values, strict=True):
+    context.current_unit_of_work.moved_goals.update((goal.id, goal) for goal in goals)
+    context.publish(*(f"goal:{goal.id}" for goal in goals))
+    values = await _load_current_values(goals, current_values or {})
+    context.goal_values.update((goal.id, value) for goal, value in zip(goals, values, strict=True))
+    achievements = []
+    for goal, value in zip(goals, values, strict=True):
         if value < goal.target or goal.target in goal.announced or goal.archived_at is not None:
             continue
         goal.announced = [*goal.announced, goal.target]
-        await goal.save(update_fields=["announced"])
-        achieved_entries.append(make_goal_entry(context, goal, ActivityKind.GOAL_ACHIEVED, reached=goal.target))
-    if notify and achieved_entries:
-        await write_activity_entries(context, achieved_entries)
-        await evaluation.raise_for_events(
-            context, [evaluation.to_event(entry, context.viewer.id) for entry in achieved_entries]
-        )
+        await row_store.save(goal, "announced")
+        achievements.append(make_goal_entry(context, goal, ActivityKind.GOAL_ACHIEVED, reached=goal.target))
+    return MovedGoals(list(goals), values, alerted_goal_ids, achievements)
 
 
 def goal_list_topics(rows: Iterable[Goal]) -> set[str]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from domain.primitives.units import Unit, format_decimal, from_smallest
 from models.crm.activities import ActivityKind
+from models.db import row_store
 from models.goals.goals import Goal, GoalChange
 from resolvers.activities.log import write_activity_entries
 from resolvers.goals.affected_goals import goal_list_topics, make_goal_entry, publish_goal_changes
@@ -22,7 +23,7 @@ async def apply_changes(context: Context, goal: Goal, requested: Mapping[str, An
         return
     currency = (await context.company()).currency
     before = {column: getattr(goal, column) for column in changed}
-    await GoalChange.bulk_create(
+    await row_store.insert_all(
         [
             GoalChange(
                 goal_id=goal.id,
@@ -39,8 +40,9 @@ async def apply_changes(context: Context, goal: Goal, requested: Mapping[str, An
         column: [format_value(column, before[column], unit, currency), format_value(column, value, unit, currency)]
         for column, value in changed.items()
     }
-    goal.update_from_dict(changed)
-    await goal.save(update_fields=list(changed))
+    for column, value in changed.items():
+        setattr(goal, column, value)
+    await row_store.save(goal, *changed)
     await write_activity_entries(
         context, [make_goal_entry(context, goal, ActivityKind.GOAL_CHANGED, changed=formatted_changes)]
     )

@@ -7,8 +7,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from tortoise.expressions import Q
-
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange
 from domain.i18n.metric_names import metric_name
 from domain.i18n.period_labels import format_period
@@ -17,10 +15,12 @@ from domain.primitives.global_ids import decode_global_id
 from domain.primitives.periods import Period, PeriodKind
 from domain.primitives.units import Unit
 from models.crm.activities import ActivityKind
+from models.db import row_store
+from models.db.row_query import Condition
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.ledger import scores
-from models.organization import memberships
+from models.organization import memberships, people
 from models.organization.people import Employee
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
@@ -28,73 +28,74 @@ from resolvers.goals import pro_rating
 from resolvers.goals.affected_goals import make_goal_entry
 from resolvers.goals.goal_edits import apply_changes, format_value, mark_moved
 from resolvers.goals.goal_owners import load_goal_owners
+from resolvers.goals.inputs import GoalInput, GoalUpdateInput
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
 from resolvers.request.goal_visibility import filter_visible
 from resolvers.request.metric_lookup import find_metric
-from resolvers.request.periods import resolve_period
+from resolvers.request.periods import PeriodKey, resolve_period
 from resolvers.request.scopes import Scope
-from resolvers.request.validation import InputFields
 
 _MAX_GOALS: Final = 1000  # of a list
 
 
-async def set_goal(context: Context, input: InputFields) -> Goal:
+async def set_goal(context: Context, input: GoalInput) -> Goal:
     """Create a goal of an employee, a team or the company for a period; return an existing one that is equal.
 
     Raises Conflict for another goal of the same metric, owner and period.
     """
-    scope = await scopes.find_scope(context, input["owner"])
+    scope = await scopes.find_scope(context, input.owner)
     if scope is None or not scopes.can_see(context, scope):
         raise NotFound("There is no such employee, team or company.", "input", "owner")
     if not scopes.can_act_on(context, Action.SET_GOALS, scope):
         raise Forbidden("You can set goals only for those below you.", "input", "owner")
     if scope.employee is not None and not scope.employee.active:
         raise Conflict(f"{scope.employee.name} has left the company: name someone who works there.", "input", "owner")
-    metric = await find_metric(context, input["metric"], "input", "metric")
-    goal_period = await resolve_period(context, input["period"], "input", "period")
-    recurring = bool(input.get("recurring"))
-    _check_recurring(recurring, goal_period.kind)
+    metric = await find_metric(context, input.metric, "input", "metric")
+    goal_period = await resolve_period(context, input.period, "input", "period")
+    _check_recurring(input.recurring, goal_period.kind)
     company = await context.company()
     target, full_target = await _target_columns(
         context,
         scope.kind,
         scope.id,
         goal_period,
-        _parse_target(input["target"], metric.unit, company.currency),
-        bool(input.get("proRated")),
+        _parse_target(input.target, metric.unit, company.currency),
+        input.pro_rated,
     )
-    given_name = validation.clean_optional_line(input.get("name"), "input", "name")
-    existing = await goals.competing(scope.kind, scope.id, metric.key, goal_period, until=goal_period.end).first()
+    given_name = validation.clean_optional_line(input.name, "input", "name")
+    existing = await goals.find_competing(scope.kind, scope.id, metric.key, goal_period, until=goal_period.end)
     if existing is not None:
         is_repetition = (existing.period, existing.target, existing.full_target, existing.recurring) == (
             goal_period,
             target,
             full_target,
-            recurring,
+            input.recurring,
         )
         if is_repetition and given_name in (None, existing.name):
             return existing
         raise Conflict("There is a goal for this metric, owner and period already: change that one.", "input", "period")
     name = given_name or f"{metric_name(metric, context.language)}, {format_period(goal_period, context.language)}"
-    goal = await Goal.create(
-        name=name[:200],
-        owner_kind=scope.kind,
-        owner_id=scope.id,
-        metric=metric.key,
-        target=target,
-        full_target=full_target,
-        kind=goal_period.kind,
-        first_day=goal_period.start,
-        last_day=goal_period.end,
-        recurring=recurring,
-        created_by_id=context.viewer.id,
-        created_at=context.now(),
+    goal = await row_store.insert(
+        Goal(
+            name=name[:200],
+            owner_kind=scope.kind,
+            owner_id=scope.id,
+            metric=metric.key,
+            target=target,
+            full_target=full_target,
+            kind=goal_period.kind,
+            first_day=goal_period.start,
+            last_day=goal_period.end,
+            recurring=input.recurring,
+            created_by_id=context.viewer.id,
+            created_at=context.now(),
+        )
     )
     [value] = await scores.goal_values([goal])
     if value >= goal.target:  # already reached when it is set: no crossing, so no announcement
         goal.announced = [goal.target]
-        await goal.save(update_fields=["announced"])
+        await row_store.save(goal, "announced")
     await write_activity_entries(
         context,
         [make_goal_entry(context, goal, ActivityKind.GOAL_SET, **_activity_data(goal, metric.unit, company.currency))],
@@ -103,14 +104,13 @@ async def set_goal(context: Context, input: InputFields) -> Goal:
     return goal
 
 
-async def update_goal(context: Context, input: InputFields) -> Goal:
+async def update_goal(context: Context, input: GoalUpdateInput) -> Goal:
     """Change name, target, pro-rating or recurrence; each change is kept with its author, time, old and new value.
 
     `ifVersion` makes the update conditional: Conflict if the goal has another version by now.
     """
-    goal = await _find_editable(context, input["id"], "input", "id")
-    expected_version = input.get("ifVersion")
-    if expected_version is not None and expected_version != goal.version:
+    goal = await _find_editable(context, input.id, "input", "id")
+    if input.if_version is not None and input.if_version != goal.version:
         raise Conflict(
             f"The goal has changed in the meantime: its version is {goal.version} now.", "input", "ifVersion"
         )
@@ -119,22 +119,21 @@ async def update_goal(context: Context, input: InputFields) -> Goal:
     metric = await find_metric(context, goal.metric)
     company = await context.company()
     requested: dict[str, Any] = {}
-    if input.get("name") is not None:
-        requested["name"] = validation.clean_name(input["name"], "input", "name")
-    pro_rated = input.get("proRated")
-    if input.get("target") is not None or pro_rated is not None:
+    if input.name is not None:
+        requested["name"] = validation.clean_name(input.name, "input", "name")
+    if input.target is not None or input.pro_rated is not None:
         full_target = (
             goal.full_target or goal.target
-            if input.get("target") is None
-            else _parse_target(input["target"], metric.unit, company.currency)
+            if input.target is None
+            else _parse_target(input.target, metric.unit, company.currency)
         )
-        is_pro_rated = goal.full_target is not None if pro_rated is None else pro_rated
+        is_pro_rated = goal.full_target is not None if input.pro_rated is None else input.pro_rated
         requested["target"], requested["full_target"] = await _target_columns(
             context, goal.owner_kind, goal.owner_id, goal.period, full_target, is_pro_rated
         )
-    if input.get("recurring") is not None:
-        _check_recurring(input["recurring"], goal.kind)
-        requested["recurring"] = input["recurring"]
+    if input.recurring is not None:
+        _check_recurring(input.recurring, goal.kind)
+        requested["recurring"] = input.recurring
     await apply_changes(context, goal, requested, metric.unit)
     return goal
 
@@ -144,7 +143,7 @@ async def archive_goal(context: Context, global_id: str) -> Goal:
     goal = await _find_editable(context, global_id, "id")
     if goal.archived_at is None:
         goal.archived_at = context.now()
-        await goal.save(update_fields=["archived_at"])
+        await row_store.save(goal, "archived_at")
         await write_activity_entries(context, [make_goal_entry(context, goal, ActivityKind.GOAL_ARCHIVED)])
         mark_moved(context, goal)
         await resolve_all([("Goal", goal.id)], context.now())
@@ -198,7 +197,7 @@ async def _find_editable(context: Context, global_id: str, *path: str) -> Goal:
 
 
 async def _load_owner(context: Context, goal: Goal) -> Any:
-    employee = await Employee.get(id=goal.owner_id) if goal.owner_kind is OwnerKind.EMPLOYEE else None
+    employee = await row_store.get(Employee, goal.owner_id) if goal.owner_kind is OwnerKind.EMPLOYEE else None
     return scopes.get_owner_row(context, goal.owner_kind, goal.owner_id, employee, await context.company())
 
 
@@ -239,22 +238,22 @@ async def find_visible(context: Context, goal_ids: Sequence[int]) -> list[Goal |
 
 
 async def goals_of_scope(
-    context: Context, scope: Scope, period_input: InputFields | None, *, include_archived: bool
+    context: Context, scope: Scope, period_key: PeriodKey | None, *, include_archived: bool
 ) -> list[Goal]:
     """Return the scope's own goals of periods that overlap the input period (None: that contain today)."""
     if not context.viewer.can_see_goals_of(scope.kind, scope.id, scope.employee):
         return []
     if scope.employee is not None:
         context.loaded_employees[scope.id] = scope.employee  # other fields of these goals check its rights, too
-    condition = Q(owner_kind=scope.kind, owner_id=scope.id)
-    rows = await _list_matching(context, condition, period_input, None, include_archived)
+    condition = goals.match_owner(scope.kind, scope.id)
+    rows = await _list_matching(context, condition, period_key, None, include_archived)
     return [row for row in rows if context.viewer.can_see_goal(row, scope.employee)]
 
 
 async def list_goals(
     context: Context,
     scope_global_id: str | None,
-    period_input: InputFields | None,
+    period_key: PeriodKey | None,
     metric: str | None,
     *,
     include_archived: bool,
@@ -262,7 +261,7 @@ async def list_goals(
     """Return the goals of a scope and of the teams and employees within it that the viewer may see.
 
     scope_global_id  None for the company
-    period_input     goals of periods that overlap it; None for those that contain today
+    period_key     goals of periods that overlap it; None for those that contain today
     metric           None for all metrics
     """
     scope = (
@@ -272,70 +271,65 @@ async def list_goals(
     )
     if scope is None:
         return []
-    return await _list_within(context, scope, period_input, metric, include_archived)
+    return await _list_within(context, scope, period_key, metric, include_archived)
 
 
 async def list_own_goals(context: Context) -> list[Goal]:
     """Return the viewer's own goals of periods that contain today; for a device, those within its scope."""
     if context.viewer.employee is None:
         return await list_goals(context, None, None, None, include_archived=False)
-    condition = Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=context.viewer.id)
+    condition = goals.match_owner(OwnerKind.EMPLOYEE, context.viewer.id)
     return await _list_matching(context, condition, None, None, include_archived=False)
 
 
 async def _list_within(
-    context: Context, scope: Scope, period_input: InputFields | None, metric: str | None, include_archived: bool
+    context: Context, scope: Scope, period_key: PeriodKey | None, metric: str | None, include_archived: bool
 ) -> list[Goal]:
     """Return the visible goals of the scope and of the teams and employees that stood within it in the goals' periods."""
     viewer = context.viewer
     if scope.kind is OwnerKind.COMPANY:
         visible = viewer.goal_filter(await _visible_employee_ids(context, None))
-        return await _list_matching(context, visible, period_input, metric, include_archived)
+        return await _list_matching(context, visible, period_key, metric, include_archived)
     if scope.kind is OwnerKind.EMPLOYEE:
         visible = viewer.goal_filter(await _visible_employee_ids(context, [scope.id]))
-        condition = visible & Q(owner_kind=OwnerKind.EMPLOYEE, owner_id=scope.id)
-        return await _list_matching(context, condition, period_input, metric, include_archived)
-    spans = context.tree.subtree_spans(scope.id, *await _day_range(context, period_input))
+        condition = visible & goals.match_owner(OwnerKind.EMPLOYEE, scope.id)
+        return await _list_matching(context, condition, period_key, metric, include_archived)
+    spans = context.tree.subtree_spans(scope.id, *await _day_range(context, period_key))
     team_ids = frozenset[int]().union(*(span.team_ids for span in spans), context.tree.subtree_ids(scope.id))
     employee_ids = await _visible_employee_ids(context, await memberships.list_members_ever(team_ids))
-    condition = viewer.goal_filter(employee_ids) & (
-        Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(team_ids)) | Q(owner_kind=OwnerKind.EMPLOYEE)
-    )
-    rows = await _list_matching(context, condition, period_input, metric, include_archived, limit=None)
+    condition = viewer.goal_filter(employee_ids) & goals.match_teams_and_employees(team_ids)
+    rows = await _list_matching(context, condition, period_key, metric, include_archived, limit=None)
     owners = await load_goal_owners(context, employee_ids)
     return [goal for goal in rows if owners.is_within(goal, scope.id)][:_MAX_GOALS]
 
 
 async def _visible_employee_ids(context: Context, employee_ids: Sequence[int] | None) -> list[int]:
     """Return the ids of those of the employees (None: of all) with goals that the viewer may see."""
-    query = Employee.all() if employee_ids is None else Employee.filter(id__in=list(employee_ids) or [0])
-    return [
-        row.id for row in await query.only("id", "team_id", "manager_id") if context.viewer.can(Action.VIEW_GOALS, row)
-    ]
+    rows = await people.load_positions(employee_ids)
+    return [row.id for row in rows if context.viewer.can(Action.VIEW_GOALS, row)]
 
 
 async def _list_matching(
     context: Context,
-    condition: Q,
-    period_input: InputFields | None,
+    condition: Condition,
+    period_key: PeriodKey | None,
     metric: str | None,
     include_archived: bool,
     *,
     limit: int | None = _MAX_GOALS,
 ) -> list[Goal]:
-    first_day, last_day = await _day_range(context, period_input)
-    query = goals.overlapping(first_day, last_day).filter(condition)
-    if metric is not None:
-        query = query.filter(metric__in=[metric] if metric in await context.metrics() else [])
-    if not include_archived:
-        query = query.filter(archived_at=None)
-    query = query.order_by("last_day", "id")
-    return await context.fetch(query if limit is None else query.limit(limit))
+    first_day, last_day = await _day_range(context, period_key)
+    metrics = None if metric is None else {metric} & (await context.metrics()).keys()
+    return await context.fetch(
+        goals.select_overlapping(
+            first_day, last_day, condition, metrics=metrics, with_archived=include_archived, limit=limit
+        )
+    )
 
 
-async def _day_range(context: Context, period_input: InputFields | None) -> tuple[date, date]:
-    if period_input is None:
+async def _day_range(context: Context, period_key: PeriodKey | None) -> tuple[date, date]:
+    if period_key is None:
         today = await context.today()
         return today, today
-    requested_period = await resolve_period(context, period_input, "period")
+    requested_period = await resolve_period(context, period_key, "period")
     return requested_period.start, requested_period.end

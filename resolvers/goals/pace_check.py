@@ -8,7 +8,6 @@ from typing import Final
 from domain.alerts import rules as alert_rules
 from domain.alerts.rules import AlertKind
 from domain.goals.progress import Progress, pace_check_time
-from domain.primitives.periods import PeriodKind
 from models.alerts import alerts
 from models.goals import goals
 from models.goals.goals import Goal
@@ -17,7 +16,7 @@ from resolvers.alerts.candidates import build_candidates
 from resolvers.alerts.evaluation import raise_alerts
 from resolvers.alerts.goal_events import build_goal_behind_event
 from resolvers.alerts.rules import ActiveRule, active_rules
-from resolvers.alerts.settlement import settle_goal_alerts
+from resolvers.alerts.settlement import MovedGoals, settle_goal_alerts
 from resolvers.goals.affected_goals import publish_goal_changes
 from resolvers.request.context import Context
 from resolvers.request.goal_progress import calculate_goal_progress, has_owner_on
@@ -34,9 +33,7 @@ async def check_next_goals(context: Context, after_id: int, *, goals_of_one_day:
     """
     async with context.unit_of_work():
         today = await context.today()
-        query = goals.unarchived().filter(first_day__lte=today, last_day__gte=today, id__gt=after_id)
-        query = query.filter(kind=PeriodKind.DAY) if goals_of_one_day else query.exclude(kind=PeriodKind.DAY)
-        rows = await query.order_by("id").limit(_BATCH_SIZE)
+        rows = await goals.fetch_running(today, of_one_day=goals_of_one_day, after_id=after_id, limit=_BATCH_SIZE)
         progress = await calculate_goal_progress(context, rows, await scores.goal_values(rows))
         goal_progress = list(zip(rows, progress, strict=True))
         await _raise_goals_behind(context, await active_rules(context, {AlertKind.GOAL_BEHIND}), goal_progress)
@@ -72,16 +69,14 @@ async def resolve_unfounded_alerts(context: Context) -> None:
     active_alerts = await alerts.find_active_of_kind(AlertKind.GOAL_BEHIND)
     rows = [row for row in await goals.by_ids([alert.subject_id for alert in active_alerts]) if row]
     if rows:
-        await settle_goal_alerts(context, list(zip(rows, await scores.goal_values(rows), strict=True)))
+        await settle_goal_alerts(context, MovedGoals(rows, await scores.goal_values(rows)))
 
 
 async def resolve_ended_goals(context: Context) -> None:
     """Resolve the alerts of ended goals, since they have no pace to keep any more."""
     today = await context.today()
     active_alerts = await alerts.find_active_of_kind(AlertKind.GOAL_BEHIND)
-    ended_goals = (
-        await Goal.filter(id__in=[row.subject_id for row in active_alerts], last_day__lt=today) if active_alerts else []
-    )
+    ended_goals = await goals.fetch_ended([row.subject_id for row in active_alerts], today)
     if ended_goals:
         async with context.unit_of_work():
             await alerts.resolve(

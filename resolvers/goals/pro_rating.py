@@ -12,7 +12,6 @@ from fractions import Fraction
 from domain.goals.progress import pro_rate
 from domain.primitives.periods import Period
 from models.goals import goals
-from models.goals.goals import OwnerKind
 from resolvers.goals.goal_edits import apply_changes
 from resolvers.request.context import Context
 
@@ -25,13 +24,9 @@ async def target_of(context: Context, owner_id: int, period: Period, full_target
 
 async def refresh_targets(context: Context, employee_ids: Collection[int] | None = None) -> None:
     """Bring the pro-rated targets of employees (None: of all) up to date; those of periods that are over stay."""
-    query = goals.unarchived().filter(
-        full_target__not_isnull=True, owner_kind=OwnerKind.EMPLOYEE, last_day__gte=await context.today()
-    )
-    if employee_ids is not None:
-        query = query.filter(owner_id__in=sorted(employee_ids))
+    rows = await goals.fetch_pro_rated(await context.today(), employee_ids)
     metrics = await context.metrics()
-    for goal in await query.order_by("id"):
+    for goal in rows:
         assert goal.full_target is not None
         target = await target_of(context, goal.owner_id, goal.period, goal.full_target)
         await apply_changes(context, goal, {"target": target}, metrics[goal.metric].unit)

@@ -12,10 +12,11 @@ from typing import Any, Final
 from domain.goals.progress import Progress
 from domain.permissions import Action
 from domain.primitives.units import Unit, format_decimal, from_smallest
+from models.db.row_query import RowQuery
 from models.goals import goals
 from models.goals.goals import Goal, GoalChange, OwnerKind
 from models.ledger import scores
-from models.ledger.score_filter import team_filter
+from models.ledger.scores import ScoreEntry
 from models.organization.people import TeamTree
 from resolvers.goals.goal_edits import AMOUNT_COLUMNS
 from resolvers.goals.goal_owners import load_goal_owners, tree_at_end
@@ -78,11 +79,7 @@ async def child_target_sums(context: Context, rows: Sequence[Goal]) -> list[int 
     ]
     if not parents:
         return [None] * len(rows)
-    children = await goals.unarchived().filter(
-        metric__in={goal.metric for goal in parents},
-        first_day__in={goal.first_day for goal in parents},
-        last_day__in={goal.last_day for goal in parents},
-    )
+    children = await goals.fetch_with_periods_of(parents)
     owners = await load_goal_owners(
         context, [goal.owner_id for goal in children if goal.owner_kind is OwnerKind.EMPLOYEE]
     )
@@ -169,20 +166,18 @@ async def goal_owners(context: Context, rows: Sequence[Goal]) -> list[Any]:
     ]
 
 
-async def ledger_entries(context: Context, goal: Goal) -> Any:
+async def ledger_entries(context: Context, goal: Goal) -> RowQuery[ScoreEntry]:
     """Return a query of the goal's ledger entries that the viewer may see."""
-    query = scores.ScoreEntry.filter(
-        metric=goal.metric, effective_on__gte=goal.first_day, effective_on__lte=goal.last_day
-    )
-    viewer = context.viewer
+    viewer, span = context.viewer, (goal.metric, goal.first_day, goal.last_day)
     if goal.owner_kind is OwnerKind.EMPLOYEE:
-        return query.filter(viewer.scope_filter(Action.VIEW_ENTRIES, "employee"), employee_id=goal.owner_id)
+        query = scores.select_entries(*span, employee_id=goal.owner_id)
+        return query.where(viewer.scope_filter(Action.VIEW_ENTRIES, "employee"))
     sees_all = viewer.can_company_wide(Action.VIEW_ENTRIES) or (
         goal.owner_kind is OwnerKind.TEAM and viewer.can_on_team(Action.VIEW_ENTRIES, goal.owner_id)
     )
     if not sees_all:
-        return query.filter(id=0)
+        return scores.select_entries(*span).none()
     if goal.owner_kind is OwnerKind.TEAM:
         spans = context.tree.subtree_spans(goal.owner_id, goal.first_day, goal.last_day)
-        return query.filter(team_filter(spans, "team_id", "effective_on"))
-    return query
+        return scores.select_entries(*span, team_spans=spans)
+    return scores.select_entries(*span)

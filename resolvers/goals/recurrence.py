@@ -21,6 +21,7 @@ from domain.primitives.calendar_changes import SHORTEST_WEEK_DAYS
 from domain.primitives.periods import Period, PeriodKind, period_after
 from domain.primitives.units import format_decimal, from_smallest
 from models.crm.activities import ActivityKind
+from models.db import row_store
 from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
 from models.organization import memberships
@@ -41,10 +42,10 @@ async def renew_goals(context: Context) -> bool:
     within it, since another server may have renewed them meanwhile.
     """
     today = await context.today()
-    if not await goals.due_for_renewal(today).exists():
+    if not await goals.is_renewal_due(today):
         return False
     async with context.unit_of_work():
-        rows = await goals.due_for_renewal(today).order_by("last_day", "id").limit(_BATCH_SIZE)
+        rows = await goals.fetch_due_for_renewal(today, _BATCH_SIZE)
         is_full_batch = len(rows) == _BATCH_SIZE
         employee_ids = [row.owner_id for row in rows if row.owner_kind is OwnerKind.EMPLOYEE]
         members = await memberships.load_member_teams(employee_ids)
@@ -52,7 +53,7 @@ async def renew_goals(context: Context) -> bool:
         while rows and len(created) < _BATCH_SIZE:
             goal = rows.pop(0)
             goal.renewed_until = await _create_following(context, goal, members, today, created)
-            await goal.save(update_fields=["renewed_until"])
+            await row_store.save(goal, "renewed_until")
         await _publish_created(context, created)
     return is_full_batch or bool(rows)
 
@@ -68,9 +69,7 @@ async def _create_following(
             handled_until = period.end
             continue
         latest_start = period.end + timedelta(days=SHORTEST_WEEK_DAYS) if goal.kind is PeriodKind.WEEK else period.end
-        existing = await goals.competing(
-            goal.owner_kind, goal.owner_id, goal.metric, period, until=latest_start
-        ).first()
+        existing = await goals.find_competing(goal.owner_kind, goal.owner_id, goal.metric, period, until=latest_start)
         if existing is None or existing.first_day > period.start:
             if existing is not None:  # reach up to it, so that every day has exactly one goal
                 period = Period(period.start, existing.first_day - timedelta(days=1), goal.kind)
@@ -94,21 +93,23 @@ async def _create_goal(context: Context, previous: Goal, period: Period, *, runn
     target = previous.target
     if previous.full_target is not None:
         target = await pro_rating.target_of(context, previous.owner_id, period, previous.full_target)
-    return await Goal.create(
-        name=replace_period_in_name(previous.name, previous.period, period),
-        owner_kind=previous.owner_kind,
-        owner_id=previous.owner_id,
-        metric=previous.metric,
-        target=target,
-        full_target=previous.full_target,
-        kind=previous.kind,
-        first_day=period.start,
-        last_day=period.end,
-        recurring=True,
-        renewed_until=None if running else _RECURRENCE_ENDED,
-        announced=[] if running else [target],
-        created_by_id=previous.created_by_id,
-        created_at=context.now(),
+    return await row_store.insert(
+        Goal(
+            name=replace_period_in_name(previous.name, previous.period, period),
+            owner_kind=previous.owner_kind,
+            owner_id=previous.owner_id,
+            metric=previous.metric,
+            target=target,
+            full_target=previous.full_target,
+            kind=previous.kind,
+            first_day=period.start,
+            last_day=period.end,
+            recurring=True,
+            renewed_until=None if running else _RECURRENCE_ENDED,
+            announced=[] if running else [target],
+            created_by_id=previous.created_by_id,
+            created_at=context.now(),
+        )
     )
 
 

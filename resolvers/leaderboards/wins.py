@@ -9,6 +9,7 @@ from datetime import datetime
 from domain.permissions import Action
 from models.crm import activities
 from models.crm.activities import AnnouncedWin
+from models.db import row_store
 from models.goals.goals import OwnerKind
 from resolvers.request import scopes
 from resolvers.request.context import Context
@@ -18,27 +19,19 @@ from resolvers.request.event_cursors import parse_event_cursor
 async def fetch_wins_after(context: Context, scope_id: str | None, position: int, limit: int) -> Sequence[AnnouncedWin]:
     """Return the wins and revocations announced after the position, in order, within the scope."""
     scope = await scopes.leaderboard_scope(context, scope_id, Action.VIEW_WINS)
-    query = AnnouncedWin.filter(id__gt=position).order_by("id").limit(limit)
-    if scope.kind is OwnerKind.EMPLOYEE:
-        query = query.filter(employee_id=scope.id)
-    team_ids = scope.team_ids(context)
-    return await (query.filter(team_id__in=list(team_ids)) if team_ids is not None else query)
-
-
-async def fetch_newest_win_id() -> int:
-    row = await AnnouncedWin.all().order_by("-id").first()
-    return row.id if row else 0
+    employee_id = scope.id if scope.kind is OwnerKind.EMPLOYEE else None
+    return await activities.fetch_wins_after(position, limit, employee_id=employee_id, team_ids=scope.team_ids(context))
 
 
 async def find_win_position(context: Context, cursor: str) -> int | None:
     """Return the position of an announcement by its cursor, or of a win by its global id; None if it does not exist."""
     position = parse_event_cursor(context, cursor, "DealWon")
-    return position if position is not None and await AnnouncedWin.exists(id=position) else None
+    return position if position is not None and await row_store.exists(AnnouncedWin, position) else None
 
 
 @dataclass(frozen=True)
 class WinAnnouncement:
-    """A win to announce or to revoke: the values that every listener may see."""
+    """A win to announce, or one to revoke: the values that every listener may see."""
 
     deal_id: int
     employee_id: int
@@ -47,14 +40,15 @@ class WinAnnouncement:
     amount: int
     currency: str
     at: datetime
+    revoked: bool
 
 
-async def announce_win(context: Context, win: WinAnnouncement, revoked: bool) -> None:
+async def announce_win(context: Context, win: WinAnnouncement) -> None:
     """Announce a win; revoke one only if its last announcement is not revoked and at most a day old."""
     now = context.now()
     announced_id: int | None = None
-    if revoked:
-        last_announcement = await AnnouncedWin.filter(deal_id=win.deal_id).order_by("-id").first()
+    if win.revoked:
+        last_announcement = await activities.find_last_announcement(win.deal_id)
         if (
             last_announcement is None
             or last_announcement.revoked
@@ -64,7 +58,7 @@ async def announce_win(context: Context, win: WinAnnouncement, revoked: bool) ->
         announced_id = last_announcement.win_id or last_announcement.id
     await activities.insert_announced_win(
         win_id=announced_id,
-        revoked=revoked,
+        revoked=win.revoked,
         deal_id=win.deal_id,
         employee_id=win.employee_id,
         team_id=win.team_id,

@@ -16,8 +16,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
-from tortoise.models import Model
-
 from domain.ledger.metrics import METRICS, Score, compute_all_postings
 from domain.ledger.record_facts import DealFacts, RecordFacts, SaleKind
 from domain.primitives.money import convert
@@ -25,16 +23,17 @@ from domain.primitives.units import Unit, from_smallest
 from models.analytics.worktime import WorkDay
 from models.crm import custom_metrics
 from models.crm.deals import Deal
-from models.db import connection
+from models.db import connection, row_store
+from models.db.row_store import TableRow
 from models.goals.goals import COMPANY_TEAM_ID
 from models.ledger import reconciliation, scores
 from models.ledger.reconciliation import Mismatches, PostedSum, StoredSum, StoredTeamSum
 from models.live import change_log
+from models.organization import people
 from models.organization.company import find_company
-from models.organization.people import Employee, Team
 from resolvers.request.id_resolution import RECORD_MODELS
 
-SOURCE_MODELS: Final[dict[str, type[Model]]] = {**RECORD_MODELS, "WorkDay": WorkDay}
+SOURCE_MODELS: Final[dict[str, type[TableRow]]] = {**RECORD_MODELS, "WorkDay": WorkDay}
 _SumKey = tuple[str, int | None, int, date | None]  # metric, employee, team, day; None: all together
 _LedgerKey = tuple[str, int, int, date | None]  # the same of one employee
 
@@ -145,7 +144,7 @@ class _DifferenceBuilder:
 
     @classmethod
     async def load(cls, currency: str) -> _DifferenceBuilder:
-        employees, teams = [dict(await model.all().values_list("id", "name")) for model in (Employee, Team)]
+        employees, teams = await people.load_names()
         units = {key: metric.unit for key, metric in (await custom_metrics.fetch_metrics()).items()}
         return cls(employees, {**teams, COMPANY_TEAM_ID: "the company"}, units, currency)
 
@@ -221,7 +220,7 @@ class _Reconciliation:
         """Compare the postings of all records of a kind, including those that no longer exist, with their scores."""
         model = SOURCE_MODELS.get(source_kind)
         async for first_id, last_id in reconciliation.id_windows(source_kind, model):
-            rows: list[Any] = await model.filter(id__gte=first_id, id__lte=last_id).order_by("id") if model else []
+            rows: list[Any] = await row_store.fetch_range(model, first_id, last_id) if model else []
             sums_by_source: dict[int, list[PostedSum]] = defaultdict(list)
             for posted_sum in await reconciliation.posted_sums(source_kind, first_id, last_id):
                 sums_by_source[posted_sum.source_id].append(posted_sum)

@@ -10,34 +10,35 @@ from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, Ou
 from domain.permissions import Action, Reach
 from domain.primitives.global_ids import decode_global_id
 from models.alerts import inactivity
+from models.db import row_store
 from models.organization import absences
-from models.organization.absences import Absence, AbsenceKind
+from models.organization.absences import Absence
 from models.organization.people import Employee
 from resolvers.organization import calendar
+from resolvers.organization.inputs import AbsenceInput
 from resolvers.request import validation
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
-from resolvers.request.validation import InputFields
 
 _MAX_DAYS = 1100  # three years of parental leave
 _FORBIDDEN = "Absences are set by who stands above the employee; your own only if the company allows it."
 
 
-async def set_absence(context: Context, input: InputFields) -> Absence:
+async def set_absence(context: Context, input: AbsenceInput) -> Absence:
     """Set an absence, or change the one with the `id` or `externalId`. An identical repeat changes nothing."""
     return (await save_absence(context, input))[0]
 
 
-async def save_absence(context: Context, input: InputFields) -> tuple[Absence, Literal["new", "changed", "unchanged"]]:
+async def save_absence(context: Context, input: AbsenceInput) -> tuple[Absence, Literal["new", "changed", "unchanged"]]:
     """Do the same, and return what has become of the absence, too."""
-    external_id = validation.clean_external_id(input.get("externalId"), "input", "externalId")
-    existing = await _find_existing(context, input.get("id"), external_id)
+    external_id = validation.clean_external_id(input.external_id, "input", "externalId")
+    existing = await _find_existing(context, input.id, external_id)
     employee = await _resolve_employee(context, input, existing)
     absence = existing or Absence(employee_id=employee.id, created_by_id=context.viewer.id, created_at=context.now())
     before = _values_of(existing)
     absence.external_id = external_id or absence.external_id
     absence.first_day, absence.last_day = _clean_days(input)
-    absence.kind = AbsenceKind(input["kind"])
+    absence.kind = input.kind
     if _values_of(absence) == before:
         return absence, "unchanged"
     overlapping = await absences.find_overlapping(absence)
@@ -50,7 +51,7 @@ async def save_absence(context: Context, input: InputFields) -> tuple[Absence, L
             "input",
             "from",
         )
-    await absence.save()
+    await row_store.save(absence)
     await _apply_change(context, employee.id)
     return absence, "new" if existing is None else "changed"
 
@@ -58,9 +59,9 @@ async def save_absence(context: Context, input: InputFields) -> tuple[Absence, L
 async def remove_absence(context: Context, global_id: str) -> Employee:
     """Remove an absence and return its employee."""
     absence = await _find_visible(context, global_id, "id")
-    employee = await Employee.get(id=absence.employee_id)
+    employee = await row_store.get(Employee, absence.employee_id)
     await _check_permission(context, employee, "id")
-    await absence.delete()
+    await row_store.delete(absence)
     await _apply_change(context, employee.id)
     return employee
 
@@ -72,7 +73,7 @@ def _values_of(absence: Absence | None) -> object:
 
 async def _find_existing(context: Context, global_id: str | None, external_id: str | None) -> Absence | None:
     """Return the absence that an input with `id` or `externalId` changes; None if it sets a new one."""
-    same_external_id = await Absence.get_or_none(external_id=external_id) if external_id else None
+    same_external_id = await row_store.find_by_external_id(Absence, external_id) if external_id else None
     if global_id is None:
         if same_external_id is not None and not await _can_see(context, same_external_id):
             raise Conflict("This externalId is taken by a record out of your reach.", "input", "externalId")
@@ -85,25 +86,25 @@ async def _find_existing(context: Context, global_id: str | None, external_id: s
 
 async def _find_visible(context: Context, global_id: str, *path: str) -> Absence:
     decoded_id = decode_global_id(global_id)
-    absence = await Absence.get_or_none(id=decoded_id[1]) if decoded_id and decoded_id[0] == "Absence" else None
+    absence = await row_store.find(Absence, decoded_id[1]) if decoded_id and decoded_id[0] == "Absence" else None
     if absence is None or not await _can_see(context, absence):
         raise NotFound("There is no such absence.", *path)
     return absence
 
 
 async def _can_see(context: Context, absence: Absence) -> bool:
-    return context.viewer.can(Action.VIEW_WORK_TIME, await Employee.get(id=absence.employee_id))
+    return context.viewer.can(Action.VIEW_WORK_TIME, await row_store.get(Employee, absence.employee_id))
 
 
-async def _resolve_employee(context: Context, input: InputFields, absence: Absence | None) -> Employee:
+async def _resolve_employee(context: Context, input: AbsenceInput, absence: Absence | None) -> Employee:
     """Return the employee of the absence: the one in the input, else that of an existing absence, else the viewer."""
     path = ("input", "employee")
-    if input.get("employee") is not None:
+    if input.employee is not None:
         resolver = IdResolver(context)
-        await resolver.load_by_global_ids("Employee", [input["employee"]])
-        employee = resolver.resolve_employee(input["employee"], *path)
+        await resolver.load_by_global_ids("Employee", [input.employee])
+        employee = resolver.resolve_employee(input.employee, *path)
     elif absence is not None:
-        employee = await Employee.get(id=absence.employee_id)
+        employee = await row_store.get(Employee, absence.employee_id)
     elif context.viewer.employee is not None:
         employee = context.viewer.employee
     else:
@@ -125,9 +126,9 @@ async def _check_permission(context: Context, employee: Employee, *path: str) ->
         raise Forbidden(_FORBIDDEN, *path)
 
 
-def _clean_days(input: InputFields) -> tuple[date, date]:
-    first = validation.clean_day(input["from"], "input", "from")
-    last = validation.clean_day(input["to"], "input", "to")
+def _clean_days(input: AbsenceInput) -> tuple[date, date]:
+    first = validation.clean_day(input.first_day, "input", "from")
+    last = validation.clean_day(input.last_day, "input", "to")
     if last < first:
         raise Invalid("The absence ends before it begins: swap `from` and `to`.", "input", "to")
     if (last - first).days >= _MAX_DAYS:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange
 from domain.permissions import Role
 from domain.primitives.global_ids import decode_global_id
+from domain.primitives.unset import UNSET
 from models.alerts import alerts
-from models.crm.deals import Deal, StageEntry
+from models.crm import deals, pipelines
 from models.crm.pipelines import Pipeline, Stage
+from models.db import row_store
 from models.ledger import scores
 from models.organization import memberships
-from models.organization.company import Company, ExchangeRate, find_company
+from models.organization.company import Company, find_company, save_exchange_rate
 from models.organization.people import Employee
 from resolvers.alerts import rules
 from resolvers.auth import passwords
 from resolvers.organization import calendar
+from resolvers.organization.inputs import CompanyInput, PipelineInput
 from resolvers.request import validation
 from resolvers.request.context import Context
-from resolvers.request.validation import InputFields
 
 _MAX_RATE = Decimal(10) ** 9
 _MAX_STAGES = 50
@@ -41,42 +42,42 @@ async def set_up(
     company.currency = validation.clean_currency(currency, "currency")
     company.time_zone = calendar.validate_time_zone(zone, "zone")
     company.holiday_country = calendar.validate_country(country, "country")
-    await company.save(force_create=True)
-    pipeline = await Pipeline.create(name="Sales")
+    await row_store.insert(company)
+    pipeline = await row_store.insert(Pipeline(name="Sales"))
     for position, stage in enumerate(("New", "Qualified", "Proposal", "Negotiation", "Closing")):
-        await Stage.create(pipeline_id=pipeline.id, name=stage, position=position)
+        await row_store.insert(Stage(pipeline_id=pipeline.id, name=stage, position=position))
     administrator = Employee(email=validation.clean_optional_email(email, "email"), role=Role.ADMIN, created_at=now)
     administrator.set_name(validation.clean_name(admin, "admin"))
     names = (company.name, administrator.name, administrator.email)
     administrator.password_hash = await passwords.hash_password(password, "password", names=names)
-    await administrator.save()
+    await row_store.save(administrator)
     await memberships.record_change(administrator, now, former_name=administrator.name, former_role=administrator.role)
     await rules.create_default_rules(now)
     return company, administrator
 
 
-async def update_company(context: Context, input: InputFields) -> Company:
+async def update_company(context: Context, input: CompanyInput) -> Company:
     """Change the company's settings. Amounts already posted keep their values."""
     context.viewer.require_admin(_ADMIN_ONLY)
     company = await find_company() or await context.company()
-    if input.get("name") is not None:
-        company.name = validation.clean_name(input["name"], "input", "name")
-    if input.get("currency") is not None:
-        code = validation.clean_currency(input["currency"], "input", "currency")
+    if input.name is not None:
+        company.name = validation.clean_name(input.name, "input", "name")
+    if input.currency is not None:
+        code = validation.clean_currency(input.currency, "input", "currency")
         if code != company.currency and not await scores.is_empty():
             raise Conflict("The currency can change only while nothing has been counted.", "input", "currency")
         company.currency = code
-    if "closeAfterWorkdays" in input:
-        days_open = input["closeAfterWorkdays"]
+    if input.close_after_workdays is not UNSET:
+        days_open = input.close_after_workdays
         if days_open is not None and not 0 <= days_open <= 250:
             raise OutOfRange(
                 "Give 0 to 250 working days, or null to leave periods open.", "input", "closeAfterWorkdays"
             )
         company.close_after_workdays = days_open
-    if input.get("employeesSetAbsences") is not None:
-        company.employees_set_absences = input["employeesSetAbsences"]
+    if input.employees_set_absences is not None:
+        company.employees_set_absences = input.employees_set_absences
     await calendar.change_settings(context, company, input)
-    await company.save()
+    await row_store.save(company)
     context.publish("company", "*")
     await calendar.follow_working_time(context)
     return await find_company() or company
@@ -94,57 +95,58 @@ async def set_exchange_rate(context: Context, *, currency: str, rate: Decimal, v
             "A rate is above zero, at most 1000000000, with at most 12 digits after the point.", "input", "rate"
         )
     day = validation.clean_day(valid_from, "input", "from") if valid_from else await context.today()
-    await ExchangeRate.update_or_create(defaults={"rate": rate}, currency=code, valid_from=day)
+    await save_exchange_rate(code, day, rate)
     context.invalidate()
     context.publish("company")
     return company
 
 
-async def save_pipeline(context: Context, input: InputFields) -> Pipeline:
+async def save_pipeline(context: Context, input: PipelineInput) -> Pipeline:
     """Create a pipeline, or rename, reorder, add and remove the stages of an existing one.
 
     Raises Conflict for the removal of a stage that deals are or have been in.
     """
     context.viewer.require_admin(_ADMIN_ONLY)
-    name = validation.clean_name(input["name"], "input", "name")
-    stage_inputs: Sequence[InputFields] = input["stages"]
+    name = validation.clean_name(input.name, "input", "name")
+    stage_inputs = input.stages
     if not 1 <= len(stage_inputs) <= _MAX_STAGES:
         raise OutOfRange(f"A pipeline has 1 to {_MAX_STAGES} stages.", "input", "stages")
     names = [
-        validation.clean_name(stage_input["name"], "input", "stages", str(index), "name")
+        validation.clean_name(stage_input.name, "input", "stages", str(index), "name")
         for index, stage_input in enumerate(stage_inputs)
     ]
     if len(set(names)) < len(names):
         raise Invalid("Two stages have the same name.", "input", "stages")
-    if input.get("id") is not None:
-        decoded_id = decode_global_id(input["id"])
-        pipeline = await Pipeline.get_or_none(id=decoded_id[1]) if decoded_id and decoded_id[0] == "Pipeline" else None
+    if input.id is not None:
+        decoded_id = decode_global_id(input.id)
+        pipeline = await row_store.find(Pipeline, decoded_id[1]) if decoded_id and decoded_id[0] == "Pipeline" else None
         if pipeline is None:
             raise NotFound("There is no such pipeline.", "input", "id")
         pipeline.name = name
-        await pipeline.save()
+        await row_store.save(pipeline)
     else:
-        pipeline = await Pipeline.create(name=name)
-    existing_stages = {stage.id: stage for stage in await Stage.filter(pipeline_id=pipeline.id)}
+        pipeline = await row_store.insert(Pipeline(name=name))
+    [stages] = await pipelines.fetch_stages([pipeline.id])
+    existing_stages = {stage.id: stage for stage in stages}
     for position, (stage_input, stage_name) in enumerate(zip(stage_inputs, names, strict=True)):
-        row = _take_existing_stage(existing_stages, stage_input.get("id"), position) or Stage(pipeline_id=pipeline.id)
+        row = _take_existing_stage(existing_stages, stage_input.id, position) or Stage(pipeline_id=pipeline.id)
         row.name, row.position = stage_name, position
-        await row.save()
+        await row_store.save(row)
     for removed_stage in existing_stages.values():
         await _check_nothing_depends_on(removed_stage)
-        await removed_stage.delete()
+        await row_store.delete(removed_stage)
     context.publish("pipelines")
     return pipeline
 
 
 async def _check_nothing_depends_on(stage: Stage) -> None:
     """Raise Conflict if deals are or have been in the stage, or an alert rule is about it."""
-    deals = await Deal.filter(stage_id=stage.id, deleted_at=None).count()
-    if deals:
-        raise Conflict(f"The stage “{stage.name}” stays while deals are in it: {deals}.", "input", "stages")
-    if await Deal.exists(stage_id=stage.id) or await StageEntry.exists(stage_id=stage.id):
+    deal_count = await deals.count_in_stage(stage.id)
+    if deal_count:
+        raise Conflict(f"The stage “{stage.name}” stays while deals are in it: {deal_count}.", "input", "stages")
+    if await deals.has_been_in_stage(stage.id):
         raise Conflict(f"Deals have been in the stage “{stage.name}”: it has to stay.", "input", "stages")
-    if await alerts.query_rules().filter(stage_id=stage.id).exists():
+    if await alerts.has_rule_about_stage(stage.id):
         raise Conflict(
             f"An alert rule is about the stage “{stage.name}”: delete or change the rule first.", "input", "stages"
         )

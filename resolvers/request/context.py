@@ -15,9 +15,6 @@ from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tortoise.models import Model
-from tortoise.queryset import QuerySet
-
 from domain.errors.operation_errors import ServiceUnavailable, Unauthenticated
 from domain.goals.work_schedule import WorkSchedule
 from domain.i18n.languages import DEFAULT_LANGUAGE
@@ -29,6 +26,8 @@ from models.crm.pipelines import Stage
 from models.db import connection
 from models.db.errors import DatabaseUnavailable
 from models.db.query_batch import CountQuery, fetch_all_batched
+from models.db.row_query import RowQuery
+from models.db.row_store import TableRow
 from models.goals import goals
 from models.live import change_log
 from models.organization import absences, company, people
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row", bound=TableRow)
 
 
 @dataclass
@@ -236,11 +235,11 @@ class Context:
             loader = self.loaders[load_many] = self.make_loader(partial(load_many, self))
         return loader.load(key)  # type: ignore[no-any-return]
 
-    def fetch(self, query: QuerySet[Row]) -> Awaitable[list[Row]]:
+    def fetch(self, query: RowQuery[Row]) -> Awaitable[list[Row]]:
         """Return the rows of a query, run in one statement with all queries of the same tick of the event loop."""
         return self.load(fetch_all_batched, query)
 
-    def count(self, query: QuerySet[Any]) -> Awaitable[int]:
+    def count(self, query: RowQuery[Any]) -> Awaitable[int]:
         """Do the same for the number of rows."""
         return self.load(fetch_all_batched, CountQuery(query))
 

@@ -6,20 +6,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
-from tortoise.expressions import Q
-from tortoise.models import Model
-from tortoise.queryset import QuerySet
-
 from domain.errors.operation_errors import ResourceNotFound
 from domain.permissions import Action, Reach
 from domain.primitives.global_ids import decode_global_id, parse_external_id
+from models.db import row_store
+from models.db.row_query import Condition, RowQuery
+from models.db.row_store import TableRow
 from models.goals.goals import OwnerKind
+from models.organization import employee_conditions
 from models.organization.company import Company
 from models.organization.people import Employee, Team, TeamSpan
 from resolvers.request.context import Context
-from resolvers.request.viewer import lookup_filter
 
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row", bound=TableRow)
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ async def company_scope(context: Context) -> Scope:
 async def find_scope(context: Context, global_id: str) -> Scope | None:
     """Return the scope with a global id or an "ext:" id, without checking permissions; None if there is none."""
     if external_id := parse_external_id(global_id):
-        employee = await Employee.get_or_none(external_id=external_id)
+        employee = await row_store.find_by_external_id(Employee, external_id)
         return Scope(OwnerKind.EMPLOYEE, employee.id, employee) if employee else None
     match decode_global_id(global_id):
         case "Company", 1:
@@ -59,7 +58,7 @@ async def find_scope(context: Context, global_id: str) -> Scope | None:
         case "Team", row_id if row_id in context.tree.teams:
             return Scope(OwnerKind.TEAM, row_id, context.tree.teams[row_id])
         case "Employee", row_id:
-            row = await Employee.get_or_none(id=row_id)
+            row = await row_store.find(Employee, row_id)
             return Scope(OwnerKind.EMPLOYEE, row_id, row) if row else None
     return None
 
@@ -135,25 +134,23 @@ def scope_not_found() -> ResourceNotFound:
 
 
 async def filter_records_in_scope(
-    context: Context, query: QuerySet[Row], field: str, scope_argument: ScopeArgument
-) -> QuerySet[Row]:
+    context: Context, query: RowQuery[Row], field: str, scope_argument: ScopeArgument
+) -> RowQuery[Row]:
     """Filter records by scope and by permission to see the employee in `field`."""
     scope = await resolve_scope(context, scope_argument, Action.VIEW_CARD)
     if scope is None:
-        return query.filter(id=0)
-    return query.filter(context.viewer.scope_filter(Action.VIEW_CARD, field)).filter(
-        owner_filter(context, scope, field)
-    )
+        return query.none()
+    return query.where(context.viewer.scope_filter(Action.VIEW_CARD, field)).where(owner_filter(context, scope, field))
 
 
-def owner_filter(context: Context, scope: Scope, field: str) -> Q:
+def owner_filter(context: Context, scope: Scope, field: str) -> Condition:
     """Return the filter for rows with an employee of the scope in `field`."""
     match scope.kind:
         case OwnerKind.EMPLOYEE:
-            return lookup_filter(f"{field}_id", scope.id)
+            return employee_conditions.match_employee(field, scope.id)
         case OwnerKind.TEAM:
-            return lookup_filter(f"{field}__team_id__in", list(context.tree.subtree_ids(scope.id)))
-    return Q()
+            return employee_conditions.match_members(field, context.tree.subtree_ids(scope.id))
+    return employee_conditions.match_any()
 
 
 def get_owner_row(

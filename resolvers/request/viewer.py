@@ -9,23 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-from tortoise.expressions import Q
 
 from domain.errors.user_errors import Forbidden
 from domain.ledger.metrics import PRIVATE_METRICS
 from domain.permissions import Action, Actor, Reach, Role, reach
 from models.auth.sessions import Device
+from models.db.row_query import Condition
+from models.goals import goals
 from models.goals.goals import Goal, OwnerKind
+from models.organization.employee_conditions import match_any, match_employee, match_members, match_reports
 from models.organization.people import Employee, TeamTree
 from models.organization.reference_data import ReferenceData
-
-
-def lookup_filter(lookup: str, value: Any) -> Q:
-    """Return the filter for a lookup with a computed name, such as "owner_id" or "team_id__in"."""
-    conditions: dict[str, Any] = {lookup: value}
-    return Q(**conditions)
 
 
 @dataclass(frozen=True)
@@ -151,23 +145,23 @@ class Viewer:
         if not self.can_company_wide(Action.ADMINISTER):
             raise Forbidden(message, "input")
 
-    def scope_filter(self, action: Action, field: str) -> Q:
+    def scope_filter(self, action: Action, field: str) -> Condition:
         """Return the filter for rows with an employee in a field (e.g. "owner") that the action reaches."""
         match self.reach(action):
             case Reach.COMPANY:
-                return Q()
+                return match_any()
             case Reach.SELF:
-                return lookup_filter(f"{field}_id", self.id)
+                return match_employee(field, self.id)
             case Reach.MANAGED:
-                own_or_reports = lookup_filter(f"{field}_id", self.id) | lookup_filter(f"{field}__manager_id", self.id)
+                own_or_reports = match_employee(field, self.id) | match_reports(field, self.id)
                 return (
-                    own_or_reports | lookup_filter(f"{field}__team_id__in", list(self.reachable_team_ids))
+                    own_or_reports | match_members(field, self.reachable_team_ids)
                     if self.reachable_team_ids
                     else own_or_reports
                 )
             case Reach.SCOPE:
-                return lookup_filter(f"{field}__team_id__in", list(self.reachable_team_ids) or [0])
-        return lookup_filter(f"{field}_id", 0)
+                return match_members(field, self.reachable_team_ids)
+        return match_employee(field, 0)
 
     # goals
 
@@ -209,14 +203,12 @@ class Viewer:
             | (self.reachable_team_ids if self.actor is not Role.EMPLOYEE else frozenset())
         )
 
-    def goal_filter(self, employee_ids: Iterable[int]) -> Q:
+    def goal_filter(self, employee_ids: Iterable[int]) -> Condition:
         """Return the filter for visible goals; `employee_ids` are the employees with visible goals of their own."""
-        condition = Q(owner_kind=OwnerKind.TEAM, owner_id__in=list(self.visible_goal_team_ids()) or [0])
-        if self.can_company_wide(Action.VIEW_GOALS_ABOVE):
-            condition |= Q(owner_kind=OwnerKind.COMPANY)
-        for metric, team_ids in self.restricted_totals().items():
-            condition &= ~Q(metric=metric) | Q(owner_kind=OwnerKind.TEAM, owner_id__in=team_ids)
-        return condition | Q(owner_kind=OwnerKind.EMPLOYEE, owner_id__in=list(employee_ids) or [0])
+        with_company = self.can_company_wide(Action.VIEW_GOALS_ABOVE)
+        return goals.match_visible(
+            self.visible_goal_team_ids(), employee_ids, self.restricted_totals(), with_company=with_company
+        )
 
     def restricted_totals(self) -> dict[str, list[int]]:
         """Return the private metrics of which not every total is visible, each with the teams with a visible total.

@@ -9,9 +9,8 @@ from __future__ import annotations
 import click
 
 from domain.errors.user_errors import UserError
-from domain.permissions import Role
 from models.auth import sign_ins
-from models.organization import accounts
+from models.organization import accounts, people
 from models.organization.people import Employee
 from resolvers.auth import audit, password_links, passwords
 from resolvers.auth.sessions import normalize_email
@@ -79,9 +78,9 @@ def _create_context(settings: Settings) -> Context:
 
 async def _find_employee(email: str) -> Employee:
     """Return the active employee with an e-mail address; the error names those of the administrators."""
-    employee = await Employee.get_or_none(email=normalize_email(email))
+    employee = await people.find_by_email(normalize_email(email))
     if employee is None:
-        admins = await Employee.filter(role=Role.ADMIN, active=True).order_by("id")
+        admins = await people.list_admins()
         addresses = ", ".join(admin.email for admin in admins if admin.email) or "none"
         raise click.ClickException(f"No employee has this e-mail address. Administrators have: {addresses}.")
     if not employee.active:

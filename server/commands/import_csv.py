@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from domain.errors.user_errors import UserError
-from domain.permissions import Role
 from imports import map_file
 from imports.csv_reader import ImportFileError
 from imports.import_run import ImportResult
@@ -18,7 +17,6 @@ from imports.rejected_rows import RejectedRows
 from imports.toml_schema import MapError
 from models.db import connection
 from models.organization import company, people
-from models.organization.people import Employee
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.services import Services
@@ -82,7 +80,7 @@ async def _create_context(settings: Settings) -> Context:
     """Return a context with the permissions of the first administrator and no change notification."""
     if await company.find_company() is None:
         raise click.ClickException("There is no company yet: run `./run setup` first.")
-    admin = await Employee.filter(role=Role.ADMIN, active=True).order_by("id").first()
+    admin = next(iter(await people.list_admins()), None)
     if admin is None:
         raise click.ClickException("The company has no active administrator to act as.")
     services = Services(

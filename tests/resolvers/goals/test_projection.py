@@ -11,6 +11,7 @@ import pytest
 
 from domain.ledger.record_facts import CallDirection, CallOutcome
 from resolvers.crm import calls
+from resolvers.crm.inputs import CallInput
 from tests.resolvers.forecasting.half_year_company import amounts, forecast, seasoned_company
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
 from tests.world import World
@@ -33,13 +34,13 @@ async def record_calls(world: World, days: int, seller: str = "Ann", per_day: in
     """Record answered calls of ten minutes, `per_day` for each working day of the past days."""
     context = await world.authenticated_context("admin")
     inputs = [
-        {
-            "employee": world.global_ids[seller],
-            "direction": CallDirection.OUTBOUND,
-            "outcome": CallOutcome.ANSWERED,
-            "durationSeconds": 600,
-            "startedAt": world.now - timedelta(days=days_ago, minutes=number),
-        }
+        CallInput(
+            employee=world.global_ids[seller],
+            direction=CallDirection.OUTBOUND,
+            outcome=CallOutcome.ANSWERED,
+            duration_seconds=600,
+            started_at=world.now - timedelta(days=days_ago, minutes=number),
+        )
         for days_ago in range(days, 0, -1)
         if (world.now - timedelta(days=days_ago)).weekday() < 5
         for number in range(per_day)
