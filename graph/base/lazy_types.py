@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from domain.ledger import metrics
     from models.alerts import alerts
     from models.auth import sessions
-    from models.crm import activities, calls, clients, deals, leads, pipelines, tasks
+    from models.crm import activities, calls, clients, custom_metrics, deals, leads, pipelines, tasks
     from models.goals import goals
-    from models.organization import company, people
+    from models.organization import absences, company, people
     from resolvers.analytics import funnels, statistics, worktime
     from resolvers.forecasting import forecasts
     from resolvers.leaderboards import leaderboards
     from resolvers.request import viewer
 
+    AbsenceRef: TypeAlias = absences.Absence
     ActivityRef: TypeAlias = activities.Activity
     AlertRef: TypeAlias = alerts.Alert
     AlertRuleRef: TypeAlias = alerts.AlertRule
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     LeadRef: TypeAlias = leads.Lead
     MetricRef: TypeAlias = metrics.Metric
     PipelineRef: TypeAlias = pipelines.Pipeline
+    ResultRef: TypeAlias = custom_metrics.Result
     StageRef: TypeAlias = pipelines.Stage
     StandingRef: TypeAlias = leaderboards.LeaderboardRow
     StatisticsRef: TypeAlias = statistics.Statistics
@@ -53,6 +55,7 @@ else:
         # not `strawberry.lazy`, which takes a row's class of that name where a module has imported it
         return LazyType(name, f"graph.types.{module}")
 
+    AbsenceRef = _refer_to("Absence", "people")
     ActivityRef = _refer_to("Activity", "activities")
     AlertRef = _refer_to("Alert", "alerts")
     AlertRuleRef = _refer_to("AlertRule", "alerts")
@@ -71,6 +74,7 @@ else:
     LeadRef = _refer_to("Lead", "leads")
     MetricRef = _refer_to("Metric", "metrics")
     PipelineRef = _refer_to("Pipeline", "deals")
+    ResultRef = _refer_to("Result", "results")
     StageRef = _refer_to("Stage", "deals")
     StandingRef = _refer_to("Standing", "leaderboards")
     StatisticsRef = _refer_to("Statistics", "statistics")
