@@ -56,7 +56,7 @@ _PAGE_PARAMETERS: Final = [
 
 def paged_field(
     item: Any, *order: str, description: str, are_events: bool = False
-) -> Callable[[ListResolver[Row] | staticmethod[..., Awaitable[RowQuery[Row]]]], StrawberryField]:
+) -> Callable[[ListResolver[Row]], StrawberryField]:
     """Return the decorator that turns an async function, which returns the query of a list, into a paged field.
 
     The function declares the list's own arguments; `first`, `after`, `last` and `before` are added after them. The rows
@@ -67,7 +67,7 @@ def paged_field(
     are_events  whether a subscription streams the same rows and takes the cursors of the page.
     """
 
-    def decorate(function: ListResolver[Row] | staticmethod[..., Awaitable[RowQuery[Row]]]) -> StrawberryField:
+    def decorate(function: ListResolver[Row]) -> StrawberryField:
         select_rows: ListResolver[Row] = function.__func__ if isinstance(function, staticmethod) else function
 
         @wraps(select_rows)

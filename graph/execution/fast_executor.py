@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
+from typing import Any, Final, TypeAlias, TypeGuard
 
 from graphql import (
     ExecutionResult,
@@ -26,9 +26,10 @@ from graphql import (
     GraphQLSchema,
     is_leaf_type,
 )
-from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet, collect_fields
+from graphql.execution.collect_fields import DeferUsage, FieldDetailsList, GroupedFieldSet, collect_fields
 from graphql.execution.executor import CollectedErrors
-from graphql.pyutils import AwaitableOrValue, Path, Undefined, gather_with_cancel
+from graphql.execution.incremental.incremental_executor import DeliveryGroup
+from graphql.pyutils import AwaitableOrValue, Path, RefMap, Undefined, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 
@@ -36,12 +37,7 @@ from graph.base.field_declarations import STRAWBERRY_DEFINITION_KEY
 from models.db.row_store import TableRow
 from resolvers.request.context import Context
 
-if TYPE_CHECKING:
-    from graphql.execution.collect_fields import DeferUsage
-    from graphql.execution.incremental.incremental_executor import DeliveryGroup
-    from graphql.pyutils import RefMap
-
-    PositionContext: TypeAlias = RefMap[DeferUsage, DeliveryGroup] | None
+PositionContext: TypeAlias = RefMap[DeferUsage, DeliveryGroup] | None
 
 PLAN_KEY: Final = "scoreline-plan"
 _AWAITABLE_TYPES: Final[dict[type, bool]] = {}
