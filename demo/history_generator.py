@@ -166,13 +166,10 @@ class CompanyHistory:
 
     def _add_client(self, person: DemoPerson, at: datetime) -> str:
         rng, number = self._rng, sum(map(len, self._clients_of_seller.values())) + 1
-        first_word = rng.choice(company_data.CLIENT_FIRST_WORDS)
-        last_word = rng.choice(
-            company_data.CLIENT_LAST_WORDS if first_word.isascii() else company_data.CLIENT_LAST_WORDS_RUSSIAN
-        )
         key = f"C-{number:04}"
-        city = rng.choice(company_data.CITIES if first_word.isascii() else company_data.CITIES_RUSSIAN)
-        name = f"{first_word} {last_word}, {city}" if first_word.isascii() else f"{last_word} «{first_word}», {city}"
+        first_word, names = rng.choice(company_data.CLIENT_FIRST_WORDS)
+        last_word, city = rng.choice(names.last_words), rng.choice(names.cities)
+        name = names.client.format(first=first_word, last=last_word, city=city)
         self._add_event(
             at, ClientInput(external_id=key, name=name, owner=_external_reference(person.key), created_at=at)
         )

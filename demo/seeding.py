@@ -13,8 +13,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from strawberry.dataloader import DataLoader
-
 from demo import company_data
 from demo.goals import PlannedGoal, plan_goals
 from demo.history_generator import CALENDAR, DEMOS, TRAININGS, CompanyHistory, EventInput, HistoryEvent
@@ -45,14 +43,13 @@ from resolvers.goals import goals
 from resolvers.goals.inputs import GoalInput
 from resolvers.organization import company, people, teams
 from resolvers.organization.inputs import CompanyInput, EmployeeInput, PipelineInput, PipelineStageInput, TeamInput
-from resolvers.request.client_info import ClientInfo
 from resolvers.request.context import Context
 from resolvers.request.inputs import Money
 from resolvers.request.periods import PeriodKey
-from resolvers.request.services import Services
 from resolvers.request.viewer import Viewer
 
 PASSWORD: Final = "quiet snowflake"  # of all employees; not a secret, since the demo prints it at start
+CreateContext = Callable[[datetime, Viewer], Context]
 _CLOSE_AFTER_WORKDAYS: Final = 5  # of the next month
 _LARGE_DEAL: Final = Decimal(15_000)  # from which on managers and directors hear of a deal
 _BATCH_FRACTION: Final = 5  # a batch covers a fifth of the time between its start and now, within the limits below
@@ -68,13 +65,14 @@ class DeviceTokens:
 
 
 async def seed_demo(
-    history: CompanyHistory, services: Services, on_progress: Callable[[float], None] = lambda share: None
+    history: CompanyHistory, create_context: CreateContext, on_progress: Callable[[float], None] = lambda share: None
 ) -> DeviceTokens:
     """Write the history into the empty tables of the connected database and return the tokens of its devices.
 
-    on_progress  called after each batch with the finished share, 0 to 1
+    create_context  returns a context with a viewer, for which it is always this time
+    on_progress     called after each batch with the finished share, 0 to 1
     """
-    seeder = _DemoSeeder(history, services)
+    seeder = _DemoSeeder(history, create_context)
     tokens = await seeder.set_up_company()
     planned_goals = sorted(plan_goals(history), key=lambda goal: goal.set_at)
     batches = list(_split_into_batches(history))
@@ -91,8 +89,8 @@ async def seed_demo(
 class _DemoSeeder:
     """Writes one history; keeps the rows and global ids that later inputs refer to, by key."""
 
-    def __init__(self, history: CompanyHistory, services: Services) -> None:
-        self.history, self.services = history, services
+    def __init__(self, history: CompanyHistory, create_context: CreateContext) -> None:
+        self.history, self._create_context = history, create_context
         self.employees: dict[str, Employee] = {}
         self.global_ids: dict[str, str] = {"company": encode_global_id("Company", 1)}
         self.stage_global_ids: dict[tuple[int, int], str] = {}
@@ -256,11 +254,6 @@ class _DemoSeeder:
         """Return a context with the person as viewer and the clock at `at`."""
         tree = await people_rows.load_team_tree()
         return self._create_context(at, Viewer.for_employee(self.employees[key], tree, 0, at, has_direct_reports=False))
-
-    def _create_context(self, at: datetime, viewer: Viewer) -> Context:
-        return Context(
-            ClientInfo(), self.services, lambda: at, lambda by_keys: DataLoader(load_fn=by_keys, cache=False), viewer
-        )
 
 
 async def _upsert(

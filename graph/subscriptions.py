@@ -10,11 +10,14 @@ from graph.base.enums import ActivityKind, MoneyBasis, RankBy
 from graph.base.field_declarations import CARD, GOALS, LEADERBOARD, WHOLE_VIEWER, WINS, Sends, declare
 from graph.base.input_mapping import PeriodInput, forecast_query, period_key
 from graph.base.lazy_types import ActivityRef, AlertRef, DealWonRef, EmployeeRef, ForecastRef, GoalRef, LeaderboardRef
-from graph.base.row_types import Info, selects_any
+from graph.base.row_types import selects_any
 from graph.types.goals import EXPECTATION_FIELDS, PROJECTION_FIELDS
 from models.db.keyset_pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from resolvers.leaderboards.leaderboards import LeaderboardQuery
 from subscriptions import activities, alerts, forecasts, goals, leaderboards, presence
+from subscriptions.core.stream_context import StreamContext
+
+Info = strawberry.Info[StreamContext, None]
 
 
 @strawberry.type(

@@ -79,7 +79,7 @@ class Batch:
             reason, field_name = error.reason, error.column
         else:
             input_field = next((part for part in error.path if part != "input"), "")
-            reason, field_name = error.message, MAP_FIELD_NAMES.get(input_field, input_field)
+            reason, field_name = str(error), MAP_FIELD_NAMES.get(input_field, input_field)
         column = (
             self.reader.column_of(field_name, row.cells)
             if field_name in FIELDS_BY_KIND[self.file_map.kind]

@@ -12,8 +12,9 @@ from functools import cache, cached_property
 from typing import Any, Final
 
 from tortoise import Tortoise
+from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.migrations.executor import MigrationExecutor
-from tortoise.migrations.schema_generator.state import State
+from tortoise.migrations.schema_generator.state import ModelState, State
 from tortoise.migrations.schema_generator.state_apps import StateApps
 from tortoise.transactions import in_transaction
 
@@ -75,7 +76,7 @@ class _CurrentState(State):
 class _EarlierState(State):
     """The state of the tables before an operation, built on first access."""
 
-    def __init__(self, models: Any, later_apps: StateApps) -> None:
+    def __init__(self, models: dict[tuple[str, str], ModelState], later_apps: StateApps) -> None:
         self.models, self._later_apps = models, later_apps
 
     @cached_property
@@ -102,7 +103,7 @@ def _migration_names() -> tuple[str, ...]:
     return tuple(sorted(name for _, name, is_package in pkgutil.iter_modules(migrations.__path__) if not is_package))
 
 
-async def _check_foreign_keys(connection: Any) -> None:
+async def _check_foreign_keys(connection: BaseDBAsyncClient) -> None:
     if connection.capabilities.dialect == "sqlite":
         violations = await connection.execute_query_dict("PRAGMA foreign_key_check")
         if violations:

@@ -19,7 +19,7 @@ from models.organization.people import Employee
 from resolvers.activities.queries import select_activities
 from resolvers.alerts import inbox, rules
 from resolvers.goals import goals as goal_actions
-from resolvers.organization import people, teams
+from resolvers.organization import people
 from resolvers.request import goal_visibility, scopes
 from resolvers.request.context import Context
 from resolvers.request.id_resolution import OWNER_FIELDS, RECORD_MODELS, IdResolver
@@ -34,12 +34,8 @@ async def find_node(context: Context, global_id: str) -> Any | None:
     if kind in RECORD_MODELS:
         return await find_record(context, kind, global_id)
     match kind:
-        case "Company":
-            return await context.company() if row_id == 1 else None
         case "Employee":
             return await people.find_visible_employee(context, row_id)
-        case "Team":
-            return next((team for team in teams.list_visible_teams(context) if team.id == row_id), None)
         case "Goal":
             return await goal_actions.find(context, global_id)
         case "Pipeline":
@@ -55,7 +51,8 @@ async def find_node(context: Context, global_id: str) -> Any | None:
         case "Device":
             can_see_devices = context.viewer.can_company_wide(Action.ADMINISTER)
             return await row_store.find(Device, row_id) if can_see_devices else None
-    return None
+    scope = await scopes.find_scope(context, global_id)
+    return scope.row if scope is not None and scopes.can_see(context, scope) else None
 
 
 async def find_node_of_kind(context: Context, kind: str, global_id: str) -> Any | None:

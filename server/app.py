@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -23,13 +24,14 @@ from models import migrator
 from models.db import connection
 from models.db.monitor import DatabaseMonitor
 from models.live import change_log, epoch
+from resolvers.request.client_info import ClientInfo
 from resolvers.request.services import Services
 from server.background import notification_channels
 from server.background.notification_worker import NotificationWorker
 from server.background.password_mail_worker import PasswordMailWorker
 from server.background.scheduler import Scheduler
 from server.clock import utc_now
-from server.context_factory import ContextFactory
+from server.context_factory import ContextFactory, StreamContextFactory, build_state
 from server.http import static_pages
 from server.http.graphql_endpoint import GraphQLEndpoint
 from server.http.metrics_endpoint import answer_metrics
@@ -91,17 +93,14 @@ def build_server(settings: Settings) -> Server:
     services = Services(
         signing_secret,
         rate_limiter,
-        hub.notify,
         hub,
-        ReferenceCache(hub),
+        build_state,
         idle_timeout=timedelta(minutes=settings.idle_minutes),
         access_token_seconds=settings.access_minutes * 60,
         refresh_token_days=settings.refresh_days,
         session_idle_days=settings.session_idle_days,
-        publish_change=hub.publish,
         notification_channels=frozenset(settings.channel_addresses),
         shared_channels=notification_channels.shared_channels(settings.channel_addresses),
-        committed_position=lambda: hub.committed_position,
         old_secrets=tuple(old_secrets),
         public_url=settings.public_url,
         mails_links=mail_channel is not None and settings.public_url is not None,
@@ -110,6 +109,7 @@ def build_server(settings: Settings) -> Server:
     presence_reporter = PresenceReporter(utc_now, hub.notify)
     session_permissions = SessionPermissions(hub, utc_now, presence_reporter, settings.sockets_per_viewer)
     context_factory = ContextFactory(services, utc_now)
+    stream_context_factory = StreamContextFactory(services, utc_now, hub, ReferenceCache(hub))
     scheduler = Scheduler(
         context_factory.create_for_scheduler,
         utc_now,
@@ -131,12 +131,16 @@ def build_server(settings: Settings) -> Server:
     socket_endpoint = SocketEndpoint(
         operation_runner,
         client_info_reader,
-        SubscriptionRegistry(operation_runner, session_permissions, MemoryBudget(settings.socket_memory_bytes)),
+        SubscriptionRegistry(
+            operation_runner, stream_context_factory, session_permissions, MemoryBudget(settings.socket_memory_bytes)
+        ),
         ping_seconds=settings.ping_seconds,
         max_queued_bytes=settings.socket_queue_bytes,
         max_sockets_per_address=settings.sockets_per_address,
     )
-    goal_probability_watcher = GoalProbabilityWatcher(hub, context_factory.create_for_streams)
+    goal_probability_watcher = GoalProbabilityWatcher(
+        hub, partial(stream_context_factory.create_context, ClientInfo(address="live"))
+    )
     return Server(
         settings,
         hub,
@@ -228,7 +232,7 @@ def create_app(settings: Settings) -> ASGIApp:
         return static_pages.make_page_response(password_page)
 
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with run_server(server):
             yield
 

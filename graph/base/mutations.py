@@ -15,7 +15,7 @@ from strawberry.types.field import StrawberryField
 
 from domain.errors.operation_errors import Unauthenticated
 from domain.errors.user_errors import Forbidden, Invalid, UserError, UserErrorCode
-from domain.i18n.error_translation import translate
+from domain.i18n.languages import translate
 from graph.base.field_declarations import declare
 from graph.base.input_mapping import IDEMPOTENCY_KEY, to_json_fields
 from graph.base.row_types import Info

@@ -16,6 +16,7 @@ from domain.permissions import Action
 from domain.primitives.global_ids import encode_global_id
 from graph.base.field_declarations import NOTHING, PEOPLE, WHOLE_VIEWER, PermissionSet, declare
 from models.organization.people import Employee
+from models.organization.people import load_by_ids as load_employees
 from resolvers import node
 from resolvers.organization import people
 from resolvers.request.context import Context
@@ -24,6 +25,7 @@ from resolvers.request.id_resolution import owner_id_of
 
 Info = strawberry.Info[Context, None]
 Class = TypeVar("Class", bound=type)
+AnyContext = TypeVar("AnyContext", bound=Context)
 Key = TypeVar("Key")
 Root = TypeVar("Root")
 Value = TypeVar("Value")
@@ -62,7 +64,7 @@ def row_type(row_class: type, description: str) -> Callable[[Class], Class]:
     return decorate
 
 
-def selects_any(info: Info, names: frozenset[str]) -> bool:
+def selects_any(info: strawberry.Info[AnyContext, None], names: frozenset[str]) -> bool:
     """Return whether the operation selects a field with one of these names, at any depth."""
     pending: list[Selection] = list(info.selected_fields)
     while pending:
@@ -109,6 +111,10 @@ def to_one(
         prefetched = getattr(root, prefetched_attribute, None)  # set when the query of a page has joined the relation
         if prefetched is not None and prefetched.pk == row_id:
             return None if getattr(prefetched, "deleted_at", None) else prefetched
+        if load_rows is load_employees:
+            employee: Any = info.context.load_employee(row_id)
+            pending: Pending[Value] = employee  # the type checker cannot know that `Value` is the employee
+            return pending
         return info.context.load(load_rows, row_id)
 
     return row_field(resolve, description, NOTHING, length=length)

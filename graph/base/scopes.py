@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, TypeAlias
+from typing import Final
 
 import strawberry
 
@@ -16,16 +16,12 @@ from graph.base.field_declarations import GOALS, WHOLE_VIEWER, declare
 from graph.base.input_mapping import PeriodInput, WhatIfInput, forecast_query, period_key
 from graph.base.lazy_types import ForecastRef, FunnelRef, GoalRef, StatisticsRef
 from graph.base.row_types import Info, Node
-from models.goals.goals import OwnerKind
-from models.organization.company import Company
-from models.organization.people import Employee, Team
 from resolvers.analytics import funnels, statistics
 from resolvers.forecasting import forecasts
 from resolvers.goals import goals
 from resolvers.request.context import Context
 from resolvers.request.scopes import Scope as ResolvedScope
-
-ScopeRow: TypeAlias = Company | Team | Employee
+from resolvers.request.scopes import ScopeRow
 
 STATISTICS_DESCRIPTION: Final = "Time series of the period; by default the current month."
 FUNNEL_DESCRIPTION: Final = """Deals that entered the stages of a pipeline in the period; by default the current month and the first
@@ -92,11 +88,7 @@ class Period:
 
 def to_scope(row: ScopeRow) -> ResolvedScope:
     """Return the scope of a company, team or employee row."""
-    if isinstance(row, Team):
-        return ResolvedScope(OwnerKind.TEAM, row.id, row)
-    if isinstance(row, Employee):
-        return ResolvedScope(OwnerKind.EMPLOYEE, row.id, row)
-    return ResolvedScope(OwnerKind.COMPANY, 0, row)
+    return ResolvedScope.of_row(row)
 
 
 @strawberry.interface(

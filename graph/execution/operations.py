@@ -47,6 +47,7 @@ from graph.execution.variable_checks import validate_variables
 from models.db.connection import DeadlineExceeded, with_deadline
 from resolvers.request.context import Context
 from resolvers.request.viewer import Viewer
+from subscriptions.core.stream_context import StreamContext
 
 OperationKind = Literal["query", "mutation", "subscription"]
 CACHE_SIZE: Final = 512  # entries of each LRU cache, so that an attacker cannot fill the memory with new texts
@@ -260,7 +261,7 @@ class Operations:
         return await result if isawaitable(result) else result
 
     async def stream_results(
-        self, operation: Operation, context: Context
+        self, operation: Operation, context: StreamContext
     ) -> AsyncGenerator[tuple[object, ExecutionResult], None]:
         """Yield each event of a subscription with its result; one that cannot start yields None with its errors."""
         executor = FastExecutor.build(

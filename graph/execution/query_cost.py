@@ -32,6 +32,7 @@ from graphql import (
 )
 
 from domain.errors.operation_errors import QueryTooComplex
+from domain.messages import Message, gettext_noop
 from graph.base.field_declarations import UNDECLARED, FieldDeclaration, declaration_of
 from models.db.keyset_pagination import MAX_PAGE_SIZE
 
@@ -42,13 +43,14 @@ _MAX_REPORTED: Final = 2**31 - 1  # larger numbers are reported as this one: a c
 
 
 def ensure_within(quantity: str, actual: int, limit: int) -> None:
-    """Raise QueryTooComplex if `actual` exceeds the limit; `quantity` names what was counted."""
+    """Raise QueryTooComplex if `actual` exceeds the limit; `quantity` names what was counted, a translatable phrase."""
     if actual > limit:
         actual = min(actual, _MAX_REPORTED)
         raise QueryTooComplex(
-            f"Ask for less at once: {actual} {quantity}, where at most {limit} are accepted.",
-            limit=limit,
+            "Ask for less at once: {actual} {quantity}, where at most {limit} are accepted.",
             actual=actual,
+            quantity=Message(quantity),
+            limit=limit,
         )
 
 
@@ -126,7 +128,7 @@ class CostVisitor:
         return self._schema.get_type(node.type_condition.name.value) if node.type_condition else None
 
     def _check_nesting(self, level: int) -> None:
-        ensure_within("selections within each other (fragments included)", level, self._max_nesting)
+        ensure_within(gettext_noop("selections within each other (fragments included)"), level, self._max_nesting)
 
     def _visit_selections(self, node: SelectionSetNode, level: int, parent: GraphQLNamedType | None) -> SelectionCost:
         self._check_nesting(level)

@@ -9,13 +9,14 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from domain.errors.operation_errors import BadInput
+from domain.messages import gettext_noop
 
 Variables = TypeVar("Variables")
 
-UNSTORABLE_CHARACTERS: Final = (
+UNSTORABLE_CHARACTERS: Final = gettext_noop(
     "This contains characters that cannot be stored: take out null characters and halves of emoji."
 )
-NUMBER_TOO_LONG: Final = "This number is too long."
+NUMBER_TOO_LONG: Final = gettext_noop("This number is too long.")
 MAX_DIGITS: Final = 40  # of a numeric literal; more than any stored number has
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
@@ -39,11 +40,15 @@ def validate_variables(variables: Variables) -> Variables:
         value, path, level = pending.pop()
         remaining -= 1
         if remaining < 0:
-            raise BadInput(f"Send fewer values: at most {MAX_VALUES} in all variables together.", field="variables")
+            raise BadInput(
+                "Send fewer values: at most {most} in all variables together.", field="variables", most=MAX_VALUES
+            )
         if isinstance(value, dict | list | tuple):
             if level > _MAX_NESTING:
                 raise BadInput(
-                    f"The variables are nested too deep: at most {_MAX_NESTING} levels.", field=_shorten_path(path)
+                    "The variables are nested too deep: at most {most} levels.",
+                    field=_shorten_path(path),
+                    most=_MAX_NESTING,
                 )
             children = _iterate_children(value, path)
             pending.extend((item, item_path, level + 1) for item_path, item in islice(children, remaining + 1))
@@ -53,11 +58,11 @@ def validate_variables(variables: Variables) -> Variables:
 
 
 def scalar_error(value: object) -> str | None:
-    """Return why a single value cannot be stored, as a sentence; None when it can."""
+    """Return why a single value cannot be stored, as a sentence to translate; None when it can."""
     if isinstance(value, str):
         return UNSTORABLE_CHARACTERS if _UNSTORABLE.search(value) else None
     if isinstance(value, float):
-        return None if math.isfinite(value) else "This is not a finite number."
+        return None if math.isfinite(value) else gettext_noop("This is not a finite number.")
     if isinstance(value, int):
         return NUMBER_TOO_LONG if value.bit_length() > _MAX_INTEGER_BITS else None
     return None

@@ -8,7 +8,6 @@ from typing import Annotated, Union
 import strawberry
 
 from domain.i18n.activity_summaries import summarize_activity
-from domain.i18n.languages import LANGUAGES
 from graph.base.enums import ActivityKind
 from graph.base.field_declarations import CARD, GOALS, NOTHING, declare
 from graph.base.lazy_types import EmployeeRef, GoalRef
@@ -47,10 +46,7 @@ class Activity(Node):
     async def subject(root: strawberry.Parent[rows.Activity], info: Info) -> object:
         return await info.context.load_for_viewer(node.load_subjects, (root.subject_kind, root.subject_id))
 
-    @strawberry.field(
-        description=f"A sentence in the viewer's language (Accept-Language: {', '.join(LANGUAGES)}).",
-        metadata=declare(NOTHING),
-    )
+    @strawberry.field(description="A sentence in the viewer's language.", metadata=declare(NOTHING))
     @staticmethod
     def summary(root: strawberry.Parent[rows.Activity], info: Info) -> str:
         return summarize_activity(root.kind, root.subject_kind, root.data, info.context.language)

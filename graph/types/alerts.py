@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import datetime
 from decimal import Decimal
 
@@ -20,7 +21,6 @@ from graph.types.activities import ActivitySubject
 from models.alerts import alerts as rows
 from models.crm import pipelines
 from models.db.row_query import RowQuery
-from models.organization import people
 from resolvers import node
 from resolvers.alerts import dry_run, inbox, rules
 from resolvers.alerts.dry_run import DryRunResult
@@ -94,12 +94,14 @@ class Alert(Node):
         return await info.context.load_for_viewer(rules.load_visible_rules, root.raised.rule_id)
 
     @strawberry.field(
-        description="The employee concerned; null for a goal of a team or the company.", metadata=declare(NOTHING)
+        graphql_type=EmployeeRef | None,
+        description="The employee concerned; null for a goal of a team or the company.",
+        metadata=declare(NOTHING),
     )
     @staticmethod
-    async def employee(root: strawberry.Parent[rows.Alert], info: Info) -> EmployeeRef | None:
+    def employee(root: strawberry.Parent[rows.Alert], info: Info) -> EmployeeRef | Awaitable[EmployeeRef | None] | None:
         employee_id = root.raised.employee_id
-        return await info.context.load(people.load_by_ids, employee_id) if employee_id else None
+        return info.context.load_employee(employee_id) if employee_id else None
 
     @strawberry.field(
         graphql_type=ActivitySubject | None,

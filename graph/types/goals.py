@@ -131,7 +131,7 @@ def _select_from_projection(
     root: GoalState, info: Info, select: Callable[[GoalProjection], Value]
 ) -> Value | Awaitable[Value]:
     """Return a value of the goal's projection: immediately in a live stream, which has it loaded, else awaitable."""
-    projection = info.context.load_for_viewer(project_goals, root)
+    projection = info.context.load_or_preloaded(project_goals, root)
     return select(projection) if isinstance(projection, GoalProjection) else _select_when_loaded(projection, select)
 
 
@@ -213,7 +213,7 @@ class Goal(Node):
     @strawberry.field(graphql_type=Decimal, description="In the metric's unit; above zero.", metadata=declare(NOTHING))
     @staticmethod
     def target(root: strawberry.Parent[rows.Goal], info: Info) -> Decimal | Awaitable[Decimal]:
-        state = info.context.prefetched.get(progress.load_goal_states, {}).get(root)
+        state = info.context.loaders.preloaded(progress.load_goal_states).get(root)
         return state.in_metric_unit(root.target) if state else _target_in_metric_unit(root, info.context)
 
     @strawberry.field(
@@ -243,8 +243,8 @@ time is of the period's whole working time. Null for other goals.""",
 
     @strawberry.field(graphql_type=GoalProgress, metadata=declare(NOTHING))
     @staticmethod
-    def progress(root: strawberry.Parent[rows.Goal], info: Info) -> Awaitable[GoalState]:
-        return info.context.load_for_viewer(progress.load_goal_states, root)
+    def progress(root: strawberry.Parent[rows.Goal], info: Info) -> GoalState | Awaitable[GoalState]:
+        return info.context.load_or_preloaded(progress.load_goal_states, root)
 
     @strawberry.field(
         description="""Sum of the same metric's goals for the same period one level below (a team's members and

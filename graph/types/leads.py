@@ -1,4 +1,4 @@
-"""GraphQL types of leads, incoming requests (заявки)."""
+"""GraphQL types of leads, incoming requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.crm import leads as rows
 from models.organization import people
 
 
-@row_type(rows.Lead, description="An incoming request (заявка).")
+@row_type(rows.Lead, description="An incoming request.")
 class Lead(Node):
     external_id: str | None
     title: str

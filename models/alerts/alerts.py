@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
@@ -14,7 +14,8 @@ from domain.alerts.rules import AlertKind, Recipient, Subject
 from models.db import connection, row_store
 from models.db.columns import bool_column, enum_column, foreign_key, minor_units_column, text_column
 from models.db.row_query import RowQuery
-from models.goals.goals import OwnerKind
+from models.db.values import JsonObject, SqlClause, SqlValue
+from models.organization.scopes import OwnerKind, ScopeKey, scope_key
 
 # Rows of any other kind are skipped: servers of a newer version write them, during an update or before it was undone.
 _KNOWN_KINDS: Final = tuple(AlertKind)
@@ -49,6 +50,10 @@ class AlertRule(Model):
         table = "alert_rule"
 
     @property
+    def scope(self) -> ScopeKey:
+        return scope_key(self.scope_kind, self.scope_id)
+
+    @property
     def all_recipients(self) -> list[Recipient]:
         return [*(Recipient(name) for name in self.recipients), *([Recipient.ASSIGNER] if self.to_assigner else [])]
 
@@ -77,7 +82,7 @@ class RaisedAlert(Model):
     raised_at: datetime = fields.DatetimeField()
     resolved_at: datetime | None = fields.DatetimeField(null=True)
     notified: bool = bool_column(source_field="told", default=True)
-    data: dict[str, Any] = fields.JSONField(default=dict)
+    data: JsonObject = fields.JSONField(default=dict)
     occurrence: str | None = text_column(40, null=True)
 
     class Meta:
@@ -170,7 +175,7 @@ async def find_active(subjects: Collection[Subject]) -> list[RaisedAlert]:
     """Return the unresolved alerts about any of the subjects."""
     if not subjects:
         return []
-    condition, values = _subject_condition(subjects)
+    condition, values = subject_clause(subjects)
     known_kinds = connection.placeholders(_KNOWN_KINDS)
     rows = await connection.fetch_rows(
         f"SELECT * FROM raised_alert WHERE resolved_at IS NULL AND kind IN ({known_kinds}) AND ({condition})",  # noqa: S608
@@ -188,8 +193,8 @@ async def find_active_and_resumable(
     """
     if not resumable_subjects:
         return await find_active(subjects)
-    condition, values = _subject_condition({*subjects, *resumable_subjects})
-    resumable, resumable_values = _subject_condition(resumable_subjects)
+    condition, values = subject_clause({*subjects, *resumable_subjects})
+    resumable, resumable_values = subject_clause(resumable_subjects)
     known_kinds = connection.placeholders(_KNOWN_KINDS)
     rows = await connection.fetch_rows(
         f"SELECT * FROM raised_alert WHERE kind IN ({known_kinds}) AND ("  # noqa: S608
@@ -220,12 +225,16 @@ async def resolve_all_of_rule(rule_id: int, at: datetime) -> None:
     await RaisedAlert.filter(rule_id=rule_id, resolved_at=None).update(resolved_at=at)
 
 
-def _subject_condition(subjects: Collection[Subject]) -> tuple[str, list[Any]]:
+def subject_clause(subjects: Collection[Subject], kind_column: str = "subject_kind") -> SqlClause:
+    """Return the condition for rows about any of the subjects, and its parameters."""
     ids_by_kind: dict[str, list[int]] = {}
     for kind, subject_id in sorted(set(subjects)):
         ids_by_kind.setdefault(kind, []).append(subject_id)
-    parts = [f"(subject_kind = ? AND subject_id IN ({connection.placeholders(ids)}))" for ids in ids_by_kind.values()]
-    return " OR ".join(parts), [value for kind, ids in ids_by_kind.items() for value in (kind, *ids)]
+    parts, values = [], list[SqlValue]()
+    for kind, ids in ids_by_kind.items():
+        parts.append(f"({kind_column} = ? AND subject_id IN ({connection.placeholders(ids)}))")
+        values += [kind, *ids]
+    return " OR ".join(parts), values
 
 
 _LAST_NOTIFIED_SQL = """

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
 
 from domain.alerts.rules import Subject
 from domain.permissions import Role
+from models.alerts.alerts import subject_clause
 from models.db import connection, row_store
 from models.db.columns import text_column
 
@@ -83,14 +84,10 @@ async def remove(kind: str, subject_ids: Collection[int]) -> None:
 
 async def find_timers(subjects: Collection[Subject]) -> dict[Subject, InactivityTimer]:
     """Return the timers of the subjects that have one."""
-    ids_by_kind: dict[str, list[int]] = {}
-    for kind, subject_id in sorted(set(subjects)):
-        ids_by_kind.setdefault(kind, []).append(subject_id)
-    parts = [f"(kind = ? AND subject_id IN ({connection.placeholders(ids)}))" for ids in ids_by_kind.values()]
-    if not parts:
+    if not subjects:
         return {}
-    values = [value for kind, ids in ids_by_kind.items() for value in (kind, *ids)]
-    rows = await connection.fetch_rows(f"SELECT * FROM silence WHERE {' OR '.join(parts)}", values)  # noqa: S608
+    condition, values = subject_clause(subjects, "kind")
+    rows = await connection.fetch_rows(f"SELECT * FROM silence WHERE {condition}", values)  # noqa: S608
     return {(row["kind"], row["subject_id"]): row_store.from_columns(InactivityTimer, row) for row in rows}
 
 
@@ -168,7 +165,7 @@ async def find_inactive_employees(employee_ids: Collection[int]) -> list[Inactiv
     for row in await connection.fetch_rows(
         _EMPLOYEES_SQL.format(marks=connection.placeholders([*employee_ids])), [*employee_ids]
     ):
-        since: Any = connection.to_datetime(row["stay"])
+        since = connection.to_datetime(row["stay"])
         if row["since"] is not None:
             since = max(since, from_microseconds(row["since"]))
         imported_until = from_microseconds(row["known"]) if row["known"] else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
@@ -15,6 +15,7 @@ from tortoise.models import Model
 from domain.permissions import DeviceKind
 from models.db import connection
 from models.db.columns import enum_column, foreign_key, short_text_column, text_column
+from models.db.values import JsonObject
 
 _MAX_LISTED: Final = 100
 
@@ -82,7 +83,7 @@ class IdempotencyRecord(Model):
     actor: str = text_column(40)
     key: str = text_column(200)
     digest: str = text_column(64)  # of the mutation and its input
-    answer: dict[str, Any] = fields.JSONField()
+    answer: JsonObject = fields.JSONField()
     at: datetime = fields.DatetimeField()
 
     class Meta:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 from tortoise import fields
@@ -25,6 +25,7 @@ from models.db.columns import (
     text_column,
 )
 from models.db.row_query import Condition, RowQuery
+from models.db.values import JsonObject, SqlValue
 
 _BATCH_SIZE: Final = 1000
 _EVENT_COLUMNS: Final = ("id", "kind", "subject_kind", "subject_id", "at", "employee_id", "actor_id", "team_id", "data")
@@ -76,7 +77,7 @@ class Activity(Model):
     subject_kind: str = text_column(20)
     subject_id: int = fields.IntField()
     client_id: int | None = fields.IntField(null=True)
-    data: dict[str, Any] = fields.JSONField(default=dict)
+    data: JsonObject = fields.JSONField(default=dict)
 
     class Meta:
         table = "activity"
@@ -119,7 +120,7 @@ class ActivityRow(NamedTuple):
     subject_kind: str
     subject_id: int
     client_id: int | None
-    data: Mapping[str, Any]
+    data: JsonObject
 
 
 async def insert_activities(rows: Iterable[ActivityRow]) -> None:
@@ -174,7 +175,7 @@ async def find_last_announcement(deal_id: int) -> AnnouncedWin | None:
     return await AnnouncedWin.filter(deal_id=deal_id).order_by("-id").first()
 
 
-async def insert_announced_win(**columns: Any) -> None:
+async def insert_announced_win(**columns: SqlValue) -> None:
     """Insert an announced win or a revocation, given the columns of `AnnouncedWin`."""
     await connection.insert_row("bell", columns)
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
+
+from tortoise.backends.base.client import Capabilities
 
 from models.db.errors import DatabaseUnavailable
+from models.db.write_queue import WriteQueue
 
 
 class Availability:
@@ -40,3 +44,11 @@ class Availability:
             yield future
         finally:
             self._away_futures.discard(future)
+
+
+class MonitoredClient(Protocol):
+    """What both backends add to Tortoise's clients."""
+
+    capabilities: Capabilities
+    write_queue: WriteQueue
+    availability: Availability

@@ -18,8 +18,13 @@ Value = TypeVar("Value", bound=StrEnum)
 
 def foreign_key(model_name: str, *, null: bool = False) -> Any:
     """Return a foreign key; a row that is referred to cannot be deleted."""
-    options: dict[str, Any] = {"related_name": False, "null": null, "on_delete": OnDelete.RESTRICT}
+    options = {"related_name": False, "on_delete": OnDelete.RESTRICT, **_nullable(null)}
     return fields.ForeignKeyField(f"models.{model_name}", **options)
+
+
+def _nullable(null: bool) -> dict[str, Any]:
+    """Return the option, which Tortoise's signatures accept as a literal only."""
+    return {"null": null}
 
 
 @overload
@@ -52,8 +57,8 @@ def enum_column(
 def short_text_column(*, null: Literal[True]) -> str | None: ...
 @overload
 def short_text_column() -> str: ...
-def short_text_column(**options: Any) -> str | None:
-    return cast("str | None", fields.CharField(MAX_TEXT_LENGTH, **options))
+def short_text_column(*, null: bool = False) -> str | None:
+    return cast("str | None", fields.CharField(MAX_TEXT_LENGTH, **_nullable(null)))
 
 
 def search_key_column() -> str:
@@ -69,14 +74,14 @@ def external_id_column() -> str | None:
 def minor_units_column(*, null: Literal[True]) -> int | None: ...
 @overload
 def minor_units_column() -> int: ...
-def minor_units_column(**options: Any) -> int | None:
+def minor_units_column(*, null: bool = False) -> int | None:
     """Return an integer column for an amount in the smallest unit, which is exact on every database."""
-    return cast("int | None", fields.BigIntField(**options))
+    return cast("int | None", fields.BigIntField(**_nullable(null)))
 
 
 @overload
 def currency_column(*, null: Literal[True]) -> str | None: ...
 @overload
 def currency_column() -> str: ...
-def currency_column(**options: Any) -> str | None:
-    return cast("str | None", fields.CharField(3, **options))
+def currency_column(*, null: bool = False) -> str | None:
+    return cast("str | None", fields.CharField(3, **_nullable(null)))

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import asyncpg
 from tortoise import Tortoise
@@ -24,8 +24,10 @@ from tortoise.fields import data as field_data
 from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
+from models.db.availability import MonitoredClient
 from models.db.errors import LockTimeout
-from models.db.write_queue import SERVER_LIMITS, BatchQueueFull, TimeLimits, WriteQueue
+from models.db.values import JsonObject, SqlRow, SqlValue
+from models.db.write_queue import SERVER_LIMITS, BatchQueueFull, TimeLimits
 
 MODEL_MODULES: Final = (
     "models.organization.company",
@@ -92,13 +94,13 @@ class DeadlineExceeded(TimeoutError):
     """Raised when awaiting something with `with_deadline` took too long."""
 
 
-def tortoise_config(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS) -> dict[str, Any]:
+def tortoise_config(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_LIMITS) -> JsonObject:
     """Return Tortoise's configuration for a `sqlite://PATH` or `postgres://…` URL.
 
     The connection is named after its dialect, because Tortoise caches statements by the connection's name.
     """
     connection_name = "sqlite" if is_sqlite(url) else "postgres"
-    connection: Any = expand_db_url(url)
+    connection = expand_db_url(url)
     credentials = connection["credentials"]
     connection["engine"] = f"models.db.{connection_name}_backend"
     if is_sqlite(url):
@@ -152,7 +154,7 @@ async def connect(url: str, *, pool_size: int = 20, limits: TimeLimits = SERVER_
     """Connect all tasks of the process to the database, until the end of the block."""
     await Tortoise.init(tortoise_config(url, pool_size=pool_size, limits=limits), _enable_global_fallback=True)
     try:
-        current_connection().write_queue.limits = limits  # type: ignore[attr-defined]
+        current_client().write_queue.limits = limits
         if is_sqlite(url):
             # open the one connection here: a task cancelled while it opens it would leave its thread behind
             await current_connection().execute_query("SELECT 1")
@@ -172,8 +174,8 @@ async def write_transaction(*, is_batch: bool = False) -> AsyncIterator[None]:
         async with in_transaction():
             yield
         return
-    client: Any = current_connection()
-    queue: WriteQueue = client.write_queue
+    client = current_client()
+    queue = client.write_queue
     on_postgres = client.capabilities.dialect == "postgres"  # on SQLite a transaction takes the lock at its beginning
     async with AsyncExitStack() as stack:
         wait_seconds = await stack.enter_async_context(queue.batch_turn()) if is_batch else None
@@ -226,9 +228,10 @@ async def with_deadline(seconds: float, awaitable: Awaitable[Result], *, while_a
     )  # marks its exception as retrieved
     try:
         if while_available:
-            client: Any = current_connection()
+            client = current_client()
             with client.availability.away_future() as away:
-                await asyncio.wait({task, away}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+                futures: set[asyncio.Future[Result] | asyncio.Future[None]] = {task, away}
+                await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if away.done() and not task.done():
                 client.availability.check()
         else:
@@ -242,11 +245,16 @@ async def with_deadline(seconds: float, awaitable: Awaitable[Result], *, while_a
 
 def current_connection() -> BaseDBAsyncClient:
     """Return the open connection; inside a transaction that of the transaction."""
-    return get_connection(_connection_name())
+    return get_connection(_dialect())
 
 
-def _connection_name() -> str:
-    """Return the name of the connection, which is the name of its dialect."""
+def current_client() -> MonitoredClient:
+    """Return the open connection; not inside a transaction."""
+    return cast(MonitoredClient, current_connection())
+
+
+def _dialect() -> str:
+    """Return the name of the dialect, which is that of the connection."""
     return str(_any_model()._meta.default_connection)
 
 
@@ -255,11 +263,7 @@ def _any_model() -> type[Model]:
     return Tortoise.apps["models"]["Company"]  # type: ignore[no-any-return]
 
 
-def _dialect() -> str:
-    return _connection_name()
-
-
-def _to_dialect(client: BaseDBAsyncClient, sql: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+def _to_dialect(client: BaseDBAsyncClient, sql: str, values: Sequence[SqlValue]) -> tuple[str, list[SqlValue]]:
     """Translate `?` placeholders and values to the dialect of the connected database."""
     if client.capabilities.dialect == "sqlite":
         return sql, [_to_sqlite_text(value) if isinstance(value, date) else value for value in values]
@@ -277,18 +281,18 @@ def _number_placeholders(sql: str) -> str:
     return "".join(part + (f"${n}" if n < len(parts) else "") for n, part in enumerate(parts, 1))
 
 
-def placeholders(values: Sequence[Any]) -> str:
+def placeholders(values: Sequence[SqlValue]) -> str:
     """Return SQL placeholders for values, separated by commas; NULL if empty, which no value equals."""
     return ", ".join("?" * len(values)) or "NULL"
 
 
-async def execute(sql: str, values: Sequence[Any] = ()) -> None:
+async def execute(sql: str, values: Sequence[SqlValue] = ()) -> None:
     """Run one statement with `?` placeholders."""
     client = current_connection()
     await client.execute_query(*_to_dialect(client, sql, values))
 
 
-async def fetch_rows(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+async def fetch_rows(sql: str, values: Sequence[SqlValue] = ()) -> list[SqlRow]:
     """Return the rows of one statement with `?` placeholders."""
     client = current_connection()
     return await client.execute_query_dict(*_to_dialect(client, sql, values))
@@ -306,7 +310,7 @@ async def fetch_by_ids(model: type[Row], ids: Iterable[int]) -> dict[int, Row]:
     return {row["id"]: model._init_from_db(**row) for row in await fetch_rows(sql, unique_ids)}
 
 
-async def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+async def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[SqlValue]]) -> None:
     """Insert rows, with values in the order of the columns, in as few statements as old builds of SQLite allow."""
     rows_per_statement = _MAX_VALUES_PER_STATEMENT // len(columns)
     for start in range(0, len(rows), rows_per_statement):
@@ -314,7 +318,9 @@ async def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequenc
         await execute(_insert_sql(table, tuple(columns), len(chunk)), [value for row in chunk for value in row])
 
 
-async def execute_with_rows(sql: str, rows: Sequence[Sequence[Any]], column_types: Sequence[str] | None = None) -> None:
+async def execute_with_rows(
+    sql: str, rows: Sequence[Sequence[SqlValue]], column_types: Sequence[str] | None = None
+) -> None:
     """Run a statement with many rows of values, in as few statements as old builds of SQLite allow.
 
     sql           contains `{rows}`, which is replaced by the rows of placeholders
@@ -340,7 +346,7 @@ def _insert_sql(table: str, columns: Sequence[str], row_count: int) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row_sql] * row_count)}"  # noqa: S608
 
 
-async def insert_row(table: str, values: Mapping[str, Any]) -> int:
+async def insert_row(table: str, values: Mapping[str, SqlValue]) -> int:
     """Insert one row and return its id."""
     result = await fetch_rows(f"{_insert_sql(table, tuple(values), 1)} RETURNING id", list(values.values()))
     return int(result[0]["id"])

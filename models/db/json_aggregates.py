@@ -7,11 +7,12 @@ and can be parsed in a thread; chunks of different tables fit into one result.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from models.db import connection
+from models.db.values import JsonValue, SqlValue
 
 IDS_PER_CHUNK: Final = 2000  # ranges of so many ids form a chunk
 
@@ -37,7 +38,7 @@ def chunked_json_sql(
     )
 
 
-async def fetch_json_chunks(statements: Sequence[str], values: Sequence[Any] = ()) -> JsonChunks:
+async def fetch_json_chunks(statements: Sequence[str], values: Sequence[SqlValue] = ()) -> JsonChunks:
     """Run statements of `chunked_json_sql` as one and return the JSON texts by part; a part without rows is missing."""
     chunks: JsonChunks = {}
     for row in await connection.fetch_rows(" UNION ALL ".join(statements), values):
@@ -45,12 +46,12 @@ async def fetch_json_chunks(statements: Sequence[str], values: Sequence[Any] = (
     return chunks
 
 
-def parse_columns(text: str) -> list[list[Any]]:
+def parse_columns(text: str) -> list[list[JsonValue]]:
     """Return the columns of one chunk, each as a list."""
-    values: list[list[Any]] = orjson.loads(text)
+    values: list[list[JsonValue]] = orjson.loads(text)
     return values
 
 
-def parse_rows(chunks: Sequence[str]) -> list[tuple[Any, ...]]:
+def parse_rows(chunks: Sequence[str]) -> list[tuple[JsonValue, ...]]:
     """Return the rows of all chunks."""
     return [row for text in chunks for row in zip(*parse_columns(text), strict=True)]

@@ -42,7 +42,7 @@ class PageArguments:
             raise BadInput("Give either first or last, not both.", field="last")
         for field, size in (("first", self.first), ("last", self.last)):
             if size is not None and not 1 <= size <= MAX_PAGE_SIZE:
-                raise BadInput(f"{field} must be 1 to {MAX_PAGE_SIZE}.", field=field)
+                raise BadInput("{argument} must be 1 to {most}.", field=field, argument=field, most=MAX_PAGE_SIZE)
 
     @property
     def is_backward(self) -> bool:
@@ -106,20 +106,20 @@ class PagedQuery(Generic[Row]):
         values = [_to_json_value(getattr(row, field.lstrip("-"))) for field in self.order]
         return encode_cursor([*values, self.epoch] if self.epoch else values)
 
-    def _sort_key(self, cursor: str, argument: str) -> list[Any]:
+    def _sort_key(self, cursor: str, argument: str) -> list[str | int | datetime]:
         values = decode_cursor(cursor)
         columns = self.query.query_set.model._meta.fields_map
         if self.epoch is not None and values and len(values) == len(self.order) + 1 and isinstance(values[-1], str):
             values.pop()  # a page of any epoch may be continued: its sort key means the same
         if values is None or len(values) != len(self.order):
-            raise BadInput(f"{argument} is not a cursor of this list.", field=argument)
+            raise BadInput("{argument} is not a cursor of this list.", field=argument, argument=argument)
         try:
             return [
                 _parse_column_value(columns[name.lstrip("-")], value)
                 for name, value in zip(self.order, values, strict=True)
             ]
         except (ValueError, TypeError, OverflowError) as error:
-            raise BadInput(f"{argument} is not a cursor of this list.", field=argument) from error
+            raise BadInput("{argument} is not a cursor of this list.", field=argument, argument=argument) from error
 
 
 def encode_cursor(values: Sequence[str | int]) -> str:
@@ -144,7 +144,7 @@ def decode_cursor(cursor: str) -> list[str | int] | None:
     return values if is_valid else None
 
 
-def _parse_column_value(column: Field[Any], value: str | int) -> Any:
+def _parse_column_value(column: Field[object], value: str | int) -> str | int | datetime:
     """Return the value in a cursor as one of the column. Raises ValueError or TypeError if the column cannot hold it."""
     if isinstance(column, fields.IntField):
         limits = column.constraints
@@ -163,7 +163,7 @@ def _parse_column_value(column: Field[Any], value: str | int) -> Any:
     return value
 
 
-def _to_json_value(value: Any) -> Any:
+def _to_json_value(value: str | int | datetime) -> str | int:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
@@ -171,13 +171,14 @@ def _reverse_order(order: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name[1:] if name.startswith("-") else f"-{name}" for name in order)
 
 
-def _after_key_filter(order: tuple[str, ...], key: Sequence[Any]) -> Q:
+def _after_key_filter(order: tuple[str, ...], key: Sequence[str | int | datetime]) -> Q:
     """Return the filter for rows after the key in that order: (a > x) or (a = x and b > y) or …"""
     condition = Q()
     equal_prefix: dict[str, Any] = {}
     for name, value in zip(order, key, strict=True):
         field = name.lstrip("-")
-        later_in_column = Q(**equal_prefix, **{f"{field}__{'lt' if name.startswith('-') else 'gt'}": value})
+        comparison = "lt" if name.startswith("-") else "gt"
+        later_in_column = Q(**equal_prefix | {f"{field}__{comparison}": value})
         condition = condition | later_in_column if condition.children or condition.filters else later_in_column
         equal_prefix = {**equal_prefix, field: value}
     return condition

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from models.db import connection
-from models.db.availability import Availability
 from models.db.connection import DeadlineExceeded
 from models.db.postgres_backend import PostgresClient
 from models.db.write_queue import SERVER_LIMITS
@@ -41,8 +40,7 @@ class DatabaseMonitor:
         """Probe until cancelled; SQLite, which is no server, always counts as answering. Call it within `connect`."""
         if connection.is_sqlite(self._url):
             await asyncio.Event().wait()
-        client: Any = connection.current_connection()
-        availability: Availability = client.availability
+        availability = connection.current_client().availability
         probe_client, failures = self._create_probe_client(), 0
         try:
             while True:

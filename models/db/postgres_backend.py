@@ -7,12 +7,15 @@ replaces the one that caused it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
+import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
+    ConnectionWrapper,
     NestedTransactionContext,
+    PoolConnectionWrapper,
     TransactionalDBClient,
     TransactionContext,
     TransactionContextPooled,
@@ -27,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class _ErrorTranslation:
-    async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    async def _translate_exceptions(self, func: Callable[..., Awaitable[Any]], *args: object, **kwargs: object) -> Any:
         """Run a method of the client (Tortoise's hook around every statement), with errors translated."""
         try:
             return await func(self, *args, **kwargs)
@@ -55,12 +58,12 @@ class _TransactionContext(TransactionContextPooled):
     client: _Transaction
 
     async def __aenter__(self) -> TransactionalDBClient:
-        client: Any = self.client._parent
+        client = cast(PostgresClient, self.client._parent)
         client.availability.check()
         with translated_errors():
             await self.ensure_connection()
-            pool: Any = client._pool
-            self.client._connection = await pool.acquire()
+            assert client._pool is not None
+            self.client._connection = await client._pool.acquire()
         try:
             await self.client.begin()
         except BaseException:
@@ -69,7 +72,7 @@ class _TransactionContext(TransactionContextPooled):
         self.token = get_connections().set(self.connection_name, self.client)
         return self.client
 
-    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+    async def __aexit__(self, exc_type: object, exc_val: object, exc_tb: object) -> None:
         try:
             if not self.client._finalized:
                 await (self.client.commit() if exc_type is None else self._roll_back())
@@ -100,7 +103,7 @@ class PostgresClient(_ErrorTranslation, AsyncpgDBClient):
         super().__init__(**options)
         self.write_queue, self.availability = WriteQueue(), Availability()
 
-    def acquire_connection(self) -> Any:
+    def acquire_connection(self) -> ConnectionWrapper[asyncpg.Connection] | PoolConnectionWrapper[asyncpg.Connection]:
         self.availability.check()
         return super().acquire_connection()
 

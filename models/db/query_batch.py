@@ -17,23 +17,28 @@ from typing import Any, Final
 
 import orjson
 from tortoise.models import Model
-from tortoise.queryset import QuerySet
+from tortoise.queryset import AwaitableQuery, QuerySet
 
 from models.db import connection
 from models.db.row_query import RowQuery
+from models.db.values import SqlClause, SqlRow, SqlValue
 
 _MAX_QUERIES_PER_STATEMENT: Final = 100  # SQLite accepts at most 500 terms in a compound SELECT
 _PLACEHOLDER: Final = re.compile(r"\$(\d+)")
+
+
+Query = QuerySet[Any] | RowQuery[Any]
+_Converter = Callable[[object], object]
 
 
 @dataclass(frozen=True, eq=False)
 class CountQuery:
     """Counts the rows of a query instead of fetching them."""
 
-    query: QuerySet[Any] | RowQuery[Any]
+    query: Query
 
 
-BatchQuery = QuerySet[Any] | RowQuery[Any] | CountQuery
+BatchQuery = Query | CountQuery
 
 
 async def fetch_all_batched(queries: Sequence[BatchQuery]) -> list[Any]:
@@ -50,7 +55,7 @@ async def fetch_all_batched(queries: Sequence[BatchQuery]) -> list[Any]:
         return [await (query.query.count() if isinstance(query, CountQuery) else _query_set(query))]
     on_sqlite = connection.current_connection().capabilities.dialect == "sqlite"
     selects: list[str] = []
-    values: list[Any] = []
+    values: list[SqlValue] = []
     for index, query in enumerate(queries):
         select, query_values = _select(index, query, on_sqlite)
         # PostgreSQL's placeholders are numbered ($1, $2, …): shift them by the values of the queries before
@@ -68,9 +73,9 @@ async def fetch_all_batched(queries: Sequence[BatchQuery]) -> list[Any]:
     ]
 
 
-def _select(index: int, batch_query: BatchQuery, on_sqlite: bool) -> tuple[str, list[Any]]:
+def _select(index: int, batch_query: BatchQuery, on_sqlite: bool) -> SqlClause:
     """Return a SELECT with the query's index, the position of each row and the row as JSON, and its values."""
-    query: Any = (
+    query: AwaitableQuery[Any] = (
         _query_set(batch_query.query).count() if isinstance(batch_query, CountQuery) else _query_set(batch_query)
     )
     query._choose_db_if_not_chosen()
@@ -83,15 +88,15 @@ def _select(index: int, batch_query: BatchQuery, on_sqlite: bool) -> tuple[str, 
     return f"SELECT {index} AS part, ROW_NUMBER() OVER () AS place, {row} AS held FROM ({sql}) AS q", values  # noqa: S608
 
 
-def _query_set(query: QuerySet[Any] | RowQuery[Any]) -> QuerySet[Any]:
+def _query_set(query: Query) -> QuerySet[Any]:
     return query.query_set if isinstance(query, RowQuery) else query
 
 
-def _columns(query: Any) -> list[str]:
+def _columns(query: AwaitableQuery[Any]) -> list[str]:
     return [term.alias or term.name for term in query.query._selects]
 
 
-async def _hydrate(batch_query: BatchQuery, rows: Sequence[str], on_sqlite: bool) -> Any:
+async def _hydrate(batch_query: BatchQuery, rows: Sequence[str], on_sqlite: bool) -> int | list[Model]:
     """Return the model instances of a query from its JSON rows, or the number of a count."""
     if isinstance(batch_query, CountQuery):
         return int(rows[0])
@@ -110,20 +115,21 @@ async def _hydrate(batch_query: BatchQuery, rows: Sequence[str], on_sqlite: bool
                 row_dict[name] = convert(row_dict[name])
     executor = query._db.executor_class(query.model, query._db, select_related_idx=query._select_related_idx)
     executor.db = _CachedRowsClient(row_dicts)
-    return await executor.execute_select("")
+    model_instances: list[Model] = await executor.execute_select("")
+    return model_instances
 
 
 @lru_cache(maxsize=512)
 def _column_converters(
     tables: tuple[tuple[type[Model], int], ...], columns: tuple[str, ...]
-) -> list[tuple[str, Any, Callable[[Any], Any]]]:
+) -> list[tuple[str, type, _Converter]]:
     """Return (column, Python type, converter) for each column of a type that does not exist in JSON.
 
     Only for columns that Tortoise takes from the driver without conversion.
 
     tables  the tables of a row, each with its number of columns, in the order of the columns
     """
-    converters: list[tuple[str, Any, Callable[[Any], Any]]] = []
+    converters: list[tuple[str, type, _Converter]] = []
     remaining_columns = iter(columns)
     for model, count in tables:
         meta = model._meta
@@ -141,7 +147,7 @@ def _column_converters(
 class _CachedRowsClient:
     """Stands in for a database client: returns rows that were fetched already."""
 
-    rows: Sequence[dict[str, Any]]
+    rows: Sequence[SqlRow]
 
-    async def execute_query(self, _sql: str, _values: Any = None) -> tuple[int, Sequence[dict[str, Any]]]:
+    async def execute_query(self, _sql: str, _values: object = None) -> tuple[int, Sequence[SqlRow]]:
         return len(self.rows), self.rows

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Sequence
+from typing import TypeVar
 
 from tortoise.expressions import Q
 from tortoise.models import Model
 
 from models.db import connection
 from models.db.row_query import RowQuery
+from models.db.values import SqlRow
 
 TableRow = Model  # of any table, for layers that do not know Tortoise
 
 Row = TypeVar("Row", bound=Model)
 
 
-def from_columns(model: type[Row], columns: Mapping[str, Any]) -> Row:
+def from_columns(model: type[Row], columns: SqlRow) -> Row:
     """Return the stored row with these values by column, as plain SQL returns them; others are ignored."""
     return model._init_from_db(**columns)
 
@@ -30,7 +31,7 @@ def column_names(model: type[Model]) -> tuple[str, ...]:
     return tuple(model._meta.fields_db_projection)
 
 
-def column_values(row: Model) -> dict[str, Any]:
+def column_values(row: Model) -> SqlRow:
     """Return the values of a row by the names of `column_names`."""
     return {name: getattr(row, name) for name in row._meta.fields_db_projection}
 

@@ -14,16 +14,18 @@ import logging
 import os
 import sqlite3
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from tortoise.backends.base.client import NestedTransactionContext, TransactionalDBClient, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.connection import get_connections
 
 from models.db.availability import Availability
 from models.db.errors import DatabaseUnavailable, LockTimeout, translated_errors
+from models.db.values import SqlRow, SqlValue
 from models.db.write_queue import WriteQueue
 
 _RETRY_SECONDS: Final = 0.02
@@ -50,24 +52,27 @@ async def _retry_while_locked(timeout_seconds: float, attempt: Callable[[], Awai
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-class _StatementErrors:
+class _StatementErrors(SqliteClient):
     """Translates the errors of every statement."""
 
-    async def execute_insert(self, query: str, values: list[Any]) -> Any:
+    async def execute_insert(self, query: str, values: list[SqlValue]) -> int:
         with translated_errors():
-            return await super().execute_insert(query, values)  # type: ignore[misc]
+            result: int = await super().execute_insert(query, values)
+            return result
 
-    async def execute_many(self, query: str, values: list[list[Any]]) -> None:
+    async def execute_many(self, query: str, values: list[list[SqlValue]]) -> None:
         with translated_errors():
-            await super().execute_many(query, values)  # type: ignore[misc]
+            await super().execute_many(query, values)
 
-    async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
+    async def execute_query(self, query: str, values: list[SqlValue] | None = None) -> tuple[int, Sequence[SqlRow]]:
         with translated_errors():
-            return await super().execute_query(query, values)  # type: ignore[misc]
+            result: tuple[int, Sequence[SqlRow]] = await super().execute_query(query, values)
+            return result
 
-    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
+    async def execute_query_dict(self, query: str, values: list[SqlValue] | None = None) -> list[SqlRow]:
         with translated_errors():
-            return await super().execute_query_dict(query, values)  # type: ignore[misc]
+            result: list[SqlRow] = await super().execute_query_dict(query, values)
+            return result
 
 
 def _make_private(filename: str) -> None:
@@ -139,13 +144,13 @@ class _ImmediateTransactionContext(SqliteTransactionContext):
         except BaseException:
             self._trxlock.release()
             raise
-        self.token = _connection_variables().set(self.connection_name, self.connection)
+        self.token = get_connections().set(self.connection_name, self.connection)
         return self.connection  # type: ignore[no-any-return]
 
 
-class ImmediateSqliteClient(_StatementErrors, SqliteClient):
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+class ImmediateSqliteClient(_StatementErrors):
+    def __init__(self, file_path: str, **options: Any) -> None:
+        super().__init__(file_path, **options)
         self.write_queue, self.availability = WriteQueue(), Availability()
 
     @property
@@ -184,31 +189,25 @@ class ImmediateSqliteClient(_StatementErrors, SqliteClient):
     def _in_transaction(self) -> TransactionContext:
         return _ImmediateTransactionContext(_ImmediateTransaction(self), self._lock)
 
-    async def execute_insert(self, query: str, values: list[Any]) -> Any:
+    async def execute_insert(self, query: str, values: list[SqlValue]) -> int:
         return await _retry_while_locked(
             self.busy_timeout_seconds, lambda: super(ImmediateSqliteClient, self).execute_insert(query, values)
         )
 
-    async def execute_many(self, query: str, values: list[list[Any]]) -> None:
+    async def execute_many(self, query: str, values: list[list[SqlValue]]) -> None:
         await _retry_while_locked(
             self.busy_timeout_seconds, lambda: super(ImmediateSqliteClient, self).execute_many(query, values)
         )
 
-    async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
+    async def execute_query(self, query: str, values: list[SqlValue] | None = None) -> tuple[int, Sequence[SqlRow]]:
         return await _retry_while_locked(
             self.busy_timeout_seconds, lambda: super(ImmediateSqliteClient, self).execute_query(query, values)
         )
 
-    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> Any:
+    async def execute_query_dict(self, query: str, values: list[SqlValue] | None = None) -> list[SqlRow]:
         return await _retry_while_locked(
             self.busy_timeout_seconds, lambda: super(ImmediateSqliteClient, self).execute_query_dict(query, values)
         )
-
-
-def _connection_variables() -> Any:
-    from tortoise.connection import get_connections
-
-    return get_connections()
 
 
 client_class = ImmediateSqliteClient

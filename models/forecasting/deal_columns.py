@@ -19,9 +19,11 @@ from domain.forecasting.arrays import NEVER, Bools, Floats, Ints
 from domain.ledger.record_facts import DealStatus
 from models.db import json_aggregates
 from models.db.connection import to_datetime
+from models.db.values import JsonValue
 
 STATE_CODES: Final = {DealStatus.OPEN: 0, DealStatus.WON: 1, DealStatus.LOST: 2}
 
+_ParsedColumns = dict[str, Any]  # arrays by field of `DealColumns`
 _COLUMNS: Final = (
     "id", "external_id", "owner_id", "won_by", "status", "amount", "currency", "cost", "cost_currency", "product",
     "value", "profit", "created_on", "closed_on", "deleted_at", "expected_close_on",
@@ -114,7 +116,7 @@ class DealUpdates:
 
     currencies: list[str]
     products: list[str]
-    chunks: list[dict[str, Any]] = field(default_factory=list)
+    chunks: list[_ParsedColumns] = field(default_factory=list)
 
     @property
     def ids(self) -> Ints:
@@ -124,11 +126,11 @@ class DealUpdates:
         self.chunks.append(_parse_columns(json_aggregates.parse_columns(text), self.currencies, self.products))
 
 
-def _parse_columns(lists: Sequence[Sequence[Any]], currencies: list[str], products: list[str]) -> dict[str, Any]:
+def _parse_columns(lists: Sequence[Sequence[JsonValue]], currencies: list[str], products: list[str]) -> _ParsedColumns:
     values_by_column = dict(zip(_COLUMNS, lists, strict=True))
     currency_index, product_index = _NameIndex(currencies), _NameIndex(products)
 
-    def ints(values: Sequence[Any]) -> Ints:
+    def ints(values: Sequence[int]) -> Ints:
         return np.array(values, dtype=np.int64)
 
     def floats(name: str) -> Floats:

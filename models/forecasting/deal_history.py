@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from domain.primitives.calendar import Calendar
 from domain.primitives.money import to_minor
 from models.db import connection
 from models.db.connection import to_datetime
+from models.db.values import JsonObject, SqlRow
 from models.forecasting.deal_columns import DealColumns
 from models.forecasting.deal_tables import Pricing, SellerIndex, company_day
 
@@ -34,7 +35,7 @@ _ACTIVITY_KINDS: Final = (
     "DEAL_LOST",
     "DEAL_REOPENED",
 )
-RawActivity = dict[str, Any]
+RawActivity = SqlRow
 
 
 async def iterate_deal_activities() -> AsyncIterator[list[RawActivity]]:
@@ -85,7 +86,7 @@ class DealHistoryReader:
             if is_present:
                 self._add_activity(row, row["data"] if isinstance(row["data"], dict) else json.loads(row["data"]))
 
-    def _add_activity(self, row: RawActivity, data: dict[str, Any]) -> None:
+    def _add_activity(self, row: RawActivity, data: JsonObject) -> None:
         deal_id, kind = row["subject_id"], row["kind"]
         recorded = company_day(self.calendar, to_datetime(row["recorded_at"]))
         state = self.states.get(deal_id)
@@ -114,7 +115,7 @@ class DealHistoryReader:
             state.closing = (company_day(self.calendar, to_datetime(row["at"])), worth)
 
     def _stated_amount(
-        self, kind: str, data: dict[str, Any], changed: dict[str, Any], before: tuple[int, str] | None
+        self, kind: str, data: JsonObject, changed: JsonObject, before: tuple[int, str] | None
     ) -> tuple[int, str] | None:
         """Return the deal's stated amount after the activity."""
         if "amount" in changed or "currency" in changed:

@@ -15,6 +15,7 @@ from domain.ledger.record_facts import DealFacts, SaleKind
 from models.crm.deals import Deal
 from models.db import connection as db_connection
 from models.db import row_store
+from models.db.values import SqlValue
 from models.ledger.scores import HOLDING_TEAMS_CTE
 
 _WINDOW_IDS: Final = 2000  # ids compared at a time
@@ -165,7 +166,7 @@ GROUP BY source_id, metric, employee_id, team_id, effective_on
 async def posted_sums(source_kind: str, first_id: int, last_id: int, *, metric: str | None = None) -> list[PostedSum]:
     """Return the ledger's sums of the records of a kind within a range of ids, ends included; of one metric or all."""
     sql = _POSTED_SUMS_SQL.format(metric_condition="AND metric = ?" if metric else "")
-    values = [source_kind, first_id, last_id, *([metric] if metric else [])]
+    values: list[SqlValue] = [source_kind, first_id, last_id, *([metric] if metric else [])]
     return [
         PostedSum(
             row["metric"],

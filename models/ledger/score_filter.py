@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from tortoise.expressions import Q
 
 from models.db import connection
+from models.db.values import SqlClause, SqlValue
 from models.organization.people import TeamSpan
 
 
@@ -31,28 +31,27 @@ class ScoreFilter:
         """The teams at the end of the days; None: all."""
         return None if self.team_spans is None else self.team_spans[-1].team_ids
 
-    def where_clause(self, day_column: str) -> tuple[str, list[Any]]:
+    def where_clause(self, day_column: str) -> SqlClause:
         """Return the condition for a WHERE clause, and its parameters."""
-        sql, parameters = f"metric = ? AND {day_column} BETWEEN ? AND ?", [self.metric, self.first_day, self.last_day]
+        sql = f"metric = ? AND {day_column} BETWEEN ? AND ?"
+        parameters: list[SqlValue] = [self.metric, self.first_day, self.last_day]
         if self.team_spans is not None:
             spans_sql, span_values = team_condition(self.team_spans, "team_id", day_column)
             sql, parameters = f"{sql} AND {spans_sql}", [*parameters, *span_values]
-        return (
-            (sql, parameters)
-            if self.employee_id is None
-            else (f"{sql} AND employee_id = ?", [*parameters, self.employee_id])
-        )
+        if self.employee_id is not None:
+            sql, parameters = f"{sql} AND employee_id = ?", [*parameters, self.employee_id]
+        return sql, parameters
 
 
-def team_condition(spans: Sequence[TeamSpan], team_column: str, day_column: str) -> tuple[str, list[Any]]:
+def team_condition(spans: Sequence[TeamSpan], team_column: str, day_column: str) -> SqlClause:
     """Return the condition that a row's team is among those of its day, and its parameters.
 
     The days themselves are not restricted when the teams are the same on all of them.
     """
     if len(spans) == 1:
         [span] = spans
-        return f"{team_column} IN ({connection.placeholders([*span.team_ids])})", sorted(span.team_ids)
-    conditions, values = [], list[Any]()
+        return f"{team_column} IN ({connection.placeholders([*span.team_ids])})", [*sorted(span.team_ids)]
+    conditions, values = [], list[SqlValue]()
     for span in spans:
         conditions.append(
             f"{day_column} BETWEEN ? AND ? AND {team_column} IN ({connection.placeholders([*span.team_ids])})"
@@ -61,14 +60,11 @@ def team_condition(spans: Sequence[TeamSpan], team_column: str, day_column: str)
     return f"({' OR '.join(conditions)})", values
 
 
-def team_filter(spans: Sequence[TeamSpan], team_field: str, day_field: str) -> Q:
-    """Return the filter for rows of a team that is among those of the row's day."""
+def team_filter(spans: Sequence[TeamSpan]) -> Q:
+    """Return the filter for ledger entries of a team that is among those of the entry's day."""
     condition = Q(id=0)
     for span in spans:
-        conditions: dict[str, Any] = {
-            f"{day_field}__gte": span.first_day,
-            f"{day_field}__lte": span.last_day,
-            f"{team_field}__in": sorted(span.team_ids),
-        }
-        condition |= Q(**conditions)
+        condition |= Q(
+            effective_on__gte=span.first_day, effective_on__lte=span.last_day, team_id__in=sorted(span.team_ids)
+        )
     return condition

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
-from typing import Any, Final, NamedTuple
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from tortoise import fields
 from tortoise.functions import Sum
@@ -17,9 +18,11 @@ from domain.ledger.metrics import Score
 from models.db import connection, json_aggregates, row_store
 from models.db.columns import bool_column, foreign_key, text_column
 from models.db.row_query import RowQuery
-from models.goals.goals import COMPANY_TEAM_ID, GOAL_VALUE_SQL, Goal
+from models.db.values import SqlValue
+from models.goals.goals import GOAL_VALUE_SQL, Goal
 from models.ledger.score_filter import ScoreFilter, team_condition, team_filter
 from models.organization.people import TeamSpan
+from models.organization.scopes import COMPANY_TEAM_ID
 
 
 class ScoreEntry(Model):
@@ -129,6 +132,9 @@ SELECT metric, id, day, SUM(amount) FROM holding GROUP BY metric, id, day HAVING
 _CREDITED_COLUMN_TYPES: Final = ("VARCHAR", "INTEGER", "DATE", "BIGINT")
 
 
+_score_columns: Final = attrgetter("metric", "employee_id", "team_id", "amount", "day", "at")
+
+
 class Posting(NamedTuple):
     """A score to be written to the ledger, and the record that it comes from."""
 
@@ -140,10 +146,7 @@ class Posting(NamedTuple):
 
 async def post(postings: Sequence[Posting], recorded_at: datetime) -> None:
     """Write postings to the ledger and add them to the totals."""
-    rows = [
-        (score.metric, score.employee_id, score.team_id, score.amount, score.day, score.at, late, recorded_at, *source)
-        for score, late, *source in postings
-    ]
+    rows = [(*_score_columns(score), late, recorded_at, kind, source) for score, late, kind, source in postings]
     await connection.execute_with_rows(_INSERT_ENTRIES_SQL, rows)
     await add_to_totals(posting.score for posting in postings)
 
@@ -159,9 +162,9 @@ async def add_to_totals(scores: Iterable[Score]) -> None:
     for score in scores:
         daily_totals[score.metric, score.employee_id, score.team_id, score.day] += score.amount
         team_totals[score.metric, score.team_id, score.day] += score.amount
-    await connection.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals))
+    await connection.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals.items()))
     await connection.execute_with_rows(
-        _ADD_TO_HOLDING_TEAMS_SQL, _nonzero_rows(team_totals), column_types=_CREDITED_COLUMN_TYPES
+        _ADD_TO_HOLDING_TEAMS_SQL, _nonzero_rows(team_totals.items()), column_types=_CREDITED_COLUMN_TYPES
     )
 
 
@@ -173,12 +176,12 @@ async def adjust_totals(
     daily_totals  amounts by metric, employee, team and day
     team_totals   amounts by metric, team (or `COMPANY_TEAM_ID`) and day
     """
-    await connection.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals))
-    await connection.execute_with_rows(_ADD_TO_TEAM_TOTALS_SQL, _nonzero_rows(team_totals))
+    await connection.execute_with_rows(_ADD_TO_DAILY_TOTALS_SQL, _nonzero_rows(daily_totals.items()))
+    await connection.execute_with_rows(_ADD_TO_TEAM_TOTALS_SQL, _nonzero_rows(team_totals.items()))
 
 
-def _nonzero_rows(amounts: Mapping[Any, int]) -> list[tuple[Any, ...]]:
-    return [(*key, amount) for key, amount in sorted(amounts.items()) if amount]
+def _nonzero_rows(amounts: Iterable[tuple[tuple[SqlValue, ...], int]]) -> list[tuple[SqlValue, ...]]:
+    return [(*key, amount) for key, amount in sorted(amounts) if amount]
 
 
 _MOVE_TEAM_TOTALS_SQL = f"""
@@ -263,7 +266,7 @@ async def score_totals_for(
 
     A score is a pair: the part that is credited to the teams of the filter, and the whole.
     """
-    part, part_values = "amount", list[Any]()
+    part, part_values = "amount", list[SqlValue]()
     if score_filter.team_spans is not None:
         is_part, part_values = team_condition(score_filter.team_spans, "team_id", "day")
         part = f"CASE WHEN {is_part} THEN amount ELSE 0 END"
@@ -326,7 +329,7 @@ def select_entries(
     if employee_id is not None:
         query = query.filter(employee_id=employee_id)
     if team_spans is not None:
-        query = query.filter(team_filter(team_spans, "team_id", "effective_on"))
+        query = query.filter(team_filter(team_spans))
     return RowQuery(query)
 
 
@@ -374,7 +377,8 @@ async def daily_totals_json(
     "line"         id of the ledger's last entry
     """
     placeholders = {"doubted": connection.placeholders([*recheck])}
-    backdated, values = _BACKDATED_SQL.format(what="name", **placeholders), [after_entry_id, last_day, *sorted(recheck)]
+    backdated = _BACKDATED_SQL.format(what="name", **placeholders)
+    values: list[SqlValue] = [after_entry_id, last_day, *sorted(recheck)]
     source = _DAYS_SQL.format(metrics=connection.placeholders([*metrics]), late=backdated)
     return await json_aggregates.fetch_json_chunks(
         [

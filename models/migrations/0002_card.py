@@ -1,7 +1,6 @@
 """Stage history by days, who lost a deal, and time at work; filled in for what is recorded already."""
 
 from datetime import timedelta
-from typing import Any
 
 from tortoise import fields, migrations
 from tortoise.fields.base import OnDelete
@@ -12,7 +11,7 @@ from domain.primitives.calendar import Calendar, Weekday
 from models.db import connection
 
 
-async def _date_visits(_apps: Any, _editor: Any) -> None:
+async def _date_visits(_apps: object, _editor: object) -> None:
     """Give every entry into a stage its day of the company's calendar."""
     companies = await connection.fetch_rows("SELECT time_zone FROM company")
     [span] = await connection.fetch_rows("SELECT MIN(entered_at) AS first, MAX(entered_at) AS last FROM stage_visit")

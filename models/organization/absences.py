@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
@@ -15,6 +15,7 @@ from domain.goals.work_schedule import Assignment, DayRange, WorkSchedule
 from domain.primitives.calendar import Calendar
 from models.db import connection
 from models.db.columns import enum_column, external_id_column, foreign_key
+from models.db.values import SqlRow
 
 _INSTANT: Final = timedelta(microseconds=1)
 _DAY: Final = timedelta(days=1)
@@ -75,7 +76,7 @@ async def load_work_schedule(calendar: Calendar) -> WorkSchedule:
     for employee_id, rows in groupby(
         await connection.fetch_rows(_WORK_SCHEDULE_SQL), key=lambda row: row["employee_id"]
     ):
-        memberships: list[dict[str, Any]] = []
+        memberships: list[SqlRow] = []
         for row in rows:
             if row["last_day"] is None:
                 memberships.append(row)
@@ -86,7 +87,7 @@ async def load_work_schedule(calendar: Calendar) -> WorkSchedule:
     return WorkSchedule(calendar, assignments, absences)
 
 
-def _assign_days(memberships: Sequence[Any], calendar: Calendar) -> Iterator[Assignment]:
+def _assign_days(memberships: Sequence[SqlRow], calendar: Calendar) -> Iterator[Assignment]:
     """Yield the assignments of an employee, given their memberships in order.
 
     A day belongs to the last team in which the employee was active on it, so the days of joining and of leaving count

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
@@ -15,7 +15,8 @@ from tortoise.models import Model
 from domain.primitives.calendar import DEFAULT_WORKDAY_END, DEFAULT_WORKDAY_START, Calendar, Weekday
 from domain.primitives.calendar_changes import ZoneChange
 from models.db.columns import bool_column, currency_column, enum_column, short_text_column, text_column
-from models.db.query_batch import fetch_all_batched
+from models.db.query_batch import BatchQuery, fetch_all_batched
+from models.db.values import SqlRow
 
 REFERENCE_POSITION_SQL: Final = "(SELECT moved FROM company WHERE id = 1)"  # of the reference data, see `ReferenceData`
 
@@ -37,7 +38,7 @@ class CalendarSettings(Model):
     class Meta:
         abstract = True
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> SqlRow:
         """Return the settings by column."""
         return {name: getattr(self, name) for name in CALENDAR_COLUMNS}
 
@@ -167,7 +168,7 @@ class ExchangeRate(Model):
         unique_together = (("currency", "valid_from"),)
 
 
-def company_queries() -> list[Any]:
+def company_queries() -> list[BatchQuery]:
     """Return the queries for the rows that `assemble_company` takes."""
     return [Company.filter(id=1), CompanyDay.all().order_by("day"), EarlierCalendar.all().order_by("until")]
 

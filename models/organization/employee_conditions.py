@@ -6,11 +6,11 @@ column  in all functions: the name of the foreign key, such as "owner"
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 from tortoise.expressions import Q
 
 from models.db.row_query import Condition
+from models.db.values import SqlRow
 
 
 def match_any() -> Condition:
@@ -32,6 +32,6 @@ def match_members(column: str, team_ids: Collection[int]) -> Condition:
     return _match(f"{column}__team_id__in", list(team_ids) or [0])
 
 
-def _match(lookup: str, value: Any) -> Q:
-    conditions: dict[str, Any] = {lookup: value}
+def _match(lookup: str, value: int | list[int] | None) -> Q:
+    conditions: SqlRow = {lookup: value}
     return Q(**conditions)

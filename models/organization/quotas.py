@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 from tortoise import fields
 from tortoise.models import Model
 
 from models.db import connection
 from models.db.columns import bool_column, foreign_key
+from models.db.values import SqlClause, SqlValue
 
 SELLING_METRIC: Final = "deals_won"  # an employee with a positive sum of it sells
 
@@ -99,7 +100,7 @@ async def load_rosters(
     team_ids     of these teams; None: all
     employee_id  restricts the result to one employee
     """
-    selects, values = [], list[Any]()
+    selects, values = [], list[SqlValue]()
     for part, moment in enumerate(moments):
         sql, parameters = _roster_select(part, moment, team_ids, employee_id)
         selects.append(sql)
@@ -116,7 +117,7 @@ async def load_rosters(
 
 def _roster_select(
     part: int, moment: RosterMoment, team_ids: Collection[int] | None, employee_id: int | None
-) -> tuple[str, list[Any]]:
+) -> SqlClause:
     carries, values = _carries_quota(moment, _ROLE_THEN_SQL)
     time = "membership.until IS NULL"
     if moment.at is not None:
@@ -131,12 +132,12 @@ def _roster_select(
     return _ROSTER_SQL.format(part=part, role=_ROLE_THEN_SQL, carries=carries, time=time, scope=scope), values
 
 
-def _carries_quota(moment: RosterMoment, role_sql: str) -> tuple[str, list[Any]]:
+def _carries_quota(moment: RosterMoment, role_sql: str) -> SqlClause:
     """Return the expression for whether the row of `employee` carries a quota at the moment, and its parameters."""
     recorded, recorded_values = "", []
     if moment.recorded_before is not None:
         recorded, recorded_values = "AND sale.recorded_at < ?", [moment.recorded_before]
-    standing, standing_values = "goal.archived_at IS NULL", list[Any]()
+    standing, standing_values = "goal.archived_at IS NULL", list[SqlValue]()
     if moment.at is not None:
         standing, standing_values = "(goal.archived_at IS NULL OR goal.archived_at > ?)", [moment.at]
     if moment.recorded_before is not None:

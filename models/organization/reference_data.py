@@ -8,14 +8,14 @@ cache is used only if its position is equal, so no request sees stale data.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from domain.ledger.metrics import Metric
 from models.auth.sessions import Device
 from models.crm.custom_metrics import CompanyMetric, index_metrics
 from models.crm.pipelines import Stage
 from models.db import connection, row_store
-from models.db.query_batch import fetch_all_batched
+from models.db.query_batch import BatchQuery, fetch_all_batched
 from models.organization.company import (
     REFERENCE_POSITION_SQL,
     Company,
@@ -99,7 +99,10 @@ async def find_device(digest: str) -> tuple[Device | None, ChangeLogPosition]:
 
 async def load_with_employee(employee_id: int) -> tuple[Employee, bool, ReferenceData]:
     """Return an employee, whether they are set as the manager of anyone, and the current reference data."""
-    employee_queries: list[Any] = [Employee.filter(id=employee_id), Employee.filter(manager_id=employee_id).limit(1)]
+    employee_queries: list[BatchQuery] = [
+        Employee.filter(id=employee_id),
+        Employee.filter(manager_id=employee_id).limit(1),
+    ]
     employees, direct_reports, *rest = await fetch_all_batched([*employee_queries, *_reference_queries()])
     return employees[0], bool(direct_reports), _build_reference_data(*rest)
 
@@ -109,7 +112,7 @@ async def load_reference_data() -> ReferenceData:
     return _build_reference_data(*await fetch_all_batched(_reference_queries()))
 
 
-def _reference_queries() -> list[Any]:
+def _reference_queries() -> list[BatchQuery]:
     return [
         Team.all(),
         EarlierParent.all(),

@@ -25,8 +25,7 @@ from models.alerts import alerts
 from models.alerts.alerts import AlertRule
 from models.crm.pipelines import Stage
 from models.db import row_store
-from models.goals.goals import OwnerKind
-from models.organization.people import Employee, TeamTree
+from models.organization.people import TeamTree
 from resolvers.alerts.inputs import RuleInput
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
@@ -48,8 +47,8 @@ def to_rule(row: AlertRule, tree: TeamTree) -> Rule:
     return Rule(
         row.id or 0,
         row.kind,
-        row.scope_id if row.scope_kind is OwnerKind.EMPLOYEE else None,
-        tree.subtree_ids(row.scope_id) if row.scope_kind is OwnerKind.TEAM else None,
+        row.scope.employee_id,
+        row.scope.team_ids(tree),
         row.min_amount,
         row.days,
         row.percent,
@@ -155,7 +154,9 @@ async def build_rule(context: Context, input: RuleInput) -> AlertRule:
     if scope is None:
         raise NotFound("There is no such employee, team or company.", "input", "scope")
     if scope.employee is not None and not scope.employee.active:
-        raise Conflict(f"{scope.employee.name} has left the company: name someone who works there.", "input", "scope")
+        raise Conflict(
+            "{name} has left the company: name someone who works there.", "input", "scope", name=scope.employee.name
+        )
     recipients = list(dict.fromkeys(input.recipients))
     if not recipients:
         raise Required("Choose the recipients: the manager, the employee or the directors.", "input", "recipients")
@@ -191,10 +192,14 @@ def _refuse_unused_fields(
     }
     for field, (value, is_used) in values_and_uses.items():
         if not is_used and value is not None:
-            raise Invalid(f"A rule of kind {kind} does not use `{field}`: leave it out.", "input", field)
+            raise Invalid(
+                "A rule of kind {kind} does not use `{unused}`: leave it out.", "input", field, kind=kind, unused=field
+            )
     if Recipient.ASSIGNER in recipients and not definition.about_tasks:
         path = ("input", "recipients", str(recipients.index(Recipient.ASSIGNER)))
-        raise Invalid(f"Only a task has an assigner: choose other recipients for a rule of kind {kind}.", *path)
+        raise Invalid(
+            "Only a task has an assigner: choose other recipients for a rule of kind {kind}.", *path, kind=kind
+        )
 
 
 async def _parse_stage(input: RuleInput) -> int:
@@ -219,7 +224,7 @@ async def _parse_min_amount(context: Context, input: RuleInput) -> int | None:
 
 def _clean_whole_number(number: int | None, field: str, minimum: int, maximum: int) -> int | None:
     if number is not None and not minimum <= number <= maximum:
-        raise OutOfRange(f"Give a number from {minimum} to {maximum}.", "input", field)
+        raise OutOfRange("Give a number from {least} to {most}.", "input", field, least=minimum, most=maximum)
     return number
 
 
@@ -251,10 +256,5 @@ def _require_rule_admin(context: Context) -> None:
 
 async def load_scopes(context: Context, rows: Sequence[AlertRule]) -> list[Any]:
     """Return the scope (company, team or employee) of each rule."""
-    employee_ids = [row.scope_id for row in rows if row.scope_kind is OwnerKind.EMPLOYEE]
-    employees = {row.id: row for row in await row_store.fetch(Employee, employee_ids)}
-    company = await context.company()
-    return [
-        scopes.get_owner_row(context, row.scope_kind, row.scope_id, employees.get(row.scope_id), company)
-        for row in rows
-    ]
+    scope_rows = await scopes.load_scope_rows(context, {row.scope for row in rows})
+    return [scope_rows[row.scope] for row in rows]

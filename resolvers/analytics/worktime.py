@@ -129,7 +129,7 @@ async def load_work_times(context: Context, requests: Sequence[tuple[Employee, P
         period = await resolve_query_period(context, period_key)
         employees = [employee for employee, other in requests if other == period_key]
         if period.days * len(employees) > _MAX_DAYS:
-            raise BadInput(f"These are more than {_MAX_DAYS} days: ask for a shorter period.", field="period")
+            raise BadInput("These are more than {most} days: ask for a shorter period.", field="period", most=_MAX_DAYS)
         rows = await context.fetch(
             worktime.select_days({employee.id for employee in employees}, period.start, period.end)
         )

@@ -8,7 +8,6 @@ from domain.primitives.global_ids import decode_global_id
 from models.auth import sessions as device_rows
 from models.auth.sessions import Device
 from models.db import row_store
-from models.goals.goals import OwnerKind
 from resolvers.auth import audit, sessions
 from resolvers.request import scopes, validation
 from resolvers.request.context import Context
@@ -24,9 +23,9 @@ async def create_device(
         scope = await scopes.find_scope(context, scope_id)
         if scope is None:
             raise NotFound("There is no such team.", "input", "scope")
-        if scope.kind is OwnerKind.EMPLOYEE:
+        if scope.key.team_id is None and not scope.key.is_company:
             raise Invalid("A device stands for a team or the company.", "input", "scope")
-        team_id = scope.id if scope.kind is OwnerKind.TEAM else None
+        team_id = scope.key.team_id
     token, digest = sessions.new_device_token()
     name = validation.clean_name(name, "input", "name")
     device = await row_store.insert(

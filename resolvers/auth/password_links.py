@@ -16,6 +16,7 @@ from domain.auth.password_links import LINK_LIFETIMES, LinkPurpose
 from domain.errors.operation_errors import Throttled
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, Required
 from domain.i18n.account_messages import format_link_mail
+from domain.messages import gettext_noop
 from domain.permissions import Action
 from models.auth import password_links, sign_ins
 from models.auth.password_links import PasswordLink, PasswordMail
@@ -141,7 +142,7 @@ async def set_password(context: Context, token: str, password: str) -> str:
     return email
 
 
-_INVALID_LINK: Final = "This link is not valid any more: ask for a new one."
+_INVALID_LINK: Final = gettext_noop("This link is not valid any more: ask for a new one.")
 
 
 async def _is_repeated(context: Context, link: PasswordLink, email: str, password: str) -> bool:

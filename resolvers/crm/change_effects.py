@@ -13,6 +13,7 @@ from typing import Final
 
 from domain.ledger.metrics import Score, compute_all_postings
 from models.goals.goals import Goal
+from models.organization.scopes import covering_scopes
 from resolvers.activities.entries import ActivityEntry, RecordChange
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import evaluate_alerts
@@ -104,7 +105,6 @@ def _list_moved_topics(context: Context, posted_scores: Sequence[Score]) -> set[
         return {"*"}
     topics = set()
     for metric, employee_id, team_id, day in keys:
-        topics.add(f"score:{metric}:employee:{employee_id}@{day}")
-        ancestor_ids = context.tree.on(day).path_to_root(team_id)
-        topics.update(f"score:{metric}:team:{ancestor_id}@{day}" for ancestor_id in (0, *ancestor_ids))
+        for scope in covering_scopes(context.tree.on(day), employee_id, team_id):
+            topics.add(f"score:{metric}:{scope.topic}@{day}")
     return topics

@@ -71,9 +71,13 @@ async def ensure_deletable(context: Context, row: Client) -> None:
     )
     if deals or contacts or leads or tasks:
         raise Conflict(
-            f"This client has {deals} deals, {contacts} contacts, {leads} leads and {tasks} open tasks:"
+            "This client has {deals} deals, {contacts} contacts, {leads} leads and {tasks} open tasks:"
             " delete them or give them another client first.",
             "id",
+            deals=deals,
+            contacts=contacts,
+            leads=leads,
+            tasks=tasks,
         )
     if any(await clients.count_dependents(row.id)):
         raise Conflict(

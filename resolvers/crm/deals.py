@@ -11,6 +11,7 @@ from domain.alerts.rules import AlertKind
 from domain.alerts.states import AlertState
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Required, UserError
 from domain.ledger.record_facts import DealStatus, SaleKind
+from domain.messages import Message
 from domain.primitives.money import convert, from_minor
 from domain.primitives.unset import UNSET, Unset
 from models.crm import deals
@@ -338,13 +339,16 @@ def _find_rate(edit: EditContext, currency: str, day: date, field: str) -> Decim
     """Return the rate of a day. Raises Invalid for a currency without one, or with a later one only."""
     rate = edit.rates.rate_on(currency, day)
     if rate is None:
-        first_day = edit.rates.first_day_of(currency)
-        message = (
-            f"There is no exchange rate for {currency}: an administrator sets one with setExchangeRate."
-            if first_day is None
-            else f"The exchange rates for {currency} begin on {first_day}: an administrator sets an earlier one, from"
-            f" {day} on, with setExchangeRate."
+        message = Message(
+            "There is no exchange rate for {currency}: an administrator sets one with setExchangeRate.",
+            {"currency": currency},
         )
+        if (first_day := edit.rates.first_day_of(currency)) is not None:
+            message = Message(
+                "The exchange rates for {currency} begin on {first}: an administrator sets an earlier one, from {day} on,"
+                " with setExchangeRate.",
+                {"currency": currency, "first": first_day, "day": day},
+            )
         raise Invalid(message, "input", field, "currency")
     return rate
 

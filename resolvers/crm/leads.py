@@ -1,4 +1,4 @@
-"""Leads (заявки): record them, convert them into deals, or reject them."""
+"""Leads: record them, convert them into deals, or reject them."""
 
 from __future__ import annotations
 

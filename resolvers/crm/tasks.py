@@ -1,4 +1,4 @@
-"""Tasks and assignments (поручения): record, complete and reopen them."""
+"""Tasks and assignments: record, complete and reopen them."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ async def apply_what_if(
     await resolver.load_by_global_ids("Deal", [*win, *lose])
     won, lost = _resolve_deals(resolver, win, "whatIf.win"), _resolve_deals(resolver, lose, "whatIf.lose")
     if in_both := won.keys() & lost.keys():
-        raise BadInput(f"A deal cannot be won and lost: {won[min(in_both)].title}.", field="whatIf")
+        raise BadInput("A deal cannot be won and lost: {title}.", field="whatIf", title=won[min(in_both)].title)
     booked: dict[tuple[int, int], int] = {}
     new_statuses: dict[int, DealStatus] = {}
     for deal in won.values():
@@ -108,7 +108,7 @@ async def _amount_if_won(context: Context, snapshot: DealSnapshot, deal: Deal, b
     def convert_amount(amount: int, currency: str) -> int:
         rate = rates.latest_rate(currency, today)
         if rate is None:
-            raise BadInput(f"There is no exchange rate for {currency}.", field="whatIf.win")
+            raise BadInput("There is no exchange rate for {currency}.", field="whatIf.win", currency=currency)
         return convert(amount, currency, company_currency, rate)
 
     if deal.amount is None or deal.currency is None:

@@ -18,10 +18,10 @@ from models.crm.activities import ActivityKind
 from models.db import row_store
 from models.db.row_query import Condition
 from models.goals import goals
-from models.goals.goals import Goal, OwnerKind
+from models.goals.goals import Goal
 from models.ledger import scores
 from models.organization import memberships, people
-from models.organization.people import Employee
+from models.organization.scopes import ScopeKey, key_of_row, owned_within
 from resolvers.activities.log import write_activity_entries
 from resolvers.alerts.evaluation import resolve_all
 from resolvers.goals import pro_rating
@@ -50,21 +50,22 @@ async def set_goal(context: Context, input: GoalInput) -> Goal:
     if not scopes.can_act_on(context, Action.SET_GOALS, scope):
         raise Forbidden("You can set goals only for those below you.", "input", "owner")
     if scope.employee is not None and not scope.employee.active:
-        raise Conflict(f"{scope.employee.name} has left the company: name someone who works there.", "input", "owner")
+        raise Conflict(
+            "{name} has left the company: name someone who works there.", "input", "owner", name=scope.employee.name
+        )
     metric = await find_metric(context, input.metric, "input", "metric")
     goal_period = await resolve_period(context, input.period, "input", "period")
     _check_recurring(input.recurring, goal_period.kind)
     company = await context.company()
     target, full_target = await _target_columns(
         context,
-        scope.kind,
-        scope.id,
+        scope.key,
         goal_period,
         _parse_target(input.target, metric.unit, company.currency),
         input.pro_rated,
     )
     given_name = validation.clean_optional_line(input.name, "input", "name")
-    existing = await goals.find_competing(scope.kind, scope.id, metric.key, goal_period, until=goal_period.end)
+    existing = await goals.find_competing(scope.key, metric.key, goal_period, until=goal_period.end)
     if existing is not None:
         is_repetition = (existing.period, existing.target, existing.full_target, existing.recurring) == (
             goal_period,
@@ -112,7 +113,10 @@ async def update_goal(context: Context, input: GoalUpdateInput) -> Goal:
     goal = await _find_editable(context, input.id, "input", "id")
     if input.if_version is not None and input.if_version != goal.version:
         raise Conflict(
-            f"The goal has changed in the meantime: its version is {goal.version} now.", "input", "ifVersion"
+            "The goal has changed in the meantime: its version is {version} now.",
+            "input",
+            "ifVersion",
+            version=goal.version,
         )
     if goal.archived_at is not None:
         raise Conflict("This goal is archived.", "input", "id")
@@ -129,7 +133,7 @@ async def update_goal(context: Context, input: GoalUpdateInput) -> Goal:
         )
         is_pro_rated = goal.full_target is not None if input.pro_rated is None else input.pro_rated
         requested["target"], requested["full_target"] = await _target_columns(
-            context, goal.owner_kind, goal.owner_id, goal.period, full_target, is_pro_rated
+            context, goal.scope, goal.period, full_target, is_pro_rated
         )
     if input.recurring is not None:
         _check_recurring(input.recurring, goal.kind)
@@ -163,18 +167,18 @@ def _parse_target(value: Decimal, unit: Unit, currency: str) -> int:
 
 
 async def _target_columns(
-    context: Context, owner_kind: OwnerKind, owner_id: int, period: Period, full_target: int, is_pro_rated: bool
+    context: Context, scope: ScopeKey, period: Period, full_target: int, is_pro_rated: bool
 ) -> tuple[int, int | None]:
     """Return the values of `target` and `full_target`. Raises Invalid for a pro-rated goal of a team or the company."""
     if not is_pro_rated:
         return full_target, None
-    if owner_kind is not OwnerKind.EMPLOYEE:
+    if scope.employee_id is None:
         raise Invalid(
             "Only the goal of an employee can be pro-rated: leave `proRated` out, or set it for each member.",
             "input",
             "proRated",
         )
-    return await pro_rating.target_of(context, owner_id, period, full_target), full_target
+    return await pro_rating.target_of(context, scope.employee_id, period, full_target), full_target
 
 
 def _activity_data(goal: Goal, unit: Unit, currency: str) -> dict[str, Any]:
@@ -190,15 +194,10 @@ async def _find_editable(context: Context, global_id: str, *path: str) -> Goal:
     goal = await find(context, global_id)
     if goal is None:
         raise NotFound("There is no such goal.", *path)
-    scope = Scope(goal.owner_kind, goal.owner_id, await _load_owner(context, goal))
+    scope = Scope(goal.scope, (await scopes.load_scope_rows(context, [goal.scope]))[goal.scope])
     if not scopes.can_act_on(context, Action.SET_GOALS, scope):
         raise Forbidden("You can see this goal, but not change it.", *path)
     return goal
-
-
-async def _load_owner(context: Context, goal: Goal) -> Any:
-    employee = await row_store.get(Employee, goal.owner_id) if goal.owner_kind is OwnerKind.EMPLOYEE else None
-    return scopes.get_owner_row(context, goal.owner_kind, goal.owner_id, employee, await context.company())
 
 
 async def find(context: Context, global_id: str) -> Goal | None:
@@ -241,12 +240,11 @@ async def goals_of_scope(
     context: Context, scope: Scope, period_key: PeriodKey | None, *, include_archived: bool
 ) -> list[Goal]:
     """Return the scope's own goals of periods that overlap the input period (None: that contain today)."""
-    if not context.viewer.can_see_goals_of(scope.kind, scope.id, scope.employee):
+    if not context.viewer.can_see_goals_of(scope.key, scope.employee):
         return []
     if scope.employee is not None:
         context.loaded_employees[scope.id] = scope.employee  # other fields of these goals check its rights, too
-    condition = goals.match_owner(scope.kind, scope.id)
-    rows = await _list_matching(context, condition, period_key, None, include_archived)
+    rows = await _list_matching(context, scope.key.is_owner, period_key, None, include_archived)
     return [row for row in rows if context.viewer.can_see_goal(row, scope.employee)]
 
 
@@ -278,8 +276,8 @@ async def list_own_goals(context: Context) -> list[Goal]:
     """Return the viewer's own goals of periods that contain today; for a device, those within its scope."""
     if context.viewer.employee is None:
         return await list_goals(context, None, None, None, include_archived=False)
-    condition = goals.match_owner(OwnerKind.EMPLOYEE, context.viewer.id)
-    return await _list_matching(context, condition, None, None, include_archived=False)
+    viewer_key = key_of_row(context.viewer.employee)
+    return await _list_matching(context, viewer_key.is_owner, None, None, include_archived=False)
 
 
 async def _list_within(
@@ -287,20 +285,21 @@ async def _list_within(
 ) -> list[Goal]:
     """Return the visible goals of the scope and of the teams and employees that stood within it in the goals' periods."""
     viewer = context.viewer
-    if scope.kind is OwnerKind.COMPANY:
-        visible = viewer.goal_filter(await _visible_employee_ids(context, None))
-        return await _list_matching(context, visible, period_key, metric, include_archived)
-    if scope.kind is OwnerKind.EMPLOYEE:
-        visible = viewer.goal_filter(await _visible_employee_ids(context, [scope.id]))
-        condition = visible & goals.match_owner(OwnerKind.EMPLOYEE, scope.id)
+    spans = scope.team_spans(context, *await _day_range(context, period_key))
+    if spans is None:
+        employee_id = scope.key.employee_id
+        condition = viewer.goal_filter(
+            await _visible_employee_ids(context, None if employee_id is None else [employee_id])
+        )
+        if employee_id is not None:
+            condition &= scope.key.is_owner
         return await _list_matching(context, condition, period_key, metric, include_archived)
-    spans = context.tree.subtree_spans(scope.id, *await _day_range(context, period_key))
-    team_ids = frozenset[int]().union(*(span.team_ids for span in spans), context.tree.subtree_ids(scope.id))
+    team_ids = frozenset[int]().union(*(span.team_ids for span in spans), scope.team_ids(context) or ())
     employee_ids = await _visible_employee_ids(context, await memberships.list_members_ever(team_ids))
-    condition = viewer.goal_filter(employee_ids) & goals.match_teams_and_employees(team_ids)
+    condition = viewer.goal_filter(employee_ids) & (scope.key.is_owner | owned_within(team_ids))
     rows = await _list_matching(context, condition, period_key, metric, include_archived, limit=None)
     owners = await load_goal_owners(context, employee_ids)
-    return [goal for goal in rows if owners.is_within(goal, scope.id)][:_MAX_GOALS]
+    return [goal for goal in rows if owners.is_within(goal, scope.key)][:_MAX_GOALS]
 
 
 async def _visible_employee_ids(context: Context, employee_ids: Sequence[int] | None) -> list[int]:

@@ -10,7 +10,6 @@ from domain.permissions import Action
 from models.crm import activities
 from models.crm.activities import AnnouncedWin
 from models.db import row_store
-from models.goals.goals import OwnerKind
 from resolvers.request import scopes
 from resolvers.request.context import Context
 from resolvers.request.event_cursors import parse_event_cursor
@@ -19,8 +18,8 @@ from resolvers.request.event_cursors import parse_event_cursor
 async def fetch_wins_after(context: Context, scope_id: str | None, position: int, limit: int) -> Sequence[AnnouncedWin]:
     """Return the wins and revocations announced after the position, in order, within the scope."""
     scope = await scopes.leaderboard_scope(context, scope_id, Action.VIEW_WINS)
-    employee_id = scope.id if scope.kind is OwnerKind.EMPLOYEE else None
-    return await activities.fetch_wins_after(position, limit, employee_id=employee_id, team_ids=scope.team_ids(context))
+    employee_id, team_ids = scope.key.employee_id, scope.team_ids(context)
+    return await activities.fetch_wins_after(position, limit, employee_id=employee_id, team_ids=team_ids)
 
 
 async def find_win_position(context: Context, cursor: str) -> int | None:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Literal
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange, Required
+from domain.messages import gettext_noop
 from domain.permissions import Action, Reach
 from domain.primitives.global_ids import decode_global_id
 from models.alerts import inactivity
@@ -21,7 +22,7 @@ from resolvers.request.context import Context
 from resolvers.request.id_resolution import IdResolver
 
 _MAX_DAYS = 1100  # three years of parental leave
-_FORBIDDEN = "Absences are set by who stands above the employee; your own only if the company allows it."
+_FORBIDDEN = gettext_noop("Absences are set by who stands above the employee; your own only if the company allows it.")
 
 
 async def set_absence(context: Context, input: AbsenceInput) -> Absence:
@@ -47,9 +48,11 @@ async def save_absence(context: Context, input: AbsenceInput) -> tuple[Absence, 
         if existing is None and _values_of(absence) == _values_of(overlapping):
             return overlapping, "unchanged"
         raise Conflict(
-            f"This overlaps the absence from {overlapping.first_day} to {overlapping.last_day}: change that one.",
+            "This overlaps the absence from {first} to {last}: change that one.",
             "input",
             "from",
+            first=overlapping.first_day,
+            last=overlapping.last_day,
         )
     await row_store.save(absence)
     await _apply_change(context, employee.id)
@@ -132,7 +135,7 @@ def _clean_days(input: AbsenceInput) -> tuple[date, date]:
     if last < first:
         raise Invalid("The absence ends before it begins: swap `from` and `to`.", "input", "to")
     if (last - first).days >= _MAX_DAYS:
-        raise OutOfRange(f"An absence has at most {_MAX_DAYS} days: bring `to` nearer.", "input", "to")
+        raise OutOfRange("An absence has at most {days} days: bring `to` nearer.", "input", "to", days=_MAX_DAYS)
     return first, last
 
 

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Final
 
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange, Required
+from domain.messages import gettext_noop
 from domain.primitives.calendar import MINUTES_PER_QUARTER, is_known_zone
 from domain.primitives.public_holidays import is_known_country, list_regions
 from domain.primitives.unset import UNSET
@@ -28,8 +29,8 @@ from resolvers.request.context import Context
 _MINUTES_PER_DAY = 24 * 60
 _MAX_DAYS_AT_ONCE = 400
 _MAX_LISTED_REGIONS = 60
-DAY_IS_OVER: Final = "This day is over, and what is over stays as it was: give today or a later day."
-_ADMIN_ONLY = "Only an administrator can change the company and its pipelines."
+DAY_IS_OVER: Final = gettext_noop("This day is over, and what is over stays as it was: give today or a later day.")
+_ADMIN_ONLY = gettext_noop("Only an administrator can change the company and its pipelines.")
 
 
 async def change_settings(context: Context, company: Company, input: CompanyInput) -> None:
@@ -96,11 +97,15 @@ def _validate_region(value: str | None, country: str | None, *path: str) -> str 
         raise Invalid("A region needs its country: give `holidayCountry`, too.", *path)
     regions = {code.upper(): code for code in list_regions(country)}
     if not regions:
-        raise Invalid(f"No region of {country} has public holidays of its own: leave `holidayRegion` null.", *path)
+        raise Invalid(
+            "No region of {country} has public holidays of its own: leave `holidayRegion` null.", *path, country=country
+        )
     code = regions.get(value.strip().upper().removeprefix(f"{country}-"))
     if code is None:
         examples = ", ".join(list_regions(country)[:_MAX_LISTED_REGIONS])
-        raise Invalid(f"Give a region of {country} by its code, such as {examples}.", *path)
+        raise Invalid(
+            "Give a region of {country} by its code, such as {codes}.", *path, country=country, codes=examples
+        )
     return code
 
 
@@ -128,7 +133,7 @@ async def set_company_days(context: Context, inputs: Sequence[CompanyDaySetting]
     """Set the company's own days off and on, replacing those of the same dates. Raises Conflict for a day that is over."""
     context.viewer.require_admin(_ADMIN_ONLY)
     if not 1 <= len(inputs) <= _MAX_DAYS_AT_ONCE:
-        raise OutOfRange(f"Give 1 to {_MAX_DAYS_AT_ONCE} days.", "days")
+        raise OutOfRange("Give {least} to {most} days.", "days", least=1, most=_MAX_DAYS_AT_ONCE)
     first_open_day = await _first_open_day(context)
     rows: dict[date, CompanyDay] = {}
     for index, input in enumerate(inputs):
@@ -152,7 +157,7 @@ async def remove_company_days(context: Context, dates: Sequence[date]) -> Compan
     """Remove the company's own days of these dates; NotFound if there is none, Conflict for a day that is over."""
     context.viewer.require_admin(_ADMIN_ONLY)
     if not 1 <= len(dates) <= _MAX_DAYS_AT_ONCE:
-        raise OutOfRange(f"Give 1 to {_MAX_DAYS_AT_ONCE} days.", "dates")
+        raise OutOfRange("Give {least} to {most} days.", "dates", least=1, most=_MAX_DAYS_AT_ONCE)
     first_open_day = await _first_open_day(context)
     existing = {row.day for row in await company_rows.fetch_days(dates)}
     for index, day in enumerate(dates):

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from domain.errors.user_errors import Conflict, Invalid, NotFound, OutOfRange
+from domain.messages import gettext_noop
 from domain.permissions import Role
 from domain.primitives.global_ids import decode_global_id
 from domain.primitives.unset import UNSET
@@ -26,7 +27,7 @@ from resolvers.request.context import Context
 
 _MAX_RATE = Decimal(10) ** 9
 _MAX_STAGES = 50
-_ADMIN_ONLY = "Only an administrator can change the company and its pipelines."
+_ADMIN_ONLY = gettext_noop("Only an administrator can change the company and its pipelines.")
 
 
 async def set_up(
@@ -110,7 +111,7 @@ async def save_pipeline(context: Context, input: PipelineInput) -> Pipeline:
     name = validation.clean_name(input.name, "input", "name")
     stage_inputs = input.stages
     if not 1 <= len(stage_inputs) <= _MAX_STAGES:
-        raise OutOfRange(f"A pipeline has 1 to {_MAX_STAGES} stages.", "input", "stages")
+        raise OutOfRange("A pipeline has 1 to {most} stages.", "input", "stages", most=_MAX_STAGES)
     names = [
         validation.clean_name(stage_input.name, "input", "stages", str(index), "name")
         for index, stage_input in enumerate(stage_inputs)
@@ -143,12 +144,21 @@ async def _check_nothing_depends_on(stage: Stage) -> None:
     """Raise Conflict if deals are or have been in the stage, or an alert rule is about it."""
     deal_count = await deals.count_in_stage(stage.id)
     if deal_count:
-        raise Conflict(f"The stage “{stage.name}” stays while deals are in it: {deal_count}.", "input", "stages")
+        raise Conflict(
+            "The stage “{stage}” stays while deals are in it: {deals}.",
+            "input",
+            "stages",
+            stage=stage.name,
+            deals=deal_count,
+        )
     if await deals.has_been_in_stage(stage.id):
-        raise Conflict(f"Deals have been in the stage “{stage.name}”: it has to stay.", "input", "stages")
+        raise Conflict("Deals have been in the stage “{name}”: it has to stay.", "input", "stages", name=stage.name)
     if await alerts.has_rule_about_stage(stage.id):
         raise Conflict(
-            f"An alert rule is about the stage “{stage.name}”: delete or change the rule first.", "input", "stages"
+            "An alert rule is about the stage “{stage}”: delete or change the rule first.",
+            "input",
+            "stages",
+            stage=stage.name,
         )
 
 

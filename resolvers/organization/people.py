@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from domain.errors.user_errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange, Required
 from domain.i18n.languages import LANGUAGES
+from domain.messages import gettext_noop
 from domain.permissions import Action, Reach, Role
 from domain.primitives.text import is_image_address
 from domain.primitives.unset import UNSET
@@ -32,7 +33,7 @@ from resolvers.request.validation import clean_update
 
 _MINUTES_PER_DAY = 24 * 60
 _ACCOUNT_FIELDS: Final = frozenset({"email", "role", "team_id", "manager_id", "active"})  # decide who may do what
-ADMIN_ONLY: Final = "Only an administrator can change people and teams."
+ADMIN_ONLY: Final = gettext_noop("Only an administrator can change people and teams.")
 
 
 async def hash_new_password(context: Context, input: EmployeeInput) -> str | None:
@@ -220,7 +221,7 @@ async def update_profile(context: Context, input: ProfileInput, request: Idempot
         if input.language is not UNSET:
             language = input.language
             if language is not None and language not in LANGUAGES:
-                raise Invalid(f"Choose a language: {', '.join(LANGUAGES)}.", "input", "language")
+                raise Invalid("Choose a language: {languages}.", "input", "language", languages=", ".join(LANGUAGES))
             employee.language = language
             context.publish(f"employee:{employee.id}")  # live streams send texts in the employee's language
         employee.quiet_from = clean_update(input.quiet_from, employee.quiet_from, _clean_minute, "input", "quietFrom")
@@ -292,7 +293,7 @@ async def load_presence(context: Context, scope: ScopeArgument, previous_ids: Co
     """Return the presence in a scope; `previous_ids` not in it any more are `departed`. Raises NotFound."""
     resolved_scope = await scopes.require_scope(context, scope, Action.VIEW_PEOPLE)
     team_ids = resolved_scope.team_ids(context)
-    employees = [resolved_scope.row] if isinstance(resolved_scope.row, Employee) else await people.load_active(team_ids)
+    employees = [resolved_scope.employee] if resolved_scope.employee else await people.load_active(team_ids)
     active_employees = [row for row in employees if row.active]
     missing_ids = set(previous_ids) - {row.id for row in active_employees}
     missing_employees = await people.load_by_ids(sorted(missing_ids)) if missing_ids else []

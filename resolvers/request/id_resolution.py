@@ -28,6 +28,7 @@ from models.db.row_store import TableRow
 from models.organization import people
 from models.organization.people import Employee, Team, TeamMembershipHistory
 from resolvers.request.context import Context
+from resolvers.request.record_messages import NO_SUCH_RECORD, READ_ONLY_RECORD
 
 Row = TypeVar("Row", bound=TableRow)
 Record = TypeVar("Record", bound=CrmRecord)
@@ -178,7 +179,7 @@ class IdResolver:
         """Return a record that the viewer can see. Raises NotFound."""
         row, kind = self._look_up(model, global_id), model.__name__
         if row is None or (row.deleted_at is not None and not with_deleted) or not self.can_see(row):
-            raise NotFound(f"There is no such {kind.lower()}.", *path)
+            raise NotFound(NO_SUCH_RECORD[kind], *path)
         return row
 
     def can_see(self, row: CrmRecord) -> bool:
@@ -188,7 +189,7 @@ class IdResolver:
         """Return a record that the viewer can change. Raises NotFound, Forbidden."""
         row, kind = self.resolve_record(model, global_id, *path), model.__name__
         if not self.context.viewer.can(Action.RECORD, self.get_row(Employee, owner_id_of(row))):
-            raise Forbidden(f"You can see this {kind.lower()}, but not change it.", *path)
+            raise Forbidden(READ_ONLY_RECORD[kind], *path)
         return row
 
     def resolve_for_deletion(self, model: type[Record], global_id: str, *path: str) -> Record:
@@ -214,7 +215,7 @@ class IdResolver:
         if not self.can_see(row):
             raise Conflict("This externalId is taken by a record out of your reach.", "input", "externalId")
         if not self.context.viewer.can(Action.RECORD, self.get_row(Employee, owner_id_of(row))):
-            raise Forbidden(f"You can see this {kind.lower()}, but not change it.", "input", "externalId")
+            raise Forbidden(READ_ONLY_RECORD[kind], "input", "externalId")
         return row
 
     def resolve_new_owner(self, global_id: str | None, *path: str, at: datetime | None = None) -> Employee:
@@ -236,7 +237,7 @@ class IdResolver:
     def ensure_not_departed(self, employee: Employee, *path: str, at: datetime | None = None) -> None:
         """Raise Conflict if the employee had left at a time (None: now), except in an import."""
         if not self.allows_departed and self.memberships.has_left_by(employee, at or self.context.now()):
-            raise Conflict(f"{employee.name} has left the company: name someone who works there.", *path)
+            raise Conflict("{name} has left the company: name someone who works there.", *path, name=employee.name)
 
     def resolve_reassignment(self, row: CrmRecord, global_id: str, *path: str) -> Employee:
         """Return the new owner of a record; the viewer needs the right to reassign over both owners."""

@@ -39,7 +39,7 @@ async def resolve_period(context: Context, key: PeriodKey | None, *path: str, to
             end=key.end,
         )
     except InvalidPeriod as error:
-        raise Invalid(str(error), *path, *([error.field] if error.field else [])) from error
+        raise Invalid(error.message, *path, *([error.field] if error.field else [])) from error
 
 
 async def resolve_query_period(context: Context, period: PeriodKey | None, *, today: date | None = None) -> Period:

@@ -46,9 +46,9 @@ def _clean_text(check: Callable[..., str], value: str | None, path: tuple[str, .
         return check(value or "", **limits)
     except text.InvalidText as error:
         if error.constraint == "REQUIRED":
-            raise Required(str(error), *path) from error
+            raise Required(error.message, *path) from error
         error_type = OutOfRange if error.constraint == "TOO_LONG" else Invalid
-        raise error_type(str(error), *path) from error
+        raise error_type(error.message, *path) from error
 
 
 def clean_name(value: str | None, *path: str, limit: int = 200) -> str:
@@ -124,7 +124,7 @@ def clean_money(input: Money, company_currency: str, *path: str) -> tuple[int, s
     try:
         minor = to_minor(input.amount, code)
     except InvalidAmount as error:
-        raise OutOfRange(str(error), *path, "amount") from error
+        raise OutOfRange(error.message, *path, "amount") from error
     if minor < 0:
         raise OutOfRange("The amount must not be negative.", *path, "amount")
     return minor, code
@@ -135,4 +135,4 @@ def clean_metric_value(value: Decimal, unit: Unit, company_currency: str, *path:
     try:
         return to_smallest(value, unit, company_currency)
     except InvalidAmount as error:
-        raise OutOfRange(str(error), *path) from error
+        raise OutOfRange(error.message, *path) from error

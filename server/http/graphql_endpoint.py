@@ -111,12 +111,17 @@ class GraphQLEndpoint:
         response_format = negotiate_response_format(joined_header(headers, "accept"))
         try:
             if response_format is None:
-                raise BadRequest(f"Accept one of {GRAPHQL_RESPONSE_MEDIA_TYPE} and {JSON_MEDIA_TYPE}.", 406)
+                raise BadRequest(
+                    "Accept one of {one} and {other}.", 406, one=GRAPHQL_RESPONSE_MEDIA_TYPE, other=JSON_MEDIA_TYPE
+                )
             client = with_token(anonymous_client, headers.get("authorization"))
             request = await self._read_request(scope, headers, receive)
             operation = self._operation_runner.parse_operation(request)
             if operation.kind == "subscription":
-                raise BadRequest(f"Subscriptions run over a WebSocket at this address, by the protocol {SUBPROTOCOL}.")
+                raise BadRequest(
+                    "Subscriptions run over a WebSocket at this address, by the protocol {protocol}.",
+                    protocol=SUBPROTOCOL,
+                )
             if operation.kind == "mutation" and scope["method"] == "GET":
                 raise BadRequest("Mutations are sent by POST.", 405)
         except ClientDisconnected:
@@ -154,21 +159,21 @@ class GraphQLEndpoint:
             content_type, _, parameters = headers.get("content-type", "").partition(";")
             charset = parameters.lower().replace(" ", "").replace('"', "")
             if content_type.strip().lower() != JSON_MEDIA_TYPE or (charset and charset != "charset=utf-8"):
-                raise BadRequest(f"Send the request as `Content-Type: {JSON_MEDIA_TYPE}`.", 415)
+                raise BadRequest("Send the request as `Content-Type: {kind}`.", 415, kind=JSON_MEDIA_TYPE)
             body = await self._read_body(headers, receive)
             try:
                 return parse_request(parse_json(body))
             except ValueError:
                 raise BadRequest("The body must be a JSON object with a string `query`: this is not JSON.") from None
         if scope["method"] != "GET":
-            raise BadRequest(f"Use one of {ALLOWED_METHODS}.", 405)
+            raise BadRequest("Use one of {methods}.", 405, methods=ALLOWED_METHODS)
         if len(scope["query_string"]) > MAX_URL_BYTES:
-            raise BadRequest(f"An address has at most {MAX_URL_BYTES} bytes: send the query by POST.", 414)
+            raise BadRequest("An address has at most {most} bytes: send the query by POST.", 414, most=MAX_URL_BYTES)
         return _parse_query_string(QueryParams(scope["query_string"]))
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes:
         max_bytes = self._max_body_bytes
-        too_large = BadRequest(f"A body has at most {max_bytes} bytes.", 413)
+        too_large = BadRequest("A body has at most {most} bytes.", 413, most=max_bytes)
         if headers.get("content-length", "0").isdigit() and int(headers.get("content-length", "0")) > max_bytes:
             raise too_large
         parts, size = [], 0
@@ -208,7 +213,7 @@ def _parse_query_string(params: QueryParams) -> GraphQLRequest:
             try:
                 body[key] = parse_json(params[key])
             except ValueError:
-                raise BadRequest(f"`{key}` in the address must be a JSON object.") from None
+                raise BadRequest("`{key}` in the address must be a JSON object.", key=key) from None
     return parse_request(body)
 
 

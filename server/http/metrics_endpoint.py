@@ -32,7 +32,7 @@ async def answer_metrics(
             try:
                 await attempts.count_wrong_token(rate_limiter, network, authorization)
             except Throttled as error:
-                wait_seconds = error.extensions["retryAfterMs"] / 1000
+                wait_seconds = int(error.extensions["retryAfterMs"]) / 1000
         if wait_seconds:
             return PlainTextResponse("Too Many Requests", 429, {"retry-after": str(math.ceil(wait_seconds))})
     return prometheus.make_metrics_response(request, token, collector)

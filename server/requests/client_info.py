@@ -81,7 +81,7 @@ def joined_header(headers: Headers, name: str) -> str:
     return ", ".join(headers.getlist(name))
 
 
-def with_token(client: ClientInfo, authorization: Any) -> ClientInfo:
+def with_token(client: ClientInfo, authorization: object) -> ClientInfo:
     """Return the client with the bearer token of an `Authorization` value; unchanged if the value is None.
 
     raises  Unauthenticated if the value is not a bearer token.

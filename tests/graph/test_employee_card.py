@@ -13,6 +13,7 @@ from domain.ledger.record_facts import CallDirection, DealStatus, LeadStatus
 from domain.primitives.unset import UNSET
 from resolvers.crm import calls, clients, deals, leads, stage_history, tasks
 from resolvers.crm.inputs import CallInput, ClientInput, ContactInput, DealInput, LeadInput, TaskInput
+from resolvers.forecasting.forecast_engine import ForecastEngine
 from resolvers.request.inputs import Money
 from tests.resolvers.two_sellers import set_goal
 from tests.statement_counter import count_statements
@@ -116,7 +117,9 @@ async def record_year(world: World, size: int, start: int = 0) -> None:
 
 
 async def query_card(world: World, viewer: str) -> tuple[dict[str, Any], int]:
-    world.services.forecast_engine = None  # as in a new process: the forecast of goals then reads all deals
+    world.services.state.forecast_engine = (
+        ForecastEngine()
+    )  # as in a new process: the forecast of goals then reads all deals
     with count_statements() as statements:
         data = await world.query(CARD, viewer, id=world.global_ids["Ann"], year=YEAR)
     assert len(statements) <= MAX_STATEMENTS, f"{viewer}: {len(statements)}\n" + "\n".join(statements)

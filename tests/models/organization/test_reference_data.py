@@ -31,7 +31,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 def as_other_process(world: World) -> World:
     """Return the same company as seen by another process, which has its own cache."""
-    return dataclasses.replace(world, services=dataclasses.replace(world.services, reference_data=None))
+    return dataclasses.replace(world, services=dataclasses.replace(world.services))
 
 
 async def record_win_and_read_rate(world: World, context: Context) -> Decimal | None:

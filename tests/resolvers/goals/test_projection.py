@@ -12,6 +12,7 @@ import pytest
 from domain.ledger.record_facts import CallDirection, CallOutcome
 from resolvers.crm import calls
 from resolvers.crm.inputs import CallInput
+from resolvers.forecasting.forecast_engine import ForecastEngine
 from tests.resolvers.forecasting.half_year_company import amounts, forecast, seasoned_company
 from tests.resolvers.two_sellers import open_world_with_two_sellers, record_won_deal, set_goal
 from tests.world import World
@@ -183,7 +184,7 @@ async def test_metric_model_is_fitted_again_when_history_changes(world: World) -
     await record_calls(world, 100, "Bob", 5)
 
     after = await read_progress(world, global_id)
-    world.services.forecast_engine = None
+    world.services.state.forecast_engine = ForecastEngine()
 
     assert Decimal(after["projected"]) > Decimal(before["projected"]) + 60
     assert await read_progress(world, global_id) == after
