@@ -71,7 +71,7 @@ class OperationRunner:
 
     def _format_error(
         self, error: Exception, client: ClientInfo, code: str = error_formatting.BAD_USER_INPUT
-    ) -> dict[str, Any]:
+    ) -> error_formatting.ErrorEntry:
         entry = error_formatting.format_error(
             error, language=client.language, request_id=logging.current_request_id(), default_code=code
         )

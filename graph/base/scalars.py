@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NewType
+from typing import Final, NewType, TypeVar
 
 import strawberry
 from graphql import GraphQLError, IntValueNode, StringValueNode, ValueNode
@@ -25,6 +25,7 @@ _MINUTES_PER_DAY: Final = 24 * 60
 _MAX_LENGTH: Final = 60
 
 LocalTime = NewType("LocalTime", int)  # minutes after midnight
+Value = TypeVar("Value")
 
 
 class InvalidScalar(GraphQLError):
@@ -35,7 +36,7 @@ class InvalidScalar(GraphQLError):
         self.reason = Message(reason)
 
 
-def _parse_decimal(value: Any) -> Decimal:
+def _parse_decimal(value: object) -> Decimal:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 10**40 else "?"
     if (
@@ -55,7 +56,7 @@ def _parse_decimal(value: Any) -> Decimal:
     return number
 
 
-def _parse_datetime(value: Any) -> datetime:
+def _parse_datetime(value: object) -> datetime:
     parts = _DATETIME_PATTERN.fullmatch(value) if isinstance(value, str) and value.isascii() else None
     if parts is None:
         raise InvalidScalar('A DateTime has an offset, like "2026-11-23T09:30:00+03:00".')
@@ -68,7 +69,7 @@ def _parse_datetime(value: Any) -> datetime:
         ) from error
 
 
-def _parse_date(value: Any) -> date:
+def _parse_date(value: object) -> date:
     if not isinstance(value, str) or not value.isascii() or not _DATE_PATTERN.fullmatch(value):
         raise InvalidScalar('A Date is like "2026-11-23".')
     try:
@@ -77,7 +78,7 @@ def _parse_date(value: Any) -> date:
         raise InvalidScalar('There is no such day: a Date is like "2026-11-23".') from error
 
 
-def _parse_local_time(value: Any) -> LocalTime:
+def _parse_local_time(value: object) -> LocalTime:
     parts = _LOCAL_TIME_PATTERN.fullmatch(value) if isinstance(value, str) and value.isascii() else None
     if parts is None or int(parts[2]) > 59 or int(parts[1]) * 60 + int(parts[2]) > _MINUTES_PER_DAY:
         raise InvalidScalar('A LocalTime is like "09:30", from "00:00" to "24:00".')
@@ -93,9 +94,9 @@ def _format_datetime(value: datetime) -> str:
 
 
 def _define_scalar(
-    name: str, parse: Callable[[Any], Any], serialize: Callable[[Any], str], description: str
+    name: str, parse: Callable[[object], Value], serialize: Callable[[Value], str], description: str
 ) -> ScalarDefinition:
-    def parse_literal(node: ValueNode, variables: Any = None) -> Any:
+    def parse_literal(node: ValueNode, variables: object = None) -> Value:
         if isinstance(node, IntValueNode):
             return parse(int(node.value) if len(node.value) < _MAX_LENGTH else None)
         return parse(node.value if isinstance(node, StringValueNode) else None)

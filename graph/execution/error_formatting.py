@@ -10,7 +10,7 @@ import logging
 import random
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final, NotRequired, TypedDict
 
 from graphql import GraphQLError, VariableDefinitionNode
 
@@ -40,16 +40,23 @@ _ECHOED_INPUT: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|\S{101,}")  # client 
 log = logging.getLogger(__name__)
 
 
-def format_error(
-    error: Exception, *, language: str, request_id: str, default_code: str = BAD_USER_INPUT
-) -> dict[str, Any]:
+class ErrorEntry(TypedDict):
+    """An entry of the `errors` of a response."""
+
+    message: str
+    extensions: dict[str, object]
+    locations: NotRequired[list[dict[str, int]]]
+    path: NotRequired[list[str | int]]
+
+
+def format_error(error: Exception, *, language: str, request_id: str, default_code: str = BAD_USER_INPUT) -> ErrorEntry:
     """Return the error as an entry of the response's `errors`, in the client's language.
 
     default_code  the code of errors that graphql-core itself reports at this stage
     """
     cause = _root_cause(error)
     message, code, extensions = _describe(cause, default_code, is_input_error=_is_input_error(error))
-    entry: dict[str, Any] = {
+    entry: ErrorEntry = {
         "message": translate(message, language),
         "extensions": {"code": code, "requestId": request_id, **extensions},
     }
@@ -79,7 +86,7 @@ def _is_input_error(error: Exception) -> bool:
 
 def _describe(
     cause: Exception, default_code: str, *, is_input_error: bool
-) -> tuple[Message | str, str, Mapping[str, Any]]:
+) -> tuple[Message | str, str, Mapping[str, object]]:
     """Return sentence, code and further extensions; log the details that the client must not see."""
     if isinstance(cause, OperationError):
         return cause.message, cause.code, cause.extensions

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from graphql import (
     DocumentNode,
     FragmentDefinitionNode,
+    GraphQLSchema,
     GraphQLSyntaxError,
     Lexer,
     OperationDefinitionNode,
@@ -91,7 +91,11 @@ def parse_document(text: str, limits: QueryLimits) -> DocumentNode:
 
 
 def check_cost(
-    document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any], limits: QueryLimits
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, object],
+    limits: QueryLimits,
 ) -> int:
     """Return the cost of the operation: an upper bound of the rows it asks for.
 
@@ -103,7 +107,8 @@ def check_cost(
     defaults = {
         variable.variable.name.value: variable.default_value for variable in operation.variable_definitions or ()
     }
-    selection_cost = CostVisitor(document, variables, defaults, limits.nesting).visit_definition(operation)
+    visitor = CostVisitor(document, variables, defaults, limits.nesting, schema)
+    selection_cost = visitor.visit_definition(operation)
     _check_shape(selection_cost, limits)
     ensure_within(gettext_noop("root fields"), selection_cost.width, limits.root_fields)
     cost = selection_cost.rows + MAX_PAGE_SIZE * selection_cost.per_row_cost

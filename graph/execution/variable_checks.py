@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from domain.errors.operation_errors import BadInput
 from domain.messages import gettext_noop
+
+Variables = TypeVar("Variables")
 
 UNSTORABLE_CHARACTERS: Final = gettext_noop(
     "This contains characters that cannot be stored: take out null characters and halves of emoji."
@@ -24,7 +26,7 @@ MAX_VALUES: Final = 25_000  # enough for 500 records with all their fields
 _MAX_PATH_LENGTH: Final = 100  # characters, in error messages
 
 
-def validate_variables(variables: Any) -> Any:
+def validate_variables(variables: Variables) -> Variables:
     """Return the variables unchanged if all their values can be stored.
 
     Iterates instead of recursing, and takes at most one value more than allowed, so hostile input is cheap to refuse.
@@ -33,7 +35,7 @@ def validate_variables(variables: Any) -> Any:
             more than 128 bits; too deep nesting, too many values
     """
     remaining = MAX_VALUES
-    pending: list[tuple[Any, str, int]] = [(variables, "", 0)]
+    pending: list[tuple[object, str, int]] = [(variables, "", 0)]
     while pending:
         value, path, level = pending.pop()
         remaining -= 1
@@ -55,7 +57,7 @@ def validate_variables(variables: Any) -> Any:
     return variables
 
 
-def scalar_error(value: Any) -> str | None:
+def scalar_error(value: object) -> str | None:
     """Return why a single value cannot be stored, as a sentence to translate; None when it can."""
     if isinstance(value, str):
         return UNSTORABLE_CHARACTERS if _UNSTORABLE.search(value) else None
@@ -66,7 +68,7 @@ def scalar_error(value: Any) -> str | None:
     return None
 
 
-def _iterate_children(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _iterate_children(value: dict[str, object] | Sequence[object], path: str) -> Iterator[tuple[str, object]]:
     if not isinstance(value, dict):
         yield from ((f"{path}[{index}]", element) for index, element in enumerate(value))
         return

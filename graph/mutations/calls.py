@@ -9,11 +9,10 @@ from strawberry import ID, UNSET
 
 from graph.base.enums import CallDirection, CallOutcome
 from graph.base.input_mapping import to_input
-from graph.base.mutations import mutation, payload, present
+from graph.base.lazy_types import CallRef, GoalRef
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
 from graph.mutations.records import unwrap_single
-from graph.types.calls import Call
-from graph.types.goals import Goal
 from resolvers.crm import calls
 from resolvers.crm.inputs import CallInput
 
@@ -35,8 +34,8 @@ class RecordCallInput:
 
 @payload("The call, and the goals that moved.")
 class CallPayload:
-    call: Call | None
-    goals: list[Goal]
+    call: CallRef | None
+    goals: list[GoalRef]
 
 
 @strawberry.type
@@ -44,4 +43,4 @@ class CallMutation:
     @mutation("Record a call, or change one.")
     async def record_call(self, info: Info, input: RecordCallInput) -> CallPayload:
         call, goals = unwrap_single(await calls.upsert_calls(info.context, [to_input(CallInput, input)]))
-        return CallPayload(call=present(call), goals=present(goals))
+        return CallPayload(call=call, goals=goals)

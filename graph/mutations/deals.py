@@ -10,14 +10,14 @@ from strawberry import ID, UNSET
 
 from domain.errors.user_errors import OutOfRange
 from graph.base.enums import DealStatus, SaleKind
+from graph.base.field_declarations import declare
 from graph.base.input_mapping import MoneyInput, keep_unset, money_or_unset, to_input
-from graph.base.mutations import identify_batch_item, mutation, payload, present
+from graph.base.lazy_types import DealRef, GoalRef
+from graph.base.mutations import identify_batch_item, mutation, payload
 from graph.base.row_types import Info
 from graph.mutations.records import unwrap_single
-from graph.types.deals import Deal
-from graph.types.goals import Goal
-from models.crm.records import CrmRecord
-from models.goals.goals import Goal as GoalRow
+from models.crm.deals import Deal as DealRow
+from models.db.keyset_pagination import DEFAULT_PAGE_SIZE
 from resolvers.crm import deals, queries
 from resolvers.crm.inputs import DealInput
 from resolvers.request import idempotency
@@ -108,19 +108,19 @@ MAX_BATCH_SIZE = 500
 
 @payload("The deal, and the goals that moved.")
 class DealPayload:
-    deal: Deal | None
-    goals: list[Goal]
+    deal: DealRef | None
+    goals: list[GoalRef]
 
 
 @payload("The deals in the order of the inputs, and the goals that moved.")
 class DealsPayload:
-    deals: list[Deal]
-    goals: list[Goal]
+    deals: list[DealRef] = strawberry.field(default_factory=list, metadata=declare(page_size=DEFAULT_PAGE_SIZE))
+    goals: list[GoalRef]
 
 
-def _to_deal_payload(deal_and_goals: tuple[CrmRecord, list[GoalRow]]) -> DealPayload:
+def _to_deal_payload(deal_and_goals: tuple[DealRef, list[GoalRef]]) -> DealPayload:
     deal, goals = deal_and_goals
-    return DealPayload(deal=present(deal), goals=present(goals))
+    return DealPayload(deal=deal, goals=goals)
 
 
 @strawberry.type
@@ -140,7 +140,7 @@ class DealMutation:
             [identify_batch_item("recordDeal", input, index) for index, input in enumerate(inputs)],
             partial(deals.upsert_deals, info.context, path=("inputs",)),
         )
-        return DealsPayload(deals=present(rows), goals=present(goals))
+        return DealsPayload(deals=rows, goals=goals)
 
     @mutation("Change the given fields of a deal; omitted fields stay.")
     async def update_deal(self, info: Info, input: UpdateDealInput) -> DealPayload:
@@ -175,4 +175,6 @@ class DealMutation:
 
     @mutation("Delete a deal: its scores are withdrawn; the activity feed keeps it.")
     async def delete_deal(self, info: Info, id: ID) -> DealPayload:
-        return _to_deal_payload(await queries.delete_record(info.context, id, "Deal"))
+        deal, goals = await queries.delete_record(info.context, id, "Deal")
+        assert isinstance(deal, DealRow)
+        return DealPayload(deal=deal, goals=goals)

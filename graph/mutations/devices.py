@@ -6,9 +6,9 @@ import strawberry
 from strawberry import ID, UNSET
 
 from graph.base.enums import DeviceKind
-from graph.base.mutations import mutation, payload, present
+from graph.base.lazy_types import DeviceRef
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
-from graph.types.sessions import Device
 from resolvers.auth import devices
 
 
@@ -22,13 +22,13 @@ class CreateDeviceInput:
 
 @payload("The device; `token` is shown only once.")
 class CreateDevicePayload:
-    device: Device | None
+    device: DeviceRef | None
     token: str | None
 
 
 @payload("The device.")
 class DevicePayload:
-    device: Device | None
+    device: DeviceRef | None
 
 
 @strawberry.type
@@ -38,8 +38,8 @@ class DeviceMutation:
         device, token = await devices.create_device(
             info.context, name=input.name, kind=input.kind, scope_id=None if input.scope is UNSET else input.scope
         )
-        return CreateDevicePayload(device=present(device), token=token)
+        return CreateDevicePayload(device=device, token=token)
 
     @mutation("Revoke a device; its open sockets close.")
     async def revoke_device(self, info: Info, id: ID) -> DevicePayload:
-        return DevicePayload(device=present(await devices.revoke_device(info.context, id)))
+        return DevicePayload(device=await devices.revoke_device(info.context, id))

@@ -9,13 +9,11 @@ from strawberry import ID, UNSET
 
 from graph.base.enums import LeadStatus
 from graph.base.input_mapping import to_input
-from graph.base.mutations import mutation, payload, present
+from graph.base.lazy_types import DealRef, GoalRef, LeadRef
+from graph.base.mutations import mutation, payload
 from graph.base.row_types import Info
 from graph.mutations.deals import RecordDealInput
 from graph.mutations.records import unwrap_single
-from graph.types.deals import Deal
-from graph.types.goals import Goal
-from graph.types.leads import Lead
 from resolvers.crm import leads
 from resolvers.crm.inputs import DealInput, LeadInput
 
@@ -45,15 +43,15 @@ class ConvertLeadInput:
 
 @payload("The lead, and the goals that moved.")
 class LeadPayload:
-    lead: Lead | None
-    goals: list[Goal]
+    lead: LeadRef | None
+    goals: list[GoalRef]
 
 
 @payload("The lead, its new deal, and the goals that moved.")
 class ConvertLeadPayload:
-    lead: Lead | None
-    deal: Deal | None
-    goals: list[Goal]
+    lead: LeadRef | None
+    deal: DealRef | None
+    goals: list[GoalRef]
 
 
 @strawberry.type
@@ -61,14 +59,14 @@ class LeadMutation:
     @mutation("Record a lead, or change one.")
     async def record_lead(self, info: Info, input: RecordLeadInput) -> LeadPayload:
         lead, goals = unwrap_single(await leads.upsert_leads(info.context, [to_input(LeadInput, input)]))
-        return LeadPayload(lead=present(lead), goals=present(goals))
+        return LeadPayload(lead=lead, goals=goals)
 
     @mutation("Convert a lead into a deal, with the owner and client of the lead unless others are given.")
     async def convert_lead(self, info: Info, input: ConvertLeadInput) -> ConvertLeadPayload:
         lead, deal, goals = await leads.convert_lead(info.context, input.id, to_input(DealInput, input.deal))
-        return ConvertLeadPayload(lead=present(lead), deal=present(deal), goals=present(goals))
+        return ConvertLeadPayload(lead=lead, deal=deal, goals=goals)
 
     @mutation("Reject a lead.")
     async def reject_lead(self, info: Info, id: ID, reason: str | None = None) -> LeadPayload:
         lead, goals = await leads.reject_lead(info.context, id, reason)
-        return LeadPayload(lead=present(lead), goals=present(goals))
+        return LeadPayload(lead=lead, goals=goals)

@@ -11,9 +11,9 @@ from strawberry import ID, UNSET
 
 from graph.base.enums import Role
 from graph.base.input_mapping import to_input
-from graph.base.mutations import identify_request, mutation, payload, present, run_in_unit_of_work, session_mutation
+from graph.base.lazy_types import EmployeeRef, TeamRef
+from graph.base.mutations import identify_request, mutation, payload, run_in_unit_of_work, session_mutation
 from graph.base.row_types import Info
-from graph.types.people import Employee, Team
 from models.organization.people import Employee as EmployeeRow
 from resolvers.organization import people, teams
 from resolvers.organization.inputs import EmployeeInput, ProfileInput, TeamInput
@@ -92,12 +92,12 @@ class UpdateTeamInput:
 
 @payload("The employee.")
 class EmployeePayload:
-    employee: Employee | None
+    employee: EmployeeRef | None
 
 
 @payload("The team.")
 class TeamPayload:
-    team: Team | None
+    team: TeamRef | None
 
 
 async def _save_employee(
@@ -110,7 +110,7 @@ async def _save_employee(
     password_hash = await people.hash_new_password(info.context, employee_input)
 
     async def execute() -> EmployeePayload:
-        return EmployeePayload(employee=present(await save(info.context, employee_input, password_hash)))
+        return EmployeePayload(employee=await save(info.context, employee_input, password_hash))
 
     payload: EmployeePayload = await run_in_unit_of_work(info, EmployeePayload, {"input": input}, execute)
     return payload
@@ -130,12 +130,12 @@ class PeopleMutation:
     async def update_profile(self, info: Info, input: UpdateProfileInput) -> EmployeePayload:
         request = identify_request(info.field_name, {"input": input})
         employee = await people.update_profile(info.context, to_input(ProfileInput, input), request)
-        return EmployeePayload(employee=present(employee))
+        return EmployeePayload(employee=employee)
 
     @mutation("Create a team.")
     async def create_team(self, info: Info, input: CreateTeamInput) -> TeamPayload:
-        return TeamPayload(team=present(await teams.create_team(info.context, to_input(TeamInput, input))))
+        return TeamPayload(team=await teams.create_team(info.context, to_input(TeamInput, input)))
 
     @mutation("Change a team's name, parent or manager.")
     async def update_team(self, info: Info, input: UpdateTeamInput) -> TeamPayload:
-        return TeamPayload(team=present(await teams.update_team(info.context, to_input(TeamInput, input))))
+        return TeamPayload(team=await teams.update_team(info.context, to_input(TeamInput, input)))

@@ -7,9 +7,9 @@ from datetime import datetime
 import strawberry
 from strawberry import ID, UNSET
 
-from graph.base.mutations import payload, present, session_mutation
+from graph.base.lazy_types import ViewerRef
+from graph.base.mutations import payload, session_mutation
 from graph.base.row_types import Info
-from graph.types.sessions import Viewer
 from resolvers.auth import own_sessions, sessions
 
 
@@ -28,7 +28,7 @@ class SignInPayload:
     refresh_token: str | None
     expires_at: datetime | None
     trust_token: str | None
-    viewer: Viewer | None
+    viewer: ViewerRef | None
 
 
 @strawberry.input(description="`session`: the one to end; without it, all others than the one in use.")
@@ -53,7 +53,7 @@ def _sign_in_payload(result: sessions.SignInResult) -> SignInPayload:
         refresh_token=result.refresh_token,
         expires_at=result.expires_at,
         trust_token=result.trust_token,
-        viewer=present(result.viewer),
+        viewer=result.viewer,
     )
 
 

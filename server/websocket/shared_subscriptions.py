@@ -24,7 +24,6 @@ import orjson
 from domain.errors.operation_errors import QueryTooComplex
 from domain.messages import gettext_noop
 from graph.execution.operations import Operation
-from graph.subscriptions import EVENT_FIELDS
 from resolvers.request.client_info import ClientInfo
 from resolvers.request.viewer import Viewer
 from server.context_factory import StreamContextFactory
@@ -142,7 +141,7 @@ class SharedSubscription:
         self.subscribers: dict[Subscriber, None] = {}
         self.latest_states: dict[Hashable, tuple[int, PreparedText]] = {}
         self._state_bytes = 0
-        self.is_event_stream = first_subscriber.operation.field_name in EVENT_FIELDS
+        self.is_event_stream = first_subscriber.operation.sends_events
         self.position: int | None = None
         self.started = asyncio.Event()
         self._task = asyncio.create_task(self._run(first_subscriber), name="shared subscription")
@@ -329,10 +328,7 @@ class SubscriptionRegistry:
 
     def _share_key(self, subscriber: Subscriber) -> Hashable:
         operation, connection = subscriber.operation, subscriber.connection
-        ignored_arguments = ("after",) if operation.field_name in EVENT_FIELDS else ()
-        return self.operation_runner.operations.share_key(
-            operation, connection.viewer, connection.client.language, ignored_arguments
-        )
+        return self.operation_runner.operations.share_key(operation, connection.viewer, connection.client.language)
 
     def _add_to_shared(self, subscriber: Subscriber) -> SharedSubscription:
         key = self._share_key(subscriber)
