@@ -15,7 +15,7 @@ CONTROL_OPCODES: Final = (Opcode.CLOSE, Opcode.PING, Opcode.PONG)
 log = logging.getLogger(__name__)
 
 
-class Message(NamedTuple):
+class CompleteMessage(NamedTuple):
     """A complete message; `text` is None for a binary one."""
 
     text: str | None
@@ -76,7 +76,7 @@ class FrameParser(protocol.Protocol):
         self.unread_bytes, self.reader.buffer = self.reader.buffer, bytearray()
         self._is_within_frame = False
 
-    def take_message(self, frame: Frame) -> Message | None:
+    def take_message(self, frame: Frame) -> CompleteMessage | None:
         """Return the message that a data frame completes, or None while it has further fragments.
 
         A text that is not UTF-8 fails the socket; this is visible in `eof_sent`, and returns None, too.
@@ -88,7 +88,7 @@ class FrameParser(protocol.Protocol):
             return None
         payload, self._fragments = b"".join(self._fragments), []
         try:
-            return Message(payload.decode() if self._is_text else None)
+            return CompleteMessage(payload.decode() if self._is_text else None)
         except UnicodeDecodeError:
             self.fail(CloseCode.INVALID_DATA, "A text message must be UTF-8")
             return None
