@@ -54,13 +54,13 @@ class TaskType(RecordType[Task, TaskInput]):
             _set_completion(edit, change, input.completed_at, "input", "completedAt")
 
     def derive_fields(self, edit: EditContext, change: PendingChange[Task]) -> None:
-        """Set `place`, and update `overdue_at` when the due or completion time changes.
+        """Set `place`, and update `overdue_at` when the due or completion time changes or the task is restored.
 
         A due time that passes without an edit is handled by the scheduler.
         """
         task = change.row
         task.update_place()
-        if not any(change.has_changed(name) for name in ("due_at", "completed_at")):
+        if not (change.was_deleted or change.has_changed("due_at") or change.has_changed("completed_at")):
             return
         is_past_due = task.due_at is not None and task.due_at <= (task.completed_at or edit.now)
         task.overdue_at = task.due_at if is_past_due else None

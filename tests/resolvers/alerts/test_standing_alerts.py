@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, example, settings
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
@@ -217,6 +217,7 @@ _numbers = itertools.count()
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @for_all(steps=STEPS)
+@example(steps=["delete", "hour", "restore"])
 async def test_alert_stands_exactly_while_the_task_is_overdue_after_any_steps(world: World, steps: list[str]) -> None:
     await set_only_rule(world, "TASK_OVERDUE")
     title = f"Task {next(_numbers)}"
